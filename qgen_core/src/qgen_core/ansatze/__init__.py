@@ -1,0 +1,1 @@
+"""Ansatze: functions of the number of wires that return a circuit, one a file."""

@@ -1,0 +1,29 @@
+"""The quantum angle generator's default circuit: RY and a chain of CNOTs."""
+
+from __future__ import annotations
+
+from qgen_core.ansatze.blocks import Builder, chain
+from qgen_core.circuit import Circuit
+
+
+def qag_chain(wires: int, *, inputs: int = 0, layers: int = 2) -> Circuit:
+    """RY by an input on every wire, then layers of RY and CNOTs (0,1), (1,2), ...; RY at the end.
+
+    The inputs are the random angles that make each image another one; wire w takes the input w
+    modulo ``inputs``, so give as many as wires. There are ``Q (layers + 1)`` parameters.
+
+    Source: a stand-in for the circuit clic8 of Monaco et al. (EPS-HEP 2025) and Rehm et al.,
+    arXiv:2307.05253, whose gates are not published in text; the count of 24 at 8 wires is ours.
+
+    Raises BadCircuit when inputs outnumber the wires, BadOption for less than one layer.
+
+    >>> qag_chain(8, inputs=8).num_params
+    24
+    """
+    build = Builder(wires)
+    build.encode(inputs, "ry")
+    for _ in build.layers(layers):
+        build.rotations(("ry",))
+        build.cnots(chain(0, wires - 1))
+    build.rotations(("ry",))
+    return build.circuit()

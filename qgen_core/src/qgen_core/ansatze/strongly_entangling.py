@@ -1,0 +1,44 @@
+"""Strongly entangling layers: rings of CNOTs whose range grows from layer to layer."""
+
+from __future__ import annotations
+
+from qgen_core.ansatze.blocks import ROT, Builder, Start
+from qgen_core.circuit import Circuit
+from qgen_core.errors import BadOption
+
+
+def strongly_entangling(
+    wires: int,
+    *,
+    inputs: int = 0,
+    layers: int = 3,
+    ranges: tuple[int, ...] | None = None,
+    start: Start = "zero",
+    reupload: bool = True,
+) -> Circuit:
+    """Rot on every wire, then a CNOT from each wire i to wire ``(i + r) mod Q``.
+
+    ``ranges`` holds r for each layer; by default ``1 + layer mod (Q - 1)``. There are
+    ``3Q layers`` parameters, in the order of PennyLane's weights (layers, Q, 3); one wire has no
+    CNOTs. With ``inputs``, RX by an input comes on every wire before each layer, or before the
+    first only (``reupload`` false).
+
+    Source: Schuld et al., arXiv:1804.00633, as PennyLane's StronglyEntanglingLayers defines it.
+
+    Raises BadOption for ranges that are not one number from 1 to Q - 1 a layer or less than one
+    layer, BadCircuit when ``start`` does not fit the wires or inputs outnumber them.
+
+    >>> strongly_entangling(4, layers=2).num_params
+    24
+    """
+    default = tuple(1 + layer % max(wires - 1, 1) for layer in range(layers))
+    steps = default if ranges is None else tuple(ranges)
+    if ranges is not None and (len(steps) != layers or not all(0 < r < wires for r in steps)):
+        raise BadOption(f"ranges are {layers} numbers from 1 to {wires - 1}, one a layer, not {list(ranges)}")
+    build = Builder(wires)
+    build.start(start)
+    for layer in build.layers(layers, inputs, reupload):
+        build.rotations(ROT)
+        if wires > 1:
+            build.cnots((w, (w + steps[layer]) % wires) for w in range(wires))
+    return build.circuit()
