@@ -244,8 +244,8 @@ class Circuit:
         m = self._map
         d_params = np.zeros((len(d), self.num_params))
         d_inputs = np.zeros((len(d), self.num_inputs))
-        np.add.at(d_params, (slice(None), m.param_index), d[:, m.param_at])
-        np.add.at(d_inputs, (slice(None), m.input_index), d[:, m.input_at])
+        np.add.at(d_params.T, m.param_index, d[:, m.param_at].T)
+        np.add.at(d_inputs.T, m.input_index, d[:, m.input_at].T)
         return d_params, d_inputs
 
     @staticmethod

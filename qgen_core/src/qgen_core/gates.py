@@ -24,7 +24,7 @@ PAULI = {"I": I2, "X": X, "Y": Y, "Z": Z}
 H = (X + Z) / np.sqrt(2)
 S = np.diag([1, 1j]).astype(np.complex128)
 T = np.diag([1, np.exp(0.25j * np.pi)])
-SX = 0.5 * np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]])
+SX = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]], dtype=np.complex128) / 2
 P1 = np.diag([0, 1]).astype(np.complex128)
 
 
@@ -83,7 +83,7 @@ class GateSpec:
 
 
 def _pairs(pauli: Matrix) -> Matrix:
-    return np.kron(pauli, pauli)
+    return np.kron(pauli, pauli).astype(np.complex128)
 
 
 GATES: dict[str, GateSpec] = {

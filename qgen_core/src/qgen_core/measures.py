@@ -86,7 +86,9 @@ def confusion_of(measure: Measure) -> Floats | None:
 
 def ideal(measure: M) -> M:
     """The same measure with perfect readout."""
-    return measure if confusion_of(measure) is None else replace(measure, confusion=None)
+    if isinstance(measure, State) or measure.confusion is None:
+        return measure
+    return replace(measure, confusion=None)
 
 
 def check_measure(measure: Measure, num_wires: int) -> None:

@@ -6,11 +6,12 @@ Nothing here uses qgen_core.gates; it is slow, and meant for at most seven wires
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, reduce
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
 from qgen_core.circuit import Channel, Circuit, Gate, const, given, param
 from qgen_core.interfaces import Capabilities
 from qgen_core.measures import Expectations, Measure, Probabilities
@@ -25,6 +26,7 @@ PAULIS: dict[str, Complex] = {
     "Y": np.array([[0, -1j], [1j, 0]], dtype=complex),
     "Z": np.array([[1, 0], [0, -1]], dtype=complex),
 }
+IDLE: Complex = np.eye(2, dtype=complex)[None]  # the Kraus operators of a channel that does nothing
 _R = np.sqrt(0.5)
 
 FIXED: dict[str, Complex] = {
@@ -83,7 +85,10 @@ TURNED: dict[str, Callable[[float], Complex]] = {
 
 def kron(factors: list[Complex]) -> Complex:
     """The Kronecker product, the first factor most significant."""
-    return reduce(np.kron, factors)
+    out = np.ones(1, dtype=complex) if factors[0].ndim == 1 else np.ones((1, 1), dtype=complex)
+    for factor in factors:
+        out = np.kron(out, factor)
+    return out
 
 
 @cache
@@ -117,7 +122,10 @@ def matrices(circuit: Circuit, angles: Floats) -> list[Complex]:
 
 def unitary(circuit: Circuit, angles: Floats) -> Complex:
     """The whole circuit at one row of angles."""
-    return reduce(lambda total, gate: gate @ total, matrices(circuit, angles), np.eye(2**circuit.num_wires) + 0j)
+    out = np.eye(2**circuit.num_wires, dtype=complex)
+    for gate in matrices(circuit, angles):
+        out = gate @ out
+    return out
 
 
 def state(circuit: Circuit, angles: Floats) -> Complex:

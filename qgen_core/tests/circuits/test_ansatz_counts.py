@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+
 from qgen_core.ansatze.brick import brick
 from qgen_core.ansatze.chow_liu import chow_liu
 from qgen_core.ansatze.copula import copula
@@ -134,7 +135,10 @@ def test_a_tree_has_one_label_layer_more_than_layers() -> None:
 def test_brick_is_laid_as_the_paper_says() -> None:
     circuit = brick(5, layers=1)
     assert pairs(circuit) == [(0, 1), (2, 3), (1, 2), (3, 4)]
-    rot = lambda wires: [(g, (w,)) for w in wires for g in ("rz", "ry", "rz")]  # noqa: E731
+
+    def rot(wires: Sequence[int]) -> list[tuple[str, tuple[int, ...]]]:
+        return [(g, (w,)) for w in wires for g in ("rz", "ry", "rz")]
+
     assert without_angles(circuit) == [
         *rot(range(5)), ("cx", (0, 1)), ("cx", (2, 3)),
         *rot(range(1, 5)), ("cx", (1, 2)), ("cx", (3, 4)),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from circuits_dense import Floats, kron, state
+
 from qgen_core.ansatze.blocks import ROT, Builder, Start
 from qgen_core.ansatze.brick import brick
 from qgen_core.ansatze.chow_liu import chow_liu

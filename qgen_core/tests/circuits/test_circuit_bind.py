@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from circuits_dense import Floats, density, random_circuit
+from circuits_dense import IDLE, Floats, density, random_circuit
 from hypothesis import given as given_by
 from hypothesis import settings
 from hypothesis import strategies as st
+
 from qgen_core.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
 from qgen_core.errors import BadCircuit
 
@@ -120,7 +121,7 @@ def test_angles_are_checked() -> None:
         Angle("weight")  # type: ignore[arg-type]
     for bad in ({"index": -1}, {"scale": np.nan}, {"offset": np.inf}):
         with pytest.raises(BadCircuit, match="index >= 0 and a finite scale and offset"):
-            Angle("param", **bad)  # type: ignore[arg-type]
+            Angle("param", **bad)
 
 
 def test_circuits_are_checked() -> None:
@@ -138,19 +139,19 @@ def test_depth_counts_layers_of_gates() -> None:
     assert Circuit(4, ladder).depth == 3
     bricks = (Gate("cx", (0, 1)), Gate("cx", (2, 3)), Gate("cx", (1, 2)), Gate("h", (0,)))
     assert Circuit(4, bricks).depth == 2
-    noisy = (Gate("h", (0,)), Channel(np.eye(2)[None], (0,)), Gate("h", (0,)))
+    noisy = (Gate("h", (0,)), Channel(IDLE, (0,)), Gate("h", (0,)))
     assert Circuit(1, noisy).depth == 2
 
 
 def test_counts_and_parts() -> None:
-    channel = Channel(np.eye(2)[None], (1,), "nothing")
+    channel = Channel(IDLE, (1,), "nothing")
     circuit = Circuit(2, (*MIXED.instructions, channel, Gate("h", (0,))))
     assert circuit.counts == {"crx": 1, "h": 2, "p": 1, "rx": 1, "ry": 1, "rz": 1, "rzz": 1}
     assert circuit.channels == (channel,) and len(circuit.gates) == len(circuit.instructions) - 1
 
 
 def test_channels_that_are_none_are_refused() -> None:
-    damped = np.array([[[1, 0], [0, np.sqrt(0.7)]], [[0, np.sqrt(0.3)], [0, 0]]])
+    damped = np.array([[[1, 0], [0, np.sqrt(0.7)]], [[0, np.sqrt(0.3)], [0, 0]]], dtype=complex)
     good = Channel(damped, (0,), "amplitude damping")
     assert good.kraus.dtype == np.complex128 and not good.kraus.flags.writeable
     rho = density(Circuit(1, (Gate("x", (0,)), good)), np.zeros(0))
@@ -158,26 +159,26 @@ def test_channels_that_are_none_are_refused() -> None:
     with pytest.raises(BadCircuit, match=r"'leak' on wires \(0,\) is not trace preserving: .* by 0\.3"):
         Channel(damped[:1], (0,), "leak")
     with pytest.raises(BadCircuit, match="not trace preserving"):
-        Channel(np.full((1, 2, 2), np.nan), (0,))
+        Channel(IDLE * np.nan, (0,))
     with pytest.raises(BadCircuit, match=r"on 2 wires needs Kraus operators of shape \(K, 4, 4\), not \(2, 2, 2\)"):
         Channel(damped, (0, 1))
     with pytest.raises(BadCircuit, match="different wires"):
-        Channel(np.eye(4)[None], (1, 1))
+        Channel(np.eye(4, dtype=complex)[None], (1, 1))
     with pytest.raises(BadCircuit, match="different wires"):
-        Channel(np.ones((1, 1, 1)), ())
+        Channel(np.ones((1, 1, 1), dtype=complex), ())
 
 
 def test_a_channel_just_within_tolerance_passes_and_just_outside_does_not() -> None:
-    Channel(np.eye(2)[None] * np.sqrt(1 + 0.9e-9), (0,))
+    Channel(IDLE * np.sqrt(1 + 0.9e-9), (0,))
     with pytest.raises(BadCircuit):
-        Channel(np.eye(2)[None] * np.sqrt(1 + 1.1e-9), (0,))
+        Channel(IDLE * np.sqrt(1 + 1.1e-9), (0,))
     with pytest.raises(BadCircuit):  # off the diagonal
-        skewed = np.array([[[1, 1e-8], [0, 1]]])
+        skewed = np.array([[[1, 1e-8], [0, 1]]], dtype=complex)
         Channel(skewed, (0,))
 
 
 def test_a_channel_keeps_a_copy_of_its_operators() -> None:
-    kraus = np.eye(2)[None].astype(complex)
+    kraus = IDLE.copy()
     channel = Channel(kraus, (0,))
     kraus[:] = 0
     assert channel.kraus[0, 0, 0] == 1

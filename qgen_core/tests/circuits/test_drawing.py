@@ -6,7 +6,8 @@ import re
 
 import numpy as np
 import pytest
-from circuits_dense import random_circuit
+from circuits_dense import IDLE, random_circuit
+
 from qgen_core.ansatze.brick import brick
 from qgen_core.circuit import Channel, Circuit, Gate, const, given, param
 from qgen_core.draw import draw
@@ -64,7 +65,7 @@ def test_two_wire_gates_and_crossed_wires() -> None:
 
 
 def test_channels_are_named() -> None:
-    one, two = Channel(np.eye(2)[None], (0,), "damping"), Channel(np.eye(4)[None], (1, 0), "pair")
+    one, two = Channel(IDLE, (0,), "damping"), Channel(np.eye(4, dtype=complex)[None], (1, 0), "pair")
     assert draw(Circuit(2, (one, two))) == "0: ─[damping]─[pair:1]─\n1: ───────────[pair:0]─"
 
 

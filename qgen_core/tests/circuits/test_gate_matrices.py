@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from circuits_dense import FIXED, TURNED, unitary, word_matrix
+from circuits_dense import FIXED, TURNED, Complex, unitary, word_matrix
+from scipy.linalg import expm
+
 from qgen_core.circuit import Circuit, Gate, param
 from qgen_core.errors import BadCircuit
 from qgen_core.gates import GATES, SHIFTS
-from scipy.linalg import expm
 
 ANGLES = (-3.7, -np.pi, -0.4, 0.0, 1e-9, 0.9, np.pi / 2, 2.5, 7.0)
 TURNING = sorted(name for name, spec in GATES.items() if spec.has_angle)
@@ -47,11 +48,10 @@ def test_rotations_are_exponentials_of_their_generators(name: str) -> None:
     generator = {"p": "Z"}.get(name) or name.lstrip("c")[1:].upper()
     g = word_matrix(generator)
     for angle in ANGLES:
-        expected = expm(-0.5j * angle * g)
+        full = np.kron(np.diag([0, 1]), g) if name.startswith("c") else g
+        expected: Complex = expm(-0.5j * angle * full)
         if name == "p":
-            expected = np.exp(0.5j * angle) * expected
-        if name.startswith("c"):
-            expected = expm(-0.5j * angle * np.kron(np.diag([0, 1]), g))
+            expected *= np.exp(0.5j * angle)
         np.testing.assert_allclose(GATES[name].matrix(angle), expected, rtol=0, atol=1e-13)
 
 
@@ -85,9 +85,7 @@ def test_the_first_wire_controls() -> None:
 def test_the_shift_rule_is_exact_on_the_frequencies_of_the_gate(name: str) -> None:
     spec = GATES[name]
     g = word_matrix(name.lstrip("c")[1:].upper() or "Z")
-    if name.startswith("c"):
-        g = np.kron(np.diag([0, 1]), g)
-    levels = np.linalg.eigvalsh(g) / 2
+    levels = np.linalg.eigvalsh(np.kron(np.diag([0, 1]), g) if name.startswith("c") else g) / 2
     gaps = {round(float(abs(a - b)), 12) for a in levels for b in levels} - {0.0}
     assert gaps == set(FREQUENCIES.get(name, (1.0,)))
     for frequency in gaps:

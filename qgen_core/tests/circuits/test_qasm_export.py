@@ -11,7 +11,8 @@ from itertools import product
 
 import numpy as np
 import pytest
-from circuits_dense import FIXED, TURNED, Complex, Floats, embed, random_circuit, unitary
+from circuits_dense import FIXED, IDLE, TURNED, Complex, Floats, embed, random_circuit, unitary
+
 from qgen_core.ansatze.brick import brick
 from qgen_core.circuit import Channel, Circuit, Gate, const, given, param
 from qgen_core.errors import BadCircuit, Unsupported
@@ -178,7 +179,7 @@ def test_defined_gates_are_exact_but_for_the_phase_of_ecr() -> None:
 
 
 def test_only_gates_in_use_are_defined() -> None:
-    assert "gate" not in to_qasm(Circuit(2, (Gate("cx", (0, 1)),)))
+    assert not re.findall(r"gate (\w+)", to_qasm(Circuit(2, (Gate("cx", (0, 1)),))))
     text = to_qasm(Circuit(2, (Gate("rzz", (0, 1), const(0.1)), Gate("rzz", (1, 0), const(0.2)))))
     assert re.findall(r"gate (\w+)", text) == ["rzz"]
 
@@ -210,7 +211,7 @@ def test_wire_w_is_qubit_w() -> None:
 
 
 def test_what_cannot_be_written_is_refused() -> None:
-    noisy = Circuit(1, (Gate("h", (0,)), Channel(np.eye(2)[None], (0,), "damping")))
+    noisy = Circuit(1, (Gate("h", (0,)), Channel(IDLE, (0,), "damping")))
     with pytest.raises(Unsupported, match="no noise, the circuit holds the channel 'damping'; export .* without"):
         to_qasm(noisy)
     circuit = Circuit(1, (Gate("rx", (0,), param(0)), Gate("ry", (0,), given(0))))

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 from circuits_dense import Dense, Floats, random_circuit
+
 from qgen_core.circuit import Circuit, Gate, param
 from qgen_core.errors import BadCircuit
 from qgen_core.measures import (

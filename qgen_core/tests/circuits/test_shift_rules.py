@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from circuits_dense import TURNED, Dense, Floats, random_circuit, state
+
 from qgen_core import shift
 from qgen_core.circuit import Circuit, Gate, const, given, param
 from qgen_core.gates import GATES, SHIFTS
@@ -17,7 +18,7 @@ def probabilities(circuit: Circuit, rows: Floats) -> Floats:
 
 
 def differences(circuit: Circuit, angles: Floats, cotangent: Floats, columns: list[int]) -> Floats:
-    """d (cotangent . probabilities) / d angles, for some columns."""
+    """Slopes of (cotangent . probabilities) in some columns of the angles."""
     out, step = np.zeros_like(angles), 1e-5
     for column in columns:
         moved = np.zeros_like(angles)
