@@ -25,7 +25,9 @@ class Capabilities:
         """Raise Unsupported or BadOption, in the backend's name, for a circuit or shots beyond these."""
         missing = {g.name for g in circuit.gates} - self.gates
         if missing:
-            raise Unsupported(f"{name} has no gate {', '.join(sorted(missing))}; it has {', '.join(sorted(self.gates))}")
+            raise Unsupported(
+                f"{name} has no gate {', '.join(sorted(missing))}; it has {', '.join(sorted(self.gates))}"
+            )
         if circuit.channels and not self.noise:
             raise Unsupported(
                 f"{name} runs pure states only, the circuit holds the channel {circuit.channels[0].name!r}; "

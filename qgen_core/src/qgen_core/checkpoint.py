@@ -102,6 +102,7 @@ class Checkpoints:
 
     @property
     def history_path(self) -> Path:
+        """Where the history stands."""
         return self.path / "history.jsonl"
 
     def make_folder(self) -> None:
@@ -116,14 +117,14 @@ class Checkpoints:
         from safetensors.numpy import save as to_bytes
 
         self.make_folder()
-        contiguous = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+        contiguous = {name: np.asarray(value, order="C") for name, value in arrays.items()}
         data = to_bytes(contiguous)
         latest, newest = self._newest()
         note = {
             "number": newest.get("number", 0) + 1,
             "step": step,
             "meta": dict(meta),
-            "origin": self.origin,
+            "origin": self.origin or {},
             "bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
@@ -151,7 +152,7 @@ class Checkpoints:
                 )
             return None
         if self.origin is not None:
-            self._check_origin(note["origin"] or {}, self.origin)
+            self._check_origin(note["origin"], self.origin)
         require_memory(2 * note["bytes"], f"the checkpoint in {self.path}")
         return Saved(note["step"], self._arrays(slot), note["meta"])
 
@@ -231,6 +232,7 @@ class HistoryFile:
         self._pending: list[str] = []
 
     def append(self, record: Mapping[str, Any]) -> None:
+        """Add a record; it reaches the disk with the next :meth:`flush`."""
         self._pending.append(json.dumps(record) + "\n")
 
     def flush(self) -> None:

@@ -177,14 +177,17 @@ class Circuit:
 
     @cached_property
     def num_angles(self) -> int:
+        """Columns of the angle array: gates with an angle."""
         return len(self.angles)
 
     @cached_property
     def num_params(self) -> int:
+        """Trainable parameters."""
         return max((a.index + 1 for a in self.angles if a.source == "param"), default=0)
 
     @cached_property
     def num_inputs(self) -> int:
+        """Data inputs."""
         return max((a.index + 1 for a in self.angles if a.source == "input"), default=0)
 
     @cached_property
@@ -255,4 +258,3 @@ class Circuit:
         if rows.ndim != 2 or rows.shape[1] != width:
             raise BadCircuit(f"{what} have the shape {array.shape}; the circuit needs (B, {width})")
         return rows
-

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
+from qgen_core.resources import require_memory
 from qgen_core.seeds import stream
 
 Array = NDArray[Any]
@@ -170,6 +171,7 @@ class Events:
                 )
         size = 2**space.width
         rows = 1 if conditions is None else len(conditions)
+        require_memory(2 * 8 * rows * size, f"a table of {rows} x 2^{space.width} probabilities")
         counts = np.bincount(row.ravel() * size + index, weights=self.weights, minlength=rows * size)
         counts = counts.reshape(rows, size)
         if np.min(counts) < 0:

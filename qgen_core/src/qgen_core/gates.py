@@ -58,6 +58,7 @@ class GateSpec:
 
     @property
     def has_angle(self) -> bool:
+        """Whether the gate turns by an angle."""
         return self.generator is not None
 
     def matrix(self, angle: float = 0.0) -> Matrix:
@@ -121,4 +122,3 @@ SHIFTS: dict[int, tuple[tuple[float, float], ...]] = {
         (-3 * np.pi / 2, _MINUS),
     ),
 }
-

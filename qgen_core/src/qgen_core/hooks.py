@@ -7,7 +7,6 @@ modules are imported at start-up, so they import heavy frameworks inside functio
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from qgen_core.errors import BrokenPlugin
-from qgen_core.plugins import allowed, import_failures
+from qgen_core.plugins import entries, import_failures
 
 if TYPE_CHECKING:
     from qgen_core.training import History, Problem
@@ -63,9 +62,7 @@ class Specs:
 def discovered() -> tuple[object, ...]:
     """The hook objects of installed plugins. One that cannot be imported is logged, not fatal."""
     found = []
-    for entry in importlib.metadata.entry_points(group=GROUP):
-        if not allowed(entry):
-            continue
+    for entry in entries(GROUP):
         try:
             with import_failures(f"hook {entry.name!r}", entry):
                 found.append(entry.load())
@@ -75,12 +72,35 @@ def discovered() -> tuple[object, ...]:
 
 
 def manager(extra: Sequence[object] = ()) -> Any:
-    """The callable hooks: those of plugins, then ``extra``."""
-    plugins = pluggy.PluginManager("qgen")
-    plugins.add_hookspecs(Specs)
-    for plugin in (*discovered(), *extra):
-        if not plugins.is_registered(plugin):
-            plugins.register(plugin)
+    """The callable hooks: those of plugins, then ``extra``.
+
+    A plugin's hook that asks for an argument there is not is logged; one of ``extra`` raises BrokenPlugin.
+    """
+    plugins = _empty()
+    installed = discovered()
+    for number, plugin in enumerate((*installed, *extra)):
+        if plugins.is_registered(plugin):
+            continue
+        reason = _misfit(plugin)
+        if not reason:
+            plugins.register(plugin, name=str(number))  # by number: two may share a ``__name__``
+        elif number < len(installed):
+            log.warning("a plugin's hooks do not fit and are left out: %s", reason)
+        else:
+            raise BrokenPlugin(f"hooks do not fit: {reason}")
     return plugins.hook
 
 
+def _empty() -> pluggy.PluginManager:
+    plugins = pluggy.PluginManager("qgen")
+    plugins.add_hookspecs(Specs)
+    return plugins
+
+
+def _misfit(plugin: object) -> str:
+    """Why the hooks of an object cannot be called, tried on a manager of its own; empty if they can."""
+    try:
+        _empty().register(plugin, name=getattr(plugin, "__name__", type(plugin).__name__))
+    except pluggy.PluginValidationError as error:
+        return " ".join(str(error).split())
+    return ""

@@ -172,6 +172,9 @@ class Backend(ABC):
         """Raise Unsupported or BadOption for a circuit or shots beyond ``capabilities``."""
         self.capabilities.check(type(self).__name__, circuit, shots)
 
+    def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
+        """Raise ResourceRefused, with the numbers, if training needs memory that is not there."""
+
 
 class Sampler(Stateful):
     """Draws spins from an Ising energy at the inverse temperature ``beta`` it claims."""

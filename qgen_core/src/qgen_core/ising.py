@@ -58,6 +58,7 @@ class Ising:
 
     @property
     def num_spins(self) -> int:
+        """The number S of spins."""
         return int(self.h.shape[-1])
 
     def energy(self, spins: ArrayLike) -> Floats:

@@ -65,9 +65,7 @@ class Expectations:
         words = (self.paulis,) if isinstance(self.paulis, str) else tuple(self.paulis)
         object.__setattr__(self, "paulis", words)
         if not words or any(set(w) - set("IXYZ") or len(w) != len(words[0]) or not w for w in words):
-            raise BadCircuit(
-                f"Pauli words are strings over I, X, Y, Z of one common length, not {words[:4]}"
-            )
+            raise BadCircuit(f"Pauli words are strings over I, X, Y, Z of one common length, not {words[:4]}")
 
 
 Measure = Probabilities | Expectations | Bits | State

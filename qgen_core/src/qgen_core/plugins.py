@@ -21,28 +21,23 @@ log = logging.getLogger("qgen")
 
 @cache
 def all_entries() -> tuple[importlib.metadata.EntryPoint, ...]:
-    """The entry points of all installed packages in groups ``qgen.*``, read once a process."""
-    try:
-        found = list(importlib.metadata.entry_points())
-    except Exception:  # one unreadable entry_points.txt, of any package whatever, ends the common way
-        found = list(_readable_entries())
-    return tuple(entry for entry in found if entry.group.startswith("qgen."))
+    """The entry points of all installed packages in groups ``qgen.*``, read once a process.
 
-
-def _readable_entries() -> Iterator[importlib.metadata.EntryPoint]:
-    """Package by package, leaving out those that cannot be read; as on import, the first of a name wins."""
-    seen = set()
+    Package by package, since one malformed file, of any package whatever, ends
+    ``importlib.metadata.entry_points()`` for all. As on import, the first of a name on the path wins.
+    """
+    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
     for distribution in importlib.metadata.distributions():
+        where = str(getattr(distribution, "_path", "a package"))
         try:
-            found = list(distribution.entry_points)
-            name = str(distribution.metadata["Name"])
+            if "[qgen." not in (distribution.read_text("entry_points.txt") or ""):
+                continue
+            own = [entry for entry in distribution.entry_points if entry.group.startswith("qgen.")]
         except Exception as error:
-            where = getattr(distribution, "_path", "an installed package")
             log.warning("%s is left out, its entry points cannot be read: %s", where, error)
             continue
-        if name not in seen:
-            yield from found
-        seen.add(name)
+        found.setdefault(_facts(distribution).get("Name", where), own)
+    return tuple(entry for own in found.values() for entry in own)
 
 
 def entries(group: str) -> list[importlib.metadata.EntryPoint]:
@@ -55,13 +50,18 @@ def distribution_of(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
 
     A package without readable metadata is called by its module, with version "unknown".
     """
-    facts = {}
+    facts = _facts(entry.dist)
+    module = entry.value.partition(":")[0].partition(".")[0]
+    return facts.get("Name") or module, facts.get("Version") or "unknown"
+
+
+def _facts(distribution: importlib.metadata.Distribution | None) -> dict[str, str]:
+    """Name and Version, as far as the metadata can be read."""
     try:
-        metadata = None if entry.dist is None else entry.dist.metadata
-        facts = {} if metadata is None else {key: metadata[key] for key in ("Name", "Version") if key in metadata}
-    except (OSError, ValueError) as error:
-        log.debug("metadata of %r cannot be read: %s", entry.value, error)
-    return facts.get("Name") or entry.value.partition(":")[0].partition(".")[0], facts.get("Version") or "unknown"
+        metadata = None if distribution is None else distribution.metadata
+    except (OSError, ValueError):  # e.g. no UTF-8
+        metadata = None
+    return {} if metadata is None else {key: metadata[key] for key in ("Name", "Version") if key in metadata}
 
 
 def allowed(entry: importlib.metadata.EntryPoint) -> bool:
@@ -83,12 +83,16 @@ def import_failures(what: str, entry: importlib.metadata.EntryPoint) -> Iterator
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        reason = str(error) or type(error).__name__
-        if isinstance(error, SystemExit):
-            reason = f"it called exit({error.code!r}) on import"
-        elif not isinstance(error, ImportError):
-            reason = f"{type(error).__name__}: {reason}"
+        reason = f"it called exit({error.code!r}) on import" if isinstance(error, SystemExit) else reason_of(error)
         raise BrokenPlugin(f"{what} comes from {name} {version}, which could not be imported: {reason}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """What an exception says, on one line; its type too, unless it is an import that failed."""
+    text = " ".join(str(error).split())
+    if isinstance(error, ImportError) and text:
+        return text
+    return ": ".join(filter(None, [type(error).__name__, text]))
 
 
 def check_core_version(what: str, entry: importlib.metadata.EntryPoint) -> None:
@@ -96,7 +100,11 @@ def check_core_version(what: str, entry: importlib.metadata.EntryPoint) -> None:
     from packaging.requirements import InvalidRequirement, Requirement
 
     installed = importlib.metadata.version(CORE)
-    for text in (entry.dist.requires or []) if entry.dist is not None else []:
+    try:
+        requires = (entry.dist.requires or []) if entry.dist is not None else []
+    except (OSError, ValueError):
+        requires = []
+    for text in requires:
         try:
             need = Requirement(text)
         except InvalidRequirement:

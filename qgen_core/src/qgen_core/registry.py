@@ -7,6 +7,7 @@ a table with ``name``, or the object itself.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib.metadata
 import importlib.resources
@@ -21,7 +22,7 @@ from functools import cache
 from typing import Any
 
 from qgen_core.errors import BadOption, BrokenPlugin, QgenError, TwoOffers, UnknownName
-from qgen_core.plugins import CORE, allowed, distribution_of, import_failures
+from qgen_core.plugins import CORE, distribution_of, entries, import_failures, reason_of
 
 Factory = Callable[..., Any]
 Ref = str | Mapping[str, Any]
@@ -42,6 +43,8 @@ KINDS = {
     "executor": "qgen.executors",
     "study": "qgen.studies",
 }
+#: Kinds whose components inherit an interface, which marks them with ``__qgen_kind__``.
+INTERFACES = frozenset({"encoder", "generator", "sampler", "loss", "trainer", "backend"})
 #: Kinds that are functions: the verb binds the options, these arguments come at the call.
 AT_THE_CALL = {
     "noise": ("circuit", "measure"),
@@ -69,6 +72,9 @@ class Offer:
     distribution: str
     version: str
     load: Factory = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name!r} comes from {self.distribution} {self.version}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -141,9 +147,7 @@ def names(kind: str) -> list[str]:
 @cache
 def _installed(kind: str, limit: str | None) -> dict[str, list[Offer]]:
     found: dict[str, dict[tuple[str, str], Offer]] = {}
-    for entry in importlib.metadata.entry_points(group=KINDS[kind]):
-        if not allowed(entry):
-            continue
+    for entry in entries(KINDS[kind]):
         distribution, version = distribution_of(entry)
         offer = Offer(kind, entry.name, distribution, version, _loader(kind, entry))
         found.setdefault(entry.name, {}).setdefault((distribution, entry.value), offer)
@@ -153,6 +157,8 @@ def _installed(kind: str, limit: str | None) -> dict[str, list[Offer]]:
 def _loader(kind: str, entry: importlib.metadata.EntryPoint) -> Factory:
     def load() -> Factory:
         with import_failures(f"{kind} {entry.name!r}", entry):
+            if not entry.pattern.match(entry.value):
+                raise ImportError(f"{entry.value!r} names no module and attribute")
             factory: Factory = entry.load()
         return factory
 
@@ -182,17 +188,21 @@ def factory_of(kind: str, name: str) -> tuple[Offer, Factory]:
     """The offer and its imported factory. Raises BrokenPlugin if it breaks the contract."""
     offer = find(kind, name)
     factory = offer.load()
-    who = f"{kind} {offer.name!r} comes from {offer.distribution} {offer.version}".rstrip()
     if not callable(factory):
-        raise BrokenPlugin(f"{who}, which offers a {type(factory).__name__} where a factory is needed")
-    if kind not in AT_THE_CALL and isinstance(factory, type):
-        found = getattr(factory, "__qgen_kind__", kind)
-        if found != kind:
-            raise BrokenPlugin(f"{who}, whose {factory.__name__} is a {found}, not a {kind}")
+        raise BrokenPlugin(f"{offer}, which offers a {type(factory).__name__} where a factory is needed")
+    if kind in INTERFACES and isinstance(factory, type):
+        _check_interface(offer, factory)
         missing = sorted(getattr(factory, "__abstractmethods__", ()))
         if missing:
-            raise BrokenPlugin(f"{who}, whose {factory.__name__} lacks {', '.join(missing)}")
+            raise BrokenPlugin(f"{offer}, whose {factory.__name__} lacks {', '.join(missing)}")
     return offer, factory
+
+
+def _check_interface(offer: Offer, component: type) -> None:
+    found = getattr(component, "__qgen_kind__", None)
+    if found != offer.kind:
+        what = "no component of qgen" if found is None else f"of kind {found!r}"
+        raise BrokenPlugin(f"{offer}, whose {component.__name__} is {what}, not of kind {offer.kind!r}")
 
 
 def build(kind: str, ref: Ref, given: Mapping[str, Any] | None = None, /, **options: Any) -> Any:
@@ -213,7 +223,7 @@ def build(kind: str, ref: Ref, given: Mapping[str, Any] | None = None, /, **opti
             raise BadOption(f"{kind} {name!r} takes {takes}; not {key!r}")
     values = {**table, **options}
     for key, value in (given or {}).items():
-        needs_it = at_the_call is None or key == "data"
+        needs_it = at_the_call is None or key == "data" or key not in at_the_call
         if key in parameters and key not in values and needs_it:
             values[key] = value.compute() if isinstance(value, Deferred) else value
     where = f"{kind} {name!r}"
@@ -223,7 +233,8 @@ def build(kind: str, ref: Ref, given: Mapping[str, Any] | None = None, /, **opti
             continue
         if parameter.default is inspect.Parameter.empty:
             raise BadOption(f"{where} needs {key!r}")
-        if isinstance(parameter.default, str) and _component_kind(parameter.annotation):
+        takes_components = _component_kind(parameter.annotation) or _element_kind(parameter.annotation)
+        if takes_components and parameter.default is not None:
             checked[key] = _checked(where, key, parameter.default, parameter, given)
     if at_the_call is not None:
         return Bound(kind, name, factory, checked)
@@ -256,6 +267,8 @@ def _check_kind(kind: str) -> None:
 def _split(kind: str, ref: Ref) -> tuple[str, dict[str, Any]]:
     if isinstance(ref, str):
         return ref, {}
+    if not isinstance(ref, Mapping):
+        raise BadOption(f"a {kind} is a name or a table with a name, not {_shown(ref)}")
     table = dict(ref)
     name = table.pop("name", None)
     if not isinstance(name, str):
@@ -265,36 +278,36 @@ def _split(kind: str, ref: Ref) -> tuple[str, dict[str, Any]]:
 
 def _parameters(offer: Offer, factory: Factory) -> dict[str, inspect.Parameter]:
     """The parameters by name, annotations resolved; variadic ones break the contract."""
-    who = f"{offer.kind} {offer.name!r} of {offer.distribution}"
-    target = factory.__init__ if isinstance(factory, type) else factory
+    target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
     try:
         hints = typing.get_type_hints(target, include_extras=True)
         parameters = dict(inspect.signature(factory).parameters)
-    except (NameError, TypeError, ValueError) as error:
-        raise BrokenPlugin(f"{who} has a signature that cannot be read: {error}") from error
+    except (NameError, AttributeError, SyntaxError, TypeError, ValueError) as error:
+        raise BrokenPlugin(f"{offer}, whose signature cannot be read: {error}") from error
     for p in parameters.values():
         if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-            raise BrokenPlugin(f"{who} takes *{p.name}, so its options cannot be checked")
+            stars = "**" if p.kind is p.VAR_KEYWORD else "*"
+            raise BrokenPlugin(f"{offer}, and takes {stars}{p.name}, so its options cannot be checked")
     return {n: p.replace(annotation=hints.get(n, Any)) for n, p in parameters.items()}
 
 
 def _call(offer: Offer, factory: Factory, arguments: Mapping[str, Any]) -> Any:
     try:
-        return factory(**arguments)
+        component = factory(**arguments)
     except (QgenError, MemoryError):
         raise
-    except Exception as error:
-        raise BrokenPlugin(
-            f"{offer.kind} {offer.name!r} of {offer.distribution} {offer.version} failed while it was built: "
-            f"{type(error).__name__}: {error}"
-        ) from error
+    except ImportError as error:  # adapters import their framework when they are built
+        raise BrokenPlugin(f"{offer}, which could not be imported: {reason_of(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise BrokenPlugin(f"{offer}, and failed while it was built: {reason_of(error)}") from error
+    if offer.kind in INTERFACES:
+        _check_interface(offer, type(component))
+    return component
 
 
 def _named(component: Any, name: str) -> Any:
-    try:
+    with contextlib.suppress(AttributeError):
         component.__qgen_name__ = name
-    except AttributeError:
-        pass
     return component
 
 
@@ -312,18 +325,22 @@ def _component_kind(annotation: Any) -> str | None:
     return None
 
 
-def _checked(
-    where: str, key: str, value: Any, parameter: inspect.Parameter, given: Mapping[str, Any] | None
-) -> Any:
-    annotation = parameter.annotation
-    kind = _component_kind(annotation)
-    if kind is not None:
-        return build(kind, value, given) if isinstance(value, str | Mapping) else value
-    arguments = typing.get_args(annotation)
-    inner = _component_kind(arguments[0]) if arguments else None
-    if inner is not None and isinstance(value, Sequence):
-        return [build(inner, v, given) if isinstance(v, str | Mapping) else v for v in value]
-    return _validated(where, key, value, annotation)
+def _element_kind(annotation: Any) -> str | None:
+    """The kind that an annotation asks for several of, e.g. ``list[Encoder]`` or ``tuple[Noise, ...] | None``."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return next((k for a in typing.get_args(annotation) if (k := _element_kind(a))), None)
+    several = typing.get_origin(annotation) in (list, tuple, Sequence)
+    return _component_kind(typing.get_args(annotation)[0]) if several else None
+
+
+def _checked(where: str, key: str, value: Any, parameter: inspect.Parameter, given: Mapping[str, Any] | None) -> Any:
+    """The value as the option's type, with components built from their names and tables."""
+    kind, element = _component_kind(parameter.annotation), _element_kind(parameter.annotation)
+    if kind is not None and isinstance(value, str | Mapping):
+        return build(kind, value, given)
+    if element is not None and isinstance(value, list | tuple):
+        value = [build(element, v, given) if isinstance(v, str | Mapping) else v for v in value]
+    return _validated(where, key, value, parameter.annotation)
 
 
 def _validated(where: str, key: str, value: Any, annotation: Any) -> Any:
@@ -343,11 +360,27 @@ def _validated(where: str, key: str, value: Any, annotation: Any) -> Any:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         place = "".join(f"[{part!r}]" for part in first["loc"] if isinstance(part, int | str))
-        raise BadOption(f"{where} option {key!r}{place}: {first['msg']}, not {first['input']!r}") from None
-    coerced = isinstance(value, bool | str) and isinstance(result, int | float) and type(result) is not type(value)
-    if coerced:
-        raise BadOption(f"{where} option {key!r} is {_type_name(annotation)}, not {value!r}")
+        raise BadOption(f"{where} option {key!r}{place}: {first['msg']}, not {_shown(first['input'])}") from None
+    if _coerced(value, result):
+        raise BadOption(f"{where} option {key!r} is {_type_name(annotation)}, not {_shown(value)}")
     return result
+
+
+def _coerced(value: Any, result: Any) -> bool:
+    """Whether a number was made of text or of a truth value, or a truth value of a number, at any depth."""
+    if isinstance(value, Mapping) and isinstance(result, Mapping):
+        return any(_coerced(value[key], result[key]) for key in value if key in result)
+    if isinstance(value, list | tuple) and isinstance(result, list | tuple):
+        return any(_coerced(v, r) for v, r in zip(value, result, strict=False))
+    if isinstance(value, bool) or isinstance(result, bool):
+        return isinstance(value, bool | int | float | str) and type(value) is not type(result)
+    return isinstance(value, str) and isinstance(result, int | float)
+
+
+def _shown(value: Any) -> str:
+    """A value on one line of an error message."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _type_name(annotation: Any) -> str:

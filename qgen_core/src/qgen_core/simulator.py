@@ -114,9 +114,7 @@ class Simulator(Backend):
             return super().vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng)
         return self.forward(circuit, angles, measure)[1](np.asarray(cotangent))
 
-    def _sampled(
-        self, circuit: Circuit, angles: Floats, measure: Measure, shots: int | None, rng: Rng | None
-    ) -> Array:
+    def _sampled(self, circuit: Circuit, angles: Floats, measure: Measure, shots: int | None, rng: Rng | None) -> Array:
         if shots is None or rng is None:
             raise BadOption("sampling needs shots and a random generator")
         if isinstance(measure, State):
@@ -128,9 +126,7 @@ class Simulator(Backend):
             return np.stack([index_to_bits(sample_indices(p, shots, rng), circuit.num_wires) for p in joint])
         return np.stack([sample_counts(p, shots, rng) / shots for p in joint])
 
-    def _sampled_words(
-        self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng
-    ) -> Array:
+    def _sampled_words(self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng) -> Array:
         out = np.empty((len(angles), len(measure.paulis)))
         for basis, members in group_words(measure.paulis).items():
             turned, extended = to_basis(circuit, angles, basis)

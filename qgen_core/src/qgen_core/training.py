@@ -82,13 +82,16 @@ class History:
 
     @property
     def losses(self) -> Floats:
+        """The loss of each step."""
         return np.array([r["loss"] for r in self.records], dtype=np.float64)
 
 
 class Problem:
     """What a trainer sees: values and gradients of the loss at this step, and random streams."""
 
-    def __init__(self, generator: Generator, data: Events, loss: Loss, seed: int, total: int, batch_size: int | None):
+    def __init__(
+        self, generator: Generator, data: Events, loss: Loss, seed: int, total: int, batch_size: int | None
+    ) -> None:
         self.generator, self.data, self.loss = generator, data, loss
         self.seed, self.total, self.batch_size = seed, total, batch_size
         self.step = 0
@@ -119,10 +122,11 @@ class Problem:
         output, pullback = self.generator.forward(self.loss.reads, self.batch, rng=self.rng("forward"))
         value, cotangent = self.loss(output, self.batch)
         self._check_finite("loss", value)
+        self._check_finite("gradient", cotangent)
         gradient = pullback(cotangent)
-        largest = max((float(np.max(np.abs(g), initial=0.0)) for g in gradient.values()), default=0.0)
-        self._check_finite("gradient", largest)
-        self.log(gradient=largest)
+        for part in gradient.values():
+            self._check_finite("gradient", part)
+        self.log(gradient=max((float(np.max(np.abs(g), initial=0.0)) for g in gradient.values()), default=0.0))
         return value, gradient
 
     def values(self, thetas: Floats, backend: Backend | None = None) -> Floats:
@@ -131,7 +135,7 @@ class Problem:
             self.loss.reads, np.atleast_2d(thetas), self.batch, rng=self.rng("forward"), backend=backend
         )
         values = np.array([self.loss(output, self.batch)[0] for output in outputs])
-        self._check_finite("loss", float(np.sum(values)))
+        self._check_finite("loss", values)
         return values
 
     def evaluate(self, theta: Floats) -> float:
@@ -151,6 +155,7 @@ class Problem:
         log.warning(text)
 
     def take_notes(self) -> dict[str, float]:
+        """The logged numbers of this step, which are then forgotten."""
         notes, self._notes = self._notes, {}
         return notes
 
@@ -183,11 +188,12 @@ class Problem:
         weight = None if data.weight is None else data.weight[index]
         return Batch(data.x[index], condition, weight, None, self.step, self.total)
 
-    def _check_finite(self, what: str, value: float) -> None:
-        if not np.isfinite(value):
+    def _check_finite(self, what: str, values: Array | float) -> None:
+        finite = np.isfinite(values)
+        if not np.all(finite):
             raise Diverged(
-                f"the {what} became {value} at step {self.step}; the last good parameters are kept: "
-                "lower the learning rate, or look for weights and bins of zero"
+                f"the {what} became {np.asarray(values)[~finite][0]} at step {self.step}; the last good parameters "
+                "are kept: lower the learning rate, or look for weights and bins of zero"
             )
 
 
@@ -215,10 +221,18 @@ def check_match(generator: Generator, data: Events, loss: Loss) -> None:
 class _Loop(Problem):
     """A problem that also keeps the books: history, best state, checkpoints, stops."""
 
-    def __init__(self, trainer: Trainer, generator: Generator, data: Events, loss: Loss, seed: int, checkpoints: Any):
+    def __init__(
+        self,
+        trainer: Trainer,
+        generator: Generator,
+        data: Events,
+        loss: Loss,
+        seed: int,
+        checkpoints: Checkpoints | None,
+    ) -> None:
         super().__init__(generator, data, loss, seed, trainer.steps, trainer.batch_size)
         self.trainer = trainer
-        self.checkpoints: Checkpoints | None = checkpoints
+        self.checkpoints = checkpoints
         self.history = History()
         self.best_value, self.best_step = np.inf, -1
         self.before = flatten(generator.parameters())
@@ -273,7 +287,8 @@ class _Loop(Problem):
         """Bring history and state to disk."""
         if self.checkpoints is None or self.file is None:
             return
-        self._check_finite("sum of the parameters", float(np.sum(flatten(self.generator.parameters()))))
+        for name, value in self.generator.parameters().items():
+            self._check_finite(f"parameter {name!r}", value)
         self.file.flush()
         owners = {"generator": self.generator, "loss": self.loss, "trainer": self.trainer}
         arrays = {f"{who}/{name}": value for who, owner in owners.items() for name, value in owner.state().items()}
@@ -294,6 +309,8 @@ class _Loop(Problem):
         self.finish(self.trainer.step(self))
 
     def evaluate(self, theta: Floats) -> float:
+        if not self.trainer.owns_loop:
+            return super().evaluate(theta)
         point = np.array(theta, dtype=np.float64)
         mark = float(point @ np.sin(np.arange(1, len(point) + 1)))
         if self.step < len(self.journal):

@@ -1,0 +1,327 @@
+"""The command line. Data goes to stdout, messages and progress to stderr.
+
+Exit codes: 0 ok, 2 recipe or usage, 3 data, 4 plugin, 5 remote, 6 resource refused, 75 try again.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qgen_core import registry
+from qgen_core.errors import DataError, QgenError, RecipeError, UnknownName
+from qgen_core.hooks import manager
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from qgen_core.runs import Run
+
+app = typer.Typer(
+    help="Train and run generative models, quantum and classical, for high-energy physics.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="key.sub=value", help="Change the recipe; may be repeated.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]
+RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TOML).")]
+
+
+def say(text: str) -> None:
+    """A message for people."""
+    typer.echo(text, err=True)
+
+
+@app.command()
+def train(
+    recipe: RecipeFile,
+    run: Annotated[Path, typer.Option("--run", metavar="DIR", help="The run folder to write.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", metavar="DIR2", help="Start with the parameters of another run.")
+    ] = None,
+    settings: Settings = None,
+    every: Annotated[float, typer.Option("--checkpoint-every", metavar="SECONDS", min=0.0)] = 5.0,
+    time_limit: Annotated[
+        float | None, typer.Option("--time-limit", metavar="SECONDS", help="Save and stop (exit 75) after this time.")
+    ] = None,
+) -> None:
+    """Train a recipe into a run folder."""
+    from qgen_core import runs
+    from qgen_core.progress import TrainingProgress
+    from qgen_core.recipes import Recipe
+
+    progress = TrainingProgress()
+    try:
+        history = runs.train(
+            Recipe.read(recipe, settings or ()),
+            run,
+            resume=resume,
+            start_from=start_from,
+            every=every,
+            time_limit=time_limit,
+            hooks=[progress],
+        )
+    finally:
+        progress.close()
+    last = f"; loss {history.losses[-1]:.6g}" if len(history.losses) else ""
+    say(f"trained: {history.stopped}{last}; saved in {run}")
+
+
+@app.command()
+def generate(
+    run: RunFolder,
+    n: Annotated[int, typer.Option("-n", help="Number of events.", min=1)],
+    output: Annotated[Path, typer.Option("-o", metavar="FILE", help="The HDF5 file to write.")],
+    seed: Annotated[int | None, typer.Option("--seed", help="Another seed than the recipe's.", min=0)] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option("--condition", metavar="name=value|FILE", help="Values of conditions, or an HDF5 file of them."),
+    ] = None,
+    settings: Settings = None,
+) -> None:
+    """Generate events with a trained run."""
+    from qgen_core.progress import counted
+    from qgen_core.runs import Run, write_events
+
+    loaded = Run(run, settings or ())
+    rows = _conditions(loaded, condition or [])
+    used = loaded.recipe.seed if seed is None else seed
+    attributes = {"kind": "generated", "recipe": loaded.recipe.to_toml(), "run": str(run), "seed": str(used)}
+    pieces = counted(loaded.generate(n, seed=seed, condition=rows), n, "generating")
+    written = write_events(pieces, output, attributes)
+    say(f"wrote {written} events to {output}")
+
+
+@app.command()
+def evaluate(
+    target: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="A run folder, or events it generated.")],
+    reference: Annotated[
+        Path | None, typer.Option("--reference", metavar="FILE", help="Events to compare with (default: test events).")
+    ] = None,
+    settings: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Compare generated events with the reference; for a run folder, write its report too."""
+    from qgen_core import evaluation
+    from qgen_core.eventfile import read_events, run_of
+    from qgen_core.report import write_report
+    from qgen_core.runs import Run
+
+    folder = target if target.is_dir() else run_of(target)
+    run = Run(folder, settings or ())
+    generated = None if target.is_dir() else read_events(target, run)
+    other = None if reference is None else read_events(reference, run)
+    result = evaluation.evaluate(run, generated=generated, reference=other)
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        typer.echo(_table(result))
+    if target.is_dir():
+        evaluation.save(result, target / "evaluation.json")
+        say(f"report: {write_report(target)}")
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Write report.html of a run folder; needs none of the model's plugins."""
+    from qgen_core.errors import CheckpointError
+    from qgen_core.report import write_report
+
+    if not (run / "recipe.toml").exists():
+        raise CheckpointError(f"{run} is no run folder: it has no recipe.toml")
+    typer.echo(str(write_report(run)))
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="DIR DIR ...", help="Evaluated run folders.")],
+    output: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Write an HTML page with overlays.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Tabulate runs side by side, with the recipe fields that differ; -o overlays their figures."""
+    from qgen_core import compare as comparing
+
+    result = comparing.compare(runs)
+    if as_json:
+        typer.echo(json.dumps({key: value for key, value in result.items() if key != "runs"}))
+    else:
+        typer.echo(comparing.as_text(result))
+    if output is not None:
+        say(f"comparison: {comparing.write_comparison(result, output)}")
+
+
+@app.command(name="list")
+def list_components(
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="One kind only.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List what is installed; reads metadata only."""
+    kinds = [kind] if kind else list(registry.KINDS)
+    found = {
+        k: [
+            {"name": o.name, "distribution": o.distribution, "version": o.version}
+            for several in registry.offers(k).values()
+            for o in several
+        ]
+        for k in kinds
+    }
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for k, offers in found.items():
+        if offers:
+            typer.echo(k)
+        for o in offers:
+            typer.echo(f"  {o['name']:<24} {o['distribution']} {o['version']}")
+
+
+@app.command()
+def info(
+    kind: Annotated[str, typer.Argument(metavar="KIND")],
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    as_json: Json = False,
+) -> None:
+    """Describe one component: what it is, who provides it, its options."""
+    found = registry.describe(kind, name)
+    if as_json:
+        options = [
+            {"name": o.name, "type": o.type, "default": _plain(o.default), "required": o.required}
+            for o in found.options
+        ]
+        typer.echo(
+            json.dumps(
+                {
+                    "kind": kind,
+                    "name": name,
+                    "distribution": found.distribution,
+                    "version": found.version,
+                    "doc": found.doc,
+                    "options": options,
+                }
+            )
+        )
+        return
+    typer.echo(f"{kind} {found.name}  ({found.distribution} {found.version})\n\n{found.doc}\n")
+    for o in found.options:
+        typer.echo(f"  {o.name}: {o.type}" + ("  (required)" if o.required else f" = {o.default!r}"))
+
+
+@app.command()
+def validate(recipe: RecipeFile, settings: Settings = None) -> None:
+    """Check a recipe: names, options, spaces, outputs and memory, without training."""
+    from qgen_core.recipes import Recipe
+    from qgen_core.runs import Assembly
+
+    loaded = Recipe.read(recipe, settings or ())
+    assembly = Assembly(loaded)
+    assembly.check()
+    typer.echo(f"{recipe} is valid: {len(assembly.data)} training events in {assembly.encoder.space}")
+
+
+@app.command()
+def estimate(recipe: RecipeFile, settings: Settings = None, as_json: Json = False) -> None:
+    """Predict qubits, depth, memory, circuits, shots and time of a training."""
+    from qgen_core.estimate import estimate as predict
+    from qgen_core.recipes import Recipe
+
+    found = predict(Recipe.read(recipe, settings or ()))
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for key, value in found.items():
+        typer.echo(f"{key:<22} {value}")
+
+
+@app.command()
+def data(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset.")],
+    events: Annotated[int | None, typer.Option("--events", min=1, help="Generate this many new events.")] = None,
+    fetch: Annotated[bool, typer.Option("--fetch", help="Download the published data set.")] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+) -> None:
+    """Describe a dataset, generate events for it, or fetch it; prints the file's path."""
+    from qgen_core.progress import counter
+
+    offer, factory = registry.factory_of("dataset", name)
+    for wanted, attribute, what in ((events is not None, "generate", "generated"), (fetch, "fetch", "fetched")):
+        if wanted and not hasattr(factory, attribute):
+            raise DataError(f"dataset {name!r} of {offer.distribution} cannot be {what}")
+    if events is not None:
+        with counter(events, f"generating {name}") as advance:
+            typer.echo(str(factory.generate(events, seed=seed, progress=advance)))  # type: ignore[attr-defined]
+        return
+    if fetch:
+        typer.echo(str(factory.fetch()))  # type: ignore[attr-defined]
+        return
+    found = registry.build("dataset", name)()
+    typer.echo(f"{name}: {len(found)} events of {', '.join(found.columns)}")
+    for key, value in found.provenance.items():
+        typer.echo(f"  {key}: {value}")
+
+
+def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
+    """Rows of conditions from ``name=value`` settings or one file."""
+    import numpy as np
+
+    from qgen_core.eventfile import read_columns
+
+    if not given:
+        return None
+    names = run.record["data"]["condition_columns"]
+    if len(given) == 1 and "=" not in given[0]:
+        return read_columns(Path(given[0]), names)
+    values: dict[str, float] = {}
+    for setting in given:
+        name, _, text = setting.partition("=")
+        if name not in names:
+            raise UnknownName(f"no condition {name!r}; this model has {', '.join(names) or 'none'}")
+        try:
+            values[name] = float(text)
+        except ValueError:
+            raise RecipeError(f"--condition {setting!r}: {text!r} is no number") from None
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise RecipeError(f"--condition lacks {', '.join(missing)}")
+    return np.array([[values[name] for name in names]])
+
+
+def _table(result: dict[str, Any]) -> str:
+    lines = [f"{'metric':<14} {'quantity':<22} {'value':>12} {'± bootstrap':>12} {'floor':>12} {'± spread':>12}"]
+    for row in result["metrics"]:
+        numbers = " ".join(f"{row[key]:>12.4g}" for key in ("value", "uncertainty", "floor", "floor_spread"))
+        lines.append(f"{row['metric']:<14} {row['name']:<22} {numbers}")
+    return "\n".join(lines)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | bool | list | type(None)) else repr(value)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``qgen``; exits with the code of the error, if any."""
+    import logging
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # an odd locale must not turn a message into a crash
+            stream.reconfigure(errors="backslashreplace")
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    manager().register_commands(app=app)
+    try:
+        app(args=list(arguments) if arguments is not None else None)
+    except QgenError as error:
+        say(str(error))
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

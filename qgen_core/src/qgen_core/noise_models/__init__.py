@@ -1,0 +1,1 @@
+"""Noise models: functions of (circuit, measure) that return both, made noisy."""

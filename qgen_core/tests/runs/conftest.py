@@ -1,0 +1,31 @@
+"""Recipes over toy datasets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import toyset  # noqa: E402
+
+from qgen_core.recipes import Recipe  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _offered() -> None:
+    toyset.offer()
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    return Recipe.parse(toyset.RECIPE)
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> Path:
+    path = tmp_path / "toy.toml"
+    path.write_text(toyset.RECIPE, encoding="utf-8")
+    return path

@@ -1,0 +1,133 @@
+"""What starting costs: no framework is imported, and `qgen list` takes less than half a second of CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import house
+import pytest
+
+#: Imported when used; ``import qgen_core`` brings none of them (architecture, section 6.3).
+LATE = (
+    *house.FRAMEWORKS,
+    "numba",
+    "llvmlite",
+    "scipy",
+    "h5py",
+    "jinja2",
+    "typer",
+    "rich",
+    "matplotlib",
+    "optuna",
+    "cma",
+)
+#: ``qgen list`` needs the command line's own, and none of these.
+NOT_TO_LIST = tuple(name for name in LATE if name not in {"typer", "rich"})
+LIST = "import sys; from qgen_core.cli import main; main(['list'])"
+
+
+def loaded(code: str) -> set[str]:
+    """Top-level modules that a fresh process has loaded after running ``code``."""
+    wrapped = f"import json, sys\ntry:\n    {code}\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+    wrapped += "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})), file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", wrapped],
+        env=house.environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1]))
+
+
+def test_import_brings_no_framework() -> None:
+    modules = loaded("import qgen_core")
+    assert "numpy" in modules
+    assert modules & set(LATE) == set()
+
+
+def test_building_the_default_backend_brings_no_other_framework() -> None:
+    modules = loaded("import qgen_core; qgen_core.backend('statevector')")
+    assert modules & {*house.FRAMEWORKS, "matplotlib"} == set()
+
+
+def test_list_brings_no_framework() -> None:
+    modules = loaded(LIST)
+    assert "typer" in modules
+    assert modules & set(NOT_TO_LIST) == set()
+
+
+def test_hook_modules_of_installed_plugins_bring_no_framework() -> None:
+    modules = loaded("from qgen_core.hooks import manager; manager()")
+    assert modules & set(LATE) == set()
+
+
+def test_list_takes_less_than_half_a_second_of_cpu() -> None:
+    variables = house.environment()
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # as people start it: compiled once, read afterwards
+
+    def seconds() -> float:
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+            child = subprocess.Popen([sys.executable, "-c", LIST], env=variables, stdout=nowhere, stderr=nowhere)
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+        assert child.returncode == 0
+        return usage.ru_utime + usage.ru_stime
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+LOOK_UP = r"""
+import qgen_core as qgen
+from qgen_core.cli import main
+from qgen_core.errors import BadOption, UnknownName
+for options, refusal in ((("statevectr",), UnknownName), (("statevector", "\u03b8"), BadOption)):
+    try:
+        qgen.backend(options[0], **dict.fromkeys(options[1:]))
+    except refusal as error:
+        print(ascii(str(error)))
+    else:
+        raise SystemExit("not refused")
+main(["info", "backend", "statevector"])
+"""
+RUN = """
+import qgen_core as qgen
+circuit = qgen.Circuit(1, (qgen.Gate("x", (0,)), qgen.Gate("ry", (0,), qgen.param(0))))
+found = qgen.backend("statevector").probabilities(circuit, [0.0])
+if abs(found - [0.0, 1.0]).max() > 1e-12:
+    raise SystemExit(f"wrong: {found}")
+"""
+PLAIN = {"LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "variables", "code"),
+    [
+        (["-O"], {}, RUN + LOOK_UP),
+        (["-OO"], {}, LOOK_UP),
+        ([], PLAIN, LOOK_UP),
+        (["-O"], {**PLAIN, "TERM": "dumb", "COLUMNS": "40"}, LOOK_UP),
+    ],
+    ids=["optimised", "without-docstrings", "plain-locale", "all-together"],
+)
+def test_odd_interpreters(flags: list[str], variables: dict[str, str], code: str) -> None:
+    """python -O, a locale without Unicode, no terminal (F40): look-up, refusals and info work as ever."""
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", code],
+        env=house.environment(**variables),
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
+    out = done.stdout.decode("ascii" if "LC_ALL" in variables else "utf-8")
+    assert "did you mean 'statevector'?" in out
+    assert "not '\\u03b8'" in out, "a name that the locale cannot write is still named"
+    assert "backend statevector" in out
