@@ -1,0 +1,38 @@
+# Two commands set everything up: `make demo` and `make test`. Both make .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+CORE := qgen_core/pyproject.toml plugins/qgen_hep/pyproject.toml constraints.txt
+PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
+RUN := runs/jets
+
+.PHONY: demo test test-long clean
+
+demo: $(VENV)/.installed-core
+	rm -rf $(RUN)
+	$(BIN)/qgen train recipes/jets.toml --run $(RUN)
+	$(BIN)/qgen generate $(RUN) -n 100000 -o $(RUN)/generated.h5
+	$(BIN)/qgen evaluate $(RUN)
+
+test: $(VENV)/.installed-all
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q -m "not long"
+
+test-long: $(VENV)/.installed-all
+	$(BIN)/python -m pytest -q -m long
+
+$(VENV)/.installed-core: $(CORE)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qgen needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e ./qgen_core -e ./plugins/qgen_hep
+	touch $@
+
+$(VENV)/.installed-all: $(VENV)/.installed-core tests/requirements.txt $(wildcard plugins/*/pyproject.toml)
+	$(PIP) -e "./qgen_core[cma]" $(addprefix -e ./,$(PLUGINS)) -r tests/requirements.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs
