@@ -1,0 +1,1 @@
+"""Encoders: physics numbers to and from a model's alphabet."""

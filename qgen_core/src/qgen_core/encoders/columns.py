@@ -1,0 +1,142 @@
+"""The bases of encoders that map chosen columns and let the others pass."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.encoders.checks import all_in_row, matrix, not_fitted, require_accepted, require_keys, training_matrix
+from qgen_core.errors import BadOption, CheckpointError
+from qgen_core.events import Space
+from qgen_core.interfaces import Encoder
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Rng = np.random.Generator
+
+
+class ChosenColumns(Encoder):
+    """What encoders of chosen columns share: learning, saving, and which columns they are.
+
+    A subclass names itself; if it learns, ``learns`` names the arrays (k,) that :meth:`_learn`
+    returns for the k chosen columns, found in ``self.learned`` afterwards.
+    """
+
+    name: str
+    kind: Literal["reals", "angles"] = "reals"
+    learns: tuple[str, ...] = ()
+
+    def __init__(self, columns: list[int] | None = None) -> None:
+        if columns is not None and (min(columns, default=-1) < 0 or len(set(columns)) != len(columns)):
+            raise BadOption(f"{self.name} takes different column numbers >= 0, not {columns}")
+        self.columns = columns
+        self.learned: dict[str, Floats] = {}
+
+    def _learn(self, x: Floats) -> dict[str, Floats]:
+        return {}
+
+    def fit(self, x: Array, condition: Array | None = None) -> Self:
+        """Learn from training events (N, F). Raises DataError for none, BadOption for missing columns."""
+        x = training_matrix(self.name, x)
+        self.learned = self._learn(x[:, self._chosen(x.shape[1])].astype(np.float64))
+        self.space = Space(self.kind, x.shape[1])
+        return self
+
+    def state(self) -> dict[str, Array]:
+        width = np.array([self._width()])
+        return {"width": width} | {name: self.learned[name].copy() for name in self.learns}
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        require_keys(self.name, state, {"width", *self.learns})
+        if state["width"].shape != (1,) or state["width"].dtype.kind != "i" or state["width"][0] < 1:
+            raise CheckpointError(f"the checkpoint of {self.name} does not say how many features there are")
+        width = int(state["width"][0])
+        try:
+            chosen = len(self._chosen(width))
+        except BadOption as error:
+            raise CheckpointError(f"the checkpoint is of {width} features; {error.args[0]}") from error
+        for name in self.learns:
+            if state[name].shape != (chosen,) or not np.isfinite(state[name]).all():
+                raise CheckpointError(f"{name!r} of {self.name} is not {chosen} finite numbers in the checkpoint")
+        self.learned = {name: np.array(state[name], dtype=np.float64) for name in self.learns}
+        self.space = Space(self.kind, width)
+
+    def _width(self) -> int:
+        if not hasattr(self, "space"):
+            raise not_fitted(self.name)
+        return self.space.width
+
+    def _chosen(self, width: int) -> list[int]:
+        """The chosen column numbers. Raises BadOption for those that the events lack."""
+        chosen = list(range(width)) if self.columns is None else self.columns
+        if max(chosen) >= width:
+            raise BadOption(f"{self.name} has columns {self.columns}, the events have {width}")
+        return chosen
+
+    def _part(self, x: Array) -> Floats:
+        """The chosen columns (N, k) in double precision."""
+        part: Floats = x[:, self._chosen(x.shape[1])].astype(np.float64)
+        return part
+
+    def _with(self, x: Array, part: Floats) -> Floats:
+        """``x`` (N, F) in double precision with other values in the chosen columns."""
+        out = x.astype(np.float64)
+        out[:, self._chosen(x.shape[1])] = part
+        return out
+
+
+class ColumnEncoder(ChosenColumns):
+    """y = f(x) on each chosen column, f invertible.
+
+    A subclass says :meth:`_map`, :meth:`_unmap` and :meth:`_log_slope`, and if f is not defined
+    everywhere :meth:`_inside` and :meth:`_allowed`.
+    """
+
+    @abstractmethod
+    def _map(self, x: Floats) -> Floats:
+        """The values of f at the chosen columns (N, k)."""
+
+    @abstractmethod
+    def _unmap(self, y: Floats) -> Floats:
+        """The inverse of :meth:`_map`, also for values that a model makes outside of its image."""
+
+    @abstractmethod
+    def _log_slope(self, x: Floats) -> Floats:
+        """The logarithm of |df / dx| (N, k)."""
+
+    def _inside(self, x: Array) -> NDArray[np.bool_]:
+        """Where f is defined (N, k); ``x`` comes in the precision of the events."""
+        return np.ones(x.shape, dtype=np.bool_)
+
+    def _allowed(self) -> str:
+        """What :meth:`_inside` lets pass, in words."""
+        return "finite values"
+
+    def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
+        """Which events (N,) are finite and where f is defined."""
+        x = matrix(self.name, x, self._width())
+        return all_in_row(np.isfinite(x)) & all_in_row(self._inside(x[:, self._chosen(x.shape[1])]))
+
+    def encode(self, x: Array, condition: Array | None = None, *, rng: Rng | None = None) -> Array:
+        """(N, F) to (N, F) float64. Raises DataError for events that :meth:`accepts` refuses."""
+        x = self._accepted(x)
+        return self._with(x, self._map(self._part(x)))
+
+    def decode(self, z: Array, condition: Array | None = None, *, rng: Rng) -> Array:
+        """The inverse, (N, F) float64."""
+        z = matrix(self.name, z, self._width())
+        return self._with(z, self._unmap(self._part(z)))
+
+    def log_det(self, x: Array, condition: Array | None = None) -> Floats | None:
+        """The sum of log |df / dx| over the chosen columns (N,)."""
+        total: Floats = self._log_slope(self._part(self._accepted(x))).sum(axis=1)
+        return total
+
+    def _accepted(self, x: Array) -> Array:
+        x = matrix(self.name, x, self._width())
+        require_accepted(self.name, x, self.accepts(x), self._allowed())
+        return x

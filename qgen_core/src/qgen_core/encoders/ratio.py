@@ -1,0 +1,76 @@
+"""The encoder ``ratio``: columns in units of a condition, as E / E_in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.encoders.checks import all_in_row, matrix, require_accepted
+from qgen_core.encoders.columns import ChosenColumns
+from qgen_core.errors import BadOption, DataError
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Rng = np.random.Generator
+
+
+class RatioEncoder(ChosenColumns):
+    """``x / c``, c > 0 a column of the event's condition.
+
+    Args:
+        by: number of the condition's column.
+        columns: numbers of the columns to divide; None: all.
+
+    Raises BadOption for a negative number; all methods raise DataError without a condition, or
+    where it is not above 0.
+
+    Source: E / E_in of flows_gans.md section 8.
+
+    >>> import numpy as np
+    >>> x, energy = np.array([[30.0, 2.0]]), np.array([[120.0]])
+    >>> RatioEncoder(columns=[0]).fit(x, energy).encode(x, energy).tolist()
+    [[0.25, 2.0]]
+    """
+
+    name = "ratio"
+
+    def __init__(self, *, by: int = 0, columns: list[int] | None = None) -> None:
+        super().__init__(columns)
+        if by < 0:
+            raise BadOption(f"by is the number of a condition column, not {by}")
+        self.by = by
+
+    def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
+        """Which events (N,) are finite and have a condition above 0."""
+        unit = self._unit(x, condition)
+        finite = all_in_row(np.isfinite(matrix(self.name, x, self._width())))
+        return finite & np.isfinite(unit) & (unit > 0)
+
+    def encode(self, x: Array, condition: Array | None = None, *, rng: Rng | None = None) -> Array:
+        """(N, F) to (N, F) float64."""
+        x = matrix(self.name, x, self._width())
+        return self._with(x, self._part(x) / self._positive(x, condition)[:, None])
+
+    def decode(self, z: Array, condition: Array | None = None, *, rng: Rng) -> Array:
+        """The inverse, (N, F) float64."""
+        z = matrix(self.name, z, self._width())
+        return self._with(z, self._part(z) * self._positive(z, condition)[:, None])
+
+    def log_det(self, x: Array, condition: Array | None = None) -> Floats | None:
+        """``-k log c`` (N,) for k divided columns."""
+        x = matrix(self.name, x, self._width())
+        count = len(self._chosen(x.shape[1]))
+        return -count * np.log(self._positive(x, condition))
+
+    def _unit(self, x: Array, condition: Array | None) -> Floats:
+        if condition is None or np.ndim(condition) != 2 or condition.shape[1] <= self.by or len(condition) != len(x):
+            given = "none" if condition is None else f"an array {np.shape(condition)}"
+            raise DataError(f"ratio divides by column {self.by} of each event's condition; there is {given}")
+        unit: Floats = np.asarray(condition)[:, self.by].astype(np.float64)
+        return unit
+
+    def _positive(self, x: Array, condition: Array | None) -> Floats:
+        require_accepted(self.name, x, self.accepts(x, condition), f"conditions above 0 in column {self.by}")
+        return self._unit(x, condition)

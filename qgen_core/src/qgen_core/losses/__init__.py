@@ -1,0 +1,1 @@
+"""Losses: a value of one kind of output, and its cotangent."""

@@ -1,0 +1,45 @@
+"""The loss ``mean``: a model's own objective, averaged over events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.errors import OutputMismatch
+from qgen_core.events import Batch
+from qgen_core.interfaces import Loss
+from qgen_core.losses.tables import dot, shares
+
+Array = NDArray[Any]
+
+
+class Mean(Loss):
+    """The weighted mean of ``objective`` (N,): ``sum w o / sum w``.
+
+    What the number means, and whether it is a surrogate whose gradient alone counts, the
+    model's own documentation says.
+
+    >>> import numpy as np
+    >>> Mean()(np.array([1.0, 3.0]), Batch(weight=np.array([3.0, 1.0])))[0]
+    1.5
+    """
+
+    reads = "objective"
+
+    def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
+        """Value, and cotangent (N,)."""
+        return weighted_mean(output, batch)
+
+
+def weighted_mean(values: Array, batch: Batch) -> tuple[float, Array]:
+    """The mean of (N,) with the batch's weights, and its derivative (N,).
+
+    Raises OutputMismatch for other shapes, and where negative weights cancel in a minibatch.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1:
+        raise OutputMismatch(f"one value per event is needed, not an array {values.shape}")
+    share = shares(batch.weight, len(values))
+    return dot(share, values), share

@@ -1,0 +1,94 @@
+"""A dense simulator of a few lines, to hold models against, and an ansatz to give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from qgen_core.circuit import Circuit, Gate, Label, given, param
+from qgen_core.events import Events
+from qgen_core.gates import GATES
+from qgen_core.interfaces import Capabilities
+from qgen_core.measures import Measure
+from qgen_core.simulator import Simulator
+
+
+class Dense(Simulator):
+    """Probabilities from full matrices; counts its calls and the rows of each."""
+
+    capabilities = Capabilities(max_wires=8)
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def exact(self, circuit: Circuit, angles: np.ndarray, measure: Measure) -> np.ndarray:
+        self.batches.append(len(angles))
+        return np.stack([self._probabilities(circuit, row) for row in angles])
+
+    def _probabilities(self, circuit: Circuit, row: np.ndarray) -> np.ndarray:
+        state = np.zeros((2,) * circuit.num_wires, dtype=np.complex128)
+        state[(0,) * circuit.num_wires] = 1.0
+        column = 0
+        for gate in circuit.gates:
+            spec, k = GATES[gate.name], len(gate.wires)
+            matrix = spec.matrix(row[column]) if spec.has_angle else spec.matrix()
+            column += spec.has_angle
+            state = np.tensordot(matrix.reshape((2,) * (2 * k)), state, axes=(range(k, 2 * k), gate.wires))
+            state = np.moveaxis(state, range(k), gate.wires)
+        return np.abs(state.ravel()) ** 2
+
+
+class Device(Dense):
+    """The same without exact values, like hardware."""
+
+    capabilities = Capabilities(max_wires=8, exact=False)
+
+    def check_shots(self, shots: int | None) -> None:
+        assert shots is not None
+
+    def run(self, circuit, angles, measure, *, shots=None, rng=None):  # type: ignore[no-untyped-def]
+        self.check_shots(shots)
+        return super().run(circuit, angles, measure, shots=shots, rng=rng)
+
+
+def layers(
+    wires: int, *, inputs: int = 0, registers: tuple[int, ...] = (), data: Events | None = None, depth: int = 2
+) -> Circuit:
+    """Inputs by RX on all wires, RY and RZ on all, CNOT chain; RY and a CRZ at the end."""
+    gates: list[Gate] = []
+    labels: list[Label] = []
+
+    def trained(name: str, where: tuple[int, ...], layer: int) -> None:
+        gates.append(Gate(name, where, param(len(labels))))
+        labels.append(Label(layer, where[-1], 0))
+
+    for layer in range(depth):
+        for wire in range(wires):
+            if inputs:
+                gates.append(Gate("rx", (wire,), given(wire % inputs)))
+            trained("ry", (wire,), layer)
+            trained("rz", (wire,), layer)
+        gates += [Gate("cx", (wire, wire + 1)) for wire in range(wires - 1)]
+    for wire in range(wires):
+        trained("ry", (wire,), depth)
+    if wires > 1:
+        trained("crz", (0, 1), depth)
+        trained("ry", (1,), depth)
+    return Circuit(wires, tuple(gates), tuple(labels))
+
+
+@pytest.fixture
+def dense() -> Dense:
+    return Dense()
+
+
+@pytest.fixture
+def device() -> Device:
+    return Device()
+
+
+@pytest.fixture
+def ansatz() -> Callable[..., Circuit]:
+    return layers
