@@ -212,8 +212,10 @@ def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, An
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
-            step = int(record["step"])
-        except (ValueError, KeyError, TypeError):
+            step, loss = record["step"], record["loss"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            break
+        if type(step) is not int or type(loss) not in (int, float):
             break
         if (records and step <= records[-1]["step"]) or (keep_until is not None and step >= keep_until):
             break

@@ -8,6 +8,7 @@ gradients. Floors: this stands below the interfaces and knows their methods by n
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import threading
 import time
@@ -124,9 +125,10 @@ class Problem:
         self._check_finite("loss", value)
         self._check_finite("gradient", cotangent)
         gradient = pullback(cotangent)
-        for part in gradient.values():
-            self._check_finite("gradient", part)
-        self.log(gradient=max((float(np.max(np.abs(g), initial=0.0)) for g in gradient.values()), default=0.0))
+        largest = [float(np.max(np.abs(part), initial=0.0)) for part in gradient.values()]
+        for size in largest:
+            self._check_finite("gradient", size)
+        self.log(gradient=max(largest, default=0.0))
         return value, gradient
 
     def values(self, thetas: Floats, backend: Backend | None = None) -> Floats:
@@ -189,6 +191,8 @@ class Problem:
         return Batch(data.x[index], condition, weight, None, self.step, self.total)
 
     def _check_finite(self, what: str, values: Array | float) -> None:
+        if isinstance(values, float) and math.isfinite(values):
+            return
         finite = np.isfinite(values)
         if not np.all(finite):
             raise Diverged(
@@ -273,7 +277,10 @@ class _Loop(Problem):
             raise CheckpointError(f"the checkpoint does not fit this run: {type(error).__name__}: {error}") from error
 
     def _load_books(self, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
-        journal = np.empty((self.step if self.trainer.owns_loop else 0, 2))
+        rows = self.step if self.trainer.owns_loop else 0
+        if "journal" not in arrays or arrays["journal"].shape != (rows, 2):
+            raise CheckpointError(f"the checkpoint has no journal of {rows} evaluations")
+        journal = np.empty((rows, 2))
         load_into("the training loop", {"best": self.best, "origin": self.origin, "journal": journal}, arrays)
         self.journal = [(float(value), float(mark)) for value, mark in journal]
         value, step, warnings, reason = (meta[k] for k in ("best_value", "best_step", "warnings", "stop_reason"))
@@ -428,6 +435,11 @@ class _Loop(Problem):
         assign(self.generator.parameters(), self.origin)
         try:
             self.trainer.minimise(self)
+            if self.step < len(self.journal):
+                raise CheckpointError(
+                    f"the optimiser ended after {self.step} of the {len(self.journal)} evaluations of the saved run; "
+                    "resume with its options, or start anew"
+                )
             if not self.exhausted():
                 self.history.stopped = "the optimiser ended"
         except _Stopped:

@@ -1,0 +1,1 @@
+"""Numbers that compare generated with reference events, and their floors."""

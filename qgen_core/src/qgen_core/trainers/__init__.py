@@ -1,0 +1,1 @@
+"""How parameters move: by gradient, by values alone, or layer by layer."""

@@ -1,0 +1,87 @@
+"""SPSA: a gradient from two values, whatever the number of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from qgen_core.errors import BadOption
+from qgen_core.interfaces import Array, Floats, Trainer
+from qgen_core.training import Problem, assign, flatten, load_into
+
+
+class Spsa(Trainer):
+    """Simultaneous perturbation with Spall's gains (IEEE Trans. Aerosp. 34 (1998) 817).
+
+    At step k (from 0) all parameters are shifted at once by ``c_k`` times random signs D; the
+    slopes ``(f(theta + c_k D) - f(theta - c_k D)) / (2 c_k)`` times D, averaged over
+    ``samples`` pairs, stand for the gradient, and ``theta -= a_k gradient``, with
+    ``a_k = a / (k + 1 + stability)^alpha`` and ``c_k = c / (k + 1)^gamma``. All values of a
+    step are asked for at once. The loss of a step is the mean of its values.
+
+    ``a=None`` calibrates: the first step measures ``calibration`` pairs, and ``a`` is set so
+    that it moves a parameter by ``first_step`` (radians, for angles) at the mean slope.
+    ``stability=None`` is a tenth of ``steps``, as Spall advises.
+    """
+
+    def __init__(
+        self,
+        *,
+        a: float | None = None,
+        c: float = 0.2,
+        alpha: float = 0.602,
+        gamma: float = 0.101,
+        stability: float | None = None,
+        samples: int = 1,
+        first_step: float = 0.1,
+        calibration: int = 10,
+        steps: int = 300,
+        batch_size: int | None = None,
+        keep_best: bool = False,
+        patience: int | None = None,
+    ) -> None:
+        super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
+        for name, value in (("a", a), ("c", c), ("first_step", first_step)):
+            if value is not None and value <= 0:
+                raise BadOption(f"spsa needs {name} above 0, not {value}")
+        for name, value in (("alpha", alpha), ("gamma", gamma), ("stability", stability)):
+            if value is not None and value < 0:
+                raise BadOption(f"spsa needs {name} of at least 0, not {value}")
+        if samples < 1 or calibration < 1:
+            raise BadOption(f"spsa needs samples and calibration of at least 1, not {samples} and {calibration}")
+        self.a, self.c, self.alpha, self.gamma = a, c, alpha, gamma
+        self.stability = 0.1 * steps if stability is None else stability
+        self.samples, self.first_step, self.calibration = samples, first_step, calibration
+        self._gain = np.zeros(())
+
+    def step(self, problem: Problem) -> float:
+        """Move once against the estimated gradient; the mean loss around the place before."""
+        parameters, k = problem.generator.parameters(), problem.step
+        theta = flatten(parameters)
+        calibrate = self.a is None and k == 0
+        pairs = max(self.samples, self.calibration) if calibrate else self.samples
+        shift = self.c / (k + 1) ** self.gamma
+        signs = 2.0 * problem.rng("spsa").integers(0, 2, size=(pairs, theta.size)) - 1
+        values = problem.values(np.concatenate([theta + shift * signs, theta - shift * signs]))
+        slopes = (values[:pairs] - values[pairs:]) / (2 * shift)
+        if k == 0:
+            self._gain[...] = self._calibrated(slopes) if self.a is None else self.a
+        gradient = slopes @ signs / pairs
+        assign(parameters, theta - self._gain / (k + 1 + self.stability) ** self.alpha * gradient)
+        problem.log(gradient=np.max(np.abs(gradient), initial=0.0))
+        return float(values.mean())
+
+    def _calibrated(self, slopes: Floats) -> float:
+        """The a of a first step of the wished size; a flat start counts as a slope of one."""
+        slope = float(np.mean(np.abs(slopes)))
+        scale: float = (1 + self.stability) ** self.alpha
+        return self.first_step * scale / (slope if slope > 0 else 1.0)
+
+    def state(self) -> dict[str, Array]:
+        """The gain ``a``, which may have been calibrated."""
+        return {"gain": self._gain.copy()}
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        """Take back the gain."""
+        load_into("spsa", {"gain": self._gain}, state)

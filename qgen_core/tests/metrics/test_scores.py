@@ -1,0 +1,204 @@
+"""Uncertainties and floors against what repeated samples and formulas say."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import numpy as np
+import pytest
+
+from qgen_core.errors import BadOption, DataError
+from qgen_core.events import Events
+from qgen_core.metrics.chi2 import chi2
+from qgen_core.metrics.correlation import correlation, correlation_loss
+from qgen_core.metrics.energy_sum import energy_sum
+from qgen_core.metrics.joint import js, tv
+from qgen_core.metrics.marginals import marginal_d, marginal_tv
+from qgen_core.metrics.mmd import mmd
+from qgen_core.metrics.resample import Resample
+from qgen_core.metrics.score import Score, score
+from qgen_core.metrics.wasserstein import wasserstein
+
+SUMS = (marginal_d, marginal_tv, tv, js, correlation, correlation_loss, chi2, wasserstein, energy_sum)
+ALL = (*SUMS, partial(mmd, events=200))
+
+
+def rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def flat(bins: int, n: int, seed: int) -> Events:
+    """Events over equally likely bins 0, 1, ... of unit width."""
+    return Events(rng(seed).integers(bins, size=(n, 1)) + 0.5)
+
+
+def edges(bins: int) -> list[np.ndarray]:
+    return [np.arange(bins + 1.0)]
+
+
+def normal(n: int, seed: int, rho: float = 0.5, weighted: bool = False) -> Events:
+    x = rng(seed).normal(size=(n, 2))
+    x[:, 1] = rho * x[:, 0] + math.sqrt(1 - rho**2) * x[:, 1]
+    return Events(x, weight=rng(seed + 1).uniform(0.1, 2.0, n) if weighted else None)
+
+
+@pytest.mark.parametrize(("first", "second"), [(200_000, 8192), (20_000, 20_000)])
+def test_the_js_floor_is_k_minus_1_over_8n(first: int, second: int) -> None:
+    """gate_models.md 1.9: (K - 1) / (8 N) = 0.0039 for K = 256, N = 8192 against an exact target."""
+    found = score(js, flat(256, first, 1), flat(256, second, 2), edges=edges(256), rng=rng())[0]
+    expected = 255 / 8 * (1 / first + 1 / second)
+    assert abs(found.floor - expected) < 0.03 * expected + 4 * found.floor_spread / math.sqrt(50)
+    assert abs(found.value - found.floor) < 4 * found.floor_spread
+    assert 0.3 * expected > found.floor_spread > 0.02 * expected
+
+
+def test_the_js_floor_of_8192_shots_against_an_exact_target() -> None:
+    found = score(js, flat(256, 1_000_000, 1), flat(256, 8192, 2), edges=edges(256), rng=rng(), resamples=20)[0]
+    assert abs(found.floor - 0.0039) < 0.0002
+
+
+@pytest.mark.parametrize(("bins", "n"), [(64, 20_000), (256, 50_000)])
+def test_the_tv_floor_is_root_k_over_pi_n(bins: int, n: int) -> None:
+    """flows_gans.md: two samples of n events over K flat bins are sqrt(K / (pi n)) apart."""
+    for metric in (marginal_tv, tv):
+        found = score(metric, flat(bins, n, 1), flat(bins, n, 2), edges=edges(bins), rng=rng())[-1]
+        expected = math.sqrt(bins / (math.pi * n))
+        assert abs(found.floor - expected) < 0.02 * expected + 4 * found.floor_spread / math.sqrt(50)
+        assert abs(found.value - found.floor) < 4 * found.floor_spread
+
+
+def test_the_chi2_floor_is_one() -> None:
+    found = score(chi2, flat(64, 20_000, 1), flat(64, 5000, 2), edges=edges(64), rng=rng())[0]
+    assert abs(found.floor - 1) < 4 * found.floor_spread / math.sqrt(50)
+    assert abs(found.floor_spread / math.sqrt(2 / 63) - 1) < 0.4
+
+
+def test_the_uncertainty_is_the_spread_of_repeated_samples() -> None:
+    n, rho = 4000, 0.5
+    found = score(correlation, normal(n, 1), normal(n, 3), rng=rng(), resamples=300)[0]
+    expected = (1 - rho**2) / math.sqrt(n)
+    assert abs(found.uncertainty / expected - 1) < 0.2
+    assert abs(found.value - rho) < 4 * expected
+    assert abs(found.floor - rho) < 5 * expected and abs(found.floor_spread / expected - 1) < 0.2
+    far = [tv(normal(n, 2 * s), shifted(normal(n, 2 * s + 1)))["joint tv"] for s in range(10, 70)]
+    found = score(tv, normal(n, 5), shifted(normal(n, 6)), rng=rng(), resamples=200)[0]
+    assert abs(found.uncertainty / np.std(far) - 1) < 0.35
+
+
+def shifted(events: Events) -> Events:
+    return events.replace(x=events.x + 0.5)
+
+
+@pytest.mark.parametrize("metric", ALL)
+def test_one_distribution_is_at_the_floor_and_another_above_it(metric) -> None:
+    reference, same, other = normal(3000, 1), normal(2000, 3), shifted(normal(2000, 5, rho=-0.2))
+    for found in score(metric, reference, same, rng=rng()):
+        assert isinstance(found, Score) and found.uncertainty > 0 and found.floor_spread > 0
+        assert abs(found.value - found.floor) < 4.5 * found.floor_spread, found
+    apart = [abs(s.value - s.floor) / s.floor_spread for s in score(metric, reference, other, rng=rng())]
+    assert max(apart) > 8
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("metric", SUMS)
+def test_a_resample_counts_as_the_events_it_holds(metric, weighted: bool) -> None:
+    a, b = normal(400, 1, weighted=weighted), shifted(normal(300, 3, weighted=weighted))
+    picked = [rng(7).integers(400, size=500), rng(8).integers(300, size=250)]
+    options = {} if metric in (correlation, correlation_loss, wasserstein, energy_sum) else {"edges": [FIXED, FIXED]}
+    if metric is wasserstein:
+        metric = partial(wasserstein, unit="column")
+    resamples = [Resample(e, d, {}) for e, d in zip((a, b), picked, strict=True)]
+    plain = [e.take(d) for e, d in zip((a, b), picked, strict=True)]
+    first, second = metric(*resamples, **options), metric(*plain, **options)
+    assert first.keys() == second.keys()
+    if metric is energy_sum:  # its bins and its unit are those of the source
+        sums = [e.x.sum(axis=1) for e in (a, *plain)]
+        unit = math.sqrt(np.cov(sums[0], ddof=0, aweights=a.weight))
+        means = [np.average(s, weights=e.weight) for s, e in zip(sums[1:], plain, strict=True)]
+        assert math.isclose(first["energy-sum bias"], (means[1] - means[0]) / unit, rel_tol=1e-9)
+        return
+    assert np.allclose(list(first.values()), list(second.values()), rtol=1e-9)
+
+
+FIXED = np.linspace(-3, 3, 9)
+
+
+def test_a_resample_is_events_to_everyone() -> None:
+    source = normal(100, 1, weighted=True).replace(condition=np.arange(100.0)[:, None], columns=("pt", "m"))
+    drawn = rng(2).integers(100, size=130)
+    found, expected = Resample(source, drawn, {}), source.take(drawn)
+    assert len(found) == 130 and found.columns == ("pt", "m")
+    for name in ("x", "condition", "weight", "weights"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name)), name
+    assert np.array_equal(found.take(np.arange(5)).x, expected.x[:5])
+    assert Resample(source, drawn, {}, weighted=False).weight is None
+
+
+def test_any_function_is_a_metric() -> None:
+    def median(reference: Events, generated: Events, *, edges=None) -> dict[str, float]:
+        assert len(generated.x) == len(generated.weights) == len(generated)
+        return {"median": float(np.median(generated.x[:, 0]))}
+
+    found = score(median, normal(4000, 1), normal(4000, 3), rng=rng(), resamples=200)[0]
+    expected = math.sqrt(math.pi / 2 / 4000)
+    assert abs(found.uncertainty / expected - 1) < 0.25 and abs(found.floor_spread / expected - 1) < 0.25
+
+
+def test_the_mmd_null_is_zero_also_for_small_samples() -> None:
+    """Seed 004 has 50 images a set: drawn twice with repetitions, the plain U-statistic would be off."""
+    reference = normal(50, 1)
+    found = score(mmd, reference, normal(50, 3), rng=rng(), resamples=400)[0]
+    assert abs(found.floor) < 4 * found.floor_spread / math.sqrt(400)
+    truth = [mmd(normal(50, 2 * s), normal(50, 2 * s + 1), bandwidth=1.7)["mmd2"] for s in range(10, 310)]
+    assert abs(found.floor_spread / np.std(truth) - 1) < 0.35
+
+
+def test_a_weighted_reference_has_the_floor_of_what_it_weighs() -> None:
+    n, bins = 40_000, 32
+    weight = np.where(np.arange(n) % 2, 1.8, 0.2)
+    reference = flat(bins, n, 1).replace(weight=weight)
+    generated = flat(bins, 10_000, 2)
+    found = score(tv, reference, generated, edges=edges(bins), rng=rng(), resamples=100)[0]
+    worth = weight.sum() ** 2 / (weight @ weight)
+    expected = math.sqrt(bins / (2 * math.pi)) * math.sqrt(1 / worth + 1 / 10_000)
+    assert abs(found.floor - expected) < 0.03 * expected + 4 * found.floor_spread / 10
+    swapped = score(tv, generated, reference, edges=edges(bins), rng=rng(), resamples=100)[0]
+    assert abs(swapped.floor - expected) < 0.03 * expected + 4 * swapped.floor_spread / 10
+
+
+def test_the_null_is_drawn_by_weight() -> None:
+    x = np.repeat([0.5, 1.5], 500)[:, None]
+    reference = Events(x, weight=np.where(x[:, 0] < 1, 3.0, 1.0))
+
+    def share(first: Events, second: Events, *, edges=None) -> dict[str, float]:
+        return {"low": float(np.average(second.x[:, 0] < 1, weights=second.weight))}
+
+    found = score(share, reference, Events(x), rng=rng(), resamples=200)[0]
+    assert abs(found.floor - 0.75) < 0.01
+
+
+def test_negative_weights_are_handed_on() -> None:
+    reference = normal(2000, 1).replace(weight=np.where(np.arange(2000) % 10 == 0, -0.5, 1.0))
+    for metric in (tv, js, correlation):
+        for found in score(metric, reference, normal(2000, 3), rng=rng(), resamples=20):
+            assert np.isfinite([found.value, found.uncertainty, found.floor, found.floor_spread]).all()
+
+
+def test_the_same_rng_gives_the_same_and_nothing_global_is_touched() -> None:
+    np.random.seed(5)
+    before = np.random.get_state()[1].tolist()
+    first, second, third = (score(js, normal(500, 1), normal(500, 3), rng=rng(s), resamples=5) for s in (1, 1, 2))
+    assert first == second != third
+    assert np.random.get_state()[1].tolist() == before
+
+
+def test_one_event_and_none() -> None:
+    one = Events(np.array([[1.0, 2.0]]))
+    for metric in ALL:
+        for found in score(metric, one, one, rng=rng(), resamples=3):
+            assert np.isfinite(found.value) and np.isfinite(found.floor)
+    with pytest.raises(DataError, match="no generated events"):
+        score(tv, one, Events(np.empty((0, 2))), rng=rng())
+    with pytest.raises(BadOption, match="resamples must be at least 2"):
+        score(tv, one, one, rng=rng(), resamples=1)
