@@ -31,7 +31,7 @@ $(VENV)/.installed-core: $(CORE)
 	touch $@
 
 $(VENV)/.installed-all: $(VENV)/.installed-core tests/requirements.txt $(wildcard plugins/*/pyproject.toml)
-	$(PIP) -e "./qgen_core[cma]" $(addprefix -e ./,$(PLUGINS)) -r tests/requirements.txt
+	$(PIP) -e "./qgen_core[cma]" $(addprefix -e ./,$(PLUGINS)) -e "./plugins/qgen_hep[root,parquet,pythia]" -r tests/requirements.txt
 	touch $@
 
 clean:

@@ -68,7 +68,7 @@ def as_text(result: Mapping[str, Any]) -> str:
     final = "".join(f"{loss:>{width}.4g}" if loss is not None else " " * width for loss in result["losses"])
     lines.append(f"{'last loss':<14} {'':<20} {final}")
     for key, values in result["differences"].items():
-        lines.append(f"{key:<35} " + "".join(f"{value!s:>{width}}" for value in values))
+        lines.append(f"{key:<35} " + "".join(f" {'-' if v is None else str(v):>{width - 1}}" for v in values))
     return "\n".join(lines)
 
 

@@ -1,0 +1,1 @@
+"""Datasets, file readers and figures of high-energy physics for qgen."""

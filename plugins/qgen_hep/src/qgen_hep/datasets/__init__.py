@@ -1,0 +1,1 @@
+"""Datasets: factories of events, one a file."""

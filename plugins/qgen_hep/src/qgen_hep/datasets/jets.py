@@ -1,0 +1,144 @@
+"""The leading jets of simulated QCD dijet events, shipped with this package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from qgen_core.errors import BadOption, DataError
+from qgen_core.events import Events
+from qgen_hep.generate.cache import cached_jets
+from qgen_hep.generate.offer import generated_by
+from qgen_hep.readers import Cut, Table, read
+
+#: The shipped file: 76597 events of PYTHIA 8.317 at 13 TeV (particle level, no detector).
+FILE = "dijets_13TeV_pythia8.h5"
+SHA256 = "e0bb95c3cd6c71cb0eab28644a474d87204eb7eb062a5e49ff01d771dcc6e29b"
+#: Half-open windows of the chosen jet, GeV and 1.
+WINDOW = {"pt": (250.0, 600.0), "mass": (0.0, 200.0), "eta": (-2.5, 2.5)}
+JETS = {"leading": "jet1", "subleading": "jet2"}
+OF_THE_JET = ("pt", "mass", "eta", "phi")
+OF_THE_EVENT = ("ht", "mjj", "njet", "npu", "pthat")
+UNITS = {"pt": "GeV", "mass": "GeV", "ht": "GeV", "mjj": "GeV", "pthat": "GeV"}
+#: Every column there is: those of the chosen jet, of both jets, and of the event.
+COLUMNS = (*OF_THE_JET, *(f"{jet}_{c}" for jet in JETS.values() for c in OF_THE_JET), *OF_THE_EVENT)
+
+
+@generated_by(cached_jets)
+def jets(
+    *,
+    columns: tuple[str, ...] = ("pt", "mass"),
+    condition_columns: tuple[str, ...] = (),
+    jet: Literal["leading", "subleading"] = "leading",
+    window: dict[str, tuple[float, float]] | None = None,
+    cuts: tuple[dict[str, str | float], ...] = (),
+    events: int | None = None,
+    path: str | None = None,
+    sha256: str | None = None,
+) -> Events:
+    """Jets of QCD dijet events at 13 TeV: PYTHIA 8, anti-kT R = 1.0, particle level.
+
+    ``pt``, ``mass``, ``eta``, ``phi`` are those of the chosen jet (GeV, 1); ``jet1_*``, ``jet2_*``,
+    ``ht``, ``mjj``, ``njet``, ``npu``, ``pthat`` have their own names. ``window`` gives or replaces
+    half-open ranges ``{pt = [250, 600]}``; pT in [250, 600) GeV, mass in [0, 200) GeV and eta in
+    [-2.5, 2.5) of the chosen jet always hold unless replaced. ``cuts`` are tables such as
+    ``{column = "jet2_pt", min = 250}`` (the selection of DijetGAN, arXiv:1903.02433). ``events``
+    takes the first ones, at most so many. ``path`` reads another file of the same columns, ``sha256`` checks it.
+
+    Provenance counts what was left out. Raises BadOption for columns, windows and cuts that cannot
+    be, DataError for a file that is not what it should be.
+
+    >>> data = jets(events=1000)
+    >>> data.x.shape, data.columns, data.units
+    ((1000, 2), ('pt', 'mass'), ('GeV', 'GeV'))
+    """
+    if events is not None and events < 1:
+        raise BadOption(f"events must be at least 1, not {events}")
+    if not columns:
+        raise BadOption(f"columns names at least one of {', '.join(COLUMNS)}")
+    windows = [Cut(_stored(c, jet), *_bounds(c, r)) for c, r in {**WINDOW, **(window or {})}.items()]
+    others = [_renamed(Cut.parse(table), jet) for table in cuts]
+    x, condition = _distinct(columns, jet), _distinct(condition_columns, jet)
+    needed = dict.fromkeys([*x, *condition, *(c.column for c in (*windows, *others))])
+    table = _read(path, sha256, list(needed))
+    inside = table.passing(windows)
+    chosen = inside.passing(others)
+    if not len(chosen):
+        raise DataError(f"{table.path}: no event of {len(table)} passes {_text([*windows, *others])}")
+    found = _events(chosen, x, condition, columns, condition_columns)
+    found = found.replace(provenance=_provenance(table, inside, chosen, windows, others, jet))
+    return found if events is None else found.take(np.arange(min(events, len(found))))
+
+
+def shipped() -> Path:
+    """The file that comes with this package."""
+    return Path(__file__).with_name("data") / FILE
+
+
+def _read(path: str | None, sha256: str | None, names: Sequence[str]) -> Table:
+    units = {name: UNITS.get(name.rpartition("_")[2], "1") for name in names}
+    if path is None:
+        if sha256 is not None:
+            raise BadOption("sha256 goes with path; the shipped file is always checked")
+        return read(shipped(), names, units=units, sha256=SHA256)
+    return read(path, names, units=units, sha256=sha256)
+
+
+def _stored(column: str, jet: str) -> str:
+    """A column's name in the file."""
+    if column not in COLUMNS:
+        raise BadOption(f"jets have no column {column!r}; there are {', '.join(COLUMNS)}")
+    return f"{JETS[jet]}_{column}" if column in OF_THE_JET else column
+
+
+def _distinct(columns: Sequence[str], jet: str) -> list[str]:
+    stored = [_stored(column, jet) for column in columns]
+    if len(set(stored)) < len(stored):
+        raise BadOption(f"columns are named once each, not {', '.join(columns)}")
+    return stored
+
+
+def _bounds(column: str, bounds: Sequence[float]) -> tuple[float, float]:
+    if len(bounds) != 2:
+        raise BadOption(f"the window of {column!r} is [min, max], not {list(bounds)}")
+    return bounds[0], bounds[1]
+
+
+def _renamed(cut: Cut, jet: str) -> Cut:
+    return Cut(_stored(cut.column, jet), cut.min, cut.max)
+
+
+def _events(
+    table: Table, x: Sequence[str], condition: Sequence[str], columns: Sequence[str], condition_columns: Sequence[str]
+) -> Events:
+    values, _, units = table.only(x)
+    rows = table.only(condition)[0] if condition else None
+    return Events(values, rows, columns=tuple(columns), units=units, condition_columns=tuple(condition_columns))
+
+
+def _text(cuts: Sequence[Cut]) -> str:
+    return ", ".join(map(str, cuts)) or "none"
+
+
+def _provenance(
+    table: Table, inside: Table, chosen: Table, windows: Sequence[Cut], cuts: Sequence[Cut], jet: str
+) -> Mapping[str, str]:
+    said = table.attributes
+    stand_in = said.get("stand_in", "False") == "True"
+    return {
+        "name": "jets",
+        "kind": "stand-in" if stand_in else "simulated",
+        "stand_in": "yes" if stand_in else "no",
+        "title": said.get("title", ""),
+        "generator": said.get("generator", ""),
+        "file": table.path.name,
+        "sha256": table.sha256,
+        "jet": jet,
+        "selection": said.get("selection", ""),
+        "window": _text(windows),
+        "outside": f"{len(table) - len(inside)} of {len(table)} events",
+        "cuts": f"{_text(cuts)}; {len(inside) - len(chosen)} events cut",
+    }

@@ -1,0 +1,1 @@
+"""Figures of a report: what was trained, and how the generated events compare with the reference."""

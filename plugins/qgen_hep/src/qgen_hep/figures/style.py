@@ -1,0 +1,69 @@
+"""One look for all figures, and their way into a page."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+REFERENCE, GENERATED, GUIDE = "#8b95a3", "#1f5fa8", "#5b6675"
+#: What the style of mplhep makes large for slides is brought to the size of a page.
+PAGE: dict[Any, Any] = {
+    "font.size": 12.0,
+    "axes.labelsize": 13.0,
+    "legend.fontsize": 11.0,
+    "axes.linewidth": 1.0,
+    "xtick.major.size": 6.0,
+    "ytick.major.size": 6.0,
+    "xtick.minor.size": 3.0,
+    "ytick.minor.size": 3.0,
+    "lines.linewidth": 1.4,
+    "figure.constrained_layout.use": True,
+}
+DPI = 160
+
+
+@contextmanager
+def page_style() -> Iterator[None]:
+    """Matplotlib's settings for a report while in the block."""
+    import matplotlib
+    import mplhep
+
+    with matplotlib.rc_context({**mplhep.style.CMS, **PAGE}):
+        yield
+
+
+def figure(width: float, height: float) -> Any:
+    """An empty figure of a size in inches, unknown to pyplot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height))
+    FigureCanvasAgg(made)
+    return made
+
+
+def image(drawn: Any, alt: str) -> str:
+    """HTML that holds a figure as PNG (measured smaller than SVG for all figures here); texts are escaped."""
+    png = io.BytesIO()
+    drawn.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+    data = base64.b64encode(png.getvalue()).decode("ascii")
+    width, height = drawn.get_size_inches() * 100
+    return (
+        f'<figure style="flex:1 1 {min(width, 288):.0f}px;max-width:{width:.0f}px;min-width:0;margin:0">'
+        f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" '
+        f'width="{width:.0f}" height="{height:.0f}" style="max-width:100%;height:auto"></figure>'
+    )
+
+
+def side_by_side(images: list[str]) -> str:
+    """HTML that puts figures beside each other, below each other on a narrow screen."""
+    return f'<div style="display:flex;flex-wrap:wrap;gap:1rem">{"".join(images)}</div>'
+
+
+def note(text: str) -> str:
+    """HTML of a remark; the text is escaped."""
+    return f'<p class="note">{html.escape(text)}</p>'

@@ -1,0 +1,1 @@
+"""Generating events with Monte Carlo generators (extra ``pythia``)."""

@@ -1,0 +1,19 @@
+"""What this package adds to qgen: the figures of a report. It imports matplotlib when asked to draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qgen_core.hooks import hookimpl
+
+if TYPE_CHECKING:
+    from qgen_core.report import Section
+
+
+@hookimpl
+def report_sections(material: Mapping[str, Any]) -> list[Section]:
+    """The sections of a report with figures."""
+    from qgen_hep.figures.sections import sections
+
+    return sections(material)

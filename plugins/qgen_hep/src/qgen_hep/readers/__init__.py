@@ -1,0 +1,9 @@
+"""Reading columns of events from HDF5, npz, CSV, parquet and ROOT files; nothing is executed."""
+
+from __future__ import annotations
+
+from qgen_hep.readers.cuts import Cut
+from qgen_hep.readers.reading import read
+from qgen_hep.readers.table import Table
+
+__all__ = ["Cut", "Table", "read"]

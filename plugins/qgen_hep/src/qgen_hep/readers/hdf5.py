@@ -1,0 +1,113 @@
+"""HDF5: datasets by path. Nothing outside the file is followed, nothing huge is allocated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.errors import DataError
+from qgen_core.resources import require_memory
+from qgen_hep.readers.source import Declared, Pick, element, listed, plain_numbers, refuse
+
+Array = NDArray[Any]
+MAX_TEXT = 4096
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Iterator[Hdf5Source]:
+    """The HDF5 file while in the block."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        yield Hdf5Source(path, file)
+
+
+class Hdf5Source:
+    """Datasets of an open file."""
+
+    def __init__(self, path: Path, file: Any) -> None:
+        self.path, self.file = path, file
+
+    def names(self) -> Sequence[str]:
+        """Names at the top of the file; groups are not walked."""
+        return list(self.file)
+
+    def declared(self, name: str) -> Declared | None:
+        """Shape and dtype of a dataset. Raises DataError for links, views of other files and holes."""
+        dataset = self._dataset(name)
+        if dataset is None:
+            return None
+        if not dataset.shape:
+            raise refuse(self.path, name, "an array with an event axis", f"the shape {dataset.shape}")
+        plain_numbers(self.path, name, dataset.dtype)
+        self._stored_here(name, dataset)
+        unit = _text(dataset.attrs.get("unit", dataset.attrs.get("units", "")))
+        return Declared(dataset.shape[0], tuple(dataset.shape[1:]), dataset.dtype, unit)
+
+    def load(self, picks: Sequence[Pick]) -> list[Array]:
+        """Read the datasets one after the other."""
+        return [element(self._dataset(p.name), p.index) for p in picks]
+
+    def attributes(self) -> Mapping[str, str]:
+        """Short text and numbers among the attributes of the file."""
+        found = {str(key): _text(value) for key, value in self.file.attrs.items()}
+        return {key: value for key, value in found.items() if value}
+
+    def _dataset(self, name: str) -> Any:
+        """The dataset, found step by step along hard links; None if there is none."""
+        import h5py
+
+        node: Any = self.file
+        for part in name.strip("/").split("/"):
+            if not isinstance(node, h5py.Group) or part in ("", ".", ".."):
+                return None
+            link = node.get(part, getlink=True)
+            if link is None:
+                return None
+            if not isinstance(link, h5py.HardLink):
+                kind = "another file" if isinstance(link, h5py.ExternalLink) else "another name"
+                raise refuse(self.path, name, "a dataset", f"a link to {kind} (links are not followed)")
+            node = node[part]
+        if not isinstance(node, h5py.Dataset):
+            what = f"a group of {listed(list(node))}" if isinstance(node, h5py.Group) else type(node).__name__
+            raise refuse(self.path, name, "a dataset", what)
+        return node
+
+    def _stored_here(self, name: str, dataset: Any) -> None:
+        """Refuse data kept in other files, and shapes that the stored bytes do not fill."""
+        if dataset.is_virtual or dataset.external:
+            raise refuse(self.path, name, "data inside this file", "a view of other files (not followed)")
+        if dataset.chunks is None:
+            stored, needed = dataset.id.get_storage_size(), dataset.size * dataset.dtype.itemsize
+            if stored != needed:
+                raise refuse(self.path, name, f"{needed} bytes for the shape {dataset.shape}", f"{stored} bytes")
+            return
+        require_memory(math.prod(dataset.chunks) * dataset.dtype.itemsize, f"a chunk of {name!r} in {self.path}")
+        chunks = math.prod(-(-size // part) for size, part in zip(dataset.shape, dataset.chunks, strict=True))
+        there = dataset.id.get_num_chunks()
+        if there != chunks:
+            raise refuse(self.path, name, f"{chunks} chunks for the shape {dataset.shape}", f"{there} chunks")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str | bool | int | float | np.bool_ | np.number):
+        return str(value)[:MAX_TEXT]
+    return ""
+
+
+def is_hdf5(path: Path) -> bool:
+    """Whether HDF5 finds its signature, also behind a user block."""
+    import h5py
+
+    try:
+        return bool(h5py.is_hdf5(path))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error

@@ -1,0 +1,74 @@
+"""npz: arrays of numpy in a zip archive, with checksums; pickles are never loaded."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.errors import DataError
+from qgen_core.resources import require_memory
+from qgen_hep.readers.source import Declared, Pick, element, plain_numbers, refuse
+
+Array = NDArray[Any]
+
+
+@contextmanager
+def open_npz(path: Path) -> Iterator[NpzSource]:
+    """The archive while in the block."""
+    with zipfile.ZipFile(path) as archive:
+        yield NpzSource(path, archive)
+
+
+class NpzSource:
+    """Arrays of an open archive."""
+
+    def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
+        self.path, self.archive = path, archive
+        members = [m.filename for m in archive.infolist() if m.filename.endswith(".npy")]
+        self.members = {m.removesuffix(".npy"): m for m in members}
+        if len(self.members) != len(members):
+            raise DataError(f"{path}: two arrays have the same name")
+
+    def names(self) -> Sequence[str]:
+        """Names of the arrays."""
+        return list(self.members)
+
+    def declared(self, name: str) -> Declared | None:
+        """Shape and dtype from the header of an array, held against the size of its member."""
+        if name not in self.members:
+            return None
+        size = self.archive.getinfo(self.members[name]).file_size
+        with self.archive.open(self.members[name]) as member:
+            version = np.lib.format.read_magic(member)
+            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = header(member)
+            start = member.tell()
+        plain_numbers(self.path, name, dtype)
+        if not shape:
+            raise refuse(self.path, name, "an array with an event axis", "a single number")
+        needed = math.prod(shape) * dtype.itemsize
+        if size - start != needed:
+            raise refuse(self.path, name, f"{needed} bytes for the shape {shape}", f"{size - start} bytes")
+        return Declared(shape[0], tuple(shape[1:]), dtype)
+
+    def load(self, picks: Sequence[Pick]) -> list[Array]:
+        """Read whole members, so that zip's checksums are verified."""
+        return [element(self._array(p.name), p.index) for p in picks]
+
+    def attributes(self) -> Mapping[str, str]:
+        """An archive says nothing about itself."""
+        return {}
+
+    def _array(self, name: str) -> Array:
+        member = self.members[name]
+        require_memory(2 * self.archive.getinfo(member).file_size, f"{name!r} of {self.path}")
+        found: Array = np.load(io.BytesIO(self.archive.read(member)), allow_pickle=False)
+        return found

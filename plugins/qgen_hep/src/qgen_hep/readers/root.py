@@ -1,0 +1,93 @@
+"""ROOT: branches of numbers in a TTree, read by uproot (extra ``root``).
+
+uproot makes Python code from the descriptions of classes that a file brings along, unless it
+has a class of its own. Here a file is read as if it brought none, so nothing in it becomes code;
+a tree that needs any other class than uproot's own cannot be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from qgen_core.errors import BrokenPlugin, DataError
+from qgen_hep.readers.source import Declared, Pick, element, listed, plain_numbers, printable, refuse
+
+Array = NDArray[Any]
+MAX_TEXT = 4096
+
+
+@contextmanager
+def open_root(path: Path, tree: str | None) -> Iterator[RootSource]:
+    """The TTree called ``tree`` (None: the only one there is) while in the block."""
+    try:
+        plain_file = _plain_file_class()
+    except ImportError as error:
+        raise BrokenPlugin(f"{path} is a ROOT file; reading it needs `pip install 'qgen-hep[root]'`") from error
+    with open(path, "rb") as raw:
+        file = plain_file(raw, object_cache=None, array_cache=None)
+        yield RootSource(path, _tree(path, file.root_directory, tree))
+
+
+class RootSource:
+    """Branches of one TTree."""
+
+    def __init__(self, path: Path, tree: Any) -> None:
+        self.path, self.title = path, str(tree.title or "")
+        self.branches = dict(tree.items())
+
+    def names(self) -> Sequence[str]:
+        """Names of the branches."""
+        return list(self.branches)
+
+    def declared(self, name: str) -> Declared | None:
+        """Length, inner shape and type. Raises DataError unless each event has as many plain numbers."""
+        import uproot
+
+        if name not in self.branches:
+            return None
+        branch = self.branches[name]
+        how = branch.interpretation
+        if type(how) is not uproot.AsDtype or how.to_dtype.fields is not None:
+            raise refuse(self.path, name, "a branch of numbers, as many in each event", printable(str(branch.typename)))
+        plain_numbers(self.path, name, how.to_dtype.base)
+        return Declared(int(branch.num_entries), tuple(how.to_dtype.shape), how.to_dtype.base)
+
+    def load(self, picks: Sequence[Pick]) -> list[Array]:
+        """Read the branches one after the other."""
+        return [element(self.branches[p.name].array(library="np"), p.index) for p in picks]
+
+    def attributes(self) -> Mapping[str, str]:
+        """A tree says nothing about itself but its title."""
+        return {"title": self.title[:MAX_TEXT]} if self.title else {}
+
+
+@cache
+def _plain_file_class() -> Any:
+    """uproot's file, blind to the descriptions of classes that it brings along."""
+    import uproot
+
+    class PlainFile(uproot.ReadOnlyFile):  # type: ignore[misc]
+        @property
+        def streamers(self) -> dict[str, Any]:
+            return {}
+
+    return PlainFile
+
+
+def _tree(path: Path, directory: Any, wanted: str | None) -> Any:
+    """The tree of a name, or the only one."""
+    classes = {name.partition(";")[0]: kind for name, kind in directory.classnames(recursive=True).items()}
+    trees = sorted(name for name, kind in classes.items() if kind == "TTree")
+    others = sorted(f"{name} ({kind})" for name, kind in classes.items() if kind != "TTree")
+    there = listed(trees or others)
+    if wanted is not None and wanted not in trees:
+        raise DataError(f"{path}: no TTree {wanted!r}; there are {there}")
+    if wanted is None and len(trees) != 1:
+        raise DataError(f"{path}: expected one TTree, found {there}; name one with 'tree'")
+    return directory[wanted or trees[0]]

@@ -1,0 +1,100 @@
+"""CSV and other tables of text with one event a line.
+
+The first line names the columns (a leading ``#`` is ignored); in a file that begins with
+numbers they are called "0", "1" and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.errors import DataError
+from qgen_hep.readers.source import Declared, Pick, refuse
+
+Array = NDArray[Any]
+MAX_HEADER = 2**20
+BLOCK = 100_000
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextSource]:
+    """The table while in the block."""
+    with open(path, encoding="utf-8-sig", newline=None) as file:
+        yield TextSource(path, file)
+
+
+class TextSource:
+    """Columns of an open table."""
+
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self.path, self.file = path, file
+        first = file.readline(MAX_HEADER)
+        if not first.strip():
+            raise DataError(f"{path}: expected a line of column names, found nothing")
+        if "\0" in first or not first.endswith("\n"):
+            raise DataError(f"{path}: expected a line of column names and lines of numbers, found no such lines")
+        self.delimiter = next((d for d in (",", ";", "\t") if d in first), None)
+        cells = self._split(first.lstrip("#"))
+        self.headless = all(_is_number(cell) for cell in cells)
+        self.columns = [str(i) for i in range(len(cells))] if self.headless else cells
+
+    def names(self) -> Sequence[str]:
+        """The column names."""
+        return self.columns
+
+    def declared(self, name: str) -> Declared | None:
+        """Text says nothing of its length. Raises DataError for a name that comes twice."""
+        if self.columns.count(name) > 1:
+            raise refuse(self.path, name, "one column", f"{self.columns.count(name)} of this name")
+        return Declared(None) if name in self.columns else None
+
+    def load(self, picks: Sequence[Pick]) -> list[Array]:
+        """Parse the columns in one pass, a block of lines at a time."""
+        at = [self.columns.index(p.name) for p in picks]
+        self.file.seek(0)
+        lines = self._lines()
+        blocks: list[Array] = []
+        while block := list(islice(lines, BLOCK)):
+            blocks.append(self._parse(block, at, sum(len(b) for b in blocks)))
+        table = np.concatenate(blocks) if blocks else np.empty((0, len(at)))
+        return list(table.T)
+
+    def attributes(self) -> Mapping[str, str]:
+        """A table of text says nothing about itself."""
+        return {}
+
+    def _lines(self) -> Iterator[str]:
+        """The lines of events, each checked to have as many cells as the first one."""
+        expected = len(self.columns)
+        for number, line in enumerate(self.file, start=1):
+            if not line.strip() or (number == 1 and not self.headless):
+                continue
+            found = len(line.split()) if self.delimiter is None else line.count(self.delimiter) + 1
+            if found != expected:
+                raise DataError(f"{self.path}: line {number}: expected {expected} cells, found {found}")
+            yield line
+
+    def _parse(self, lines: list[str], at: list[int], before: int) -> Array:
+        try:
+            return np.loadtxt(lines, delimiter=self.delimiter, usecols=at, ndmin=2, comments=None)
+        except ValueError as error:
+            raise DataError(f"{self.path}: events from {before} on: expected numbers, found: {error}") from error
+
+    def _split(self, line: str) -> list[str]:
+        cells = line.split() if self.delimiter is None else line.split(self.delimiter)
+        return [cell.strip().strip('"') for cell in cells]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Studies: published results reproduced, ours beside theirs."""

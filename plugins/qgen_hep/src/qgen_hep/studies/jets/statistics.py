@@ -1,0 +1,103 @@
+"""What is measured of tables of probabilities over the joint bins of all features.
+
+A table has the shape (..., K), K the product of the bins of the features, the first feature
+slowest. Events are uniform inside their bin, as they are decoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Edges = Sequence[Floats]
+
+
+def js(p: Floats, q: Floats) -> Floats:
+    """The Jensen-Shannon divergence (...,) of tables, natural logarithm.
+
+    >>> round(float(js(np.array([1.0, 0.0]), np.array([0.0, 1.0]))), 6)
+    0.693147
+    """
+    middle = (p + q) / 2
+    result: Floats = 0.5 * (_times_log_ratio(p, middle) + _times_log_ratio(q, middle)).sum(axis=-1)
+    return result
+
+
+def _times_log_ratio(p: Floats, m: Floats) -> Floats:
+    some = np.broadcast_to(p > 0, m.shape)
+    ratio = np.divide(p, m, out=np.ones(m.shape), where=some)
+    result: Floats = p * np.log(ratio)
+    return result
+
+
+def marginals(table: Floats, edges: Edges) -> list[Floats]:
+    """The marginal (..., bins) of each feature."""
+    bins = [len(e) - 1 for e in edges]
+    lead = table.ndim - 1
+    shaped = table.reshape(*table.shape[:-1], *bins)
+    axes = range(lead, lead + len(bins))
+    return [shaped.sum(axis=tuple(a for a in axes if a != axis)) for axis in axes]
+
+
+def mean_distance(p: Floats, q: Floats, edges: Edges) -> Floats:
+    """``D = 1 / (N 2^q) sum_n sum_i |p_i^n - q_i^n|`` (...,) over the marginals.
+
+    Source: Delgado and Hamilton, arXiv:2203.03578, equation 2.
+    """
+    pairs = zip(marginals(p, edges), marginals(q, edges), strict=True)
+    result: Floats = np.mean([np.abs(a - b).mean(axis=-1) for a, b in pairs], axis=0)
+    return result
+
+
+def correlations(table: Floats, edges: Edges) -> Floats:
+    """Pearson matrices (..., F, F) of events that lie uniformly in their bins.
+
+    The covariance is that of the bin centres; the variance has the bin's own width^2 / 12 on top.
+    """
+    centres = [(e[1:] + e[:-1]) / 2 for e in edges]
+    values = np.stack([c.ravel() for c in np.meshgrid(*centres, indexing="ij")], axis=1)
+    mean = table @ values
+    covariance = np.einsum("...k,kf,kg->...fg", table, values, values, optimize=True)
+    covariance -= mean[..., :, None] * mean[..., None, :]
+    for f, (m, e) in enumerate(zip(marginals(table, edges), edges, strict=True)):
+        covariance[..., f, f] += m @ (np.diff(e) ** 2 / 12)
+    scale = np.sqrt(np.einsum("...ff->...f", covariance))
+    result: Floats = covariance / (scale[..., :, None] * scale[..., None, :])
+    return result
+
+
+def independent(table: Floats, edges: Edges) -> Floats:
+    """The product (K,) of the marginals of a table (K,): the same marginals, no correlation."""
+    return reduce(lambda a, b: np.outer(a, b).ravel(), marginals(table, edges))
+
+
+def resampled(table: Floats, reference: Floats, edges: Edges, shots: int, times: int, rng: Any) -> dict[str, Any]:
+    """[mean, standard deviation] of JS, D and each correlation over ``times`` samples of ``shots`` from a table.
+
+    JS and D are against the reference (K,); correlations are listed for the pairs (0,1), (0,2), (1,2) ...
+    """
+    found: dict[str, list[Floats]] = {"js": [], "d": [], "correlation": []}
+    pairs = np.triu_indices(len(edges), 1)
+    at_once = max(1, 2**21 // prod(len(e) - 1 for e in edges))
+    for start in range(0, times, at_once):
+        rows = rng.multinomial(shots, table / table.sum(), size=min(at_once, times - start)) / shots
+        found["js"].append(js(rows, reference))
+        found["d"].append(mean_distance(rows, reference, edges))
+        found["correlation"].append(correlations(rows, edges)[:, pairs[0], pairs[1]])
+    joined = {name: np.concatenate(parts) for name, parts in found.items()}
+    spread = {name: np.stack([v.mean(axis=0), v.std(axis=0, ddof=1)], axis=-1) for name, v in joined.items()}
+    return {name: plain(value) for name, value in spread.items()}
+
+
+def plain(values: Any) -> Any:
+    """Numbers as plain data of six digits, which is what a result keeps."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim == 0:
+        return float(f"{array:.6g}")
+    return [plain(value) for value in array]

@@ -1,0 +1,242 @@
+"""Figures: right numbers, safe HTML, and no trace left in matplotlib's global state."""
+
+from __future__ import annotations
+
+import base64
+import re
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from qgen_core.hooks import manager
+from qgen_core.report import Section
+from qgen_hep import hooks
+from qgen_hep.figures import correlation, joint, marginals, training
+from qgen_hep.figures.density import density, pulls, ratio
+from qgen_hep.figures.labels import axis_label, plain, short_name
+from qgen_hep.figures.sections import sections
+from qgen_hep.figures.style import page_style
+
+EDGES = [0.0, 1.0, 3.0, 7.0]
+
+
+def histogram(counts, column="pt", unit="GeV", generated=None):
+    reference, made = np.asarray(counts, dtype=float), np.asarray(counts if generated is None else generated, float)
+    return {
+        "column": column,
+        "unit": unit,
+        "edges": EDGES,
+        "reference": reference.tolist(),
+        "reference_error": np.sqrt(reference).tolist(),
+        "generated": made.tolist(),
+        "generated_error": np.sqrt(made).tolist(),
+    }
+
+
+def material(column="pt"):
+    table = np.arange(1.0, 10.0).reshape(3, 3)
+    return {
+        "history": [{"step": i, "loss": 1.0 / i, "gradient": 0.5 / i} for i in range(1, 6)],
+        "recipe": {"dataset": {"name": "jets"}},
+        "evaluation": {
+            "reference": {"kind": "simulated"},
+            "marginals": [histogram([10, 40, 20], column), histogram([10, 40, 20], "eta", "1")],
+            "joint": {
+                "columns": [column, "eta"],
+                "units": ["GeV", "1"],
+                "edges": [EDGES, EDGES],
+                "reference": table.tolist(),
+                "generated": table.T.tolist(),
+            },
+            "correlation": {
+                "columns": [column, "eta"],
+                "reference": [[1.0, 0.2], [0.2, 1.0]],
+                "generated": [[1.0, 0.1], [0.1, 1.0]],
+                "uncertainty": [[0.0, 0.01], [0.01, 0.0]],
+            },
+        },
+    }
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Every figure that is drawn, kept instead of being made an image."""
+    kept = []
+
+    def keep(figure, alt):
+        kept.append(figure)
+        return f"<{alt}>"
+
+    for module in (correlation, joint, marginals, training):
+        monkeypatch.setattr(module, "image", keep)
+    with page_style():
+        yield kept
+
+
+def test_densities_have_unit_area_with_any_widths():
+    counts, errors = [3.0, 4.0, 5.0], [0.5, 1.0, 2.0]
+    values, spread = density(counts, errors, EDGES)
+    for i, (low, high) in enumerate(zip(EDGES[:-1], EDGES[1:], strict=True)):
+        assert values[i] == pytest.approx(counts[i] / 12.0 / (high - low))
+        assert spread[i] / values[i] == pytest.approx(errors[i] / counts[i])
+    assert np.sum(values * np.diff(EDGES)) == pytest.approx(1.0)
+
+
+def test_ratios_do_not_depend_on_the_number_of_events():
+    found, error, band = ratio(histogram([10, 40, 0], generated=[200, 400, 20]))
+    np.testing.assert_allclose(found[:2], [200 / 620 / (10 / 50), 400 / 620 / (40 / 50)])
+    np.testing.assert_allclose(error[:2] / found[:2], [200**-0.5, 400**-0.5])
+    np.testing.assert_allclose(band[:2], [10**-0.5, 40**-0.5])
+    assert np.isnan(found[2]) and np.isnan(band[2])
+
+
+def test_pulls_of_two_samples_of_one_distribution_are_standard_normal():
+    rng = np.random.default_rng(11)
+    truth = rng.dirichlet(np.full(400, 5.0))
+    found = pulls(rng.poisson(50_000 * truth).reshape(20, 20), rng.poisson(200_000 * truth).reshape(20, 20))
+    assert abs(found.mean()) < 4 / 20
+    assert found.std() == pytest.approx(1.0, abs=4 / np.sqrt(2 * 400))
+    assert np.isnan(pulls([[0, 3]], [[0, 4]])[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("column", "unit", "recipe", "label"),
+    [
+        ("pt", "GeV", {"dataset": {"name": "jets"}}, r"Leading-jet $p_\mathrm{T}$ [GeV]"),
+        ("mass", "GeV", {"dataset": {"name": "qgen-hep:jets", "jet": "subleading"}}, "Subleading-jet mass [GeV]"),
+        ("jet2_eta", "1", {"dataset": {"name": "jets"}}, r"Subleading-jet $\eta$"),
+        ("pt", "MeV", {"dataset": {"name": "file"}}, r"$p_\mathrm{T}$ [MeV]"),
+        ("layers[3]", "MeV", {}, "Layers[3] [MeV]"),
+    ],
+)
+def test_axes_are_named_with_their_units(column, unit, recipe, label):
+    assert axis_label(column, unit, recipe) == label
+
+
+def test_names_from_files_are_no_formulas():
+    assert plain(r"a$\frac{") == r"a\$/frac{"
+    assert short_name("x$") == r"x\$"
+
+
+def test_sections_in_their_order_through_the_hook():
+    (found,) = manager([hooks]).report_sections(material=material())[:1]
+    assert all(isinstance(section, Section) for section in found)
+    assert [(s.title, s.order) for s in found] == [
+        ("Marginal distributions", 10),
+        ("Joint distribution", 20),
+        ("Correlations", 30),
+        ("Training", 50),
+    ]
+    assert [s.body.count("<img") for s in found] == [2, 3, 3, 1]
+
+
+def test_what_there_is_no_material_for_is_left_out():
+    assert sections({"history": [], "evaluation": None, "recipe": {}}) == []
+    empty = {"marginals": [histogram([0, 0, 0], generated=[1, 2, 3])], "joint": None, "correlation": None}
+    assert sections({"history": [{"step": 1, "loss": float("nan")}], "evaluation": empty, "recipe": {}}) == []
+
+
+def test_images_are_inside_the_page_and_texts_are_escaped():
+    evil = '"><script>alert(1)</script>$\\frac'
+    body = "".join(section.body for section in sections(material(evil)))
+    assert "<script" not in body and "&lt;script&gt;" in body
+    sources = re.findall(r'src="([^"]*)"', body)
+    assert len(sources) == 9 and all(s.startswith("data:image/png;base64,") for s in sources)
+    png = base64.b64decode(sources[0].partition(",")[2])
+    assert png.startswith(b"\x89PNG")
+    assert min(struct.unpack(">II", png[16:24])) > 500  # sharp enough for a phone
+    assert body.count("max-width:100%") == 9 and body.count('alt="') == 9
+
+
+def test_nothing_is_left_in_matplotlib_and_the_same_is_drawn_again():
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    before = dict(matplotlib.rcParams)
+    first = [section.body for section in sections(material())]
+    assert [section.body for section in sections(material())] == first
+    assert plt.get_fignums() == []
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_the_hook_imports_matplotlib_only_to_draw():
+    code = (
+        "import sys, qgen_hep.hooks, qgen_hep.datasets.jets, qgen_hep.datasets.file; "
+        "print([m for m in ('matplotlib', 'mplhep', 'h5py', 'uproot', 'pyarrow', 'pythia8mc') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_losses_are_on_a_logarithmic_axis_where_positive(drawn):
+    training.loss_curve([{"step": i, "loss": 1.0 / i} for i in (1, 2, 3)])
+    training.loss_curve([{"step": i, "loss": 1.0 - i, "gradient": 1.0} for i in (1, 2, 3)])
+    assert [axes.get_yscale() for figure in drawn for axes in figure.axes] == ["log", "linear", "log"]
+    np.testing.assert_allclose(drawn[0].axes[0].lines[0].get_ydata(), [1, 1 / 2, 1 / 3])
+    assert drawn[1].axes[0].lines[1].get_xdata() == [3]  # the least loss is marked
+
+
+def test_one_step_can_be_drawn(drawn):
+    assert training.loss_curve([{"step": 1, "loss": 0.5}])
+
+
+def test_marginals_show_the_densities_and_mark_ratios_out_of_range(drawn):
+    marginals.marginal_figure(histogram([1000, 1000, 1000], generated=[2500, 450, 50]), {}, "simulated")
+    upper, lower = drawn[0].axes
+    (points,) = [line for line in upper.lines if len(line.get_xdata()) == 3 and line.get_marker() == "."]
+    np.testing.assert_allclose(points.get_ydata(), np.array([2500, 450, 50]) / 3000 / np.diff(EDGES))
+    bottom, top = lower.get_ylim()
+    above = [line for line in lower.lines if line.get_marker() == "^"][0]
+    assert above.get_xdata() == [0.5] and bottom < above.get_ydata()[0] < top
+    assert (bottom, top) == (0.0, 2.0)
+    assert {1.0, 0.9, 1.1} <= {float(line.get_ydata()[0]) for line in lower.lines if len(line.get_ydata()) == 2}
+    assert upper.get_legend().get_texts()[0].get_text() == "Reference (simulated)"
+    assert upper.get_ylabel() == "Density [1/GeV]"
+
+
+def test_steep_marginals_are_on_a_logarithmic_axis(drawn):
+    marginals.marginal_figure(histogram([100_000, 10, 10]), {}, "")
+    marginals.marginal_figure(histogram([1000, 900, 10]), {}, "")
+    assert [figure.axes[0].get_yscale() for figure in drawn] == ["log", "linear"]
+
+
+def test_joint_maps_share_their_colours_and_keep_the_axes_in_place(drawn):
+    given = material()["evaluation"]["joint"]
+    given["reference"][0][2] = 0.0
+    joint.joint_figures(given, {})
+    meshes = [figure.axes[0].collections[0] for figure in drawn]
+    assert meshes[0].get_clim() == meshes[1].get_clim()
+    table = np.asarray(given["reference"])
+    shown = meshes[0].get_array()
+    area = np.outer(np.diff(EDGES), np.diff(EDGES))
+    # pcolormesh has rows along y: the first column of the events is x
+    np.testing.assert_allclose(shown.filled(0.0).reshape(3, 3).T, table / table.sum() / area)
+    assert shown.mask.sum() == 1
+    assert "GeV" in drawn[0].axes[0].get_xlabel() and "eta" in drawn[0].axes[0].get_ylabel()
+    np.testing.assert_allclose(
+        meshes[2].get_array().filled(0.0).reshape(3, 3).T, np.nan_to_num(pulls(table, given["generated"]))
+    )
+
+
+def test_correlations_are_written_into_their_cells(drawn):
+    correlation.correlation_figures(material()["evaluation"]["correlation"])
+    texts = [[text.get_text() for text in figure.axes[0].texts] for figure in drawn]
+    assert texts[0] == ["+1.000", "+0.200", "+0.200", "+1.000"]
+    assert texts[2] == ["", "-0.100\n±0.010", "-0.100\n±0.010", ""]
+
+
+def test_large_correlation_matrices_have_no_numbers(drawn):
+    size = 30
+    columns = [f"showers[{i}]" for i in range(size)]
+    given = {"columns": columns, "uncertainty": np.zeros((size, size)).tolist()}
+    correlation.correlation_figures({**given, "reference": np.eye(size).tolist(), "generated": np.eye(size).tolist()})
+    assert all(not figure.axes[0].texts for figure in drawn)
+
+
+def test_only_the_first_of_many_marginals_are_drawn(drawn):
+    evaluation = {"marginals": [histogram([1, 2, 3], f"x{i}") for i in range(15)]}
+    (section,) = sections({"evaluation": evaluation, "history": [], "recipe": {}})
+    assert len(drawn) == 12 and "The first 12 of 15 columns." in section.body

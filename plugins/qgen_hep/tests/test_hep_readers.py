@@ -1,0 +1,218 @@
+"""What readers read: values, names, elements, units, cuts and policies, in every format."""
+
+from __future__ import annotations
+
+import hashlib
+
+import h5py
+import numpy as np
+import pytest
+from hep_files import FORMATS, physics, plant, write
+
+from qgen_core.errors import BadOption, DataError
+from qgen_hep.readers import Cut, read
+from qgen_hep.readers.policy import is_energy
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_columns_come_back_in_the_order_asked_for(kind, tmp_path):
+    truth = physics()
+    path = write(kind, tmp_path, truth)
+    table = read(path, ["mass", "njet", "pt"])
+    assert table.names == ("mass", "njet", "pt")
+    assert table.values.dtype == np.float64
+    for name in table.names:
+        np.testing.assert_array_equal(table.column(name), truth[name].astype(np.float64))
+    assert table.rows == len(table) == 500
+    assert table.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_cuts_are_half_open_and_counted(kind, tmp_path):
+    truth = physics()
+    path = write(kind, tmp_path, truth)
+    low, high = float(truth["eta"][3]), float(truth["eta"].max())
+    table = read(path, ["pt"], cuts=[Cut("eta", low, high), Cut("njet", max=4.0)])
+    expected = [
+        float(p) for p, e, n in zip(truth["pt"], truth["eta"], truth["njet"], strict=True) if low <= e < high and n < 4
+    ]
+    np.testing.assert_array_equal(table.column("pt"), expected)
+    outside = int(np.sum((truth["eta"] < low) | (truth["eta"] >= high)))
+    assert sum(table.dropped.values()) == 500 - len(expected)
+    assert table.dropped[f"not {Cut('eta', low, high)}"] == outside
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_missing_column_is_named_with_what_there_is(kind, tmp_path):
+    path = write(kind, tmp_path, physics())
+    with pytest.raises(DataError, match=r"no column 'phi'; there are .*eta.*") as caught:
+        read(path, ["phi"])
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_values_that_are_not_finite(kind, tmp_path):
+    columns = physics()
+    columns["eta"][[7, 40]] = np.nan
+    columns["mass"][9] = np.inf
+    path = write(kind, tmp_path, columns)
+    with pytest.raises(DataError, match=r"'eta' has 2 values that are not finite, the first is nan in event 7"):
+        read(path, ["eta", "mass"])
+    table = read(path, ["eta", "mass"], invalid="drop")
+    np.testing.assert_array_equal(table.column("eta"), np.delete(columns["eta"], [7, 9, 40]))
+    assert table.dropped == {"not finite": 3}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_negative_energies(kind, tmp_path):
+    columns = physics()
+    columns["mass"][[5, 6]] = -1.5
+    path = write(kind, tmp_path, columns)
+    with pytest.raises(DataError, match=r"'mass' has 2 values below zero, the first is -1.5 in event 5"):
+        read(path, ["eta", "mass"])
+    assert len(read(path, ["eta", "mass"], negative="drop")) == 498
+    kept = read(path, ["eta", "mass"], negative="keep")
+    assert len(kept) == 500 and kept.column("mass")[5] == -1.5
+    assert read(path, ["eta"]).column("eta").min() < 0  # not an energy
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_another_file_than_the_one_meant_is_refused_before_it_is_parsed(kind, tmp_path):
+    path = write(kind, tmp_path, physics())
+    right = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert len(read(path, ["pt"], sha256=right.upper())) == 500
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(DataError, match=f"expected the SHA-256 {right}, found "):
+        read(path, ["pt"], sha256=right)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_file_without_events(kind, tmp_path):
+    path = write(kind, tmp_path, {name: values[:0] for name, values in physics().items()})
+    with pytest.raises(DataError, match="no events"):
+        read(path, ["pt"])
+
+
+def test_cuts_that_leave_nothing_say_so(tmp_path):
+    path = write("npz", tmp_path, physics())
+    with pytest.raises(DataError, match=r"none of its 500 events is left; dropped: \{'not pt >= 1e\+06': 500\}"):
+        read(path, ["pt"], cuts=[Cut("pt", min=1e6)])
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "npz"])
+def test_elements_and_whole_arrays(kind, tmp_path):
+    rng = np.random.default_rng(2)
+    columns = {"e": rng.random((20, 1)), "layers": rng.random((20, 3)), "cells": rng.random((20, 2, 4))}
+    path = write(kind, tmp_path, columns)
+    table = read(path, ["cells[1,2]", "layers", "e"])
+    assert table.names == ("cells[1,2]", "layers[0]", "layers[1]", "layers[2]", "e")
+    np.testing.assert_array_equal(table.column("cells[1,2]"), columns["cells"][:, 1, 2])
+    np.testing.assert_array_equal(table.column("layers[2]"), columns["layers"][:, 2])
+    values, names, _ = table.only(["e", "layers"])
+    assert names == ("e", "layers[0]", "layers[1]", "layers[2]")
+    np.testing.assert_array_equal(values, np.hstack([columns["e"], columns["layers"]]))
+    whole = read(path, ["cells"]).values
+    np.testing.assert_array_equal(whole, columns["cells"].reshape(20, 8))
+    for wrong in ("layers[3]", "layers[0,0]", "cells[1]"):
+        with pytest.raises(DataError, match="expected an index within the shape"):
+            read(path, [wrong])
+
+
+def test_root_arrays_of_fixed_length(tmp_path):
+    pytest.importorskip("uproot")
+    truth = np.random.default_rng(3).random((30, 4))
+    path = write("root", tmp_path, {"layers": truth})
+    np.testing.assert_array_equal(read(path, ["layers"]).values, truth)
+    np.testing.assert_array_equal(read(path, ["layers[2]"]).column("layers[2]"), truth[:, 2])
+
+
+def test_root_trees_are_chosen_by_name(tmp_path):
+    uproot = pytest.importorskip("uproot")
+    path = tmp_path / "two.root"
+    with uproot.recreate(path) as file:
+        plant(file, "reco/jets", {"pt": np.arange(3.0)})
+        plant(file, "truth", {"pt": np.arange(4.0)})
+        file["new"] = {"pt": np.arange(5.0)}
+    assert len(read(path, ["pt"], tree="reco/jets")) == 3
+    assert len(read(path, ["pt"], tree="truth")) == 4
+    with pytest.raises(DataError, match="expected one TTree, found reco/jets, truth"):
+        read(path, ["pt"])
+    with pytest.raises(DataError, match="no TTree 'gen'; there are reco/jets, truth"):
+        read(path, ["pt"], tree="gen")
+
+
+def test_units_are_those_given_then_those_stated(tmp_path):
+    path = write("hdf5", tmp_path, physics())
+    with h5py.File(path, "a") as file:
+        file["pt"].attrs["unit"] = "MeV"
+        file["mass"].attrs["unit"] = np.bytes_("MeV")
+    assert read(path, ["pt", "mass", "eta"], units={"pt": "GeV"}).units == ("GeV", "MeV", "1")
+
+
+def test_hdf5_groups_and_attributes(tmp_path):
+    path = tmp_path / "grouped.hdf5"
+    with h5py.File(path, "w") as file:
+        file["events/jets/pt"] = np.arange(5.0)
+        file.attrs.update({"title": "five", "stand_in": True, "seed": 3, "matrix": np.eye(2)})
+    table = read(path, ["events/jets/pt"])
+    assert table.names == ("events/jets/pt",)
+    assert table.attributes == {"title": "five", "stand_in": "True", "seed": "3"}
+    with pytest.raises(DataError, match="expected a dataset, found a group of pt"):
+        read(path, ["events/jets"])
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "expected"),
+    [
+        ("a;b\n1;2\n3;4\n", ["b"], [2, 4]),
+        ("# a b\n1 2\n3   4", ["b"], [2, 4]),
+        ("a\tb\r\n1\t2\r\n\r\n3\t4\r\n", ["a"], [1, 3]),
+        ('"a","b"\n1e2,-2\n', ["a"], [100]),
+        ("1,2\n3,4\n5,6\n", ["1"], [2, 4, 6]),
+        ("\ufeffa,b\n1,2\n", ["a"], [1]),
+    ],
+)
+def test_text_tables_in_the_usual_dialects(text, columns, expected, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_bytes(text.encode())
+    np.testing.assert_array_equal(read(path, columns).values[:, 0], expected)
+
+
+def test_text_is_read_in_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr("qgen_hep.readers.text.BLOCK", 7)
+    truth = physics()
+    path = write("csv", tmp_path, truth)
+    np.testing.assert_array_equal(read(path, ["mass"]).column("mass"), truth["mass"])
+
+
+def test_what_counts_as_an_energy():
+    energies = [("jet2_pt", ""), ("mu1.energy", "1"), ("showers[3]", "MeV"), ("x_mass", ""), ("incident_energies", "")]
+    others = [("eta", "1"), ("px", "GeV"), ("mu_pz", "GeV"), ("empty", ""), ("charge", "")]
+    assert all(is_energy(*column) for column in energies)
+    assert not any(is_energy(*column) for column in others)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"column": "pt"},
+        {"min": 2.0},
+        {"column": "pt", "low": 3.0},
+        {"column": "pt", "min": "__import__('os')"},
+        {"column": "pt", "min": True},
+        {"column": "pt", "min": 3.0, "max": 3.0},
+        {"column": "pt", "max": float("nan")},
+        {"column": "pt", "min": float("inf")},
+        {"column": 3, "min": 1.0},
+    ],
+)
+def test_cuts_that_cannot_be(table):
+    with pytest.raises(BadOption):
+        Cut.parse(table)
+
+
+def test_columns_are_a_list_of_names(tmp_path):
+    path = write("npz", tmp_path, physics())
+    for wrong in ("pt", []):
+        with pytest.raises(BadOption, match="columns is a list of names"):
+            read(path, wrong)

@@ -1,0 +1,50 @@
+"""Comparing runs: their metrics side by side and the recipe fields that differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from qgen_core import evaluation, runs
+from qgen_core.compare import as_text, compare, write_comparison
+from qgen_core.errors import CheckpointError, DataError
+from qgen_core.recipes import Recipe
+
+
+def _trained(recipe: Recipe, folder: Path, *, evaluate: bool = True) -> Path:
+    runs.train(recipe, folder)
+    if evaluate:
+        evaluation.save(evaluation.evaluate(runs.Run(folder)), folder / "evaluation.json")
+    return folder
+
+
+def test_metrics_stand_side_by_side_and_differences_are_named(recipe: Recipe, tmp_path: Path) -> None:
+    a = _trained(recipe.changed(["trainer.steps=3"]), tmp_path / "short")
+    b = _trained(recipe, tmp_path / "long")
+    result = compare([a, b])
+    assert result["names"] == ["short", "long"]
+    assert result["differences"] == {"trainer.steps": [3, 40]}
+    rows = {row["metric"]: [cell["value"] for cell in row["cells"]] for row in result["metrics"]}
+    assert rows["js"][1] < rows["js"][0]
+    saved = evaluation.load(b / "evaluation.json")
+    assert saved is not None
+    assert rows["js"][1] == next(r["value"] for r in saved["metrics"] if r["metric"] == "js")
+    text = as_text(result)
+    assert "trainer.steps" in text and "short" in text and f"{rows['js'][1]:.4g}" in text
+    html = write_comparison(result, tmp_path / "compare.html").read_text(encoding="utf-8")
+    assert "trainer.steps" in html and f"{rows['js'][0]:.4g}" in html
+
+
+def test_equal_folder_names_are_told_apart(recipe: Recipe, tmp_path: Path) -> None:
+    short = recipe.changed(["trainer.steps=1"])
+    folders = [_trained(short, tmp_path / parent / "run") for parent in ("a", "b")]
+    assert compare(folders)["names"] == ["a/run", "b/run"]
+
+
+def test_folders_that_cannot_be_compared(recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no run folder"):
+        compare([tmp_path])
+    folder = _trained(recipe.changed(["trainer.steps=1"]), tmp_path / "run", evaluate=False)
+    with pytest.raises(DataError, match="qgen evaluate"):
+        compare([folder])
