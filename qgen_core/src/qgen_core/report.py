@@ -25,8 +25,8 @@ log = logging.getLogger("qgen")
 class Section:
     """A part of the report. ``body`` is HTML and trusted: escape what comes from outside.
 
-    Sections are sorted by ``order``: core uses 0 summary, 40 metrics, 60 circuit, 80 recipe,
-    90 provenance.
+    Sections are sorted by ``order``: core uses 0 summary, 40 metrics, 60 circuit,
+    70 model card, 80 recipe, 90 provenance.
     """
 
     title: str
@@ -85,13 +85,14 @@ def section(title: str, template: str, order: int, **values: Any) -> Section:
 
 
 def core_sections(found: Mapping[str, Any]) -> list[Section]:
-    """Summary, metric table, circuit, recipe and provenance."""
+    """Summary, metric table, circuit, model card, recipe and provenance."""
     sections = [section("Summary", "summary.html", 0, found=found)]
     evaluation = found["evaluation"]
     if evaluation is not None:
         sections.append(section("Metrics", "metrics.html", 40, evaluation=evaluation))
         if evaluation.get("circuit"):
             sections.append(section("Circuit", "pre.html", 60, text=evaluation["circuit"]))
+    sections.append(section("Model card", "model_card.html", 70, found=found, evaluation=evaluation))
     sections.append(section("Recipe", "pre.html", 80, text=found["recipe_text"]))
     sections.append(section("Provenance", "provenance.html", 90, run=found["run"]))
     return sections

@@ -261,6 +261,11 @@ def _record(assembly: Assembly, start_from: Any) -> dict[str, Any]:
     return {
         "versions": versions(),
         "providers": assembly.providers(),
+        "model": {
+            "parameters": sum(int(np.size(p)) for p in assembly.generator.parameters().values()),
+            "space": str(assembly.encoder.space),
+            "conditions": list(assembly.events.condition_columns),
+        },
         "data": {
             **assembly.events.provenance,
             "columns": list(assembly.events.columns),

@@ -28,6 +28,7 @@ from qgen_core.measures import (
     confuse,
     ideal,
 )
+from qgen_core.resources import require_memory
 from qgen_core.sampling import sample_counts, sample_indices
 
 Array = NDArray[Any]
@@ -121,6 +122,9 @@ class Simulator(Backend):
             raise BadOption("a state is exact; it takes no shots")
         if isinstance(measure, Expectations):
             return self._sampled_words(circuit, angles, measure, shots, rng)
+        if isinstance(measure, Bits):
+            needed = len(angles) * shots * (circuit.num_wires + 16)
+            require_memory(needed, f"{shots} shots of {circuit.num_wires} bits", "take fewer at once, or counts")
         joint = confuse(self.exact(circuit, angles, Probabilities()), measure.confusion)
         if isinstance(measure, Bits):
             return np.stack([index_to_bits(sample_indices(p, shots, rng), circuit.num_wires) for p in joint])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from qgen_core.circuit import Channel, Circuit, Gate, const, param
-from qgen_core.errors import BadCircuit, BadOption, Unsupported
+from qgen_core.errors import BadCircuit, BadOption, ResourceRefused, Unsupported
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Capabilities
 from qgen_core.measures import Bits, Expectations, Probabilities, State, confuse
@@ -253,3 +253,12 @@ def test_constant_angles_in_front_of_basis_turns_keep_their_columns() -> None:
     turned, extended = to_basis(circuit, circuit.bind([0.5]), "XY")
     np.testing.assert_allclose(extended, [[0.3, 0.5, -np.pi / 2, np.pi / 2]])
     np.testing.assert_allclose(turned.bind([0.5]), extended)
+
+
+def test_shots_that_fit_no_memory_are_refused_with_the_number() -> None:
+    circuit = Circuit(2, (Gate("h", (0,)),))
+    with pytest.raises(ResourceRefused, match="1000000000000 shots of 2 bits needs"):
+        Dense().sample(circuit, [], shots=10**12, seed=1)
+    for shots in (0, -3):
+        with pytest.raises(BadOption, match=f"shots must be at least 1, not {shots}"):
+            Dense().sample(circuit, [], shots=shots, seed=1)
