@@ -1,0 +1,191 @@
+"""The backend ``statevector``: exact states and adjoint gradients by the compiled engine."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.circuit import Circuit
+from qgen_core.errors import BadOption, ResourceRefused
+from qgen_core.interfaces import Capabilities
+from qgen_core.measures import Expectations, Measure, Probabilities, State
+from qgen_core.resources import available_memory, human
+from qgen_core.simulator import Simulator
+
+if TYPE_CHECKING:
+    from qgen_core.engine.parts import Part
+    from qgen_core.engine.program import Program
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Pullback = Callable[[Array], Floats]
+T = TypeVar("T")
+
+#: Steps times amplitudes (about 0.2 ms) below which a second thread costs more than it gives.
+WORTH_THREADS = 2**22
+#: Bytes that are taken without asking, because asking takes longer than a small circuit.
+ALWAYS_THERE = 2**26
+
+
+class StatevectorBackend(Simulator):
+    """Pure states in memory; gradients by one adjoint sweep, whatever the number of outputs.
+
+    ``precision`` "double" holds complex128, "single" complex64 (half the time and memory,
+    errors of about 1e-6). ``threads`` None takes one thread for small work, else all cores;
+    results do not depend on it. ``parts`` simulates unconnected parts of a circuit apart,
+    which is exact; without it the whole is one state.
+    """
+
+    capabilities = Capabilities(gradients="adjoint")
+
+    def __init__(
+        self, *, precision: Literal["double", "single"] = "double", threads: int | None = None, parts: bool = True
+    ) -> None:
+        if precision not in ("double", "single"):
+            raise BadOption(f"precision is 'double' or 'single', not {precision!r}")
+        if threads is not None and threads < 1:
+            raise BadOption(f"threads must be at least 1, not {threads}")
+        self.precision: Literal["double", "single"] = precision
+        self.threads, self.parts = threads, parts
+        self._local: int | None = None  # tests force small blocks
+        self._split: _Remembered[tuple[Part, ...]] = _Remembered()
+        self._programs: _Remembered[dict[bool, Program]] = _Remembered()
+
+    def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
+        """Raise ResourceRefused if training needs memory that is not there."""
+        parts = self._split.get(circuit, lambda: self._find_parts(circuit))
+        widest = max((len(part.wires) for part in parts), default=circuit.num_wires)
+        require_state_memory(widest, circuit.num_wires, batch, measure, self.precision, train=True)
+
+    def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
+        """Probabilities (B, 2^Q), Expectations (B, words) or State (B, 2^Q)."""
+        return self._evaluate(circuit, angles, measure, train=False)[0]
+
+    def exact_forward(self, circuit: Circuit, angles: Floats, measure: Measure) -> tuple[Array, Pullback]:
+        """:meth:`exact`, and the adjoint sweep from the state that it keeps.
+
+        The sweep uses the state up; a second call runs the circuit again.
+        """
+        return self._evaluate(circuit, angles, measure, train=True)
+
+    def exact_vjp(self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array) -> Floats:
+        """d loss / d angles (B, A)."""
+        return self.exact_forward(circuit, angles, measure)[1](cotangent)
+
+    def _evaluate(
+        self, circuit: Circuit, angles: Floats, measure: Measure, *, train: bool
+    ) -> tuple[Array, Pullback]:
+        angles = np.ascontiguousarray(angles, dtype=np.float64)
+        if angles.ndim != 2 or angles.shape[1] != circuit.num_angles:
+            raise BadOption(f"angles have the shape {angles.shape}; the circuit needs (B, {circuit.num_angles})")
+        parts = self._split.get(circuit, lambda: self._find_parts(circuit))
+        widest = max((len(part.wires) for part in parts), default=circuit.num_wires)
+        require_state_memory(widest, circuit.num_wires, len(angles), measure, self.precision, train=train)
+        if not parts:
+            return self._connected(circuit, angles, measure)
+        return self._combined(parts, angles, measure)
+
+    def _find_parts(self, circuit: Circuit) -> tuple[Part, ...]:
+        """The unconnected parts; empty where there is only one or they are not wanted."""
+        from qgen_core.engine.parts import find_parts
+
+        found = find_parts(circuit) if self.parts else ()
+        return found if len(found) > 1 else ()
+
+    def _connected(self, circuit: Circuit, angles: Floats, measure: Measure) -> tuple[Array, Pullback]:
+        program = self._program(circuit, measure)
+        threads = self._threads_for(program, len(angles))
+        running = program.forward(angles, threads)
+
+        def back(cotangent: Array) -> Floats:
+            c = np.ascontiguousarray(cotangent, dtype=np.float64).reshape(output.shape)
+            return program.backward(running, program.seed(measure, c, threads), threads)
+
+        output = program.read(running, measure, threads)
+        return output, back
+
+    def _combined(self, parts: tuple[Part, ...], angles: Floats, measure: Measure) -> tuple[Array, Pullback]:
+        from qgen_core.engine import parts as combine
+
+        runs = [
+            self._connected(p.circuit, np.ascontiguousarray(angles[:, p.columns]), combine.restrict(measure, p))
+            for p in parts
+        ]
+        vectors = [output for output, _ in runs]
+        words = isinstance(measure, Expectations)
+        total = np.prod(vectors, axis=0) if words else combine.outer(parts, vectors)
+
+        def back(cotangent: Array) -> Floats:
+            c = np.asarray(cotangent, dtype=np.float64)
+            shares = combine.shares_of_product(c, vectors) if words else combine.shares_of_outer(parts, c, vectors)
+            d_angles = np.zeros_like(angles)
+            for part, (_, way_back), share in zip(parts, runs, shares, strict=True):
+                d_angles[:, part.columns] = way_back(share)
+            return d_angles
+
+        return total, back
+
+    def _program(self, circuit: Circuit, measure: Measure) -> Program:
+        from qgen_core.engine.program import Program
+
+        last_phases = not isinstance(measure, Probabilities)
+        known = self._programs.get(circuit, dict)
+        if last_phases not in known:
+            known[last_phases] = Program(circuit, self.precision, last_phases=last_phases, local=self._local)
+        return known[last_phases]
+
+    def _threads_for(self, program: Program, batch: int) -> int:
+        from qgen_core.engine.threads import cores
+
+        if self.threads is not None:
+            return self.threads
+        work = batch * len(program.plan.steps) << program.plan.bits
+        return cores() if work >= WORTH_THREADS and (batch > 1 or program.plan.blocks > 1) else 1
+
+
+class _Remembered(Generic[T]):
+    """What was computed for a circuit, by identity (hashing thousands of gates takes too long)."""
+
+    def __init__(self) -> None:
+        self._values: dict[int, tuple[weakref.ref[Circuit], T]] = {}
+
+    def get(self, circuit: Circuit, make: Callable[[], T]) -> T:
+        key = id(circuit)
+        found = self._values.get(key)
+        if found is not None and found[0]() is circuit:
+            return found[1]
+        value = make()
+        self._values[key] = (weakref.ref(circuit, lambda _: self._values.pop(key, None)), value)
+        return value
+
+
+def require_state_memory(
+    widest: int, wires: int, batch: int, measure: Measure, precision: str, *, train: bool
+) -> None:
+    """Raise ResourceRefused, with the numbers, before memory is taken that is not there.
+
+    A state takes 16 * 2^n bytes (8 in single precision), two of them to train; the output
+    of probabilities 8 * 2^Q, of a state 16 * 2^Q.
+    """
+    amplitude = 16 if precision == "double" else 8
+    states = (2 if train else 1) * amplitude
+    per_output = {Probabilities: 8, State: 16}.get(type(measure), 0)
+
+    def needed(n: int) -> int:
+        return batch * ((states << max(n - wires + widest, 0)) + (per_output << n))
+
+    if needed(wires) < ALWAYS_THERE:
+        return
+    free = available_memory()
+    if free is None or needed(wires) <= free:
+        return
+    most = max((n for n in range(wires) if needed(n) <= free), default=0)
+    rows = f" for a batch of {batch}" if batch > 1 else ""
+    purpose = " to train" if train else ""
+    raise ResourceRefused(
+        f"{wires} qubits need {human(needed(wires))}{purpose}{rows}, {human(free)} free; at most {most} here"
+    )
