@@ -1,0 +1,127 @@
+"""Backend kit: noise as the density matrix says, and refusals that name what is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from qgen_core.circuit import Channel, Circuit, Gate, const
+from qgen_core.errors import BadOption, QgenError, Unsupported
+from qgen_core.gates import GATES
+from qgen_core.measures import Bits, Expectations, Measure, Probabilities, State
+from qgen_core.testing import circuits, reference
+from qgen_core.testing.backends.base import BackendBase, Floats
+from qgen_core.testing.kit import check, check_refused, not_applicable
+
+#: One row of no angles.
+NONE = np.empty((1, 0))
+
+
+class LimitTests(BackendBase):
+    """Channels, and what a backend cannot do."""
+
+    def test_noise(self) -> None:
+        """A channel changes values exactly as in the density matrix; State() is then refused."""
+        backend, rng = self.make(), np.random.default_rng(41)
+        if not backend.capabilities.noise:
+            not_applicable("the capabilities say that there is no noise")
+        wires = self.width(3, backend)
+        for channel in circuits.channels(wires, rng):
+            circuit = self._with_channel(channel, wires, rng)
+            angles = circuits.rows(circuit, 2, rng)
+            measures: list[Measure] = [Probabilities(), Expectations(circuits.words(wires, 6, rng))]
+            for measure in measures:
+                found = self.values(backend, circuit, angles, measure)
+                fault = self.distance(backend, found, reference.values(circuit, angles, measure), measure)
+                check(
+                    not fault,
+                    f"{type(measure).__name__} with a {channel.name} channel on wires {channel.wires} {fault} from "
+                    "the density matrix sum_k K rho K^dagger",
+                )
+            check_refused(QgenError, "State() of a circuit with a channel", backend.run, circuit, angles, State())
+
+    def test_gradients_with_noise(self) -> None:
+        """Gradients of circuits with channels."""
+        backend, rng = self.make(), np.random.default_rng(42)
+        if not (backend.capabilities.noise and backend.capabilities.exact) or backend.capabilities.gradients == "none":
+            not_applicable("no exact noise, or no gradients")
+        wires = self.width(2, backend)
+        for channel in circuits.channels(wires, rng):
+            circuit = self._with_channel(channel, wires, rng)
+            angles = circuits.rows(circuit, 2, rng)
+            cotangent = rng.normal(size=(2, 2**wires))
+            found = backend.vjp(circuit, angles, Probabilities(), cotangent)
+            expected = reference.angle_slopes(circuit, angles, Probabilities(), cotangent)
+            turning = [angle.source != "const" for angle in circuit.angles]
+            off = float(np.max(np.abs(found - expected)[:, turning]))
+            check(
+                off <= 100 * self.tolerance,
+                f"the gradient through a {channel.name} channel is {off:.3g} off finite differences of the density "
+                "matrix",
+            )
+
+    def test_unsupported(self) -> None:
+        """Gates, channels and wires beyond the capabilities are refused by name with Unsupported."""
+        backend = self.make()
+        can = backend.capabilities
+        for name in sorted(set(GATES) - can.gates):
+            angle = const(0.3) if GATES[name].has_angle else None
+            circuit = Circuit(2, (Gate(name, tuple(range(GATES[name].wires)), angle),))
+            what = f"the gate {name!r}, which the capabilities lack,"
+            self._check_refused(Unsupported, what, circuit, named=name)
+        if not can.noise:
+            channel = Channel(np.array([np.eye(2)]), (0,), "relaxation")
+            what = "a channel on a backend without noise"
+            self._check_refused(Unsupported, what, Circuit(1, (channel,)), named="relaxation")
+        if can.max_wires is not None:
+            wide, rng = Circuit(can.max_wires + 1, ()), np.random.default_rng(0)
+            what = f"{wide.num_wires} wires on a backend of {can.max_wires}"
+            named = str(can.max_wires)
+            check_refused(Unsupported, what, backend.run, wide, NONE, Bits(), shots=1, rng=rng, named=named)
+
+    def test_bad_shots(self) -> None:
+        """0 shots, bits without shots, shots without an rng, and no shots where nothing is exact are refused."""
+        run, circuit, rng = self.make().run, Circuit(1, ()), np.random.default_rng(0)
+        table = Probabilities()
+        for shots in (0, -3):
+            what = f"shots = {shots}"
+            check_refused(QgenError, what, run, circuit, NONE, table, shots=shots, rng=rng, named=str(shots))
+        check_refused(QgenError, "Bits() without shots", run, circuit, NONE, Bits())
+        check_refused(QgenError, "shots without a random generator", run, circuit, NONE, Bits(), shots=10)
+        if not self.make().capabilities.exact:
+            check_refused(BadOption, "exact values where there are shots alone", run, circuit, NONE, table)
+
+    def test_misfits(self) -> None:
+        """Words, confusions and angles of another size than the circuit are refused."""
+        turned = circuits.turned(self.make().capabilities.gates, 2, np.random.default_rng(43))
+        circuit = Circuit(2, tuple(turned))
+        self._check_refused(QgenError, "a Pauli word of 3 letters on 2 wires", circuit, Expectations(("ZZZ",)))
+        confusion = np.tile(np.eye(2), (3, 1, 1))
+        self._check_refused(QgenError, "a confusion of 3 wires on 2", circuit, Probabilities(confusion))
+        angles = np.zeros((1, circuit.num_angles + 1))
+        self._check_refused(QgenError, "a column of angles too many", circuit, angles=angles)
+
+    def test_memory_is_refused(self) -> None:
+        """A circuit that no memory holds ends in a QgenError, not in a MemoryError."""
+        backend = self.make()
+        if self.memory_wires is None or not backend.capabilities.exact:
+            not_applicable("the backend holds no states")
+        gates = circuits.turned(backend.capabilities.gates, 2, np.random.default_rng(44))
+        circuit = Circuit(self.memory_wires, tuple(gates))
+        self._check_refused(QgenError, f"a state of {self.memory_wires} wires", circuit)
+
+    def _check_refused(
+        self,
+        errors: type[QgenError],
+        what: str,
+        circuit: Circuit,
+        measure: Measure | None = None,
+        angles: Floats | None = None,
+        named: str = "",
+    ) -> None:
+        bound = circuit.bind([]) if angles is None else angles
+        check_refused(errors, what, self.values, self.make(), circuit, bound, measure or Probabilities(), named=named)
+
+    def _with_channel(self, channel: Channel, wires: int, rng: np.random.Generator) -> Circuit:
+        gates = self.make().capabilities.gates
+        before, after = (circuits.trained(gates, wires, 3, rng).instructions for _ in range(2))
+        return Circuit(wires, (*before, channel, *after))

@@ -1,0 +1,154 @@
+"""Encoder kit: the map there and back, and its density."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.interfaces import Encoder
+from qgen_core.testing.encoders.base import Array, EncoderBase, Floats
+from qgen_core.testing.kit import check, equal, globals_untouched, not_applicable, unchanged
+from qgen_core.testing.slopes import slope
+from qgen_core.testing.spaces import check_encoded
+
+#: What each precision of the events leaves of a round trip.
+KEPT: dict[type[np.floating[Any]], float] = {np.float64: 1e-9, np.float32: 1e-4}
+#: By what part of itself a value is moved to find a slope.
+STEP = 1e-3
+#: Events drawn in one cell to integrate its density.
+DRAWS = 4000
+
+
+class MapTests(EncoderBase):
+    """``encode``, ``decode`` and ``log_det``."""
+
+    def test_encoded_form(self) -> None:
+        """Shape, type and values of encoded events are those of the space; events are not changed."""
+        encoder = self.fitted()
+        x, condition = self.accepted(encoder)
+        for size in (1, 7, len(x)):
+            part, given = x[:size], None if condition is None else condition[:size]
+            with unchanged("encode()", x=part, condition=given), globals_untouched("encode()"):
+                z = encoder.encode(part, given, rng=np.random.default_rng(1))
+            check_encoded(f"encode() of {size} events", z, encoder.space, size)
+
+    def test_round_trip(self) -> None:
+        """Decoding gives the events back, exactly or from the same cell; float64 and float32."""
+        encoder = self.fitted()
+        for kind, kept in KEPT.items():
+            x, condition = self.accepted(encoder, kind)
+            z = encoder.encode(x, condition, rng=np.random.default_rng(1))
+            with unchanged("decode()", z=z, condition=condition), globals_untouched("decode()"):
+                back = np.asarray(encoder.decode(z, condition, rng=np.random.default_rng(2)))
+            check(
+                back.shape == x.shape and back.dtype.kind == "f" and np.all(np.isfinite(back)),
+                f"decode() of {z.shape} must give finite floats {x.shape}, not {back.dtype} {back.shape}",
+            )
+            if self.continuous(encoder):
+                off = float(np.max(np.abs(back - x) / np.ptp(x, axis=0)))
+                check(
+                    off <= kept,
+                    f"decode(encode(x)) is off by {off:.3g} of a column's range for {kind.__name__} events (allowed "
+                    f"{kept:g}): decode must invert encode",
+                )
+            else:
+                self._check_same_cells(encoder, z, back, condition)
+
+    def _check_same_cells(self, encoder: Encoder, z: Array, back: Array, condition: Array | None) -> None:
+        check(np.all(encoder.accepts(back, condition)), "decode() makes events that the encoder does not accept")
+        again = encoder.encode(back, condition, rng=np.random.default_rng(1))
+        wrong = int(np.sum(np.any(again != z, axis=1)))
+        check(not wrong, f"{wrong} of {len(z)} decoded events lie in another cell than they came from")
+
+    def test_decoding_is_reproducible(self) -> None:
+        """The same rng decodes to the same events."""
+        encoder = self.fitted()
+        x, condition = self.accepted(encoder)
+        z = encoder.encode(x, condition, rng=np.random.default_rng(1))
+        twice = (encoder.decode(z, condition, rng=np.random.default_rng(2)) for _ in range(2))
+        check(equal(twice), "decode() with the same rng gives other events; draw from the rng given")
+
+    def test_events_are_independent(self) -> None:
+        """An event is encoded in the same way alone and among others, with its own condition."""
+        encoder = self.fitted()
+        x, condition = self.accepted(encoder)
+        together = encoder.encode(x, condition, rng=np.random.default_rng(1))
+        for row in range(0, len(x), max(1, len(x) // 20)):
+            given = None if condition is None else condition[row : row + 1]
+            alone = encoder.encode(x[row : row + 1], given, rng=np.random.default_rng(1))
+            check(
+                np.allclose(alone[0], together[row], rtol=1e-12, atol=1e-12),
+                f"event {row} is encoded as {together[row]} among others and as {alone[0]} alone; what is learned "
+                "belongs into fit()",
+            )
+
+    def test_log_det(self) -> None:
+        """log |d encode / d x| by finite differences; of cells, a density that integrates to one in each."""
+        encoder = self.fitted()
+        x, condition = self.accepted(encoder)
+        found = encoder.log_det(x, condition)
+        if found is None:
+            not_applicable("the encoder has no density")
+        check(
+            np.shape(found) == (len(x),) and np.all(np.isfinite(found)),
+            f"log_det() of {len(x)} events is finite and of the shape ({len(x)},), not {np.shape(found)}",
+        )
+        if not self.continuous(encoder):
+            self._check_cells(encoder)
+            return
+        rows = _inner(encoder, x, condition)[:50]
+        expected = _log_jacobian(encoder, x[rows], None if condition is None else condition[rows])
+        worst = int(np.argmax(np.abs(found[rows] - expected)))
+        row = rows[worst]
+        check(
+            abs(found[row] - expected[worst]) <= 1e-5,
+            f"log_det() of event {row} is {found[row]:.8g}, finite differences of encode() give {expected[worst]:.8g}: "
+            "it is log |det d encode / d x|, summed over columns",
+        )
+
+    def _check_cells(self, encoder: Encoder) -> None:
+        """The density exp(log_det) of decoded events integrates to one over the cell of an event."""
+        x, condition = self.accepted(encoder)
+        rng = np.random.default_rng(3)
+        for row in (0, 1, 2):
+            one = None if condition is None else condition[row : row + 1]
+            many = None if one is None else np.repeat(one, DRAWS, axis=0)
+            z = np.repeat(encoder.encode(x[row : row + 1], one), DRAWS, axis=0)
+            inside = encoder.decode(z, many, rng=rng)
+            low, high = inside.min(axis=0), inside.max(axis=0)
+            density = encoder.log_det(rng.uniform(low, high, inside.shape), many)
+            assert density is not None
+            total = float(np.mean(np.exp(density)) * np.prod(high - low))
+            check(
+                abs(total - 1) < 0.05,
+                f"exp(log_det) integrates to {total:.4g} over the cell of event {row}, not to 1: it is minus the log "
+                "of the cell's volume where decode() draws uniformly",
+            )
+
+
+def _moves(x: Floats) -> Floats:
+    """How far to move each value to find a slope."""
+    return np.asarray(STEP * np.where(x == 0, np.ptp(x, axis=0), np.abs(x)))
+
+
+def _inner(encoder: Encoder, x: Floats, condition: Array | None) -> NDArray[np.intp]:
+    """The numbers of events around which events are accepted too."""
+    inside = np.ones(len(x), dtype=np.bool_)
+    for sign in (-1, 1):
+        inside &= encoder.accepts(x + sign * _moves(x), condition)
+    return np.flatnonzero(inside)
+
+
+def _log_jacobian(encoder: Encoder, x: Floats, condition: Array | None) -> Floats:
+    """log |det d encode / d x| of events (N, F) by finite differences."""
+    columns = []
+    for column in range(x.shape[1]):
+        unit = _moves(x) * np.eye(x.shape[1])[column]
+
+        def moved(t: float, unit: Floats = unit) -> Floats:
+            return np.asarray(encoder.encode(x + t * unit, condition), dtype=np.float64)
+
+        columns.append(slope(moved, 0.5) / unit[:, column : column + 1])
+    return np.asarray(np.linalg.slogdet(np.stack(columns, axis=2))[1])

@@ -1,0 +1,37 @@
+"""Finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Value = TypeVar("Value", float, Floats)
+
+
+def slope(function: Callable[[float], Value], step: float = 1e-3) -> Value:
+    """The derivative of a function at 0, wrong by ``step^4 / 30`` times its fifth derivative.
+
+    >>> round(slope(lambda t: float(np.sin(3 * t))), 9)
+    3.0
+    """
+    near = function(step) - function(-step)
+    far = function(2 * step) - function(-2 * step)
+    return (8 * near - far) / (12 * step)
+
+
+def gradient(function: Callable[[Floats], float], at: Floats, step: float = 1e-3) -> Floats:
+    """The derivative of a function by each entry of its argument, in the argument's shape."""
+    found = np.empty(at.shape)
+    for place in np.ndindex(at.shape):
+        unit = np.zeros(at.shape)
+        unit[place] = 1.0
+
+        def moved(t: float, unit: Floats = unit) -> float:
+            return function(at + t * unit)
+
+        found[place] = slope(moved, step)
+    return found

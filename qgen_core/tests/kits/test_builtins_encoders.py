@@ -1,0 +1,76 @@
+"""The built-in encoders pass the encoder kit, with several options each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from kits_offers import cases
+
+from qgen_core.encoders.angle import AngleEncoder
+from qgen_core.encoders.binarise import BinariseEncoder
+from qgen_core.encoders.binning import BinningEncoder
+from qgen_core.encoders.chain import ChainEncoder
+from qgen_core.encoders.log import LogEncoder
+from qgen_core.encoders.logit import LogitEncoder
+from qgen_core.encoders.min_max import MinMaxEncoder
+from qgen_core.encoders.power import PowerEncoder
+from qgen_core.encoders.ratio import RatioEncoder
+from qgen_core.encoders.standard import StandardEncoder
+from qgen_core.interfaces import Encoder
+from qgen_core.testing import EncoderKit
+
+CASES = cases(
+    "encoder",
+    {
+        "angle": AngleEncoder,
+        "angle, binned": lambda: AngleEncoder(bins=5),
+        "binning": BinningEncoder,
+        "binning, logarithmic": lambda: BinningEncoder(bits=[2, 3], spacing="logarithmic"),
+        "binning, quantile": lambda: BinningEncoder(bits=3, spacing="quantile"),
+        "binning, window": lambda: BinningEncoder(bits=2, window=[(0.5, 5.0), (0.1, 2.0)]),
+        "binning, edges": lambda: BinningEncoder(bits=[1, 2], spacing=[[0.0, 3.0, 20.0], "equal-width"]),
+        "binarise": BinariseEncoder,
+        "binarise, spins": lambda: BinariseEncoder(kind="spins", threshold="mean"),
+        "log": LogEncoder,
+        "log, second column": lambda: LogEncoder(offset=0.1, base=10.0, columns=[1]),
+        "min-max": MinMaxEncoder,
+        "min-max, turned": lambda: MinMaxEncoder(range=(1.0, -1.0), start="zero", margin=1.05),
+        "power": PowerEncoder,
+        "power, inverse": lambda: PowerEncoder(exponent=-0.5),
+        "standard": StandardEncoder,
+        "logit": lambda: ChainEncoder(encoders=[MinMaxEncoder(margin=1.01), LogitEncoder()]),
+        "chain": lambda: ChainEncoder(encoders=[LogEncoder(), StandardEncoder()]),
+        "chain, to bits": lambda: ChainEncoder(encoders=[LogEncoder(), BinningEncoder(bits=3)]),
+    },
+)
+
+
+class TestBuiltins(EncoderKit):
+    @pytest.fixture(autouse=True, params=[name for name in CASES if name != "ratio"])
+    def _case(self, request: pytest.FixtureRequest) -> None:
+        self.case = request.param
+
+    def make(self) -> Encoder:
+        return CASES[self.case]()
+
+
+class TestLogitAlone(EncoderKit):
+    def make(self) -> Encoder:
+        return LogitEncoder()
+
+    def events(self) -> tuple[np.ndarray, None]:
+        return np.random.default_rng(1).beta(2.0, 5.0, (300, 3)), None
+
+
+class TestRatio(EncoderKit):
+    conditional = True
+
+    def make(self) -> Encoder:
+        return RatioEncoder(columns=[0])
+
+
+class TestRatioInChain(EncoderKit):
+    conditional = True
+
+    def make(self) -> Encoder:
+        return ChainEncoder(encoders=[RatioEncoder(), LogitEncoder(alpha=1e-4)])
