@@ -160,6 +160,29 @@ def compare(
         say(f"comparison: {comparing.write_comparison(result, output)}")
 
 
+@app.command()
+def reproduce(
+    study: Annotated[str, typer.Argument(metavar="STUDY", help="A study, e.g. jets.")],
+    quick: Annotated[bool, typer.Option("--quick", help="A small setting, in minutes.")] = False,
+    run: Annotated[Path | None, typer.Option("--run", metavar="DIR", help="Where its cells are kept.")] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to run cells in.")] = 1,
+    show: Annotated[bool, typer.Option("--show", help="Run nothing; tabulate and draw what there is.")] = False,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="key=value", help="Options of the study; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Reproduce a paper's study: run the cells that are missing, print its tables, draw its figures."""
+    from qgen_core import studies
+    from qgen_core.recipes import apply_settings
+
+    ref = apply_settings({"name": study}, settings or ())
+    executor = {"name": "processes", "workers": workers} if workers > 1 else "serial"
+    outcome = studies.reproduce(ref, run, quick=quick, executor=executor, show=show)
+    typer.echo(json.dumps(outcome.data()) if as_json else outcome.markdown())
+    say(f"results: {outcome.folder / 'result'}")
+
+
 @app.command(name="list")
 def list_components(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="One kind only.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import re
@@ -68,8 +69,7 @@ class Recipe:
             document = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise RecipeError(f"{source} is not TOML: {error}") from error
-        for setting in settings:
-            _apply(document, setting)
+        document = apply_settings(document, settings)
         return cls.from_dict(document, source=source)
 
     @classmethod
@@ -162,6 +162,14 @@ def _check_values(node: Any, where: str, depth: int = 0) -> None:
         raise RecipeError(f"{where} is {node}; numbers in a recipe are finite")
     elif not isinstance(node, str | int | float | bool):
         raise RecipeError(f"{where} is a {type(node).__name__}; a recipe holds text, numbers, truth values and lists")
+
+
+def apply_settings(document: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """Nested tables with ``key.sub=value`` settings applied. Raises RecipeError."""
+    changed = copy.deepcopy(dict(document))
+    for setting in settings:
+        _apply(changed, setting)
+    return changed
 
 
 def _apply(document: dict[str, Any], setting: str) -> None:

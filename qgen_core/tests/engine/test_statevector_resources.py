@@ -41,9 +41,7 @@ def test_parts_equal_the_whole(groups):
     angles = random_rows(rng, circuit, 3)
     apart, whole = StatevectorBackend(), StatevectorBackend(parts=False)
     words = Expectations(("Z" * num_wires, "XY" + "I" * (num_wires - 2), "I" * num_wires))
-    np.testing.assert_allclose(
-        apart.exact(circuit, angles, State()), whole.exact(circuit, angles, State()), atol=1e-13
-    )
+    np.testing.assert_allclose(apart.exact(circuit, angles, State()), whole.exact(circuit, angles, State()), atol=1e-13)
     for measure in (Probabilities(), words):
         (a, back_a), (b, back_b) = (e.exact_forward(circuit, angles, measure) for e in (apart, whole))
         np.testing.assert_allclose(a, b, atol=1e-13)

@@ -76,9 +76,7 @@ class StatevectorBackend(Simulator):
         """d loss / d angles (B, A)."""
         return self.exact_forward(circuit, angles, measure)[1](cotangent)
 
-    def _evaluate(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, train: bool
-    ) -> tuple[Array, Pullback]:
+    def _evaluate(self, circuit: Circuit, angles: Floats, measure: Measure, *, train: bool) -> tuple[Array, Pullback]:
         angles = np.ascontiguousarray(angles, dtype=np.float64)
         if angles.ndim != 2 or angles.shape[1] != circuit.num_angles:
             raise BadOption(f"angles have the shape {angles.shape}; the circuit needs (B, {circuit.num_angles})")
@@ -163,9 +161,7 @@ class _Remembered(Generic[T]):
         return value
 
 
-def require_state_memory(
-    widest: int, wires: int, batch: int, measure: Measure, precision: str, *, train: bool
-) -> None:
+def require_state_memory(widest: int, wires: int, batch: int, measure: Measure, precision: str, *, train: bool) -> None:
     """Raise ResourceRefused, with the numbers, before memory is taken that is not there.
 
     A state takes 16 * 2^n bytes (8 in single precision), two of them to train; the output

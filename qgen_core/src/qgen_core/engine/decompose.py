@@ -31,6 +31,7 @@ class Linear:
 
     @property
     def nothing(self) -> bool:
+        """Whether it is zero for all angles."""
         return not self.terms and abs(self.const) < 1e-15
 
 

@@ -40,7 +40,16 @@ def _spread(number: int, bit: int) -> int:
 
 @jit
 def forward_tile(
-    buf: Array, start: int, bits: int, p: int, q: int, lo: int, hi: int, steps: Array, cos: Array, sin: Array,
+    buf: Array,
+    start: int,
+    bits: int,
+    p: int,
+    q: int,
+    lo: int,
+    hi: int,
+    steps: Array,
+    cos: Array,
+    sin: Array,
     masks: Array,
 ) -> None:
     """Run steps lo..hi on all tiles of 2^bits amplitudes at ``buf[start:]``."""
@@ -75,8 +84,19 @@ def forward_tile(
 
 @jit
 def backward_tile(
-    psi: Array, lam: Array, start: int, bits: int, p: int, q: int, lo: int, hi: int, steps: Array,
-    cos: Array, sin: Array, masks: Array, acc: Array,
+    psi: Array,
+    lam: Array,
+    start: int,
+    bits: int,
+    p: int,
+    q: int,
+    lo: int,
+    hi: int,
+    steps: Array,
+    cos: Array,
+    sin: Array,
+    masks: Array,
+    acc: Array,
 ) -> None:
     """Undo steps hi..lo on state and adjoint, adding overlaps to ``acc``: 4 registers a step."""
     lb = lane_bits(psi)
@@ -86,8 +106,7 @@ def backward_tile(
         at = start + 2 * lanes * _spread(_spread(t, q - lb), p - lb)
         re, im = load4(psi, at, dq, dp), load4(psi, at + lanes, dq, dp)
         ur, ui = load4(lam, at, dq, dp), load4(lam, at + lanes, dq, dp)
-        for back in range(hi - lo):
-            k = hi - 1 - back
+        for k in range(hi - 1, lo - 1, -1):
             code, x, arg = steps[k, 0], steps[k, 1], steps[k, 3]
             slot = (k - lo) * 4 * lanes
             if code == RY_P:
@@ -108,8 +127,7 @@ def backward_tile(
                 flip = flipped(im, x)
                 overlap_lanes(acc, slot + lanes, ui, flip)
                 im = turn_lanes(c, s, im, flip)
-                ur = turn_lanes(c, s, ur, flipped(ur, x))
-                ui = turn_lanes(c, s, ui, flipped(ui, x))
+                ur, ui = turn_lanes(c, s, ur, flipped(ur, x)), turn_lanes(c, s, ui, flipped(ui, x))
             elif code == PHASE4 or code == PHASES:
                 overlap_phases(acc, slot, ur, ui, re, im)
                 if code == PHASE4:
@@ -120,9 +138,8 @@ def backward_tile(
                 im, re = turn_phases(cs, sn, im, re)
                 ui, ur = turn_phases(cs, sn, ui, ur)
             else:
-                y = steps[k, 2]
-                re, im = cnot(code, x, y, masks, re), cnot(code, x, y, masks, im)
-                ur, ui = cnot(code, x, y, masks, ur), cnot(code, x, y, masks, ui)
+                re, im = cnot(code, x, steps[k, 2], masks, re), cnot(code, x, steps[k, 2], masks, im)
+                ur, ui = cnot(code, x, steps[k, 2], masks, ur), cnot(code, x, steps[k, 2], masks, ui)
         store4(psi, at, dq, dp, re)
         store4(psi, at + lanes, dq, dp, im)
         store4(lam, at, dq, dp, ur)

@@ -106,39 +106,55 @@ def amplitudes(psi: Array, out: Array, part: Array) -> None:
 
 
 @jit_sums
+def _products(psi: Array, base: int, flips: int, re: Array, im: Array) -> None:
+    """conj(psi[y]) psi[y ^ flips] for a run of y from ``base``."""
+    wide = 1 << lane_bits(psi)
+    for j in range(len(re)):
+        y, x = base + j, (base + j) ^ flips
+        a, b = 2 * y - y % wide, 2 * x - x % wide
+        yr, yi = psi[a], psi[a + wide]
+        xr, xi = psi[b], psi[b + wide]
+        re[j], im[j] = yr * xr + yi * xi, yr * xi - yi * xr
+
+
+@jit_sums
+def _signed_sum(values: Array, sign: Array) -> float:
+    total = 0.0
+    for j in range(len(values)):
+        total += sign[j] * values[j]
+    return total
+
+
+@jit_sums
 def expectations(psi: Array, signs: Array, groups: Array, words: Array, out: Array, part: Array) -> None:
     """Add <P> of each word to ``out`` (B, chunks, K), chunk by chunk of the amplitudes.
 
     Four registers of amplitudes at a time: their products first, then per word a sum with
     one row of the Walsh matrix ``signs``.
     """
-    wide = 1 << lane_bits(psi)
-    run = len(signs)
-    runs = psi.shape[1] // (2 * run)
-    re, im = np.empty(run), np.empty(run)
     for row in range(part[0], part[1]):
         for chunk in range(part[2], part[3]):
-            for block in range(chunk * runs // part[4], (chunk + 1) * runs // part[4]):
-                base = block * run
-                for group in range(len(groups)):
-                    flips = groups[group, 0]
-                    for j in range(run):
-                        y, x = base + j, (base + j) ^ flips
-                        a, b = 2 * y - y % wide, 2 * x - x % wide
-                        yr, yi = psi[row, a], psi[row, a + wide]
-                        xr, xi = psi[row, b], psi[row, b + wide]
-                        re[j], im[j] = yr * xr + yi * xi, yr * xi - yi * xr
-                    for word in range(groups[group, 1], groups[group, 2]):
-                        mask = words[word, 0]
-                        sign = signs[mask % run]
-                        values = re if words[word, 1] != 0 else im
-                        total = 0.0
-                        for j in range(run):
-                            total += sign[j] * values[j]
-                        factor = words[word, 1] - words[word, 2]
-                        if _odd(mask & base):
-                            factor = -factor
-                        out[row, chunk, words[word, 3]] += factor * total
+            _add_expectations(psi[row], signs, groups, words, out[row, chunk], chunk, part[4])
+
+
+@jit_sums
+def _add_expectations(
+    psi: Array, signs: Array, groups: Array, words: Array, out: Array, chunk: int, chunks: int
+) -> None:
+    run = len(signs)
+    runs = len(psi) // (2 * run)
+    re, im = np.empty(run), np.empty(run)
+    for block in range(chunk * runs // chunks, (chunk + 1) * runs // chunks):
+        base = block * run
+        for group in range(len(groups)):
+            _products(psi, base, groups[group, 0], re, im)
+            for word in range(groups[group, 1], groups[group, 2]):
+                mask = words[word, 0]
+                values = re if words[word, 1] != 0 else im
+                factor = words[word, 1] - words[word, 2]
+                if _odd(mask & base):
+                    factor = -factor
+                out[words[word, 3]] += factor * _signed_sum(values, signs[mask % run])
 
 
 @jit_sums
@@ -146,26 +162,39 @@ def seed_expectations(
     psi: Array, signs: Array, groups: Array, words: Array, cotangent: Array, lam: Array, part: Array
 ) -> None:
     """The adjoint of Pauli words, with cotangent (B, K), added to ``lam``."""
-    wide = 1 << lane_bits(psi)
     run = len(signs)
     runs = psi.shape[1] // (2 * run)
     re, im = np.empty(run), np.empty(run)
     for row in range(part[0], part[1]):
         for block in range(part[2] * runs // part[4], part[3] * runs // part[4]):
-            base = block * run
             for group in range(len(groups)):
-                re[:], im[:] = 0.0, 0.0
-                for word in range(groups[group, 1], groups[group, 2]):
-                    mask = words[word, 0]
-                    sign = signs[mask % run]
-                    c = -2 * cotangent[row, words[word, 3]] if _odd(mask & base) else 2 * cotangent[row, words[word, 3]]
-                    for j in range(run):
-                        re[j] += c * words[word, 1] * sign[j]
-                        im[j] += c * words[word, 2] * sign[j]
-                flips = groups[group, 0]
-                for j in range(run):
-                    y, x = base + j, (base + j) ^ flips
-                    a, b = 2 * y - y % wide, 2 * x - x % wide
-                    xr, xi = psi[row, b], psi[row, b + wide]
-                    lam[row, a] += re[j] * xr - im[j] * xi
-                    lam[row, a + wide] += re[j] * xi + im[j] * xr
+                members = words[groups[group, 1] : groups[group, 2]]
+                _weights(members, signs, cotangent[row], block * run, re, im)
+                _add_flipped(psi[row], block * run, groups[group, 0], re, im, lam[row])
+
+
+@jit_sums
+def _weights(words: Array, signs: Array, cotangent: Array, base: int, re: Array, im: Array) -> None:
+    """The complex factors (re, im) of a run of amplitudes from ``base``, for words with the same flips."""
+    re[:], im[:] = 0.0, 0.0
+    for word in range(len(words)):
+        mask = words[word, 0]
+        sign = signs[mask % len(re)]
+        c = 2 * cotangent[words[word, 3]]
+        if _odd(mask & base):
+            c = -c
+        for j in range(len(re)):
+            re[j] += c * words[word, 1] * sign[j]
+            im[j] += c * words[word, 2] * sign[j]
+
+
+@jit_sums
+def _add_flipped(psi: Array, base: int, flips: int, re: Array, im: Array, lam: Array) -> None:
+    """Add factor[y] psi[y ^ flips] to ``lam[y]`` for a run of y from ``base``."""
+    wide = 1 << lane_bits(psi)
+    for j in range(len(re)):
+        y, x = base + j, (base + j) ^ flips
+        a, b = 2 * y - y % wide, 2 * x - x % wide
+        xr, xi = psi[b], psi[b + wide]
+        lam[a] += re[j] * xr - im[j] * xi
+        lam[a + wide] += re[j] * xi + im[j] * xr

@@ -61,6 +61,7 @@ class Plan:
 
     @property
     def blocks(self) -> int:
+        """Blocks of one stage."""
         return 1 << (self.bits - self.local)
 
 
@@ -239,11 +240,19 @@ def make_plan(circuit: Circuit, lane_bits: int, local: int, low: int, *, last_ph
         others.append([b for b in range(bits) if b not in rank])
     out.slot(overall, out.table, 1, 0)
     return Plan(
-        wires, bits, local, low,
-        _array(stages, 3), _array(rows, 1 << (local - low)), _array(others, bits - local),
-        _array(tiles, 4), _array(out.steps, 4), _array(out.slots, 5),
+        wires,
+        bits,
+        local,
+        low,
+        _array(stages, 3),
+        _array(rows, 1 << (local - low)),
+        _array(others, bits - local),
+        _array(tiles, 4),
+        _array(out.steps, 4),
+        _array(out.slots, 5),
         np.array([v.const for v in out.values]),
         np.array([c for c, _ in out.terms], dtype=np.int64),
         np.array([f for _, f in out.terms], dtype=np.float64),
-        out.table + 1, circuit.num_angles,
+        out.table + 1,
+        circuit.num_angles,
     )

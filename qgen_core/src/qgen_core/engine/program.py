@@ -87,9 +87,13 @@ class Program:
         """All rows (B, A) from |0...0>."""
         p = self.plan
         table = np.zeros((len(angles), p.table))
-        sweep.expand(angles, p.slots, p.consts, p.columns, p.factors, self.signs, table)
         cos, sin = np.empty_like(table, self.dtype), np.empty_like(table, self.dtype)
-        sweep.cosines(table.ravel(), cos.ravel(), sin.ravel())
+
+        def work(a: int, b: int) -> None:
+            sweep.expand(angles[a:b], p.slots, p.consts, p.columns, p.factors, self.signs, table[a:b])
+            sweep.cosines(table[a:b].ravel(), cos[a:b].ravel(), sin[a:b].ravel())
+
+        spread(work, len(angles), threads)
         running = Running(angles, cos, sin, table[:, -1], None)
         self._run(running, threads)
         return running
@@ -123,7 +127,11 @@ class Program:
         d_table = grads[:, 0] if self.chunks == 1 else grads.sum(axis=1)
         d_angles = np.zeros_like(running.angles)
         p = self.plan
-        sweep.contract(d_table, p.slots, p.columns, p.factors, self.signs, d_angles)
+
+        def contract(a: int, b: int) -> None:
+            sweep.contract(d_table[a:b], p.slots, p.columns, p.factors, self.signs, d_angles[a:b])
+
+        spread(contract, len(psi), threads)
         return d_angles
 
     def _spread(self, batch: int, threads: int, work: Callable[[tuple[int, ...]], None], stages: range) -> None:

@@ -89,9 +89,7 @@ def _llvm_vec(context: Any, vec: Vec) -> Any:
 
 def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
     kind = f"v{a.type.count}f{32 if isinstance(a.type.element, ir.FloatType) else 64}"
-    callee = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fma.{kind}"
-    )
+    callee = cgutils.get_or_insert_function(builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fma.{kind}")
     return builder.call(callee, [a, b, c])
 
 
@@ -196,6 +194,19 @@ def times(typingctx: Any, a: Any, b: Any) -> Any:
         return builder.fmul(args[0], args[1])
 
     return a(a, b), emit
+
+
+@intrinsic
+def lane_sum(typingctx: Any, a: Any) -> Any:
+    """The sum of the lanes, in their order."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        total = builder.extract_element(args[0], ir.IntType(32)(0))
+        for lane in range(1, a.lanes):
+            total = builder.fadd(total, builder.extract_element(args[0], ir.IntType(32)(lane)))
+        return total
+
+    return a.scalar(a), emit
 
 
 @intrinsic

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.engine.kernels import backward_tile, collect, forward_tile
-from qgen_core.engine.simd import jit, jit_fused, lane_bits, load, store
+from qgen_core.engine.simd import jit, jit_fused, lane_bits, lane_sum, load, multiply_add, splat, store
 
 Array = Any
 
@@ -21,15 +21,21 @@ Array = Any
 def expand(
     angles: Array, slots: Array, consts: Array, columns: Array, factors: Array, signs: Array, table: Array
 ) -> None:
-    """Angles (B, A) to the table (B, T): linear forms, each with a sign for each of its places."""
+    """Angles (B, A) to the table (B, T), zero before: linear forms, each with a sign for each of its places."""
+    lanes = 1 << lane_bits(table)
     for row in range(len(angles)):
+        out = table[row]
         for k in range(len(slots)):
             value = consts[k]
             for term in range(slots[k, 0], slots[k, 1]):
                 value += factors[term] * angles[row, columns[term]]
-            at, count, mask = slots[k, 2], slots[k, 3], slots[k, 4]
-            for place in range(count):
-                table[row, at + place] += signs[mask, place] * value
+            at, count, sign = slots[k, 2], slots[k, 3], signs[slots[k, 4]]
+            if count % lanes == 0:
+                for place in range(0, count, lanes):
+                    store(out, at + place, multiply_add(load(out, at + place), load(sign, place), splat(value)))
+            else:
+                for place in range(count):
+                    out[at + place] += sign[place] * value
 
 
 @jit_fused
@@ -66,16 +72,22 @@ def cosines(table: Array, cos: Array, sin: Array) -> None:
 
 
 @jit
-def contract(
-    d_table: Array, slots: Array, columns: Array, factors: Array, signs: Array, d_angles: Array
-) -> None:
-    """The transpose of :func:`expand`: gradients of the table (B, T) to gradients of angles (B, A)."""
+def contract(d_table: Array, slots: Array, columns: Array, factors: Array, signs: Array, d_angles: Array) -> None:
+    """The transpose of :func:`expand`: adds gradients of the table (B, T) to those of the angles (B, A)."""
+    lanes = 1 << lane_bits(d_table)
     for row in range(len(d_table)):
+        grads = d_table[row]
         for k in range(len(slots)):
-            at, count, mask = slots[k, 2], slots[k, 3], slots[k, 4]
+            at, count, sign = slots[k, 2], slots[k, 3], signs[slots[k, 4]]
             value = 0.0
-            for place in range(count):
-                value += signs[mask, place] * d_table[row, at + place]
+            if count % lanes == 0:
+                total = splat(value)
+                for place in range(0, count, lanes):
+                    total = multiply_add(total, load(grads, at + place), load(sign, place))
+                value = lane_sum(total)
+            else:
+                for place in range(count):
+                    value += sign[place] * grads[at + place]
             for term in range(slots[k, 0], slots[k, 1]):
                 d_angles[row, columns[term]] += factors[term] * value
 
@@ -112,8 +124,18 @@ def _scatter(state: Array, start: int, rows: Array, run: int, buf: Array) -> Non
 
 @jit
 def forward(
-    psi: Array, shape: Array, stages: Array, rows: Array, others: Array, tiles: Array, steps: Array,
-    cos: Array, sin: Array, masks: Array, part: Array, buf: Array,
+    psi: Array,
+    shape: Array,
+    stages: Array,
+    rows: Array,
+    others: Array,
+    tiles: Array,
+    steps: Array,
+    cos: Array,
+    sin: Array,
+    masks: Array,
+    part: Array,
+    buf: Array,
 ) -> None:
     """Run rows, stages and blocks named by ``part`` on the states psi (B, 2N).
 
@@ -139,35 +161,78 @@ def forward(
 
 
 @jit
+def _undo_block(
+    psi: Array,
+    lam: Array,
+    grads: Array,
+    shape: Array,
+    stage: Array,
+    rows: Array,
+    start: int,
+    tiles: Array,
+    steps: Array,
+    cos: Array,
+    sin: Array,
+    masks: Array,
+    buf: Array,
+) -> None:
+    """Undo one stage on one block of one row; adds to ``grads`` (T,)."""
+    run = 2 << shape[1]
+    here = stage[2] == 1
+    acc = buf[2]
+    width = 4 << lane_bits(acc)
+    work, adjoint, at = (psi, lam, 2 * start) if here else (buf[0], buf[1], 0)
+    if not here:
+        _gather(psi, start, rows, run, buf[0])
+        _gather(lam, start, rows, run, buf[1])
+    for m in range(stage[1] - 1, stage[0] - 1, -1):
+        p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
+        acc[: (hi - lo) * width] = 0.0
+        backward_tile(work, adjoint, at, shape[0], p, q, lo, hi, steps, cos, sin, masks, acc)
+        collect(lo, hi, steps, masks, acc, grads)
+    if not here:
+        _scatter(psi, start, rows, run, buf[0])
+        _scatter(lam, start, rows, run, buf[1])
+
+
+@jit
 def backward(
-    psi: Array, lam: Array, grads: Array, shape: Array, stages: Array, rows: Array, others: Array, tiles: Array,
-    steps: Array, cos: Array, sin: Array, masks: Array, part: Array, buf: Array,
+    psi: Array,
+    lam: Array,
+    grads: Array,
+    shape: Array,
+    stages: Array,
+    rows: Array,
+    others: Array,
+    tiles: Array,
+    steps: Array,
+    cos: Array,
+    sin: Array,
+    masks: Array,
+    part: Array,
+    buf: Array,
 ) -> None:
     """Undo on states and adjoints what :func:`forward` did; adds to ``grads`` (B, chunks, T).
 
     ``buf`` (3, n): a block of the state, one of the adjoint, and overlaps.
     """
-    local, low = shape[0], shape[1]
-    run = 2 << low
     blocks = 1 << others.shape[1]
-    acc = buf[2]
-    width = 4 << lane_bits(acc)
     for row in range(part[0], part[1]):
-        for back in range(part[3] - part[2]):
-            stage = part[3] - 1 - back
-            here = stages[stage, 2] == 1
+        for stage in range(part[3] - 1, part[2] - 1, -1):
             for chunk in range(part[4], part[5]):
                 for block in range(chunk * blocks // part[6], (chunk + 1) * blocks // part[6]):
-                    start = _block_start(block, others[stage])
-                    work, adjoint, at = (psi[row], lam[row], 2 * start) if here else (buf[0], buf[1], 0)
-                    if not here:
-                        _gather(psi[row], start, rows[stage], run, buf[0])
-                        _gather(lam[row], start, rows[stage], run, buf[1])
-                    for m in range(stages[stage, 1] - 1, stages[stage, 0] - 1, -1):
-                        p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
-                        acc[: (hi - lo) * width] = 0.0
-                        backward_tile(work, adjoint, at, local, p, q, lo, hi, steps, cos[row], sin[row], masks, acc)
-                        collect(lo, hi, steps, masks, acc, grads[row, chunk])
-                    if not here:
-                        _scatter(psi[row], start, rows[stage], run, buf[0])
-                        _scatter(lam[row], start, rows[stage], run, buf[1])
+                    _undo_block(
+                        psi[row],
+                        lam[row],
+                        grads[row, chunk],
+                        shape,
+                        stages[stage],
+                        rows[stage],
+                        _block_start(block, others[stage]),
+                        tiles,
+                        steps,
+                        cos[row],
+                        sin[row],
+                        masks,
+                        buf,
+                    )

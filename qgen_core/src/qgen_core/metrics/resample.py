@@ -41,14 +41,17 @@ class Resample(Events):
 
     @cached_property
     def x(self) -> Array:
+        """Features of the drawn events (N, F)."""
         return self.source.x.take(self.drawn, axis=0)
 
     @cached_property
     def condition(self) -> Array | None:
+        """Conditions of the drawn events (N, K), if any."""
         return None if self.source.condition is None else self.source.condition.take(self.drawn, axis=0)
 
     @cached_property
     def weight(self) -> Floats | None:
+        """Weights of the drawn events (N,), if any."""
         weight = self.source.weight if self.weighted else None
         return None if weight is None else weight.take(self.drawn)
 
