@@ -7,7 +7,7 @@ CORE := qgen_core/pyproject.toml plugins/qgen_hep/pyproject.toml constraints.txt
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 RUN := runs/jets
 
-.PHONY: demo test test-long clean
+.PHONY: demo test test-long docs bench clean
 
 demo: $(VENV)/.installed-core
 	rm -rf $(RUN)
@@ -19,10 +19,18 @@ test: $(VENV)/.installed-all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not long"
+	$(BIN)/python -m pytest -q -m "not long" -n auto
 
 test-long: $(VENV)/.installed-all
 	$(BIN)/python -m pytest -q -m long
+
+docs: $(VENV)/.installed-all
+	$(BIN)/sphinx-build -W -q -b html docs docs/_build
+
+# Peers are installed into .bench; QUICK=1 stays under five minutes and takes those of one environment.
+bench:
+	$(PYTHON) -m benchmarks.environments $(if $(QUICK),--quick)
+	.bench/peers/bin/python -m benchmarks.run $(if $(QUICK),--quick)
 
 $(VENV)/.installed-core: $(CORE)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qgen needs Python 3.11 or newer")'
@@ -30,9 +38,9 @@ $(VENV)/.installed-core: $(CORE)
 	$(PIP) -e ./qgen_core -e ./plugins/qgen_hep
 	touch $@
 
-$(VENV)/.installed-all: $(VENV)/.installed-core tests/requirements.txt $(wildcard plugins/*/pyproject.toml)
-	$(PIP) -e "./qgen_core[cma]" $(addprefix -e ./,$(PLUGINS)) -e "./plugins/qgen_hep[root,parquet,pythia]" -r tests/requirements.txt
+$(VENV)/.installed-all: $(VENV)/.installed-core tests/requirements.txt docs/requirements.txt $(wildcard plugins/*/pyproject.toml)
+	$(PIP) -e "./qgen_core[cma]" $(addprefix -e ./,$(PLUGINS)) -e "./plugins/qgen_hep[root,parquet,pythia]" -r tests/requirements.txt -r docs/requirements.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) .bench runs docs/_build
