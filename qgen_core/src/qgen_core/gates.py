@@ -45,7 +45,7 @@ class GateSpec:
     ``fixed`` is the matrix of a gate without an angle. A gate with an angle has
     ``generator`` G and is ``exp(-i t G / 2)``, on the subspace where ``control`` is 1 if
     it is controlled; ``p`` is ``rz`` times the phase ``e^{it/2}``. ``shift`` is its
-    parameter-shift rule (gate_models.md section 6): two terms for the frequency 1, four
+    parameter-shift rule (Wierichs et al., arXiv:2107.12390): two terms for the frequency 1, four
     for the frequencies 1/2 and 1 of controlled rotations.
     """
 

@@ -43,7 +43,7 @@ def parameter_shift(
 ) -> Floats:
     """d loss / d angles (B, A), given ``run`` from angle rows to outputs and d loss / d output (B, ...).
 
-    Two terms for rotations, four for controlled ones (gate_models.md section 6). Outputs are
+    Two terms for rotations, four for controlled ones (Wierichs et al., arXiv:2107.12390). Outputs are
     shifted, never the loss: the cotangent carries the loss through by the chain rule.
     """
     rows, columns, coefficients = shifted_rows(circuit, angles)

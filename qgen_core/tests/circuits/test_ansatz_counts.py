@@ -127,7 +127,7 @@ def test_within_one_layer_and_angle_type_gates_touch_each_wire_once(name: str) -
 
 
 def test_a_tree_has_one_label_layer_more_than_layers() -> None:
-    # 3 (12 + 1) = 39 iterations of coordinate descent (gate_models.md section 1.7)
+    # 3 (12 + 1) = 39 iterations of coordinate descent (docs/readings.md)
     assert len({(label.layer, label.angle) for label in tree(8).labels}) == 39
     assert brick(4, layers=1).labels[:4] == (Label(0, 0, 0), Label(0, 0, 1), Label(0, 0, 2), Label(0, 1, 0))
 

@@ -70,7 +70,7 @@ def test_two_terms_are_wrong_for_controlled_rotations() -> None:
 
 
 def test_two_terms_on_a_half_frequency_are_41_percent_off() -> None:
-    # gate_models.md section 6: on cos(t/2) the two-term rule gives sqrt(2) times the slope
+    # on cos(t/2) the two-term rule gives sqrt(2) times the slope
     t = 0.8
     two = sum(c * np.cos((t + s) / 2) for s, c in SHIFTS[2])
     four = sum(c * np.cos((t + s) / 2) for s, c in SHIFTS[4])

@@ -76,7 +76,7 @@ def random_rows(rng, circuit, batch):
 
 
 def brick(wires, layers):
-    """Ansatz 1 of gate_models.md, written out."""
+    """Ansatz 1 of docs/readings.md, written out."""
     gates, labels = [], []
 
     def rot(layer, wire):

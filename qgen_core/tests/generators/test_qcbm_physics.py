@@ -1,4 +1,4 @@
-"""What the two ansaetze of the paper can and cannot learn (gate_models.md section 1.9)."""
+"""What the two ansaetze of the paper can and cannot learn (docs/readings.md)."""
 
 from __future__ import annotations
 

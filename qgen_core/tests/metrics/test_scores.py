@@ -45,7 +45,7 @@ def normal(n: int, seed: int, rho: float = 0.5, weighted: bool = False) -> Event
 
 @pytest.mark.parametrize(("first", "second"), [(200_000, 8192), (20_000, 20_000)])
 def test_the_js_floor_is_k_minus_1_over_8n(first: int, second: int) -> None:
-    """gate_models.md 1.9: (K - 1) / (8 N) = 0.0039 for K = 256, N = 8192 against an exact target."""
+    """docs/readings.md: (K - 1) / (8 N) = 0.0039 for K = 256, N = 8192 against an exact target."""
     found = score(js, flat(256, first, 1), flat(256, second, 2), edges=edges(256), rng=rng())[0]
     expected = 255 / 8 * (1 / first + 1 / second)
     assert abs(found.floor - expected) < 0.03 * expected + 4 * found.floor_spread / math.sqrt(50)
@@ -60,7 +60,7 @@ def test_the_js_floor_of_8192_shots_against_an_exact_target() -> None:
 
 @pytest.mark.parametrize(("bins", "n"), [(64, 20_000), (256, 50_000)])
 def test_the_tv_floor_is_root_k_over_pi_n(bins: int, n: int) -> None:
-    """flows_gans.md: two samples of n events over K flat bins are sqrt(K / (pi n)) apart."""
+    """docs/readings.md: two samples of n events over K flat bins are sqrt(K / (pi n)) apart."""
     for metric in (marginal_tv, tv):
         found = score(metric, flat(bins, n, 1), flat(bins, n, 2), edges=edges(bins), rng=rng())[-1]
         expected = math.sqrt(bins / (math.pi * n))

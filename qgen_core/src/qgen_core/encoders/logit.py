@@ -26,8 +26,8 @@ class LogitEncoder(ColumnEncoder):
 
     Raises BadOption for alpha outside [0, 0.5), or 0 together with ``zero``.
 
-    Source: CaloFlow and CaloDREAM (alpha 1e-6, flows_gans.md section 6); with ``zero`` and
-    alpha 1e-7 the scaling of the CaloQVAE code (qvae_rbm.md section 3).
+    Source: CaloFlow and CaloDREAM (alpha 1e-6, docs/readings.md); with ``zero`` and
+    alpha 1e-7 the scaling of the CaloQVAE code (docs/readings.md).
 
     >>> import numpy as np
     >>> x = np.array([[0.0], [0.5]])

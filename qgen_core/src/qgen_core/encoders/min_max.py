@@ -31,7 +31,7 @@ class MinMaxEncoder(ColumnEncoder):
 
     Raises BadOption for an empty range or a margin that is not above 0.
 
-    Source: gate_models.md section 3 (encoding of Rehm et al.), the margin is our reading.
+    Source: docs/readings.md (encoding of Rehm et al.), the margin is our reading.
 
     >>> import numpy as np
     >>> pixels = np.array([[0.0], [1.0], [4.0]])

@@ -23,7 +23,7 @@ class PowerEncoder(ColumnEncoder):
 
     Raises BadOption for an exponent of 0.
 
-    Source: the preprocessing of the conditional GAN, flows_gans.md section 8.
+    Source: the preprocessing of the conditional GAN, docs/readings.md.
 
     >>> import numpy as np
     >>> x = np.array([[32.0], [0.0]])

@@ -26,7 +26,7 @@ class RatioEncoder(ChosenColumns):
     Raises BadOption for a negative number; all methods raise DataError without a condition, or
     where it is not above 0.
 
-    Source: E / E_in of flows_gans.md section 8.
+    Source: E / E_in of docs/readings.md.
 
     >>> import numpy as np
     >>> x, energy = np.array([[30.0, 2.0]]), np.array([[120.0]])

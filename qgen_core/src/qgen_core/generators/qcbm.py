@@ -51,7 +51,7 @@ class CircuitBornMachine(Generator):
 
     Source: Delgado and Hamilton, arXiv:2203.03578; conditions after Kiss et al.,
     arXiv:2205.07674; smoothing by 1/2 is our reading of training with shots
-    (gate_models.md section 1.9).
+    (docs/readings.md).
     """
 
     outputs = frozenset({"probabilities", "log_prob", "samples"})

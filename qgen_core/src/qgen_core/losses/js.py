@@ -24,7 +24,7 @@ class JensenShannon(Loss):
     Args:
         floor: the least p in the cotangent, which diverges where p = 0 < P. The value is exact
             for p = 0 and p >= floor. With frequencies of N shots, 1/(2N) is the clipping of
-            gate_models.md section 1.5; the option ``smoothing`` of a generator is the other way.
+            docs/readings.md; the option ``smoothing`` of a generator is the other way.
 
     Raises BadOption for a floor outside (0, 1).
 

@@ -19,7 +19,7 @@ class KullbackLeibler(Loss):
 
     Args:
         floor: below it, log p goes on as its tangent at ``floor`` (as in ``nll``); others clip at
-            1e-8 (QUARK) or 1e-9 (Zapata), gate_models.md section 5.
+            1e-8 (QUARK) or 1e-9 (Zapata), docs/readings.md.
 
     Raises BadOption for a floor outside (0, 1).
 

@@ -47,7 +47,7 @@ class MaximumMeanDiscrepancy(Loss):
 
     Raises BadOption for combinations that make no sense, DataError for a median of 0.
 
-    Source: gate_models.md section 5; kernel and sigmas of the seed talk on muonic force carriers
+    Source: docs/readings.md; kernel and sigmas of the seed talk on muonic force carriers
     (section 2) as defaults, the mean over sigmas and the distance are our reading.
 
     >>> import numpy as np

@@ -28,7 +28,7 @@ class TotalVariation(Loss):
     Raises BadOption for marginals of events that have no registers.
 
     Source: the marginal form is the TV of the seed talk on muonic force carriers,
-    gate_models.md section 2.
+    docs/readings.md.
 
     >>> import numpy as np
     >>> TotalVariation()(np.array([[0.5, 0.5, 0.0, 0.0]]), Batch(target=np.full((1, 4), 0.25)))[0]

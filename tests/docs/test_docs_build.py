@@ -1,0 +1,98 @@
+"""The documentation builds without a warning, lists every component, and needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import html
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from docs_blocks import ROOT
+
+import qgen_core as qgen
+from qgen_core.registry import KINDS, known
+
+NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
+missing = [name for name in NEEDED if find_spec(name) is None]
+pytestmark = pytest.mark.skipif(bool(missing), reason=f"needs docs/requirements.txt; {missing} not installed")
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built pages; a warning of Sphinx fails the build, and with it all tests here."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q"]
+    done = subprocess.run(
+        [*command, "-d", str(folder / "trees"), str(DOCS), str(folder / "html")],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
+class Loaded(HTMLParser):
+    """Addresses that a browser fetches to show a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag in ("script", "img", "iframe", "source", "video", "audio", "embed"):
+            self.fetched.append(found.get("src") or "")
+        elif tag == "link" and found.get("rel") not in ("canonical", "next", "prev", "index", "search", "author"):
+            self.fetched.append(found.get("href") or "")
+
+
+def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        loaded = Loaded()
+        loaded.feed(page.read_text(encoding="utf-8"))
+        outside = [address for address in loaded.fetched if re.match(r"(https?:)?//", address)]
+        assert outside == [], page.name
+    for style in site.rglob("*.css"):
+        assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", style.read_text(encoding="utf-8")), style.name
+
+
+def test_every_component_is_in_the_reference_with_its_options(site: Path) -> None:
+    packages = {package for by_name in known().values() for package in by_name.values()}
+    seen = 0
+    for kind in KINDS:
+        page = site / "reference" / f"{kind}.html"
+        text = html.unescape(page.read_text(encoding="utf-8")) if page.exists() else ""
+        for name in qgen.names(kind):
+            found = qgen.describe(kind, name)
+            if found.distribution in packages:
+                section = text.partition(f'<section id="{name}">')[2].partition("</section>")[0]
+                assert f"{name}<a" in section, f"{kind} {name} is missing"
+                options = re.findall(r'<code[^>]*><span class="pre">(\w+)</span></code></p></td>', section)
+                assert [o.name for o in found.options] == [o for o in options if o in {p.name for p in found.options}]
+                seen += 1
+    assert seen > 40
+
+
+def test_code_cells_were_executed_and_drew_their_figures(site: Path) -> None:
+    for name in ("python", "metrics"):
+        text = (site / f"{name}.html").read_text(encoding="utf-8")
+        cells = (DOCS / f"{name}.md").read_text(encoding="utf-8").count("```{code-cell}")
+        assert text.count('class="cell_output') >= cells - 1 > 0
+        assert 'src="_images/' in text
+
+
+def test_the_picture_of_the_flow_is_in_the_concepts(site: Path) -> None:
+    text = (site / "concepts.html").read_text(encoding="utf-8")
+    assert '<svg class="flow"' in text and "The flow of training" in text
+
+
+def test_errors_are_listed_with_their_exit_codes(site: Path) -> None:
+    text = re.sub(r"<[^>]+>", " ", (site / "errors.html").read_text(encoding="utf-8"))
+    assert re.search(r"\b75\s+Interrupted\s+A signal stopped the work", text)
