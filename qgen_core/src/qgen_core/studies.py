@@ -151,6 +151,7 @@ class Outcome:
 
     @property
     def done(self) -> int:
+        """The number of cells that have a result."""
         return sum(result.value is not None for result in self.results)
 
     def data(self) -> dict[str, Any]:

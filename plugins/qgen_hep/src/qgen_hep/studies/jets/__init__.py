@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 from qgen_core.errors import BadOption, DataError
 from qgen_core.studies import Cell, Result, Study, Table
 from qgen_hep.studies.jets import points
+from qgen_hep.studies.jets.book import Book
 from qgen_hep.studies.jets.measure import target, trained
+from qgen_hep.studies.jets.tables import tables
 
 
 class JetsStudy(Study):
@@ -54,8 +56,9 @@ class JetsStudy(Study):
         return {**recipe, "dataset": {**recipe["dataset"], "path": self.path}}
 
     def tables(self, results: Sequence[Result]) -> Sequence[Table]:
-        return []
+        return tables(Book(results))
 
     def figures(self, results: Sequence[Result], folder: Path) -> Sequence[Path]:
-        return []
+        from qgen_hep.studies.jets.figures import draw
 
+        return draw(Book(results), folder)

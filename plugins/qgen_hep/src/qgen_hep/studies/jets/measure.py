@@ -45,19 +45,25 @@ def truth_of(trial: Trial) -> Truth:
         inside = assembly.accepted(assembly.events, "all")
         _, table = assembly.encoded(inside, "all").target(assembly.encoder.space)
         edges = [np.asarray(e) for e in getattr(assembly.encoder, "edges")]  # noqa: B009 (only binning has them)
-        correlation = np.corrcoef(inside.x.astype(np.float64), rowvar=False)
+        correlation = np.asarray(np.corrcoef(inside.x.astype(np.float64), rowvar=False))
         _known[key] = Truth(table[0], edges, len(inside), correlation, dict(inside.provenance))
     return _known[key]
 
 
-def target(trial: Trial, shots: list[int], resamples: int) -> dict[str, Any]:
+def target(trial: Trial, shots: list[int], resamples: int, pseudo_counts: float) -> dict[str, Any]:
     """The data and its floors: what a perfect model would be given, with finite shots and finite events.
 
-    ``independent`` is the best that a model without correlations between the features can do.
+    ``js_smoothed`` is the JS with so many pseudo-counts in every bin, which a training from shots sees;
+    ``independent`` is about the best that a model without correlations between the features can do.
     """
     truth = truth_of(trial)
     p, edges = truth.table, truth.edges
     rng = stream(trial.recipe.seed, "jets-floors")
+
+    def floor(n: int) -> dict[str, Any]:
+        smoothed = resampled(p, p, edges, n, resamples, rng, pseudo_counts=pseudo_counts)
+        return {**resampled(p, p, edges, n, resamples, rng), "js_smoothed": smoothed["js"]}
+
     return {
         "events": truth.events,
         "provenance": truth.provenance,
@@ -68,7 +74,7 @@ def target(trial: Trial, shots: list[int], resamples: int) -> dict[str, Any]:
         "correlation": plain(truth.correlation),
         "binned_correlation": plain(correlations(p, edges)),
         "independent": {"js": plain(js(independent(p, edges), p))},
-        "floors": {str(n): resampled(p, p, edges, n, resamples, rng) for n in (*shots, truth.events)},
+        "floors": {str(n): floor(n) for n in (*shots, truth.events)},
     }
 
 

@@ -23,7 +23,7 @@ FRACTIONS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 WINDOW = {"pt": (250.0, 600.0), "mass": (0.0, 200.0), "eta": (-2.5, 2.5)}
 STEPS, BITS, RESAMPLES = 300, 4, 1000
 #: What becomes of bins without counts in a training from shots: every bin gets half a count, the
-#: logarithm is clipped at half a count, or at 1e-12 (gate_models.md 1.5; the paper does not say).
+#: logarithm is clipped at half a count, or at 1e-12 (docs/readings.md; the paper does not say).
 Empty = Literal["half", "clip", "raw"]
 
 
@@ -84,7 +84,7 @@ class Point:
 
 def target_cell(features: int, dataset: Mapping[str, Any]) -> Cell:
     """Look at the data alone: the recipe is only asked for its dataset and encoder."""
-    options = {"shots": list(SHOTS[features]), "resamples": RESAMPLES}
+    options = {"shots": list(SHOTS[features]), "resamples": RESAMPLES, "pseudo_counts": 0.5}
     return Cell(Point(features, 1, CHOSEN[1]).recipe(dataset), {"target": options})
 
 

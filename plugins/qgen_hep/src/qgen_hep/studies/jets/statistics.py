@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Edges = Sequence[Floats]
+
+#: Numbers of samples held at once.
+AT_ONCE = 2**21
 
 
 def js(p: Floats, q: Floats) -> Floats:
@@ -77,16 +79,20 @@ def independent(table: Floats, edges: Edges) -> Floats:
     return reduce(lambda a, b: np.outer(a, b).ravel(), marginals(table, edges))
 
 
-def resampled(table: Floats, reference: Floats, edges: Edges, shots: int, times: int, rng: Any) -> dict[str, Any]:
+def resampled(
+    table: Floats, reference: Floats, edges: Edges, shots: int, times: int, rng: Any, *, pseudo_counts: float = 0.0
+) -> dict[str, Any]:
     """[mean, standard deviation] of JS, D and each correlation over ``times`` samples of ``shots`` from a table.
 
     JS and D are against the reference (K,); correlations are listed for the pairs (0,1), (0,2), (1,2) ...
+    ``pseudo_counts`` are added to every bin, as ``smoothing`` of a Born machine does in training.
     """
     found: dict[str, list[Floats]] = {"js": [], "d": [], "correlation": []}
     pairs = np.triu_indices(len(edges), 1)
-    at_once = max(1, 2**21 // prod(len(e) - 1 for e in edges))
+    at_once = max(1, AT_ONCE // len(table))
     for start in range(0, times, at_once):
-        rows = rng.multinomial(shots, table / table.sum(), size=min(at_once, times - start)) / shots
+        counts = rng.multinomial(shots, table / table.sum(), size=min(at_once, times - start))
+        rows = (counts + pseudo_counts) / (shots + pseudo_counts * len(table))
         found["js"].append(js(rows, reference))
         found["d"].append(mean_distance(rows, reference, edges))
         found["correlation"].append(correlations(rows, edges)[:, pairs[0], pairs[1]])

@@ -1,0 +1,175 @@
+"""The targets, each held against what was measured. Nothing here is written down in advance but the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks.catalog import COMPLEX
+
+Results = dict[str, Any]
+Claim = dict[str, Any]
+NOT_MEASURED = "not measured in this mode"
+
+
+def check(results: Results) -> list[Claim]:
+    """Every claim as target, reached, met (None where it was not measured)."""
+    cases = {case["id"]: case for case in results["cases"]}
+    return [
+        *_speed(cases),
+        *_limit(cases),
+        *_batch(cases),
+        *_sampling(cases),
+        *_whole(cases),
+        *_threads(cases),
+        *_parts(cases),
+        *_care(results),
+    ]
+
+
+def _claim(target: str, reached: str | None, met: bool | None) -> Claim:
+    return {"target": target, "reached": reached or NOT_MEASURED, "met": met if reached else None}
+
+
+def row_of(case: dict[str, Any] | None, label: str, precision: str = "") -> dict[str, Any] | None:
+    """The measured row with this label."""
+    rows = case["rows"] if case else []
+    return next((r for r in rows if r["label"] == label and r["precision"] == precision and "median" in r), None)
+
+
+def _speed(cases: dict[str, Any]) -> Iterator[Claim]:
+    for ansatz, wires, factor in (
+        ("brick", 8, 3),
+        ("brick", 12, 3),
+        ("brick", 16, 4),
+        ("brick", 20, 6),
+        ("tree", 8, 3),
+        ("tree", 12, 3),
+    ):
+        case = cases.get(f"training/{ansatz}/{wires}")
+        for precision, name in COMPLEX.items():
+            target = f"training step, {ansatz}, {wires} wires, {name}: at least {factor} times the fastest peer"
+            mine = row_of(case, "qgen", precision)
+            peers = [
+                r
+                for r in (case or {"rows": []})["rows"]
+                if r["precision"] == precision and "median" in r and not r["label"].startswith("qgen")
+            ]
+            if mine is None or not peers:
+                yield _claim(target, None, None)
+                continue
+            best = min(peers, key=lambda r: r["median"])
+            ratio = best["median"] / mine["median"]
+            yield _claim(target, f"{ratio:.1f} times {best['label']}", ratio >= factor)
+
+
+def _limit(cases: dict[str, Any]) -> Iterator[Claim]:
+    for wires, factor in ((12, 3), (16, 2), (20, 2)):
+        case = cases.get(f"training/brick/{wires}")
+        mine = row_of(case, "qgen", "single")
+        target = f"training step, brick, {wires} wires, complex64: at most {factor} times the arithmetic limit"
+        if case is None or mine is None:
+            yield _claim(target, None, None)
+            continue
+        ratio = mine["median"] / case["limit"]["single"]
+        yield _claim(target, f"{ratio:.2f} times", ratio <= factor)
+
+
+def _below(case: dict[str, Any] | None, label: str, precision: str, target: str, seconds: float) -> Claim:
+    row = row_of(case, label, precision)
+    if row is None:
+        return _claim(target, None, None)
+    return _claim(target, duration(row["median"]), row["median"] < seconds)
+
+
+def duration(seconds: float) -> str:
+    """Seconds, milliseconds or microseconds with three digits."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-6:.3g} us"
+
+
+def _batch(cases: dict[str, Any]) -> Iterator[Claim]:
+    for name, label, what, limit in (
+        ("chain/forward", "qgen", "50 inputs, chain of 24 parameters, 8 wires, 8 expectations", 1e-3),
+        ("brick/forward", "qgen", "50 inputs, brick of 6 layers, 8 wires, 8 expectations", 6e-3),
+        ("layer/backward", "qgen, engine only", "32 inputs, 6 wires, 2 layers, both ways inside the engine", 3e-4),
+    ):
+        for precision, kind in COMPLEX.items():
+            target = f"{what}, {kind}: under {duration(limit)}"
+            yield _below(cases.get(f"batch/{name}"), label, precision, target, limit)
+
+
+def _sampling(cases: dict[str, Any]) -> Iterator[Claim]:
+    for kind, limit in (("counts", 1e-3), ("indices", 20e-3), ("bits", 40e-3)):
+        target = f"1,000,000 samples of 12 wires as {kind}: under {duration(limit)}"
+        yield _below(cases.get(f"sampling/{kind}"), "qgen", "", target, limit)
+
+
+def _whole(cases: dict[str, Any]) -> Iterator[Claim]:
+    for wires, limit in ((8, 0.5), (12, 2.0)):
+        target = f"300 steps of ansatz 1 through `qgen train`, {wires} wires, without imports: under {limit} s"
+        yield _below(cases.get(f"whole/training/{wires}"), "qgen train, 300 steps, without imports", "", target, limit)
+    for kind, limit in (("cold", 10.0), ("warm", 0.3)):
+        worst = [
+            r["median"]
+            for w in (8, 12)
+            if (r := row_of(cases.get(f"whole/first-call/{w}"), f"first training step, {kind} cache", "double"))
+        ]
+        target = f"first call, {kind} cache: under {limit} s"
+        yield _claim(target, duration(max(worst)) if worst else None, max(worst, default=0.0) < limit)
+    case = cases.get("whole/memory/20")
+    above = max((r["megabytes_above_imports"] for r in case["rows"]), default=0.0) if case else 0.0
+    target = "memory of a training step at 20 wires: under 200 MB above the process after imports"
+    yield _claim(target, f"{above:.0f} MB" if case else None, above < 200)
+    row = row_of(cases.get("whole/memory/24"), "training step, two threads", "double")
+    reached = f"{duration(row['median'])} a step, {row['megabytes_above_imports']:.0f} MB" if row else None
+    yield _claim("24 wires train on this machine", reached, row is not None)
+
+
+def _threads(cases: dict[str, Any]) -> Iterator[Claim]:
+    for name, what in (("brick/20", "20 wires"), ("batch/50", "a batch of 50"), ("batch/1000", "a batch of 1000")):
+        case = cases.get(f"threads/{name}")
+        ratios = {}
+        for precision in COMPLEX:
+            one, two = row_of(case, "qgen, 1 thread", precision), row_of(case, "qgen, 2 threads", precision)
+            if one and two:
+                ratios[precision] = one["median"] / two["median"]
+        reached = ", ".join(f"{r:.2f} times ({COMPLEX[p]})" for p, r in ratios.items()) or None
+        yield _claim(f"two cores, {what}: at least 1.6 times one", reached, all(r >= 1.6 for r in ratios.values()))
+
+
+def _parts(cases: dict[str, Any]) -> Iterator[Claim]:
+    """With and without; what has to hold is that the result is the same."""
+    for wires in (8, 12):
+        case = cases.get(f"training/tree/{wires}")
+        words, differences = [], []
+        for precision, name in COMPLEX.items():
+            apart, whole = row_of(case, "qgen", precision), row_of(case, "qgen (not in parts)", precision)
+            if apart and whole:
+                times = f"{duration(apart['median'])} in parts, {duration(whole['median'])} as one state"
+                words.append(f"{times} ({name})")
+                differences += [whole["agreement"]] if precision == "double" else []
+        target = f"ansatz 2, {wires} wires, part by part: exact (1e-8), with and without reported"
+        yield _claim(target, "; ".join(words) or None, all(d <= 1e-8 for d in differences))
+
+
+def _care(results: Results) -> Iterator[Claim]:
+    rows = [row for case in results["cases"] for row in case["rows"]]
+    for precision, tolerance in (("double", 1e-8), ("single", 1e-4)):
+        found = [row["agreement"] for row in rows if row["precision"] == precision and "agreement" in row]
+        target = f"all contestants agree, {COMPLEX[precision]}: within {tolerance:g} of the largest gradient"
+        yield _claim(target, f"{max(found):.1e} at most" if found else None, max(found, default=0.0) <= tolerance)
+    against = [
+        r
+        for case in results["cases"]
+        if case["id"].startswith(("training/", "batch/", "sampling/"))
+        for r in case["rows"]
+        if "repeats" in r
+    ]
+    fewest = min((r["repeats"] for r in against), default=0)
+    reached = f"{fewest} at least" if against and results["mode"] != "quick" else None
+    yield _claim("20 repeats of every contestant", reached, fewest >= 20)
+    if results["mode"] == "quick":
+        yield _claim("quick mode: under 5 minutes", f"{results['minutes']:.1f} minutes", results["minutes"] < 5)

@@ -1,0 +1,39 @@
+"""What the cases are given: the mode, where the environments are, and where progress goes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rounds import REPEATS
+
+Case = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """Options of this run; ``wanted`` is part of the names of the cases to run."""
+
+    quick: bool
+    environments: Path
+    wanted: str = ""
+
+    def wants(self, case: str) -> bool:
+        return self.wanted in case
+
+    @property
+    def repeats(self) -> int:
+        return REPEATS
+
+    @property
+    def slow(self) -> float:
+        """Seconds of a call beyond which fewer repeats are made."""
+        return 0.15 if self.quick else 20.0
+
+    def python(self, environment: str) -> Path:
+        return self.environments / environment / "bin" / "python"
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)

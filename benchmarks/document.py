@@ -1,0 +1,64 @@
+"""Pages and plots of docs/benchmarks/ from a full run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks import plots, tables
+from benchmarks.catalog import PEERS, QGEN
+
+SECTIONS = (
+    (
+        "training/",
+        "Training steps against peers, one thread",
+        "All 2^Q probabilities, the Jensen-Shannon divergence, and the gradient of all parameters. `brick` is ansatz 1 "
+        "with 6 layers, `tree` ansatz 2 with 12. First call: building, compiling and one step. The limit is the "
+        "arithmetic one: 116 flops a pair of amplitudes and three-angle rotation (28 forward, 28 to un-compute, 28 for "
+        "the adjoint state, 32 for the overlap) at the peak rate of one core, measured in the same rounds.",
+    ),
+    (
+        "batch/",
+        "Batches of inputs, one thread",
+        "Expectations of Z on every wire; `backward` adds gradients of parameters and inputs. `chain`: RY by the "
+        "inputs and 24 parameters on 8 wires; `brick`: 6 layers on 8 wires; `layer`: 2 strongly entangling layers on 6 "
+        "wires.",
+    ),
+    (
+        "sampling/",
+        "A million samples of 12 wires from given probabilities, one thread",
+        "As counts, as outcome numbers, as columns of bits. Every sampler's draws passed a chi-square test first.",
+    ),
+    (
+        "whole/",
+        "Whole trainings, first calls, memory",
+        "`qgen train` with the recipe of the demo: reading and encoding events, 300 steps, history, checkpoints; only "
+        "imports are left out. Each repeat is a process of its own.",
+    ),
+    ("threads/", "Threads", "The same work with one thread, with two, and with the engine's own choice."),
+)
+
+
+def write(results: dict[str, Any], folder: Path) -> None:
+    """results.md with all tables and claims, shown by docs/engine-benchmarks.md, and the plots beside it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images = plots.draw(results, folder)
+    parts = [
+        "# Benchmarks",
+        "Made by `make bench`; the run, its machine and its versions are named here.",
+        tables.facts(results),
+        "## Targets",
+        tables.claims(results),
+        "## Curves",
+    ]
+    parts += [f"![{title}]({name})" for name, title in images]
+    for prefix, title, words in SECTIONS:
+        parts += [f"## {title}", words]
+        if prefix == "training/":
+            parts += ["\n".join(f"- **{p.label}**: {p.how}" for p in (QGEN, *PEERS))]
+        for case in results["cases"]:
+            if case["id"].startswith(prefix):
+                parts += [f"### {case['id'].removeprefix(prefix)}", tables.case(case)]
+    if results["problems"]:
+        parts += ["## Problems of this run", "\n".join(f"- {p}" for p in results["problems"])]
+    (folder / "results.md").write_text("\n\n".join(parts) + "\n")
