@@ -19,7 +19,7 @@ from qgen_core.measures import Expectations, Probabilities, State
 
 
 def backend(precision="double", local=None, **options):
-    made = StatevectorBackend(precision=precision, **options)
+    made = StatevectorBackend(precision=precision, **{"parts": True, **options})
     made._local = local
     return made
 

@@ -39,7 +39,7 @@ def test_parts_equal_the_whole(groups):
     circuit = blocks_of(rng, groups, num_wires)
     assert len(find_parts(circuit)) >= len(groups)
     angles = random_rows(rng, circuit, 3)
-    apart, whole = StatevectorBackend(), StatevectorBackend(parts=False)
+    apart, whole = StatevectorBackend(parts=True), StatevectorBackend(parts=False)
     words = Expectations(("Z" * num_wires, "XY" + "I" * (num_wires - 2), "I" * num_wires))
     np.testing.assert_allclose(apart.exact(circuit, angles, State()), whole.exact(circuit, angles, State()), atol=1e-13)
     for measure in (Probabilities(), words):
@@ -47,6 +47,16 @@ def test_parts_equal_the_whole(groups):
         np.testing.assert_allclose(a, b, atol=1e-13)
         cotangent = rng.normal(size=a.shape)
         np.testing.assert_allclose(back_a(cotangent), back_b(cotangent), atol=1e-13)
+
+
+def test_parts_are_taken_apart_where_it_pays():
+    rng = np.random.default_rng(3)
+    for num_wires, apart in ((8, False), (12, True)):
+        groups = [tuple(range(w, w + 4)) for w in range(0, num_wires, 4)]
+        circuit = blocks_of(rng, groups, num_wires)
+        found = len(find_parts(circuit))
+        assert len(StatevectorBackend()._find_parts(circuit)) == (found if apart else 0)
+        assert len(StatevectorBackend(parts=True)._find_parts(circuit)) >= num_wires // 4
 
 
 @pytest.mark.parametrize(("num_wires", "batch", "local"), [(14, 1, None), (10, 1, 7), (6, 9, None), (9, 3, 6)])

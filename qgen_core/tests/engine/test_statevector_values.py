@@ -22,7 +22,7 @@ TOLERANCE = {"double": 1e-12, "single": 1e-5}
 
 
 def backend(precision="double", local=None, **options):
-    made = StatevectorBackend(precision=precision, **options)
+    made = StatevectorBackend(precision=precision, **{"parts": True, **options})
     made._local = local
     return made
 

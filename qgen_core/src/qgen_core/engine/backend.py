@@ -29,6 +29,8 @@ T = TypeVar("T")
 WORTH_THREADS = 2**22
 #: Bytes that are taken without asking, because asking takes longer than a small circuit.
 ALWAYS_THERE = 2**26
+#: Wires from which unconnected parts are quicker apart; below, more calls cost more than they save.
+WORTH_PARTS = 10
 
 
 class StatevectorBackend(Simulator):
@@ -37,13 +39,17 @@ class StatevectorBackend(Simulator):
     ``precision`` "double" holds complex128, "single" complex64 (half the time and memory,
     errors of about 1e-6). ``threads`` None takes one thread for small work, else all cores;
     results do not depend on it. ``parts`` simulates unconnected parts of a circuit apart,
-    which is exact; without it the whole is one state.
+    which is exact; None does so where it pays, from 10 wires on.
     """
 
     capabilities = Capabilities(gradients="adjoint")
 
     def __init__(
-        self, *, precision: Literal["double", "single"] = "double", threads: int | None = None, parts: bool = True
+        self,
+        *,
+        precision: Literal["double", "single"] = "double",
+        threads: int | None = None,
+        parts: bool | None = None,
     ) -> None:
         if precision not in ("double", "single"):
             raise BadOption(f"precision is 'double' or 'single', not {precision!r}")
@@ -91,7 +97,8 @@ class StatevectorBackend(Simulator):
         """The unconnected parts; empty where there is only one or they are not wanted."""
         from qgen_core.engine.parts import find_parts
 
-        found = find_parts(circuit) if self.parts else ()
+        wanted = circuit.num_wires >= WORTH_PARTS if self.parts is None else self.parts
+        found = find_parts(circuit) if wanted else ()
         return found if len(found) > 1 else ()
 
     def _connected(self, circuit: Circuit, angles: Floats, measure: Measure) -> tuple[Array, Pullback]:
