@@ -98,6 +98,7 @@ PEERS = (
         12,
         "2 P + 1 runs of its compiled module without Cirq's translation, which takes 10 to 60 times as long",
         ("qsimcirq",),
+        quick=0,
     ),
     Peer(
         "catalyst",

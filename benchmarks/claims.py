@@ -117,7 +117,7 @@ def _whole(cases: dict[str, Any]) -> Iterator[Claim]:
             for w in (8, 12)
             if (r := row_of(cases.get(f"whole/first-call/{w}"), f"first training step, {kind} cache", "double"))
         ]
-        target = f"first call, {kind} cache: under {limit} s"
+        target = f"first call without imports, {kind} cache: under {limit} s"
         yield _claim(target, duration(max(worst)) if worst else None, max(worst, default=0.0) < limit)
     case = cases.get("whole/memory/20")
     above = max((r["megabytes_above_imports"] for r in case["rows"]), default=0.0) if case else 0.0
@@ -146,7 +146,7 @@ def _parts(cases: dict[str, Any]) -> Iterator[Claim]:
         case = cases.get(f"training/tree/{wires}")
         words, differences = [], []
         for precision, name in COMPLEX.items():
-            apart, whole = row_of(case, "qgen", precision), row_of(case, "qgen (not in parts)", precision)
+            apart, whole = row_of(case, "qgen (in parts)", precision), row_of(case, "qgen (not in parts)", precision)
             if apart and whole:
                 times = f"{duration(apart['median'])} in parts, {duration(whole['median'])} as one state"
                 words.append(f"{times} ({name})")

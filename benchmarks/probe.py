@@ -25,27 +25,33 @@ def _train(recipe: str, run: str, settings: list[str]) -> None:
 def modules(recipe: str, run: str, *settings: str) -> dict[str, Any]:
     """Everything that a short training imports."""
     _train(recipe, run, [*settings, "trainer.steps=1"])
+    return _imported()
+
+
+def _imported() -> dict[str, Any]:
     return {"modules": sorted(name for name in sys.modules if not name.startswith(("__", "benchmarks")))}
 
 
-def train(names: str, recipe: str, run: str, *settings: str) -> dict[str, Any]:
-    """Seconds of a whole training: data, encoding, all steps, checkpoints, history, without imports."""
+def _import(names: str) -> float:
+    """Seconds that the imports took; names of the list that cannot be imported by themselves are left out."""
     start = perf_counter()
     for name in json.loads(Path(names).read_text()):
         try:
             importlib.import_module(name)
         except ImportError:
             continue
-    imported = perf_counter()
+    return perf_counter() - start
+
+
+def train(names: str, recipe: str, run: str, *settings: str) -> dict[str, Any]:
+    """Seconds of a whole training: data, encoding, all steps, checkpoints, history, without imports."""
+    imports = _import(names)
+    start = perf_counter()
     _train(recipe, run, list(settings))
-    return {"seconds": perf_counter() - imported, "imports": imported - start}
+    return {"seconds": perf_counter() - start, "imports": imports}
 
 
-def first_call(wires: str, precision: str) -> dict[str, Any]:
-    """Seconds of the first training step of a process, without imports, and of the second."""
-    import numba  # noqa: F401
-
-    import qgen_core.engine.sweep  # noqa: F401
+def _two_steps(wires: str, precision: str) -> tuple[float, float]:
     from benchmarks.contestants import qgen
     from benchmarks.task import make_task
 
@@ -55,7 +61,20 @@ def first_call(wires: str, precision: str) -> dict[str, Any]:
     step(task.params)
     first = perf_counter()
     step(task.params)
-    return {"first": first - start, "second": perf_counter() - first}
+    return first - start, perf_counter() - first
+
+
+def step_modules(wires: str, precision: str) -> dict[str, Any]:
+    """Everything that a training step imports: numba loads a third of itself, and scipy, at its first call."""
+    _two_steps(wires, precision)
+    return _imported()
+
+
+def first_call(names: str, wires: str, precision: str) -> dict[str, Any]:
+    """Seconds of the first training step of a process, without imports, and of the second."""
+    imports = _import(names)
+    first, second = _two_steps(wires, precision)
+    return {"first": first, "second": second, "imports": imports}
 
 
 def _memory(field: str) -> float:
@@ -85,6 +104,7 @@ def memory(wires: str, precision: str, steps: str) -> dict[str, Any]:
 PROBES: dict[str, Callable[..., dict[str, Any]]] = {
     "modules": modules,
     "train": train,
+    "step_modules": step_modules,
     "first_call": first_call,
     "memory": memory,
 }

@@ -75,6 +75,10 @@ def one_case(context: Context, name: str, task: Task, connected: bool) -> Case:
     }
 
 
+#: What is added to the label where the engine's own choice is overruled.
+PARTS = {None: "", True: " (in parts)", False: " (not in parts)"}
+
+
 class Field:
     """The contestants of one case that agree with the first one, and those that failed."""
 
@@ -88,7 +92,7 @@ class Field:
 
     def enter(self, peer: Peer, precision: str, options: dict[str, Any]) -> None:
         """Build a contestant, make its first step, and compare its gradient."""
-        row = Row(peer.label + (" (not in parts)" if options else ""), precision)
+        row = Row(peer.label + PARTS[options.get("parts")], precision)
         try:
             if peer.environment == "peers":
                 gradient, timed = _local(peer, row, self._task, options)
@@ -137,6 +141,7 @@ def _entries(context: Context, task: Task, connected: bool) -> Iterator[tuple[Pe
     for precision in ("double", "single"):
         yield QGEN, precision, {}
         if not connected:
+            yield QGEN, precision, {"parts": True}
             yield QGEN, precision, {"parts": False}
     for peer in PEERS:
         if task.wires <= peer.sizes(context.quick):

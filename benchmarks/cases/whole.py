@@ -69,15 +69,19 @@ def _first_calls(context: Context, folder: Path) -> Iterator[Case]:
     for wires in (8,) if context.quick else (8, 12):
         name = f"whole/first-call/{wires}"
         context.say(name)
-        rows = []
+        names = folder / "step-modules.json"
+        names.write_text(json.dumps(probe("step_modules", str(wires), "double")["modules"]))
+        rows, imports = [], Row("imports")
         for label, repeats in (("cold", 1 if context.quick else COLD_REPEATS), ("warm", context.repeats)):
             row = Row(f"first training step, {label} cache", "double")
             for number in range(QUICK_REPEATS if context.quick and label == "warm" else repeats):
                 place = folder / (f"cache-{wires}-{number}" if label == "cold" else f"cache-{wires}-0")
                 variables = {"NUMBA_CACHE_DIR": str(place)}
-                row.seconds.append(probe("first_call", str(wires), "double", variables=variables)["first"])
+                result = probe("first_call", str(names), str(wires), "double", variables=variables)
+                row.seconds.append(result["first"])
+                imports.seconds.append(result["imports"])
             rows.append(row.summary())
-        yield {"id": name, "wires": wires, "rows": rows}
+        yield {"id": name, "wires": wires, "rows": [*rows, imports.summary()]}
 
 
 def _memory(context: Context, wires: int, steps: int) -> Case:

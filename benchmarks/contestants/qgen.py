@@ -24,13 +24,13 @@ def circuit_of(ops: tuple[Op, ...], wires: int) -> Circuit:
     return Circuit(wires, tuple(Gate(op.name, op.wires, angle) for op, angle in zip(ops, angles, strict=True)))
 
 
-def backend(precision: str, *, parts: bool = True, threads: int | None = 1) -> StatevectorBackend:
+def backend(precision: str, *, parts: bool | None = None, threads: int | None = 1) -> StatevectorBackend:
     """The backend ``statevector``."""
     kind: Literal["single", "double"] = "single" if precision == "single" else "double"
     return StatevectorBackend(precision=kind, parts=parts, threads=threads)
 
 
-def build(task: Task, precision: str, *, parts: bool = True, threads: int | None = 1) -> Step:
+def build(task: Task, precision: str, *, parts: bool | None = None, threads: int | None = 1) -> Step:
     """Bind, forward, loss, one adjoint sweep, pullback; ``parts`` false keeps unconnected parts as one state."""
     circuit = circuit_of(task.ops, task.wires)
     engine = backend(precision, parts=parts, threads=threads)

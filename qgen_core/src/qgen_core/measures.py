@@ -125,12 +125,17 @@ class LinearReadout:
         """The perfect measure of all words needed, and the map to what is read."""
         if measure.confusion is None:
             return cls(measure, np.eye(len(measure.paulis)))
+        return cls.through(measure.paulis, measure.confusion)
+
+    @classmethod
+    def through(cls, paulis: tuple[str, ...], maps: Floats) -> LinearReadout:
+        """The same for any maps (Q, 2, 2) with columns that sum to one, such as inverse confusions."""
         sign = np.array([1.0, -1.0])
-        lines = np.einsum("r,wrt->wt", sign, measure.confusion)
+        lines = np.einsum("r,wrt->wt", sign, maps)
         bias, slope = lines @ [0.5, 0.5], lines @ [0.5, -0.5]
         words: dict[str, int] = {}
         rows: list[dict[int, float]] = []
-        for word in measure.paulis:
+        for word in paulis:
             terms: dict[str, float] = {"": 1.0}
             for wire, letter in enumerate(word):
                 grown: dict[str, float] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from qgen_core.errors import ResourceRefused
@@ -11,6 +12,9 @@ _CGROUP_V1 = (
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
     "/sys/fs/cgroup/memory/memory.usage_in_bytes",
 )
+
+#: Bytes that are taken without asking, because asking takes longer than a small circuit.
+ALWAYS_THERE = 2**26
 
 
 def _number(path: str) -> int | None:
@@ -54,3 +58,19 @@ def require_memory(needed: int, what: str, mend: str = "") -> None:
     if free is not None and needed > free:
         hint = f"; {mend}" if mend else ""
         raise ResourceRefused(f"{what} needs {human(needed)}, {human(free)} free{hint}")
+
+
+def require_qubits(wires: int, needed: Callable[[int], int], purpose: str = "") -> None:
+    """Raise ResourceRefused, with the number that would fit, if ``needed(wires)`` bytes are not there.
+
+    ``purpose`` goes on "34 qubits need 512 GiB", e.g. " to train".
+    """
+    if needed(wires) < ALWAYS_THERE:
+        return
+    free = available_memory()
+    if free is None or needed(wires) <= free:
+        return
+    most = max((n for n in range(wires) if needed(n) <= free), default=0)
+    raise ResourceRefused(
+        f"{wires} qubits need {human(needed(wires))}{purpose}, {human(free)} free; at most {most} here"
+    )

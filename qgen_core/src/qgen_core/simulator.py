@@ -140,6 +140,14 @@ class Simulator(Backend):
         return out
 
 
+def checked_angles(circuit: Circuit, angles: Floats) -> Floats:
+    """Angles as contiguous float64. Raises BadOption unless they are rows (B, A) of the circuit."""
+    rows = np.ascontiguousarray(angles, dtype=np.float64)
+    if rows.ndim != 2 or rows.shape[1] != circuit.num_angles:
+        raise BadOption(f"angles have the shape {rows.shape}; the circuit needs (B, {circuit.num_angles})")
+    return rows
+
+
 def group_words(words: tuple[str, ...]) -> dict[str, list[int]]:
     """Measurement bases, each with the words (by number) that it reads, first fit first."""
     groups: dict[str, list[int]] = {}
@@ -162,6 +170,8 @@ def to_basis(circuit: Circuit, angles: Floats, basis: str) -> tuple[Circuit, Flo
         for w, letter in enumerate(basis)
         if letter in "XY"
     )
+    if not turns:  # engines know a circuit by its identity
+        return circuit, angles
     fixed = np.tile([t.angle.offset for t in turns if t.angle is not None], (len(angles), 1))
     extended = np.concatenate([angles, fixed.reshape(len(angles), len(turns))], axis=1)
     return Circuit(circuit.num_wires, circuit.instructions + turns), extended

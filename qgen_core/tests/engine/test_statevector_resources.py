@@ -8,8 +8,8 @@ import pytest
 from engine_dense import brick, random_circuit, random_rows
 from scipy.stats import chi2
 
+from qgen_core import resources
 from qgen_core.circuit import Channel, Circuit, Gate, param
-from qgen_core.engine import backend as backend_module
 from qgen_core.engine.backend import StatevectorBackend
 from qgen_core.engine.parts import find_parts
 from qgen_core.errors import BadOption, ResourceRefused, Unsupported
@@ -78,7 +78,7 @@ def test_threads_change_no_bit(num_wires, batch, local, precision):
 
 
 def test_memory_is_refused_before_it_is_taken(monkeypatch):
-    monkeypatch.setattr(backend_module, "available_memory", lambda: 21 * 2**30)
+    monkeypatch.setattr(resources, "available_memory", lambda: 21 * 2**30)
     engine = StatevectorBackend()
     wide = Circuit(34, tuple(Gate("cx", (w, w + 1)) for w in range(33)))
     with pytest.raises(ResourceRefused, match="34 qubits need 512 GiB to train, 21 GiB free; at most 29 here"):

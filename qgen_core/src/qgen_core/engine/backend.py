@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.circuit import Circuit
-from qgen_core.errors import BadOption, ResourceRefused
+from qgen_core.errors import BadOption
 from qgen_core.interfaces import Capabilities
 from qgen_core.measures import Expectations, Measure, Probabilities, State
-from qgen_core.resources import available_memory, human
-from qgen_core.simulator import Simulator
+from qgen_core.remembered import Remembered
+from qgen_core.resources import require_qubits
+from qgen_core.simulator import Simulator, checked_angles
 
 if TYPE_CHECKING:
     from qgen_core.engine.parts import Part
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Pullback = Callable[[Array], Floats]
-T = TypeVar("T")
 
-#: Steps times amplitudes (about 0.2 ms) below which a second thread costs more than it gives.
-WORTH_THREADS = 2**22
-#: Bytes that are taken without asking, because asking takes longer than a small circuit.
-ALWAYS_THERE = 2**26
+#: Rows times steps times amplitudes below which a second thread costs more than it gives: for
+#: rows it is handed over once each way (about 1.5 ms of work), for blocks of one state at every stage.
+WORTH_ROWS = 3 * 2**19
+WORTH_BLOCKS = 2**23
 #: Wires from which unconnected parts are quicker apart; below, more calls cost more than they save.
 WORTH_PARTS = 10
 
@@ -58,8 +57,8 @@ class StatevectorBackend(Simulator):
         self.precision: Literal["double", "single"] = precision
         self.threads, self.parts = threads, parts
         self._local: int | None = None  # tests force small blocks
-        self._split: _Remembered[tuple[Part, ...]] = _Remembered()
-        self._programs: _Remembered[dict[bool, Program]] = _Remembered()
+        self._split: Remembered[Circuit, tuple[Part, ...]] = Remembered()
+        self._programs: Remembered[Circuit, dict[bool, Program]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if training needs memory that is not there."""
@@ -83,9 +82,7 @@ class StatevectorBackend(Simulator):
         return self.exact_forward(circuit, angles, measure)[1](cotangent)
 
     def _evaluate(self, circuit: Circuit, angles: Floats, measure: Measure, *, train: bool) -> tuple[Array, Pullback]:
-        angles = np.ascontiguousarray(angles, dtype=np.float64)
-        if angles.ndim != 2 or angles.shape[1] != circuit.num_angles:
-            raise BadOption(f"angles have the shape {angles.shape}; the circuit needs (B, {circuit.num_angles})")
+        angles = checked_angles(circuit, angles)
         parts = self._split.get(circuit, lambda: self._find_parts(circuit))
         widest = max((len(part.wires) for part in parts), default=circuit.num_wires)
         require_state_memory(widest, circuit.num_wires, len(angles), measure, self.precision, train=train)
@@ -104,14 +101,27 @@ class StatevectorBackend(Simulator):
     def _connected(self, circuit: Circuit, angles: Floats, measure: Measure) -> tuple[Array, Pullback]:
         program = self._program(circuit, measure)
         threads = self._threads_for(program, len(angles))
-        running = program.forward(angles, threads)
+        if threads == 1 or len(angles) < 2 * threads:
+            return _rows(program, angles, measure, threads)
+        from qgen_core.engine.threads import spread
+
+        # Whole rows for each thread: one hand-over each way, and nothing shared between.
+        pieces: dict[int, tuple[Array, Pullback]] = {}
+
+        def there(a: int, b: int) -> None:
+            pieces[a] = _rows(program, angles[a:b], measure, 1)
 
         def back(cotangent: Array) -> Floats:
-            c = np.ascontiguousarray(cotangent, dtype=np.float64).reshape(output.shape)
-            return program.backward(running, program.seed(measure, c, threads), threads)
+            d_angles = np.empty_like(angles)
 
-        output = program.read(running, measure, threads)
-        return output, back
+            def work(a: int, b: int) -> None:
+                d_angles[a:b] = pieces[a][1](cotangent[a:b])
+
+            spread(work, len(angles), threads)
+            return d_angles
+
+        spread(there, len(angles), threads)
+        return np.concatenate([pieces[a][0] for a in sorted(pieces)]), back
 
     def _combined(self, parts: tuple[Part, ...], angles: Floats, measure: Measure) -> tuple[Array, Pullback]:
         from qgen_core.engine import parts as combine
@@ -120,19 +130,7 @@ class StatevectorBackend(Simulator):
             self._connected(p.circuit, np.ascontiguousarray(angles[:, p.columns]), combine.restrict(measure, p))
             for p in parts
         ]
-        vectors = [output for output, _ in runs]
-        words = isinstance(measure, Expectations)
-        total = np.prod(vectors, axis=0) if words else combine.outer(parts, vectors)
-
-        def back(cotangent: Array) -> Floats:
-            c = np.asarray(cotangent, dtype=np.float64)
-            shares = combine.shares_of_product(c, vectors) if words else combine.shares_of_outer(parts, c, vectors)
-            d_angles = np.zeros_like(angles)
-            for part, (_, way_back), share in zip(parts, runs, shares, strict=True):
-                d_angles[:, part.columns] = way_back(share)
-            return d_angles
-
-        return total, back
+        return combine.combined(parts, runs, angles, words=isinstance(measure, Expectations))
 
     def _program(self, circuit: Circuit, measure: Measure) -> Program:
         from qgen_core.engine.program import Program
@@ -149,23 +147,21 @@ class StatevectorBackend(Simulator):
         if self.threads is not None:
             return self.threads
         work = batch * len(program.plan.steps) << program.plan.bits
-        return cores() if work >= WORTH_THREADS and (batch > 1 or program.plan.blocks > 1) else 1
+        if batch >= 2 * cores():
+            return cores() if work >= WORTH_ROWS else 1
+        return cores() if work >= WORTH_BLOCKS and program.plan.blocks > 1 else 1
 
 
-class _Remembered(Generic[T]):
-    """What was computed for a circuit, by identity (hashing thousands of gates takes too long)."""
+def _rows(program: Program, angles: Floats, measure: Measure, threads: int) -> tuple[Array, Pullback]:
+    """The output for these rows and its way back; more than one thread shares the blocks of a state."""
+    running = program.forward(angles, threads)
 
-    def __init__(self) -> None:
-        self._values: dict[int, tuple[weakref.ref[Circuit], T]] = {}
+    def back(cotangent: Array) -> Floats:
+        c = np.ascontiguousarray(cotangent, dtype=np.float64).reshape(output.shape)
+        return program.backward(running, program.seed(measure, c, threads), threads)
 
-    def get(self, circuit: Circuit, make: Callable[[], T]) -> T:
-        key = id(circuit)
-        found = self._values.get(key)
-        if found is not None and found[0]() is circuit:
-            return found[1]
-        value = make()
-        self._values[key] = (weakref.ref(circuit, lambda _: self._values.pop(key, None)), value)
-        return value
+    output = program.read(running, measure, threads)
+    return output, back
 
 
 def require_state_memory(widest: int, wires: int, batch: int, measure: Measure, precision: str, *, train: bool) -> None:
@@ -181,14 +177,5 @@ def require_state_memory(widest: int, wires: int, batch: int, measure: Measure, 
     def needed(n: int) -> int:
         return batch * ((states << max(n - wires + widest, 0)) + (per_output << n))
 
-    if needed(wires) < ALWAYS_THERE:
-        return
-    free = available_memory()
-    if free is None or needed(wires) <= free:
-        return
-    most = max((n for n in range(wires) if needed(n) <= free), default=0)
     rows = f" for a batch of {batch}" if batch > 1 else ""
-    purpose = " to train" if train else ""
-    raise ResourceRefused(
-        f"{wires} qubits need {human(needed(wires))}{purpose}{rows}, {human(free)} free; at most {most} here"
-    )
+    require_qubits(wires, needed, (" to train" if train else "") + rows)

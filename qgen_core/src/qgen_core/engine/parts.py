@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -9,16 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit, Gate
+from qgen_core.circuit import Circuit, Gate, Instruction
 from qgen_core.measures import Expectations, Measure
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+Pullback = Callable[[Array], Floats]
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Wires that gates connect, the circuit on them, and its columns of the angles."""
+    """Wires that gates and channels connect, the circuit on them, and its columns of the angles."""
 
     wires: tuple[int, ...]
     circuit: Circuit
@@ -35,9 +37,10 @@ def find_parts(circuit: Circuit) -> tuple[Part, ...]:
             wire = root[wire]
         return wire
 
-    for gate in circuit.gates:
-        first, last = find(gate.wires[0]), find(gate.wires[-1])
-        root[max(first, last)] = min(first, last)
+    for instruction in circuit.instructions:
+        for other in instruction.wires[1:]:
+            first, last = find(instruction.wires[0]), find(other)
+            root[max(first, last)] = min(first, last)
     owner = [find(w) for w in range(circuit.num_wires)]
     if not any(owner):
         return (Part(tuple(range(circuit.num_wires)), circuit, np.arange(circuit.num_angles)),)
@@ -46,15 +49,16 @@ def find_parts(circuit: Circuit) -> tuple[Part, ...]:
 
 def _part(circuit: Circuit, wires: list[int]) -> Part:
     rank = {wire: k for k, wire in enumerate(wires)}
-    gates: list[Gate] = []
+    inside: list[Instruction] = []
     columns: list[int] = []
     column = 0
-    for gate in circuit.gates:
-        if gate.wires[0] in rank:
-            gates.append(replace(gate, wires=tuple(rank[w] for w in gate.wires)))
-            columns += [column] * (gate.angle is not None)
-        column += gate.angle is not None
-    return Part(tuple(wires), Circuit(len(wires), tuple(gates)), np.array(columns, dtype=np.intp))
+    for instruction in circuit.instructions:
+        turns = isinstance(instruction, Gate) and instruction.angle is not None
+        if instruction.wires[0] in rank:
+            inside.append(replace(instruction, wires=tuple(rank[w] for w in instruction.wires)))
+            columns += [column] * turns
+        column += turns
+    return Part(tuple(wires), Circuit(len(wires), tuple(inside)), np.array(columns, dtype=np.intp))
 
 
 def _order(parts: tuple[Part, ...]) -> list[int]:
@@ -101,6 +105,24 @@ def _product(vectors: list[Array]) -> Array:
         size = total.shape[1] * vector.shape[1]
         total = (total[:, :, None] * vector[:, None, :]).reshape(len(vector), size)
     return total
+
+
+def combined(
+    parts: tuple[Part, ...], runs: list[tuple[Array, Pullback]], angles: Floats, *, words: bool
+) -> tuple[Array, Pullback]:
+    """The output of the whole and its way back from those of the parts; ``words``: of expectations."""
+    vectors = [output for output, _ in runs]
+    total = np.prod(vectors, axis=0) if words else outer(parts, vectors)
+
+    def back(cotangent: Array) -> Floats:
+        c = np.asarray(cotangent, dtype=np.float64)
+        shares = shares_of_product(c, vectors) if words else shares_of_outer(parts, c, vectors)
+        d_angles = np.zeros_like(angles)
+        for part, (_, way_back), share in zip(parts, runs, shares, strict=True):
+            d_angles[:, part.columns] = way_back(share)
+        return d_angles
+
+    return total, back
 
 
 def restrict(measure: Measure, part: Part) -> Measure:

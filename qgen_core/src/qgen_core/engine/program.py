@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qgen_core.circuit import Circuit
 from qgen_core.engine import outputs, sweep
 from qgen_core.engine.plan import make_plan
+from qgen_core.engine.scratch import take
 from qgen_core.engine.simd import lanes_of
 from qgen_core.engine.threads import spread
 from qgen_core.measures import Expectations, Measure, Probabilities, State
@@ -49,9 +50,15 @@ def aligned(rows: int, width: int, dtype: np.dtype[Any], shift: int = 0) -> Arra
     """
     pitch = width + (17 * 64 // dtype.itemsize if rows <= 3 else 0)
     size = rows * pitch * dtype.itemsize
-    raw = np.empty(size + 4096 + 64 * shift, dtype=np.uint8)
+    raw = take(size + 4096 + 64 * shift)
     start = -raw.ctypes.data % 4096 + 64 * shift
     return raw[start : start + size].view(dtype).reshape(rows, pitch)[:, :width]
+
+
+def plain(rows: int, width: int, dtype: np.dtype[Any]) -> Array:
+    """Uninitialised rows without gaps."""
+    size = rows * width * dtype.itemsize
+    return take(size)[:size].view(dtype).reshape(rows, width)
 
 
 @dataclass
@@ -86,15 +93,12 @@ class Program:
     def forward(self, angles: Floats, threads: int) -> Running:
         """All rows (B, A) from |0...0>."""
         p = self.plan
-        table = np.zeros((len(angles), p.table))
-        cos, sin = np.empty_like(table, self.dtype), np.empty_like(table, self.dtype)
+        table = plain(len(angles), p.table, np.dtype(np.float64))
+        cos, sin = plain(*table.shape, self.dtype), plain(*table.shape, self.dtype)
 
-        def work(a: int, b: int) -> None:
-            sweep.expand(angles[a:b], p.slots, p.consts, p.columns, p.factors, self.signs, table[a:b])
-            sweep.cosines(table[a:b].ravel(), cos[a:b].ravel(), sin[a:b].ravel())
-
-        spread(work, len(angles), threads)
-        running = Running(angles, cos, sin, table[:, -1], None)
+        sweep.expand(angles, p.slots, p.consts, p.columns, p.factors, self.signs, table)
+        sweep.cosines(table.ravel(), cos.ravel(), sin.ravel())
+        running = Running(angles, cos, sin, table[:, -1].copy(), None)
         self._run(running, threads)
         return running
 
@@ -107,7 +111,7 @@ class Program:
             buf = aligned(1, 2 << self.plan.local, self.dtype)[0]
             sweep.forward(psi, *self._reads, running.cos, running.sin, self.masks, np.array(part), buf)
 
-        self._ends(batch, threads, lambda part: outputs.start(psi, part), by_rows=True)
+        outputs.start(psi, np.array((0, batch, 0, self.chunks, self.chunks)))
         self._spread(batch, threads, work, range(len(self.plan.stages)))
         return psi
 
@@ -117,7 +121,9 @@ class Program:
         running.psi = None
         lam = aligned(len(psi), psi.shape[1], self.dtype, 31)
         seed(psi, lam)
-        grads = np.zeros((len(psi), self.chunks, self.plan.table))
+        grads = plain(len(psi), self.chunks * self.plan.table, np.dtype(np.float64))
+        grads = grads.reshape(len(psi), self.chunks, self.plan.table)
+        grads.fill(0)
 
         def work(part: tuple[int, ...]) -> None:
             buf = aligned(*self._buffer, self.dtype)
@@ -127,18 +133,13 @@ class Program:
         d_table = grads[:, 0] if self.chunks == 1 else grads.sum(axis=1)
         d_angles = np.zeros_like(running.angles)
         p = self.plan
-
-        def contract(a: int, b: int) -> None:
-            sweep.contract(d_table[a:b], p.slots, p.columns, p.factors, self.signs, d_angles[a:b])
-
-        spread(contract, len(psi), threads)
+        sweep.contract(d_table, p.slots, p.columns, p.factors, self.signs, d_angles)
         return d_angles
 
     def _spread(self, batch: int, threads: int, work: Callable[[tuple[int, ...]], None], stages: range) -> None:
-        """Rows go to threads if there are enough of them, else the blocks of each stage do."""
-        everything = (0, len(stages))
-        if threads == 1 or batch >= 2 * threads or self.chunks == 1:
-            spread(lambda a, b: work((a, b, *everything, 0, self.chunks, self.chunks)), batch, threads)
+        """Threads share the blocks of each stage, where there are several."""
+        if threads == 1 or self.chunks == 1:
+            work((0, batch, 0, len(stages), 0, self.chunks, self.chunks))
             return
         for stage in stages:
             self._stage(batch, threads, work, stage)
@@ -146,12 +147,9 @@ class Program:
     def _stage(self, batch: int, threads: int, work: Callable[[tuple[int, ...]], None], stage: int) -> None:
         spread(lambda a, b: work((0, batch, stage, stage + 1, a, b, self.chunks)), self.chunks, threads)
 
-    def _ends(self, batch: int, threads: int, work: Callable[[Array], None], *, by_rows: bool = False) -> None:
-        """Run a kernel of ``outputs`` over rows, or over chunks of the amplitudes."""
-        if threads == 1 or batch >= 2 * threads or self.chunks == 1 or by_rows:
-            spread(lambda a, b: work(np.array((a, b, 0, self.chunks, self.chunks))), batch, threads)
-        else:
-            spread(lambda a, b: work(np.array((0, batch, a, b, self.chunks))), self.chunks, threads)
+    def _ends(self, batch: int, threads: int, work: Callable[[Array], None]) -> None:
+        """Run a kernel of ``outputs`` over chunks of the amplitudes."""
+        spread(lambda a, b: work(np.array((0, batch, a, b, self.chunks))), self.chunks, threads)
 
     def read(self, running: Running, measure: Measure, threads: int) -> Array:
         """The output of a measure: float64, or complex128 for a state."""
@@ -164,7 +162,7 @@ class Program:
             return out
         if isinstance(measure, State):
             state = np.empty((batch, size), dtype=np.complex128)
-            self._ends(batch, threads, lambda part: outputs.amplitudes(psi, state, part), by_rows=True)
+            outputs.amplitudes(psi, state, np.array((0, batch, 0, self.chunks, self.chunks)))
             state *= np.exp(1j * running.overall)[:, None]
             return state
         assert isinstance(measure, Expectations)

@@ -21,10 +21,11 @@ Array = Any
 def expand(
     angles: Array, slots: Array, consts: Array, columns: Array, factors: Array, signs: Array, table: Array
 ) -> None:
-    """Angles (B, A) to the table (B, T), zero before: linear forms, each with a sign for each of its places."""
+    """Angles (B, A) to the table (B, T): linear forms, each with a sign for each of its places."""
     lanes = 1 << lane_bits(table)
     for row in range(len(angles)):
         out = table[row]
+        out[:] = 0.0
         for k in range(len(slots)):
             value = consts[k]
             for term in range(slots[k, 0], slots[k, 1]):

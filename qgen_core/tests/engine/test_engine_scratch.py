@@ -1,0 +1,58 @@
+"""Buffers that are used again: never while somebody still reads them."""
+
+import numpy as np
+import pytest
+
+from qgen_core.ansatze.brick import brick
+from qgen_core.engine import scratch
+from qgen_core.engine.backend import StatevectorBackend
+from qgen_core.measures import Probabilities
+
+SIZE = scratch.SMALLEST
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def test_a_buffer_is_given_out_again_once_nobody_refers_to_it():
+    first = scratch.take(SIZE)
+    where = address(first)
+    view = first[10:20].view(np.uint8)
+    del first
+    assert address(scratch.take(SIZE)) != where  # the view still reads it
+    del view
+    assert address(scratch.take(SIZE)) == where
+
+
+def test_what_is_kept_is_bounded():
+    scratch._kept.buffers.clear()
+    scratch._kept.total = 0
+    taken = [scratch.take(scratch.LARGEST) for _ in range(scratch.KEPT // scratch.LARGEST + 2)]
+    assert len({address(buffer) for buffer in taken}) == len(taken)
+    assert scratch._kept.total == scratch.KEPT
+    assert sum(b.size for same in scratch._kept.buffers.values() for b in same) == scratch.KEPT
+    scratch._kept.buffers.clear()
+    scratch._kept.total = 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_two_batches_under_way_at_once_do_not_meet(threads):
+    """Forward, forward, back, back, with batches large enough to come from kept buffers."""
+    circuit, rng = brick(8, layers=2), np.random.default_rng(5)
+    engine = StatevectorBackend(threads=threads)
+    batches = rng.uniform(-3, 3, (2, 64, circuit.num_angles))
+    cotangents = rng.normal(size=(2, 64, 256))
+    alone = [
+        (out.copy(), back(c))
+        for out, back, c in (
+            (*StatevectorBackend(threads=1).forward(circuit, angles, Probabilities()), c)
+            for angles, c in zip(batches, cotangents, strict=True)
+        )
+    ]
+    under_way = [engine.forward(circuit, angles, Probabilities()) for angles in batches]
+    for (out, back), cotangent, (expected, slope) in zip(under_way, cotangents, alone, strict=True):
+        np.testing.assert_array_equal(out, expected)
+        np.testing.assert_array_equal(back(cotangent), slope)
+    (_, back), cotangent, (_, slope) = under_way[0], cotangents[0], alone[0]
+    np.testing.assert_array_equal(back(cotangent), slope)  # a second way back runs the circuit again
