@@ -27,7 +27,8 @@ class ProbeFailed(RuntimeError):
 
 def probe(*arguments: str, variables: dict[str, str] | None = None) -> dict[str, Any]:
     """Run one probe in a new process."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **(variables or {})}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path, **(variables or {})}
     command = [sys.executable, "-m", "benchmarks.probe", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
     if done.returncode:

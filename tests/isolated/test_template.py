@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+from isolated_process import ROOT, call
 
-ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "plugins" / "template"
 #: What is needed to build wheels and to run a kit, beyond the packages themselves.
 TOOLS = ("hatchling", "pytest")
@@ -74,27 +73,6 @@ class TestWrongSign(GeneratorKit):
     def make(self):
         return WrongSign(space=qgen.Space("bits", 4))
 """
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment without a trace of this source tree or of coverage and pytest settings."""
-    hidden = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTEST_ADDOPTS", "QGEN_PLUGINS")
-    return {name: value for name, value in os.environ.items() if name not in hidden}
-
-
-def call(*command: str | Path, cwd: Path, code: int = 0, timeout: float = 300) -> str:
-    """What a command says; it must end with this exit code."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
-    assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
