@@ -23,6 +23,8 @@ def check(results: Results) -> list[Claim]:
         *_whole(cases),
         *_threads(cases),
         *_parts(cases),
+        *_adapters(cases),
+        *_noise(cases),
         *_care(results),
     ]
 
@@ -153,6 +155,34 @@ def _parts(cases: dict[str, Any]) -> Iterator[Claim]:
                 differences += [whole["agreement"]] if precision == "double" else []
         target = f"ansatz 2, {wires} wires, part by part: exact (1e-8), with and without reported"
         yield _claim(target, "; ".join(words) or None, all(d <= 1e-8 for d in differences))
+
+
+def _adapters(cases: dict[str, Any]) -> Iterator[Claim]:
+    for name in (
+        "pennylane/probabilities",
+        "pennylane/gradient",
+        "lightning/probabilities",
+        "lightning/gradient",
+        "qiskit-statevector/probabilities",
+        "aer/probabilities",
+        "aer/noisy",
+        "aer/shots",
+        "cirq/probabilities",
+        "qsim/probabilities",
+    ):
+        case = cases.get(f"adapters/{name}")
+        precision = "single" if name.startswith("qsim") else "double"
+        ours, hand = row_of(case, "qgen's adapter", precision), row_of(case, "by hand", precision)
+        ratio = ours["median"] / hand["median"] if ours and hand else 0.0
+        reached = f"{ratio:.2f} times" if ratio else None
+        yield _claim(f"{name}: at most 1.1 times the SDK called by hand", reached, ratio <= 1.1)
+
+
+def _noise(cases: dict[str, Any]) -> Iterator[Claim]:
+    case = cases.get("noise/fez")
+    for kind, limit in (("expectations", 0.1), ("distributions", 0.4)):
+        target = f"50 inputs under the noise of ibm_fez, {kind}: at most {limit} s"
+        yield _below(case, f"qgen density, {kind}, 2 threads", "double", target, limit)
 
 
 def _care(results: Results) -> Iterator[Claim]:

@@ -36,6 +36,19 @@ SECTIONS = (
         "imports are left out. Each repeat is a process of its own.",
     ),
     ("threads/", "Threads", "The same work with one thread, with two, and with the engine's own choice."),
+    (
+        "adapters/",
+        "Backends against their SDK called by hand, one thread",
+        "64 inputs of the chain of 24 parameters on 8 wires: all probabilities, or the gradients of parameters and "
+        "inputs for expectations of Z; `noisy` with depolarizing channels after every gate; `shots`: 1,000,000 of one "
+        "circuit. Outputs are compared before timing.",
+    ),
+    (
+        "noise/",
+        "The noise of a device, two threads",
+        "50 inputs of the same chain under the stored calibration of ibm_fez, on the 8 qubits and with the 1- and "
+        "2-wire gates that our noise model chooses; Aer takes its own errors for them. Emulation, no device.",
+    ),
 )
 
 

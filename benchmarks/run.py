@@ -1,7 +1,9 @@
-"""Run the benchmarks: ``python -m benchmarks.run [--quick] [--case NAME]``.
+"""Run the benchmarks: ``python -m benchmarks.run [--quick] [--case NAME [--update]]``.
 
 The full run writes benchmarks/results/latest.json and docs/benchmarks/; the quick one, and one
-of single cases, write their results beside latest.json and print the tables.
+of single cases, write their results beside latest.json and print the tables. ``--update`` puts single
+cases, measured again with all their contestants, in the place of those of the full run; each case
+carries its date.
 """
 
 from __future__ import annotations
@@ -23,7 +25,16 @@ from benchmarks.settings import STATED, environment
 from benchmarks.worker import ROOT
 
 #: Groups and the threads their processes may use, in the order in which they run.
-GROUPS = {"training": 1, "batch": 1, "sampling": 1, "whole": 2, "threads": 2, "curves": 1}
+GROUPS = {
+    "training": 1,
+    "batch": 1,
+    "sampling": 1,
+    "whole": 2,
+    "threads": 2,
+    "curves": 1,
+    "adapters": 1,
+    "noise": 2,
+}
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -32,8 +43,12 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measure qgen against its peers.")
     parser.add_argument("--quick", action="store_true", help="under five minutes: smaller sizes, no slow peers")
     parser.add_argument("--case", default="", help="only cases whose name holds this, e.g. training/brick/12")
+    parser.add_argument("--update", action="store_true", help="put the cases of --case into the full run's results")
     parser.add_argument("--environments", type=Path, default=ROOT / ".bench", help="the folder of the environments")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if given.update and (given.quick or not given.case):
+        parser.error("--update goes with --case, and not with --quick")
+    return given
 
 
 def run_group(name: str, threads: int, given: argparse.Namespace) -> tuple[list[dict[str, Any]], str]:
@@ -60,12 +75,13 @@ def main() -> int:
         print("another benchmark is running, and two would disturb each other; wait for it", file=sys.stderr)
         return 1
     start = perf_counter()
-    cases: list[dict[str, Any]] = []
+    cases, spent = before(given)
+    start -= spent
     problems: list[str] = []
     results: dict[str, Any] = {}
     for name, threads in GROUPS.items():
         found, problem = run_group(name, threads, given)
-        cases += found
+        cases = merge(cases, found)
         problems += [problem] if problem else []
         results = collected(given, cases, problems, perf_counter() - start)
         save(results)  # after each group, so that a run cut short keeps what it measured
@@ -77,13 +93,29 @@ def main() -> int:
     return 1 if results["problems"] else 0
 
 
+def before(given: argparse.Namespace) -> tuple[list[dict[str, Any]], float]:
+    """The cases of the full run that is updated, and the seconds it took."""
+    latest = RESULTS / "latest.json"
+    if not given.update or not latest.exists():
+        return [], 0.0
+    results = json.loads(latest.read_text())
+    return [{"versions": results["versions"], **case} for case in results["cases"]], 60 * results["minutes"]
+
+
+def merge(cases: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cases with those found in the place of their elders, new ones behind."""
+    newer = {case["id"]: {**case, "date": datetime.now(UTC).date().isoformat()} for case in found}
+    kept = [newer.pop(case["id"], case) for case in cases]
+    return [*kept, *newer.values()]
+
+
 def collected(
     given: argparse.Namespace, cases: list[dict[str, Any]], problems: list[str], seconds: float
 ) -> dict[str, Any]:
     """Everything measured so far, with the claims checked against it."""
     failed = [(case["id"], row) for case in cases for row in case["rows"] if "error" in row]
     results = {
-        "mode": "part" if given.case else "quick" if given.quick else "full",
+        "mode": "part" if given.case and not given.update else "quick" if given.quick else "full",
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "threads": STATED,
@@ -92,7 +124,8 @@ def collected(
         "problems": problems + [f"{name}: {row['label']} {row['precision']}: {row['error']}" for name, row in failed],
         "cases": [{key: value for key, value in case.items() if key != "versions"} for case in cases],
     }
-    results["claims"] = [c for c in claims.check(results) if not given.case or c["met"] is not None]
+    shown = claims.check(results)
+    results["claims"] = shown if results["mode"] != "part" else [c for c in shown if c["met"] is not None]
     return results
 
 
