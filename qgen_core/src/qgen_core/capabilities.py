@@ -33,7 +33,7 @@ class Capabilities:
 
     def check(self, name: str, circuit: Circuit, shots: int | None = None) -> None:
         """Raise Unsupported or BadOption, in the backend's name, for a circuit or shots beyond these."""
-        missing = {g.name for g in circuit.gates} - self.gates
+        missing = circuit.counts.keys() - self.gates
         if missing:
             raise Unsupported(
                 f"{name} has no gate {', '.join(sorted(missing))}; it has {', '.join(sorted(self.gates))}; "

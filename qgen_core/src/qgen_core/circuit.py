@@ -232,8 +232,9 @@ class Circuit:
             raise BadCircuit(f"{len(theta)} rows of params do not go with {len(x)} rows of inputs")
         m = self._map
         out = np.zeros((len(theta) if len(x) == 1 else len(x), self.num_angles))
-        out[:, m.param_at] = theta[:, m.param_index]
-        out[:, m.input_at] = x[:, m.input_index]
+        for at, index, values in ((m.param_at, m.param_index, theta), (m.input_at, m.input_index, x)):
+            if len(at):
+                out[:, at] = values[:, index]
         out *= m.scale
         out += m.offset
         return out
@@ -247,8 +248,9 @@ class Circuit:
         m = self._map
         d_params = np.zeros((len(d), self.num_params))
         d_inputs = np.zeros((len(d), self.num_inputs))
-        np.add.at(d_params.T, m.param_index, d[:, m.param_at].T)
-        np.add.at(d_inputs.T, m.input_index, d[:, m.input_at].T)
+        for at, index, total in ((m.param_at, m.param_index, d_params), (m.input_at, m.input_index, d_inputs)):
+            if len(at):
+                np.add.at(total.T, index, d[:, at].T)
         return d_params, d_inputs
 
     @staticmethod

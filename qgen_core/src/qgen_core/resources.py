@@ -60,14 +60,20 @@ def require_memory(needed: int, what: str, mend: str = "") -> None:
         raise ResourceRefused(f"{what} needs {human(needed)}, {human(free)} free{hint}")
 
 
-def require_qubits(wires: int, needed: Callable[[int], int], purpose: str = "") -> None:
+def require_qubits(
+    wires: int,
+    needed: Callable[[int], int],
+    purpose: str = "",
+    available: Callable[[], int | None] | None = None,
+) -> None:
     """Raise ResourceRefused, with the number that would fit, if ``needed(wires)`` bytes are not there.
 
-    ``purpose`` goes on "34 qubits need 512 GiB", e.g. " to train".
+    ``purpose`` goes on "34 qubits need 512 GiB", e.g. " to train". ``available`` tells what is
+    free; None: of the memory of the machine.
     """
     if needed(wires) < ALWAYS_THERE:
         return
-    free = available_memory()
+    free = (available or available_memory)()
     if free is None or needed(wires) <= free:
         return
     most = max((n for n in range(wires) if needed(n) <= free), default=0)

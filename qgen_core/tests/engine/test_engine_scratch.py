@@ -8,32 +8,50 @@ from qgen_core.engine import scratch
 from qgen_core.engine.backend import StatevectorBackend
 from qgen_core.measures import Probabilities
 
-SIZE = scratch.SMALLEST
+BYTE = np.dtype(np.uint8)
+WIDTH = 2**16
 
 
 def address(array):
     return array.__array_interface__["data"][0]
 
 
-def test_a_buffer_is_given_out_again_once_nobody_refers_to_it():
-    first = scratch.take(SIZE)
+@pytest.fixture
+def empty():
+    def forget():
+        scratch._kept.buffers.clear()
+        scratch._kept.total = 0
+
+    forget()
+    yield
+    forget()
+
+
+def test_a_buffer_is_given_out_again_once_nobody_refers_to_it(empty):
+    first = scratch.plain(1, WIDTH, BYTE)
     where = address(first)
-    view = first[10:20].view(np.uint8)
+    view = first[0, 10:20].view(np.int8)
     del first
-    assert address(scratch.take(SIZE)) != where  # the view still reads it
+    assert address(scratch.plain(1, WIDTH, BYTE)) != where  # the view still reads it
     del view
-    assert address(scratch.take(SIZE)) == where
+    assert address(scratch.plain(1, WIDTH, BYTE)) == where
 
 
-def test_what_is_kept_is_bounded():
-    scratch._kept.buffers.clear()
-    scratch._kept.total = 0
-    taken = [scratch.take(scratch.LARGEST) for _ in range(scratch.KEPT // scratch.LARGEST + 2)]
+def test_what_is_kept_is_bounded(empty):
+    taken = [scratch.plain(1, scratch.LARGEST, BYTE) for _ in range(scratch.KEPT // scratch.LARGEST + 2)]
     assert len({address(buffer) for buffer in taken}) == len(taken)
     assert scratch._kept.total == scratch.KEPT
-    assert sum(b.size for same in scratch._kept.buffers.values() for b in same) == scratch.KEPT
-    scratch._kept.buffers.clear()
-    scratch._kept.total = 0
+    assert sum(len(same) for same in scratch._kept.buffers.values()) == scratch.KEPT // scratch.LARGEST
+
+
+@pytest.mark.parametrize(("rows", "width", "shift"), [(1, 512, 0), (2, 512, 31), (5, 100, 0), (3, 2**21, 1), (0, 8, 0)])
+def test_rows_lie_on_lines_and_do_not_overlap(empty, rows, width, shift):
+    found = scratch.aligned(rows, width, np.dtype(np.float64), shift)
+    assert found.shape == (rows, width)
+    found[:] = np.arange(rows)[:, None]
+    np.testing.assert_array_equal(found, np.repeat(np.arange(rows), width).reshape(rows, width))
+    if rows:
+        assert (address(found) - scratch.LINE * shift) % scratch.PAGE == 0
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -7,6 +7,7 @@ A cotangent c of probabilities makes the adjoint ``2 c psi``, one of a Pauli wor
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ class Words(NamedTuple):
     words: Ints
 
 
+@lru_cache(maxsize=128)
 def group_words(paulis: tuple[str, ...]) -> Words:
     """P = factor X^flips Z^signs, with Y = i X Z."""
     by_flips: dict[int, list[tuple[int, int, int, int]]] = defaultdict(list)

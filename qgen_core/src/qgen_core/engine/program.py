@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qgen_core.circuit import Circuit
 from qgen_core.engine import outputs, sweep
 from qgen_core.engine.plan import make_plan
-from qgen_core.engine.scratch import take
+from qgen_core.engine.scratch import aligned, plain
 from qgen_core.engine.simd import lanes_of
 from qgen_core.engine.threads import spread
 from qgen_core.measures import Expectations, Measure, Probabilities, State
@@ -40,25 +40,6 @@ def _constants(precision: Precision) -> tuple[int, Array, Floats]:
     for _ in range(bits + 2):
         walsh = np.kron(walsh, np.array([[1.0, 1.0], [1.0, -1.0]]))
     return bits, masks.ravel(), walsh
-
-
-def aligned(rows: int, width: int, dtype: np.dtype[Any], shift: int = 0) -> Array:
-    """Uninitialised rows that start on cache lines, ``shift`` lines off from a page.
-
-    Arrays that are read together are shifted against each other: strides are powers of two,
-    and lines at equal places of a page compete for the same few places in the cache.
-    """
-    pitch = width + (17 * 64 // dtype.itemsize if rows <= 3 else 0)
-    size = rows * pitch * dtype.itemsize
-    raw = take(size + 4096 + 64 * shift)
-    start = -raw.ctypes.data % 4096 + 64 * shift
-    return raw[start : start + size].view(dtype).reshape(rows, pitch)[:, :width]
-
-
-def plain(rows: int, width: int, dtype: np.dtype[Any]) -> Array:
-    """Uninitialised rows without gaps."""
-    size = rows * width * dtype.itemsize
-    return take(size)[:size].view(dtype).reshape(rows, width)
 
 
 @dataclass

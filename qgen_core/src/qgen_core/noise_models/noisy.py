@@ -61,9 +61,7 @@ class NoisyBackend(Backend):
         rng: Rng | None = None,
     ) -> tuple[Array, Callable[[Array], Floats]]:
         mapped = self.mapping(circuit, measure)
-        output, back = self.backend.forward(
-            mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng
-        )
+        output, back = self.backend.forward(mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng)
         return output, lambda cotangent: mapped.pullback(back(cotangent), circuit.num_angles)
 
     def vjp(
@@ -77,9 +75,7 @@ class NoisyBackend(Backend):
         rng: Rng | None = None,
     ) -> Floats:
         mapped = self.mapping(circuit, measure)
-        inner = self.backend.vjp(
-            mapped.circuit, mapped.angles(angles), mapped.measure, cotangent, shots=shots, rng=rng
-        )
+        inner = self.backend.vjp(mapped.circuit, mapped.angles(angles), mapped.measure, cotangent, shots=shots, rng=rng)
         return mapped.pullback(inner, circuit.num_angles)
 
 
