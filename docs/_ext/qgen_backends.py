@@ -1,0 +1,68 @@
+"""The directive ``.. backends::``: what each backend of this project can do, as its code says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from qgen_components import row
+from qgen_core import Capabilities, backend, describe, names
+from qgen_core.gates import GATES
+from qgen_core.registry import factory_of, known
+
+HEAD = ("backend", "package", "values", "channels", "gradients", "precision", "gates")
+
+
+def capabilities_of(name: str) -> Capabilities:
+    """What a backend declares: its class, or one that is made without options."""
+    factory = factory_of("backend", name)[1]
+    declared = getattr(factory, "capabilities", None) if isinstance(factory, type) else None
+    if isinstance(declared, Capabilities) and (declared.remote or declared != Capabilities()):
+        return declared
+    return backend(name).capabilities
+
+
+def cells(name: str, package: str) -> list[str]:
+    """A row of the table."""
+    can = capabilities_of(name)
+    exact = "exact" if can.exact else "shots only"
+    values = f"{exact}, on a remote machine" if can.remote else exact
+    missing = sorted(set(GATES) - can.gates)
+    return [
+        f":ref:`{name} <backend-{name}>`",
+        package,
+        values,
+        "yes" if can.noise else "no",
+        "none" if can.gradients == "none" else can.gradients.replace("backprop", "backpropagation"),
+        "complex64" if can.precision == "single" else "complex128",
+        "all" if not missing else f"without {', '.join(missing)}",
+    ]
+
+
+def rst() -> Iterator[str]:
+    """The table; a backend whose package is not here is named with the line that brings it."""
+    yield from (".. list-table::", "   :header-rows: 1", "   :class: options", "")
+    yield from row(*HEAD)
+    installed = names("backend")
+    for name, package in known()["backend"].items():
+        if name not in installed:
+            yield from row(name, f"``pip install {package}``", *("",) * (len(HEAD) - 2))
+        elif any(option.required for option in describe("backend", name).options):
+            yield from row(f":ref:`{name} <backend-{name}>`", package, "as the backend that it wraps", *("",) * 4)
+        else:
+            yield from row(*cells(name, package))
+
+
+class Backends(SphinxDirective):
+    """``.. backends::`` is a table of all backends and what they can do."""
+
+    def run(self) -> list[nodes.Node]:
+        return self.parse_text_to_nodes("\n".join(rst()))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("backends", Backends)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,1 @@
+"""Cirq for qgen: its simulators of states and density matrices, and qsim."""
