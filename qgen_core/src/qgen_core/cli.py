@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qgen_core import registry
-from qgen_core.errors import DataError, QgenError, RecipeError, UnknownName
+from qgen_core.errors import BrokenPlugin, DataError, QgenError, RecipeError, UnknownName
 from qgen_core.hooks import manager
 
 if TYPE_CHECKING:
@@ -266,6 +266,29 @@ def estimate(recipe: RecipeFile, settings: Settings = None, as_json: Json = Fals
 
 
 @app.command()
+def doctor(
+    bench: Annotated[
+        bool, typer.Option("--bench", help="Also measure the backends that work, in about two minutes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Try everything that is installed, and say what does not work and how to mend it."""
+    from qgen_core import doctor as examining
+    from qgen_core import speed
+
+    checkup = examining.check()
+    found, text, broken = checkup.data(), examining.as_text(checkup), checkup.broken
+    if bench:
+        measured = speed.measure(checkup.names(), noise=checkup.names(noise=True), remote=checkup.remote)
+        found["bench"] = measured.data()
+        text += f"\n\n{measured.text()}"
+        broken += measured.wrong
+    typer.echo(json.dumps(found) if as_json else text)
+    if broken:
+        raise BrokenPlugin(f"installed, but broken: {', '.join(broken)}")
+
+
+@app.command()
 def data(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset.")],
     events: Annotated[int | None, typer.Option("--events", min=1, help="Generate this many new events.")] = None,
@@ -338,6 +361,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if hasattr(stream, "reconfigure"):  # an odd locale must not turn a message into a crash
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    logging.getLogger("qgen").setLevel(logging.INFO)
     manager().register_commands(app=app)
     try:
         app(args=list(arguments) if arguments is not None else None)

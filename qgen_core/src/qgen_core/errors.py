@@ -83,6 +83,12 @@ class RemoteError(QgenError):
     exit_code = 5
 
 
+class RemotePending(RemoteError):
+    """A remote service has not answered or finished in time; what was submitted is kept, to be collected later."""
+
+    exit_code = 75
+
+
 class ResourceRefused(QgenError):
     """Memory or disk would not suffice; nothing was started."""
 

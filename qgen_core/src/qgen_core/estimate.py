@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qgen_core.capabilities import Capabilities
 from qgen_core.circuit import Circuit
 from qgen_core.hooks import hookimpl
 from qgen_core.recipes import Recipe
@@ -27,11 +28,23 @@ def estimate(recipe: Recipe) -> dict[str, Any]:
     """Qubits, depth, parameters, circuits, shots, memory (bytes) and time (s) of a training.
 
     A few steps of this very recipe are run on this machine, timed, and scaled to all steps;
-    memory is what arrays took at their peak meanwhile. Nothing is written.
+    memory is what arrays took at their peak meanwhile. Nothing is written. On a remote backend,
+    where each step may cost money, nothing is run or timed, only counted.
     """
     assembly = Assembly(recipe)
     assembly.check()
     steps = assembly.trainer.steps
+    found: dict[str, Any] = {
+        "events": len(assembly.data),
+        "steps": steps,
+        "parameters": int(sum(np.size(p) for p in assembly.generator.parameters().values())),
+    }
+    can = getattr(assembly.generator, "backend", assembly.backend).capabilities
+    circuit = getattr(assembly.generator, "circuit", None)
+    if isinstance(circuit, Circuit):
+        found |= _circuit_costs(assembly, circuit, steps, can)
+    if can.remote:
+        return found
     first = _timed(assembly, 2)
     per_step = float(np.min(np.diff(first))) if len(first) > 2 else float(first[-1] - first[0])
     times = np.diff(_timed(assembly, int(np.clip(BUDGET / per_step, 3, MOST))))
@@ -40,14 +53,6 @@ def estimate(recipe: Recipe) -> dict[str, Any]:
     _timed(assembly, 2)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    found: dict[str, Any] = {
-        "events": len(assembly.data),
-        "steps": steps,
-        "parameters": int(sum(np.size(p) for p in assembly.generator.parameters().values())),
-    }
-    circuit = getattr(assembly.generator, "circuit", None)
-    if isinstance(circuit, Circuit):
-        found |= _circuit_costs(assembly, circuit, steps)
     return found | {
         "memory": human(peak),
         "memory_bytes": peak,
@@ -80,8 +85,7 @@ class _Clock:
         self.times.append(time.perf_counter())
 
 
-def _circuit_costs(assembly: Assembly, circuit: Circuit, steps: int) -> dict[str, Any]:
-    can = assembly.backend.capabilities
+def _circuit_costs(assembly: Assembly, circuit: Circuit, steps: int, can: Capabilities) -> dict[str, Any]:
     conditions = 1
     if assembly.data.condition is not None and assembly.loss.reads == "probabilities":
         conditions = len(np.unique(assembly.data.condition, axis=0))

@@ -45,12 +45,14 @@ KINDS = {
 }
 #: Kinds whose components inherit an interface, which marks them with ``__qgen_kind__``.
 INTERFACES = frozenset({"encoder", "generator", "sampler", "loss", "trainer", "backend"})
-#: Kinds that are functions: the verb binds the options, these arguments come at the call.
+#: Kinds that are functions: the verb binds the options, these arguments come at the call. Instead of
+#: a function it may be a class that is built from its options and whose objects take these arguments.
 AT_THE_CALL = {
     "noise": ("circuit", "measure"),
     "ansatz": ("wires", "inputs", "registers", "data"),
     "dataset": (),
     "metric": ("reference", "generated", "edges"),
+    "network": ("inputs", "outputs"),
 }
 #: What a run gives to each factory that asks; never recipe keys.
 GIVEN = frozenset({"space", "condition", "data", "seed", "edges"})
@@ -236,7 +238,7 @@ def build(kind: str, ref: Ref, given: Mapping[str, Any] | None = None, /, **opti
         takes_components = _component_kind(parameter.annotation) or _element_kind(parameter.annotation)
         if takes_components and parameter.default is not None:
             checked[key] = _checked(where, key, parameter.default, parameter, given)
-    if at_the_call is not None:
+    if at_the_call is not None and not isinstance(factory, type):
         return Bound(kind, name, factory, checked)
     return _named(_call(offer, factory, checked), name)
 

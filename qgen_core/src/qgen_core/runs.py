@@ -13,6 +13,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core import registry
-from qgen_core.checkpoint import Checkpoints, write_durably
+from qgen_core.checkpoint import Checkpoints, first_process, write_durably
 from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, QgenError, RecipeError
 from qgen_core.events import Events, Space
 from qgen_core.hooks import manager
@@ -55,7 +56,7 @@ class Assembly:
     @cached_property
     def events(self) -> Events:
         """All events of the dataset."""
-        found = registry.build("dataset", self._table("dataset"))()
+        found = registry.build("dataset", self._table("dataset"), {"seed": self.recipe.seed})()
         if not isinstance(found, Events):
             raise BrokenPlugin(f"dataset {self._table('dataset')['name']!r} gave a {type(found).__name__}, not Events")
         if len(found) == 0:
@@ -102,8 +103,13 @@ class Assembly:
         if "noise" in self.recipe.tables:
             from qgen_core.noise_models.noisy import NoisyBackend
 
-            return NoisyBackend(backend, registry.build("noise", self._table("noise")))
+            return NoisyBackend(backend, registry.build("noise", self._table("noise"), given))
         return backend
+
+    @property
+    def noise(self) -> Any:
+        """The noise model that wraps the backend; None without one."""
+        return getattr(self.backend, "noise", None) if "noise" in self.recipe.tables else None
 
     @cached_property
     def data(self) -> Events:
@@ -223,14 +229,15 @@ def train(
 
     ``resume`` goes on from the folder's checkpoint, or starts at step 0 if it has none;
     ``start_from`` takes the first parameters from another run. Raises RecipeError when the
-    folder holds a run and is not resumed, Busy when another process works in it.
+    folder holds a run and is not resumed, Busy when another process works in it. Of the processes
+    that torchrun started only the first writes.
     """
-    path = Path(folder)
-    if (path / "recipe.toml").exists() and not resume:
+    path, writes = Path(folder), first_process()
+    if (path / "recipe.toml").exists() and not resume and writes:
         raise RecipeError(f"{path} holds a run already; go on with --resume, or choose another folder")
     assembly = Assembly(recipe)
     assembly.check()
-    with RunLock(path):
+    with RunLock(path) if writes else nullcontext():
         checkpoints = Checkpoints(
             path,
             every=every,
@@ -241,14 +248,17 @@ def train(
         if checkpoints.latest() is None and start_from is not None:
             assembly.generator.load(_generator_state(Path(start_from)))
         record = _record(assembly, start_from)
-        write_durably(path / "recipe.toml", recipe.to_toml().encode())
-        write_durably(path / "run.json", json.dumps(record, indent=2).encode())
-        _save_encoders(assembly, path)
+        if writes:
+            write_durably(path / "recipe.toml", recipe.to_toml().encode())
+            write_durably(path / "run.json", json.dumps(record, indent=2).encode())
+            _save_encoders(assembly, path)
+        followers = hooks if assembly.noise is None else (*hooks, assembly.noise)  # noise may drift with the steps
         history = assembly.trainer.fit(
-            assembly.generator, assembly.data, assembly.loss, seed=recipe.seed, hooks=hooks, run=checkpoints
+            assembly.generator, assembly.data, assembly.loss, seed=recipe.seed, hooks=followers, run=checkpoints
         )
         record |= {"stopped": history.stopped, "warnings": history.warnings, "finished": _now()}
-        write_durably(path / "run.json", json.dumps(record, indent=2).encode())
+        if writes:
+            write_durably(path / "run.json", json.dumps(record, indent=2).encode())
     return history
 
 
@@ -258,6 +268,7 @@ def _now() -> str:
 
 def _record(assembly: Assembly, start_from: Any) -> dict[str, Any]:
     train_events, validation, test = assembly.parts
+    described = {"noise": assembly.noise.describe()} if hasattr(assembly.noise, "describe") else {}
     return {
         "versions": versions(),
         "providers": assembly.providers(),
@@ -266,6 +277,7 @@ def _record(assembly: Assembly, start_from: Any) -> dict[str, Any]:
             "space": str(assembly.encoder.space),
             "conditions": list(assembly.events.condition_columns),
         },
+        **described,
         "data": {
             **assembly.events.provenance,
             "columns": list(assembly.events.columns),

@@ -1,0 +1,202 @@
+"""The backend ``aer``: Qiskit Aer's simulators, one job for a whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.capabilities import Capabilities
+from qgen_core.circuit import Circuit
+from qgen_core.errors import BadOption, Unsupported
+from qgen_core.measures import Bits, Expectations, Measure, Probabilities, State, check_measure
+from qgen_core.remembered import Remembered
+from qgen_core.resources import require_memory, require_qubits
+from qgen_core.sdk import sdk
+from qgen_core.shift import MAX_OUTPUT, parameter_shift, shifted_rows
+from qgen_core.simulator import Simulator, checked_angles, group_words, to_basis
+from qgen_qiskit.counts import Counts
+from qgen_qiskit.translate import free_angles, to_qiskit
+
+if TYPE_CHECKING:
+    from qiskit.circuit import QuantumCircuit
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+Rng = np.random.Generator
+Method = Literal["automatic", "statevector", "density_matrix", "matrix_product_state"]
+
+#: Aer fuses gates beyond so many wires; up to here a batch is quicker with angles bound while it runs.
+UNFUSED = 14
+#: Outcomes are 64-bit integers.
+MOST_WIRES = 62
+#: Replaced by their definitions: most methods lack them, the state vector ignores their ``parameter_binds`` (0.18.2).
+CONTROLLED = ("crx", "cry", "crz")
+
+
+class AerBackend(Simulator):
+    """Qiskit Aer: state vectors, density matrices and matrix product states; exact values or Aer's own shots.
+
+    A batch, also that of a parameter-shift gradient, is one Aer job. ``method`` automatic takes density
+    matrices for circuits with channels, else state vectors. Matrix product states hold wide circuits
+    of little entanglement; as the state vector, they run channels only with shots, shot by shot.
+    ``precision`` "single" holds complex64.
+    """
+
+    capabilities = Capabilities(max_wires=MOST_WIRES, noise=True)
+
+    def __init__(self, *, method: Method = "automatic", precision: Literal["double", "single"] = "double") -> None:
+        if method not in ("automatic", "statevector", "density_matrix", "matrix_product_state"):
+            raise BadOption(f"method is automatic, statevector, density_matrix or matrix_product_state, not {method!r}")
+        if precision not in ("double", "single"):
+            raise BadOption(f"precision is 'double' or 'single', not {precision!r}")
+        self.method, self.precision = method, precision
+        self.capabilities = replace(self.capabilities, precision=precision)
+        aer = sdk("qiskit_aer", "backend 'aer'", "qiskit-aer")
+        self._simulators = {
+            name: aer.AerSimulator(method=name, precision=precision)
+            for name in ("statevector", "density_matrix", "matrix_product_state")
+        }
+        self._prepared: Remembered[Circuit, dict[object, QuantumCircuit]] = Remembered()
+
+    def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
+        """Raise ResourceRefused if memory for a state and the values of a batch is not there."""
+        size = 16 if self.precision == "double" else 8
+        factor = {"statevector": 1, "density_matrix": 2}.get(self._method(circuit))
+        if factor is not None:
+            require_qubits(circuit.num_wires, lambda n: size * 2 ** (factor * n))
+        if isinstance(measure, Probabilities | State):
+            require_memory(
+                16 * batch * 2**circuit.num_wires, f"{batch} rows of 2^{circuit.num_wires} values", "measure Bits"
+            )
+
+    def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
+        method = self._method(circuit)
+        if circuit.channels and method != "density_matrix":
+            raise Unsupported(
+                f"aer's method {method} has no exact values of a circuit with the channel "
+                f"{circuit.channels[0].name!r}: use the method density_matrix, or shots"
+            )
+        if circuit.channels and isinstance(measure, State):
+            raise Unsupported("a circuit with channels has no State(); measure probabilities or expectations")
+        self.require(circuit, measure, len(angles))
+        words = measure.paulis if isinstance(measure, Expectations) else ()
+        key = (type(measure), words)
+        ready = self._ready(circuit, key, lambda copy: _save(copy, measure))
+        found = self._job([(circuit, ready, angles)], method, shots=1)
+        if isinstance(measure, Expectations):
+            return np.array([[data[str(k)] for k in range(len(words))] for data in found])
+        name = "probabilities" if isinstance(measure, Probabilities) else "state"
+        return np.stack([np.asarray(data[name]) for data in found])
+
+    def run(
+        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots: int | None = None, rng: Rng | None = None
+    ) -> Array:
+        if shots is None or rng is None or isinstance(measure, State):
+            return super().run(circuit, angles, measure, shots=shots, rng=rng)
+        self.check(circuit, shots)
+        check_measure(measure, circuit.num_wires)
+        self.require(circuit, measure, len(angles))
+        if isinstance(measure, Expectations):
+            return self._words(circuit, angles, measure, shots, rng)
+        counted = self._counted([(circuit, angles)], shots, rng)
+        read = (Counts.of(data["counts"], shots).misread(measure.confusion, rng) for data in counted)
+        if isinstance(measure, Bits):
+            return np.stack([row.bits(circuit.num_wires, rng) for row in read])
+        return np.stack([row.table(circuit.num_wires) / shots for row in read])
+
+    def forward(
+        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots: int | None = None, rng: Rng | None = None
+    ) -> tuple[Array, Callable[[Array], Floats]]:
+        """The values, and their way back: the shifted circuits of the gradient run in the same job."""
+        shifted = shifted_rows(circuit, checked_angles(circuit, angles))[0]
+        columns = len(measure.paulis) if isinstance(measure, Expectations) else 2**circuit.num_wires
+        if isinstance(measure, Bits | State) or len(shifted) * columns > MAX_OUTPUT:
+            return super().forward(circuit, angles, measure, shots=shots, rng=rng)
+        outputs = self.run(circuit, np.concatenate([angles, shifted]), measure, shots=shots, rng=rng)
+        given, moved = outputs[: len(angles)], outputs[len(angles) :]
+        return given, lambda cotangent: parameter_shift(lambda _: moved, circuit, angles, cotangent)
+
+    def vjp(
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        cotangent: Array,
+        *,
+        shots: int | None = None,
+        rng: Rng | None = None,
+    ) -> Floats:
+        if isinstance(measure, Bits | State):
+            return super().vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng)
+        return self.forward(circuit, angles, measure, shots=shots, rng=rng)[1](cotangent)
+
+    def _words(self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng) -> Array:
+        """Expectations from shots: all bases of all rows in one job."""
+        bases = group_words(measure.paulis)
+        counted = iter(self._counted([to_basis(circuit, angles, basis) for basis in bases], shots, rng))
+        out = np.empty((len(angles), len(measure.paulis)))
+        for members in bases.values():
+            for row in range(len(angles)):
+                read = Counts.of(next(counted)["counts"], shots).misread(measure.confusion, rng)
+                out[row, members] = [read.mean_parity(measure.paulis[member]) for member in members]
+        return out
+
+    def _counted(self, runs: list[tuple[Circuit, Floats]], shots: int, rng: Rng) -> list[dict[str, Any]]:
+        """Counts of all wires for circuits with their angles, circuit by circuit and row by row."""
+        method = self._method(runs[0][0])
+        ready = [
+            (circuit, self._ready(circuit, "counts", lambda copy: copy.measure_all()), angles)
+            for circuit, angles in runs
+        ]
+        return self._job(ready, method, shots=shots, seed_simulator=int(rng.integers(2**31)))
+
+    def _job(
+        self, runs: list[tuple[Circuit, QuantumCircuit, Floats]], method: str, **options: Any
+    ) -> list[dict[str, Any]]:
+        """Run every row of every circuit in one Aer job; their data in that order."""
+        circuits, binds, rows = [], [], 0
+        for circuit, ready, angles in runs:
+            free = free_angles(circuit, angles)
+            copies = 1 if free.shape[1] else len(free)  # Aer makes rows of values, not of nothing
+            circuits += [ready] * copies
+            binds += [dict(zip(to_qiskit(circuit)[1], free.T.tolist(), strict=True))] * copies
+            rows += len(free)
+        if method == "statevector" and "seed_simulator" not in options:
+            options["runtime_parameter_bind_enable"] = runs[0][0].num_wires <= UNFUSED and bool(binds[0])
+        result = self._simulators[method].run(circuits, parameter_binds=binds, **options).result()
+        if not result.success or len(result.results) != rows:
+            reasons = {result.status, *(one.status for one in result.results if not one.success)}
+            raise Unsupported(f"aer did not run {rows} circuits: {'; '.join(sorted(map(str, reasons)))}")
+        return [one.data.to_dict() for one in result.results]
+
+    def _method(self, circuit: Circuit) -> str:
+        if self.method != "automatic":
+            return self.method
+        return "density_matrix" if circuit.channels else "statevector"
+
+    def _ready(self, circuit: Circuit, key: object, finish: Any) -> QuantumCircuit:
+        """The circuit in Qiskit with its measurement, made once."""
+        known = self._prepared.get(circuit, dict)
+        if key not in known:
+            plain = to_qiskit(circuit)[0]
+            copy = plain.decompose(list(CONTROLLED)) if set(CONTROLLED) & set(circuit.counts) else plain.copy()
+            finish(copy)
+            known[key] = copy
+        return known[key]
+
+
+def _save(circuit: QuantumCircuit, measure: Measure) -> None:
+    """Add the instructions that save exact values (qiskit_aer adds them to QuantumCircuit)."""
+    saving: Any = circuit
+    if isinstance(measure, Probabilities):
+        saving.save_probabilities()
+    elif isinstance(measure, Expectations):
+        pauli = sdk("qiskit.quantum_info", "backend 'aer'", "qiskit").Pauli
+        for number, word in enumerate(measure.paulis):
+            saving.save_expectation_value(pauli(word), range(circuit.num_qubits), label=str(number))
+    else:
+        saving.save_statevector("state")
