@@ -57,8 +57,8 @@ def test_density_matrices_beyond_memory_are_differentiated_by_parameter_shift(mo
 def test_autograd_on_many_wires() -> None:
     """Where PennyLane fails at a batch in autograd, the adjoint method takes over."""
     wires = numerical.WIDE
-    layers = [qgen.Gate("ry", (w,), qgen.param(w)) for w in range(wires)]
-    circuit = qgen.Circuit(wires, (*layers, *(qgen.Gate("cx", (w, w + 1)) for w in range(wires - 1)), *layers))
+    turns = [qgen.Gate("ry", (w,), qgen.param(w)) for w in range(3)]
+    circuit = qgen.Circuit(wires, (*turns, *(qgen.Gate("cx", (w, w + 1)) for w in range(wires - 1)), *turns))
     angles = RNG(3).uniform(-2, 2, (2, circuit.num_angles))
     backend = qgen.backend("pennylane")
     backend.framework = "autograd"
@@ -80,7 +80,8 @@ def test_a_phase_in_a_density_matrix_keeps_its_gradient() -> None:
 def test_torch_function(device: str, measure: Measure) -> None:
     """Values, gradients and second derivatives of the function that stays inside torch."""
     torch = pytest.importorskip("torch")
-    circuit = some_circuit(2, 3)
+    p, cry = qgen.Gate("p", (1,), qgen.param(0)), qgen.Gate("cry", (1, 0), qgen.param(1))
+    circuit = qgen.Circuit(2, (qgen.Gate("h", (0,)), qgen.Gate("sx", (1,)), p, qgen.Gate("h", (1,)), cry))
     angles = circuits.rows(circuit, 2, RNG(4))
     run = qgen.backend("pennylane", device=device).native(circuit, measure, "torch")
     leaf = torch.tensor(angles, requires_grad=True)
@@ -110,10 +111,16 @@ def test_gradients_inside_of_a_forward_pass_without_gradients() -> None:
         np.testing.assert_array_equal(slopes(backend, circuit, angles, qgen.Probabilities()), expected)
 
 
-def test_a_state_in_single_precision_is_complex64() -> None:
-    circuit = some_circuit()
-    angles = circuits.rows(circuit, 1, RNG(6))
-    for precision, dtype in (("single", np.complex64), ("double", np.complex128)):
-        backend = qgen.backend("lightning", precision=precision)
-        assert backend.capabilities.precision == precision
-        assert backend.run(circuit, angles, qgen.State()).dtype == dtype
+def test_lightning_in_single_precision() -> None:
+    """complex64, declared, and within 1e-5 of double precision in values and gradients."""
+    circuit = some_circuit(4, 20)
+    angles = circuits.rows(circuit, 2, RNG(6))
+    single, double = (qgen.backend("lightning", precision=precision) for precision in ("single", "double"))
+    assert (single.capabilities.precision, double.capabilities.precision) == ("single", "double")
+    assert single.run(circuit, angles, qgen.State()).dtype == np.complex64
+    assert double.run(circuit, angles, qgen.State()).dtype == np.complex128
+    for measure in (qgen.Probabilities(), qgen.Expectations(("ZIII", "XYZI", "IIII"))):
+        rough, fine = (backend.run(circuit, angles, measure) for backend in (single, double))
+        assert rough.dtype == np.float64 and 0 < np.max(np.abs(rough - fine)) < 1e-5
+        rough, fine = (slopes(backend, circuit, angles, measure) for backend in (single, double))
+        assert 0 < np.max(np.abs(rough - fine)) < 1e-4

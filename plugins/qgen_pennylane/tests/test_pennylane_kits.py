@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.testing import BackendKit
+from qgen_core.testing import BackendKit, circuits, overrides
 
 
 class TestLightning(BackendKit):
-    @pytest.fixture(autouse=True, params=["double", "single"])
-    def _precision(self, request: pytest.FixtureRequest) -> None:
-        self.precision = request.param
-
     def make(self) -> qgen.Backend:
-        return qgen.backend("lightning", precision=self.precision)
+        return qgen.backend("lightning")
 
 
 class TestNumerical(BackendKit):
@@ -42,5 +39,14 @@ class TestAnyDevice(BackendKit):
 class TestSampled(BackendKit):
     """A device's own shots; that it has exact values is not used."""
 
+    shots = 4_000
+
     def make(self) -> qgen.Backend:
         return qgen.backend("pennylane", device="lightning.qubit", exact=False)
+
+    @overrides("each of its 64 rows would be some ten tapes that are made and prepared; three rows are enough")
+    def test_gradients_of_batches(self) -> None:
+        backend, rng = self.make(), np.random.default_rng(22)
+        circuit = circuits.trained(backend.capabilities.gates, 2, 4, rng)
+        for measure in self._measures(2, rng):
+            self._check_gradient(backend, circuit, circuits.rows(circuit, 3, rng), measure, rng)

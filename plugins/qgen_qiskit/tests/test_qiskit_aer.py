@@ -95,6 +95,17 @@ def test_noisy_shots_follow_the_joint_distribution() -> None:
     assert statistics.chi_square(np.rint(table[0] * 20_000), blind[0]) < 1e-6, "the test sees the readout"
 
 
+def test_channels_with_equal_eigenvalues_run_on_many_gates() -> None:
+    """Aer cannot fuse these as Kraus operators: its eigenvalue solver fails on them."""
+    two = channels.depolarizing(0.01, 2)
+    turns = tuple(Gate("ry", (w,), param(w)) for w in range(8))
+    chain = tuple(one for w in range(7) for one in (Gate("cx", (w, w + 1)), Channel(two, (w, w + 1))))
+    circuit = Circuit(8, (*turns, *chain, *turns, *chain))
+    angles = circuits.rows(circuit, 16, np.random.default_rng(4))
+    found = qgen.backend("aer").run(circuit, angles, Probabilities())
+    assert np.max(np.abs(found - qgen.backend("density").run(circuit, angles, Probabilities()))) < 1e-12
+
+
 def test_matrix_product_states_hold_wide_circuits() -> None:
     """40 wires in a GHZ state: the wires agree in each shot; exact words too."""
     gates = (Gate("h", (0,)), *(Gate("cx", (w, w + 1)) for w in range(39)))

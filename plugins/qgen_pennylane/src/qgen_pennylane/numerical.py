@@ -58,9 +58,12 @@ class NumericalBackend(DeviceBackend):
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         rows = checked_angles(circuit, angles)
         self.refuse(circuit, measure, len(rows))
-        found = [np.asarray(one) for one in self._run(circuit, list(rows.T), measure, None)]
+        # An angle that all rows share is one number: its gate is then one matrix, not a batch of them.
+        columns = [float(c[0]) if len(c) and np.all(c == c[0]) else c for c in rows.T]
+        found = [np.asarray(one) for one in self._run(circuit, columns, measure, None)]
         whole = np.stack(found, axis=-1) if isinstance(measure, Expectations) else found[0]
-        return whole if circuit.num_angles else np.tile(whole, (len(rows), 1))
+        batched = any(np.ndim(column) for column in columns)
+        return whole if batched else np.tile(whole, (len(rows), 1))
 
     def exact_forward(
         self, circuit: Circuit, angles: Floats, measure: Measure
