@@ -9,7 +9,6 @@ from qgen_core.circuit import Circuit
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.gates import GATES
 
-
 #: Who runs what others refuse, for hints in errors.
 WITH_NOISE = "density, cirq, aer with method density_matrix, pennylane with device default.mixed"
 WITH_ALL_GATES = "statevector, density"

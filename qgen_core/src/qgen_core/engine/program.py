@@ -75,8 +75,7 @@ class Program:
         """All rows (B, A) from |0...0>."""
         p = self.plan
         table = plain(len(angles), p.table, np.dtype(np.float64))
-        cos, sin = plain(*table.shape, self.dtype), plain(*table.shape, self.dtype)
-
+        cos, sin = plain(len(table), p.table, self.dtype), plain(len(table), p.table, self.dtype)
         sweep.expand(angles, p.slots, p.consts, p.columns, p.factors, self.signs, table)
         sweep.cosines(table.ravel(), cos.ravel(), sin.ravel())
         running = Running(angles, cos, sin, table[:, -1].copy(), None)

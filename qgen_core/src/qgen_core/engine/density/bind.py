@@ -65,13 +65,13 @@ def _times(p: Array, d: int, stride: int, transposed: bool, size: int, src: Arra
     """dst = P src for matrices (size, size); P acts on one digit of the rows, or on all of them."""
     dst[: size * size] = 0.0
     for high in range(size // (d * stride)):
-        for a in range(d):
-            for b in range(d):
-                factor = p[b * d + a] if transposed else p[a * d + b]
-                if factor != 0.0:
-                    to, of = (high * d + a) * stride * size, (high * d + b) * stride * size
-                    for j in range(stride * size):
-                        dst[to + j] += factor * src[of + j]
+        for cell in range(d * d):
+            a, b = cell // d, cell % d
+            factor = p[b * d + a] if transposed else p[cell]
+            if factor != 0.0:
+                to, of = (high * d + a) * stride * size, (high * d + b) * stride * size
+                for j in range(stride * size):
+                    dst[to + j] += factor * src[of + j]
 
 
 @jit_sums
@@ -121,6 +121,54 @@ def bind(
             mats[row, at : at + cells] = src[:cells]
 
 
+@jit_sums
+def _slope_of(op: Array, terms: Array, angles: Array, d_p: Array) -> float:
+    """d loss / d angle of an op, given the gradient of its matrix."""
+    size = op[0] * op[0]
+    total = 0.0
+    for term in range(1, op[3]):
+        part = 0.0
+        for k in range(size):
+            part += terms[op[2] + term * size + k] * d_p[k]
+        total += part * _slope(term, angles[op[4]])
+    return total
+
+
+@jit
+def _group_back(
+    group: Array,
+    ops: Array,
+    terms: Array,
+    angles: Array,
+    mats: Array,
+    d_mats: Array,
+    d_angles: Array,
+    steps: Array,
+    buffers: Array,
+) -> None:
+    """The way back through one group: its matrix is made again op by op, then its gradient taken back."""
+    size, begin, end, at = group[0], group[1], group[2], group[3]
+    p, d_p, now, then = buffers[0], buffers[1], buffers[2], buffers[3]
+    steps[0, : size * size] = 0.0
+    for k in range(size):
+        steps[0, k * size + k] = 1.0
+    for k in range(begin, end - 1):
+        _matrix(ops[k], terms, angles, mats, p)
+        _times(p, ops[k, 0], ops[k, 1], False, size, steps[k - begin], steps[k - begin + 1])
+    now[: size * size] = d_mats[at : at + size * size]
+    for k in range(end - 1, begin - 1, -1):
+        cells = ops[k, 0] * ops[k, 0]
+        if ops[k, 4] >= 0:
+            _overlap(now, steps[k - begin], ops[k, 0], ops[k, 1], size, d_p)
+            if ops[k, 3] == 0:
+                d_mats[ops[k, 2] : ops[k, 2] + cells] += d_p[:cells]
+            else:
+                d_angles[ops[k, 4]] += _slope_of(ops[k], terms, angles, d_p)
+        _matrix(ops[k], terms, angles, mats, p)
+        _times(p, ops[k, 0], ops[k, 1], True, size, now, then)
+        now, then = then, now
+
+
 @jit
 def bind_back(
     first: int,
@@ -135,40 +183,8 @@ def bind_back(
 ) -> None:
     """Add the gradients of angles to ``d_angles``, given those of all matrices; runs get theirs from groups."""
     largest, longest = np.max(groups[:, 0]) ** 2, np.max(groups[:, 2] - groups[:, 1])
-    steps, p, d_p = np.empty((longest + 1, largest)), np.empty(largest), np.empty(largest)
-    g_now, g_next = np.empty(largest), np.empty(largest)
+    steps, buffers = np.empty((longest + 1, largest)), np.empty((4, largest))
     for row in range(first, last):
         for g in range(len(groups) - 1, -1, -1):
-            if groups[g, 5] == groups[g, 4]:
-                continue
-            size, begin, end, at = groups[g, 0], groups[g, 1], groups[g, 2], groups[g, 3]
-            steps[0, : size * size] = 0.0
-            for k in range(size):
-                steps[0, k * size + k] = 1.0
-            for k in range(begin, end - 1):
-                _matrix(ops[k], terms, angles[row], mats[row], p)
-                _times(p, ops[k, 0], ops[k, 1], False, size, steps[k - begin], steps[k - begin + 1])
-            g_now[: size * size] = d_mats[row, at : at + size * size]
-            for k in range(end - 1, begin - 1, -1):
-                if ops[k, 4] >= 0:
-                    _overlap(g_now, steps[k - begin], ops[k, 0], ops[k, 1], size, d_p)
-                    if ops[k, 3] == 0:
-                        d_mats[row, ops[k, 2] : ops[k, 2] + ops[k, 0] ** 2] += d_p[: ops[k, 0] ** 2]
-                    else:
-                        d_angles[row, ops[k, 4]] += _slope_of(ops[k], terms, angles[row], d_p)
-                _matrix(ops[k], terms, angles[row], mats[row], p)
-                _times(p, ops[k, 0], ops[k, 1], True, size, g_now, g_next)
-                g_now, g_next = g_next, g_now
-
-
-@jit_sums
-def _slope_of(op: Array, terms: Array, angles: Array, d_p: Array) -> float:
-    """d loss / d angle of an op, given the gradient of its matrix."""
-    size = op[0] * op[0]
-    total = 0.0
-    for term in range(1, op[3]):
-        part = 0.0
-        for k in range(size):
-            part += terms[op[2] + term * size + k] * d_p[k]
-        total += part * _slope(term, angles[op[4]])
-    return total
+            if groups[g, 5] > groups[g, 4]:
+                _group_back(groups[g], ops, terms, angles[row], mats[row], d_mats[row], d_angles[row], steps, buffers)

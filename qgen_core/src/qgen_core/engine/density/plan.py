@@ -53,6 +53,7 @@ class Group:
 
     @property
     def size(self) -> int:
+        """Rows of the matrix."""
         return int(4 ** len(self.wires))
 
     @property
