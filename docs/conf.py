@@ -18,6 +18,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "qgen_backends",
     "qgen_components",
     "qgen_docstrings",
     "qgen_mathml",

@@ -16,23 +16,25 @@ from qgen_core.registry import factory_of, known
 HEAD = ("backend", "package", "values", "channels", "gradients", "precision", "gates")
 
 
-def capabilities_of(name: str) -> Capabilities:
-    """What a backend declares: its class, or one that is made without options."""
-    factory = factory_of("backend", name)[1]
-    declared = getattr(factory, "capabilities", None) if isinstance(factory, type) else None
-    if isinstance(declared, Capabilities) and (declared.remote or declared != Capabilities()):
+def capabilities_of(name: str) -> Capabilities | None:
+    """What a backend declares: the class of a remote one, else one made without options; None if it wraps another."""
+    declared = getattr(factory_of("backend", name)[1], "capabilities", None)
+    if isinstance(declared, Capabilities) and declared.remote:
         return declared
-    return backend(name).capabilities
+    wraps = any(option.required for option in describe("backend", name).options)
+    return None if wraps else backend(name).capabilities
 
 
 def cells(name: str, package: str) -> list[str]:
     """A row of the table."""
-    can = capabilities_of(name)
+    can, link = capabilities_of(name), f":ref:`{name} <backend-{name}>`"
+    if can is None:
+        return [link, package, "as the backend that it wraps", *("",) * 4]
     exact = "exact" if can.exact else "shots only"
     values = f"{exact}, on a remote machine" if can.remote else exact
     missing = sorted(set(GATES) - can.gates)
     return [
-        f":ref:`{name} <backend-{name}>`",
+        link,
         package,
         values,
         "yes" if can.noise else "no",
@@ -50,8 +52,6 @@ def rst() -> Iterator[str]:
     for name, package in known()["backend"].items():
         if name not in installed:
             yield from row(name, f"``pip install {package}``", *("",) * (len(HEAD) - 2))
-        elif any(option.required for option in describe("backend", name).options):
-            yield from row(f":ref:`{name} <backend-{name}>`", package, "as the backend that it wraps", *("",) * 4)
         else:
             yield from row(*cells(name, package))
 

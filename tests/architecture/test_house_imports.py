@@ -62,7 +62,7 @@ def test_each_contract_notices_when_it_is_broken(tmp_path: Path) -> None:
         "qgen_core/attic.py": "x = 1",  # on no floor
         "qgen_core/losses/__init__.py": "import qgen_core.registry",
         "qgen_core/ising.py": "def f():\n    import torch",
-        "qgen_hep/__init__.py": "import qgen_core.plugins\nimport qgen_torch",
+        "qgen_hep/__init__.py": "import qgen_core.plugins\nimport qgen_template",
     }
     for name, line in wrong.items():
         with (tmp_path / name).open("a", encoding="utf-8") as file:

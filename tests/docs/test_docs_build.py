@@ -72,7 +72,7 @@ def test_every_component_is_in_the_reference_with_its_options(site: Path) -> Non
         for name in qgen.names(kind):
             found = qgen.describe(kind, name)
             if found.distribution in packages:
-                section = text.partition(f'<section id="{name}">')[2].partition("</section>")[0]
+                section = text.partition(f'<section id="{name.replace("_", "-")}">')[2].partition("</section>")[0]
                 assert f"{name}<a" in section, f"{kind} {name} is missing"
                 options = re.findall(r'<code[^>]*><span class="pre">(\w+)</span></code></p></td>', section)
                 assert [o.name for o in found.options] == [o for o in options if o in {p.name for p in found.options}]
@@ -96,3 +96,19 @@ def test_the_picture_of_the_flow_is_in_the_concepts(site: Path) -> None:
 def test_errors_are_listed_with_their_exit_codes(site: Path) -> None:
     text = re.sub(r"<[^>]+>", " ", (site / "errors.html").read_text(encoding="utf-8"))
     assert re.search(r"\b75\s+Interrupted\s+A signal stopped the work", text)
+
+
+def test_backends_are_tabled_with_what_they_can_do(site: Path) -> None:
+    rows = re.findall(r"<tr.*?</tr>", (site / "backends.html").read_text(encoding="utf-8"), flags=re.DOTALL)
+    table = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]
+    found = {cells[0]: " ".join(cells[1:]) for cells in table if cells}
+    assert set(known()["backend"]) <= set(found)
+    assert found["statevector"] == "qgen-core exact no adjoint complex128 all"
+    assert found["density"].startswith("qgen-core exact yes")
+    for name, cells in (
+        ("lightning", "exact no adjoint complex128 all"),
+        ("qsim", "exact no parameter-shift complex64 all"),
+    ):
+        package = known()["backend"][name]
+        installed = name in qgen.names("backend")
+        assert found[name] == (f"{package} {cells}" if installed else f"pip install {package}")

@@ -15,10 +15,11 @@ import qgen_core as qgen
 from qgen_core.errors import BadOption, DataError
 from qgen_core.studies import Cell, Result, Table, Trial, key_of
 from qgen_hep.studies.jets import JetsStudy, measure, points, published, statistics
-from qgen_hep.studies.jets.book import Book, measured, over_seeds
+from qgen_hep.studies.jets.book import Book, measured
 from qgen_hep.studies.jets.figures import FIGURES, draw
 from qgen_hep.studies.jets.points import Point
 from qgen_hep.studies.jets.tables import settled, tables
+from qgen_hep.studies.seeds import over_seeds
 
 EDGES = [np.array([0.0, 1.0, 3.0]), np.array([-1.0, 0.0, 0.5, 4.0]), np.array([2.0, 3.0, 4.0])]
 RNG = np.random.default_rng(8)

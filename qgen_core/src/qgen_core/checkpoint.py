@@ -31,6 +31,12 @@ MAX_JSON = 2**20
 NOTE = {"number": int, "step": int, "meta": dict, "origin": dict, "bytes": int, "sha256": str}
 
 
+def first_process() -> bool:
+    """Whether this process keeps the books: of those that torchrun started only the first does."""
+    beside_others = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ)
+    return not beside_others or os.environ["RANK"] == "0"
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Replace a file so that a crash leaves the old or the new one, never a mixture.
 
@@ -82,7 +88,8 @@ class Checkpoints:
     training saves and stops as on a signal. ``origin`` says what the state
     belongs to (recipe fields, data hash, versions); :meth:`latest` refuses a checkpoint of
     another origin, naming each field that differs, except those in ``may_differ``; without
-    an ``origin`` it asks for none.
+    an ``origin`` it asks for none. Of the processes that torchrun started only the first
+    ``writes``; the others read.
     """
 
     def __init__(
@@ -99,6 +106,7 @@ class Checkpoints:
         self.time_limit = time_limit
         self.origin: dict[str, Any] | None = None if origin is None else json.loads(json.dumps(dict(origin)))
         self.may_differ = may_differ
+        self.writes = first_process()
 
     @property
     def history_path(self) -> Path:
@@ -116,6 +124,8 @@ class Checkpoints:
         """Write the slot that does not hold the latest checkpoint. Raises ResourceRefused."""
         from safetensors.numpy import save as to_bytes
 
+        if not self.writes:
+            return
         self.make_folder()
         contiguous = {name: np.asarray(value, order="C") for name, value in arrays.items()}
         data = to_bytes(contiguous)
@@ -141,7 +151,8 @@ class Checkpoints:
         another recipe, other data or another version.
         """
         for temporary in (*self.path.glob("checkpoint-*.tmp"), *self.path.glob("history.jsonl.tmp")):
-            temporary.unlink(missing_ok=True)
+            if self.writes:
+                temporary.unlink(missing_ok=True)
         slot, note = self._newest()
         if slot is None:
             present = [self._file(s, "json") for s in SLOTS if self._file(s, "json").exists()]

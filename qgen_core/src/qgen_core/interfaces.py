@@ -256,8 +256,8 @@ class Loss(Stateful):
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
         """The value, and its cotangent d value / d output in the output's shape."""
 
-    def update(self, output: Array, batch: Batch, *, rng: Rng) -> None:
-        """One step of the critic on fresh samples and fresh data, both drawn by fit."""
+    def update(self, output: Array, batch: Batch, *, rng: Rng) -> float | None:
+        """One step of the critic on fresh samples and fresh data, both drawn by fit; its loss, for the history."""
         return None
 
 
@@ -285,10 +285,7 @@ class Trainer(Stateful):
     def fit(
         self, generator: Generator, data: Events, loss: Loss, *, seed: int, hooks: Hooks = (), run: Folder = None
     ) -> training.History:
-        """Train on encoded events; with ``run``, a folder, go on from its checkpoint and save there.
-
-        SIGINT and SIGTERM then end the step and save before Interrupted is raised.
-        """
+        """Train on encoded events; with a folder ``run`` go on from its checkpoint, save there, heed signals."""
         return training.fit(self, generator, data, loss, seed=seed, hooks=hooks, run=run)
 
     def step(self, problem: training.Problem) -> float:
@@ -298,3 +295,6 @@ class Trainer(Stateful):
     def minimise(self, problem: training.Problem) -> float:
         """Move them to the end; the least loss. Every evaluation is a step of the history."""
         raise BrokenPlugin(f"trainer {type(self).__name__} sets owns_loop and has no minimise")
+
+    def finish(self, problem: training.Problem) -> None:
+        """After the last step, before the state is saved: e.g. take the average of the parameters. May come twice."""

@@ -69,12 +69,12 @@ class Simulator(Backend):
         check_measure(measure, circuit.num_wires)
         if isinstance(measure, Bits) or shots is not None:
             return self._sampled(circuit, angles, measure, shots, rng)
+        if isinstance(measure, State) or measure.confusion is None:
+            return self.exact(circuit, angles, measure)
         if isinstance(measure, Probabilities):
             return confuse(self.exact(circuit, angles, ideal(measure)), measure.confusion)
-        if isinstance(measure, Expectations):
-            readout = LinearReadout.of(measure)
-            return np.asarray(self.exact(circuit, angles, readout.measure) @ readout.matrix.T)
-        return self.exact(circuit, angles, measure)
+        readout = LinearReadout.of(measure)
+        return np.asarray(self.exact(circuit, angles, readout.measure) @ readout.matrix.T)
 
     def forward(
         self,
@@ -89,13 +89,13 @@ class Simulator(Backend):
             return super().forward(circuit, angles, measure, shots=shots, rng=rng)
         self.check(circuit)
         check_measure(measure, circuit.num_wires)
+        if measure.confusion is None:
+            return self.exact_forward(circuit, angles, measure)
         if isinstance(measure, Expectations):
             readout = LinearReadout.of(measure)
             output, back = self.exact_forward(circuit, angles, readout.measure)
             return np.asarray(output @ readout.matrix.T), lambda c: back(np.asarray(c @ readout.matrix))
         output, back = self.exact_forward(circuit, angles, ideal(measure))
-        if measure.confusion is None:
-            return output, back
         transposed = measure.confusion.transpose(0, 2, 1)
         return confuse(output, measure.confusion), lambda c: back(confuse(c, transposed))
 

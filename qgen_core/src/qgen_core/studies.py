@@ -84,11 +84,15 @@ class Table:
 
 
 class Trial:
-    """A cell's recipe at work. A measurement that asks only for ``assembly`` trains nothing."""
+    """A cell's recipe at work. A measurement that asks only for ``assembly`` trains nothing.
 
-    def __init__(self, recipe: Mapping[str, Any], folder: Path) -> None:
+    ``start`` is the folder of a run whose parameters the training starts with. A measurement that needs
+    several trainings makes further trials, in folders inside of its own.
+    """
+
+    def __init__(self, recipe: Mapping[str, Any], folder: Path, start: Path | None = None) -> None:
         self.recipe = Recipe.from_dict(recipe)
-        self.folder = folder
+        self.folder, self.start = folder, start
 
     @cached_property
     def assembly(self) -> Assembly:
@@ -99,11 +103,11 @@ class Trial:
     def run(self) -> Run:
         """The trained run; its training goes on from where an earlier one was stopped."""
         try:
-            train(self.recipe, self.folder, resume=True)
+            train(self.recipe, self.folder, resume=True, start_from=self.start)
         except CheckpointError as error:
             log.warning("%s; the training starts anew", error)
             shutil.rmtree(self.folder)
-            train(self.recipe, self.folder)
+            train(self.recipe, self.folder, start_from=self.start)
         return Run(self.folder)
 
     @property

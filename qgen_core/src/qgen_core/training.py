@@ -48,7 +48,7 @@ def name_of(component: object) -> str:
 def flatten(parameters: Mapping[str, Array]) -> Floats:
     """All parameters as one vector (P,), in the order of their keys' appearance."""
     parts = [np.ravel(value) for value in parameters.values()]
-    return np.concatenate(parts).astype(np.float64) if parts else np.empty(0)
+    return np.concatenate(parts, dtype=np.float64) if parts else np.empty(0)
 
 
 def assign(parameters: Mapping[str, Array], flat: Floats) -> None:
@@ -118,14 +118,18 @@ class Problem:
             self._current = (self.step, self._draw())
         return self._current[1]
 
-    def value_and_gradient(self) -> tuple[float, dict[str, Array]]:
-        """The loss and its gradients keyed as the parameters. Raises Diverged if not finite."""
-        output, pullback = self.generator.forward(self.loss.reads, self.batch, rng=self.rng("forward"))
-        value, cotangent = self.loss(output, self.batch)
+    def value_and_gradient(self, batch: Batch | None = None, worker: int = 0) -> tuple[float, dict[str, Array]]:
+        """The loss and its gradients keyed as the parameters. Raises Diverged if not finite.
+
+        ``batch``: another than this step's, e.g. a part of it, with random numbers of its own ``worker``.
+        """
+        batch = self.batch if batch is None else batch
+        output, pullback = self.generator.forward(self.loss.reads, batch, rng=self.rng("forward", worker))
+        value, cotangent = self.loss(output, batch)
         self._check_finite("loss", value)
         self._check_finite("gradient", cotangent)
         gradient = pullback(cotangent)
-        largest = [float(np.max(np.abs(part), initial=0.0)) for part in gradient.values()]
+        largest = [float(np.abs(part).max(initial=0.0)) for part in gradient.values()]
         for size in largest:
             self._check_finite("gradient", size)
         self.log(gradient=max(largest, default=0.0))
@@ -168,7 +172,10 @@ class Problem:
             size = min(self.batch_size or len(self.data), len(self.data))
             batch = self._minibatch(rng.choice(len(self.data), size=size, replace=False))
             output, _ = self.generator.forward(self.loss.reads, batch, rng=rng)
-            self.loss.update(output, batch, rng=rng)
+            value = self.loss.update(output, batch, rng=rng)
+            if value is not None:
+                self._check_finite("loss of the critic", value)
+                self.log(critic=value)
 
     def _draw(self) -> Batch:
         if self.loss.reads == "probabilities":
@@ -255,6 +262,8 @@ class _Loop(Problem):
         saved = self.checkpoints.latest()
         if saved is not None:
             self._take_up(saved)
+        if not self.checkpoints.writes:
+            return
         self.file = HistoryFile(self.checkpoints.history_path, self.step)
         self.history.records = list(self.file.kept)
         if saved is None:
@@ -420,6 +429,7 @@ class _Loop(Problem):
                     self.one_step()
             if self.trainer.keep_best and self.best_step >= 0:
                 assign(self.generator.parameters(), self.best)
+            self.trainer.finish(self)
             self.save()
         except Diverged:
             assign(self.generator.parameters(), self.best)

@@ -17,6 +17,8 @@ from qgen_core.errors import Unsupported
 from qgen_core.interfaces import Capabilities
 from qgen_core.measures import Expectations, Probabilities, State, pauli_z
 from qgen_core.noise_models.noisy import NoisyBackend
+from qgen_core.recipes import Recipe
+from qgen_core.runs import Assembly
 from qgen_core.testing import BackendKit, reference
 from qgen_core.testing.slopes import gradient
 
@@ -183,3 +185,12 @@ class TestDeviceBasis(BackendKit):
 
 
 OPTIONS = {"t1": 1.0, "t2": 1.0, "one_wire_time": 1.0, "two_wire_time": 1.0, "scale": 0.0}
+
+
+def test_a_recipe_puts_noise_around_its_backend():
+    tables = {name: {"name": name} for name in ("dataset", "encoder", "generator", "loss", "trainer")}
+    noise = {"name": "readout", "p01": 0.25, "p10": 0.25}
+    recipe = Recipe.from_dict({"seed": 1, **tables, "backend": {"name": "density"}, "noise": noise})
+    backend = Assembly(recipe).backend
+    assert isinstance(backend, NoisyBackend)
+    np.testing.assert_allclose(backend.probabilities(Circuit(1, ()), []), [0.75, 0.25], atol=1e-15)

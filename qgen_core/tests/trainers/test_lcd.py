@@ -194,6 +194,28 @@ def test_it_stops_when_every_layer_is_flat() -> None:
     assert np.isclose(history.losses[0], loss_at(generator, before))
 
 
+@pytest.mark.parametrize(("flat", "layers"), [((), [1, 0, 1, 0]), ((1,), [0, 0]), ((0,), [1, 1])])
+def test_passes_end_when_every_group_has_come_so_often(flat: tuple[int, ...], layers: list[int]) -> None:
+    class Flat(FlatLast):
+        pass
+
+    Flat.flat = flat
+    trainer = Lcd(points=5, reference=Noiseless(), passes=2, steps=99)
+    history = trainer.fit(Flat(), bits_events(), SquaredError(), seed=1)
+    assert [r["layer"] for r in history.records] == layers and history.stopped == "2 of 2 passes done"
+    alone = Lcd(points=5, passes=2, steps=99).fit(Flat(), bits_events(), SquaredError(), seed=1)
+    assert [r["layer"] for r in alone.records] == [1, 0, 1, 0], "without a reference nothing is skipped"
+
+
+def test_the_reference_has_quartiles_of_its_own() -> None:
+    generator = ProductBorn(shots=100)
+    record = Lcd(points=5, reference=Noiseless(), steps=1).fit(generator, bits_events(), SquaredError(), seed=1).records
+    exact = Lcd(points=5, steps=1).fit(ProductBorn(), bits_events(), SquaredError(), seed=1).records
+    for name in ("least", "q1", "median", "q3", "most"):
+        assert record[0][f"reference_{name}"] == pytest.approx(exact[0][name], rel=1e-12)
+        assert record[0][name] != exact[0][name] and f"reference_{name}" not in exact[0]
+
+
 def test_lcd_learns_from_shots() -> None:
     generator = ProductBorn(shots=20_000)
     history = Lcd(points=25, steps=12).fit(generator, bits_events(), SquaredError(), seed=1)
@@ -214,6 +236,8 @@ def test_too_few_circuits_a_batch_are_refused() -> None:
 def test_impossible_options_are_refused(bad: dict) -> None:
     with pytest.raises(BadOption, match="lcd needs"):
         Lcd(**bad)
+    with pytest.raises(BadOption, match="passes must be at least 1"):
+        Lcd(passes=0)
 
 
 def test_a_born_machine_on_the_embedded_engine_with_a_noiseless_reference() -> None:

@@ -169,8 +169,9 @@ class LossKit(Kit):
         check(self._near(weighted, scaled), "three times the weights give another value; divide by their sum")
         keep = np.arange(n) % 3 > 0
         gone = self._value(output, batch, np.where(keep, batch.weight, 0.0))
-        part = Batch(batch.x[keep])
-        without = self._value(output if loss.reads == "samples" else output[keep], part, batch.weight[keep])
+        part = Batch(batch.x[keep], None if batch.condition is None else batch.condition[keep])
+        apart = loss.reads == "samples" and batch.condition is None  # no sample belongs to an event
+        without = self._value(output if apart else output[keep], part, batch.weight[keep])
         check(self._near(gone, without), "an event of weight 0 counts; its value differs from leaving it out")
 
     def _near(self, first: float, second: float) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Channel, Circuit
+from qgen_core.circuit import Channel, Circuit, Gate, Instruction
 from qgen_core.gates import GATES, PAULI
 from qgen_core.measures import Expectations, Measure, confusion_of
 from qgen_core.testing.slopes import slope
@@ -56,24 +56,37 @@ def state(circuit: Circuit, angles: Floats) -> Complex:
 
 def density(circuit: Circuit, angles: Floats) -> Complex:
     """The density matrix (2^Q, 2^Q), channels included."""
-    if not circuit.channels:
-        psi = state(circuit, angles)
+    return _evolved(operations(circuit, angles), circuit.num_wires)
+
+
+def _evolved(steps: Sequence[list[Complex]], num_wires: int) -> Complex:
+    """The density matrix after operations given by their Kraus operators; one each keeps the state pure."""
+    start = np.zeros(2**num_wires, dtype=np.complex128)
+    start[0] = 1
+    if all(len(kraus) == 1 for kraus in steps):
+        psi = reduce(lambda vector, kraus: kraus[0] @ vector, steps, start)
         return np.outer(psi, psi.conj())
-    rho = np.zeros((2**circuit.num_wires,) * 2, dtype=np.complex128)
-    rho[0, 0] = 1
-    for kraus in operations(circuit, angles):
+    rho = np.outer(start, start)
+    for kraus in steps:
         rho = np.sum([k @ rho @ k.conj().T for k in kraus], axis=0)
     return rho
 
 
 def read(rho: Complex, measure: Measure) -> Floats:
     """Probabilities (2^Q,) or expectations (words,) of a density matrix, readout confusion included."""
+    return _reader(measure)(rho)
+
+
+def _reader(measure: Measure) -> Callable[[Complex], Floats]:
+    """The function from a density matrix to what is read."""
     confusion = confusion_of(measure)
     if isinstance(measure, Expectations):
         words = [kron([_letter(word, wire, confusion) for wire in range(len(word))]) for word in measure.paulis]
-        return np.array([np.real(np.vdot(word, rho)) for word in words])
-    true = np.real(np.diag(rho))
-    return true if confusion is None else np.asarray(kron(list(confusion)) @ true)
+        return lambda rho: np.array([np.real(np.vdot(word, rho)) for word in words])
+    if confusion is None:
+        return lambda rho: np.real(np.diag(rho))
+    mixing = kron(list(confusion))
+    return lambda rho: np.asarray(mixing @ np.real(np.diag(rho)))
 
 
 def _letter(word: str, wire: int, confusion: Floats | None) -> Complex:
@@ -88,17 +101,27 @@ def _letter(word: str, wire: int, confusion: Floats | None) -> Complex:
 
 def values(circuit: Circuit, angles: Floats, measure: Measure) -> Floats:
     """What an exact backend gives for rows of angles (B, A): (B, 2^Q) or (B, words)."""
-    return np.stack([read(density(circuit, row), measure) for row in angles])
+    reading = _reader(measure)
+    return np.stack([reading(density(circuit, row)) for row in angles])
 
 
 def angle_slopes(circuit: Circuit, angles: Floats, measure: Measure, cotangent: Floats) -> Floats:
     """d (cotangent . output) / d angles (B, A) by finite differences of the reference; NaN for constant angles."""
+    reading, rows = _reader(measure), [operations(circuit, row) for row in angles]
+    turning = [k for k, i in enumerate(circuit.instructions) if isinstance(i, Gate) and i.angle is not None]
     found = np.full(angles.shape, np.nan)
-    for column in (k for k, angle in enumerate(circuit.angles) if angle.source != "const"):
-        unit = np.eye(angles.shape[1])[column]
+    for column, place in enumerate(turning):
+        gate = circuit.instructions[place]
+        if circuit.angles[column].source == "const":
+            continue
 
-        def moved(t: float, unit: Floats = unit) -> Floats:
-            return np.asarray(np.sum(cotangent * values(circuit, angles + t * unit, measure), axis=1))
+        def moved(t: float, gate: Instruction = gate, place: int = place, column: int = column) -> Floats:
+            outputs = []
+            for steps, row in zip(rows, angles, strict=True):
+                turned = embedded(GATES[gate.name].matrix(float(row[column]) + t), gate.wires, circuit.num_wires)
+                changed = [*steps[:place], [turned], *steps[place + 1 :]]
+                outputs.append(reading(_evolved(changed, circuit.num_wires)))
+            return np.asarray(np.sum(cotangent * np.stack(outputs), axis=1))
 
         found[:, column] = slope(moved)
     return found

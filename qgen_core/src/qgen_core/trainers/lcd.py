@@ -22,6 +22,17 @@ class Group(NamedTuple):
     members: NDArray[np.intp]
 
 
+class Sweep(NamedTuple):
+    """What is tried next: the losses of ``trials`` (N n, P) by the reference, if there is one."""
+
+    group: Group
+    place: int
+    skipped: int
+    shifts: Floats
+    trials: Floats
+    ideal: Floats | None
+
+
 class Lcd(Trainer):
     """Sweeps one angle type of one rotation layer at a time, all its gates in one batch.
 
@@ -40,11 +51,13 @@ class Lcd(Trainer):
         reference: a noiseless backend. Where its losses of a group vary less than
             ``skip_below``, the group is skipped without running it where training runs.
         skip_below: that variance.
-        steps: groups to sweep; 39 are one pass over ansatz 2 with 12 layers.
+        passes: stop when every group has come so often, skipped or not.
+        steps: groups to sweep, skipped ones not counted; 39 are one pass over ansatz 2 with 12 layers.
 
-    The line of the history holds layer, angle, the number of groups skipped before, and the
-    quartiles ``least``, ``q1``, ``median``, ``q3`` and ``most`` of the n N losses. The loss of a step
-    is that before the move, the mean of its N measurements.
+    The line of the history holds layer, angle, the number of groups skipped before and of circuits, and the
+    quartiles ``least``, ``q1``, ``median``, ``q3`` and ``most`` of the n N losses; with a reference also
+    those of its losses, ``reference_least`` and so on. The loss of a step is that before the move, the mean
+    of its N measurements.
 
     Source: Delgado and Hamilton, arXiv:2203.03578, section IV (guadalupe B = 300, N = 8).
     """
@@ -58,6 +71,7 @@ class Lcd(Trainer):
         mode: Literal["jacobi", "single"] = "jacobi",
         reference: Backend | None = None,
         skip_below: float = 5e-7,
+        passes: int | None = None,
         steps: int = 39,
         batch_size: int | None = None,
         keep_best: bool = False,
@@ -70,8 +84,10 @@ class Lcd(Trainer):
             raise BadOption(
                 f"lcd needs window > 0, skip_below >= 0 and circuits >= 3, not {window}, {skip_below} and {circuits}"
             )
+        if passes is not None and passes < 1:
+            raise BadOption(f"passes must be at least 1, not {passes}")
         self.points, self.circuits, self.window, self.mode = points, circuits, window, mode
-        self.reference, self.skip_below = reference, skip_below
+        self.reference, self.skip_below, self.passes = reference, skip_below, passes
         self._position = np.zeros((), dtype=np.int64)
 
     def step(self, problem: Problem) -> float:
@@ -81,23 +97,34 @@ class Lcd(Trainer):
             self._position[...] = 0
         parameters = problem.generator.parameters()
         theta = flatten(parameters)
-        skipped = 0
-        while skipped < len(groups):
-            group = groups[int(self._position) % len(groups)]
-            self._position[...] = (self._position + 1) % len(groups)
-            shifts = self._shifts(len(group.members))
-            trials = sweep(theta, group.members, shifts)
-            if self.reference is None or np.var(problem.values(trials, self.reference)) >= self.skip_below:
-                break
-            skipped += 1
-        else:
+        found = self._next(problem, groups, theta)
+        if found is None:
             problem.stop(f"every layer is flat: the noiseless losses vary by less than {self.skip_below:g}")
             return float(problem.values(theta)[0])
-        losses = problem.values(trials).reshape(len(group.members), len(shifts))
-        theta[group.members] += self._moves(losses, shifts)
+        members, shifts = found.group.members, found.shifts
+        losses = problem.values(found.trials).reshape(len(members), len(shifts))
+        theta[members] += self._moves(losses, shifts)
         assign(parameters, theta)
-        _log(problem, group, skipped, losses)
+        _log(problem, found, losses)
+        self._position[...] = found.place + 1
+        if self.passes is not None and self._next(problem, groups, theta) is None:
+            problem.stop(f"{self.passes} of {self.passes} passes done")
         return float(losses[:, len(shifts) // 2].mean())
+
+    def _next(self, problem: Problem, groups: list[Group], theta: Floats) -> Sweep | None:
+        """The next group that is not flat; None if there is none in a round, or before the passes are done."""
+        first = int(self._position)
+        end = first + len(groups)
+        if self.passes is not None:
+            end = min(end, self.passes * len(groups))
+        for place in range(first, end):
+            group = groups[place % len(groups)]
+            shifts = self._shifts(len(group.members))
+            trials = sweep(theta, group.members, shifts)
+            ideal = None if self.reference is None else problem.values(trials, self.reference)
+            if ideal is None or np.var(ideal) >= self.skip_below:
+                return Sweep(group, place, place - first, shifts, trials, ideal)
+        return None
 
     def _shifts(self, count: int) -> Floats:
         points = self.points
@@ -124,7 +151,7 @@ class Lcd(Trainer):
         return moves
 
     def state(self) -> dict[str, Array]:
-        """Which group is next."""
+        """Which group is next, counted on over the passes."""
         return {"position": self._position.copy()}
 
     def load(self, state: Mapping[str, Array]) -> None:
@@ -160,7 +187,13 @@ def sweep(theta: Floats, index: NDArray[np.intp], shifts: Floats) -> Floats:
     return trials
 
 
-def _log(problem: Problem, group: Group, skipped: int, losses: Floats) -> None:
-    least, q1, median, q3, most = np.quantile(losses, [0, 0.25, 0.5, 0.75, 1])
-    problem.log(layer=group.layer, angle=group.angle, skipped=skipped)
-    problem.log(least=least, q1=q1, median=median, q3=q3, most=most)
+def _log(problem: Problem, found: Sweep, losses: Floats) -> None:
+    problem.log(layer=found.group.layer, angle=found.group.angle, skipped=found.skipped, circuits=losses.size)
+    problem.log(**_quartiles(losses))
+    if found.ideal is not None:
+        problem.log(**{f"reference_{name}": value for name, value in _quartiles(found.ideal).items()})
+
+
+def _quartiles(losses: Floats) -> dict[str, float]:
+    values = np.quantile(losses, [0, 0.25, 0.5, 0.75, 1])
+    return dict(zip(("least", "q1", "median", "q3", "most"), map(float, values), strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from qgen_core.checkpoint import write_durably
 from qgen_core.errors import BadOption, BrokenPlugin, DataError
+from qgen_hep.generate.hdf5 import hdf5_bytes
 from qgen_hep.generate.offer import Progress
 
 Floats = NDArray[np.float64]
@@ -29,6 +29,7 @@ COLUMNS = (
     "ht", "mjj", "njet", "npu", "pthat",
 )  # fmt: skip
 COUNTS = ("njet", "npu")
+UNITS = {name: "GeV" for name in COLUMNS if name.rpartition("_")[2] in ("pt", "mass", "ht", "mjj", "pthat")}
 PACKAGES = ("pythia8mc", "fastjet")
 
 
@@ -52,7 +53,7 @@ def generate_jets(events: int, *, seed: int, path: Path, progress: Progress | No
         if len(rows) == events:
             break
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(path, _hdf5(np.array(rows), _attributes(pythia, events, seed)))
+    write_durably(path, hdf5_bytes(_columns(np.array(rows)), UNITS, _attributes(pythia, events, seed)))
     return path
 
 
@@ -140,16 +141,6 @@ def _attributes(pythia: Any, events: int, seed: int) -> dict[str, str | int | fl
     }
 
 
-def _hdf5(rows: Floats, attributes: dict[str, str | int | float | bool]) -> bytes:
-    """The bytes of the file: one dataset a column, as in the shipped file."""
-    import h5py
-
-    memory = io.BytesIO()
-    with h5py.File(memory, "w") as file:
-        for i, name in enumerate(COLUMNS):
-            values = rows[:, i].astype(np.uint8 if name in COUNTS else np.float32)
-            dataset = file.create_dataset(name, data=values, compression="gzip", shuffle=True)
-            unit = "GeV" if name.rpartition("_")[2] in ("pt", "mass", "ht", "mjj", "pthat") else "1"
-            dataset.attrs["unit"] = unit
-        file.attrs.update(attributes)
-    return memory.getvalue()
+def _columns(rows: Floats) -> dict[str, NDArray[Any]]:
+    """One array a column, as in the shipped file."""
+    return {name: rows[:, i].astype(np.uint8 if name in COUNTS else np.float32) for i, name in enumerate(COLUMNS)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,15 +10,11 @@ import numpy as np
 
 from qgen_core.studies import Result
 from qgen_hep.studies.jets.points import CHOSEN, Point
+from qgen_hep.studies.seeds import MISSING, NONE, Value, plus_minus
 
-Value = Mapping[str, Any]
-MISSING, NONE = "missing", "–"
 #: Shots of the paper's trainings, by the number of features.
 TRAINED = {2: 8192, 3: 20000}
-#: Does not break over two lines.
-SPACE = "\u00a0"
 START = {"zero": "zero", "bell": "Bell", "ghz": "GHZ", "plus": "plus"}
-PM = "± is the standard deviation over seeds"
 
 
 class Book:
@@ -42,19 +38,6 @@ class Book:
     def whole(self, features: int, ansatz: int, start: str = "zero", **fields: Any) -> list[Value]:
         """Those of them that have been run."""
         return [value for value in self.seeds(features, ansatz, start, **fields) if value is not None]
-
-
-def over_seeds(values: Sequence[Value | None], number: Callable[[Value], float], form: str = ".3g") -> str:
-    """Mean and standard deviation of a number over the seeds, as text."""
-    found = [number(value) for value in values if value is not None]
-    if not values:
-        return NONE
-    if not found:
-        return MISSING
-    text = f"{np.mean(found):{form}}"
-    if len(found) > 1:
-        text += f"{SPACE}±{SPACE}{np.std(found, ddof=1):{'.1g' if form == '.3g' else form}}"
-    return text if len(found) == len(values) else f"{text} ({len(found)} of {len(values)})"
 
 
 def measured(values: Sequence[Value | None], shots: int, name: str) -> str:
@@ -84,8 +67,3 @@ def js_floor(book: Book, features: int, shots: int) -> str:
     """JS of so many shots of the target itself, as text."""
     target = book.targets.get(features)
     return MISSING if target is None else plus_minus(target["floors"][str(shots)]["js"])
-
-
-def plus_minus(pair: Sequence[float]) -> str:
-    """A mean and a standard deviation as text."""
-    return f"{pair[0]:.3g}{SPACE}±{SPACE}{pair[1]:.1g}"

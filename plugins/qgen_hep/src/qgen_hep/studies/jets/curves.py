@@ -6,20 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from qgen_hep.studies.jets.book import START, Book, Value
+from qgen_hep.studies.jets.book import START, Book
 from qgen_hep.studies.jets.points import FRACTIONS, SCAN
-from qgen_hep.studies.jets.style import (
-    COLOUR,
-    GUIDE,
-    curve,
-    figure,
-    floor_line,
-    from_shots,
-    how,
-    independent_line,
-    legend,
-    steps_axes,
-)
+from qgen_hep.studies.jets.style import COLOUR, curve, floor_line, from_shots, how, independent_line, steps_axes
+from qgen_hep.studies.seeds import Value
+from qgen_hep.studies.style import GUIDE, figure, legend
 
 
 def figure_3(book: Book) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qgen_hep.studies.jets import curves, spectra
 from qgen_hep.studies.jets.book import Book
-from qgen_hep.studies.jets.style import look, save
+from qgen_hep.studies.style import look, save
 
 FIGURES = {
     3: curves.figure_3,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from qgen_core.studies import Table
 from qgen_hep.studies.jets import published
-from qgen_hep.studies.jets.book import MISSING, PM, TRAINED, Book, exact_d, exact_js, measured, over_seeds, plus_minus
+from qgen_hep.studies.jets.book import TRAINED, Book, exact_d, exact_js, measured
 from qgen_hep.studies.jets.points import ANSATZE, Empty
+from qgen_hep.studies.seeds import MISSING, PM, Value, over_seeds, plus_minus
 
 
-def floors(book: Book) -> Table:
-    """What shots and finite events alone make of JS and D."""
+def floors(targets: Mapping[int, Value | None]) -> Table:
+    """What shots and finite events alone make of JS and D, by the number of features."""
     rows = []
-    for features, target in book.targets.items():
+    for features, target in targets.items():
         if target is None:
             rows.append((str(4 * features), *[MISSING] * 8))
             continue

@@ -17,9 +17,9 @@ from qgen_hep.studies.jets.statistics import (
     js,
     marginals,
     mean_distance,
-    plain,
     resampled,
 )
+from qgen_hep.studies.plain import plain
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,16 @@ def trained(trial: Trial, shots: list[int], resamples: int) -> dict[str, Any]:
         "parameters": len(theta),
         "events": trial.run.record["data"]["events"]["train"],
         "losses": plain([record["loss"] for record in trial.history]),
-        "exact": {
-            "js": plain(js(p, truth.table)),
-            "d": plain(mean_distance(p, truth.table, truth.edges)),
-            "correlation": plain(correlations(p, truth.edges)),
-            "marginals": [plain(m) for m in marginals(p, truth.edges)],
-        },
+        "exact": compared(p, truth),
         "shots": {str(n): resampled(p, truth.table, truth.edges, n, resamples, rng) for n in shots},
+    }
+
+
+def compared(p: Floats, truth: Truth) -> dict[str, Any]:
+    """Probabilities (K,) against all events: JS, D, and their own correlations and marginals."""
+    return {
+        "js": plain(js(p, truth.table)),
+        "d": plain(mean_distance(p, truth.table, truth.edges)),
+        "correlation": plain(correlations(p, truth.edges)),
+        "marginals": [plain(m) for m in marginals(p, truth.edges)],
     }

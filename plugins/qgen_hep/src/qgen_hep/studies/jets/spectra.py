@@ -7,20 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from qgen_hep.studies.jets.book import START, Book, Value
+from qgen_hep.studies.jets.book import START, Book
 from qgen_hep.studies.jets.points import COLUMNS
-from qgen_hep.studies.jets.style import (
-    BLACK,
-    COLOUR,
-    GREY,
-    GUIDE,
-    LABEL,
-    Floats,
-    figure,
-    from_shots,
-    how,
-    legend,
-)
+from qgen_hep.studies.jets.style import COLOUR, LABEL, Floats, from_shots, how
+from qgen_hep.studies.seeds import Value
+from qgen_hep.studies.style import BLACK, GREY, GUIDE, figure, legend
 
 #: What the ratio panels show; a triangle at the edge stands for a ratio beyond.
 RATIO = (0.55, 1.45)
@@ -55,7 +46,7 @@ def _both(book: Book, features: int, shots: int) -> Any:
     made = figure(4.2 * features, 4.9)
     grid = made.subplots(2, features, sharex="col", height_ratios=[3, 1.2], squeeze=False)
     made.suptitle(f"{4 * features} qubits, start zero, {how(book, shots, features)}; bars: {shots} shots", fontsize=11)
-    _panels(grid, book, features, lines, shots)
+    panels(grid, book.targets.get(features), features, lines, shots)
     legend(grid[0, -1])
     return made
 
@@ -70,14 +61,13 @@ def _by_start(book: Book, features: int, shots: int, starts: dict[str, tuple[str
         for start, (dashes, other) in starts.items():
             style = {"color": other or colour, "ls": dashes, "label": f"ansatz {ansatz}, {START[start]}"}
             lines += [(value, style) for value in from_shots(book, shots, features, ansatz, start)[:1]]
-        _panels(grid[top : top + 2], book, features, lines, shots)
+        panels(grid[top : top + 2], book.targets.get(features), features, lines, shots)
         legend(grid[top, -1])
     return made
 
 
-def _panels(grid: Any, book: Book, features: int, lines: Sequence[Line], shots: int) -> None:
-    """Spectra above, the ratio of the target to them below, feature by feature."""
-    target = book.targets.get(features)
+def panels(grid: Any, target: Value | None, features: int, lines: Sequence[Line], shots: int) -> None:
+    """Spectra above, the ratio of the target to them below, feature by feature; nothing without a target."""
     if target is None:
         return
     for column, name in enumerate(COLUMNS[features]):

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qgen_hep.studies.plain import plain
+
 Floats = NDArray[np.float64]
 Edges = Sequence[Floats]
 
@@ -99,11 +101,3 @@ def resampled(
     joined = {name: np.concatenate(parts) for name, parts in found.items()}
     spread = {name: np.stack([v.mean(axis=0), v.std(axis=0, ddof=1)], axis=-1) for name, v in joined.items()}
     return {name: plain(value) for name, value in spread.items()}
-
-
-def plain(values: Any) -> Any:
-    """Numbers as plain data of six digits, which is what a result keeps."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim == 0:
-        return float(f"{array:.6g}")
-    return [plain(value) for value in array]

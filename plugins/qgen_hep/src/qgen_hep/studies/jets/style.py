@@ -2,62 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_hep.studies.jets.book import Book, Value
+from qgen_hep.studies.jets.book import Book
+from qgen_hep.studies.seeds import Value
+from qgen_hep.studies.style import BLUE, GREY, GUIDE, RED
 
 Floats = NDArray[np.float64]
 
-BLACK, GREY, GUIDE = "#1c1f24", "#8b95a3", "#5b6675"
 #: As in the paper: ansatz 1 blue, ansatz 2 red.
-COLOUR = {1: "#1f5fa8", 2: "#c23b22"}
+COLOUR = {1: BLUE, 2: RED}
 LABEL = {"pt": "$p_T$ [GeV]", "mass": "mass [GeV]", "eta": r"$\eta$"}
-SETTINGS: dict[Any, Any] = {
-    "font.size": 11.0,
-    "axes.labelsize": 12.0,
-    "axes.titlesize": 11.0,
-    "legend.fontsize": 9.5,
-    "legend.frameon": False,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "xtick.top": True,
-    "ytick.right": True,
-    "lines.linewidth": 1.3,
-    "figure.constrained_layout.use": True,
-}
-DPI = 110
-
-
-@contextmanager
-def look() -> Iterator[None]:
-    """Matplotlib's settings while in the block."""
-    import matplotlib
-
-    with matplotlib.rc_context(SETTINGS):
-        yield
-
-
-def figure(width: float, height: float) -> Any:
-    """An empty figure of a size in inches, unknown to pyplot."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    made = Figure(figsize=(width, height))
-    FigureCanvasAgg(made)
-    return made
-
-
-def save(made: Any, folder: Path, number: int) -> Path:
-    """Write the figure of this number in the paper."""
-    path = folder / f"figure-{number:02d}.png"
-    made.savefig(path, dpi=DPI, metadata={"Software": None})
-    return path
 
 
 def from_shots(book: Book, shots: int, features: int, ansatz: int, start: str = "zero", **fields: Any) -> list[Value]:
@@ -107,11 +66,3 @@ def independent_line(axes: Any, book: Book, features: int) -> None:
     if target is not None:
         level = target["independent"]["js"]
         axes.axhline(level, color=GREY, ls="-.", lw=1.1, label="product of the marginals, exact")
-
-
-def legend(axes: Any, **options: Any) -> None:
-    """A legend of what is drawn; where nothing is, the word missing."""
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(**options)
-    else:
-        axes.text(0.5, 0.5, "missing", transform=axes.transAxes, ha="center", va="center", color=GUIDE)

@@ -9,25 +9,10 @@ import numpy as np
 
 from qgen_core.studies import Table
 from qgen_hep.studies.jets import published
-from qgen_hep.studies.jets.book import (
-    MISSING,
-    NONE,
-    PM,
-    SPACE,
-    START,
-    TRAINED,
-    Book,
-    Value,
-    exact_d,
-    exact_js,
-    js_floor,
-    measured,
-    over_seeds,
-    parameters,
-    plus_minus,
-)
+from qgen_hep.studies.jets.book import START, TRAINED, Book, exact_d, exact_js, js_floor, measured, parameters
 from qgen_hep.studies.jets.floors import empty_bins, floors
 from qgen_hep.studies.jets.points import ANSATZE, COLUMNS, FRACTIONS, SCAN, SHOTS, STARTS
+from qgen_hep.studies.seeds import MISSING, NONE, PM, SPACE, Value, over_seeds, plus_minus
 
 SEEDS = f"{PM}; where shots are drawn, over 1000 samples of so many shots."
 
@@ -40,7 +25,7 @@ def tables(book: Book) -> list[Table]:
         _distance(book, 3, "Table III: D of the marginals, 12 qubits"),
         _correlation(book, 3, "Table IV: correlations, 12 qubits"),
         _divergence(book),
-        floors(book),
+        floors(book.targets),
         _layers(book),
         _fractions(book),
         empty_bins(book),

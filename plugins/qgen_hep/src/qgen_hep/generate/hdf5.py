@@ -1,0 +1,26 @@
+"""A generated file as bytes, to be written durably."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+def hdf5_bytes(
+    columns: Mapping[str, Array], units: Mapping[str, str], attributes: Mapping[str, str | int | float | bool]
+) -> bytes:
+    """The bytes of an HDF5 file with one dataset a column, and its unit: 1 where ``units`` has none."""
+    import h5py
+
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        for name, values in columns.items():
+            dataset = file.create_dataset(name, data=values, compression="gzip", shuffle=True)
+            dataset.attrs["unit"] = units.get(name, "1")
+        file.attrs.update(attributes)
+    return memory.getvalue()

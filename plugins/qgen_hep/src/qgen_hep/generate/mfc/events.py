@@ -1,0 +1,81 @@
+"""Sampling of muons and carriers, each event with an incoming energy of its own."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.seeds import stream
+from qgen_hep.generate.mfc.process import MUON, Process
+
+Floats = NDArray[np.float64]
+Rng = np.random.Generator
+
+#: What is sampled of each event: outgoing muon and carrier, GeV and 1, relative to the incoming muon's direction.
+COLUMNS = ("muon_energy", "muon_pt", "muon_eta", "carrier_energy", "carrier_pt", "carrier_eta")
+#: What it is sampled for.
+CONDITION = "incoming_energy"
+UNITS = {column: "1" if column.endswith("eta") else "GeV" for column in (*COLUMNS, CONDITION)}
+#: Beam energies, GeV.
+ENERGIES = (50.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0)
+
+
+def events_of(process: Process, energy: Floats, seed: int) -> Floats:
+    """The events (N, 6) of a seed for incoming energies (N,)."""
+    return sample(process, energy, stream(seed, "mfc-events"))
+
+
+def sample(process: Process, energy: Floats, rng: Rng) -> Floats:
+    """One event (N, 6) for each incoming energy (N,) in GeV.
+
+    x and theta are drawn from the cross section by rejection, which is exact. The nucleus takes no energy
+    and gives the outgoing muon a transverse kick q_T with ``q_T^2 = t - tmin``, t drawn from the integrand of
+    the flux; without it the muon balances the carrier's transverse momentum. The kick goes beyond the
+    approximation, in which t matters only through the flux; a kick after which the muon would have more
+    transverse momentum than momentum is drawn again.
+    """
+    x, theta = sample_carrier(process, energy, rng)
+    carrier = x * energy
+    momentum = np.sqrt(carrier**2 - process.mass**2)
+    carrier_pt, carrier_pz = momentum * np.sin(theta), momentum * np.cos(theta)
+    muon = energy - carrier
+    muon_p = np.sqrt(np.maximum(0.0, muon**2 - MUON**2))
+    muon_pt = _kicked(process, energy, carrier_pt, muon_p, rng)
+    muon_pz = np.sqrt(np.maximum(0.0, muon_p**2 - muon_pt**2))
+    return np.column_stack([muon, muon_pt, _eta(muon_pt, muon_pz), carrier, carrier_pt, _eta(carrier_pt, carrier_pz)])
+
+
+def sample_carrier(process: Process, energy: Floats, rng: Rng) -> tuple[Floats, Floats]:
+    """x and theta (N,) of a carrier for each incoming energy (N,)."""
+    x, tau = np.empty(len(energy)), np.empty(len(energy))
+    left = np.arange(len(energy))
+    low, high = process.limits(energy)
+    while len(left):
+        e = energy[left]
+        proposed, share = process.carriers.propose(low[left], high[left], rng)
+        turned = rng.random(len(left))
+        weight = share * process.beta(e, proposed) * process.amplitude(proposed, turned) / process.most
+        kept = (rng.random(len(left)) < weight) & (turned > process.least_tau(e, proposed))
+        x[left[kept]], tau[left[kept]] = proposed[kept], turned[kept]
+        left = left[~kept]
+    return x, process.angle(energy, x, tau)
+
+
+def _kicked(process: Process, energy: Floats, carrier_pt: Floats, muon_p: Floats, rng: Rng) -> Floats:
+    """The outgoing muon's transverse momentum (N,)."""
+    muon_pt = np.empty(len(energy))
+    left = np.arange(len(energy))
+    low, high = process.transfers(energy)
+    while len(left):
+        log_t, share = process.photons.propose(np.log(low[left]), np.log(high), rng)
+        t, phi = np.exp(log_t), rng.uniform(0, 2 * np.pi, len(left))
+        kick = np.sqrt(np.maximum(0.0, t - low[left]))
+        moved = np.hypot(kick * np.cos(phi) - carrier_pt[left], kick * np.sin(phi))
+        kept = (rng.random(len(left)) < share * (1 - low[left] / t)) & (moved <= muon_p[left])
+        muon_pt[left[kept]] = moved[kept]
+        left = left[~kept]
+    return muon_pt
+
+
+def _eta(pt: Floats, pz: Floats) -> Floats:
+    return np.arcsinh(pz / np.maximum(pt, np.finfo(np.float64).tiny))

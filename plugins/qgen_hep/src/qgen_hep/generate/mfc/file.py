@@ -1,0 +1,56 @@
+"""A file of generated muonic-force-carrier events, for whoever wants one; the dataset needs none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qgen_core.checkpoint import write_durably
+from qgen_core.errors import BadOption
+from qgen_hep.generate.hdf5 import hdf5_bytes
+from qgen_hep.generate.mfc.events import COLUMNS, CONDITION, ENERGIES, UNITS, events_of
+from qgen_hep.generate.mfc.process import Process
+from qgen_hep.generate.offer import Progress
+
+#: Counts up when the same seed gives other events.
+VERSION = 1
+
+
+def settings() -> dict[str, Any]:
+    """What the file depends on, beside events and seed."""
+    process = Process()
+    return {
+        "version": VERSION,
+        "mass": process.mass,
+        "spin": process.spin,
+        "target": process.target,
+        "energies": list(ENERGIES),
+    }
+
+
+def generate_mfc(events: int, *, seed: int, path: Path, progress: Progress | None = None) -> Path:
+    """Write an HDF5 file of the events that the dataset ``mfc`` gives for this seed, in single precision.
+
+    Raises BadOption for numbers that cannot be.
+    """
+    if events < 1 or seed < 0:
+        raise BadOption(f"events must be at least 1 and seed at least 0, not {events} and {seed}")
+    energy = np.resize(ENERGIES, events)
+    rows = events_of(Process(), energy, seed)
+    columns = {name: values.astype(np.float32) for name, values in zip(COLUMNS, rows.T, strict=True)}
+    columns[CONDITION] = energy.astype(np.float32)
+    attributes = {
+        "title": "mu N -> mu N X, STAND-IN for simulated events of muonic force carriers",
+        "generator": "improved Weizsaecker-Williams cross section",
+        "stand_in": True,
+        "seed": seed,
+        "created_by": "qgen-hep",
+        **{name: value for name, value in settings().items() if name != "energies"},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_durably(path, hdf5_bytes(columns, UNITS, attributes))
+    if progress is not None:
+        progress(events, "")
+    return path

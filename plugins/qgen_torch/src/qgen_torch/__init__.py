@@ -1,0 +1,10 @@
+"""Torch for qgen: circuits as layers, state vectors for GPUs, networks as models.
+
+``QuantumLayer(circuit, measure)`` is a ``torch.nn.Module``.
+"""
+
+from qgen_torch.backend import TorchBackend
+from qgen_torch.convert import GeneratorModule, TorchGenerator
+from qgen_torch.layer import QuantumLayer
+
+__all__ = ["GeneratorModule", "QuantumLayer", "TorchBackend", "TorchGenerator"]

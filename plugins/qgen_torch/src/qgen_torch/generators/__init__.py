@@ -1,0 +1,1 @@
+"""Generators that are networks, or whose angles are made by one."""

@@ -1,0 +1,137 @@
+"""The generator ``mlp-generator``: noise, and conditions, through a network of dense layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from qgen_core import Batch, Generator, Pullback, Space
+from qgen_core.errors import BadOption
+from qgen_torch.generators.conditions import check_condition
+from qgen_torch.networks.arrays import (
+    NUMPY,
+    TORCH,
+    Precision,
+    as_tensor,
+    copied_state,
+    drawn_seed,
+    live_parameters,
+    load_state,
+    seeded,
+)
+from qgen_torch.networks.mlp import Activation, Final, Init, Norm, mlp
+
+Array = NDArray[Any]
+Rng = np.random.Generator
+
+#: Events that go through the network at once while sampling: their activations stay in the cache.
+ROWS = 2048
+
+
+class MlpGenerator(Generator):
+    """``x = network(z, condition)`` with z normal: the generator of a GAN.
+
+    Output: ``samples`` (N, width), with a gradient by torch's autograd. Parameters are the
+    network's own memory. The noise comes from the ``rng`` that is given.
+
+    Args:
+        latent: dimensions of the noise z.
+        latent_mean: its mean.
+        latent_std: its standard deviation.
+        widths: of the hidden layers.
+        activation: of the hidden layers; ``leaky-relu`` has the slope 0.2, ``silu`` is swish.
+        norm: ``batch`` or ``layer`` normalisation before each activation. With ``batch``, training
+            uses the mean and variance of each batch, and sampling their running averages.
+        final: after the last layer, e.g. ``tanh`` for events in [-1, 1].
+        init: first weights: torch's own, or ``glorot`` and ``he`` uniform with biases of 0.
+        precision: float32 or float64.
+
+    Raises BadOption for spaces of bits or spins, and for options out of range.
+
+    Source: Goodfellow et al., arXiv:1406.2661; with conditions Mirza and Osindero,
+    arXiv:1411.1784. Widths, noise and activation are our reading (docs/readings.md).
+    """
+
+    outputs = frozenset({"samples"})
+
+    def __init__(
+        self,
+        *,
+        space: Space,
+        condition: Space | None = None,
+        latent: int = 16,
+        latent_mean: float = 0.0,
+        latent_std: float = 1.0,
+        widths: tuple[int, ...] = (128, 128, 128),
+        activation: Activation = "leaky-relu",
+        norm: Norm = "none",
+        final: Final = "none",
+        init: Init = "torch",
+        precision: Precision = "single",
+        seed: int | None = None,
+    ) -> None:
+        if space.kind in ("bits", "spins"):
+            raise BadOption(f"mlp-generator makes real numbers, not {space}; use an encoder such as 'standard'")
+        if latent < 1 or not latent_std > 0:
+            raise BadOption(f"latent is at least 1 and latent_std above 0, not {latent} and {latent_std:g}")
+        self.space, self.condition = space, condition
+        self.latent, self.latent_mean, self.latent_std = latent, latent_mean, latent_std
+        self._dtype = NUMPY[precision]
+        inputs = latent + (0 if condition is None else condition.width)
+        with seeded(drawn_seed(seed, "init")):
+            network = mlp(inputs, space.width, widths=widths, activation=activation, norm=norm, final=final, init=init)
+        self.module = network.to(TORCH[precision])
+        self._values = dict(self.module.named_parameters())
+
+    def parameters(self) -> dict[str, Array]:
+        return live_parameters(self.module)
+
+    def state(self) -> dict[str, Array]:
+        return copied_state(self.module)
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        load_state("mlp-generator", self.module, state)
+
+    def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
+        if n < 0:
+            raise BadOption(f"n is the number of events, not {n}")
+        check_condition("mlp-generator", self.condition, condition, n)
+        out = np.empty((n, self.space.width), dtype=self._dtype)
+        self.module.eval()
+        try:
+            with torch.inference_mode():
+                for start in range(0, n, ROWS):
+                    stop = min(start + ROWS, n)
+                    rows = None if condition is None else condition[start:stop]
+                    out[start:stop] = self.module(self._inputs(stop - start, rows, rng)).numpy()
+        finally:
+            self.module.train()
+        return out
+
+    def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
+        if output != "samples" or batch.x is None:
+            return super().forward(output, batch, rng=rng)
+        check_condition("mlp-generator", self.condition, batch.condition, len(batch.x))
+        found: torch.Tensor = self.module(self._inputs(len(batch.x), batch.condition, rng))
+
+        def pullback(cotangent: Array) -> dict[str, Array]:
+            above = as_tensor(cotangent, self._dtype)
+            slopes = torch.autograd.grad(found, list(self._values.values()), above, retain_graph=True)
+            return {name: slope.numpy() for name, slope in zip(self._values, slopes, strict=True)}
+
+        return found.detach().numpy(), pullback
+
+    def _inputs(self, n: int, condition: Array | None, rng: Rng) -> torch.Tensor:
+        """Noise, and conditions behind it, (n, latent + K)."""
+        z = rng.standard_normal((n, self.latent), dtype=self._dtype)
+        if self.latent_std != 1:
+            z *= self._dtype(self.latent_std)
+        if self.latent_mean:
+            z += self._dtype(self.latent_mean)
+        if condition is not None:
+            z = np.concatenate([z, np.asarray(condition, dtype=self._dtype)], axis=1)
+        return torch.from_numpy(z)

@@ -1,0 +1,1 @@
+"""Networks: functions of the numbers of inputs and outputs that return a torch module."""

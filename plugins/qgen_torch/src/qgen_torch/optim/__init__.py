@@ -1,0 +1,1 @@
+"""Moving parameters with torch: optimisers, schedulers, averages, several processes."""

@@ -1,0 +1,40 @@
+"""kill -9 at any step and inside any write of a GAN training: resumed, it is bit-identical, critic and all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+CASES = ["gan", "style"]
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork")
+
+
+def run_kills(case: str, kills: int, steps: int, folder: Path) -> dict[str, Any]:
+    command = [sys.executable, str(HERE / "torch_kills.py"), case, str(kills), str(steps), str(folder)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_10_kills_leave_no_trace(tmp_path: Path) -> None:
+    found = run_kills("gan", 10, 5, tmp_path)
+    assert found["tried"] == 10
+    assert found["wrong"] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES)
+def test_200_kills_leave_no_trace(case: str, tmp_path: Path) -> None:
+    found = run_kills(case, 200, 24, tmp_path)
+    assert found["tried"] == 200
+    assert found["wrong"] == []

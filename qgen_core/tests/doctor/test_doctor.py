@@ -1,0 +1,161 @@
+"""``qgen doctor``: what works, what does not and why, whatever the packages do to their process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import doctor_shelf
+import numpy as np
+import pytest
+
+import qgen_core as qgen
+from qgen_core import registry, tryout
+from qgen_core.aside import Aside, Lost
+from qgen_core.errors import BrokenPlugin
+
+CHECK = """
+import json, sys
+from qgen_core import doctor
+checkup = doctor.check()
+modules = sorted({name.partition('.')[0] for name in sys.modules})
+print(json.dumps([checkup.data(), doctor.as_text(checkup), modules]))
+"""
+
+
+def environment(folder: Path) -> dict[str, str]:
+    path = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": path, "QGEN_PLUGINS": ",".join(doctor_shelf.PACKAGES)}
+
+
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        encoding="utf-8",
+    )
+
+
+@pytest.fixture(scope="module")
+def looked(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("shelf")
+    doctor_shelf.install(folder, *doctor_shelf.PACKAGES)
+    done = python(folder, "-c", CHECK)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def findings(looked: Any) -> dict[str, dict[str, Any]]:
+    return {f"{found['kind']} {found['name']}": found for found in looked[0]["findings"]}
+
+
+def test_everything_of_the_core_works(findings: dict[str, dict[str, Any]]) -> None:
+    core = [found for found in findings.values() if found["distribution"] == "qgen-core"]
+    assert {found["state"] for found in core} == {"works"}
+    installed = {f"{kind} {name}" for kind in registry.KINDS for name in registry.names(kind)}
+    assert {f"{f['kind']} {f['name']}" for f in core} <= installed and len(core) > 40
+    assert findings["backend statevector"]["gradients"] == "adjoint" and not findings["backend statevector"]["wraps"]
+    assert findings["backend density"]["noise"] and findings["backend zero-noise"]["wraps"]
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "why", "mend"),
+    [
+        ("fine", "works", "", ""),
+        ("raises", "broken", "RuntimeError: made for another numpy", "pip install --force-reinstall qgen-raises"),
+        ("lacks", "broken", "needs the package no-such-sdk>=3", "pip install no-such-sdk>=3"),
+        ("crashes", "broken", "its process died (SIGABRT): bus error ahead", "--force-reinstall qgen-crashes"),
+        ("reversed", "broken", "ran a Bell pair and was wrong by 0.4", "--force-reinstall qgen-reversed"),
+        ("slopes", "broken", "ran the gradient of a Bell pair and was wrong by", "--force-reinstall qgen-slopes"),
+        ("far", "remote", "no account of the vendor is saved", ""),
+        ("asks", "needs options", "it has no default for device", ""),
+    ],
+)
+def test_each_backend_is_tried_and_the_right_one_blamed(
+    findings: dict[str, dict[str, Any]], name: str, state: str, why: str, mend: str
+) -> None:
+    found = findings[f"backend {name}"]
+    assert found["state"] == state and why in found["why"] and mend in found["mend"]
+    assert bool(found["why"]) == (state != "works") and bool(found["mend"]) == (state == "broken")
+
+
+def test_what_comes_behind_a_crash_is_still_looked_at(findings: dict[str, dict[str, Any]]) -> None:
+    assert "SIGABRT" in findings["loss crashing-loss"]["why"]
+    assert "ZeroDivisionError" in findings["hook hooked"]["why"]
+
+
+def test_the_looking_process_imports_nothing_of_what_it_looks_at(looked: Any) -> None:
+    modules = set(looked[2])
+    assert not modules & {name.replace("-", "_") for name in doctor_shelf.PACKAGES if name != "qgen-hooked"}
+    assert not modules & {"torch", "pennylane", "qiskit", "cirq", "numba", "matplotlib"}
+
+
+def test_the_text_says_all_of_it(looked: Any) -> None:
+    data, text, _ = looked
+    assert set(data["broken"]) == {
+        *(f"backend {name}" for name in ("raises", "lacks", "crashes", "reversed", "slopes")),
+        "loss crashing-loss",
+        "hook hooked",
+    }
+    for piece in (
+        "backend lacks: backend 'lacks' needs the package",
+        "try: pip install no-such-sdk>=3",
+        "no account of the vendor is saved",
+        "numpy " + np.__version__,
+        "qgen-qiskit is not installed; `pip install qgen-qiskit` brings"
+        if "qgen-qiskit" in data["not_installed"]
+        else "",
+    ):
+        assert piece in text
+    compiled = data["system"]["compiled_code"]
+    assert compiled["folders"] and compiled["state"] in text and data["system"]["cores"] >= 1
+    assert data["packages"]["qgen-core"]["numpy"] == np.__version__
+
+
+def test_exit_codes_and_json(tmp_path: Path) -> None:
+    doctor_shelf.install(tmp_path, "qgen-fine", "qgen-remote")
+    good = python(tmp_path, "-m", "qgen_core.cli", "doctor", "--json")
+    assert good.returncode == 0, good.stderr
+    assert json.loads(good.stdout)["broken"] == []
+    doctor_shelf.install(tmp_path, "qgen-lacks")
+    bad = python(tmp_path, "-m", "qgen_core.cli", "doctor")
+    assert bad.returncode == 4 and "installed, but broken: backend lacks" in bad.stderr
+    assert "pip install no-such-sdk>=3" in bad.stdout
+
+
+def test_a_backend_of_shots_is_judged_by_its_statistics() -> None:
+    class Dice(qgen.Simulator):
+        capabilities = qgen.Capabilities(exact=False)
+        tilt = 0.0
+
+        def exact(self, circuit: Any, angles: Any, measure: Any) -> Any:
+            found = qgen.backend("statevector").probabilities(circuit, angles)
+            return (1 - self.tilt) * found + self.tilt / found.shape[1]
+
+    tryout.try_circuit(Dice(), "dice")
+    Dice.tilt = 0.2
+    with pytest.raises(BrokenPlugin, match="20000 shots of a Bell pair and was wrong"):
+        tryout.try_circuit(Dice(), "dice")
+
+
+def test_a_child_that_hangs_prints_or_leaves_is_an_answer(capfd: pytest.CaptureFixture[str]) -> None:
+    with Aside() as aside:
+        assert aside.ask("math", "hypot", 3, 4, limit=30) == 5.0
+        assert aside.ask("builtins", "print", "hello", limit=30) is None
+        with pytest.raises(Lost, match=r"stopped after 0\.5 s"):
+            aside.ask("time", "sleep", 60, limit=0.5)
+        assert aside.ask("math", "hypot", 6, 8, limit=30) == 10.0, "a new child answers"
+        with pytest.raises(Lost, match=r"its process died \(exit code 3\)"):
+            aside.ask("os", "_exit", 3, limit=30)
+        with pytest.raises(Lost, match="ZeroDivisionError"):
+            aside.ask("operator", "truediv", 1, 0, limit=30)
+    assert capfd.readouterr().out == ""
