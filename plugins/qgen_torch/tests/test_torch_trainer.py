@@ -256,6 +256,15 @@ def test_a_state_of_something_else_is_refused(spoil: Any, tmp_path: Path) -> Non
         fitted(made(5), run=Checkpoints(tmp_path, every=0))
 
 
+def test_a_model_without_parameters_is_refused() -> None:
+    class Nothing(Quadratic):
+        def parameters(self) -> dict[str, Any]:
+            return {}
+
+    with pytest.raises(BadOption, match="no parameters"):
+        TorchTrainer(steps=1).fit(Nothing(), events(), Mean(), seed=1)
+
+
 def test_state_with_an_unknown_name_is_refused_at_once() -> None:
     with pytest.raises(CheckpointError, match="no state 'first/theta'"):
         TorchTrainer().load({"first/theta": np.zeros(3)})

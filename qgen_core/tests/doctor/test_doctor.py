@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import registry, tryout
+from qgen_core import cli, doctor, registry, speed, tryout
 from qgen_core.aside import Aside, Lost
+from qgen_core.doctor import Checkup, Finding
 from qgen_core.errors import BrokenPlugin
 
 CHECK = """
@@ -121,15 +122,58 @@ def test_the_text_says_all_of_it(looked: Any) -> None:
     assert data["packages"]["qgen-core"]["numpy"] == np.__version__
 
 
-def test_exit_codes_and_json(tmp_path: Path) -> None:
-    doctor_shelf.install(tmp_path, "qgen-fine", "qgen-remote")
-    good = python(tmp_path, "-m", "qgen_core.cli", "doctor", "--json")
-    assert good.returncode == 0, good.stderr
-    assert json.loads(good.stdout)["broken"] == []
-    doctor_shelf.install(tmp_path, "qgen-lacks")
-    bad = python(tmp_path, "-m", "qgen_core.cli", "doctor")
-    assert bad.returncode == 4 and "installed, but broken: backend lacks" in bad.stderr
-    assert "pip install no-such-sdk>=3" in bad.stdout
+SYSTEM = {
+    "python": "3.11",
+    "platform": "linux",
+    "cores": 2,
+    "memory_free": None,
+    "compiled_code": {"state": "none yet"},
+}
+FINE = Finding("backend", "fine", "qgen-fine", "0.1.0", "works", gradients="adjoint", noise=True)
+FAR = Finding("backend", "far", "qgen-far", "0.1.0", "remote", "no account")
+BROKEN = Finding("loss", "odd", "qgen-odd", "0.1.0", "broken", "it fell over", "pip install odd")
+RIGHT, WRONG = (speed.Line("small", "forward", "fine", [0.1], 0.0, agrees) for agrees in (True, False))
+
+
+@pytest.mark.parametrize(
+    ("findings", "line", "code", "said"),
+    [
+        ([FINE, FAR], None, 0, ""),
+        ([FINE, FAR], RIGHT, 0, ""),
+        ([FINE, BROKEN], None, 4, "installed, but broken: loss odd"),
+        ([FINE, BROKEN], WRONG, 4, "installed, but broken: loss odd, backend fine (wrong numbers)"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_exit_codes_and_json(
+    findings: list[Finding],
+    line: speed.Line | None,
+    code: int,
+    said: str,
+    as_json: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[Any] = []
+
+    def measure(names: list[str], *, noise: list[str], remote: list[str]) -> speed.Bench:
+        asked.append((names, noise, remote))
+        return speed.Bench({case.name: [line] if line and case.name == line.case else [] for case in speed.CASES})
+
+    checkup = Checkup(SYSTEM, {"qgen-core": {"qgen-core": "0.1.0"}}, findings, {})
+    monkeypatch.setattr(doctor, "check", lambda: checkup)
+    monkeypatch.setattr(speed, "measure", measure)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["doctor", *(["--bench"] if line else []), *(["--json"] if as_json else [])])
+    out, err = capsys.readouterr()
+    assert (end.value.code or 0) == code and said in err
+    assert asked == ([(["fine"], ["fine"], ["far"] if FAR in findings else [])] if line else [])
+    if as_json:
+        data = json.loads(out)
+        assert [f["name"] for f in data["findings"]] == [f.name for f in findings] and ("bench" in data) == bool(line)
+        assert data["broken"] == (["loss odd"] if code else [])
+    else:
+        assert ("try: pip install odd" in out) == bool(code) and ("1 row" in out) == bool(line)
 
 
 def test_a_backend_of_shots_is_judged_by_its_statistics() -> None:

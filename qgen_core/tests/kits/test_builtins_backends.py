@@ -15,6 +15,7 @@ CASES = cases(
         "statevector": StatevectorBackend,
         "statevector, single": lambda: StatevectorBackend(precision="single"),
     },
+    elsewhere=("readout-mitigated", "zero-noise"),  # they wrap a backend: tests/mitigation
 )
 
 

@@ -211,3 +211,15 @@ def test_executors_answer_every_task_once() -> None:
     assert list(ProcessesExecutor(workers=3)(twice, [])) == []
     with pytest.raises(BadOption, match="at least 1"):
         ProcessesExecutor(workers=0)
+
+
+def test_a_trial_may_start_from_a_run(shelf: Path, tmp_path: Path) -> None:
+    recipe = {**studies.build({"name": "toy", "what": "trained"}).cells(quick=True)[1].recipe}
+    first = studies.Trial(recipe, tmp_path / "first")
+    second = studies.Trial(recipe, tmp_path / "second", start=first.run.path)
+    assert second.history[0]["loss"] < first.history[-1]["loss"] < first.history[0]["loss"]
+    assert second.run.record["from"] == str(tmp_path / "first") and first.run.record["from"] is None
+    for slot in "ab":
+        (tmp_path / "second" / f"checkpoint-{slot}.json").write_text("{}\nnothing\n")
+    again = studies.Trial(recipe, tmp_path / "second", start=first.run.path)
+    assert again.history == second.history, "started anew, from the same run"

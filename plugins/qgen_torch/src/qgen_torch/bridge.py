@@ -142,8 +142,8 @@ def _again(
     return first, second
 
 
-def _numpy(tensor: Tensor) -> Array:
-    found: Array = tensor.detach().cpu().numpy()
+def _numpy(tensor: Tensor) -> Floats:
+    found: Floats = tensor.detach().to("cpu", torch.float64).numpy()
     return found
 
 

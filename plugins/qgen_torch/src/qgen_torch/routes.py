@@ -33,9 +33,9 @@ class Routes:
         self._measure, self._backend = measure, backend
         self._binding = Binding(circuit)
         self._known: dict[tuple[str, torch.dtype], Route] = {}
-        if backend is not None:
-            backend.check(circuit, shots)
-            backend.require(circuit, measure)
+        asked = qgen.backend("statevector") if backend is None else backend
+        asked.check(circuit, shots)
+        asked.require(circuit, measure)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """The same object: copies of a layer share what is known of the circuit, and devices cannot be copied."""
@@ -73,15 +73,19 @@ class Routes:
         def route(params: Tensor | None, inputs: Tensor | None) -> Tensor:
             if not made:  # planning takes a moment, and may never be needed
                 made.append(backend.layer(self.circuit, self._measure, self._binding))
-            one = None if params is None else params.to(dtype)
-            return made[0](one, inputs).to(dtype)
+            return made[0](*_wide(dtype, params, inputs)).to(dtype)
 
         return route
 
     def _native(self, native: Callable[[Tensor], Tensor], device: str, dtype: torch.dtype) -> Route:
         def route(params: Tensor | None, inputs: Tensor | None) -> Tensor:
-            one = None if params is None else params.to(dtype)
-            angles = self._binding.angles(one, inputs).to("cpu", torch.float64)
+            angles = self._binding.angles(*_wide(dtype, params, inputs)).to("cpu", torch.float64)
             return native(angles).to(device, dtype)
 
         return route
+
+
+def _wide(dtype: torch.dtype, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+    """Tensors of one type that holds angles well: float32, or float64."""
+    wide = dtype if dtype == torch.float64 else torch.float32
+    return tuple(None if tensor is None else tensor.to(wide) for tensor in tensors)

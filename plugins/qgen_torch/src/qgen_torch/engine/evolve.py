@@ -41,18 +41,20 @@ class Turn:
         slopes[self.source][:, self.index] = slope.sum(dim=0) if rows == 1 else slope
 
     def _apply(self, matrix: Tensor, state: Tensor) -> Tensor:
-        size = matrix.shape[-1]
-        if state.shape[1] == size << self.left:  # the last wires
-            rows = state.reshape(-1, size) if len(matrix) == 1 else state.reshape(len(state), -1, size)
-            return (rows @ (matrix[0] if len(matrix) == 1 else matrix).mT).view(len(state), -1)
+        size, left = matrix.shape[-1], 1 << self.left
+        if state.shape[1] == size * left:  # the last wires
+            if len(matrix) == 1:
+                return (state.reshape(len(state) * left, size) @ matrix[0].mT).view(state.shape)
+            return (state.reshape(len(state), left, size) @ matrix.mT).view(state.shape)
         found = matrix @ self._columns(state, size)
         if self.left:
-            found = found.reshape(len(state), size, 1 << self.left, -1).transpose(1, 2)
-        return found.reshape(len(state), -1)
+            found = found.view(len(state), size, left, state.shape[1] // (left * size)).transpose(1, 2)
+        return found.reshape(state.shape)
 
     def _columns(self, state: Tensor, size: int) -> Tensor:
         """The states (B, 2^Q) as vectors of the wires that turn, (B, K, 2^Q / K)."""
-        split = state.reshape(len(state), 1 << self.left, size, -1)
+        left = 1 << self.left
+        split = state.reshape(len(state), left, size, state.shape[1] // (left * size))
         return split[:, 0] if not self.left else split.transpose(1, 2).flatten(2)
 
 

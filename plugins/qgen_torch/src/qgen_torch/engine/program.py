@@ -115,12 +115,12 @@ class _Phases:
         self._maps = {rows: _linear(found, like) for rows, found in entries.items() if found}
 
     def __call__(self, shared: Tensor, own: Tensor | None) -> Tensor:
-        values = self._constant
+        count = len(own) if own is not None and True in self._maps else 1
+        values = self._constant.expand(count, -1)
         for rows, (mask, column, factor) in self._maps.items():
             columns = own if rows else shared
             assert columns is not None
-            start = values.expand(max(len(values), len(columns)), -1)
-            values = start.index_add(1, mask, (columns.index_select(1, column) * factor).expand(len(start), -1))
+            values = values.index_add(1, mask, (columns.index_select(1, column) * factor).expand(count, -1))
         return self._signs.spread(values)
 
 

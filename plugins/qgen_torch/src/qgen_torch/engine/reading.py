@@ -52,7 +52,7 @@ def _probabilities(states: Tensor) -> Tensor:
 
 def _confused(table: Tensor, maps: list[Tensor]) -> Tensor:
     for wire, matrix in enumerate(maps):
-        table = (matrix @ table.reshape(len(table), 1 << wire, 2, -1)).flatten(1)
+        table = (matrix @ table.reshape(len(table), 1 << wire, 2, table.shape[1] >> (wire + 1))).flatten(1)
     return table
 
 

@@ -54,6 +54,7 @@ class Signs:
         while done < self.wires:
             size = min(WIDE, self.wires - done)
             matrix = self._walsh[: 1 << size, : 1 << size]
-            table = torch.matmul(matrix, table.reshape(len(table), 1 << done, 1 << size, -1)).flatten(1)
+            shape = (len(table), 1 << done, 1 << size, 1 << (self.wires - done - size))
+            table = (matrix @ table.reshape(shape)).flatten(1)
             done += size
         return table

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from qgen_core.errors import CheckpointError
+from qgen_core.errors import BadOption, CheckpointError
 from qgen_torch.networks.arrays import as_tensor
 from qgen_torch.optim.choice import Optimizers, Schedulers
 
@@ -20,10 +20,12 @@ class Moving:
     """Moves live arrays with an optimiser of torch.optim, and its rate with a scheduler.
 
     The arrays' own memory is written. The state holds the optimiser's tensors and, with a
-    scheduler, the numbers that it changes: enough to go on bit by bit.
+    scheduler, the numbers that it changes: enough to go on bit by bit. Raises BadOption without arrays.
     """
 
     def __init__(self, arrays: Mapping[str, Array], optimizers: Optimizers, schedulers: Schedulers, steps: int) -> None:
+        if not arrays:
+            raise BadOption("there are no parameters to move")
         self.tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         self._optimizers, self._schedulers = optimizers, schedulers
         self._optimizer = optimizers.build(self.tensors.values())

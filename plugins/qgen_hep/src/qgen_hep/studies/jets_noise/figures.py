@@ -12,7 +12,7 @@ from qgen_hep.studies.jets.spectra import panels
 from qgen_hep.studies.jets.style import COLOUR
 from qgen_hep.studies.jets_noise.book import Book
 from qgen_hep.studies.jets_noise.points import CONFIGURATIONS, SHOTS
-from qgen_hep.studies.jets_noise.tables import widths
+from qgen_hep.studies.jets_noise.tables import width_of_shots, widths
 from qgen_hep.studies.seeds import Value
 from qgen_hep.studies.style import BLACK, GREEN, GREY, GUIDE, figure, legend, look, save
 
@@ -102,6 +102,7 @@ def _landscapes(book: Book) -> Any:
             number = np.arange(1, len(widths(value)) + 1)
             right.plot(number, widths(value), color=COLOUR[ansatz], label="noisy")
             right.plot(number, widths(value, "reference_"), color=GUIDE, ls="--", label="without noise")
+            right.axhline(width_of_shots(value), color=GREY, lw=1.0, ls="-.", label=f"{SHOTS} shots alone")
         legend(right)
     return made
 

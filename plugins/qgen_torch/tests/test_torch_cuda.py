@@ -1,0 +1,89 @@
+"""What is particular about CUDA: tensors that stay there or come back, its memory, states moved between devices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch_circuits import MIXED, WORDS, Native, expected, slopes
+
+import qgen_core as qgen
+from qgen_core import Backend, Circuit, Gate, Probabilities, param
+from qgen_core.errors import BadOption, ResourceRefused
+from qgen_torch import QuantumLayer, TorchBackend
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+
+BACKENDS = {
+    "the fastest": lambda: None,
+    "torch": lambda: TorchBackend(),
+    "torch on the CPU": lambda: TorchBackend(device="cpu"),
+    "adjoint": lambda: qgen.backend("statevector"),
+    "native": Native,
+}
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64])
+@pytest.mark.parametrize("name", BACKENDS)
+def test_gradients_of_tensors_on_cuda(name: str, rows: int) -> None:
+    backend: Backend | None = BACKENDS[name]()
+    layer = QuantumLayer(MIXED, WORDS, backend, seed=1, dtype=torch.float64, device="cuda")
+    values = np.random.default_rng(rows).uniform(-2, 2, (rows, 2))
+    x = torch.from_numpy(values).cuda().requires_grad_()
+    output = layer(x)
+    assert output.device == x.device == layer.theta.device
+    theta = layer.theta.detach().cpu().numpy()
+    np.testing.assert_allclose(output.detach().cpu().numpy(), expected(theta, values), rtol=0, atol=1e-9)
+    cotangent = np.random.default_rng(2).normal(size=output.shape)
+    found = torch.autograd.grad(output, (layer.theta, x), torch.from_numpy(cotangent).cuda())
+    for here, there in zip(found, slopes(theta, values, cotangent), strict=True):
+        assert here.device == x.device
+        np.testing.assert_allclose(here.cpu().numpy(), there, rtol=0, atol=1e-7)
+
+
+def test_second_derivatives_on_cuda() -> None:
+    layer = QuantumLayer(MIXED, WORDS, seed=1, dtype=torch.float64, device="cuda")
+    x = torch.from_numpy(np.random.default_rng(1).normal(size=(3, 2))).cuda().requires_grad_()
+    assert torch.autograd.gradgradcheck(layer, (x,))
+
+
+def test_single_precision_follows_the_tensors() -> None:
+    layer = QuantumLayer(MIXED, WORDS, seed=1, device="cuda", dtype=torch.float32)
+    x = torch.linspace(-1, 1, 10, device="cuda").view(5, 2)
+    twin = QuantumLayer(MIXED, WORDS, seed=1, dtype=torch.float64)
+    torch.testing.assert_close(layer(x).cpu(), twin(x.cpu().double()).float(), rtol=0, atol=1e-5)
+
+
+def test_moving_a_layer_keeps_its_outputs_and_its_draws() -> None:
+    layer = QuantumLayer(MIXED, WORDS, seed=1, shots=100)
+    twin = QuantumLayer(MIXED, WORDS, seed=2, shots=100, device="cuda")
+    twin.load_state_dict(layer.state_dict())
+    x = torch.ones(3, 2)
+    torch.testing.assert_close(twin(x.cuda()).cpu(), layer(x))
+    torch.testing.assert_close(twin.cpu()(x), layer(x))
+    with pytest.raises(BadOption, match="inputs on cuda:0, parameters on cpu"):
+        layer(x.cuda())
+
+
+def test_its_memory_is_asked_before_it_is_taken() -> None:
+    total = torch.cuda.mem_get_info()[1]
+    wires = int(np.log2(total / 16)) + 1
+    wide = Circuit(wires, (Gate("ry", (0,), param(0)),))
+    with pytest.raises(ResourceRefused, match=rf"{wires} qubits need .* GiB to train, .* free; at most \d+ here"):
+        TorchBackend(device="cuda").require(wide, Probabilities())
+
+
+def test_a_large_circuit_agrees_with_the_embedded_engine() -> None:
+    """16 wires, where states are run back instead of held."""
+    circuit = qgen.ansatz("brick", layers=2)(16)
+    angles = np.random.default_rng(1).normal(size=(2, circuit.num_angles))
+    cotangent = np.random.default_rng(2).normal(size=(2, 2**16))
+    ours, embedded = TorchBackend(device="cuda"), qgen.backend("statevector")
+    for backend_values in zip(
+        *(
+            (b.run(circuit, angles, Probabilities()), b.vjp(circuit, angles, Probabilities(), cotangent))
+            for b in (ours, embedded)
+        ),
+        strict=True,
+    ):
+        np.testing.assert_allclose(*backend_values, rtol=0, atol=1e-9)

@@ -1,0 +1,91 @@
+"""Circuits and backends that the tests of the torch plugin try layers with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import qgen_core as qgen
+from qgen_core import Backend, Circuit, Expectations, Gate, const, given, param
+from qgen_core.testing import reference
+from qgen_core.testing.slopes import slope
+
+Array = NDArray[Any]
+
+#: Shared, scaled and shifted parameters, inputs that enter twice, a constant; every kind of gate.
+MIXED = Circuit(
+    2,
+    (
+        Gate("ry", (0,), given(0)),
+        Gate("rx", (1,), given(1, 0.7, 0.2)),
+        Gate("rz", (0,), param(0)),
+        Gate("cx", (0, 1)),
+        Gate("crx", (1, 0), param(1, -1.3)),
+        Gate("ry", (1,), param(0, 0.5, 0.1)),
+        Gate("h", (0,)),
+        Gate("rzz", (0, 1), given(0, 0.4)),
+        Gate("p", (1,), param(2)),
+        Gate("ry", (0,), const(0.6)),
+        Gate("rxx", (1, 0), param(2, 2.0)),
+    ),
+)
+WORDS = Expectations(("ZI", "XY", "YZ"))
+
+
+def expected(theta: Array, x: Array, measure: Any = WORDS, circuit: Circuit = MIXED) -> Array:
+    """Outputs by whole matrices."""
+    return reference.values(circuit, circuit.bind(theta, x), measure)
+
+
+def slopes(theta: Array, x: Array, cotangent: Array, measure: Any = WORDS) -> tuple[Array, Array]:
+    """Finite differences of ``sum(cotangent * outputs)`` by parameters and by inputs, from whole matrices."""
+
+    def moved(d_theta: Array, d_x: Array) -> Array:
+        return np.sum(cotangent * expected(theta + d_theta, x + d_x, measure), axis=1)
+
+    units = np.eye(len(theta))
+    by_theta = [slope(lambda t, u=u: moved(t * u, np.zeros_like(x))).sum() for u in units]
+    columns = np.eye(x.shape[1])
+    by_x = [slope(lambda t, u=u: moved(np.zeros_like(theta), t * u)) for u in columns]
+    return np.array(by_theta), np.stack(by_x, axis=1)
+
+
+class Shifting(Backend):
+    """A backend that can run circuits and nothing else, so that gradients are by parameter shift."""
+
+    def __init__(self) -> None:
+        self.exact = qgen.backend("statevector")
+        self.calls: list[str] = []
+
+    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+        self.calls.append("run")
+        return self.exact.run(circuit, angles, measure, shots=shots, rng=rng)
+
+
+class Counting(Shifting):
+    """One that keeps its way back, and says what was asked of it."""
+
+    def forward(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Any:
+        self.calls.append("forward")
+        output, back = self.exact.forward(circuit, angles, measure, shots=shots, rng=rng)
+
+        def counted(cotangent: Array) -> Array:
+            self.calls.append("back")
+            return back(cotangent)
+
+        return output, counted
+
+
+class Native(Shifting):
+    """One with a function of torch."""
+
+    def native(self, circuit: Circuit, measure: Any, framework: str) -> Any:
+        inside = qgen.backend("torch").native(circuit, measure, framework)
+
+        def function(angles: Any) -> Any:
+            self.calls.append(f"native {angles.dtype} {angles.device}")
+            return inside(angles)
+
+        return function
