@@ -7,6 +7,7 @@ import pytest
 from mitigation_noise import Dense, depolarized, misread, some_circuit
 
 import qgen_core as qgen
+from qgen_core import registry
 from qgen_core.measures import Probabilities
 from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.noise_models.zero_noise import ZeroNoise
@@ -26,7 +27,9 @@ noise = "wrong"
 
 
 @pytest.fixture(autouse=True)
-def _offered() -> None:
+def _offered(monkeypatch) -> None:
+    monkeypatch.setattr(registry, "_local", dict(registry._local))  # forgotten after the test
+
     def wrong(circuit, measure):
         return depolarized(0.01)(*misread(circuit, measure))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import qgen_core as qgen
+from qgen_core import registry
 from qgen_core.estimate import estimate
 from qgen_core.interfaces import Capabilities
 from qgen_core.recipes import Recipe
@@ -15,7 +16,8 @@ class Paid(qgen.Backend):
         raise AssertionError("this would have been paid for")
 
 
-def test_a_remote_training_is_counted_only(recipe: Recipe) -> None:
+def test_a_remote_training_is_counted_only(recipe: Recipe, monkeypatch) -> None:
+    monkeypatch.setattr(registry, "_local", dict(registry._local))  # forgotten after the test
     qgen.register("backend", "paid", Paid)
     here = estimate(recipe.changed(["generator.shots=100", "trainer.steps=3"]))
     there = estimate(recipe.changed(["generator.shots=100", "trainer.steps=3", "backend=paid"]))

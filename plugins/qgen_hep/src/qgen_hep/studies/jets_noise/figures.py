@@ -46,13 +46,10 @@ def _tuning(book: Book, features: int, ansatze: Sequence[int]) -> Any:
 
 def _quartiles(axes: Any, book: Book, features: int, ansatz: int) -> None:
     device = book.device(features)
-    axes.set_yscale("log")
     axes.set_ylabel(r"$JS(P\,|\,\tilde{P})$")
     axes.set_xlabel("iteration")
     axes.label_outer()
-    axes.set_title(
-        f"{4 * features} qubits, ansatz {ansatz}, {device} (emulated), moves of all gates at once", loc="left"
-    )
+    axes.set_title(f"{4 * features} qubits, ansatz {ansatz}, {device} (emulated)", loc="left")
     value = book.first(features, ansatz)
     if value is not None:
         for way, colour, dashes, label in (
@@ -66,7 +63,8 @@ def _quartiles(axes: Any, book: Book, features: int, ansatz: int) -> None:
         if target is not None:
             level = target["floors"][str(SHOTS)]["js_smoothed"][0]
             axes.axhline(level, color=GREY, lw=1.0, ls="-.", label=f"floor of {SHOTS} shots")
-    legend(axes, ncols=2)
+    axes.set_ylim(bottom=0)
+    legend(axes, ncols=2, loc="lower right", borderaxespad=1.6)
 
 
 def _other_way(axes: Any, value: Value | None) -> None:
