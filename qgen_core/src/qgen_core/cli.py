@@ -279,7 +279,8 @@ def doctor(
     checkup = examining.check()
     found, text, broken = checkup.data(), examining.as_text(checkup), checkup.broken
     if bench:
-        measured = speed.measure(checkup.names(), noise=checkup.names(noise=True), remote=checkup.remote)
+        working, noise = checkup.names(), checkup.names(noise=True)
+        measured = speed.measure(working, noise=noise, remote=checkup.remote, spent=checkup.seconds)
         found["bench"] = measured.data()
         text += f"\n\n{measured.text()}"
         broken += measured.wrong

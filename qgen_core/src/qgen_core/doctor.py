@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -48,12 +49,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checkup:
-    """Everything that ``qgen doctor`` says."""
+    """Everything that ``qgen doctor`` says, and the seconds that it took to find out."""
 
     system: Mapping[str, Any]
     packages: Mapping[str, Mapping[str, str]]
     findings: Sequence[Finding]
     not_installed: Mapping[str, Sequence[str]]
+    seconds: float = 0.0
 
     @property
     def broken(self) -> list[str]:
@@ -79,6 +81,7 @@ def check() -> Checkup:
     """Import and try everything that is installed."""
     from qgen_core.engine.threads import cores
 
+    begun = time.monotonic()
     packages: dict[str, list[tuple[str, str, str]]] = {}
     for kind, name, distribution, version in _installed():
         packages.setdefault(f"{distribution} {version}", []).append((kind, name, distribution))
@@ -97,7 +100,7 @@ def check() -> Checkup:
             pass
     order = {kind: number for number, kind in enumerate((*registry.KINDS, "hook"))}
     found.sort(key=lambda f: (order[f.kind], f.name, f.distribution))
-    return Checkup(system, _packages(), found, _not_installed())
+    return Checkup(system, _packages(), found, _not_installed(), round(time.monotonic() - begun, 1))
 
 
 def _installed() -> Iterator[tuple[str, str, str, str]]:

@@ -29,8 +29,8 @@ from qgen_core.tryout import try_circuit
 
 Floats = NDArray[np.float64]
 
-#: Seconds for all backends together, and at most for one.
-ALL, MOST = 80.0, 12.0
+#: Seconds for all backends together, after what else was done and at least; and at most for one.
+ALL, LEAST, MOST = 95.0, 20.0, 10.0
 #: The part of a backend's time that one line of a table may take.
 PART = 0.25
 #: Seconds to import an SDK and build a backend, not counted.
@@ -92,7 +92,7 @@ class Line:
 class Contestant:
     """A backend in its process, with what is left of its time."""
 
-    def __init__(self, name: str, budget: float) -> None:
+    def __init__(self, name: str, budget: float = MOST) -> None:
         self.name, self.budget = name, budget
         self.left = budget
         self.aside = Aside()
@@ -165,17 +165,22 @@ class Bench:
         return "\n".join([*tables, "use", *(f"  {use}" for use in self.uses())])
 
 
-def measure(names: Sequence[str], *, noise: Sequence[str] = (), remote: Sequence[str] = ()) -> Bench:
-    """Measure backends that work, in less than two minutes."""
+def measure(
+    names: Sequence[str], *, noise: Sequence[str] = (), remote: Sequence[str] = (), spent: float = 0.0
+) -> Bench:
+    """Measure backends that work, in less than two minutes together with the seconds ``spent`` before."""
     from qgen_core.engine.threads import cores
 
-    budget = min(MOST, ALL / max(len(names), 1))
+    begun = time.monotonic()
     with ExitStack() as stack:
-        contestants = [Contestant(name, budget) for name in names]
+        contestants = [Contestant(name) for name in names]
         for one in contestants:
             stack.enter_context(one.aside)
         with ThreadPoolExecutor(cores()) as several:
             list(several.map(Contestant.start, contestants))
+        left = max(LEAST, ALL - spent - (time.monotonic() - begun))
+        for one in contestants:
+            one.budget = one.left = min(MOST, left / len(contestants))
         found: dict[str, list[Line]] = {case.name: [] for case in CASES}
         advance = stack.enter_context(counter(len(CASES) * len(WAYS), "measuring backends"))
         for number, (case, way) in enumerate((case, way) for case in CASES for way in WAYS):
@@ -228,7 +233,8 @@ def _beyond(one: Contestant, case: Case, way: str, before: Sequence[Line]) -> st
         expected = forward.median * len(shifted_rows(circuit, angles[:1])[1])
         if expected > 2 * PART * one.budget:
             return f"not run: up to {shown(expected)} by parameter shift"
-    return "" if one.left > 0 else f"not run: its {one.budget:.2g} s are used up"
+    least = 2 * forward.median if forward is not None else 0.0
+    return "" if one.left > least else f"not run: its {one.budget:.2g} s are used up"
 
 
 def _hold_together(lines: Sequence[Line], outputs: Mapping[str, Floats], contestants: Sequence[Contestant]) -> None:

@@ -156,11 +156,12 @@ def test_exit_codes_and_json(
 ) -> None:
     asked: list[Any] = []
 
-    def measure(names: list[str], *, noise: list[str], remote: list[str]) -> speed.Bench:
+    def measure(names: list[str], *, noise: list[str], remote: list[str], spent: float) -> speed.Bench:
+        assert spent == 7.0
         asked.append((names, noise, remote))
         return speed.Bench({case.name: [line] if line and case.name == line.case else [] for case in speed.CASES})
 
-    checkup = Checkup(SYSTEM, {"qgen-core": {"qgen-core": "0.1.0"}}, findings, {})
+    checkup = Checkup(SYSTEM, {"qgen-core": {"qgen-core": "0.1.0"}}, findings, {}, 7.0)
     monkeypatch.setattr(doctor, "check", lambda: checkup)
     monkeypatch.setattr(speed, "measure", measure)
     with pytest.raises(SystemExit) as end:

@@ -26,6 +26,8 @@ Rng = np.random.Generator
 Tensor = torch.Tensor
 Gradients = tuple[Tensor | None, Tensor | None]
 
+_NUMPY = (torch.float32, torch.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class Bridge:
@@ -79,8 +81,7 @@ class Bridge:
         )
 
     def _angles(self, params: Tensor | None, inputs: Tensor | None) -> Floats:
-        x = None if inputs is None else _numpy(inputs)
-        return self.circuit.bind(() if params is None else _numpy(params), x)
+        return self.binding.rows(None if params is None else _numpy(params), None if inputs is None else _numpy(inputs))
 
 
 class _Circuit(torch.autograd.Function):
@@ -142,11 +143,14 @@ def _again(
     return first, second
 
 
-def _numpy(tensor: Tensor) -> Floats:
-    found: Floats = tensor.detach().to("cpu", torch.float64).numpy()
+def _numpy(tensor: Tensor) -> Array:
+    wide = tensor if tensor.dtype in _NUMPY else tensor.float()
+    found: Array = wide.numpy(force=True)
     return found
 
 
 def _tensor(array: Array, like: Tensor | None) -> Tensor:
     assert like is not None
-    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(like.device, like.dtype)
+    if not (array.flags.c_contiguous and array.flags.writeable):
+        array = array.copy()
+    return torch.from_numpy(array).to(like.device, like.dtype)

@@ -73,15 +73,13 @@ class QuantumLayer(nn.Module):
 
     def forward(self, inputs: Tensor | None = None) -> Tensor:
         """The output for inputs (B, I). Raises BadOption for inputs of another shape, type or device."""
-        self._check(inputs)
-        like = self.theta if inputs is None else inputs
-        assert like is not None
-        route = self._routes.find(like)
-        if self._routes.shots is None:
-            return route(self.theta, inputs)
+        theta, routes = self.theta, self._routes
+        like = self._checked(inputs, theta)
+        if routes.shots is None:
+            return routes.find(like)(theta, inputs)
         seed, calls = self.draws.tolist()
         self.draws[1] += 1
-        return route(self.theta, inputs, stream(seed, "shots", calls))
+        return routes.find(like)(theta, inputs, stream(seed, "shots", calls))
 
     @property
     def circuit(self) -> Circuit:
@@ -98,15 +96,18 @@ class QuantumLayer(nn.Module):
         circuit = self.circuit
         return f"{circuit.num_wires} wires, {circuit.num_params} parameters, {circuit.num_inputs} inputs"
 
-    def _check(self, inputs: Tensor | None) -> None:
+    def _checked(self, inputs: Tensor | None, theta: Tensor | None) -> Tensor:
+        """The tensor whose type and device the output has."""
         wanted = self._routes.circuit.num_inputs
         if inputs is None:
             if wanted:
                 raise BadOption(f"the circuit takes inputs (B, {wanted}); none were given")
-            return
-        if inputs.dim() != 2 or inputs.shape[1] != wanted:
+            assert theta is not None
+            return theta
+        if inputs.ndim != 2 or inputs.shape[1] != wanted:
             raise BadOption(f"the circuit takes inputs (B, {wanted}), not {tuple(inputs.shape)}")
         if not inputs.is_floating_point():
             raise BadOption(f"inputs are floating-point angles, not {inputs.dtype}")
-        if self.theta is not None and inputs.device != self.theta.device:
-            raise BadOption(f"inputs on {inputs.device}, parameters on {self.theta.device}; move one to the other")
+        if theta is not None and inputs.device != theta.device:
+            raise BadOption(f"inputs on {inputs.device}, parameters on {theta.device}; move one to the other")
+        return inputs
