@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-CASES = ["gan", "style"]
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork")
 
@@ -33,8 +32,8 @@ def test_10_kills_leave_no_trace(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("case", CASES)
-def test_200_kills_leave_no_trace(case: str, tmp_path: Path) -> None:
-    found = run_kills(case, 200, 24, tmp_path)
-    assert found["tried"] == 200
+@pytest.mark.parametrize(("case", "kills"), [("gan", 200), ("style", 40)])  # every life of style loads its engine anew
+def test_many_kills_leave_no_trace(case: str, kills: int, tmp_path: Path) -> None:
+    found = run_kills(case, kills, 24, tmp_path)
+    assert found["tried"] == kills
     assert found["wrong"] == []
