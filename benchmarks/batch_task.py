@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks.task import Floats, Op, ops_of
+from benchmarks.task import Floats, Op, ops_of, packed, unpacked
 
 #: From parameters (P,) and inputs (B, I) to <Z> of each wire (B, Q) and, where asked for,
 #: gradients of parameters (P,) and inputs (B, I).
@@ -24,10 +25,21 @@ class BatchTask:
     inputs: Floats
     cotangent: Floats
 
+    def save(self, path: Path) -> None:
+        """For contestants in another environment."""
+        arrays = {"params": self.params, "inputs": self.inputs, "cotangent": self.cotangent}
+        np.savez(path, wires=self.wires, **arrays, **packed(self.ops))
+
+    @classmethod
+    def read(cls, path: Path) -> BatchTask:
+        with np.load(path) as file:
+            return cls(int(file["wires"]), unpacked(file), file["params"], file["inputs"], file["cotangent"])
+
 
 def make_batch_task(ansatz: str, batch: int) -> BatchTask:
-    """``chain``: 24 parameters on 8 wires (docs/readings.md); ``brick``: 6 layers on 8 wires; ``layer``: 2 strongly
-    entangling layers on 6 wires. Each starts with a rotation by an input on every wire.
+    """``chain``: 24 parameters on 8 wires (docs/readings.md); ``brick``: 6 layers on 8 wires; ``layer`` and
+    ``wide-layer``: 2 strongly entangling layers on 6 and 8 wires. Each starts with a rotation by an input on every
+    wire.
     """
     from qgen_core.ansatze.brick import brick
     from qgen_core.ansatze.qag_chain import qag_chain
@@ -37,6 +49,7 @@ def make_batch_task(ansatz: str, batch: int) -> BatchTask:
         "chain": lambda: qag_chain(8, inputs=8, layers=2),
         "brick": lambda: brick(8, inputs=8, layers=6, reupload=False),
         "layer": lambda: strongly_entangling(6, inputs=6, layers=2, reupload=False),
+        "wide-layer": lambda: strongly_entangling(8, inputs=8, layers=2, reupload=False),
     }[ansatz]()
     rng = np.random.default_rng([circuit.num_params, batch])
     inputs = rng.normal(scale=np.sqrt(0.5), size=(batch, circuit.num_inputs))

@@ -49,6 +49,19 @@ SECTIONS = (
         "50 inputs of the same chain under the stored calibration of ibm_fez, on the 8 qubits and with the 1- and "
         "2-wire gates that our noise model chooses; Aer takes its own errors for them. Emulation, no device.",
     ),
+    (
+        "hybrid/",
+        "Layers in networks of torch, one thread",
+        "A layer of strongly entangling gates, 2 deep, after a rotation by an input on every wire: torch tensors in "
+        "and out, gradients of parameters and inputs. 6 wires for 32 inputs, 8 wires for 256. `jax alone` never "
+        "enters torch, so a network around it would be jax's.",
+    ),
+    (
+        "gan/",
+        "A conditional GAN against a bare loop of torch, one thread",
+        "The same networks, optimisers and batches: 6 features and a condition, three hidden layers of 128. Time of a "
+        "step in a short training; generation of 200,000 events.",
+    ),
 )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "benchmarks" / "requirements"
 #: Packages of this repository in the environment of the same name, installed in place.
-OWN = {"peers": ("qgen_core", "plugins/qgen_hep", "plugins/qgen_pennylane", "plugins/qgen_qiskit", "plugins/qgen_cirq")}
+OWN = {"peers": ("qgen_core", *(f"plugins/qgen_{name}" for name in ("hep", "pennylane", "qiskit", "cirq", "torch")))}
 
 
 def make(name: str, folder: Path) -> bool:

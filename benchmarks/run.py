@@ -34,6 +34,8 @@ GROUPS = {
     "curves": 1,
     "adapters": 1,
     "noise": 2,
+    "hybrid": 1,
+    "gan": 1,
 }
 RESULTS = ROOT / "benchmarks" / "results"
 

@@ -7,7 +7,7 @@ arXiv:2203.03578). Wire 0 is the most significant bit of an outcome's number.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,25 +78,29 @@ class Task:
 
     def save(self, path: Path) -> None:
         """For contestants in another environment."""
-        numbers = [[*op.wires, *[-1] * (2 - len(op.wires)), *(op.params or (-1,))] for op in self.ops]
-        np.savez(
-            path,
-            sizes=np.array([self.wires, self.layers]),
-            target=self.target,
-            params=self.params,
-            names=np.array([op.name for op in self.ops]),
-            numbers=np.array(numbers),
-        )
+        sizes = np.array([self.wires, self.layers])
+        np.savez(path, sizes=sizes, target=self.target, params=self.params, **packed(self.ops))
 
     @classmethod
     def read(cls, path: Path) -> Task:
         with np.load(path) as file:
-            ops = tuple(
-                Op(str(name), tuple(int(w) for w in row[:2] if w >= 0), tuple(int(p) for p in row[2:] if p >= 0))
-                for name, row in zip(file["names"], file["numbers"], strict=True)
-            )
             wires, layers = (int(n) for n in file["sizes"])
-            return cls(wires, layers, ops, file["target"], file["params"])
+            return cls(wires, layers, unpacked(file), file["target"], file["params"])
+
+
+def packed(ops: tuple[Op, ...]) -> dict[str, NDArray[Any]]:
+    """Gates of one angle at most as arrays: names, and rows of two wires, a parameter and an input, -1 for none."""
+    numbers = [[*(*op.wires, -1)[:2], *(op.params or (-1,)), *(op.inputs or (-1,))] for op in ops]
+    return {"names": np.array([op.name for op in ops]), "numbers": np.array(numbers)}
+
+
+def unpacked(file: Mapping[str, NDArray[Any]]) -> tuple[Op, ...]:
+    """The gates that :func:`packed` wrote."""
+    ops = []
+    for name, row in zip(file["names"], file["numbers"].tolist(), strict=True):
+        wires, params, inputs = (tuple(n for n in part if n >= 0) for part in (row[:2], row[2:3], row[3:]))
+        ops.append(Op(str(name), wires, params, inputs))
+    return tuple(ops)
 
 
 def ops_of(circuit: Any) -> tuple[Op, ...]:

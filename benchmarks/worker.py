@@ -11,9 +11,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+import numpy as np
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,17 +41,22 @@ class Remote:
         self.hello = self._answer()
 
     def time(self, calls: int) -> float:
-        return float(self._ask({"calls": calls})["seconds"])
+        self.begin(calls)
+        return self.end()
+
+    def begin(self, calls: int) -> None:
+        """Let it start on so many calls."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"calls": calls}) + "\n")
+        self._process.stdin.flush()
+
+    def end(self) -> float:
+        """Seconds that they took."""
+        return float(self._answer()["seconds"])
 
     def close(self) -> None:
         """End the process."""
         self._process.communicate()
-
-    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -68,18 +77,31 @@ def main(name: str, precision: str, path: str, distributions: str) -> None:
 
     from benchmarks.machine import versions
     from benchmarks.rounds import Local
-    from benchmarks.task import Task
 
-    task = Task.read(Path(path))
+    build = _builder(importlib.import_module(f"benchmarks.contestants.{name}"), Path(path), precision)
     start = perf_counter()
-    step = importlib.import_module(f"benchmarks.contestants.{name}").build(task, precision)
-    value, gradient = step(task.params)
+    step = build()
+    result = [np.asarray(part).tolist() for part in step()]
     first = perf_counter() - start
-    found = versions(tuple(distributions.split(",")))
-    out.write(json.dumps({"value": value, "gradient": gradient.tolist(), "first": first, "versions": found}) + "\n")
-    timed = Local(lambda: step(task.params))
+    found = versions(tuple(filter(None, distributions.split(","))))
+    out.write(json.dumps({"result": result, "first": first, "versions": found}) + "\n")
+    timed = Local(step)
     for line in sys.stdin:
         out.write(json.dumps({"seconds": timed.time(json.loads(line)["calls"])}) + "\n")
+
+
+def _builder(library: Any, path: Path, precision: str) -> Callable[[], Callable[[], tuple[Any, ...]]]:
+    """What makes a step of the task in the file: a training step, or a batch both ways."""
+    from benchmarks.batch_task import BatchTask
+    from benchmarks.task import Task
+
+    with np.load(path) as file:
+        batched = "inputs" in file
+    if batched:
+        batch = BatchTask.read(path)
+        return lambda: partial(library.build_batch(batch, precision, backward=True), batch.params, batch.inputs)
+    task = Task.read(path)
+    return lambda: partial(library.build(task, precision), task.params)
 
 
 if __name__ == "__main__":

@@ -81,9 +81,41 @@ def build(task: Task, precision: str) -> Step:
     return compiled(loss, task.params, real)
 
 
-def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep:
-    """vmap over the inputs of one jitted circuit, gate by gate; these circuits are short."""
+def build_batch(task: BatchTask, precision: str, *, backward: bool, in_torch: bool = False) -> BatchStep:
+    """vmap over the inputs of one jitted circuit, gate by gate; these circuits are short.
+
+    ``in_torch`` takes and gives torch tensors by its own interface, whose way back runs the circuit again.
+    """
     import jax
+    import jax.numpy as jnp
+
+    all_rows, real = _all_rows(task, precision)
+    if in_torch:
+        assert backward
+        return _in_torch(task, precision, all_rows)
+    cotangent = jnp.asarray(task.cotangent, dtype=real)
+
+    def weighted(theta: Any, x: Any) -> Any:
+        outputs = all_rows(theta, x)
+        return (outputs * cotangent).sum(), outputs
+
+    function = jax.value_and_grad(weighted, argnums=(0, 1), has_aux=True) if backward else all_rows
+    arguments = jnp.asarray(task.params, dtype=real), jnp.asarray(task.inputs, dtype=real)
+    run = jax.jit(function).lower(*arguments).compile()
+    keep_x64()
+
+    def step(params: Floats, inputs: Floats) -> tuple[Floats, ...]:
+        result = run(jnp.asarray(params, dtype=real), jnp.asarray(inputs, dtype=real))
+        if not backward:
+            return (np.asarray(result, dtype=np.float64),)
+        (_, outputs), gradients = result
+        return tuple(np.asarray(a, dtype=np.float64) for a in (outputs, *gradients))
+
+    return step
+
+
+def _all_rows(task: BatchTask, precision: str) -> tuple[Any, Any]:
+    """<Z> of all wires as a function of parameters and inputs (B, I), and the type of its numbers."""
     import jax.numpy as jnp
     import tensorcircuit as tc
 
@@ -91,7 +123,6 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
     tc.set_dtype("complex64" if precision == "single" else "complex128")
     real, cplx = (jnp.float32, jnp.complex64) if precision == "single" else (jnp.float64, jnp.complex128)
     ops = fuse(task.ops)
-    cotangent = jnp.asarray(task.cotangent, dtype=real)
 
     def one(theta: Any, x: Any) -> Any:
         circuit = tc.Circuit(task.wires)
@@ -113,20 +144,24 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
     def all_rows(theta: Any, x: Any) -> Any:
         return backend.vmap(one, vectorized_argnums=1)(theta, x)
 
-    def weighted(theta: Any, x: Any) -> Any:
-        outputs = all_rows(theta, x)
-        return (outputs * cotangent).sum(), outputs
+    return all_rows, real
 
-    function = jax.value_and_grad(weighted, argnums=(0, 1), has_aux=True) if backward else all_rows
-    arguments = jnp.asarray(task.params, dtype=real), jnp.asarray(task.inputs, dtype=real)
-    run = jax.jit(function).lower(*arguments).compile()
-    keep_x64()
+
+def _in_torch(task: BatchTask, precision: str, all_rows: Any) -> BatchStep:
+    import tensorcircuit as tc
+    import torch
+
+    torch.set_num_threads(1)
+    real = torch.float32 if precision == "single" else torch.float64
+    layer = tc.interfaces.torch_interface(all_rows, jit=True, enable_dlpack=True)
+    cotangent = torch.as_tensor(task.cotangent, dtype=real)
 
     def step(params: Floats, inputs: Floats) -> tuple[Floats, ...]:
-        result = run(jnp.asarray(params, dtype=real), jnp.asarray(inputs, dtype=real))
-        if not backward:
-            return (np.asarray(result, dtype=np.float64),)
-        (_, outputs), gradients = result
-        return tuple(np.asarray(a, dtype=np.float64) for a in (outputs, *gradients))
+        theta = torch.tensor(params, dtype=real, requires_grad=True)
+        x = torch.tensor(inputs, dtype=real, requires_grad=True)
+        outputs = layer(theta, x)
+        outputs.backward(cotangent)
+        return tuple(np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad))
 
+    keep_x64()
     return step

@@ -8,6 +8,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 
+from benchmarks.batch_task import BatchStep, BatchTask
 from benchmarks.contestants.pennylane_torch import torch_js
 from benchmarks.task import Floats, Step, Task
 
@@ -46,5 +47,37 @@ def build(task: Task, precision: str) -> Step:
         loss = torch_js(psi.real**2 + psi.imag**2, target)
         loss.backward()
         return loss.item(), np.asarray(theta.grad, dtype=np.float64)
+
+    return step
+
+
+def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep:
+    """The batch is the device's own; <Z> of all wires by one matrix product."""
+    import torch
+
+    _without_torchvision()
+    import torchquantum as tq
+
+    assert precision == "single" and backward
+    torch.set_num_threads(1)
+    gates = {"rx": tq.functional.rx, "ry": tq.functional.ry, "rz": tq.functional.rz}
+    numbers = np.arange(2**task.wires)
+    signs = torch.as_tensor(1.0 - 2.0 * ((numbers[:, None] >> np.arange(task.wires)[::-1]) & 1), dtype=torch.float32)
+    cotangent = torch.as_tensor(task.cotangent, dtype=torch.float32)
+
+    def step(params: Floats, inputs: Floats) -> tuple[Floats, ...]:
+        theta = torch.tensor(params, dtype=torch.float32, requires_grad=True)
+        x = torch.tensor(inputs, dtype=torch.float32, requires_grad=True)
+        device = tq.QuantumDevice(n_wires=task.wires, bsz=len(inputs))
+        for op in task.ops:
+            if op.name == "cx":
+                tq.functional.cnot(device, wires=list(op.wires))
+            else:
+                angle = theta[op.params[0]].expand(len(x)) if op.params else x[:, op.inputs[0]]
+                gates[op.name](device, wires=op.wires[0], params=angle[:, None])
+        psi = device.get_states_1d()
+        outputs = (psi.real**2 + psi.imag**2) @ signs
+        outputs.backward(cotangent)
+        return tuple(np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad))
 
     return step

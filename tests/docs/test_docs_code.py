@@ -27,7 +27,7 @@ NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 
 def _forget_plugins() -> None:
-    for cached in (plugins.all_entries, registry._installed, hooks.discovered):
+    for cached in (plugins.all_entries, plugins.packages, registry._installed, hooks.discovered):
         cached.cache_clear()
 
 

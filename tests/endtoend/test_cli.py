@@ -126,7 +126,7 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
         (
             ["train", RECIPE, "--run", "x", "--set", "backend=lightnin"],
             4,
-            "did you mean 'lightning'?  `pip install qgen-pennylane`",
+            "did you mean 'lightning'?",
         ),
         (["train", RECIPE, "--run", "x", "--set", "encoder.bits=17", "--set", "encoder.window=[]"], 2, ""),
         (["validate", RECIPE, "--set", "loss=mean"], 2, "OutputMismatch: loss 'mean' reads objective"),

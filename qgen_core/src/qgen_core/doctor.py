@@ -8,7 +8,6 @@ lacks, without asking the service; empty: nothing.
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import sys
 import time
@@ -20,7 +19,7 @@ from typing import Any, Literal
 from qgen_core import registry, tryout
 from qgen_core.aside import Aside, Lost
 from qgen_core.hooks import GROUP as HOOKS
-from qgen_core.plugins import CORE, all_entries, distribution_of, entries
+from qgen_core.plugins import distribution_of, entries, packages, version_of
 from qgen_core.progress import counter
 from qgen_core.resources import available_memory, human
 
@@ -82,25 +81,25 @@ def check() -> Checkup:
     from qgen_core.engine.threads import cores
 
     begun = time.monotonic()
-    packages: dict[str, list[tuple[str, str, str]]] = {}
+    offers: dict[str, list[tuple[str, str, str]]] = {}
     for kind, name, distribution, version in _installed():
-        packages.setdefault(f"{distribution} {version}", []).append((kind, name, distribution))
-    total = sum(len(wanted) for wanted in packages.values())
+        offers.setdefault(f"{distribution} {version}", []).append((kind, name, distribution))
+    total = sum(len(wanted) for wanted in offers.values())
     found: list[Finding] = []
 
     def package(title: str) -> None:
-        for finding in _examined(packages[title]):
+        for finding in _examined(offers[title]):
             found.append(finding)
             advance(len(found))
 
     with Aside() as aside:
         system = _system(aside)
     with counter(total, "trying components") as advance, ThreadPoolExecutor(cores()) as several:
-        for _ in several.map(package, packages):
+        for _ in several.map(package, offers):
             pass
     order = {kind: number for number, kind in enumerate((*registry.KINDS, "hook"))}
     found.sort(key=lambda f: (order[f.kind], f.name, f.distribution))
-    return Checkup(system, _packages(), found, _not_installed(), round(time.monotonic() - begun, 1))
+    return Checkup(system, packages(), found, _not_installed(), round(time.monotonic() - begun, 1))
 
 
 def _installed() -> Iterator[tuple[str, str, str, str]]:
@@ -121,37 +120,8 @@ def _examined(wanted: Sequence[tuple[str, str, str]]) -> Iterator[Finding]:
                 answer = aside.ask(tryout.__name__, "examine", kind, name, distribution, limit=LIMIT)
             except Lost as error:
                 answer = {"state": "broken", "why": str(error), "mend": tryout.mend("", distribution)}
-            version = _version(distribution) or ""
+            version = version_of(distribution)
             yield Finding(kind, name, distribution, version, **answer)
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-def _packages() -> dict[str, dict[str, str]]:
-    """Versions of the core and the plugins with those of what they require; empty for what is not there."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    found: dict[str, dict[str, str]] = {}
-    names = {CORE, *(distribution_of(entry)[0] for entry in all_entries())}
-    for name in sorted(names, key=lambda n: (n != CORE, n)):
-        found[name] = {name: _version(name) or ""}
-        try:
-            requires = importlib.metadata.requires(name) or []
-        except (importlib.metadata.PackageNotFoundError, OSError, ValueError):
-            continue
-        for text in requires:
-            try:
-                need = Requirement(text)
-            except InvalidRequirement:
-                continue
-            if need.name != CORE and (need.marker is None or need.marker.evaluate({"extra": ""})):
-                found[name][need.name] = _version(need.name) or ""
-    return found
 
 
 def _not_installed() -> dict[str, list[str]]:
@@ -160,7 +130,7 @@ def _not_installed() -> dict[str, list[str]]:
     for kind, names in registry.known().items():
         there = registry.offers(kind)
         for name, distribution in names.items():
-            if name not in there and _version(distribution) is None:
+            if name not in there and not version_of(distribution):
                 found.setdefault(distribution, []).append(f"{kind} {name}")
     return dict(sorted(found.items()))
 

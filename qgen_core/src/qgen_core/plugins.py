@@ -12,8 +12,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 from qgen_core.errors import BrokenPlugin
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 CORE = "qgen-core"
 log = logging.getLogger("qgen")
@@ -97,22 +101,48 @@ def reason_of(error: BaseException) -> str:
 
 def check_core_version(what: str, entry: importlib.metadata.EntryPoint) -> None:
     """Raise BrokenPlugin if the package asks for another version of qgen-core."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
     installed = importlib.metadata.version(CORE)
-    try:
-        requires = (entry.dist.requires or []) if entry.dist is not None else []
-    except (OSError, ValueError):
-        requires = []
-    for text in requires:
-        try:
-            need = Requirement(text)
-        except InvalidRequirement:
-            continue
-        if need.marker is not None and not need.marker.evaluate({"extra": ""}):
-            continue  # asked for by an extra, or on another system
+    for need in _requirements(entry.dist):
         if need.name.lower().replace("_", "-") == CORE and not need.specifier.contains(installed, prereleases=True):
             name, version = distribution_of(entry)
             raise BrokenPlugin(
                 f"{what} comes from {name} {version}, which needs {CORE} {need.specifier}; installed is {installed}"
             )
+
+
+@cache
+def packages() -> dict[str, dict[str, str]]:
+    """Versions of the core and the plugins, each with those of what it requires; empty for what is not there."""
+    found: dict[str, dict[str, str]] = {}
+    names = {CORE, *(distribution_of(entry)[0] for entry in all_entries() if allowed(entry))}
+    for name in sorted(names, key=lambda n: (n != CORE, n)):
+        found[name] = {name: version_of(name)}
+        if found[name][name]:
+            needs = {need.name for need in _requirements(importlib.metadata.distribution(name))} - {CORE}
+            found[name] |= {need: version_of(need) for need in sorted(needs)}
+    return found
+
+
+def version_of(distribution: str) -> str:
+    """The version that is installed; empty if none is."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _requirements(distribution: importlib.metadata.Distribution | None) -> Iterator[Requirement]:
+    """What a distribution requires on this system, without its extras, as far as that can be read."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    try:
+        texts = (distribution.requires or []) if distribution is not None else []
+    except (OSError, ValueError):
+        texts = []
+    for text in texts:
+        try:
+            need = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if need.marker is None or need.marker.evaluate({"extra": ""}):
+            yield need

@@ -7,7 +7,6 @@ checkpoint slots and history.jsonl. Whatever is asked of it later needs no train
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
@@ -29,12 +28,15 @@ from qgen_core.events import Events, Space
 from qgen_core.hooks import manager
 from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Trainer
 from qgen_core.lock import RunLock
+from qgen_core.plugins import packages, version_of
 from qgen_core.recipes import TABLES, Recipe
 from qgen_core.seeds import stream
 from qgen_core.training import History, check_match
 
 Array = NDArray[Any]
 
+#: Packages of the core that decide about numbers.
+DECIDING = ("qgen-core", "numpy", "scipy", "numba", "llvmlite", "h5py", "safetensors")
 #: Events are generated in pieces of this size, so memory does not grow with their number.
 PIECE = 2**17
 
@@ -202,17 +204,16 @@ def fingerprint(events: Events) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Python, platform and the packages that decide about numbers."""
-    packages = {}
-    for name in ("qgen-core", "numpy", "scipy", "numba", "llvmlite", "h5py", "safetensors"):
-        try:
-            packages[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    """Python, platform, the packages that decide about numbers, and the plugins with those that they are made for."""
+    own, *plugins = packages().values()
+    found = {name: own.get(name) or version_of(name) for name in DECIDING}
+    for plugin in plugins:
+        found |= plugin
+    found = {name: number for name, number in found.items() if number}
     extra: dict[str, str] = {}
     for facts in manager().environment():
         extra |= {str(k): str(v) for k, v in dict(facts).items()}
-    return {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"} | packages | extra
+    return {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"} | found | extra
 
 
 def train(

@@ -184,18 +184,21 @@ class Problem:
                 self._target = Batch(condition=conditions, target=target, total=self.total)
             return Batch(None, self._target.condition, None, self._target.target, self.step, self.total)
         if self.batch_size is None or self.batch_size >= len(self.data):
-            return self._minibatch(slice(None))
+            return self._minibatch(None)
         epoch, place = divmod(self.step, self.epoch_steps)
         if self._order[0] != epoch:
             self._order = (epoch, stream(self.seed, "data", epoch).permutation(len(self.data)))
         first, last = (len(self.data) * i // self.epoch_steps for i in (place, place + 1))
         return self._minibatch(self._order[1][first:last])
 
-    def _minibatch(self, index: Any) -> Batch:
+    def _minibatch(self, index: NDArray[np.int64] | None) -> Batch:
+        """The events at these places, or all; ``take`` is several times faster than an index in brackets."""
         data = self.data
-        condition = None if data.condition is None else data.condition[index]
-        weight = None if data.weight is None else data.weight[index]
-        return Batch(data.x[index], condition, weight, None, self.step, self.total)
+        x, condition, weight = (
+            part if part is None or index is None else part.take(index, axis=0)
+            for part in (data.x, data.condition, data.weight)
+        )
+        return Batch(x, condition, weight, None, self.step, self.total)
 
     def _check_finite(self, what: str, values: Array | float) -> None:
         if isinstance(values, float) and math.isfinite(values):

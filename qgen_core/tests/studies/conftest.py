@@ -21,7 +21,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     found = toystudy.install(tmp_path / "shelf")
     monkeypatch.syspath_prepend(str(found))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(found), os.environ.get("PYTHONPATH", "")]))
-    caches = (registry._installed, plugins.all_entries, hooks.discovered)
+    caches = (registry._installed, plugins.all_entries, plugins.packages, hooks.discovered)
     for cached in caches:
         cached.cache_clear()
     yield found
