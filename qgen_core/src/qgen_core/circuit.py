@@ -120,13 +120,22 @@ class Channel:
 Instruction = Gate | Channel
 
 
-class _Map(NamedTuple):
-    """The affine map of all angles, as arrays over the A columns."""
+class _Columns(NamedTuple):
+    """Columns of the angles that come from one source, and its numbers that they take; ``shared``: some more than once.
 
-    param_at: NDArray[np.intp]
-    param_index: NDArray[np.intp]
-    input_at: NDArray[np.intp]
-    input_index: NDArray[np.intp]
+    Both are slices where they follow each other, which takes a fraction of the time.
+    """
+
+    at: NDArray[np.intp] | slice
+    index: NDArray[np.intp] | slice
+    shared: bool
+
+
+class _Map(NamedTuple):
+    """The affine map of all angles."""
+
+    param: _Columns
+    input: _Columns
     scale: Floats
     offset: Floats
 
@@ -210,12 +219,13 @@ class Circuit:
     def _map(self) -> _Map:
         source = np.array([a.source for a in self.angles], dtype="U5")
         index = np.array([a.index for a in self.angles], dtype=np.intp)
-        at_param, at_input = np.flatnonzero(source == "param"), np.flatnonzero(source == "input")
+        param, given = (
+            _Columns(_run(at), _run(index[at]), len(np.unique(index[at])) < len(at))
+            for at in (np.flatnonzero(source == "param"), np.flatnonzero(source == "input"))
+        )
         return _Map(
-            at_param,
-            index[at_param],
-            at_input,
-            index[at_input],
+            param,
+            given,
             np.array([a.scale for a in self.angles], dtype=np.float64),
             np.array([a.offset for a in self.angles], dtype=np.float64),
         )
@@ -232,9 +242,8 @@ class Circuit:
             raise BadCircuit(f"{len(theta)} rows of params do not go with {len(x)} rows of inputs")
         m = self._map
         out = np.zeros((len(theta) if len(x) == 1 else len(x), self.num_angles))
-        for at, index, values in ((m.param_at, m.param_index, theta), (m.input_at, m.input_index, x)):
-            if len(at):
-                out[:, at] = values[:, index]
+        for columns, values in ((m.param, theta), (m.input, x)):
+            out[:, columns.at] = values[:, columns.index]
         out *= m.scale
         out += m.offset
         return out
@@ -248,9 +257,11 @@ class Circuit:
         m = self._map
         d_params = np.zeros((len(d), self.num_params))
         d_inputs = np.zeros((len(d), self.num_inputs))
-        for at, index, total in ((m.param_at, m.param_index, d_params), (m.input_at, m.input_index, d_inputs)):
-            if len(at):
-                np.add.at(total.T, index, d[:, at].T)
+        for columns, total in ((m.param, d_params), (m.input, d_inputs)):
+            if columns.shared:
+                np.add.at(total.T, columns.index, d[:, columns.at].T)
+            else:
+                total[:, columns.index] = d[:, columns.at]
         return d_params, d_inputs
 
     @staticmethod
@@ -260,3 +271,10 @@ class Circuit:
         if rows.ndim != 2 or rows.shape[1] != width:
             raise BadCircuit(f"{what} have the shape {array.shape}; the circuit needs (B, {width})")
         return rows
+
+
+def _run(numbers: NDArray[np.intp]) -> NDArray[np.intp] | slice:
+    """Numbers that follow each other as a slice, others as they are."""
+    if np.any(np.diff(numbers) != 1):
+        return numbers
+    return slice(int(numbers[0]), int(numbers[-1]) + 1) if len(numbers) else slice(0, 0)

@@ -19,7 +19,7 @@ def address(array):
 @pytest.fixture
 def empty():
     def forget():
-        scratch._kept.buffers.clear()
+        scratch._kept.made.clear()
         scratch._kept.total = 0
 
     forget()
@@ -37,11 +37,25 @@ def test_a_buffer_is_given_out_again_once_nobody_refers_to_it(empty):
     assert address(scratch.plain(1, WIDTH, BYTE)) == where
 
 
+def test_an_array_is_given_out_again_only_when_nobody_holds_it(empty):
+    first = scratch.plain(3, 5, BYTE)
+    second = scratch.plain(3, 5, BYTE)
+    assert not np.shares_memory(first, second)
+    mark = id(first)
+    del first
+    assert id(scratch.plain(3, 5, BYTE)) == mark
+    assert scratch.plain(5, 3, BYTE).shape == (5, 3)
+
+
 def test_what_is_kept_is_bounded(empty):
     taken = [scratch.plain(1, scratch.LARGEST, BYTE) for _ in range(scratch.KEPT // scratch.LARGEST + 2)]
     assert len({address(buffer) for buffer in taken}) == len(taken)
-    assert scratch._kept.total == scratch.KEPT
-    assert sum(len(same) for same in scratch._kept.buffers.values()) == scratch.KEPT // scratch.LARGEST
+    kept = [buffer for same in scratch._kept.made.values() for buffer, _ in same]
+    assert kept and scratch._kept.total == sum(buffer.nbytes - scratch.PAGE for buffer in kept) <= scratch.KEPT
+    again = scratch.plain(1, WIDTH, BYTE)  # what was kept for other shapes does not keep this one out
+    where = address(again)
+    del again
+    assert address(scratch.plain(1, WIDTH, BYTE)) == where
 
 
 @pytest.mark.parametrize(("rows", "width", "shift"), [(1, 512, 0), (2, 512, 31), (5, 100, 0), (3, 2**21, 1), (0, 8, 0)])

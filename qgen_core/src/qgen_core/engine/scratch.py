@@ -24,10 +24,10 @@ KEPT = 2**26
 
 
 class _Kept(threading.local):
-    """The buffers of this thread by size, each with the place of its first page."""
+    """What this thread has made, by shape: a buffer and the array in it."""
 
     def __init__(self) -> None:
-        self.buffers: dict[int, list[tuple[Array, int]]] = {}
+        self.made: dict[tuple[int, int, int, str, int], list[tuple[Array, Array]]] = {}
         self.total = 0
 
 
@@ -49,27 +49,31 @@ def plain(rows: int, width: int, dtype: np.dtype[Any]) -> Array:
 
 
 def _rows(rows: int, width: int, pitch: int, dtype: np.dtype[Any], shift: int) -> Array:
-    buffer, page = _take(rows * pitch * dtype.itemsize + LINE * shift)
-    strides = (pitch * dtype.itemsize, dtype.itemsize)
-    return np.ndarray((rows, width), dtype, buffer, page + LINE * shift, strides)
+    """An array that nobody holds, nor a part of it, or a new one."""
+    key = (rows, width, pitch, dtype.char, shift)
+    for pair in _kept.made.get(key, ()):
+        if _holders(pair) == IDLE:
+            return pair[1]
+    pair, size = _new(rows, width, pitch, dtype, shift), rows * pitch * dtype.itemsize
+    if size <= LARGEST:
+        _kept.total += size
+        if _kept.total > KEPT:  # of other shapes than are asked for now
+            _kept.made, _kept.total = {}, size
+        _kept.made.setdefault(key, []).append(pair)
+    return pair[1]
 
 
-def _take(size: int) -> tuple[Array, int]:
-    """A buffer with ``size`` bytes from the given place on; free again once no array refers to it."""
-    if size > LARGEST:
-        return _fresh(size)
-    rounded = 1 << max(size - 1, PAGE - 1).bit_length()
-    same = _kept.buffers.setdefault(rounded, [])
-    for kept in same:
-        if sys.getrefcount(kept[0]) == 2:  # the tuple and the argument of this call
-            return kept
-    found = _fresh(rounded)
-    if _kept.total + rounded <= KEPT:
-        _kept.total += rounded
-        same.append(found)
-    return found
+def _new(rows: int, width: int, pitch: int, dtype: np.dtype[Any], shift: int) -> tuple[Array, Array]:
+    buffer = np.empty(rows * pitch * dtype.itemsize + LINE * shift + PAGE, dtype=np.uint8)
+    place = -buffer.ctypes.data % PAGE + LINE * shift
+    return buffer, np.ndarray((rows, width), dtype, buffer, place, (pitch * dtype.itemsize, dtype.itemsize))
 
 
-def _fresh(size: int) -> tuple[Array, int]:
-    buffer = np.empty(size + PAGE, dtype=np.uint8)
-    return buffer, -buffer.ctypes.data % PAGE
+def _holders(pair: tuple[Array, Array]) -> tuple[int, int]:
+    """How many references there are to the buffer, which parts of the array refer to, and to the array."""
+    buffer, made = pair
+    return sys.getrefcount(buffer), sys.getrefcount(made)
+
+
+#: Of a pair that nobody else holds; how many the call itself adds differs between versions of Python.
+IDLE = _holders(_new(1, 1, 1, np.dtype(np.float64), 0))
