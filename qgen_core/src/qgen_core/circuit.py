@@ -127,7 +127,7 @@ class _Columns(NamedTuple):
     """
 
     at: NDArray[np.intp] | slice
-    index: NDArray[np.intp] | slice
+    numbers: NDArray[np.intp] | slice
     shared: bool
 
 
@@ -243,7 +243,7 @@ class Circuit:
         m = self._map
         out = np.zeros((len(theta) if len(x) == 1 else len(x), self.num_angles))
         for columns, values in ((m.param, theta), (m.input, x)):
-            out[:, columns.at] = values[:, columns.index]
+            out[:, columns.at] = values[:, columns.numbers]
         out *= m.scale
         out += m.offset
         return out
@@ -259,9 +259,10 @@ class Circuit:
         d_inputs = np.zeros((len(d), self.num_inputs))
         for columns, total in ((m.param, d_params), (m.input, d_inputs)):
             if columns.shared:
-                np.add.at(total.T, columns.index, d[:, columns.at].T)
+                assert not isinstance(columns.numbers, slice)
+                np.add.at(total.T, columns.numbers, d[:, columns.at].T)
             else:
-                total[:, columns.index] = d[:, columns.at]
+                total[:, columns.numbers] = d[:, columns.at]
         return d_params, d_inputs
 
     @staticmethod

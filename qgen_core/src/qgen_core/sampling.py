@@ -73,10 +73,16 @@ def _looked_up(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
     numbers = np.arange(len(p))
     end, leap = numbers + share, other - numbers
     out = np.empty(shots, dtype=np.int64)
+    # Arrays of this size, made anew for each piece, would cost more than what is done with them.
+    places, ends, leaps = np.empty(PIECE), np.empty(PIECE), np.empty(PIECE, dtype=np.int64)
     for start in range(0, shots, PIECE):
         index = out[start : start + PIECE]
-        place = rng.random(len(index))
+        place, its_end, its_leap = (whole[: len(index)] for whole in (places, ends, leaps))
+        rng.random(out=place)
         place *= len(p)
         np.copyto(index, place, casting="unsafe")
-        index += leap[index] * (place >= end[index])
+        np.take(end, index, out=its_end, mode="clip")
+        np.take(leap, index, out=its_leap, mode="clip")
+        its_leap *= place >= its_end
+        index += its_leap
     return out
