@@ -77,7 +77,8 @@ def _looked_up(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
     places, ends, leaps = np.empty(PIECE), np.empty(PIECE), np.empty(PIECE, dtype=np.int64)
     for start in range(0, shots, PIECE):
         index = out[start : start + PIECE]
-        place, its_end, its_leap = (whole[: len(index)] for whole in (places, ends, leaps))
+        size = len(index)
+        place, its_end, its_leap = places[:size], ends[:size], leaps[:size]
         rng.random(out=place)
         place *= len(p)
         np.copyto(index, place, casting="unsafe")
