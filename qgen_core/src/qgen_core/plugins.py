@@ -59,6 +59,7 @@ def distribution_of(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
     return facts.get("Name") or module, facts.get("Version") or "unknown"
 
 
+@cache  # reading metadata takes a millisecond, and every entry point asks for its package's
 def _facts(distribution: importlib.metadata.Distribution | None) -> dict[str, str]:
     """Name and Version, as far as the metadata can be read."""
     try:
