@@ -20,7 +20,7 @@ from qgen_torch.trainer import TorchTrainer
 THREADS = 1
 
 #: (batch, steps of a training)
-TRAININGS = ((512, 40), (8192, 20))
+TRAININGS = ((512, 150), (8192, 30))
 EVENTS, WIDTH, LATENT, GENERATED = 65_536, 6, 16, 200_000
 RATES = (2e-4, 1e-4)
 
