@@ -64,6 +64,7 @@ PEERS = (
         16,
         "torch backprop; not run at 20 wires, where its stored states do not fit in memory",
         ("pennylane", "torch"),
+        quick=8,
     ),
     Peer(
         "pennylane_jax",
@@ -81,6 +82,7 @@ PEERS = (
         16,
         "autograd with one U gate a Rot (its adjoint method took 4 times as long); not at 20 wires, for its memory",
         ("pyqtorch", "torch"),
+        quick=8,
     ),
     Peer(
         "aer",
@@ -89,7 +91,7 @@ PEERS = (
         12,
         "2 P + 1 circuits in one call by parameter_binds, U gates",
         ("qiskit", "qiskit-aer"),
-        quick=8,
+        quick=0,
     ),
     Peer(
         "qsim",
