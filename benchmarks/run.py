@@ -38,7 +38,7 @@ GROUPS = {
     "gan": 1,
 }
 #: Those of the quick mode.
-QUICK = ("training", "batch", "sampling", "whole", "threads")
+QUICK = ("training", "batch", "whole", "threads")
 RESULTS = ROOT / "benchmarks" / "results"
 
 
