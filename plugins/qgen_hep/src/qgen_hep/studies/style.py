@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-BLACK, GREY, GUIDE = "#1c1f24", "#8b95a3", "#5b6675"
+from qgen_hep.figures.style import GUIDE, figure
+
+BLACK, GREY = "#1c1f24", "#8b95a3"
 BLUE, RED, GREEN = "#1f5fa8", "#c23b22", "#3b8a4e"
 SETTINGS: dict[Any, Any] = {
     "font.size": 11.0,
@@ -24,6 +26,8 @@ SETTINGS: dict[Any, Any] = {
 }
 DPI = 110
 
+__all__ = ["BLACK", "BLUE", "GREEN", "GREY", "GUIDE", "RED", "figure", "legend", "look", "save"]
+
 
 @contextmanager
 def look() -> Iterator[None]:
@@ -32,16 +36,6 @@ def look() -> Iterator[None]:
 
     with matplotlib.rc_context(SETTINGS):
         yield
-
-
-def figure(width: float, height: float) -> Any:
-    """An empty figure of a size in inches, unknown to pyplot."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    made = Figure(figsize=(width, height))
-    FigureCanvasAgg(made)
-    return made
 
 
 def save(made: Any, folder: Path, number: int) -> Path:
