@@ -50,4 +50,14 @@ class TestAerByTrajectories(BackendKit):
 
     @overrides(SHOT_BY_SHOT)
     def test_gradients_with_noise(self) -> None:
-        """Nothing beyond the gradients of shots, which the base class makes of runs."""
+        """By the shift rule from shots: each is off by no more than 6 standard deviations of its frequencies."""
+        backend, rng, shots = self.make(), np.random.default_rng(43), 8000
+        channel = next(iter(circuits.channels(2, rng)))  # one: shot by shot it takes seconds
+        circuit = self._with_channel(channel, 2, rng)
+        angles, cotangent = circuits.rows(circuit, 2, rng), rng.normal(size=(2, 4))
+        found = backend.vjp(circuit, angles, Probabilities(), cotangent, shots=shots, rng=rng)
+        expected = reference.angle_slopes(circuit, angles, Probabilities(), cotangent)
+        turning = [angle.source != "const" for angle in circuit.angles]
+        spread = np.max(np.abs(cotangent)) / np.sqrt(2 * shots)
+        assert np.max(np.abs(found - expected)[:, turning]) < 6 * spread
+        assert np.max(np.abs(expected)[:, turning]) > 12 * spread, "a gradient of zeros must not pass"
