@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -13,7 +16,8 @@ from qgen_core import Capabilities, backend, describe, names
 from qgen_core.gates import GATES
 from qgen_core.registry import factory_of, known
 
-HEAD = ("backend", "package", "values", "channels", "gradients", "precision", "gates")
+HEAD = ("backend", "package", "values", "channels", "gradients", "precision", "gates", "time", "gradient's time")
+MEASURED = Path(__file__).parents[2] / "benchmarks" / "results" / "latest.json"
 
 
 def capabilities_of(name: str) -> Capabilities | None:
@@ -25,11 +29,25 @@ def capabilities_of(name: str) -> Capabilities | None:
     return None if wraps else backend(name).capabilities
 
 
+@cache
+def medians() -> dict[str, float]:
+    """Seconds of our adapters in the committed benchmark, by case."""
+    cases = {case["id"]: case["rows"] for case in json.loads(MEASURED.read_text(encoding="utf-8"))["cases"]}
+    ours = {case: rows[0] for case, rows in cases.items() if case.startswith("adapters/")}
+    return {case.removeprefix("adapters/"): row["median"] for case, row in ours.items() if "median" in row}
+
+
+def times(name: str) -> list[str]:
+    """Milliseconds of the probabilities of 64 circuits, and of their gradients, where they were measured."""
+    found = [medians().get(f"{name}/{what}") for what in ("probabilities", "gradient")]
+    return ["" if seconds is None else f"{1e3 * seconds:.3g} ms" for seconds in found]
+
+
 def cells(name: str, package: str) -> list[str]:
     """A row of the table."""
     can, link = capabilities_of(name), f":ref:`{name} <backend-{name}>`"
     if can is None:
-        return [link, package, "as the backend that it wraps", *("",) * 4]
+        return [link, package, "as the backend that it wraps", *("",) * (len(HEAD) - 3)]
     exact = "exact" if can.exact else "shots only"
     values = f"{exact}, on a remote machine" if can.remote else exact
     missing = sorted(set(GATES) - can.gates)
@@ -41,6 +59,7 @@ def cells(name: str, package: str) -> list[str]:
         "none" if can.gradients == "none" else can.gradients.replace("backprop", "backpropagation"),
         "complex64" if can.precision == "single" else "complex128",
         "all" if not missing else f"without {', '.join(missing)}",
+        *times(name),
     ]
 
 

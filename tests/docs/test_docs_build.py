@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import subprocess
 import sys
@@ -105,10 +106,18 @@ def test_backends_are_tabled_with_what_they_can_do(site: Path) -> None:
     assert set(known()["backend"]) <= set(found)
     assert found["statevector"] == "qgen-core exact no adjoint complex128 all"
     assert found["density"].startswith("qgen-core exact yes")
-    for name, cells in (
-        ("lightning", "exact no adjoint complex128 all"),
-        ("qsim", "exact no parameter-shift complex64 all"),
+    measured = json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text(encoding="utf-8"))["cases"]
+    for name, cells, kinds in (
+        ("lightning", "exact no adjoint complex128 all", ("probabilities", "gradient")),
+        ("qsim", "exact no parameter-shift complex64 all", ("probabilities",)),
     ):
         package = known()["backend"][name]
-        installed = name in qgen.names("backend")
-        assert found[name] == (f"{package} {cells}" if installed else f"pip install {package}")
+        if name not in qgen.names("backend"):
+            assert found[name] == f"pip install {package}"
+            continue
+        said, *shown = re.split(r" (?=[0-9.e+]+ ms)", found[name])
+        assert said == f"{package} {cells}" and len(shown) == len(kinds)
+        for kind, text in zip(kinds, shown, strict=True):
+            (case,) = (case for case in measured if case["id"] == f"adapters/{name}/{kind}")
+            (seconds,) = (row["median"] for row in case["rows"] if row["label"] == "qgen's adapter")
+            assert float(text.removesuffix(" ms")) == pytest.approx(1e3 * seconds, rel=0.005)
