@@ -85,7 +85,7 @@ def main() -> int:
     results: dict[str, Any] = {}
     for name in QUICK if given.quick else GROUPS:
         found, problem = run_group(name, GROUPS[name], given)
-        cases = merge(cases, found)
+        cases = merge(cases, [{**case, "again": True} for case in found] if given.update else found)
         problems += [problem] if problem else []
         results = collected(given, cases, problems, perf_counter() - start)
         save(results)  # after each group, so that a run cut short keeps what it measured

@@ -73,6 +73,9 @@ def facts(results: dict[str, Any]) -> str:
             "- peak of one core, fused multiply-adds, measured: "
             + ", ".join(f"{rate / 1e9:.0f} Gflop/s ({p})" for p, rate in peak.items())
         )
+    again = [case["id"] for case in results["cases"] if case.get("again")]
+    if again:
+        lines.append(f"- measured by themselves, after the full run: {', '.join(again)}")
     for place, found in results["versions"].items():
         lines.append(f"- {place}: " + ", ".join(f"{name} {number}" for name, number in sorted(found.items())))
     lines += [f"- {who}: {how}" for who, how in results["threads"].items()]
