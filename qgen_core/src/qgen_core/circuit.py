@@ -132,12 +132,12 @@ class _Columns(NamedTuple):
 
 
 class _Map(NamedTuple):
-    """The affine map of all angles."""
+    """The affine map of all angles; a scale of ones and an offset of zeros are None."""
 
     param: _Columns
     input: _Columns
-    scale: Floats
-    offset: Floats
+    scale: Floats | None
+    offset: Floats | None
 
 
 @dataclass(frozen=True)
@@ -223,12 +223,9 @@ class Circuit:
             _Columns(_run(at), _run(index[at]), len(np.unique(index[at])) < len(at))
             for at in (np.flatnonzero(source == "param"), np.flatnonzero(source == "input"))
         )
-        return _Map(
-            param,
-            given,
-            np.array([a.scale for a in self.angles], dtype=np.float64),
-            np.array([a.offset for a in self.angles], dtype=np.float64),
-        )
+        scale = np.array([a.scale for a in self.angles], dtype=np.float64)
+        offset = np.array([a.offset for a in self.angles], dtype=np.float64)
+        return _Map(param, given, scale if np.any(scale != 1) else None, offset if np.any(offset != 0) else None)
 
     def bind(self, params: ArrayLike, inputs: ArrayLike | None = None) -> Floats:
         """Angles (B, A) from parameters (P,) or (B, P) and inputs (I,) or (B, I).
@@ -238,14 +235,16 @@ class Circuit:
         """
         theta = self._rows("params", params, self.num_params)
         x = self._rows("inputs", () if inputs is None else inputs, self.num_inputs)
-        if len(theta) != len(x) and 1 not in (len(theta), len(x)):
+        m, batch = self._map, len(theta) if len(x) == 1 else len(x)
+        if batch != len(theta) != 1:
             raise BadCircuit(f"{len(theta)} rows of params do not go with {len(x)} rows of inputs")
-        m = self._map
-        out = np.zeros((len(theta) if len(x) == 1 else len(x), self.num_angles))
-        for columns, values in ((m.param, theta), (m.input, x)):
-            out[:, columns.at] = values[:, columns.numbers]
-        out *= m.scale
-        out += m.offset
+        out = np.zeros((batch, self.num_angles))
+        out[:, m.param.at] = theta[:, m.param.numbers]
+        out[:, m.input.at] = x[:, m.input.numbers]
+        if m.scale is not None:
+            out *= m.scale
+        if m.offset is not None:
+            out += m.offset
         return out
 
     def pullback(self, d_angles: ArrayLike) -> tuple[Floats, Floats]:
@@ -253,8 +252,10 @@ class Circuit:
 
         Rows stay apart; where one row of parameters served the whole batch, sum over B.
         """
-        d = self._rows("d_angles", d_angles, self.num_angles) * self._map.scale
         m = self._map
+        d = self._rows("d_angles", d_angles, self.num_angles)
+        if m.scale is not None:
+            d = d * m.scale
         d_params = np.zeros((len(d), self.num_params))
         d_inputs = np.zeros((len(d), self.num_inputs))
         for columns, total in ((m.param, d_params), (m.input, d_inputs)):

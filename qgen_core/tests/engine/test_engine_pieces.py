@@ -7,7 +7,7 @@ from engine_dense import brick, dense_state, embedded, random_circuit, random_ro
 from qgen_core.circuit import Circuit, Gate, const
 from qgen_core.engine.decompose import decompose
 from qgen_core.engine.plan import ANY_DEPTH, pack
-from qgen_core.engine.sweep import cosines
+from qgen_core.engine.turns import cosines
 from qgen_core.gates import CX, GATES
 
 

@@ -11,18 +11,13 @@ from numpy.typing import NDArray
 from qgen_core import Circuit
 
 Array = NDArray[Any]
-Floats = NDArray[np.float64]
 Tensor = torch.Tensor
-
-#: Entries of the map as a matrix up to which multiplying by it is quicker than picking what is not zero.
-DENSE = 2**16
 
 
 class Binding:
-    """Where each angle of a circuit comes from: ``Circuit.bind`` in torch, and for layers in numpy."""
+    """Where each angle of a circuit comes from: ``Circuit.bind`` in torch, differentiable."""
 
     def __init__(self, circuit: Circuit) -> None:
-        self._circuit = circuit
         angles = circuit.angles
         self._scale = np.array([angle.scale for angle in angles])
         self._offset = np.array([angle.offset for angle in angles])
@@ -35,34 +30,7 @@ class Binding:
         # A constant takes the place behind the last parameter, where there is a zero.
         self._place = np.where(source == "param", self._index, circuit.num_params)[self.shared]
         self._order = np.argsort(np.concatenate([self.shared, self.own]))
-        sizes = circuit.num_params, circuit.num_inputs
-        self._dense: tuple[Floats, Floats] | None = None
-        if sum(sizes) * len(angles) <= DENSE:
-            self._dense = np.zeros((sizes[0], len(angles))), np.zeros((sizes[1], len(angles)))
-            for matrix, name in zip(self._dense, ("param", "input"), strict=True):
-                at = np.flatnonzero(source == name)
-                matrix[self._index[at], at] = self._scale[at]
         self._held: dict[tuple[torch.device, torch.dtype], tuple[Tensor, ...]] = {}
-
-    def rows(self, params: Array | None, inputs: Array | None) -> Floats:
-        """Angles (B, A) from parameters (P,) and inputs (B, I); None where there are none."""
-        if self._dense is None:
-            return self._circuit.bind(() if params is None else params, inputs)
-        by_param, by_input = self._dense
-        shared = self._offset if params is None else params @ by_param + self._offset
-        if inputs is None:
-            return shared[None]
-        found: Floats = inputs @ by_input
-        found += shared
-        return found
-
-    def gradients(self, d_angles: Floats) -> tuple[Floats, Floats]:
-        """From d loss / d angles (B, A) to d loss / d params (P,), summed over the batch, and d inputs (B, I)."""
-        if self._dense is None:
-            by_row, d_inputs = self._circuit.pullback(d_angles)
-            return by_row.sum(axis=0), d_inputs
-        by_param, by_input = self._dense
-        return by_param @ d_angles.sum(axis=0), d_angles @ by_input.T
 
     def columns(self, params: Tensor | None, inputs: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Angles that all rows share (1, S) and those of each row (B, A - S), differentiable; None without inputs.

@@ -65,7 +65,7 @@ class Routes:
         return exact if device == "cuda" else self._bridge(qgen.backend("statevector", precision=precision), exact)
 
     def _bridge(self, backend: Backend, twice: Route | None = None) -> Route:
-        return Bridge(self.circuit, self._measure, backend, self.shots, self._binding, twice)
+        return Bridge(self.circuit, self._measure, backend, self.shots, twice)
 
     def _engine(self, backend: TorchBackend, dtype: torch.dtype) -> Route:
         made: list[Route] = []

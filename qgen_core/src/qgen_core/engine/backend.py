@@ -13,7 +13,7 @@ from qgen_core.errors import BadOption
 from qgen_core.interfaces import Capabilities
 from qgen_core.measures import Expectations, Measure, Probabilities, State
 from qgen_core.remembered import Remembered
-from qgen_core.resources import require_qubits
+from qgen_core.resources import ALWAYS_THERE, require_qubits
 from qgen_core.simulator import Simulator, checked_angles
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ WORTH_ROWS = 3 * 2**19
 WORTH_BLOCKS = 2**23
 #: Wires from which unconnected parts are quicker apart; below, more calls cost more than they save.
 WORTH_PARTS = 10
+#: Amplitudes up to which nobody asks for memory: they need less than what is taken without asking.
+SMALL = ALWAYS_THERE // 64
 
 
 class StatevectorBackend(Simulator):
@@ -84,8 +86,9 @@ class StatevectorBackend(Simulator):
     def _evaluate(self, circuit: Circuit, angles: Floats, measure: Measure, *, train: bool) -> tuple[Array, Pullback]:
         angles = checked_angles(circuit, angles)
         parts = self._split.get(circuit, lambda: self._find_parts(circuit))
-        widest = max((len(part.wires) for part in parts), default=circuit.num_wires)
-        require_state_memory(widest, circuit.num_wires, len(angles), measure, self.precision, train=train)
+        if len(angles) << circuit.num_wires > SMALL:
+            widest = max((len(part.wires) for part in parts), default=circuit.num_wires)
+            require_state_memory(widest, circuit.num_wires, len(angles), measure, self.precision, train=train)
         if not parts:
             return self._connected(circuit, angles, measure)
         return self._combined(parts, angles, measure)
@@ -100,28 +103,7 @@ class StatevectorBackend(Simulator):
 
     def _connected(self, circuit: Circuit, angles: Floats, measure: Measure) -> tuple[Array, Pullback]:
         program = self._program(circuit, measure)
-        threads = self._threads_for(program, len(angles))
-        if threads == 1 or len(angles) < 2 * threads:
-            return _rows(program, angles, measure, threads)
-        from qgen_core.engine.threads import spread
-
-        # Whole rows for each thread: one hand-over each way, and nothing shared between.
-        pieces: dict[int, tuple[Array, Pullback]] = {}
-
-        def there(a: int, b: int) -> None:
-            pieces[a] = _rows(program, angles[a:b], measure, 1)
-
-        def back(cotangent: Array) -> Floats:
-            d_angles = np.empty_like(angles)
-
-            def work(a: int, b: int) -> None:
-                d_angles[a:b] = pieces[a][1](cotangent[a:b])
-
-            spread(work, len(angles), threads)
-            return d_angles
-
-        spread(there, len(angles), threads)
-        return np.concatenate([pieces[a][0] for a in sorted(pieces)]), back
+        return program.forward(angles, measure, self._threads_for(program, len(angles)))
 
     def _combined(self, parts: tuple[Part, ...], angles: Floats, measure: Measure) -> tuple[Array, Pullback]:
         from qgen_core.engine import parts as combine
@@ -142,26 +124,16 @@ class StatevectorBackend(Simulator):
         return known[last_phases]
 
     def _threads_for(self, program: Program, batch: int) -> int:
-        from qgen_core.engine.threads import cores
-
         if self.threads is not None:
             return self.threads
         work = batch * len(program.plan.steps) << program.plan.bits
+        if work < WORTH_ROWS:
+            return 1
+        from qgen_core.engine.threads import cores
+
         if batch >= 2 * cores():
-            return cores() if work >= WORTH_ROWS else 1
+            return cores()
         return cores() if work >= WORTH_BLOCKS and program.plan.blocks > 1 else 1
-
-
-def _rows(program: Program, angles: Floats, measure: Measure, threads: int) -> tuple[Array, Pullback]:
-    """The output for these rows and its way back; more than one thread shares the blocks of a state."""
-    running = program.forward(angles, threads)
-
-    def back(cotangent: Array) -> Floats:
-        c = np.ascontiguousarray(cotangent, dtype=np.float64).reshape(output.shape)
-        return program.backward(running, program.seed(measure, c, threads), threads)
-
-    output = program.read(running, measure, threads)
-    return output, back
 
 
 def require_state_memory(widest: int, wires: int, batch: int, measure: Measure, precision: str, *, train: bool) -> None:

@@ -26,19 +26,19 @@ from qgen_core.engine.registers import (
     turn_phases,
     turn_q,
 )
-from qgen_core.engine.simd import jit, jit_inline, jit_sums, lane_bits, splat
+from qgen_core.engine.simd import jit_body, lane_bits, lane_sum, load, plus, splat, times, widen_add
 
 Array = Any  # numba infers; (n,) or (B, n) of float32 or float64
 
 
-@jit_inline
+@jit_body
 def _spread(number: int, bit: int) -> int:
     """The number with a zero put in at a bit."""
     below = number & ((1 << bit) - 1)
     return ((number - below) << 1) | below
 
 
-@jit
+@jit_body
 def forward_tile(
     buf: Array,
     start: int,
@@ -82,7 +82,7 @@ def forward_tile(
         store4(buf, at + lanes, dq, dp, im)
 
 
-@jit
+@jit_body
 def backward_tile(
     psi: Array,
     lam: Array,
@@ -146,7 +146,7 @@ def backward_tile(
         store4(lam, at + lanes, dq, dp, ui)
 
 
-@jit_sums
+@jit_body
 def collect(lo: int, hi: int, steps: Array, masks: Array, acc: Array, grads: Array) -> None:
     """Add the overlaps of steps lo..hi to the gradients of the table."""
     lanes = 1 << lane_bits(acc)
@@ -154,22 +154,13 @@ def collect(lo: int, hi: int, steps: Array, masks: Array, acc: Array, grads: Arr
         code, arg = steps[k, 0], steps[k, 3]
         slot = (k - lo) * 4 * lanes
         if code == RY_P or code == RY_Q:
-            total = 0.0
-            for j in range(2 * lanes):
-                total += acc[slot + j]
-            grads[arg] += total
+            grads[arg] += lane_sum(plus(load(acc, slot), load(acc, slot + lanes)))
         elif code == RY_L:
-            sign = steps[k, 1] * lanes
-            total = 0.0
-            for j in range(lanes):
-                total += masks[sign + j] * (acc[slot + j] + acc[slot + lanes + j])
-            grads[arg] += total
+            sign = load(masks, steps[k, 1] * lanes)
+            grads[arg] += lane_sum(times(sign, plus(load(acc, slot), load(acc, slot + lanes))))
         elif code == PHASE4:
             for register in range(4):
-                total = 0.0
-                for j in range(lanes):
-                    total += acc[slot + register * lanes + j]
-                grads[arg + register] += total
+                grads[arg + register] += lane_sum(load(acc, slot + register * lanes))
         elif code == PHASES:
-            for j in range(4 * lanes):
-                grads[arg + j] += acc[slot + j]
+            for register in range(4):
+                widen_add(grads, arg + register * lanes, load(acc, slot + register * lanes))

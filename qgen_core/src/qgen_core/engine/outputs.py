@@ -1,7 +1,7 @@
 """Compiled ends of a run: from states to outputs, and from cotangents to adjoint states.
 
 A cotangent c of probabilities makes the adjoint ``2 c psi``, one of a Pauli word P makes
-``2 c P psi``. ``part`` is (first row, last row, first chunk, last chunk, chunks).
+``2 c P psi``. ``part`` is that of :mod:`~qgen_core.engine.sweep`: (..., first chunk, last chunk, chunks).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.engine.simd import jit, jit_sums, lane_bits
+from qgen_core.engine.simd import jit, jit_sums, lane_bits, lane_sum, load, multiply_add, plus, splat, store
+from qgen_core.measures import Expectations, Measure, Probabilities, State
 
 Array = Any
 Ints = NDArray[np.int64]
@@ -48,6 +49,31 @@ def group_words(paulis: tuple[str, ...]) -> Words:
     return Words(np.array(groups, dtype=np.int64), np.array(words, dtype=np.int64))
 
 
+def empty(measure: Measure, batch: int, chunks: int, wires: int) -> Array:
+    """Where the output is read to: (B, 2^Q), or for expectations (B, chunks, words)."""
+    if isinstance(measure, Expectations):
+        return np.empty((batch, chunks, len(measure.paulis)))
+    return np.empty((batch, 1 << wires), dtype=np.complex128 if isinstance(measure, State) else np.float64)
+
+
+def read(measure: Measure, psi: Array, signs: Array, out: Array, part: Array) -> None:
+    """Outputs of the states (B, 2N)."""
+    if isinstance(measure, Expectations):
+        expectations(psi, signs, *group_words(measure.paulis), out, part)
+    elif isinstance(measure, Probabilities):
+        probabilities(psi, out, part)
+    else:
+        amplitudes(psi, out, part)
+
+
+def seed(measure: Measure, psi: Array, signs: Array, cotangent: Array, lam: Array, part: Array) -> None:
+    """Adjoint states (B, 2N) from the cotangent (B, ...) of an output."""
+    if isinstance(measure, Expectations):
+        seed_expectations(psi, signs, *group_words(measure.paulis), cotangent, lam, part)
+    else:
+        seed_probabilities(psi, cotangent, lam, part)
+
+
 @jit
 def _odd(number: int) -> int:
     number ^= number >> 32
@@ -60,23 +86,16 @@ def _odd(number: int) -> int:
 
 
 @jit
-def start(psi: Array, part: Array) -> None:
-    """The state |0...0> in each row."""
-    for row in range(part[0], part[1]):
-        psi[row, :] = 0.0
-        psi[row, 0] = 1.0
-
-
-@jit
 def probabilities(psi: Array, out: Array, part: Array) -> None:
     """Squared amplitudes (B, 2^Q)."""
-    lanes = min(1 << lane_bits(psi), out.shape[1])
+    wide = 1 << lane_bits(psi)
+    lanes = wide if wide < out.shape[1] else out.shape[1]
     groups = out.shape[1] // lanes
     for row in range(part[0], part[1]):
-        for g in range(part[2] * groups // part[4], part[3] * groups // part[4]):
+        for g in range(part[4] * groups // part[6], part[5] * groups // part[6]):
             at = 2 * g * lanes
             for j in range(lanes):
-                re, im = psi[row, at + j], psi[row, at + (1 << lane_bits(psi)) + j]
+                re, im = psi[row, at + j], psi[row, at + wide + j]
                 out[row, g * lanes + j] = re * re + im * im
 
 
@@ -84,11 +103,14 @@ def probabilities(psi: Array, out: Array, part: Array) -> None:
 def seed_probabilities(psi: Array, cotangent: Array, lam: Array, part: Array) -> None:
     """The adjoint of probabilities, with cotangent (B, 2^Q)."""
     wide = 1 << lane_bits(psi)
-    lanes = min(wide, cotangent.shape[1])
+    lanes = wide if wide < cotangent.shape[1] else cotangent.shape[1]
     groups = cotangent.shape[1] // lanes
     two = psi.dtype.type(2)
     for row in range(part[0], part[1]):
-        for g in range(part[2] * groups // part[4], part[3] * groups // part[4]):
+        if 2 * cotangent.shape[1] < lam.shape[1]:  # fewer wires than bits
+            for k in range(lam.shape[1]):
+                lam[row, k] = 0.0
+        for g in range(part[4] * groups // part[6], part[5] * groups // part[6]):
             at = 2 * g * lanes
             for j in range(lanes):
                 c = two * psi.dtype.type(cotangent[row, g * lanes + j])
@@ -99,104 +121,135 @@ def seed_probabilities(psi: Array, cotangent: Array, lam: Array, part: Array) ->
 @jit
 def amplitudes(psi: Array, out: Array, part: Array) -> None:
     """Complex amplitudes (B, 2^Q)."""
-    wide = 1 << lane_bits(psi)
-    lanes = min(wide, out.shape[1])
+    wide, size = 1 << lane_bits(psi), out.shape[1]
+    lanes = wide if wide < size else size
     for row in range(part[0], part[1]):
-        for x in range(out.shape[1]):
+        for x in range(part[4] * size // part[6], part[5] * size // part[6]):
             at = 2 * (x - x % lanes) + x % lanes
             out[row, x] = complex(psi[row, at], psi[row, at + wide])
 
 
 @jit_sums
-def _products(psi: Array, base: int, flips: int, re: Array, im: Array) -> None:
-    """conj(psi[y]) psi[y ^ flips] for a run of y from ``base``."""
+def _products(psi: Array, row: int, base: int, flips: int, pair: Array) -> None:
+    """conj(psi[y]) psi[y ^ flips] for a run of y from ``base``: real parts in ``pair[0]``, imaginary in ``pair[1]``."""
     wide = 1 << lane_bits(psi)
-    for j in range(len(re)):
-        y, x = base + j, (base + j) ^ flips
-        a, b = 2 * y - y % wide, 2 * x - x % wide
-        yr, yi = psi[a], psi[a + wide]
-        xr, xi = psi[b], psi[b + wide]
-        re[j], im[j] = yr * xr + yi * xi, yr * xi - yi * xr
+    inside = flips & (wide - 1)
+    for g in range(0, pair.shape[1], wide):
+        a, b = 2 * (base + g), 2 * ((base + g) ^ (flips - inside))
+        y, x, re, im = (
+            psi[row, a : a + 2 * wide],
+            psi[row, b : b + 2 * wide],
+            pair[0, g : g + wide],
+            pair[1, g : g + wide],
+        )
+        if inside == 0:  # what compilers vectorise
+            for j in range(wide):
+                re[j] = y[j] * x[j] + y[wide + j] * x[wide + j]
+                im[j] = y[j] * x[wide + j] - y[wide + j] * x[j]
+        else:
+            for j in range(wide):
+                k = j ^ inside
+                re[j] = y[j] * x[k] + y[wide + j] * x[wide + k]
+                im[j] = y[j] * x[wide + k] - y[wide + j] * x[k]
 
 
-@jit_sums
-def _signed_sum(values: Array, sign: Array) -> float:
-    total = 0.0
-    for j in range(len(values)):
-        total += sign[j] * values[j]
-    return total
+@jit
+def _signed_sum(pair: Array, which: int, signs: Array, sign: int) -> float:
+    """A row of ``pair`` times a row of signs."""
+    run, two = pair.shape[1], 2 << lane_bits(pair)
+    a, b = which * run, sign * run
+    even, odd = splat(0.0), splat(0.0)
+    for j in range(0, run, two):
+        even = multiply_add(even, load(pair, a + j), load(signs, b + j))
+        odd = multiply_add(odd, load(pair, a + j + two // 2), load(signs, b + j + two // 2))
+    return float(lane_sum(plus(even, odd)))
 
 
-@jit_sums
+@jit
 def expectations(psi: Array, signs: Array, groups: Array, words: Array, out: Array, part: Array) -> None:
-    """Add <P> of each word to ``out`` (B, chunks, K), chunk by chunk of the amplitudes.
+    """<P> of each word from each chunk of the amplitudes (B, chunks, K).
 
     Four registers of amplitudes at a time: their products first, then per word a sum with
     one row of the Walsh matrix ``signs``.
     """
-    for row in range(part[0], part[1]):
-        for chunk in range(part[2], part[3]):
-            _add_expectations(psi[row], signs, groups, words, out[row, chunk], chunk, part[4])
-
-
-@jit_sums
-def _add_expectations(
-    psi: Array, signs: Array, groups: Array, words: Array, out: Array, chunk: int, chunks: int
-) -> None:
     run = len(signs)
-    runs = len(psi) // (2 * run)
-    re, im = np.empty(run), np.empty(run)
-    for block in range(chunk * runs // chunks, (chunk + 1) * runs // chunks):
-        base = block * run
-        for group in range(len(groups)):
-            _products(psi, base, groups[group, 0], re, im)
-            for word in range(groups[group, 1], groups[group, 2]):
-                mask = words[word, 0]
-                values = re if words[word, 1] != 0 else im
-                factor = words[word, 1] - words[word, 2]
-                if _odd(mask & base):
-                    factor = -factor
-                out[words[word, 3]] += factor * _signed_sum(values, signs[mask % run])
+    runs = psi.shape[1] // (2 * run)
+    pair = np.empty((2, run))
+    for row in range(part[0], part[1]):
+        for chunk in range(part[4], part[5]):
+            for word in range(out.shape[2]):
+                out[row, chunk, word] = 0.0
+            for block in range(chunk * runs // part[6], (chunk + 1) * runs // part[6]):
+                base = block * run
+                for group in range(len(groups)):
+                    _products(psi, row, base, groups[group, 0], pair)
+                    for word in range(groups[group, 1], groups[group, 2]):
+                        mask = words[word, 0]
+                        factor = words[word, 1] - words[word, 2]
+                        if _odd(mask & base):
+                            factor = -factor
+                        which = 1 if words[word, 1] == 0 else 0
+                        out[row, chunk, words[word, 3]] += factor * _signed_sum(pair, which, signs, mask & (run - 1))
 
 
-@jit_sums
+@jit
 def seed_expectations(
     psi: Array, signs: Array, groups: Array, words: Array, cotangent: Array, lam: Array, part: Array
 ) -> None:
-    """The adjoint of Pauli words, with cotangent (B, K), added to ``lam``."""
+    """The adjoint of Pauli words, with cotangent (B, K)."""
     run = len(signs)
     runs = psi.shape[1] // (2 * run)
-    re, im = np.empty(run), np.empty(run)
+    pair = np.empty((2, run))
     for row in range(part[0], part[1]):
-        for block in range(part[2] * runs // part[4], part[3] * runs // part[4]):
+        for block in range(part[4] * runs // part[6], part[5] * runs // part[6]):
+            for k in range(2 * block * run, 2 * (block + 1) * run):
+                lam[row, k] = 0.0
             for group in range(len(groups)):
-                members = words[groups[group, 1] : groups[group, 2]]
-                _weights(members, signs, cotangent[row], block * run, re, im)
-                _add_flipped(psi[row], block * run, groups[group, 0], re, im, lam[row])
+                _weights(words, groups[group, 1], groups[group, 2], signs, cotangent, row, block * run, pair)
+                _add_flipped(psi, row, block * run, groups[group, 0], pair, lam)
 
 
-@jit_sums
-def _weights(words: Array, signs: Array, cotangent: Array, base: int, re: Array, im: Array) -> None:
-    """The complex factors (re, im) of a run of amplitudes from ``base``, for words with the same flips."""
-    re[:], im[:] = 0.0, 0.0
-    for word in range(len(words)):
+@jit
+def _weights(
+    words: Array, first: int, last: int, signs: Array, cotangent: Array, row: int, base: int, pair: Array
+) -> None:
+    """The complex factors of a run of amplitudes from ``base``, for words with the same flips."""
+    run, lanes = pair.shape[1], 1 << lane_bits(pair)
+    for j in range(0, 2 * run, lanes):
+        store(pair, j, splat(0.0))
+    for word in range(first, last):
         mask = words[word, 0]
-        sign = signs[mask % len(re)]
-        c = 2 * cotangent[words[word, 3]]
+        sign = (mask & (run - 1)) * run
+        c = 2 * cotangent[row, words[word, 3]]
         if _odd(mask & base):
             c = -c
-        for j in range(len(re)):
-            re[j] += c * words[word, 1] * sign[j]
-            im[j] += c * words[word, 2] * sign[j]
+        for which in range(2):
+            if words[word, 1 + which] != 0:
+                factor = splat(c * words[word, 1 + which])
+                at = which * run
+                for j in range(0, run, lanes):
+                    store(pair, at + j, multiply_add(load(pair, at + j), factor, load(signs, sign + j)))
 
 
 @jit_sums
-def _add_flipped(psi: Array, base: int, flips: int, re: Array, im: Array, lam: Array) -> None:
+def _add_flipped(psi: Array, row: int, base: int, flips: int, pair: Array, lam: Array) -> None:
     """Add factor[y] psi[y ^ flips] to ``lam[y]`` for a run of y from ``base``."""
     wide = 1 << lane_bits(psi)
-    for j in range(len(re)):
-        y, x = base + j, (base + j) ^ flips
-        a, b = 2 * y - y % wide, 2 * x - x % wide
-        xr, xi = psi[b], psi[b + wide]
-        lam[a] += re[j] * xr - im[j] * xi
-        lam[a + wide] += re[j] * xi + im[j] * xr
+    inside = flips & (wide - 1)
+    for g in range(0, pair.shape[1], wide):
+        a, b = 2 * (base + g), 2 * ((base + g) ^ (flips - inside))
+        y, x, re, im = (
+            lam[row, a : a + 2 * wide],
+            psi[row, b : b + 2 * wide],
+            pair[0, g : g + wide],
+            pair[1, g : g + wide],
+        )
+        if inside == 0:  # what compilers vectorise
+            for j in range(wide):
+                y[j] += re[j] * x[j] - im[j] * x[wide + j]
+                y[wide + j] += re[j] * x[wide + j] + im[j] * x[j]
+        else:
+            for j in range(wide):
+                k = j ^ inside
+                y[j] += re[j] * x[k] - im[j] * x[wide + k]
+                y[wide + j] += re[j] * x[wide + k] + im[j] * x[k]

@@ -1,11 +1,14 @@
-"""A planned circuit at one precision: runs batches of angle rows, and their way back."""
+"""A planned circuit at one precision: runs batches of angle rows, and their way back.
+
+Each way is one compiled call for all rows that a thread has, and one for outputs or cotangents; only a
+state so large that threads share its blocks takes a call for each stage.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +19,11 @@ from qgen_core.engine.plan import make_plan
 from qgen_core.engine.scratch import aligned, plain
 from qgen_core.engine.simd import lanes_of
 from qgen_core.engine.threads import spread
-from qgen_core.measures import Expectations, Measure, Probabilities, State
+from qgen_core.measures import Measure, State
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+Pullback = Callable[[Array], Floats]
 Precision = Literal["double", "single"]
 
 DTYPES: dict[str, np.dtype[Any]] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
@@ -42,130 +46,104 @@ def _constants(precision: Precision) -> tuple[int, Array, Floats]:
     return bits, masks.ravel(), walsh
 
 
-@dataclass
-class Running:
-    """A batch after its forward pass; ``psi`` is None once the way back has consumed it."""
+class Running(NamedTuple):
+    """A batch after its way there: angles (B, A), cosines and sines (B, 2, T), states (B, 2N), what was read."""
 
     angles: Floats
-    cos: Array
-    sin: Array
-    overall: Floats
-    psi: Array | None
+    turns: Array
+    psi: Array
+    output: Array
 
 
 class Program:
-    """Forward and backward for one circuit. ``last_phases`` False: for probabilities only."""
+    """There and back for one circuit. ``last_phases`` False: for probabilities only."""
 
     def __init__(
         self, circuit: Circuit, precision: Precision, *, last_phases: bool, local: int | None = None, low: int = 0
     ) -> None:
         self.precision: Precision = precision
         self.dtype = DTYPES[precision]
-        self.lane_bits, self.masks, self.signs = _constants(precision)
+        self.lane_bits, self._masks, self._signs = _constants(precision)
         block = LOCAL[precision] if local is None else local
         self.plan = make_plan(circuit, self.lane_bits, block, low or self.lane_bits + 1, last_phases=last_phases)
         self.chunks = min(CHUNKS, self.plan.blocks)
         p = self.plan
-        self._shape = np.array([p.local, p.low])
-        self._reads = (self._shape, p.stages, p.rows, p.others, p.tiles, p.steps)
+        self._forms = (p.slots, p.consts, p.columns, p.factors, self._signs)
+        self._back_forms = (p.slots, p.columns, p.factors, self._signs)
+        self._stages = (np.array([p.local, p.low]), p.stages, p.rows, p.others, p.tiles, p.steps, self._masks)
         longest = int(max((p.tiles[:, 3] - p.tiles[:, 2]), default=0))
-        self._buffer = (3, max(2 << p.local, (4 << self.lane_bits) * longest))
+        self._block, self._overlaps = 2 << p.local, max(2 << p.local, (4 << self.lane_bits) * longest)
 
-    def forward(self, angles: Floats, threads: int) -> Running:
-        """All rows (B, A) from |0...0>."""
-        p = self.plan
-        table = plain(len(angles), p.table, np.dtype(np.float64))
-        cos, sin = plain(len(table), p.table, self.dtype), plain(len(table), p.table, self.dtype)
-        sweep.expand(angles, p.slots, p.consts, p.columns, p.factors, self.signs, table)
-        sweep.cosines(table.ravel(), cos.ravel(), sin.ravel())
-        running = Running(angles, cos, sin, table[:, -1].copy(), None)
-        self._run(running, threads)
-        return running
+    def forward(self, angles: Floats, measure: Measure, threads: int) -> tuple[Array, Pullback]:
+        """The output (B, ...) for angles (B, A), float64, or complex128 for a state; and the way back to (B, A).
 
-    def _run(self, running: Running, threads: int) -> Array:
-        batch = len(running.angles)
-        psi = aligned(batch, 2 << self.plan.bits, self.dtype)
-        running.psi = psi
+        The way back uses the states up; a second call runs the circuit again. Of a state there is none.
+        """
+        running = self._there(angles, threads, measure)
+        output, kept = running.output, [running]
+        if isinstance(measure, State):
+            output *= running.turns[:, 0, -1:] + 1j * running.turns[:, 1, -1:]
+        elif output.ndim == 3:
+            output = output[:, 0] if self.chunks == 1 else output.sum(axis=1)
 
-        def work(part: tuple[int, ...]) -> None:
-            buf = aligned(1, 2 << self.plan.local, self.dtype)[0]
-            sweep.forward(psi, *self._reads, running.cos, running.sin, self.masks, np.array(part), buf)
+        def back(cotangent: Array) -> Floats:
+            running = kept.pop() if kept else self._there(angles, threads, measure)
+            c = np.ascontiguousarray(cotangent, dtype=np.float64).reshape(output.shape)
+            return self._back(running, threads, measure, c)
 
-        outputs.start(psi, np.array((0, batch, 0, self.chunks, self.chunks)))
-        self._spread(batch, threads, work, range(len(self.plan.stages)))
-        return psi
+        return output, back
 
-    def backward(self, running: Running, seed: Callable[[Array, Array], None], threads: int) -> Floats:
-        """Gradients of the angles (B, A); ``seed`` fills the adjoint, given the state."""
-        psi = running.psi if running.psi is not None else self._run(running, threads)
-        running.psi = None
-        lam = aligned(len(psi), psi.shape[1], self.dtype, 31)
-        seed(psi, lam)
-        grads = plain(len(psi), self.chunks * self.plan.table, np.dtype(np.float64))
-        grads = grads.reshape(len(psi), self.chunks, self.plan.table)
-        grads.fill(0)
+    def _there(self, angles: Floats, threads: int, measure: Measure) -> Running:
+        """Run all rows and read their outputs; expectations (B, chunks, words) are summed up to each chunk."""
+        batch, p = len(angles), self.plan
+        turns = plain(batch, 2 * p.table, self.dtype).reshape(batch, 2, p.table)
+        psi = aligned(batch, 2 << p.bits, self.dtype)
+        output = outputs.empty(measure, batch, self.chunks, p.wires)
 
         def work(part: tuple[int, ...]) -> None:
-            buf = aligned(*self._buffer, self.dtype)
-            sweep.backward(psi, lam, grads, *self._reads, running.cos, running.sin, self.masks, np.array(part), buf)
+            here = np.array(part)
+            buf = aligned(1, self._block if p.blocks > 1 else 0, self.dtype)[0]
+            sweep.forward(angles, *self._forms, turns, psi, *self._stages, here, buf)
+            if part[3] > len(p.stages):
+                outputs.read(measure, psi, self._signs, output, here)
 
-        self._spread(len(psi), threads, work, range(len(self.plan.stages) - 1, -1, -1))
-        d_table = grads[:, 0] if self.chunks == 1 else grads.sum(axis=1)
-        d_angles = np.zeros_like(running.angles)
-        p = self.plan
-        sweep.contract(d_table, p.slots, p.columns, p.factors, self.signs, d_angles)
+        self._spread(batch, threads, work, range(-1, len(p.stages) + 1))
+        return Running(angles, turns, psi, output)
+
+    def _back(self, running: Running, threads: int, measure: Measure, cotangent: Floats) -> Floats:
+        """Gradients of the angles (B, A)."""
+        angles, turns, psi, _ = running
+        batch, p = len(angles), self.plan
+        d_angles = np.empty_like(angles)
+        lam = aligned(batch, 2 << p.bits, self.dtype, 31)
+        shared = None if self._by_rows(batch, threads) else self._table(batch)
+
+        def work(part: tuple[int, ...]) -> None:
+            here = np.array(part)
+            if part[3] > len(p.stages):
+                outputs.seed(measure, psi, self._signs, cotangent, lam, here)
+            grads = self._table(1) if shared is None else shared
+            buf = aligned(3, self._overlaps, self.dtype, padded=True)
+            sweep.backward(psi, lam, turns, *self._stages, *self._back_forms, grads, d_angles, here, buf)
+
+        self._spread(batch, threads, work, range(len(p.stages), -2, -1))
         return d_angles
 
+    def _table(self, rows: int) -> Array:
+        """Gradients of the table for so many rows at once, uninitialised."""
+        grads = plain(rows, self.chunks * self.plan.table, DTYPES["double"])
+        return grads.reshape(rows, self.chunks, self.plan.table)
+
+    def _by_rows(self, batch: int, threads: int) -> bool:
+        """Whether threads take whole rows, and not blocks of each."""
+        return threads == 1 or self.chunks == 1 or batch >= 2 * threads
+
     def _spread(self, batch: int, threads: int, work: Callable[[tuple[int, ...]], None], stages: range) -> None:
-        """Threads share the blocks of each stage, where there are several."""
-        if threads == 1 or self.chunks == 1:
-            work((0, batch, 0, len(stages), 0, self.chunks, self.chunks))
+        """All stages for the rows of a thread, or stage by stage the blocks of a thread."""
+        chunks = self.chunks
+        if self._by_rows(batch, threads):
+            last = 1 + max(stages[0], stages[-1])
+            spread(lambda a, b: work((a, b, -1, last, 0, chunks, chunks)), batch, threads)
             return
-        for stage in stages:
-            self._stage(batch, threads, work, stage)
-
-    def _stage(self, batch: int, threads: int, work: Callable[[tuple[int, ...]], None], stage: int) -> None:
-        spread(lambda a, b: work((0, batch, stage, stage + 1, a, b, self.chunks)), self.chunks, threads)
-
-    def _ends(self, batch: int, threads: int, work: Callable[[Array], None]) -> None:
-        """Run a kernel of ``outputs`` over chunks of the amplitudes."""
-        spread(lambda a, b: work(np.array((0, batch, a, b, self.chunks))), self.chunks, threads)
-
-    def read(self, running: Running, measure: Measure, threads: int) -> Array:
-        """The output of a measure: float64, or complex128 for a state."""
-        psi = running.psi
-        assert psi is not None
-        size, batch = 1 << self.plan.wires, len(psi)
-        if isinstance(measure, Probabilities):
-            out = np.empty((batch, size))
-            self._ends(batch, threads, lambda part: outputs.probabilities(psi, out, part))
-            return out
-        if isinstance(measure, State):
-            state = np.empty((batch, size), dtype=np.complex128)
-            outputs.amplitudes(psi, state, np.array((0, batch, 0, self.chunks, self.chunks)))
-            state *= np.exp(1j * running.overall)[:, None]
-            return state
-        assert isinstance(measure, Expectations)
-        words = outputs.group_words(measure.paulis)
-        values = np.zeros((batch, self.chunks, len(words.words)))
-        self._ends(batch, threads, lambda part: outputs.expectations(psi, self.signs, *words, values, part))
-        return np.asarray(values.sum(axis=1))
-
-    def seed(self, measure: Measure, cotangent: Floats, threads: int) -> Callable[[Array, Array], None]:
-        """A function that fills the adjoint of a measure, given the state."""
-        batch, padded = len(cotangent), self.plan.bits > self.plan.wires
-
-        def fill(psi: Array, lam: Array) -> None:
-            if isinstance(measure, Probabilities):
-                if padded:
-                    lam[:] = 0
-                self._ends(batch, threads, lambda part: outputs.seed_probabilities(psi, cotangent, lam, part))
-                return
-            assert isinstance(measure, Expectations)
-            words = outputs.group_words(measure.paulis)
-            lam[:] = 0
-            self._ends(
-                batch, threads, lambda part: outputs.seed_expectations(psi, self.signs, *words, cotangent, lam, part)
-            )
-
-        return fill
+        for k in stages:
+            spread(lambda a, b, k=k: work((0, batch, k, k + 1, a, b, chunks)), chunks, threads if k >= 0 else 1)  # type: ignore[misc]

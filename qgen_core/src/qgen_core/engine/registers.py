@@ -1,144 +1,296 @@
-"""What a step does to the registers of a tile: four of them, numbered by the bits p (twos) and q (ones)."""
+"""What a step does to the registers of a tile: four of them, numbered by the bits p (twos) and q (ones).
+
+Each function writes LLVM instructions where it is called. As functions of numba they would take
+most of the time that compiling the kernels takes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from qgen_core.engine.plan import CX_LP, CX_LQ, CX_PL, CX_PQ, CX_QL, CX_QP
-from qgen_core.engine.simd import (
-    choose,
-    cross,
-    flip4,
-    jit_inline,
-    lane_bits,
-    load,
-    mix,
-    multiply_add,
-    rotate,
-    splat,
-    store,
-    times,
-)
+from llvmlite import ir
+from numba.core import cgutils, types
 
-Array = Any  # numba infers; (n,) of float32 or float64
-Vec = Any  # one register
-Four = Any  # a tuple of four registers
+from qgen_core.engine.plan import CX_LL, CX_LP, CX_LQ, CX_PL, CX_PQ, CX_QL, CX_QP
+from qgen_core.engine.simd import Vec, address, fma, intrinsic, lane_bits_of, llvm_vec, splat_of
+
+Type = Any  # of numba
+Value = Any  # of LLVM
+#: For each code of a CNOT the register that stands behind each one, and the control or target lane bits in use.
+_MOVES = {CX_PQ: (0, 1, 3, 2), CX_QP: (0, 3, 2, 1), CX_LP: (2, 3, 0, 1), CX_LQ: (1, 0, 3, 2)}
+_FLIPS = {CX_PL: (2, 3), CX_QL: (1, 3), CX_LL: (0, 1, 2, 3)}
 
 
-@jit_inline
-def load4(buf: Array, at: int, dq: int, dp: int) -> Four:
+class Emitter:
+    """Where instructions go, and those that registers need."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any) -> None:
+        self.context, self.builder, self.signature = context, builder, signature
+
+    def four(self, value: Value) -> list[Value]:
+        """The registers of a tuple."""
+        return list(cgutils.unpack_tuple(self.builder, value))
+
+    def pack(self, *fours: list[Value]) -> Value:
+        """A tuple of registers, or of several such tuples."""
+        result = self.signature.return_type
+        kinds = [result] if len(fours) == 1 else list(result)
+        packed = [self.context.make_tuple(self.builder, k, f) for k, f in zip(kinds, fours, strict=True)]
+        return packed[0] if len(fours) == 1 else self.context.make_tuple(self.builder, result, packed)
+
+    def place(self, number: int, args: Any, index: Value) -> tuple[Value, int]:
+        """Where the register at an index of the array argument ``number`` is, and its alignment."""
+        array = self.signature.args[number]
+        vec = Vec(array.dtype)
+        at = address(self.context, self.builder, array, args[number], index, llvm_vec(self.context, vec))
+        return at, array.dtype.bitwidth // 8
+
+    def load(self, number: int, args: Any, index: Value) -> Value:
+        """The register at an index of an array argument."""
+        at, align = self.place(number, args, index)
+        return self.builder.load(at, align=align, typ=at.type.pointee)
+
+    def store(self, number: int, args: Any, index: Value, value: Value) -> None:
+        """Write a register to an index of an array argument."""
+        at, align = self.place(number, args, index)
+        self.builder.store(value, at, align=align)
+
+    def rotate(self, c: Value, s: Value, a: Value, b: Value) -> tuple[Value, Value]:
+        """The plane rotation (c a - s b, s a + c b)."""
+        build = self.builder
+        first = fma(build, build.fneg(s), b, build.fmul(c, a))
+        return first, fma(build, c, b, build.fmul(s, a))
+
+    def cross(self, total: Value, la: Value, lb: Value, pa: Value, pb: Value) -> Value:
+        """``total + lb pa - la pb``: how the overlap with l grows as p is rotated."""
+        return fma(self.builder, self.builder.fneg(la), pb, fma(self.builder, lb, pa, total))
+
+    def cases(self, selector: Value, codes: list[int], emit: Callable[[int], list[Value]]) -> list[Value]:
+        """Values of one of several blocks of instructions; the last for all other codes."""
+        build = self.builder
+        end = build.append_basic_block("end")
+        blocks = [build.append_basic_block(f"case{code}") for code in codes]
+        switch = build.switch(selector, blocks[-1])
+        results = []
+        for code, block in zip(codes, blocks, strict=True):
+            if block is not blocks[-1]:
+                switch.add_case(ir.Constant(selector.type, code), block)
+            with build.goto_block(block):
+                values = emit(code)
+                results.append((values, build.block))
+                build.branch(end)
+        build.position_at_end(end)
+        merged = []
+        for position, first in enumerate(results[0][0]):
+            phi = build.phi(first.type)
+            for values, block in results:
+                phi.add_incoming(values[position], block)
+            merged.append(phi)
+        return merged
+
+    def flip(self, registers: list[Value], bit: Value) -> list[Value]:
+        """Registers with their lanes exchanged along a bit of the lane number; the masks of LLVM are constants."""
+        lanes = registers[0].type.count
+
+        def exchange(k: int) -> list[Value]:
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [lane ^ (1 << k) for lane in range(lanes)])
+            return [self.builder.shuffle_vector(r, r, mask) for r in registers]
+
+        return self.cases(bit, list(range(lanes.bit_length() - 1)), exchange)
+
+
+def _four(vec: Type) -> Type:
+    return types.UniTuple(vec, 4)
+
+
+@intrinsic
+def load4(typingctx: Any, buf: Type, at: Type, dq: Type, dp: Type) -> Any:
     """The registers at ``at``, with strides of the bits q and p."""
-    return load(buf, at), load(buf, at + dq), load(buf, at + dp), load(buf, at + dp + dq)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e, (_, at, dq, dp) = Emitter(context, builder, signature), args
+        upper = builder.add(at, dp)
+        return e.pack([e.load(0, args, i) for i in (at, builder.add(at, dq), upper, builder.add(upper, dq))])
+
+    return _four(Vec(buf.dtype))(buf, types.int64, types.int64, types.int64), emit
 
 
-@jit_inline
-def store4(buf: Array, at: int, dq: int, dp: int, v: Four) -> None:
+@intrinsic
+def store4(typingctx: Any, buf: Type, at: Type, dq: Type, dp: Type, v: Type) -> Any:
     """The inverse of :func:`load4`."""
-    store(buf, at, v[0])
-    store(buf, at + dq, v[1])
-    store(buf, at + dp, v[2])
-    store(buf, at + dp + dq, v[3])
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e, (_, at, dq, dp, v) = Emitter(context, builder, signature), args
+        upper = builder.add(at, dp)
+        places = (at, builder.add(at, dq), upper, builder.add(upper, dq))
+        for index, register in zip(places, e.four(v), strict=True):
+            e.store(0, args, index, register)
+        return context.get_dummy_value()
+
+    return types.void(buf, types.int64, types.int64, types.int64, v), emit
 
 
-@jit_inline
-def turn_p(c: Vec, s: Vec, v: Four) -> Four:
-    """RY on bit p."""
-    v0, v2 = rotate(c, s, v[0], v[2])
-    v1, v3 = rotate(c, s, v[1], v[3])
-    return v0, v1, v2, v3
+def _turn(pairs: tuple[tuple[int, int], ...]) -> Callable[..., Any]:
+    """RY on the bit along which the registers of each pair differ."""
+
+    def turn(typingctx: Any, c: Type, s: Type, v: Type) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+            e = Emitter(context, builder, signature)
+            out = e.four(args[2])
+            for a, b in pairs:
+                out[a], out[b] = e.rotate(args[0], args[1], out[a], out[b])
+            return e.pack(out)
+
+        return v(c, s, v), emit
+
+    return intrinsic(turn)
 
 
-@jit_inline
-def turn_q(c: Vec, s: Vec, v: Four) -> Four:
-    """RY on bit q."""
-    v0, v1 = rotate(c, s, v[0], v[1])
-    v2, v3 = rotate(c, s, v[2], v[3])
-    return v0, v1, v2, v3
+#: RY on bit p and on bit q: (cosine, sine, registers).
+turn_p = _turn(((0, 2), (1, 3)))
+turn_q = _turn(((0, 1), (2, 3)))
 
 
-@jit_inline
-def lane_sine(sine: Any, masks: Array, x: int) -> Vec:
+@intrinsic
+def lane_sine(typingctx: Any, sine: Type, masks: Type, x: Type) -> Any:
     """The sine, with the sign that RY on lane bit x has in each lane."""
-    return times(splat(sine), load(masks, x << lane_bits(masks)))
+    vec = Vec(sine)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e = Emitter(context, builder, signature)
+        index = builder.shl(args[2], ir.Constant(args[2].type, lane_bits_of(vec)))
+        return builder.fmul(splat_of(context, builder, vec, args[0]), e.load(1, args, index))
+
+    return vec(sine, masks, types.int64), emit
 
 
-@jit_inline
-def turn_lanes(c: Vec, s: Vec, v: Four, f: Four) -> Four:
-    """RY on a lane bit, with ``f`` the flipped registers and ``s`` of :func:`lane_sine`."""
-    return mix(c, v[0], s, f[0]), mix(c, v[1], s, f[1]), mix(c, v[2], s, f[2]), mix(c, v[3], s, f[3])
-
-
-@jit_inline
-def flipped(v: Four, x: int) -> Four:
+@intrinsic
+def flipped(typingctx: Any, v: Type, x: Type) -> Any:
     """The registers with lanes exchanged along bit x."""
-    return flip4(v[0], v[1], v[2], v[3], x)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e = Emitter(context, builder, signature)
+        return e.pack(e.flip(e.four(args[0]), args[1]))
+
+    return v(v, types.int64), emit
 
 
-@jit_inline
-def turn_phases(c: Four, s: Four, re: Four, im: Four) -> tuple[Four, Four]:
-    """A phase for each register, or each lane."""
-    r0, i0 = rotate(c[0], s[0], re[0], im[0])
-    r1, i1 = rotate(c[1], s[1], re[1], im[1])
-    r2, i2 = rotate(c[2], s[2], re[2], im[2])
-    r3, i3 = rotate(c[3], s[3], re[3], im[3])
-    return (r0, r1, r2, r3), (i0, i1, i2, i3)
+@intrinsic
+def turn_lanes(typingctx: Any, c: Type, s: Type, v: Type, f: Type) -> Any:
+    """RY on a lane bit, with ``f`` the flipped registers and ``s`` of :func:`lane_sine`."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e = Emitter(context, builder, signature)
+        c, s = args[:2]
+        pairs = zip(e.four(args[2]), e.four(args[3]), strict=True)
+        return e.pack([fma(builder, s, other, builder.fmul(c, register)) for register, other in pairs])
+
+    return v(c, s, v, f), emit
 
 
-@jit_inline
-def splat4(numbers: Array, at: int) -> Four:
+@intrinsic
+def turn_phases(typingctx: Any, c: Type, s: Type, re: Type, im: Type) -> Any:
+    """A phase for each register, or each lane: real and imaginary parts."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e = Emitter(context, builder, signature)
+        turned = [e.rotate(*four) for four in zip(*(e.four(a) for a in args), strict=True)]
+        return e.pack([re for re, _ in turned], [im for _, im in turned])
+
+    return types.UniTuple(re, 2)(c, s, re, im), emit
+
+
+@intrinsic
+def splat4(typingctx: Any, numbers: Type, at: Type) -> Any:
     """Four numbers, each in all lanes."""
-    return splat(numbers[at]), splat(numbers[at + 1]), splat(numbers[at + 2]), splat(numbers[at + 3])
+    vec = Vec(numbers.dtype)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        data = context.make_array(numbers)(context, builder, args[0]).data
+        places = [builder.gep(data, [builder.add(args[1], ir.Constant(args[1].type, k))]) for k in range(4)]
+        return Emitter(context, builder, signature).pack(
+            [splat_of(context, builder, vec, builder.load(place, typ=place.type.pointee)) for place in places]
+        )
+
+    return _four(vec)(numbers, types.int64), emit
 
 
-@jit_inline
-def cnot(code: int, x: int, y: int, masks: Array, v: Four) -> Four:
+@intrinsic
+def cnot(typingctx: Any, code: Type, x: Type, y: Type, masks: Type, v: Type) -> Any:
     """A CNOT among p, q and the lane bits x (control), y (target); its own inverse."""
-    v0, v1, v2, v3 = v
-    if code == CX_PQ:
-        return v0, v1, v3, v2
-    if code == CX_QP:
-        return v0, v3, v2, v1
-    if code == CX_LP or code == CX_LQ:
-        m = load(masks, x << lane_bits(masks))
-        if code == CX_LP:
-            return choose(m, v2, v0), choose(m, v3, v1), choose(m, v0, v2), choose(m, v1, v3)
-        return choose(m, v1, v0), choose(m, v0, v1), choose(m, v3, v2), choose(m, v2, v3)
-    f0, f1, f2, f3 = flip4(v0, v1, v2, v3, y)
-    if code == CX_PL:
-        return v0, v1, f2, f3
-    if code == CX_QL:
-        return v0, f1, v2, f3
-    m = load(masks, x << lane_bits(masks))
-    return choose(m, f0, v0), choose(m, f1, v1), choose(m, f2, v2), choose(m, f3, v3)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e, (code, x, y, _, registers) = Emitter(context, builder, signature), args
+        v = e.four(registers)
+
+        def controlled(others: list[Value]) -> list[Value]:
+            """The others in the lanes where the control is 1."""
+            index = builder.shl(x, ir.Constant(x.type, lane_bits_of(signature.args[4].dtype)))
+            mask = e.load(3, args, index)
+            on = builder.fcmp_ordered(">", mask, ir.Constant(mask.type, None))
+            return [builder.select(on, other, register) for other, register in zip(others, v, strict=True)]
+
+        def case(code: int) -> list[Value]:
+            if code in _MOVES:
+                moved = [v[k] for k in _MOVES[code]]
+                return controlled(moved) if code in (CX_LP, CX_LQ) else moved
+            turned = e.flip(v, y)
+            return controlled(turned) if code == CX_LL else [turned[k] if k in _FLIPS[code] else v[k] for k in range(4)]
+
+        return e.pack(e.cases(code, [*_MOVES, *_FLIPS], case))
+
+    return v(types.int64, types.int64, types.int64, masks, v), emit
 
 
-@jit_inline
-def overlap_p(acc: Array, at: int, u: Four, v: Four) -> None:
-    """Add to ``acc[at:]`` what RY on bit p of v does to the overlap with u."""
-    store(acc, at, cross(cross(load(acc, at), u[0], u[2], v[0], v[2]), u[1], u[3], v[1], v[3]))
+def _overlap(pairs: tuple[tuple[int, int], ...]) -> Callable[..., Any]:
+    """What RY along these pairs of v does to the overlap with u, added to ``acc[at:]``."""
+
+    def overlap(typingctx: Any, acc: Type, at: Type, u: Type, v: Type) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+            e = Emitter(context, builder, signature)
+            u, v = e.four(args[2]), e.four(args[3])
+            total = e.load(0, args, args[1])
+            for a, b in pairs:
+                total = e.cross(total, u[a], u[b], v[a], v[b])
+            e.store(0, args, args[1], total)
+            return context.get_dummy_value()
+
+        return types.void(acc, types.int64, u, v), emit
+
+    return intrinsic(overlap)
 
 
-@jit_inline
-def overlap_q(acc: Array, at: int, u: Four, v: Four) -> None:
-    """The same for bit q."""
-    store(acc, at, cross(cross(load(acc, at), u[0], u[1], v[0], v[1]), u[2], u[3], v[2], v[3]))
+#: For RY on bit p and on bit q: (acc, at, registers of the adjoint, of the state).
+overlap_p = _overlap(((0, 2), (1, 3)))
+overlap_q = _overlap(((0, 1), (2, 3)))
 
 
-@jit_inline
-def overlap_lanes(acc: Array, at: int, u: Four, f: Four) -> None:
+@intrinsic
+def overlap_lanes(typingctx: Any, acc: Type, at: Type, u: Type, f: Type) -> Any:
     """The same for a lane bit, f flipped, but for the sign of each lane."""
-    half = multiply_add(multiply_add(load(acc, at), u[0], f[0]), u[1], f[1])
-    store(acc, at, multiply_add(multiply_add(half, u[2], f[2]), u[3], f[3]))
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e = Emitter(context, builder, signature)
+        total = e.load(0, args, args[1])
+        for adjoint, other in zip(e.four(args[2]), e.four(args[3]), strict=True):
+            total = fma(builder, adjoint, other, total)
+        e.store(0, args, args[1], total)
+        return context.get_dummy_value()
+
+    return types.void(acc, types.int64, u, f), emit
 
 
-@jit_inline
-def overlap_phases(acc: Array, at: int, ur: Four, ui: Four, re: Four, im: Four) -> None:
+@intrinsic
+def overlap_phases(typingctx: Any, acc: Type, at: Type, ur: Type, ui: Type, re: Type, im: Type) -> Any:
     """The same for phases, a sum for each register and lane."""
-    lanes = 1 << lane_bits(acc)
-    store(acc, at, cross(load(acc, at), ur[0], ui[0], re[0], im[0]))
-    at += lanes
-    store(acc, at, cross(load(acc, at), ur[1], ui[1], re[1], im[1]))
-    at += lanes
-    store(acc, at, cross(load(acc, at), ur[2], ui[2], re[2], im[2]))
-    at += lanes
-    store(acc, at, cross(load(acc, at), ur[3], ui[3], re[3], im[3]))
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e = Emitter(context, builder, signature)
+        lanes = Vec(acc.dtype).lanes
+        for k, parts in enumerate(zip(*(e.four(a) for a in args[2:]), strict=True)):
+            index = builder.add(args[1], ir.Constant(args[1].type, k * lanes))
+            e.store(0, args, index, e.cross(e.load(0, args, index), *parts))
+        return context.get_dummy_value()
+
+    return types.void(acc, types.int64, ur, ui, re, im), emit

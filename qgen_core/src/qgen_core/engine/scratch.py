@@ -34,13 +34,13 @@ class _Kept(threading.local):
 _kept = _Kept()
 
 
-def aligned(rows: int, width: int, dtype: np.dtype[Any], shift: int = 0) -> Array:
+def aligned(rows: int, width: int, dtype: np.dtype[Any], shift: int = 0, *, padded: bool = False) -> Array:
     """Uninitialised rows that start on cache lines, ``shift`` lines off from a page.
 
-    Arrays that are read together are shifted against each other, and few rows are padded: strides are
+    Arrays that are read together are shifted against each other, or their rows ``padded``: strides are
     powers of two, and lines at equal places of a page compete for the same few places in the cache.
     """
-    return _rows(rows, width, width + (17 * LINE // dtype.itemsize if rows <= 3 else 0), dtype, shift)
+    return _rows(rows, width, width + (17 * LINE // dtype.itemsize if padded else 0), dtype, shift)
 
 
 def plain(rows: int, width: int, dtype: np.dtype[Any]) -> Array:

@@ -8,6 +8,8 @@ right on every machine; ``WIDTH`` is the register width of this one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import llvmlite.binding as llvm
@@ -21,25 +23,53 @@ from numba.extending import models, register_model
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def _digest(folder: Path) -> str:
+    """Of all source files below a folder, names and contents."""
+    digest = sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+#: What compiled code belongs to: all of the engine.
+SOURCES = _digest(Path(__file__).parent)
+
+
+def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
+    """Compile without the interpreter lock, and keep the result on disk until a file of the engine changes.
+
+    numba looks at the file of the function itself, and would go on using old code of what that function calls.
+    Where nothing is said of ``fastmath``, a function takes over what its first caller allows.
+    """
+    options |= {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": fastmath or False}
+    dispatcher = numba.njit(**options)(function)
+    dispatcher._cache._cache_file._source_stamp = SOURCES
+    return cast(F, dispatcher)
+
+
 def jit(function: F) -> F:
-    """Compile without the interpreter lock, and keep the result on disk."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    """Compile it; sums and products are done as they stand."""
+    return _compiled(function, set())
 
 
 def jit_fused(function: F) -> F:
     """Like :func:`jit`; a product and a sum may become one instruction."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function))
+    return _compiled(function, {"contract"})
 
 
 def jit_sums(function: F) -> F:
     """Like :func:`jit_fused`, with sums in any order, so that they vectorise."""
-    flags = {"reassoc", "contract", "nsz"}
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(function))
+    return _compiled(function, {"reassoc", "contract", "nsz"})
 
 
 def jit_inline(function: F) -> F:
     """Like :func:`jit`, always put in where it is called: registers must not pass through memory."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+    return _compiled(function, set(), forceinline=True)
+
+
+def jit_body(function: F) -> F:
+    """Put into its caller before that is compiled: it is compiled once, and with the caller's choice of sums."""
+    return _compiled(function, {"contract"}, inline="always")
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,16 +108,19 @@ class _VecModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, ir.VectorType(element, fe_type.lanes))
 
 
-def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, vec: Any) -> Any:
+def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, vec: Any) -> Any:
+    """A pointer to the register at ``array[index:]``."""
     data = context.make_array(array_type)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [index]), vec.as_pointer())
 
 
-def _llvm_vec(context: Any, vec: Vec) -> Any:
+def llvm_vec(context: Any, vec: Vec) -> Any:
+    """The type of LLVM."""
     return context.get_value_type(vec)
 
 
-def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a b + c`` in one instruction."""
     kind = f"v{a.type.count}f{32 if isinstance(a.type.element, ir.FloatType) else 64}"
     callee = cgutils.get_or_insert_function(builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fma.{kind}")
     return builder.call(callee, [a, b, c])
@@ -96,7 +129,7 @@ def _fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
 @intrinsic
 def lane_bits(typingctx: Any, array: Any) -> Any:
     """log2 of the number of lanes, a constant."""
-    bits = Vec(array.dtype).lanes.bit_length() - 1
+    bits = lane_bits_of(Vec(array.dtype))
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return ir.Constant(ir.IntType(64), bits)
@@ -110,8 +143,8 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
     vec = Vec(array.dtype)
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _address(context, builder, signature.args[0], args[0], args[1], _llvm_vec(context, vec))
-        return builder.load(place, align=vec.scalar.bitwidth // 8, typ=_llvm_vec(context, vec))
+        place = address(context, builder, signature.args[0], args[0], args[1], llvm_vec(context, vec))
+        return builder.load(place, align=vec.scalar.bitwidth // 8, typ=llvm_vec(context, vec))
 
     return vec(array, types.int64), emit
 
@@ -121,59 +154,30 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     """Write a register to ``array[index:]``."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = _address(context, builder, signature.args[0], args[0], args[1], args[2].type)
+        place = address(context, builder, signature.args[0], args[0], args[1], args[2].type)
         builder.store(args[2], place, align=value.scalar.bitwidth // 8)
         return context.get_dummy_value()
 
     return types.void(array, types.int64, value), emit
 
 
+def lane_bits_of(vec: Vec) -> int:
+    """log2 of the number of lanes."""
+    return int(vec.lanes).bit_length() - 1
+
+
+def splat_of(context: Any, builder: Any, vec: Vec, number: Any) -> Any:
+    """The same number in every lane."""
+    one = builder.insert_element(ir.Constant(llvm_vec(context, vec), ir.Undefined), number, ir.IntType(32)(0))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), vec.lanes), [0] * vec.lanes)
+    return builder.shuffle_vector(one, one, mask)
+
+
 @intrinsic
 def splat(typingctx: Any, scalar: Any) -> Any:
     """The same number in every lane."""
     vec = Vec(scalar)
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        one = builder.insert_element(ir.Constant(_llvm_vec(context, vec), ir.Undefined), args[0], ir.IntType(32)(0))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), vec.lanes), [0] * vec.lanes)
-        return builder.shuffle_vector(one, one, mask)
-
-    return vec(scalar), emit
-
-
-@intrinsic
-def rotate(typingctx: Any, c: Any, s: Any, a: Any, b: Any) -> Any:
-    """The plane rotation (c a - s b, s a + c b)."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        c, s, a, b = args
-        first = _fma(builder, builder.fneg(s), b, builder.fmul(c, a))
-        second = _fma(builder, c, b, builder.fmul(s, a))
-        return context.make_tuple(builder, signature.return_type, [first, second])
-
-    return types.UniTuple(a, 2)(c, s, a, b), emit
-
-
-@intrinsic
-def cross(typingctx: Any, total: Any, la: Any, lb: Any, pa: Any, pb: Any) -> Any:
-    """``total + lb pa - la pb``: how the overlap with l grows as p is rotated."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        total, la, lb, pa, pb = args
-        return _fma(builder, builder.fneg(la), pb, _fma(builder, lb, pa, total))
-
-    return total(total, la, lb, pa, pb), emit
-
-
-@intrinsic
-def mix(typingctx: Any, c: Any, a: Any, s: Any, b: Any) -> Any:
-    """``c a + s b``."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        c, a, s, b = args
-        return _fma(builder, s, b, builder.fmul(c, a))
-
-    return a(c, a, s, b), emit
+    return vec(scalar), lambda context, builder, signature, args: splat_of(context, builder, vec, args[0])
 
 
 @intrinsic
@@ -181,9 +185,19 @@ def multiply_add(typingctx: Any, total: Any, a: Any, b: Any) -> Any:
     """``total + a b``."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _fma(builder, args[1], args[2], args[0])
+        return fma(builder, args[1], args[2], args[0])
 
     return total(total, a, b), emit
+
+
+@intrinsic
+def plus(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a + b``."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fadd(args[0], args[1])
+
+    return a(a, b), emit
 
 
 @intrinsic
@@ -197,59 +211,51 @@ def times(typingctx: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
-def lane_sum(typingctx: Any, a: Any) -> Any:
-    """The sum of the lanes, in their order."""
+def widen_add(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """Add the lanes of a register to the doubles at ``array[index:]``."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        total = builder.extract_element(args[0], ir.IntType(32)(0))
-        for lane in range(1, a.lanes):
-            total = builder.fadd(total, builder.extract_element(args[0], ir.IntType(32)(lane)))
-        return total
+        wide = ir.VectorType(ir.DoubleType(), value.lanes)
+        place = address(context, builder, signature.args[0], args[0], args[1], wide)
+        more = args[2] if value.scalar.bitwidth == 64 else builder.fpext(args[2], wide)
+        total = builder.fadd(builder.load(place, align=8, typ=wide), more)
+        builder.store(total, place, align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, value), emit
+
+
+@intrinsic
+def lane_sum(typingctx: Any, a: Any) -> Any:
+    """The sum of the lanes, halves first."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        total, count = args[0], a.lanes
+        while count > 1:
+            half = count // 2
+            low, high = (ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(k, k + half))) for k in (0, half))
+            total = builder.fadd(builder.shuffle_vector(total, total, low), builder.shuffle_vector(total, total, high))
+            count = half
+        return builder.extract_element(total, ir.IntType(32)(0))
 
     return a.scalar(a), emit
 
 
 @intrinsic
-def choose(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
-    """``a`` in the lanes where ``mask`` > 0, ``b`` elsewhere."""
+def to_bits(typingctx: Any, number: Any) -> Any:
+    """The bits of a double as an unsigned integer."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        mask, a, b = args
-        return builder.select(builder.fcmp_ordered(">", mask, ir.Constant(mask.type, None)), a, b)
+        return builder.bitcast(args[0], ir.IntType(64))
 
-    return a(mask, a, b), emit
+    return types.uint64(types.float64), emit
 
 
 @intrinsic
-def flip4(typingctx: Any, a: Any, b: Any, c: Any, d: Any, bit: Any) -> Any:
-    """Four registers with their lanes exchanged along one bit of the lane number.
-
-    The masks of LLVM's shuffle are constants, so there is a branch per bit; one for four
-    registers, because it stands inside the innermost loop.
-    """
+def to_number(typingctx: Any, bits: Any) -> Any:
+    """The double with these bits."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        registers, which = args[:4], args[4]
-        bits = a.lanes.bit_length() - 1
-        end = builder.append_basic_block("flipped")
-        blocks = [builder.append_basic_block(f"flip{k}") for k in range(bits)]
-        switch = builder.switch(which, blocks[0])
-        results = []
-        for k, block in enumerate(blocks):
-            if k:
-                switch.add_case(ir.Constant(which.type, k), block)
-            with builder.goto_block(block):
-                order = [lane ^ (1 << k) for lane in range(a.lanes)]
-                mask = ir.Constant(ir.VectorType(ir.IntType(32), a.lanes), order)
-                results.append([builder.shuffle_vector(r, r, mask) for r in registers])
-                builder.branch(end)
-        builder.position_at_end(end)
-        merged = []
-        for position, register in enumerate(registers):
-            phi = builder.phi(register.type)
-            for block, result in zip(blocks, results, strict=True):
-                phi.add_incoming(result[position], block)
-            merged.append(phi)
-        return context.make_tuple(builder, signature.return_type, merged)
+        return builder.bitcast(args[0], ir.DoubleType())
 
-    return types.UniTuple(a, 4)(a, b, c, d, types.int64), emit
+    return types.float64(types.uint64), emit

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qgen_core.events import Batch
 from qgen_core.interfaces import Loss
-from qgen_core.losses.tables import FLOOR, TINY, blocks, check_floor, dot, rows
+from qgen_core.losses.tables import FLOOR, TINY, check_floor, rows
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -44,16 +44,10 @@ class JensenShannon(Loss):
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
         """Value, and cotangent (C, K), of probabilities (C, K)."""
+        from qgen_core.engine.divergences import jensen_shannon
+
         p, target = rows(output, batch)
         weight = np.empty(p.shape)
-        total = sum(self._block(a, b, w) for a, b, w in zip(blocks(p), blocks(target), blocks(weight), strict=True))
+        total = jensen_shannon(p.reshape(-1), target.reshape(-1), self.floor, TINY, weight.reshape(-1))
         weight *= 0.5 / len(p)
         return 0.5 * total / len(p), weight
-
-    def _block(self, p: Floats, target: Floats, weight: Floats) -> float:
-        """``sum p log(p/M) + P log(P/M)`` of some bins; log(p/M) goes to ``weight``."""
-        mean = 0.5 * (p + target)
-        np.divide(np.maximum(p, self.floor), np.maximum(mean, 0.5 * self.floor), out=weight)
-        np.log(weight, out=weight)
-        ratio = np.maximum(target, TINY) / np.maximum(mean, TINY)
-        return dot(p, weight) + dot(target, np.log(ratio, out=ratio))

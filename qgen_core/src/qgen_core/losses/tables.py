@@ -17,8 +17,6 @@ Floats = NDArray[np.float64]
 FLOOR = 1e-12
 #: Stands in for 0 in a ratio whose weight is 0.
 TINY = float(np.finfo(np.float64).tiny)
-#: Bins worked on at once, so that what is in between stays in the cache.
-BLOCK = 2**14
 
 
 def check_floor(floor: float) -> float:
@@ -34,12 +32,6 @@ def rows(output: Array, batch: Batch) -> tuple[Floats, Floats]:
         target = "none" if batch.target is None else str(batch.target.shape)
         raise OutputMismatch(f"probabilities {np.shape(output)} need a target of their shape, not {target}")
     return np.ascontiguousarray(output, dtype=np.float64), np.ascontiguousarray(batch.target, dtype=np.float64)
-
-
-def blocks(table: Floats) -> list[Floats]:
-    """A table (C, K) in flat pieces, views of it."""
-    flat = table.reshape(-1)
-    return [flat[start : start + BLOCK] for start in range(0, flat.size, BLOCK)]
 
 
 def floored_log(p: Floats, floor: float) -> tuple[Floats, Floats]:

@@ -1,0 +1,81 @@
+"""What is compiled: when it is compiled anew, and what its arithmetic may do."""
+
+import numpy as np
+import pytest
+from engine_dense import brick
+from scipy.special import xlogy
+
+from qgen_core.engine import divergences, kernels, outputs, simd, sweep, turns
+from qgen_core.engine.backend import StatevectorBackend
+from qgen_core.engine.density import bind
+from qgen_core.engine.density import kernels as density
+from qgen_core.measures import Probabilities, pauli_z
+
+
+def dispatchers():
+    modules = (bind, density, divergences, kernels, outputs, sweep, turns)
+    return [(m.__name__, f) for m in modules for f in vars(m).values() if hasattr(f, "targetoptions")]
+
+
+def test_compiled_code_is_kept_for_the_sources_of_all_that_it_calls(tmp_path):
+    """numba itself compares only the file of the function, and would run old code of its callees."""
+    found = dispatchers()
+    assert len(found) > 20
+    assert {f._cache._cache_file._source_stamp for _, f in found} == {simd.SOURCES}
+    (tmp_path / "a.py").write_text("one")
+    (tmp_path / "b").mkdir()
+    before = simd._digest(tmp_path)
+    (tmp_path / "b" / "c.py").write_text("two")
+    after = simd._digest(tmp_path)
+    (tmp_path / "b" / "c.py").write_text("three")
+    assert len({before, after, simd._digest(tmp_path)}) == 3
+
+
+def test_no_function_takes_over_the_arithmetic_of_its_caller():
+    for name, function in dispatchers():
+        assert "fastmath" in function.targetoptions, (name, function)
+    sums = {f.py_func.__name__ for _, f in dispatchers() if "reassoc" in (f.targetoptions["fastmath"] or ())}
+    assert "jensen_shannon" in sums and not sums & {"forward", "backward", "cosines", "_log", "find_turns"}
+
+
+def test_batches_of_all_sizes_run_the_same_compiled_code():
+    circuit, engine = brick(5, 1), StatevectorBackend()
+    rng = np.random.default_rng(0)
+    counts = []
+    for batch in (1, 2, 3, 4, 50):
+        angles = rng.uniform(-3, 3, (batch, circuit.num_angles))
+        for measure in (Probabilities(), pauli_z(5)):
+            output, back = engine.exact_forward(circuit, angles, measure)
+            back(np.ones_like(output))
+        compiled = (sweep.forward, sweep.backward, outputs.seed_probabilities, outputs.seed_expectations)
+        counts.append([len(function.signatures) for function in compiled])
+    assert all(count == counts[0] for count in counts)
+
+
+@pytest.mark.parametrize("low", [-700.0, -1e-9])
+def test_logarithms_are_within_two_roundings(low):
+    x = np.exp(np.random.default_rng(3).uniform(low, 1, 20_000))
+    expected = np.log(x)
+    found = np.array([divergences._log(v) for v in x])
+    assert np.all(np.abs(found - expected) <= 2 * np.spacing(np.abs(expected)))
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 256, 5000])
+def test_jensen_shannon_is_the_sum_it_stands_for(size):
+    rng = np.random.default_rng(size)
+    p, target = rng.dirichlet(np.full(size, 0.3), 2) if size > 1 else (np.ones(1), np.ones(1))
+    p[: size // 4], target[size // 8 : size // 3] = 0.0, 0.0
+    weight, mean = np.empty(size), 0.5 * (p + target)
+    total = divergences.jensen_shannon(p, target, 1e-30, 1e-300, weight)
+    safe = np.where(mean > 0, mean, 1.0)
+    expected = xlogy(p, p / safe).sum() + xlogy(target, target / safe).sum()
+    np.testing.assert_allclose(total, expected, rtol=1e-13, atol=1e-15)
+    slopes = np.log(np.maximum(p, 1e-30) / np.maximum(mean, 0.5e-30))
+    np.testing.assert_allclose(weight, slopes, rtol=0, atol=1e-14)
+
+
+def test_jensen_shannon_of_what_is_no_number():
+    for p, target in (([np.nan, 1.0], [0.5, 0.5]), ([0.5, 0.5], [np.nan, 1.0])):
+        weight = np.empty(2)
+        assert np.isnan(divergences.jensen_shannon(np.array(p), np.array(target), 1e-12, 1e-300, weight))
+        assert np.isnan(weight[0]) and np.isfinite(weight[1])
