@@ -1,16 +1,23 @@
 """Spreading independent pieces of compiled work over threads.
 
-The kernels release the interpreter lock, so a plain pool is enough: it can be used from
-several threads at once and after a fork, which numba's own threading layers cannot.
+The kernels release the interpreter lock, so plain threads are enough; they can be used after a fork, which numba's
+own threading layers cannot. A batch of small circuits takes a millisecond, and waking a thread that sleeps a tenth
+of one. So helpers look out for the next piece of work for a moment before they go to sleep, as those of OpenMP do.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+import numpy as np
+
+#: How often a helper looks for more work before it sleeps, at somewhat less than a nanosecond each.
+PATIENCE = 1_000_000
+#: And after it has seen some: then the caller has entered compiled code and left the interpreter to it.
+COURTESY = 10_000
 
 
 def cores() -> int:
@@ -21,17 +28,106 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
+def _nothing() -> None:
+    """No work; held instead of the last piece, which may hold large arrays."""
+
+
+class _Helper:
+    """A thread that does one piece of work at a time.
+
+    Both sides look at ``_asked`` and ``_done``, which change under the interpreter lock alone.
+    """
+
+    def __init__(self) -> None:
+        from qgen_core.engine.waiting import wait
+
+        self._wait = wait
+        self._asked, self._done = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
+        self._piece: Callable[[], None] = _nothing
+        self._error: BaseException | None = None
+        self._asleep, self._wake, self._ended = False, threading.Event(), threading.Event()
+        threading.Thread(target=self._run, name="qgen-engine", daemon=True).start()
+
+    def ask(self, piece: Callable[[], None]) -> None:
+        """Start on it."""
+        self._piece = piece
+        self._ended.clear()
+        self._asked[0] += 1
+        if self._asleep:
+            self._wake.set()
+
+    def finish(self) -> None:
+        """Wait for the end of the work, and raise what it has raised."""
+        if not self._wait(self._done, self._asked[0] - 1, PATIENCE, COURTESY // 4):
+            self._ended.wait()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _run(self) -> None:
+        while True:
+            if not self._wait(self._asked, self._done[0], PATIENCE, COURTESY):
+                self._sleep()
+            try:
+                self._piece()
+            except BaseException as error:  # raised again where the work was asked for
+                self._error = error
+            self._piece = _nothing
+            self._done[0] += 1
+            self._ended.set()
+
+    def _sleep(self) -> None:
+        """Until there is work."""
+        self._wake.clear()
+        self._asleep = True
+        while self._asked[0] == self._done[0]:
+            self._wake.wait()
+        self._asleep = False
+
+
+_helpers: list[_Helper] = []
+_taken = threading.Lock()
+
+
+def _forget() -> None:
+    """A forked process has none of its parent's threads."""
+    global _taken
+    _helpers.clear()
+    _taken = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
 def spread(work: Callable[[int, int], None], pieces: int, threads: int) -> None:
-    """Call ``work(first, last)`` on ranges that cover 0..pieces, in up to ``threads`` threads."""
+    """Call ``work(first, last)`` on ranges that cover 0..pieces, in up to ``threads`` threads.
+
+    While another thread of the process has the helpers, all is done in this one.
+    """
     threads = min(threads, pieces)
-    if threads <= 1:
+    if threads <= 1 or not _taken.acquire(blocking=False):
         work(0, pieces)
         return
-    key = (os.getpid(), threads - 1)
-    if key not in _pools:
-        _pools[key] = ThreadPoolExecutor(threads - 1, thread_name_prefix="qgen-engine")
-    cuts = [pieces * k // threads for k in range(threads + 1)]
-    futures = [_pools[key].submit(work, a, b) for a, b in zip(cuts[1:], cuts[2:], strict=False)]
-    work(cuts[0], cuts[1])
-    for future in futures:
-        future.result()
+    try:
+        while len(_helpers) < threads - 1:
+            _helpers.append(_Helper())
+        asked = _helpers[: threads - 1]
+        cuts = [pieces * k // threads for k in range(threads + 1)]
+        for helper, a, b in zip(asked, cuts[1:], cuts[2:], strict=False):
+            helper.ask(partial(work, a, b))
+        _together(partial(work, cuts[0], cuts[1]), asked)
+    except BaseException:
+        _helpers.clear()  # one may still be at work: it ends that and is not asked again
+        raise
+    finally:
+        _taken.release()
+
+
+def _together(piece: Callable[[], None], asked: list[_Helper]) -> None:
+    """Do one piece here; helpers are waited for even if it fails, for they write to the same arrays."""
+    try:
+        piece()
+    finally:
+        for helper in asked:
+            helper.finish()
