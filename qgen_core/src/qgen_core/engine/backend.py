@@ -115,11 +115,11 @@ class StatevectorBackend(Simulator):
         return combine.combined(parts, runs, angles, words=isinstance(measure, Expectations))
 
     def _program(self, circuit: Circuit, measure: Measure) -> Program:
-        from qgen_core.engine.program import Program
-
         last_phases = not isinstance(measure, Probabilities)
         known = self._programs.get(circuit, dict)
         if last_phases not in known:
+            from qgen_core.engine.program import Program
+
             known[last_phases] = Program(circuit, self.precision, last_phases=last_phases, local=self._local)
         return known[last_phases]
 

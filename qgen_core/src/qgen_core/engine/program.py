@@ -73,6 +73,7 @@ class Program:
         self._stages = (np.array([p.local, p.low]), p.stages, p.rows, p.others, p.tiles, p.steps, self._masks)
         longest = int(max((p.tiles[:, 3] - p.tiles[:, 2]), default=0))
         self._block, self._overlaps = 2 << p.local, max(2 << p.local, (4 << self.lane_bits) * longest)
+        self._nothing = np.empty(0, dtype=self.dtype)
 
     def forward(self, angles: Floats, measure: Measure, threads: int) -> tuple[Array, Pullback]:
         """The output (B, ...) for angles (B, A), float64, or complex128 for a state; and the way back to (B, A).
@@ -102,7 +103,7 @@ class Program:
 
         def work(part: tuple[int, ...]) -> None:
             here = np.array(part)
-            buf = aligned(1, self._block if p.blocks > 1 else 0, self.dtype)[0]
+            buf = aligned(1, self._block, self.dtype)[0] if p.blocks > 1 else self._nothing
             sweep.forward(angles, *self._forms, turns, psi, *self._stages, here, buf)
             if part[3] > len(p.stages):
                 outputs.read(measure, psi, self._signs, output, here)
@@ -142,7 +143,7 @@ class Program:
         """All stages for the rows of a thread, or stage by stage the blocks of a thread."""
         chunks = self.chunks
         if self._by_rows(batch, threads):
-            last = 1 + max(stages[0], stages[-1])
+            last = len(stages) - 1  # one of them is -1
             spread(lambda a, b: work((a, b, -1, last, 0, chunks, chunks)), batch, threads)
             return
         for k in stages:
