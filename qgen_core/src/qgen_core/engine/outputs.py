@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.engine.simd import jit, jit_sums, lane_bits, lane_sum, load, multiply_add, plus, splat, store
+from qgen_core.engine.simd import jit, jit_body, jit_sums, lane_bits, lane_sum, load, multiply_add, plus, splat, store
 from qgen_core.measures import Expectations, Measure, Probabilities, State
 
 Array = Any
@@ -180,16 +180,23 @@ def expectations(psi: Array, signs: Array, groups: Array, words: Array, out: Arr
             for word in range(out.shape[2]):
                 out[row, chunk, word] = 0.0
             for block in range(chunk * runs // part[6], (chunk + 1) * runs // part[6]):
-                base = block * run
-                for group in range(len(groups)):
-                    _products(psi, row, base, groups[group, 0], pair)
-                    for word in range(groups[group, 1], groups[group, 2]):
-                        mask = words[word, 0]
-                        factor = words[word, 1] - words[word, 2]
-                        if _odd(mask & base):
-                            factor = -factor
-                        which = 1 if words[word, 1] == 0 else 0
-                        out[row, chunk, words[word, 3]] += factor * _signed_sum(pair, which, signs, mask & (run - 1))
+                _add_run(psi, row, chunk, block * run, signs, groups, words, pair, out)
+
+
+@jit_body
+def _add_run(
+    psi: Array, row: int, chunk: int, base: int, signs: Array, groups: Array, words: Array, pair: Array, out: Array
+) -> None:
+    """What one run of amplitudes adds to the words of a chunk."""
+    for group in range(len(groups)):
+        _products(psi, row, base, groups[group, 0], pair)
+        for word in range(groups[group, 1], groups[group, 2]):
+            mask = words[word, 0]
+            factor = words[word, 1] - words[word, 2]
+            if _odd(mask & base):
+                factor = -factor
+            which = 1 if words[word, 1] == 0 else 0
+            out[row, chunk, words[word, 3]] += factor * _signed_sum(pair, which, signs, mask & (len(signs) - 1))
 
 
 @jit

@@ -139,6 +139,22 @@ def _undo_block(
         _scatter(lam, start, rows, run, buf[1])
 
 
+@jit_body
+def _clear(sums: Array, first: int, last: int) -> None:
+    """No gradients yet, for some chunks (chunks, T)."""
+    for chunk in range(first, last):
+        for k in range(sums.shape[1]):
+            sums[chunk, k] = 0.0
+
+
+@jit_body
+def _add_up(sums: Array) -> None:
+    """The gradients of all chunks (chunks, T), in the place of the first."""
+    for chunk in range(1, len(sums)):
+        for k in range(sums.shape[1]):
+            sums[0, k] += sums[chunk, k]
+
+
 @jit
 def backward(
     psi: Array,
@@ -171,16 +187,13 @@ def backward(
         sums = grads[row if len(grads) > 1 else 0]
         for stage in range(part[3] - 1, part[2] - 1, -1):
             if stage < 0:
-                for chunk in range(1, len(sums)):
-                    for k in range(sums.shape[1]):
-                        sums[0, k] += sums[chunk, k]
+                _add_up(sums)
                 collect_angles(sums[0], slots, columns, factors, signs, row, d_angles)
                 continue
+            if stage == len(stages):
+                _clear(sums, part[4], part[5])
+                continue
             for chunk in range(part[4], part[5]):
-                if stage == len(stages):
-                    for k in range(sums.shape[1]):
-                        sums[chunk, k] = 0.0
-                    continue
                 for block in range(chunk * blocks // part[6], (chunk + 1) * blocks // part[6]):
                     _undo_block(
                         state,
