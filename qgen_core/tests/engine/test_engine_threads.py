@@ -41,24 +41,28 @@ def test_work_that_takes_long_is_waited_for():
 
 
 def test_pieces_run_at_the_same_time():
-    both = threading.Barrier(2, timeout=10)
-    spread(lambda a, b: both.wait(), 2, 2)
+    both, numbers = threading.Barrier(2, timeout=10), []
+    spread(lambda a, b: numbers.append(both.wait()), 2, 2)
+    assert sorted(numbers) == [0, 1]
 
 
-@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize("who", [0, 1, 2])
 def test_what_a_piece_raises_comes_out_after_the_others_have_ended(who):
     ended = []
 
     def work(first, last):
         if first == who:
             raise ArithmeticError(f"piece {who}")
-        time.sleep(0.02)
+        time.sleep(0.02 * (1 + first))
         ended.append(first)
 
+    covered(3, 3)
+    known = list(threads._helpers)
     with pytest.raises(ArithmeticError, match=f"piece {who}"):
-        spread(work, 2, 2)
-    assert ended == [1 - who]
-    assert covered(4, 2).tolist() == [1] * 4
+        spread(work, 3, 3)
+    assert ended == [k for k in range(3) if k != who]
+    assert threads._helpers == known
+    assert covered(6, 3).tolist() == [1] * 6
 
 
 def test_an_interrupt_while_waiting_leaves_nothing_half_done(monkeypatch):

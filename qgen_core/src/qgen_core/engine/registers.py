@@ -17,7 +17,7 @@ from qgen_core.engine.simd import Vec, address, fma, intrinsic, lane_bits_of, ll
 
 Type = Any  # of numba
 Value = Any  # of LLVM
-#: For each code of a CNOT the register that stands behind each one, and the control or target lane bits in use.
+#: For each code of a CNOT which register comes in the place of each, or which have their lanes exchanged.
 _MOVES = {CX_PQ: (0, 1, 3, 2), CX_QP: (0, 3, 2, 1), CX_LP: (2, 3, 0, 1), CX_LQ: (1, 0, 3, 2)}
 _FLIPS = {CX_PL: (2, 3), CX_QL: (1, 3), CX_LL: (0, 1, 2, 3)}
 

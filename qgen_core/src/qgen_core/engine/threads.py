@@ -56,13 +56,17 @@ class _Helper:
         if self._asleep:
             self._wake.set()
 
-    def finish(self) -> None:
-        """Wait for the end of the work, and raise what it has raised."""
+    @property
+    def idle(self) -> bool:
+        """Whether all that was asked for is done."""
+        return bool(self._asked[0] == self._done[0])
+
+    def finish(self) -> BaseException | None:
+        """Wait for the end of the work; what it has raised."""
         if not self._wait(self._done, self._asked[0] - 1, PATIENCE, COURTESY // 4):
             self._ended.wait()
         error, self._error = self._error, None
-        if error is not None:
-            raise error
+        return error
 
     def _run(self) -> None:
         while True:
@@ -112,22 +116,24 @@ def spread(work: Callable[[int, int], None], pieces: int, threads: int) -> None:
     try:
         while len(_helpers) < threads - 1:
             _helpers.append(_Helper())
-        asked = _helpers[: threads - 1]
-        cuts = [pieces * k // threads for k in range(threads + 1)]
-        for helper, a, b in zip(asked, cuts[1:], cuts[2:], strict=False):
-            helper.ask(partial(work, a, b))
-        _together(partial(work, cuts[0], cuts[1]), asked)
+        _together(work, pieces, _helpers[: threads - 1])
     except BaseException:
-        _helpers.clear()  # one may still be at work: it ends that and is not asked again
+        _helpers[:] = [helper for helper in _helpers if helper.idle]  # after an interrupt one may be at work
         raise
     finally:
         _taken.release()
 
 
-def _together(piece: Callable[[], None], asked: list[_Helper]) -> None:
-    """Do one piece here; helpers are waited for even if it fails, for they write to the same arrays."""
+def _together(work: Callable[[int, int], None], pieces: int, helpers: list[_Helper]) -> None:
+    """A part for each helper and one here. All are waited for even if one fails: they write to the same arrays."""
+    threads = 1 + len(helpers)
+    cuts = [pieces * k // threads for k in range(threads + 1)]
+    for helper, a, b in zip(helpers, cuts[1:-1], cuts[2:], strict=True):
+        helper.ask(partial(work, a, b))
     try:
-        piece()
+        work(cuts[0], cuts[1])
     finally:
-        for helper in asked:
-            helper.finish()
+        errors = [helper.finish() for helper in helpers]
+    for error in errors:
+        if error is not None:
+            raise error
