@@ -127,7 +127,7 @@ def _engine_flops(task: Task, precision: str) -> float:
     the overlap), and as many for each set of merged phases.
     """
     from benchmarks.contestants.qgen import circuit_of
-    from qgen_core.engine.plan import PHASE4, PHASES, RY_L, RY_P, RY_Q
+    from qgen_core.engine.steps import PHASE4, PHASES, RY_L, RY_P, RY_Q
     from qgen_core.engine.program import Program
 
     kind: Literal["single", "double"] = "single" if precision == "single" else "double"

@@ -9,30 +9,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgen_core.engine.plan import PHASE4, PHASES, RY_L, RY_P, RY_Q
 from qgen_core.engine.registers import (
     cnot,
     flipped,
-    lane_sine,
     load4,
     overlap_lanes,
     overlap_p,
-    overlap_phases,
     overlap_q,
+    scaled,
     splat4,
     store4,
     turn_lanes,
     turn_p,
     turn_phases,
     turn_q,
+    undo_phases,
 )
 from qgen_core.engine.simd import jit_body, lane_bits, lane_sum, load, plus, splat, times, widen_add
+from qgen_core.engine.steps import PHASE4, PHASES, RY_L, RY_P, RY_Q, SCALE
 
 Array = Any  # numba infers; (n,) or (B, n) of float32 or float64
 
 
 @jit_body
-def _spread(number: int, bit: int) -> int:
+def spread_bit(number: int, bit: int) -> int:
     """The number with a zero put in at a bit."""
     below = number & ((1 << bit) - 1)
     return ((number - below) << 1) | below
@@ -57,20 +57,18 @@ def forward_tile(
     lanes = 1 << lb
     dq, dp = (2 * lanes) << (q - lb), (2 * lanes) << (p - lb)
     for t in range(1 << (bits - lb - 2)):
-        at = start + 2 * lanes * _spread(_spread(t, q - lb), p - lb)
+        at = start + 2 * lanes * spread_bit(spread_bit(t, q - lb), p - lb)
         re, im = load4(buf, at, dq, dp), load4(buf, at + lanes, dq, dp)
         for k in range(lo, hi):
             code, x, arg = steps[k, 0], steps[k, 1], steps[k, 3]
             if code == RY_P:
-                c, s = splat(cos[arg]), splat(sin[arg])
-                re, im = turn_p(c, s, re), turn_p(c, s, im)
+                re, im = turn_p(cos[arg], sin[arg], re, im)
             elif code == RY_Q:
-                c, s = splat(cos[arg]), splat(sin[arg])
-                re, im = turn_q(c, s, re), turn_q(c, s, im)
+                re, im = turn_q(cos[arg], sin[arg], re, im)
             elif code == RY_L:
-                c, s = splat(cos[arg]), lane_sine(sin[arg], masks, x)
-                re = turn_lanes(c, s, re, flipped(re, x))
-                im = turn_lanes(c, s, im, flipped(im, x))
+                re, im = turn_lanes(cos[arg], sin[arg], masks, x, re, im, flipped(re, x), flipped(im, x))
+            elif code == SCALE:
+                re, im = scaled(cos[arg], re), scaled(cos[arg], im)
             elif code == PHASE4:
                 re, im = turn_phases(splat4(cos, arg), splat4(sin, arg), re, im)
             elif code == PHASES:
@@ -103,47 +101,59 @@ def backward_tile(
     lanes = 1 << lb
     dq, dp = (2 * lanes) << (q - lb), (2 * lanes) << (p - lb)
     for t in range(1 << (bits - lb - 2)):
-        at = start + 2 * lanes * _spread(_spread(t, q - lb), p - lb)
-        re, im = load4(psi, at, dq, dp), load4(psi, at + lanes, dq, dp)
-        ur, ui = load4(lam, at, dq, dp), load4(lam, at + lanes, dq, dp)
-        for k in range(hi - 1, lo - 1, -1):
-            code, x, arg = steps[k, 0], steps[k, 1], steps[k, 3]
-            slot = (k - lo) * 4 * lanes
-            if code == RY_P:
-                c, s = splat(cos[arg]), splat(-sin[arg])
-                overlap_p(acc, slot, ur, re)
-                overlap_p(acc, slot + lanes, ui, im)
-                re, im, ur, ui = turn_p(c, s, re), turn_p(c, s, im), turn_p(c, s, ur), turn_p(c, s, ui)
-            elif code == RY_Q:
-                c, s = splat(cos[arg]), splat(-sin[arg])
-                overlap_q(acc, slot, ur, re)
-                overlap_q(acc, slot + lanes, ui, im)
-                re, im, ur, ui = turn_q(c, s, re), turn_q(c, s, im), turn_q(c, s, ur), turn_q(c, s, ui)
-            elif code == RY_L:
-                c, s = splat(cos[arg]), lane_sine(-sin[arg], masks, x)
-                flip = flipped(re, x)
-                overlap_lanes(acc, slot, ur, flip)
-                re = turn_lanes(c, s, re, flip)
-                flip = flipped(im, x)
-                overlap_lanes(acc, slot + lanes, ui, flip)
-                im = turn_lanes(c, s, im, flip)
-                ur, ui = turn_lanes(c, s, ur, flipped(ur, x)), turn_lanes(c, s, ui, flipped(ui, x))
-            elif code == PHASE4 or code == PHASES:
-                overlap_phases(acc, slot, ur, ui, re, im)
-                if code == PHASE4:
-                    cs, sn = splat4(cos, arg), splat4(sin, arg)
-                else:
-                    cs, sn = load4(cos, arg, lanes, 2 * lanes), load4(sin, arg, lanes, 2 * lanes)
-                # turning (imaginary, real) instead of (real, imaginary) turns back
-                im, re = turn_phases(cs, sn, im, re)
-                ui, ur = turn_phases(cs, sn, ui, ur)
+        at = start + 2 * lanes * spread_bit(spread_bit(t, q - lb), p - lb)
+        k = hi
+        while k > lo:
+            code, arg, last = steps[k - 1, 0], steps[k - 1, 3], k
+            k = steps[k - 1, 4]
+            if code == PHASE4:
+                undo_phases(psi, lam, at, dq, dp, splat4(cos, arg), splat4(sin, arg), acc, (k - lo) * 4 * lanes)
+            elif code == PHASES:
+                c, s = load4(cos, arg, lanes, 2 * lanes), load4(sin, arg, lanes, 2 * lanes)
+                undo_phases(psi, lam, at, dq, dp, c, s, acc, (k - lo) * 4 * lanes)
             else:
-                re, im = cnot(code, x, steps[k, 2], masks, re), cnot(code, x, steps[k, 2], masks, im)
-                ur, ui = cnot(code, x, steps[k, 2], masks, ur), cnot(code, x, steps[k, 2], masks, ui)
-        store4(psi, at, dq, dp, re)
-        store4(psi, at + lanes, dq, dp, im)
-        store4(lam, at, dq, dp, ur)
-        store4(lam, at + lanes, dq, dp, ui)
+                for part in range(0, 2 * lanes, lanes):
+                    _undo_turns(psi, lam, at + part, dq, dp, k, last, steps, cos, sin, masks, acc, part - lo * 4 * lanes)
+
+
+@jit_body
+def _undo_turns(
+    psi: Array,
+    lam: Array,
+    at: int,
+    dq: int,
+    dp: int,
+    first: int,
+    last: int,
+    steps: Array,
+    cos: Array,
+    sin: Array,
+    masks: Array,
+    acc: Array,
+    sums: int,
+) -> None:
+    """Undo turns on the real or imaginary parts of one tile, which real matrices do not mix."""
+    lanes = 1 << lane_bits(psi)
+    v, u = load4(psi, at, dq, dp), load4(lam, at, dq, dp)
+    for k in range(last - 1, first - 1, -1):
+        code, x, arg = steps[k, 0], steps[k, 1], steps[k, 3]
+        slot = sums + k * 4 * lanes
+        if code == RY_P:
+            overlap_p(acc, slot, u, v)
+            v, u = turn_p(cos[arg], -sin[arg], v, u)
+        elif code == RY_Q:
+            overlap_q(acc, slot, u, v)
+            v, u = turn_q(cos[arg], -sin[arg], v, u)
+        elif code == RY_L:
+            flip = flipped(v, x)
+            overlap_lanes(acc, slot, u, flip)
+            v, u = turn_lanes(cos[arg], -sin[arg], masks, x, v, u, flip, flipped(u, x))
+        elif code == SCALE:
+            v, u = scaled(cos[arg], v), scaled(cos[arg], u)
+        else:
+            v, u = cnot(code, x, steps[k, 2], masks, v), cnot(code, x, steps[k, 2], masks, u)
+    store4(psi, at, dq, dp, v)
+    store4(lam, at, dq, dp, u)
 
 
 @jit_body

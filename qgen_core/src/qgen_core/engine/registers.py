@@ -12,13 +12,13 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from qgen_core.engine.plan import CX_LL, CX_LP, CX_LQ, CX_PL, CX_PQ, CX_QL, CX_QP
 from qgen_core.engine.simd import Vec, address, fma, intrinsic, lane_bits_of, llvm_vec, splat_of
+from qgen_core.engine.steps import CX_LL, CX_LP, CX_LQ, CX_PL, CX_QL, MOVES
 
 Type = Any  # of numba
 Value = Any  # of LLVM
 #: For each code of a CNOT which register comes in the place of each, or which have their lanes exchanged.
-_MOVES = {CX_PQ: (0, 1, 3, 2), CX_QP: (0, 3, 2, 1), CX_LP: (2, 3, 0, 1), CX_LQ: (1, 0, 3, 2)}
+_MOVES = {**MOVES, CX_LP: (2, 3, 0, 1), CX_LQ: (1, 0, 3, 2)}
 _FLIPS = {CX_PL: (2, 3), CX_QL: (1, 3), CX_LL: (0, 1, 2, 3)}
 
 
@@ -61,6 +61,13 @@ class Emitter:
         build = self.builder
         first = fma(build, build.fneg(s), b, build.fmul(c, a))
         return first, fma(build, c, b, build.fmul(s, a))
+
+    def shear(self, tangent: bool, t: Value, a: Value, b: Value) -> tuple[Value, Value]:
+        """The plane rotation with tangent t, (a - t b, t a + b), or with cotangent t, (t a - b, a + t b)."""
+        build = self.builder
+        if tangent:
+            return fma(build, build.fneg(t), b, a), fma(build, t, a, b)
+        return fma(build, t, a, build.fneg(b)), fma(build, t, b, a)
 
     def cross(self, total: Value, la: Value, lb: Value, pa: Value, pb: Value) -> Value:
         """``total + lb pa - la pb``: how the overlap with l grows as p is rotated."""
@@ -131,38 +138,117 @@ def store4(typingctx: Any, buf: Type, at: Type, dq: Type, dp: Type, v: Type) -> 
     return types.void(buf, types.int64, types.int64, types.int64, v), emit
 
 
-def _turn(pairs: tuple[tuple[int, int], ...]) -> Callable[..., Any]:
-    """RY on the bit along which the registers of each pair differ."""
+def _by_ratio(e: Emitter, args: Any, count: int, turn: Callable[[bool], list[Value]]) -> Value:
+    """The registers turned by a tangent or by a cotangent, which a flag tells; all of ``count`` tuples."""
+    flag = e.builder.fptoui(args[0], ir.IntType(32))
+    turned = e.cases(flag, [1, 0], lambda code: turn(code == 1))
+    return e.pack(*(turned[4 * k : 4 * k + 4] for k in range(count)))
 
-    def turn(typingctx: Any, c: Type, s: Type, v: Type) -> Any:
+
+@intrinsic
+def places4(typingctx: Any, order: Type, dq: Type, dp: Type) -> Any:
+    """Where four registers are from the first on, in an order of two bits each."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        order, dq, dp = args
+        one, nothing = ir.Constant(order.type, 1), ir.Constant(order.type, 0)
+
+        def part(bit: int, stride: Value) -> Value:
+            is_set = builder.and_(builder.lshr(order, ir.Constant(order.type, bit)), one)
+            return builder.select(builder.trunc(is_set, ir.IntType(1)), stride, nothing)
+
+        places = [builder.add(part(2 * k, dq), part(2 * k + 1, dp)) for k in range(4)]
+        return context.make_tuple(builder, signature.return_type, places)
+
+    return types.UniTuple(types.int64, 4)(types.int64, types.int64, types.int64), emit
+
+
+@intrinsic
+def load_at(typingctx: Any, buf: Type, at: Type, places: Type) -> Any:
+    """The registers at ``at`` and such places."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e = Emitter(context, builder, signature)
+        return e.pack([e.load(0, args, builder.add(args[1], place)) for place in e.four(args[2])])
+
+    return _four(Vec(buf.dtype))(buf, types.int64, places), emit
+
+
+@intrinsic
+def store_at(typingctx: Any, buf: Type, at: Type, places: Type, v: Type) -> Any:
+    """The inverse of :func:`load_at`."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e = Emitter(context, builder, signature)
+        for place, register in zip(e.four(args[2]), e.four(args[3]), strict=True):
+            e.store(0, args, builder.add(args[1], place), register)
+        return context.get_dummy_value()
+
+    return types.void(buf, types.int64, places, v), emit
+
+
+def _turn(pairs: tuple[tuple[int, int], ...]) -> Callable[..., Any]:
+    """RY on the bit along which the registers of each pair differ, on two tiles, up to a factor (turns.py)."""
+
+    def turn(typingctx: Any, flag: Type, ratio: Type, v: Type, w: Type) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
             e = Emitter(context, builder, signature)
-            out = e.four(args[2])
-            for a, b in pairs:
-                out[a], out[b] = e.rotate(args[0], args[1], out[a], out[b])
-            return e.pack(out)
+            t = splat_of(context, builder, Vec(ratio), args[1])
 
-        return v(c, s, v), emit
+            def by(tangent: bool) -> list[Value]:
+                turned = []
+                for out in (e.four(args[2]), e.four(args[3])):
+                    for a, b in pairs:
+                        out[a], out[b] = e.shear(tangent, t, out[a], out[b])
+                    turned += out
+                return turned
+
+            return _by_ratio(e, args, 2, by)
+
+        return types.UniTuple(v, 2)(flag, ratio, v, w), emit
 
     return intrinsic(turn)
 
 
-#: RY on bit p and on bit q: (cosine, sine, registers).
+#: RY on bit p and on bit q: (flag, ratio, registers, other registers).
 turn_p = _turn(((0, 2), (1, 3)))
 turn_q = _turn(((0, 1), (2, 3)))
 
 
 @intrinsic
-def lane_sine(typingctx: Any, sine: Type, masks: Type, x: Type) -> Any:
-    """The sine, with the sign that RY on lane bit x has in each lane."""
-    vec = Vec(sine)
+def turn_lanes(
+    typingctx: Any, flag: Type, ratio: Type, masks: Type, x: Type, v: Type, w: Type, fv: Type, fw: Type
+) -> Any:
+    """RY on lane bit x of two tiles, whose flipped registers come last, up to a factor."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         e = Emitter(context, builder, signature)
-        index = builder.shl(args[2], ir.Constant(args[2].type, lane_bits_of(vec)))
-        return builder.fmul(splat_of(context, builder, vec, args[0]), e.load(1, args, index))
+        vec = Vec(ratio)
+        t = splat_of(context, builder, vec, args[1])
+        sign = e.load(2, args, builder.shl(args[3], ir.Constant(args[3].type, lane_bits_of(vec))))
+        pairs = [*zip(e.four(args[4]), e.four(args[6])), *zip(e.four(args[5]), e.four(args[7]))]
 
-    return vec(sine, masks, types.int64), emit
+        def by(tangent: bool) -> list[Value]:
+            if tangent:
+                s = builder.fmul(t, sign)
+                return [fma(builder, s, other, register) for register, other in pairs]
+            return [fma(builder, t, register, builder.fmul(sign, other)) for register, other in pairs]
+
+        return _by_ratio(e, args, 2, by)
+
+    return types.UniTuple(v, 2)(flag, ratio, masks, types.int64, v, w, fv, fw), emit
+
+
+@intrinsic
+def scaled(typingctx: Any, factor: Type, v: Type) -> Any:
+    """The registers times a number."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e = Emitter(context, builder, signature)
+        factors = splat_of(context, builder, Vec(factor), args[0])
+        return e.pack([builder.fmul(factors, register) for register in e.four(args[1])])
+
+    return v(factor, v), emit
 
 
 @intrinsic
@@ -174,19 +260,6 @@ def flipped(typingctx: Any, v: Type, x: Type) -> Any:
         return e.pack(e.flip(e.four(args[0]), args[1]))
 
     return v(v, types.int64), emit
-
-
-@intrinsic
-def turn_lanes(typingctx: Any, c: Type, s: Type, v: Type, f: Type) -> Any:
-    """RY on a lane bit, with ``f`` the flipped registers and ``s`` of :func:`lane_sine`."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        e = Emitter(context, builder, signature)
-        c, s = args[:2]
-        pairs = zip(e.four(args[2]), e.four(args[3]), strict=True)
-        return e.pack([fma(builder, s, other, builder.fmul(c, register)) for register, other in pairs])
-
-    return v(c, s, v, f), emit
 
 
 @intrinsic
@@ -282,8 +355,47 @@ def overlap_lanes(typingctx: Any, acc: Type, at: Type, u: Type, f: Type) -> Any:
 
 
 @intrinsic
+def undo_phases(
+    typingctx: Any,
+    psi: Type,
+    lam: Type,
+    at: Type,
+    dq: Type,
+    dp: Type,
+    c: Type,
+    s: Type,
+    acc: Type,
+    to: Type,
+) -> Any:
+    """Undo phases on a tile of the state and the adjoint, and add the overlaps to ``acc[to:]``: one for each register.
+
+    From memory to memory, register by register: all of a tile would be more than most processors have.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+        e, (at, dq, dp, cos, sin, _, to) = Emitter(context, builder, signature), args[2:]
+        lanes = Vec(signature.args[0].dtype).lanes
+        step = ir.Constant(at.type, lanes)
+        upper = builder.add(at, dp)
+        places = (at, builder.add(at, dq), upper, builder.add(upper, dq))
+        for k, (c, s, re) in enumerate(zip(e.four(cos), e.four(sin), places, strict=True)):
+            im = builder.add(re, step)
+            a, b, la, lb = e.load(0, args, re), e.load(0, args, im), e.load(1, args, re), e.load(1, args, im)
+            total = builder.add(to, ir.Constant(to.type, k * lanes))
+            e.store(7, args, total, e.cross(e.load(7, args, total), la, lb, a, b))
+            # turning (imaginary, real) instead of (real, imaginary) turns back
+            for number, (one, two) in enumerate(((a, b), (la, lb))):
+                back_im, back_re = e.rotate(c, s, two, one)
+                e.store(number, args, re, back_re)
+                e.store(number, args, im, back_im)
+        return context.get_dummy_value()
+
+    return types.void(psi, lam, types.int64, types.int64, types.int64, c, s, acc, types.int64), emit
+
+
+@intrinsic
 def overlap_phases(typingctx: Any, acc: Type, at: Type, ur: Type, ui: Type, re: Type, im: Type) -> Any:
-    """The same for phases, a sum for each register and lane."""
+    """The overlaps of phases of a tile in registers, added to ``acc[at:]``: one for each register."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         e = Emitter(context, builder, signature)

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from qgen_core.engine.kernels import backward_tile, collect, forward_tile
+from qgen_core.engine.pairs import backward_pair, collect_pair, forward_pair
 from qgen_core.engine.simd import jit, jit_body, lane_bits, load, splat, store
+from qgen_core.engine.steps import PAIR
 from qgen_core.engine.turns import collect_angles, find_turns
 
 Array = Any
@@ -85,10 +87,9 @@ def forward(
         state, cos, sin = psi[row], turns[row, 0], turns[row, 1]
         for stage in range(part[2], last):
             if stage < 0:
-                find_turns(angles, row, slots, consts, columns, factors, signs, table, cos, sin)
                 for k in range(len(state)):
                     state[k] = 0.0
-                state[0] = 1.0
+                state[0] = find_turns(angles, row, slots, consts, columns, factors, signs, steps, table, cos, sin)
                 continue
             for block in range(part[4] * blocks // part[6], part[5] * blocks // part[6]):
                 start = _block_start(block, others[stage])
@@ -98,7 +99,10 @@ def forward(
                     _gather(state, start, rows[stage], run, buf)
                 for m in range(stages[stage, 0], stages[stage, 1]):
                     p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
-                    forward_tile(work, at, shape[0], p, q, lo, hi, steps, cos, sin, masks)
+                    if steps[lo, 0] == PAIR:
+                        forward_pair(work, at, shape[0], p, q, steps[lo], cos, sin)
+                    else:
+                        forward_tile(work, at, shape[0], p, q, lo, hi, steps, cos, sin, masks)
                 if not here:
                     _scatter(state, start, rows[stage], run, buf)
 
@@ -130,10 +134,15 @@ def _undo_block(
         _gather(lam, start, rows, run, buf[1])
     for m in range(stage[1] - 1, stage[0] - 1, -1):
         p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
-        for k in range(0, (hi - lo) * 4 * lanes, lanes):
+        pair = steps[lo, 0] == PAIR
+        for k in range(0, (8 if pair else 4 * (hi - lo)) * lanes, lanes):
             store(acc, k, nothing)
-        backward_tile(work, adjoint, at, shape[0], p, q, lo, hi, steps, cos, sin, masks, acc)
-        collect(lo, hi, steps, masks, acc, grads)
+        if pair:
+            backward_pair(work, adjoint, at, shape[0], p, q, steps[lo], cos, sin, acc)
+            collect_pair(steps[lo], acc, grads)
+        else:
+            backward_tile(work, adjoint, at, shape[0], p, q, lo, hi, steps, cos, sin, masks, acc)
+            collect(lo, hi, steps, masks, acc, grads)
     if not here:
         _scatter(psi, start, rows, run, buf[0])
         _scatter(lam, start, rows, run, buf[1])
@@ -188,7 +197,7 @@ def backward(
         for stage in range(part[3] - 1, part[2] - 1, -1):
             if stage < 0:
                 _add_up(sums)
-                collect_angles(sums[0], slots, columns, factors, signs, row, d_angles)
+                collect_angles(sums[0], slots, columns, factors, signs, steps, sin, row, d_angles)
                 continue
             if stage == len(stages):
                 _clear(sums, part[4], part[5])
