@@ -127,8 +127,8 @@ def _engine_flops(task: Task, precision: str) -> float:
     the overlap), and as many for each set of merged phases.
     """
     from benchmarks.contestants.qgen import circuit_of
-    from qgen_core.engine.steps import PHASE4, PHASES, RY_L, RY_P, RY_Q
     from qgen_core.engine.program import Program
+    from qgen_core.engine.steps import PHASE4, PHASES, RY_L, RY_P, RY_Q
 
     kind: Literal["single", "double"] = "single" if precision == "single" else "double"
     plan = Program(circuit_of(task.ops, task.wires), kind, last_phases=False).plan

@@ -9,33 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgen_core.engine.registers import (
-    cnot,
-    flipped,
+from qgen_core.engine.instructions import (
     load4,
-    overlap_lanes,
-    overlap_p,
-    overlap_q,
-    scaled,
+    run_phases,
+    run_turn,
     splat4,
     store4,
-    turn_lanes,
-    turn_p,
-    turn_phases,
-    turn_q,
+    tile_at,
     undo_phases,
+    undo_turn,
 )
-from qgen_core.engine.simd import jit_body, lane_bits, lane_sum, load, plus, splat, times, widen_add
-from qgen_core.engine.steps import PHASE4, PHASES, RY_L, RY_P, RY_Q, SCALE
+from qgen_core.engine.simd import entry, jit_body, lane_bits, lane_sum, load, plus, times, widen_add
+from qgen_core.engine.steps import FIELDS, PHASE4, PHASES, RY_L, RY_P, RY_Q
 
 Array = Any  # numba infers; (n,) or (B, n) of float32 or float64
-
-
-@jit_body
-def spread_bit(number: int, bit: int) -> int:
-    """The number with a zero put in at a bit."""
-    below = number & ((1 << bit) - 1)
-    return ((number - below) << 1) | below
 
 
 @jit_body
@@ -55,27 +42,19 @@ def forward_tile(
     """Run steps lo..hi on all tiles of 2^bits amplitudes at ``buf[start:]``."""
     lb = lane_bits(buf)
     lanes = 1 << lb
-    dq, dp = (2 * lanes) << (q - lb), (2 * lanes) << (p - lb)
+    dq, dp = 2 << q, 2 << p
     for t in range(1 << (bits - lb - 2)):
-        at = start + 2 * lanes * spread_bit(spread_bit(t, q - lb), p - lb)
+        at = tile_at(buf, start, t, p, q)
         re, im = load4(buf, at, dq, dp), load4(buf, at + lanes, dq, dp)
-        for k in range(lo, hi):
-            code, x, arg = steps[k, 0], steps[k, 1], steps[k, 3]
-            if code == RY_P:
-                re, im = turn_p(cos[arg], sin[arg], re, im)
-            elif code == RY_Q:
-                re, im = turn_q(cos[arg], sin[arg], re, im)
-            elif code == RY_L:
-                re, im = turn_lanes(cos[arg], sin[arg], masks, x, re, im, flipped(re, x), flipped(im, x))
-            elif code == SCALE:
-                re, im = scaled(cos[arg], re), scaled(cos[arg], im)
-            elif code == PHASE4:
-                re, im = turn_phases(splat4(cos, arg), splat4(sin, arg), re, im)
+        for k in range(FIELDS * lo, FIELDS * hi, FIELDS):
+            code, arg = entry(steps, k), entry(steps, k + 3)
+            if code == PHASE4:
+                re, im = run_phases(splat4(cos, arg), splat4(sin, arg), re, im)
             elif code == PHASES:
-                re, im = turn_phases(load4(cos, arg, lanes, 2 * lanes), load4(sin, arg, lanes, 2 * lanes), re, im)
+                re, im = run_phases(load4(cos, arg, lanes, 2 * lanes), load4(sin, arg, lanes, 2 * lanes), re, im)
             else:
-                y = steps[k, 2]
-                re, im = cnot(code, x, y, masks, re), cnot(code, x, y, masks, im)
+                x, y, c, s = entry(steps, k + 1), entry(steps, k + 2), entry(cos, arg), entry(sin, arg)
+                re, im = run_turn(code, x, y, c, s, masks, re, im)
         store4(buf, at, dq, dp, re)
         store4(buf, at + lanes, dq, dp, im)
 
@@ -96,16 +75,20 @@ def backward_tile(
     masks: Array,
     acc: Array,
 ) -> None:
-    """Undo steps hi..lo on state and adjoint, adding overlaps to ``acc``: 4 registers a step."""
+    """Undo steps hi..lo on state and adjoint, adding overlaps to ``acc``: 4 registers a step.
+
+    Turns are real: they are undone on the real and on the imaginary parts one after another, since all of state and
+    adjoint would be more registers than most processors have.
+    """
     lb = lane_bits(psi)
     lanes = 1 << lb
-    dq, dp = (2 * lanes) << (q - lb), (2 * lanes) << (p - lb)
+    dq, dp = 2 << q, 2 << p
     for t in range(1 << (bits - lb - 2)):
-        at = start + 2 * lanes * spread_bit(spread_bit(t, q - lb), p - lb)
+        at = tile_at(psi, start, t, p, q)
         k = hi
         while k > lo:
-            code, arg, last = steps[k - 1, 0], steps[k - 1, 3], k
-            k = steps[k - 1, 4]
+            last, here = k, FIELDS * (k - 1)
+            code, arg, k = entry(steps, here), entry(steps, here + 3), entry(steps, here + 4)
             if code == PHASE4:
                 undo_phases(psi, lam, at, dq, dp, splat4(cos, arg), splat4(sin, arg), acc, (k - lo) * 4 * lanes)
             elif code == PHASES:
@@ -113,47 +96,14 @@ def backward_tile(
                 undo_phases(psi, lam, at, dq, dp, c, s, acc, (k - lo) * 4 * lanes)
             else:
                 for part in range(0, 2 * lanes, lanes):
-                    _undo_turns(psi, lam, at + part, dq, dp, k, last, steps, cos, sin, masks, acc, part - lo * 4 * lanes)
-
-
-@jit_body
-def _undo_turns(
-    psi: Array,
-    lam: Array,
-    at: int,
-    dq: int,
-    dp: int,
-    first: int,
-    last: int,
-    steps: Array,
-    cos: Array,
-    sin: Array,
-    masks: Array,
-    acc: Array,
-    sums: int,
-) -> None:
-    """Undo turns on the real or imaginary parts of one tile, which real matrices do not mix."""
-    lanes = 1 << lane_bits(psi)
-    v, u = load4(psi, at, dq, dp), load4(lam, at, dq, dp)
-    for k in range(last - 1, first - 1, -1):
-        code, x, arg = steps[k, 0], steps[k, 1], steps[k, 3]
-        slot = sums + k * 4 * lanes
-        if code == RY_P:
-            overlap_p(acc, slot, u, v)
-            v, u = turn_p(cos[arg], -sin[arg], v, u)
-        elif code == RY_Q:
-            overlap_q(acc, slot, u, v)
-            v, u = turn_q(cos[arg], -sin[arg], v, u)
-        elif code == RY_L:
-            flip = flipped(v, x)
-            overlap_lanes(acc, slot, u, flip)
-            v, u = turn_lanes(cos[arg], -sin[arg], masks, x, v, u, flip, flipped(u, x))
-        elif code == SCALE:
-            v, u = scaled(cos[arg], v), scaled(cos[arg], u)
-        else:
-            v, u = cnot(code, x, steps[k, 2], masks, v), cnot(code, x, steps[k, 2], masks, u)
-    store4(psi, at, dq, dp, v)
-    store4(lam, at, dq, dp, u)
+                    v, u = load4(psi, at + part, dq, dp), load4(lam, at + part, dq, dp)
+                    for j in range(last - 1, k - 1, -1):
+                        here = FIELDS * j
+                        code, x, y = entry(steps, here), entry(steps, here + 1), entry(steps, here + 2)
+                        c, s = entry(cos, entry(steps, here + 3)), -entry(sin, entry(steps, here + 3))
+                        v, u = undo_turn(code, x, y, c, s, masks, v, u, acc, part + (j - lo) * 4 * lanes)
+                    store4(psi, at + part, dq, dp, v)
+                    store4(lam, at + part, dq, dp, u)
 
 
 @jit_body
@@ -161,12 +111,12 @@ def collect(lo: int, hi: int, steps: Array, masks: Array, acc: Array, grads: Arr
     """Add the overlaps of steps lo..hi to the gradients of the table."""
     lanes = 1 << lane_bits(acc)
     for k in range(lo, hi):
-        code, arg = steps[k, 0], steps[k, 3]
+        code, arg = entry(steps, FIELDS * k), entry(steps, FIELDS * k + 3)
         slot = (k - lo) * 4 * lanes
         if code == RY_P or code == RY_Q:
             grads[arg] += lane_sum(plus(load(acc, slot), load(acc, slot + lanes)))
         elif code == RY_L:
-            sign = load(masks, steps[k, 1] * lanes)
+            sign = load(masks, entry(steps, FIELDS * k + 1) * lanes)
             grads[arg] += lane_sum(times(sign, plus(load(acc, slot), load(acc, slot + lanes))))
         elif code == PHASE4:
             for register in range(4):

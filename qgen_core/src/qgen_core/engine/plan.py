@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from qgen_core.circuit import Circuit
 from qgen_core.engine.decompose import Op, decompose
-from qgen_core.engine.steps import PAIR, PHASE4, PHASES, Writer, take
+from qgen_core.engine.steps import FIELDS, PAIR, PHASE4, PHASES, Writer, take
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -34,7 +34,7 @@ class Plan:
     ``stages`` (F, 3): first and last tile, and 1 if the local bits are the lowest ones.
     ``rows`` (F, R): where the runs of 2^low amplitudes of a block start. ``others`` (F, bits
     - local): the bits that number the blocks. ``tiles`` (M, 4): p, q, first and last step.
-    ``steps`` (S, 5): see :mod:`~qgen_core.engine.steps`. ``slots`` (K, 5): first and
+    ``steps`` (S, FIELDS): see :mod:`~qgen_core.engine.steps`. ``slots`` (K, 5): first and
     last of the terms (``columns``, ``factors``) of a linear form, where it enters the table,
     in how many places, and the bits whose parity is its sign there. The last place of the
     table is the global phase.
@@ -164,7 +164,7 @@ def make_plan(circuit: Circuit, lane_bits: int, local: int, low: int, *, last_ph
         _array(rows, 1 << (local - low)),
         _array(others, bits - local),
         _array(tiles, 4),
-        _array(out.steps, 5),
+        _array(out.steps, FIELDS),
         _array(out.slots, 5),
         np.array([v.const for v in out.values]),
         np.array([c for c, _ in out.terms], dtype=np.int64),

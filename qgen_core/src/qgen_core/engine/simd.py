@@ -138,6 +138,17 @@ def lane_bits(typingctx: Any, array: Any) -> Any:
 
 
 @intrinsic
+def entry(typingctx: Any, array: Any, index: Any) -> Any:
+    """``array[index]``, contiguous; numba itself would look whether the index counts from the end."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.load(builder.gep(data, [args[1]]), typ=data.type.pointee)
+
+    return array.dtype(array, types.int64), emit
+
+
+@intrinsic
 def load(typingctx: Any, array: Any, index: Any) -> Any:
     """The register at ``array[index:]``."""
     vec = Vec(array.dtype)
@@ -166,18 +177,19 @@ def lane_bits_of(vec: Vec) -> int:
     return int(vec.lanes).bit_length() - 1
 
 
-def splat_of(context: Any, builder: Any, vec: Vec, number: Any) -> Any:
+def splat_of(builder: Any, number: Any, lanes: int) -> Any:
     """The same number in every lane."""
-    one = builder.insert_element(ir.Constant(llvm_vec(context, vec), ir.Undefined), number, ir.IntType(32)(0))
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), vec.lanes), [0] * vec.lanes)
-    return builder.shuffle_vector(one, one, mask)
+    one = builder.insert_element(
+        ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined), number, ir.IntType(32)(0)
+    )
+    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
 
 
 @intrinsic
 def splat(typingctx: Any, scalar: Any) -> Any:
     """The same number in every lane."""
     vec = Vec(scalar)
-    return vec(scalar), lambda context, builder, signature, args: splat_of(context, builder, vec, args[0])
+    return vec(scalar), lambda context, builder, signature, args: splat_of(builder, args[0], vec.lanes)
 
 
 @intrinsic

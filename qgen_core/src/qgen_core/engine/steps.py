@@ -1,10 +1,10 @@
 """The steps of a tile, and the table of numbers that they read.
 
-A step is a row of numbers: its code, two numbers, its place in the table, and where the turns start that it is one
-of (RYs, CNOTs and scalings with no phases between them). ``RY_*`` turn along one bit, ``CX_*`` exchange amplitudes,
-``PHASE4`` has a phase for each register and ``PHASES`` one for each amplitude of a tile. A ``PAIR`` is a tile of its
-own, for ops on the bits p and q alone: an order of the four registers (two bits each), phases if the second number is
-not 0, RY on p and RY on q. ``SCALE``, or 2 as second number of a pair, multiplies the state by a factor.
+A step is a row of numbers: its code, the lane bits of control and target (0 for others; of RY both are the same), its
+place in the table, and where the turns start that it is one of (RYs and CNOTs with no phases between them). ``RY_*``
+turn along one bit, ``CX_*`` exchange amplitudes, ``PHASE4`` has a phase for each register and ``PHASES`` one for each
+amplitude of a tile. A ``PAIR`` is a tile of its own, for ops on the bits p and q alone: an order of the four registers
+(two bits each), phases if the next number is not 0, which scale the state if it is 2, then RY on p and RY on q.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from collections.abc import Callable
 from qgen_core.engine.decompose import Linear, Op
 
 # P and Q stand for the two bits of the tile, L for a lane bit; CX_PL has control P.
-RY_P, RY_Q, RY_L, CX_PQ, CX_QP, CX_PL, CX_QL, CX_LP, CX_LQ, CX_LL, SCALE, PAIR, PHASE4, PHASES = range(14)
+RY_P, RY_Q, RY_L, CX_PQ, CX_QP, CX_PL, CX_QL, CX_LP, CX_LQ, CX_LL, PAIR, PHASE4, PHASES = range(13)
 _CX = {"pq": CX_PQ, "qp": CX_QP, "pl": CX_PL, "ql": CX_QL, "lp": CX_LP, "lq": CX_LQ, "ll": CX_LL}
+
+#: Numbers in the row of a step.
+FIELDS = 5
 
 #: For CNOTs between p and q, which register comes in the place of each.
 MOVES = {CX_PQ: (0, 1, 3, 2), CX_QP: (0, 3, 2, 1)}
 
-#: So many RYs at most between two scalings of the state; each is done up to a factor of 1 to sqrt(2) (turns.py).
+#: So many RYs of pairs at most between two scalings; each is done up to a factor of 1 to sqrt(2) (turns.py).
 GROUP = 48
 
 
@@ -76,6 +79,18 @@ def _before(cnots: list[Op], phase: Op) -> Op:
     return phase
 
 
+def _one_turn_each(ops: list[Op]) -> tuple[list[Op], list[Op]]:
+    """The RYs that can be done now, one at most for each wire, and the rest."""
+    turned: set[int] = set()
+
+    def wanted(op: Op) -> bool:
+        found = op.kind == "y" and turned.isdisjoint(op.wires)
+        turned.update(op.wires if found else ())
+        return found
+
+    return take(ops, wanted)
+
+
 def _within(ops: list[Op], *bits: int) -> bool:
     return all(w in bits for op in ops for w in op.wires)
 
@@ -124,28 +139,17 @@ class Writer:
         self.table += count
         return at
 
-    def _full(self) -> bool:
-        """Whether the state has to be scaled before the next RY."""
-        full = self._unscaled >= GROUP
-        self._unscaled = 0 if full else self._unscaled
-        return full
-
-    def _turn(self, op: Op, at: int) -> None:
-        self.slot(op.value, at, 1, 0)
-        self._unscaled += 1
-
     def _turns(self, ops: list[Op], p: int, q: int) -> None:
         first = len(self.steps)
         for op in ops:
             names = ["p" if w == p else "q" if w == q else "l" for w in op.wires]
+            bits = [w if w < self.lane_bits else 0 for w in op.wires]
             if op.kind == "cx":
-                self.steps.append((_CX["".join(names)], op.wires[0], op.wires[1], 0, first))
+                self.steps.append((_CX["".join(names)], bits[0], bits[1], 0, first))
                 continue
-            if self._full():
-                self.steps.append((SCALE, 0, 0, self._place(1), first))
             code = {"p": RY_P, "q": RY_Q, "l": RY_L}[names[0]]
-            self.steps.append((code, op.wires[0], 0, self._place(1), first))
-            self._turn(op, self.table - 1)
+            self.steps.append((code, bits[0], bits[0], self._place(1), first))
+            self.slot(op.value, self.table - 1, 1, 0)
 
     def _phases(self, ops: list[Op], p: int, q: int) -> None:
         few = _within(ops, p, q)
@@ -161,8 +165,7 @@ class Writer:
     def _pairs(self, ops: list[Op], p: int, q: int) -> None:
         while ops:
             moves, ops = take(ops, lambda op: op.kind != "y")
-            wanted = {p, q}
-            turns, ops = take(ops, lambda op, w=wanted: op.kind == "y" and op.wires[0] in w and not w.discard(op.wires[0]))  # type: ignore[misc]
+            turns, ops = _one_turn_each(ops)
             order: tuple[int, ...] = (0, 1, 2, 3)
             phases: list[Op] = []
             for op in moves:
@@ -172,8 +175,9 @@ class Writer:
                 phases = [_across(op, phase) for phase in phases]
                 order = tuple(order[k] for k in MOVES[_CX["pq" if op.wires[0] == p else "qp"]])
             at = self._place(6)
-            kind = 2 if self._full() else int(bool(phases))
+            kind = 2 if self._unscaled > GROUP - 2 else int(bool(phases))
+            self._unscaled = len(turns) + (0 if kind == 2 else self._unscaled)
             self.steps.append((PAIR, sum(k << (2 * n) for n, k in enumerate(order)), kind, at, len(self.steps)))
             self._masked(phases, {p: 2, q: 1}, at, 4)
             for op in turns:
-                self._turn(op, at + (4 if op.wires[0] == p else 5))
+                self.slot(op.value, at + (4 if op.wires[0] == p else 5), 1, 0)

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from qgen_core.engine.instructions import copy
 from qgen_core.engine.kernels import backward_tile, collect, forward_tile
 from qgen_core.engine.pairs import backward_pair, collect_pair, forward_pair
-from qgen_core.engine.simd import jit, jit_body, lane_bits, load, splat, store
-from qgen_core.engine.steps import PAIR
+from qgen_core.engine.simd import jit, jit_body, lane_bits, splat, store
+from qgen_core.engine.steps import FIELDS, PAIR
 from qgen_core.engine.turns import collect_angles, find_turns
 
 Array = Any
@@ -33,25 +34,15 @@ def _block_start(block: int, others: Array) -> int:
 
 
 @jit_body
-def _copy(source: Array, at: int, target: Array, to: int, count: int) -> None:
-    """Copy ``count`` numbers, a multiple of two registers."""
-    lanes = 1 << lane_bits(source)
-    for j in range(0, count, 2 * lanes):
-        one, two = load(source, at + j), load(source, at + j + lanes)
-        store(target, to + j, one)
-        store(target, to + j + lanes, two)
-
-
-@jit_body
 def _gather(state: Array, start: int, rows: Array, run: int, buf: Array) -> None:
     for r in range(len(rows)):
-        _copy(state, 2 * (start + rows[r]), buf, r * run, run)
+        copy(state, 2 * (start + rows[r]), buf, r * run, run)
 
 
 @jit_body
 def _scatter(state: Array, start: int, rows: Array, run: int, buf: Array) -> None:
     for r in range(len(rows)):
-        _copy(buf, r * run, state, 2 * (start + rows[r]), run)
+        copy(buf, r * run, state, 2 * (start + rows[r]), run)
 
 
 @jit
@@ -99,8 +90,8 @@ def forward(
                     _gather(state, start, rows[stage], run, buf)
                 for m in range(stages[stage, 0], stages[stage, 1]):
                     p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
-                    if steps[lo, 0] == PAIR:
-                        forward_pair(work, at, shape[0], p, q, steps[lo], cos, sin)
+                    if steps[FIELDS * lo] == PAIR:
+                        forward_pair(work, at, shape[0], p, q, lo, steps, cos, sin)
                     else:
                         forward_tile(work, at, shape[0], p, q, lo, hi, steps, cos, sin, masks)
                 if not here:
@@ -134,12 +125,12 @@ def _undo_block(
         _gather(lam, start, rows, run, buf[1])
     for m in range(stage[1] - 1, stage[0] - 1, -1):
         p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
-        pair = steps[lo, 0] == PAIR
+        pair = steps[FIELDS * lo] == PAIR
         for k in range(0, (8 if pair else 4 * (hi - lo)) * lanes, lanes):
             store(acc, k, nothing)
         if pair:
-            backward_pair(work, adjoint, at, shape[0], p, q, steps[lo], cos, sin, acc)
-            collect_pair(steps[lo], acc, grads)
+            backward_pair(work, adjoint, at, shape[0], p, q, lo, steps, cos, sin, acc)
+            collect_pair(lo, steps, acc, grads)
         else:
             backward_tile(work, adjoint, at, shape[0], p, q, lo, hi, steps, cos, sin, masks, acc)
             collect(lo, hi, steps, masks, acc, grads)

@@ -1,9 +1,9 @@
 """Between the angles of a circuit and the numbers that the kernels read, compiled.
 
-A phase needs a cosine and a sine. A plane rotation of RY takes four products as it stands, and two if it is done up to
-a factor: (a - t b, t a + b) with the tangent t, or (t a - b, a + t b) with the cotangent, whichever is at most 1. Its
-factor, sqrt(1 + t^2), is the same for all of the state; a later step scales by the product of some of them. The
-kernels find t among the sines, and among the cosines 1 for a tangent, 0 for a cotangent.
+A phase and a plane rotation take a cosine and a sine. The rotations of pairs are done up to a factor, in two products
+instead of four: (a - t b, t a + b) with the tangent t or (t a - b, a + t b) with the cotangent, whichever is at most 1.
+Their factors, sqrt(1 + t^2), are the same for all of the state; phases of a later pair scale it by the product of some.
+The kernels find t among the sines, and among the cosines 1 for a tangent, 0 for a cotangent.
 
 The *table* of a row holds the angle of every turn: linear forms of the circuit's angles, each with a
 sign for each of its places. ``slots``, ``consts``, ``columns`` and ``factors`` are those of a
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.engine.simd import jit_body, jit_fused, lane_bits, lane_sum, load, multiply_add, splat, store
-from qgen_core.engine.steps import PAIR, PHASE4, PHASES, RY_L, SCALE
+from qgen_core.engine.steps import FIELDS, PAIR, PHASES, RY_L
 
 Array = Any
 
@@ -35,8 +35,11 @@ def find_turns(
     table: Array,
     cos: Array,
     sin: Array,
-) -> float:
-    """Cosines and sines (T,), or what RYs and scalings have there, and the amplitude to start from, for one row of angles (B, A); ``table`` (T,) is working memory."""
+) -> Any:
+    """Cosines and sines (T,), or what pairs have there, for one row of angles (B, A).
+
+    Returned is the amplitude to start from; ``table`` (T,) is working memory.
+    """
     lanes = 1 << lane_bits(table)
     for k in range(len(table)):
         table[k] = 0.0
@@ -57,59 +60,50 @@ def find_turns(
 
 
 @jit_body
-def _find_ratio(cos: Array, sin: Array, at: int) -> float:
-    """The tangent or cotangent of one RY in its place; the square of its factor, negative where the factor is."""
-    c, s = cos[at], sin[at]
-    tangent = abs(c) >= abs(s)
-    over, under = (s, c) if tangent else (c, s)
-    cos[at], sin[at] = 1.0 if tangent else 0.0, over / under
-    factor = 1.0 + float(sin[at]) * float(sin[at])
-    return -factor if under < 0.0 else factor
-
-
-@jit_body
-def _find_ratios(steps: Array, cos: Array, sin: Array) -> float:
-    """Tangents or cotangents in the places of RYs, and the factors of scaling; returned is that of the first state.
+def _find_ratios(steps: Array, cos: Array, sin: Array) -> Any:
+    """Tangents or cotangents in the places of the RYs of pairs, factors of scaling in the phases; that of the start.
 
     A state is made smaller before the RYs that will make it larger. On the way back, where RYs make it larger again,
     the same factors come behind them.
     """
-    square = 1.0
-    for k in range(len(steps) - 1, -1, -1):
-        code, at = steps[k, 0], steps[k, 3]
-        if code <= RY_L:
-            square *= _find_ratio(cos, sin, at)
-        elif code == PAIR:
-            square *= _find_ratio(cos, sin, at + 4) * _find_ratio(cos, sin, at + 5)
-        if code == SCALE or code == PAIR and steps[k, 2] == 2:
-            factor = np.sign(square) / np.sqrt(np.abs(square))
-            square = 1.0
-            if code == SCALE:
-                cos[at] = factor
-            else:
-                for j in range(at, at + 4):
-                    cos[j] *= factor
-                    sin[j] *= factor
-    return float(np.sign(square) / np.sqrt(np.abs(square)))
+    square, sign = 1.0, 1.0
+    for k in range(len(steps) - FIELDS, -1, -FIELDS):
+        if steps[k] != PAIR:
+            continue
+        at = steps[k + 3]
+        for j in range(at + 4, at + 6):
+            c, s = cos[j], sin[j]
+            tangent = abs(c) >= abs(s)
+            under = c if tangent else s
+            ratio = (s if tangent else c) / under
+            cos[j], sin[j] = 1.0 if tangent else 0.0, ratio
+            square *= 1.0 + ratio * ratio
+            sign = -sign if under < 0.0 else sign
+        if steps[k + 2] == 2:
+            factor = sign / np.sqrt(square)
+            square, sign = 1.0, 1.0
+            for j in range(at, at + 4):
+                cos[j] *= factor
+                sin[j] *= factor
+    return sign / np.sqrt(square)
 
 
 @jit_body
 def _unscale(steps: Array, sin: Array, lanes: int, d_table: Array) -> None:
     """Correct gradients (T,) that were added up on states which had become larger on the way back."""
     part = 1.0
-    for k in range(len(steps) - 1, -1, -1):
-        code, at = steps[k, 0], steps[k, 3]
-        count = 1 if code <= RY_L else 4 if code == PHASE4 or code == PAIR else 4 * lanes if code == PHASES else 0
+    for k in range(len(steps) - FIELDS, -1, -FIELDS):
+        code, at = steps[k], steps[k + 3]
         if code == PAIR:
             d_table[at + 4] *= part
             d_table[at + 5] *= part
             for j in range(at + 4, at + 6):
-                part /= 1.0 + float(sin[j]) * float(sin[j])
-        for j in range(at, at + count):
-            d_table[j] *= part
-        if code <= RY_L:
-            part /= 1.0 + float(sin[at]) * float(sin[at])
-        elif code == SCALE or code == PAIR and steps[k, 2] == 2:
+                ratio = float(sin[j])
+                part /= 1.0 + ratio * ratio
+        if part != 1.0:
+            for j in range(at, at + (4 * lanes if code == PHASES else 4 if code >= PAIR else 1 if code <= RY_L else 0)):
+                d_table[j] *= part
+        if code == PAIR and steps[k + 2] == 2:
             part = 1.0
 
 
