@@ -32,6 +32,11 @@ class Context:
         """Seconds of a call beyond which fewer repeats are made."""
         return 0.15 if self.quick else 20.0
 
+    @property
+    def lasting(self) -> float:
+        """Seconds that are filled with repeats of short cases, where a target hangs on their ratio."""
+        return 0.0 if self.quick else 15.0
+
     def python(self, environment: str) -> Path:
         return self.environments / environment / "bin" / "python"
 

@@ -23,6 +23,8 @@ WARMED = 0.1
 SLOW = 20.0
 REPEATS = 20
 SLOW_REPEATS = 3
+#: The most repeats of cases that are to last for some time.
+MOST_REPEATS = 200
 
 
 class Timed(Protocol):
@@ -77,13 +79,22 @@ class Row:
         return out
 
 
-def measure(contestants: list[tuple[Row, Timed]], repeats: int = REPEATS, slow: float = SLOW) -> None:
-    """Fill the rows' seconds. A warm-up call decides how many calls make one repeat."""
-    plans: list[tuple[Row, Timed, int, bool]] = []
-    for row, timed in contestants:
-        once = min(timed.time(1) for _ in range(2))
+def measure(
+    contestants: list[tuple[Row, Timed]], repeats: int = REPEATS, slow: float = SLOW, lasting: float = 0.0
+) -> None:
+    """Fill the rows' seconds. A warm-up call decides how many calls make one repeat.
+
+    More repeats are made of what is over before ``lasting`` seconds: shared machines change their speed within them.
+    """
+    trials = [min(timed.time(1) for _ in range(2)) for _, timed in contestants]
+    for (row, _), once in zip(contestants, trials, strict=True):
         row.calls = int(np.clip(SHORT / max(once, 1e-9), 1, 200))
-        plans.append((row, timed, repeats if once <= slow else min(repeats, SLOW_REPEATS), once < WARMED))
+    a_round = sum(row.calls * once for (row, _), once in zip(contestants, trials, strict=True))
+    repeats = max(repeats, min(MOST_REPEATS, int(lasting / max(a_round, 1e-9))))
+    plans = [
+        (row, timed, repeats if once <= slow else min(repeats, SLOW_REPEATS), once < WARMED)
+        for (row, timed), once in zip(contestants, trials, strict=True)
+    ]
     for number in range(repeats):
         turn = number % max(len(plans), 1)
         gc.collect()

@@ -85,7 +85,7 @@ def one_case(context: Context, name: str, task: BatchTask, entries: tuple[Entry,
                 step = build_engine_only(task, precision)
                 timed = Local(partial(step, task.params, task.inputs))
                 contestants.append((Row("qgen, engine only", precision), timed))
-        measure(contestants, context.repeats, context.slow)
+        measure(contestants, context.repeats, context.slow, context.lasting)
     return {
         "id": name,
         "wires": task.wires,

@@ -79,7 +79,7 @@ def _case(context: Context, name: str, task: T, build: Callable[[T, str, int | N
             stack.callback(beside.close)
             alone = Local(build(task, precision, 1))
             contestants.append((Row("qgen, two processes, each", precision), Pair(alone, beside)))
-        measure(contestants, context.repeats, context.slow)
+        measure(contestants, context.repeats, context.slow, context.lasting)
     return {"id": name, "wires": task.wires, "rows": [row.summary() for row, _ in contestants]}
 
 

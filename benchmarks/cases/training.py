@@ -123,17 +123,18 @@ class Field:
 
 
 def _engine_flops(task: Task, precision: str) -> float:
-    """Flops that qgen's plan takes: 44 a pair of amplitudes for each RY (12 forward, 24 back, 8 for
-    the overlap), and as many for each set of merged phases.
+    """Flops that qgen's plan takes a pair of amplitudes: 44 for each RY (12 forward, 24 back, 8 for the overlap) and
+    for each set of merged phases, 32 for an RY by ratio (8, 16, 8).
     """
     from benchmarks.contestants.qgen import circuit_of
     from qgen_core.engine.program import Program
-    from qgen_core.engine.steps import PHASE4, PHASES, RY_L, RY_P, RY_Q
+    from qgen_core.engine.steps import PAIR, PHASE4, PHASES, RY_L, RY_P, RY_Q
 
     kind: Literal["single", "double"] = "single" if precision == "single" else "double"
     plan = Program(circuit_of(task.ops, task.wires), kind, last_phases=False).plan
-    turning = int(np.isin(plan.steps[:, 0], [RY_P, RY_Q, RY_L, PHASE4, PHASES]).sum())
-    return float(44 * turning * 2 ** (plan.bits - 1))
+    codes, pairs = plan.steps[:, 0], plan.steps[plan.steps[:, 0] == PAIR]
+    whole = int(np.isin(codes, [RY_P, RY_Q, RY_L, PHASE4, PHASES]).sum()) + int((pairs[:, 2] > 0).sum())
+    return float((44 * whole + 64 * len(pairs)) * 2 ** (plan.bits - 1))
 
 
 def _entries(context: Context, task: Task, connected: bool) -> Iterator[tuple[Peer, str, dict[str, Any]]]:

@@ -19,8 +19,9 @@ from qgen_core.engine.instructions import (
     undo_phases,
     undo_turn,
 )
+from qgen_core.engine.pairs import backward_pair, collect_pair, forward_pair
 from qgen_core.engine.simd import entry, jit_body, lane_bits, lane_sum, load, plus, times, widen_add
-from qgen_core.engine.steps import FIELDS, PHASE4, PHASES, RY_L, RY_P, RY_Q
+from qgen_core.engine.steps import FIELDS, PAIR, PHASE4, PHASES, RY_L, RY_P, RY_Q
 
 Array = Any  # numba infers; (n,) or (B, n) of float32 or float64
 
@@ -40,6 +41,9 @@ def forward_tile(
     masks: Array,
 ) -> None:
     """Run steps lo..hi on all tiles of 2^bits amplitudes at ``buf[start:]``."""
+    if entry(steps, FIELDS * lo) == PAIR:
+        forward_pair(buf, start, bits, p, q, lo, steps, cos, sin)
+        return
     lb = lane_bits(buf)
     lanes = 1 << lb
     dq, dp = 2 << q, 2 << p
@@ -75,11 +79,14 @@ def backward_tile(
     masks: Array,
     acc: Array,
 ) -> None:
-    """Undo steps hi..lo on state and adjoint, adding overlaps to ``acc``: 4 registers a step.
+    """Undo steps hi..lo on state and adjoint, adding overlaps to ``acc``: 4 registers a step, 8 of a pair.
 
     Turns are real: they are undone on the real and on the imaginary parts one after another, since all of state and
     adjoint would be more registers than most processors have.
     """
+    if entry(steps, FIELDS * lo) == PAIR:
+        backward_pair(psi, lam, start, bits, p, q, lo, steps, cos, sin, acc)
+        return
     lb = lane_bits(psi)
     lanes = 1 << lb
     dq, dp = 2 << q, 2 << p
@@ -96,19 +103,43 @@ def backward_tile(
                 undo_phases(psi, lam, at, dq, dp, c, s, acc, (k - lo) * 4 * lanes)
             else:
                 for part in range(0, 2 * lanes, lanes):
-                    v, u = load4(psi, at + part, dq, dp), load4(lam, at + part, dq, dp)
-                    for j in range(last - 1, k - 1, -1):
-                        here = FIELDS * j
-                        code, x, y = entry(steps, here), entry(steps, here + 1), entry(steps, here + 2)
-                        c, s = entry(cos, entry(steps, here + 3)), -entry(sin, entry(steps, here + 3))
-                        v, u = undo_turn(code, x, y, c, s, masks, v, u, acc, part + (j - lo) * 4 * lanes)
-                    store4(psi, at + part, dq, dp, v)
-                    store4(lam, at + part, dq, dp, u)
+                    sums = part - lo * 4 * lanes
+                    _undo_turns(psi, lam, at + part, dq, dp, k, last, steps, cos, sin, masks, acc, sums)
+
+
+@jit_body
+def _undo_turns(
+    psi: Array,
+    lam: Array,
+    at: int,
+    dq: int,
+    dp: int,
+    first: int,
+    last: int,
+    steps: Array,
+    cos: Array,
+    sin: Array,
+    masks: Array,
+    acc: Array,
+    sums: int,
+) -> None:
+    """Undo turns on the real or imaginary parts of one tile. ``sums``: where the overlap of a step 0 would go."""
+    lanes = 1 << lane_bits(psi)
+    v, u = load4(psi, at, dq, dp), load4(lam, at, dq, dp)
+    for k in range(last - 1, first - 1, -1):
+        here = FIELDS * k
+        code, x, y, arg = entry(steps, here), entry(steps, here + 1), entry(steps, here + 2), entry(steps, here + 3)
+        v, u = undo_turn(code, x, y, entry(cos, arg), -entry(sin, arg), masks, v, u, acc, sums + k * 4 * lanes)
+    store4(psi, at, dq, dp, v)
+    store4(lam, at, dq, dp, u)
 
 
 @jit_body
 def collect(lo: int, hi: int, steps: Array, masks: Array, acc: Array, grads: Array) -> None:
     """Add the overlaps of steps lo..hi to the gradients of the table."""
+    if entry(steps, FIELDS * lo) == PAIR:
+        collect_pair(lo, steps, acc, grads)
+        return
     lanes = 1 << lane_bits(acc)
     for k in range(lo, hi):
         code, arg = entry(steps, FIELDS * k), entry(steps, FIELDS * k + 3)

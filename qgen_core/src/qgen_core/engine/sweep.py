@@ -17,9 +17,7 @@ import numpy as np
 
 from qgen_core.engine.instructions import copy
 from qgen_core.engine.kernels import backward_tile, collect, forward_tile
-from qgen_core.engine.pairs import backward_pair, collect_pair, forward_pair
 from qgen_core.engine.simd import jit, jit_body, lane_bits, splat, store
-from qgen_core.engine.steps import FIELDS, PAIR
 from qgen_core.engine.turns import collect_angles, find_turns
 
 Array = Any
@@ -90,10 +88,7 @@ def forward(
                     _gather(state, start, rows[stage], run, buf)
                 for m in range(stages[stage, 0], stages[stage, 1]):
                     p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
-                    if steps[FIELDS * lo] == PAIR:
-                        forward_pair(work, at, shape[0], p, q, lo, steps, cos, sin)
-                    else:
-                        forward_tile(work, at, shape[0], p, q, lo, hi, steps, cos, sin, masks)
+                    forward_tile(work, at, shape[0], p, q, lo, hi, steps, cos, sin, masks)
                 if not here:
                     _scatter(state, start, rows[stage], run, buf)
 
@@ -125,15 +120,10 @@ def _undo_block(
         _gather(lam, start, rows, run, buf[1])
     for m in range(stage[1] - 1, stage[0] - 1, -1):
         p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
-        pair = steps[FIELDS * lo] == PAIR
-        for k in range(0, (8 if pair else 4 * (hi - lo)) * lanes, lanes):
+        for k in range(0, max(8, 4 * (hi - lo)) * lanes, lanes):
             store(acc, k, nothing)
-        if pair:
-            backward_pair(work, adjoint, at, shape[0], p, q, lo, steps, cos, sin, acc)
-            collect_pair(lo, steps, acc, grads)
-        else:
-            backward_tile(work, adjoint, at, shape[0], p, q, lo, hi, steps, cos, sin, masks, acc)
-            collect(lo, hi, steps, masks, acc, grads)
+        backward_tile(work, adjoint, at, shape[0], p, q, lo, hi, steps, cos, sin, masks, acc)
+        collect(lo, hi, steps, masks, acc, grads)
     if not here:
         _scatter(psi, start, rows, run, buf[0])
         _scatter(lam, start, rows, run, buf[1])

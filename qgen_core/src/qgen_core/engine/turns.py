@@ -12,6 +12,7 @@ sign for each of its places. ``slots``, ``consts``, ``columns`` and ``factors`` 
 
 from __future__ import annotations
 
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -80,12 +81,12 @@ def _find_ratios(steps: Array, cos: Array, sin: Array) -> Any:
             square *= 1.0 + ratio * ratio
             sign = -sign if under < 0.0 else sign
         if steps[k + 2] == 2:
-            factor = sign / np.sqrt(square)
+            factor = sign / sqrt(square)
             square, sign = 1.0, 1.0
             for j in range(at, at + 4):
                 cos[j] *= factor
                 sin[j] *= factor
-    return sign / np.sqrt(square)
+    return sign / sqrt(square)
 
 
 @jit_body

@@ -1,0 +1,84 @@
+"""Turns up to a factor, and what scales the state back."""
+
+from math import pi
+
+import numpy as np
+import pytest
+from engine_dense import brick, dense_states, random_rows
+
+from qgen_core.circuit import Circuit, Gate, param
+from qgen_core.engine.backend import StatevectorBackend
+from qgen_core.engine.program import Program
+from qgen_core.engine.steps import GROUP, PAIR
+from qgen_core.measures import Probabilities, State
+
+#: Tangents and cotangents of 0 and 1, poles of both, and signs of all kinds.
+CORNERS = [0.0, pi / 2, pi, 3 * pi / 2, 2 * pi, -pi / 2, -pi, 1e-9, pi + 1e-9, pi - 1e-9, 0.3, 2.0, 4.0, -5.0]
+
+
+def deep(turns, phases, wires=7):
+    """So many RYs on the first four wires, which are no lanes, with CNOTs, and with RZs if wanted."""
+    gates, rng = [Gate("h", (w,)) for w in range(wires)], np.random.default_rng(turns)
+    for k in range(turns):
+        w = int(rng.integers(4))
+        gates.append(Gate("ry", (w,), param(k)))
+        if phases and rng.random() < 0.5:
+            gates.append(Gate("rz", (w,), param(k)))
+        if rng.random() < 0.5:
+            gates.append(Gate("cx", (w, (w + 1) % 4)))
+    return Circuit(wires, tuple(gates))
+
+
+def scalings(circuit, precision="double"):
+    steps = Program(circuit, precision, last_phases=True).plan.steps
+    return int(np.sum((steps[:, 0] == PAIR) & (steps[:, 2] == 2)))
+
+
+def rows_of(circuit, seed):
+    rng = np.random.default_rng(seed)
+    corners = rng.choice(CORNERS, (6, circuit.num_angles))
+    return np.concatenate([corners, random_rows(rng, circuit, 2), np.full((1, circuit.num_angles), pi)])
+
+
+@pytest.mark.parametrize("phases", [True, False])
+@pytest.mark.parametrize("turns", [GROUP // 2, 2 * GROUP, 5 * GROUP])
+@pytest.mark.parametrize(("precision", "close"), [("double", 1e-12), ("single", 2e-5)])
+def test_states_have_their_norm_and_sign(precision, close, turns, phases):
+    circuit = deep(turns, phases)
+    rows = rows_of(circuit, turns)
+    states = StatevectorBackend(precision=precision).exact(circuit, rows, State())
+    np.testing.assert_allclose(states, dense_states(circuit, rows), atol=close, rtol=0)
+    assert (scalings(circuit, precision) > 0) == (turns > GROUP)
+
+
+@pytest.mark.parametrize("phases", [True, False])
+@pytest.mark.parametrize(("precision", "close"), [("double", 1e-11), ("single", 5e-4)])
+def test_gradients_belong_to_states_of_norm_one(precision, close, phases):
+    """By parameter shift, which is exact for RY and RZ, at the corners too."""
+    circuit = deep(2 * GROUP + 10, phases)
+    rows = rows_of(circuit, 3)[:3]
+    cotangent = np.random.default_rng(4).normal(size=(3, 2**circuit.num_wires))
+    engine = StatevectorBackend(precision=precision)
+    got = engine.vjp(circuit, rows, Probabilities(), cotangent)
+    exact = StatevectorBackend()
+    for column in range(0, circuit.num_angles, 7):
+        shift = np.zeros(circuit.num_angles)
+        shift[column] = pi / 2
+        ahead, behind = (exact.exact(circuit, rows + s * shift, Probabilities()) for s in (1, -1))
+        slope = np.sum(cotangent * (ahead - behind) / 2, axis=1)
+        np.testing.assert_allclose(got[:, column], slope, atol=close, rtol=0)
+
+
+def test_most_of_a_layer_is_done_in_pairs():
+    steps = Program(brick(16, 6), "single", last_phases=False).plan.steps
+    assert np.sum(steps[:, 0] == PAIR) > 60
+
+
+def test_pairs_are_the_same_in_blocks():
+    circuit = brick(11, 4)
+    rows = rows_of(circuit, 5)[:2]
+    whole = StatevectorBackend().exact(circuit, rows, Probabilities())
+    for local in (5, 7, 9):
+        blocked = StatevectorBackend()
+        blocked._local = local
+        np.testing.assert_allclose(blocked.exact(circuit, rows, Probabilities()), whole, atol=1e-14, rtol=0)
