@@ -10,8 +10,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 
 from qgen_core.engine.registers import ACROSS_LANES, WITHIN_LANES, Emitter, Registers
-from qgen_core.engine.simd import Vec, fma, intrinsic, lane_bits_of, splat_of
-from qgen_core.engine.steps import RY_L, RY_P, RY_Q
+from qgen_core.engine.simd import Vec, fma, intrinsic, lane_bits_of, load_number, splat_of
+from qgen_core.engine.steps import FIELDS, RY_L, RY_P, RY_Q
 
 Type = Any  # of numba
 Value = Any  # of LLVM
@@ -24,38 +24,58 @@ def _four(vec: Type) -> Type:
 
 @intrinsic
 def tile_at(typingctx: Any, buf: Type, start: Type, t: Type, p: Type, q: Type) -> Any:
-    """Where tile t begins: its number is that of an amplitude without the lane bits, p and q, and q < p."""
-    vec = Vec(buf.dtype)
-    bits = lane_bits_of(vec)
+    """Where tile t begins."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        _, start, number, p, q = args
-        one = ir.Constant(number.type, 1)
-        for bit in (q, p):
-            place = builder.sub(bit, ir.Constant(bit.type, bits))
-            below = builder.and_(number, builder.sub(builder.shl(one, place), one))
-            number = builder.or_(builder.shl(builder.sub(number, below), one), below)
-        return builder.add(start, builder.shl(number, ir.Constant(number.type, bits + 1)))
+        return Emitter(context, builder, signature).tile(lane_bits_of(Vec(buf.dtype)), *args[1:])
 
     return _INT(buf, _INT, _INT, _INT, _INT), emit
 
 
 @intrinsic
-def copy(typingctx: Any, source: Type, at: Type, target: Type, to: Type, count: Type) -> Any:
-    """Copy ``count`` numbers, a multiple of two registers."""
+def step_at(typingctx: Any, steps: Type, k: Type) -> Any:
+    """The numbers of step k. Nothing but speed: numba would look whether each index counts from the end."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        e = Emitter(context, builder, signature)
-        _, at, _, to, count = args
-        lanes = Vec(source.dtype).lanes
-        nothing, step = ir.Constant(count.type, 0), ir.Constant(count.type, 2 * lanes)
-        with cgutils.for_range_slice(builder, nothing, count, step, count.type) as (done, _):
-            registers = [e.load(0, args, e.further(builder.add(at, done), k)) for k in (0, lanes)]
-            for k, register in zip((0, lanes), registers, strict=True):
-                e.store(2, args, e.further(builder.add(to, done), k), register)
-        return context.get_dummy_value()
+        data = context.make_array(steps)(context, builder, args[0]).data
+        first = builder.mul(args[1], ir.Constant(args[1].type, FIELDS))
+        numbers = [load_number(builder, data, builder.add(first, ir.Constant(first.type, n))) for n in range(FIELDS)]
+        return context.make_tuple(builder, signature.return_type, numbers)
 
-    return types.void(source, _INT, target, _INT, _INT), emit
+    return types.UniTuple(_INT, FIELDS)(steps, _INT), emit
+
+
+def _moving(back: bool) -> Any:
+    """Copy runs of numbers between a state and a buffer that holds them one after another."""
+
+    def move(
+        typingctx: Any, state: Type, start: Type, rows: Type, first: Type, count: Type, run: Type, buf: Type
+    ) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
+            e = Emitter(context, builder, signature)
+            _, start, _, first, count, run, _ = args
+            lanes = Vec(state.dtype).lanes
+            rows_at = context.make_array(rows)(context, builder, args[2]).data
+            with cgutils.for_range(builder, count, intp=count.type) as outer:
+                row = load_number(builder, rows_at, builder.add(first, outer.index))
+                there = builder.shl(builder.add(start, row), ir.Constant(row.type, 1))
+                here = builder.mul(outer.index, run)
+                nothing, step = ir.Constant(run.type, 0), ir.Constant(run.type, 2 * lanes)
+                with cgutils.for_range_slice(builder, nothing, run, step, run.type) as (done, _):
+                    ends = [(0, builder.add(there, done)), (6, builder.add(here, done))]
+                    (source, at), (target, to) = reversed(ends) if back else ends
+                    registers = [e.load(source, args, e.further(at, k)) for k in (0, lanes)]
+                    for k, register in zip((0, lanes), registers, strict=True):
+                        e.store(target, args, e.further(to, k), register)
+            return context.get_dummy_value()
+
+        return types.void(state, _INT, rows, _INT, _INT, _INT, buf), emit
+
+    return intrinsic(move)
+
+
+#: ``count`` runs of ``run`` numbers (some times two registers), which start at the amplitudes ``start + rows[first:]``.
+gather, scatter = _moving(False), _moving(True)
 
 
 @intrinsic
@@ -90,8 +110,7 @@ def splat4(typingctx: Any, numbers: Type, at: Type) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         e = Emitter(context, builder, signature)
         data = context.make_array(numbers)(context, builder, args[0]).data
-        places = [builder.gep(data, [e.further(args[1], k)]) for k in range(4)]
-        found = [builder.load(place, typ=place.type.pointee) for place in places]
+        found = [load_number(builder, data, e.further(args[1], k)) for k in range(4)]
         return e.pack([splat_of(builder, number, vec.lanes) for number in found])
 
     return _four(vec)(numbers, _INT), emit
@@ -217,61 +236,85 @@ def _phase_undone(e: Emitter, args: Any, acc: int, slot: Value, c: Value, s: Val
     return [a, b, la, lb]
 
 
-@intrinsic
-def ordered(typingctx: Any, order: Type, dq: Type, dp: Type) -> Any:
-    """Where four registers are from the first on, in an order of two bits each."""
+class _Pair:
+    """The numbers of a pair, outside of the loop over tiles."""
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        order, dq, dp = args
-        one, nothing = ir.Constant(order.type, 1), ir.Constant(order.type, 0)
+    def __init__(self, e: Emitter, args: Any, first: int, kind: Type, way: int) -> None:
+        vec, build = Vec(kind), e.builder
+        bits, p, q, k, steps, cos, sin = args[first : first + 7]
+        numbers, cosines, sines = (e.data(n, args) for n in range(first + 4, first + 7))
+        row = build.mul(k, ir.Constant(k.type, FIELDS))
+        order, phases, at = (load_number(build, numbers, e.further(row, n)) for n in (1, 2, 3))
+        two = ir.Constant(q.type, 2)
+        self.p, self.q, self.dq, self.dp = p, q, build.shl(two, q), build.shl(two, p)
+        self.phases, self.places = build.icmp_signed("!=", phases, ir.Constant(phases.type, 0)), self._order(e, order)
+        self.c, self.s = ([self._splat(e, data, at, n, vec) for n in range(4)] for data in (cosines, sines))
+        self.flags = {c: load_number(build, cosines, e.further(at, n)) for c, n in ((RY_P, 4), (RY_Q, 5))}
+        self.ratios = {c: load_number(build, sines, e.further(at, n)) for c, n in ((RY_P, 4), (RY_Q, 5))}
+        if way < 0:
+            self.ratios = {code: build.fneg(ratio) for code, ratio in self.ratios.items()}
+        self.lanes, self.lane_bits = vec.lanes, lane_bits_of(vec)
+        self.tiles = build.shl(ir.Constant(bits.type, 1), build.sub(bits, ir.Constant(bits.type, self.lane_bits + 2)))
+
+    def _order(self, e: Emitter, order: Value) -> list[Value]:
+        """Where four registers are from the first on, in an order of two bits each."""
+        build, one, nothing = e.builder, ir.Constant(order.type, 1), ir.Constant(order.type, 0)
 
         def part(bit: int, stride: Value) -> Value:
-            is_set = builder.and_(builder.lshr(order, ir.Constant(order.type, bit)), one)
-            return builder.select(builder.trunc(is_set, ir.IntType(1)), stride, nothing)
+            is_set = build.and_(build.lshr(order, ir.Constant(order.type, bit)), one)
+            return build.select(build.trunc(is_set, ir.IntType(1)), stride, nothing)
 
-        places = [builder.add(part(2 * k, dq), part(2 * k + 1, dp)) for k in range(4)]
-        return context.make_tuple(builder, signature.return_type, places)
+        return [build.add(part(2 * k, self.dq), part(2 * k + 1, self.dp)) for k in range(4)]
 
-    return _four(_INT)(_INT, _INT, _INT), emit
+    def _splat(self, e: Emitter, data: Value, at: Value, n: int, vec: Vec) -> Value:
+        return splat_of(e.builder, load_number(e.builder, data, e.further(at, n)), vec.lanes)
+
+    def turned(self, e: Emitter, tiles: Registers) -> Registers:
+        """RY on p and on q."""
+        for code in (RY_P, RY_Q):
+            tiles = e.turn_by_ratio(code, self.flags[code], self.ratios[code], tiles)
+        return tiles
 
 
 @intrinsic
 def run_pair(
     typingctx: Any,
     buf: Type,
-    at: Type,
-    dq: Type,
-    dp: Type,
-    places: Type,
-    phases: Type,
-    c: Type,
-    s: Type,
-    turns: Type,
+    start: Type,
+    bits: Type,
+    p: Type,
+    q: Type,
+    k: Type,
+    steps: Type,
+    cos: Type,
+    sin: Type,
 ) -> Any:
-    """A tile in another order, phases if there are any, RY on p and on q: ``turns`` are flag and ratio of both."""
+    """Step k, a pair, on all tiles of 2^bits amplitudes at ``buf[start:]``.
+
+    Registers come in another order (CNOTs), then phases if there are any, then RY on p and on q.
+    """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         e = Emitter(context, builder, signature)
-        lanes = Vec(buf.dtype).lanes
-        starts = [builder.add(args[1], place) for place in e.four(args[4])]
-        tile = [e.load(0, args, at) for at in starts] + [e.load(0, args, e.further(at, lanes)) for at in starts]
+        pair = _Pair(e, args, 2, buf.dtype, 1)
 
-        def phased(present: int) -> Registers:
+        def phased(present: int, tile: Registers) -> Registers:
             if not present:
                 return tile
-            turned = [
-                e.rotate(*four) for four in zip(e.four(args[6]), e.four(args[7]), tile[:4], tile[4:], strict=True)
-            ]
+            turned = [e.rotate(*four) for four in zip(pair.c, pair.s, tile[:4], tile[4:], strict=True)]
             return [re for re, _ in turned] + [im for _, im in turned]
 
-        cp, sp, cq, sq = e.four(args[8])
-        tile = e.turn_by_ratio(RY_Q, cq, sq, e.turn_by_ratio(RY_P, cp, sp, e.cases(args[5], [1, 0], phased)))
-        for k, at in enumerate(e.places(*args[1:4])):
-            e.store(0, args, at, tile[k])
-            e.store(0, args, e.further(at, lanes), tile[4 + k])
+        with cgutils.for_range(builder, pair.tiles, intp=pair.tiles.type) as loop:
+            at = e.tile(pair.lane_bits, args[1], loop.index, pair.p, pair.q)
+            starts = [builder.add(at, place) for place in pair.places]
+            tile = [e.load(0, args, e.further(one, part)) for part in (0, pair.lanes) for one in starts]
+            tile = pair.turned(e, e.cases(pair.phases, [1, 0], partial(phased, tile=tile)))
+            for k, place in enumerate(e.places(at, pair.dq, pair.dp)):
+                e.store(0, args, place, tile[k])
+                e.store(0, args, e.further(place, pair.lanes), tile[4 + k])
         return context.get_dummy_value()
 
-    return types.void(buf, _INT, _INT, _INT, places, types.boolean, c, s, turns), emit
+    return types.void(buf, _INT, _INT, _INT, _INT, _INT, steps, cos, sin), emit
 
 
 @intrinsic
@@ -279,14 +322,14 @@ def undo_pair(
     typingctx: Any,
     psi: Type,
     lam: Type,
-    at: Type,
-    dq: Type,
-    dp: Type,
-    places: Type,
-    phases: Type,
-    c: Type,
-    s: Type,
-    turns: Type,
+    start: Type,
+    bits: Type,
+    p: Type,
+    q: Type,
+    k: Type,
+    steps: Type,
+    cos: Type,
+    sin: Type,
     acc: Type,
 ) -> Any:
     """The same from its end, on a state and its adjoint; overlaps are added to ``acc``.
@@ -296,30 +339,29 @@ def undo_pair(
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         e = Emitter(context, builder, signature)
-        lanes = Vec(psi.dtype).lanes
-        cp, sp, cq, sq = e.four(args[9])
-        halves = []
-        for part in (0, 1):
-            starts = e.places(e.further(args[2], part * lanes), *args[3:5])
-            both = [e.load(number, args, at) for number in (0, 1) for at in starts]
-            for code, first in ((RY_P, 4), (RY_Q, 6)):
-                slot = ir.Constant(args[2].type, (first + part) * lanes)
-                e.store(10, args, slot, e.overlap(code, e.load(10, args, slot), both[4:], both[:4]))
-            halves.append(e.turn_by_ratio(RY_Q, cq, sq, e.turn_by_ratio(RY_P, cp, sp, both)))
+        pair = _Pair(e, args, 3, psi.dtype, -1)
+        slots = [ir.Constant(args[2].type, k * pair.lanes) for k in range(8)]
 
-        def phased(present: int) -> Registers:
+        def turned(at: Value, part: int) -> Registers:
+            starts = e.places(e.further(at, part * pair.lanes), pair.dq, pair.dp)
+            both = [e.load(number, args, one) for number in (0, 1) for one in starts]
+            for code, slot in ((RY_P, slots[4 + part]), (RY_Q, slots[6 + part])):
+                e.store(10, args, slot, e.overlap(code, e.load(10, args, slot), both[4:], both[:4]))
+            return pair.turned(e, both)
+
+        def phased(present: int, halves: list[Registers]) -> Registers:
             out = [[halves[part][first + k] for first in (0, 4) for part in (0, 1)] for k in range(4)]
             if present:
-                c, s = e.four(args[7]), e.four(args[8])
-                slots = [ir.Constant(args[2].type, k * lanes) for k in range(4)]
-                out = [_phase_undone(e, args, 10, slots[k], c[k], s[k], out[k]) for k in range(4)]
+                out = [_phase_undone(e, args, 10, slots[k], pair.c[k], pair.s[k], out[k]) for k in range(4)]
             return [register for four in out for register in four]
 
-        out = e.cases(args[6], [1, 0], phased)
-        for k, place in enumerate(e.four(args[5])):
-            at = builder.add(args[2], place)
-            for n, (number, part) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
-                e.store(number, args, e.further(at, part * lanes), out[4 * k + n])
+        with cgutils.for_range(builder, pair.tiles, intp=pair.tiles.type) as loop:
+            at = e.tile(pair.lane_bits, args[2], loop.index, pair.p, pair.q)
+            out = e.cases(pair.phases, [1, 0], partial(phased, halves=[turned(at, part) for part in (0, 1)]))
+            for k, place in enumerate(pair.places):
+                for n, (number, part) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+                    to = e.further(builder.add(at, place), part * pair.lanes)
+                    e.store(number, args, to, out[4 * k + n])
         return context.get_dummy_value()
 
-    return types.void(psi, lam, _INT, _INT, _INT, places, types.boolean, c, s, turns, acc), emit
+    return types.void(psi, lam, _INT, _INT, _INT, _INT, _INT, steps, cos, sin, acc), emit

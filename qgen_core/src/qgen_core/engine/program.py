@@ -70,7 +70,15 @@ class Program:
         p = self.plan
         self._forms = (p.slots, p.consts, p.columns, p.factors, self._signs)
         self._back_forms = (p.slots, p.columns, p.factors, self._signs)
-        self._stages = (np.array([p.local, p.low]), p.stages, p.rows, p.others, p.tiles, p.steps.ravel(), self._masks)
+        self._stages = (
+            np.array([p.local, p.low]),
+            p.stages,
+            p.rows.ravel(),
+            p.others,
+            p.tiles,
+            p.steps.ravel(),
+            self._masks,
+        )
         longest = int(max((p.tiles[:, 3] - p.tiles[:, 2]), default=0))
         self._block, self._overlaps = 2 << p.local, max(2 << p.local, (4 << self.lane_bits) * longest)
         self._nothing = np.empty(0, dtype=self.dtype)

@@ -66,6 +66,19 @@ class Emitter:
         """An index and a constant."""
         return self.builder.add(index, ir.Constant(index.type, steps))
 
+    def data(self, number: int, args: Any) -> Value:
+        """A pointer to the numbers of an array argument."""
+        return self.context.make_array(self.signature.args[number])(self.context, self.builder, args[number]).data
+
+    def tile(self, lane_bits: int, start: Value, number: Value, p: Value, q: Value) -> Value:
+        """Where a tile begins; its number is that of an amplitude without the lane bits, p and q, and q < p."""
+        build, one = self.builder, ir.Constant(number.type, 1)
+        for bit in (q, p):
+            place = build.sub(bit, ir.Constant(bit.type, lane_bits))
+            below = build.and_(number, build.sub(build.shl(one, place), one))
+            number = build.or_(build.shl(build.sub(number, below), one), below)
+        return build.add(start, build.shl(number, ir.Constant(number.type, lane_bits + 1)))
+
     def places(self, at: Value, dq: Value, dp: Value) -> list[Value]:
         """Where the registers of a tile are, with strides of the bits q and p."""
         upper = self.builder.add(at, dp)

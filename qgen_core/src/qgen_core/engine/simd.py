@@ -137,13 +137,19 @@ def lane_bits(typingctx: Any, array: Any) -> Any:
     return types.int64(array), emit
 
 
+def load_number(builder: Any, data: Any, index: Any) -> Any:
+    """The number at an index, from a pointer to the first."""
+    place = builder.gep(data, [index])
+    return builder.load(place, typ=place.type.pointee)
+
+
 @intrinsic
 def entry(typingctx: Any, array: Any, index: Any) -> Any:
     """``array[index]``, contiguous; numba itself would look whether the index counts from the end."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return builder.load(builder.gep(data, [args[1]]), typ=data.type.pointee)
+        return load_number(builder, data, args[1])
 
     return array.dtype(array, types.int64), emit
 

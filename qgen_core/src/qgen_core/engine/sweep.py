@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.engine.instructions import copy
+from qgen_core.engine.instructions import gather, scatter
 from qgen_core.engine.kernels import backward_tile, collect, forward_tile
 from qgen_core.engine.simd import jit, jit_body, lane_bits, splat, store
 from qgen_core.engine.turns import collect_angles, find_turns
@@ -29,18 +29,6 @@ def _block_start(block: int, others: Array) -> int:
     for k in range(len(others)):
         at += ((block >> k) & 1) << others[k]
     return at
-
-
-@jit_body
-def _gather(state: Array, start: int, rows: Array, run: int, buf: Array) -> None:
-    for r in range(len(rows)):
-        copy(state, 2 * (start + rows[r]), buf, r * run, run)
-
-
-@jit_body
-def _scatter(state: Array, start: int, rows: Array, run: int, buf: Array) -> None:
-    for r in range(len(rows)):
-        copy(buf, r * run, state, 2 * (start + rows[r]), run)
 
 
 @jit
@@ -68,7 +56,7 @@ def forward(
     ``angles`` is (B, A), ``turns`` (B, 2, T), ``psi`` (B, 2N), ``shape`` (local, low); ``buf`` holds a block where
     there are several.
     """
-    run = 2 << shape[1]
+    run, count = 2 << shape[1], 1 << (shape[0] - shape[1])
     blocks = 1 << others.shape[1]
     table = np.empty(turns.shape[2])
     last = part[3] if part[3] < len(stages) else len(stages)
@@ -85,12 +73,12 @@ def forward(
                 here = stages[stage, 2] == 1
                 work, at = (state, 2 * start) if here else (buf, 0)
                 if not here:
-                    _gather(state, start, rows[stage], run, buf)
+                    gather(state, start, rows, stage * count, count, run, buf)
                 for m in range(stages[stage, 0], stages[stage, 1]):
                     p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
                     forward_tile(work, at, shape[0], p, q, lo, hi, steps, cos, sin, masks)
                 if not here:
-                    _scatter(state, start, rows[stage], run, buf)
+                    scatter(state, start, rows, stage * count, count, run, buf)
 
 
 @jit_body
@@ -101,6 +89,7 @@ def _undo_block(
     shape: Array,
     stage: Array,
     rows: Array,
+    first: int,
     start: int,
     tiles: Array,
     steps: Array,
@@ -110,14 +99,14 @@ def _undo_block(
     buf: Array,
 ) -> None:
     """Undo one stage on one block of one row; adds to ``grads`` (T,)."""
-    run = 2 << shape[1]
+    run, count = 2 << shape[1], 1 << (shape[0] - shape[1])
     here = stage[2] == 1
     acc = buf[2]
     lanes, nothing = 1 << lane_bits(acc), splat(acc.dtype.type(0))
     work, adjoint, at = (psi, lam, 2 * start) if here else (buf[0], buf[1], 0)
     if not here:
-        _gather(psi, start, rows, run, buf[0])
-        _gather(lam, start, rows, run, buf[1])
+        gather(psi, start, rows, first * count, count, run, buf[0])
+        gather(lam, start, rows, first * count, count, run, buf[1])
     for m in range(stage[1] - 1, stage[0] - 1, -1):
         p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
         for k in range(0, max(8, 4 * (hi - lo)) * lanes, lanes):
@@ -125,8 +114,8 @@ def _undo_block(
         backward_tile(work, adjoint, at, shape[0], p, q, lo, hi, steps, cos, sin, masks, acc)
         collect(lo, hi, steps, masks, acc, grads)
     if not here:
-        _scatter(psi, start, rows, run, buf[0])
-        _scatter(lam, start, rows, run, buf[1])
+        scatter(psi, start, rows, first * count, count, run, buf[0])
+        scatter(lam, start, rows, first * count, count, run, buf[1])
 
 
 @jit_body
@@ -191,7 +180,8 @@ def backward(
                         sums[chunk],
                         shape,
                         stages[stage],
-                        rows[stage],
+                        rows,
+                        stage,
                         _block_start(block, others[stage]),
                         tiles,
                         steps,

@@ -76,8 +76,8 @@ def _find_ratios(steps: Array, cos: Array, sin: Array) -> Any:
             c, s = cos[j], sin[j]
             tangent = abs(c) >= abs(s)
             under = c if tangent else s
-            ratio = (s if tangent else c) / under
-            cos[j], sin[j] = 1.0 if tangent else 0.0, ratio
+            cos[j], sin[j] = 1.0 if tangent else 0.0, (s if tangent else c) / under
+            ratio = float(sin[j])  # as the kernels find it, for products in double precision
             square *= 1.0 + ratio * ratio
             sign = -sign if under < 0.0 else sign
         if steps[k + 2] == 2:
