@@ -52,6 +52,8 @@ def _note(found: Case, row: dict[str, Any]) -> str:
         if "engine_flops" in found:
             rate = found["engine_flops"][row["precision"]] / row["median"]
             words.append(f"{100 * rate / found['peak_flops_per_second'][row['precision']]:.0f} % of the peak rate")
+    if "gain" in row:
+        words.append("{median:.2f} ({q25:.2f} to {q75:.2f}) times one thread, round by round".format(**row["gain"]))
     if "megabytes_above_imports" in row:
         words.append(
             f"{row['megabytes_above_imports']:.0f} MB above imports, two states are "

@@ -12,6 +12,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TypeVar
 
+import numpy as np
+
 from benchmarks.batch_task import BatchTask, make_batch_task
 from benchmarks.context import Case, Context
 from benchmarks.rounds import Local, Row, Timed, measure
@@ -80,7 +82,21 @@ def _case(context: Context, name: str, task: T, build: Callable[[T, str, int | N
             alone = Local(build(task, precision, 1))
             contestants.append((Row("qgen, two processes, each", precision), Pair(alone, beside)))
         measure(contestants, context.repeats, context.slow, context.lasting)
-    return {"id": name, "wires": task.wires, "rows": [row.summary() for row, _ in contestants]}
+    return {"id": name, "wires": task.wires, "rows": [*_with_gain([row for row, _ in contestants])]}
+
+
+def _with_gain(rows: list[Row]) -> Iterator[dict[str, Any]]:
+    """The rows, with quartiles of how many times one thread's seconds they took less, round by round.
+
+    A shared machine changes its speed between rounds by more than is to be measured; within a round it matters little.
+    """
+    for row in rows:
+        one = next(r for r in rows if r.precision == row.precision)
+        if row is one or len(row.seconds) != len(one.seconds):
+            yield row.summary()
+            continue
+        low, median, high = (float(q) for q in np.quantile(np.divide(one.seconds, row.seconds), [0.25, 0.5, 0.75]))
+        yield {**row.summary(), "gain": {"median": median, "q25": low, "q75": high}}
 
 
 def _row(threads: int | None, precision: str) -> Row:
