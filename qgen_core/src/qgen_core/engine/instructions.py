@@ -37,7 +37,7 @@ def step_at(typingctx: Any, steps: Type, k: Type) -> Any:
     """The numbers of step k. Nothing but speed: numba would look whether each index counts from the end."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        data = context.make_array(steps)(context, builder, args[0]).data
+        data = Emitter(context, builder, signature).data(0, args)
         first = builder.mul(args[1], ir.Constant(args[1].type, FIELDS))
         numbers = [load_number(builder, data, builder.add(first, ir.Constant(first.type, n))) for n in range(FIELDS)]
         return context.make_tuple(builder, signature.return_type, numbers)
@@ -55,7 +55,7 @@ def _moving(back: bool) -> Any:
             e = Emitter(context, builder, signature)
             _, start, _, first, count, run, _ = args
             lanes = Vec(state.dtype).lanes
-            rows_at = context.make_array(rows)(context, builder, args[2]).data
+            rows_at = e.data(2, args)
             with cgutils.for_range(builder, count, intp=count.type) as outer:
                 row = load_number(builder, rows_at, builder.add(first, outer.index))
                 there = builder.shl(builder.add(start, row), ir.Constant(row.type, 1))
@@ -109,8 +109,7 @@ def splat4(typingctx: Any, numbers: Type, at: Type) -> Any:
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         e = Emitter(context, builder, signature)
-        data = context.make_array(numbers)(context, builder, args[0]).data
-        found = [load_number(builder, data, e.further(args[1], k)) for k in range(4)]
+        found = [load_number(builder, e.data(0, args), e.further(args[1], k)) for k in range(4)]
         return e.pack([splat_of(builder, number, vec.lanes) for number in found])
 
     return _four(vec)(numbers, _INT), emit
@@ -186,10 +185,16 @@ def run_phases(typingctx: Any, c: Type, s: Type, re: Type, im: Type) -> Any:
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         e = Emitter(context, builder, signature)
-        turned = [e.rotate(*four) for four in zip(*(e.four(a) for a in args), strict=True)]
-        return e.pack([re for re, _ in turned], [im for _, im in turned])
+        out = _phased(e, *(e.four(a) for a in args))
+        return e.pack(out[:4], out[4:])
 
     return types.UniTuple(re, 2)(c, s, re, im), emit
+
+
+def _phased(e: Emitter, c: Registers, s: Registers, re: Registers, im: Registers) -> Registers:
+    """Real, then imaginary parts of a tile after phases."""
+    turned = [e.rotate(*four) for four in zip(c, s, re, im, strict=True)]
+    return [one for one, _ in turned] + [other for _, other in turned]
 
 
 @intrinsic
@@ -299,10 +304,7 @@ def run_pair(
         pair = _Pair(e, args, 2, buf.dtype, 1)
 
         def phased(present: int, tile: Registers) -> Registers:
-            if not present:
-                return tile
-            turned = [e.rotate(*four) for four in zip(pair.c, pair.s, tile[:4], tile[4:], strict=True)]
-            return [re for re, _ in turned] + [im for _, im in turned]
+            return _phased(e, pair.c, pair.s, tile[:4], tile[4:]) if present else tile
 
         with cgutils.for_range(builder, pair.tiles, intp=pair.tiles.type) as loop:
             at = e.tile(pair.lane_bits, args[1], loop.index, pair.p, pair.q)
