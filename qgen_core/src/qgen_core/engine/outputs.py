@@ -1,7 +1,8 @@
 """Compiled ends of a run: from states to outputs, and from cotangents to adjoint states.
 
 A cotangent c of probabilities makes the adjoint ``2 c psi``, one of a Pauli word P makes
-``2 c P psi``. ``part`` is that of :mod:`~qgen_core.engine.sweep`: (..., first chunk, last chunk, chunks).
+``2 c P psi``. ``part`` is that of :mod:`~qgen_core.engine.sweep`: (row, last row, first chunk,
+last chunk) of ``chunks``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.engine.simd import jit, jit_body, jit_sums, lane_bits, lane_sum, load, multiply_add, plus, splat, store
-from qgen_core.measures import Expectations, Measure, Probabilities, State
+from qgen_core.measures import Expectations, Measure, State
 
 Array = Any
 Ints = NDArray[np.int64]
@@ -49,29 +50,19 @@ def group_words(paulis: tuple[str, ...]) -> Words:
     return Words(np.array(groups, dtype=np.int64), np.array(words, dtype=np.int64))
 
 
+_NONE = Words(np.empty((0, 3), dtype=np.int64), np.empty((0, 4), dtype=np.int64))
+
+
+def words_of(measure: Measure) -> Words:
+    """The words of expectations; other measures have none."""
+    return group_words(measure.paulis) if isinstance(measure, Expectations) else _NONE
+
+
 def empty(measure: Measure, batch: int, chunks: int, wires: int) -> Array:
     """Where the output is read to: (B, 2^Q), or for expectations (B, chunks, words)."""
     if isinstance(measure, Expectations):
         return np.empty((batch, chunks, len(measure.paulis)))
     return np.empty((batch, 1 << wires), dtype=np.complex128 if isinstance(measure, State) else np.float64)
-
-
-def read(measure: Measure, psi: Array, signs: Array, out: Array, part: Array) -> None:
-    """Outputs of the states (B, 2N)."""
-    if isinstance(measure, Expectations):
-        expectations(psi, signs, *group_words(measure.paulis), out, part)
-    elif isinstance(measure, Probabilities):
-        probabilities(psi, out, part)
-    else:
-        amplitudes(psi, out, part)
-
-
-def seed(measure: Measure, psi: Array, signs: Array, cotangent: Array, lam: Array, part: Array) -> None:
-    """Adjoint states (B, 2N) from the cotangent (B, ...) of an output."""
-    if isinstance(measure, Expectations):
-        seed_expectations(psi, signs, *group_words(measure.paulis), cotangent, lam, part)
-    else:
-        seed_probabilities(psi, cotangent, lam, part)
 
 
 @jit
@@ -86,45 +77,43 @@ def _odd(number: int) -> int:
 
 
 @jit
-def probabilities(psi: Array, out: Array, part: Array) -> None:
+def probabilities(psi: Array, part: Array, chunks: int, out: Array) -> None:
     """Squared amplitudes (B, 2^Q)."""
-    wide = 1 << lane_bits(psi)
+    wide, row = 1 << lane_bits(psi), part[0]
     lanes = wide if wide < out.shape[1] else out.shape[1]
     groups = out.shape[1] // lanes
-    for row in range(part[0], part[1]):
-        for g in range(part[4] * groups // part[6], part[5] * groups // part[6]):
-            at = 2 * g * lanes
-            for j in range(lanes):
-                re, im = psi[row, at + j], psi[row, at + wide + j]
-                out[row, g * lanes + j] = re * re + im * im
+    for g in range(part[2] * groups // chunks, part[3] * groups // chunks):
+        at = 2 * g * lanes
+        for j in range(lanes):
+            re, im = psi[row, at + j], psi[row, at + wide + j]
+            out[row, g * lanes + j] = re * re + im * im
 
 
 @jit
-def seed_probabilities(psi: Array, cotangent: Array, lam: Array, part: Array) -> None:
+def seed_probabilities(psi: Array, part: Array, chunks: int, cotangent: Array, lam: Array) -> None:
     """The adjoint of probabilities, with cotangent (B, 2^Q)."""
-    wide = 1 << lane_bits(psi)
+    wide, row = 1 << lane_bits(psi), part[0]
     lanes = wide if wide < cotangent.shape[1] else cotangent.shape[1]
     groups = cotangent.shape[1] // lanes
     two = psi.dtype.type(2)
-    for row in range(part[0], part[1]):
-        if 2 * cotangent.shape[1] < lam.shape[1]:  # fewer wires than bits
-            for k in range(lam.shape[1]):
-                lam[row, k] = 0.0
-        for g in range(part[4] * groups // part[6], part[5] * groups // part[6]):
-            at = 2 * g * lanes
-            for j in range(lanes):
-                c = two * psi.dtype.type(cotangent[row, g * lanes + j])
-                lam[row, at + j] = c * psi[row, at + j]
-                lam[row, at + wide + j] = c * psi[row, at + wide + j]
+    if 2 * cotangent.shape[1] < lam.shape[1]:  # fewer wires than bits
+        for k in range(lam.shape[1]):
+            lam[row, k] = 0.0
+    for g in range(part[2] * groups // chunks, part[3] * groups // chunks):
+        at = 2 * g * lanes
+        for j in range(lanes):
+            c = two * psi.dtype.type(cotangent[row, g * lanes + j])
+            lam[row, at + j] = c * psi[row, at + j]
+            lam[row, at + wide + j] = c * psi[row, at + wide + j]
 
 
 @jit
-def amplitudes(psi: Array, out: Array, part: Array) -> None:
-    """Complex amplitudes (B, 2^Q)."""
+def amplitudes(psi: Array, out: Array) -> None:
+    """Complex amplitudes (B, 2^Q) of all rows."""
     wide, size = 1 << lane_bits(psi), out.shape[1]
     lanes = wide if wide < size else size
-    for row in range(part[0], part[1]):
-        for x in range(part[4] * size // part[6], part[5] * size // part[6]):
+    for row in range(len(psi)):
+        for x in range(size):
             at = 2 * (x - x % lanes) + x % lanes
             out[row, x] = complex(psi[row, at], psi[row, at + wide])
 
@@ -166,21 +155,21 @@ def _signed_sum(pair: Array, which: int, signs: Array, sign: int) -> float:
 
 
 @jit
-def expectations(psi: Array, signs: Array, groups: Array, words: Array, out: Array, part: Array) -> None:
+def expectations(
+    psi: Array, part: Array, chunks: int, signs: Array, groups: Array, words: Array, pair: Array, out: Array
+) -> None:
     """<P> of each word from each chunk of the amplitudes (B, chunks, K).
 
     Four registers of amplitudes at a time: their products first, then per word a sum with
-    one row of the Walsh matrix ``signs``.
+    one row of the Walsh matrix ``signs``. ``pair``, a row of it twice, is working memory.
     """
-    run = len(signs)
+    run, row = len(signs), part[0]
     runs = psi.shape[1] // (2 * run)
-    pair = np.empty((2, run))
-    for row in range(part[0], part[1]):
-        for chunk in range(part[4], part[5]):
-            for word in range(out.shape[2]):
-                out[row, chunk, word] = 0.0
-            for block in range(chunk * runs // part[6], (chunk + 1) * runs // part[6]):
-                _add_run(psi, row, chunk, block * run, signs, groups, words, pair, out)
+    for chunk in range(part[2], part[3]):
+        for word in range(out.shape[2]):
+            out[row, chunk, word] = 0.0
+        for block in range(chunk * runs // chunks, (chunk + 1) * runs // chunks):
+            _add_run(psi, row, chunk, block * run, signs, groups, words, pair, out)
 
 
 @jit_body
@@ -201,19 +190,25 @@ def _add_run(
 
 @jit
 def seed_expectations(
-    psi: Array, signs: Array, groups: Array, words: Array, cotangent: Array, lam: Array, part: Array
+    psi: Array,
+    part: Array,
+    chunks: int,
+    signs: Array,
+    groups: Array,
+    words: Array,
+    pair: Array,
+    cotangent: Array,
+    lam: Array,
 ) -> None:
-    """The adjoint of Pauli words, with cotangent (B, K)."""
-    run = len(signs)
+    """The adjoint of Pauli words, with cotangent (B, 1, K)."""
+    run, row = len(signs), part[0]
     runs = psi.shape[1] // (2 * run)
-    pair = np.empty((2, run))
-    for row in range(part[0], part[1]):
-        for block in range(part[4] * runs // part[6], part[5] * runs // part[6]):
-            for k in range(2 * block * run, 2 * (block + 1) * run):
-                lam[row, k] = 0.0
-            for group in range(len(groups)):
-                _weights(words, groups[group, 1], groups[group, 2], signs, cotangent, row, block * run, pair)
-                _add_flipped(psi, row, block * run, groups[group, 0], pair, lam)
+    for block in range(part[2] * runs // chunks, part[3] * runs // chunks):
+        for k in range(2 * block * run, 2 * (block + 1) * run):
+            lam[row, k] = 0.0
+        for group in range(len(groups)):
+            _weights(words, groups[group, 1], groups[group, 2], signs, cotangent, row, block * run, pair)
+            _add_flipped(psi, row, block * run, groups[group, 0], pair, lam)
 
 
 @jit
@@ -227,7 +222,7 @@ def _weights(
     for word in range(first, last):
         mask = words[word, 0]
         sign = (mask & (run - 1)) * run
-        c = 2 * cotangent[row, words[word, 3]]
+        c = 2 * cotangent[row, 0, words[word, 3]]
         if _odd(mask & base):
             c = -c
         for which in range(2):

@@ -1,7 +1,7 @@
 """A planned circuit at one precision: runs batches of angle rows, and their way back.
 
-Each way is one compiled call for all rows that a thread has, and one for outputs or cotangents; only a
-state so large that threads share its blocks takes a call for each stage.
+Each way is one compiled call in each thread; only a state so large that threads share its blocks takes a call
+for each stage.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from qgen_core.measures import Measure, State
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Pullback = Callable[[Array], Floats]
 Precision = Literal["double", "single"]
 
@@ -31,6 +32,8 @@ DTYPES: dict[str, np.dtype[Any]] = {"double": np.dtype(np.float64), "single": np
 LOCAL: dict[str, int] = {"double": 13, "single": 14}
 #: Blocks are summed up in at most this many chunks, whatever the number of threads.
 CHUNKS = 16
+#: Rows that a thread takes at a time, at most.
+MOST_ROWS = 8
 
 
 @cache
@@ -91,6 +94,7 @@ class Program:
         running = self._there(angles, threads, measure)
         output, kept = running.output, [running]
         if isinstance(measure, State):
+            outputs.amplitudes(running.psi, output)
             output *= running.turns[:, 0, -1:] + 1j * running.turns[:, 1, -1:]
         elif output.ndim == 3:
             output = output[:, 0] if self.chunks == 1 else output.sum(axis=1)
@@ -98,7 +102,7 @@ class Program:
         def back(cotangent: Array) -> Floats:
             running = kept.pop() if kept else self._there(angles, threads, measure)
             c = np.ascontiguousarray(cotangent, dtype=np.float64).reshape(output.shape)
-            return self._back(running, threads, measure, c)
+            return self._back(running, threads, measure, c[:, None] if running.output.ndim == 3 else c)
 
         return output, back
 
@@ -108,15 +112,14 @@ class Program:
         turns = plain(batch, 2 * p.table, self.dtype).reshape(batch, 2, p.table)
         psi = aligned(batch, 2 << p.bits, self.dtype)
         output = outputs.empty(measure, batch, self.chunks, p.wires)
+        words = outputs.words_of(measure)
 
-        def work(part: tuple[int, ...]) -> None:
-            here = np.array(part)
+        def run(work: Ints) -> None:
             buf = aligned(1, self._block, self.dtype)[0] if p.blocks > 1 else self._nothing
-            sweep.forward(angles, *self._forms, turns, psi, *self._stages, here, buf)
-            if part[3] > len(p.stages):
-                outputs.read(measure, psi, self._signs, output, here)
+            sweep.forward(angles, *self._forms, turns, psi, *self._stages, *words, output, work, buf)
 
-        self._spread(batch, threads, work, range(-1, len(p.stages) + 1))
+        read = not isinstance(measure, State)
+        self._share(batch, threads, run, range(-1, len(p.stages) + read))
         return Running(angles, turns, psi, output)
 
     def _back(self, running: Running, threads: int, measure: Measure, cotangent: Floats) -> Floats:
@@ -126,16 +129,14 @@ class Program:
         d_angles = np.empty_like(angles)
         lam = aligned(batch, 2 << p.bits, self.dtype, 31)
         shared = None if self._by_rows(batch, threads) else self._table(batch)
+        forms = (*self._stages, *self._back_forms, *outputs.words_of(measure))
 
-        def work(part: tuple[int, ...]) -> None:
-            here = np.array(part)
-            if part[3] > len(p.stages):
-                outputs.seed(measure, psi, self._signs, cotangent, lam, here)
+        def run(work: Ints) -> None:
             grads = self._table(1) if shared is None else shared
             buf = aligned(3, self._overlaps, self.dtype, padded=True)
-            sweep.backward(psi, lam, turns, *self._stages, *self._back_forms, grads, d_angles, here, buf)
+            sweep.backward(psi, lam, turns, *forms, cotangent, grads, d_angles, work, buf)
 
-        self._spread(batch, threads, work, range(len(p.stages), -2, -1))
+        self._share(batch, threads, run, range(len(p.stages), -2, -1))
         return d_angles
 
     def _table(self, rows: int) -> Array:
@@ -147,12 +148,23 @@ class Program:
         """Whether threads take whole rows, and not blocks of each."""
         return threads == 1 or self.chunks == 1 or batch >= 2 * threads
 
-    def _spread(self, batch: int, threads: int, work: Callable[[tuple[int, ...]], None], stages: range) -> None:
-        """All stages for the rows of a thread, or stage by stage the blocks of a thread."""
-        chunks = self.chunks
+    def _share(self, batch: int, threads: int, run: Callable[[Ints], None], stages: range) -> None:
+        """All stages, of which threads take some rows at a time; or stage by stage, of which they take blocks."""
         if self._by_rows(batch, threads):
-            last = len(stages) - 1  # one of them is -1
-            spread(lambda a, b: work((a, b, -1, last, 0, chunks, chunks)), batch, threads)
+            grain = max(batch if threads == 1 else min(batch // (8 * threads), MOST_ROWS), 1)
+            _together(run, (0, batch, -1, max(stages) + 1, self.chunks, grain), threads)
             return
         for k in stages:
-            spread(lambda a, b, k=k: work((0, batch, k, k + 1, a, b, chunks)), chunks, threads if k >= 0 else 1)  # type: ignore[misc]
+            if k < 0:
+                _together(run, (0, batch, k, k + 1, self.chunks, batch), 1)
+            else:
+                _together(run, (0, batch, k, k + 1, self.chunks, 0), threads)
+
+
+def _together(run: Callable[[Ints], None], work: tuple[int, ...], threads: int) -> None:
+    """Call the same in each thread with the same work, of which each takes pieces."""
+    shared = np.array(work)
+    if threads == 1:
+        run(shared)
+    else:
+        spread(lambda first, last: run(shared), threads, threads)

@@ -1,8 +1,13 @@
 """The compiled way there and back: rows of a batch, stages, and blocks of a stage.
 
 Stages are numbered from 0; -1 stands for what comes before them: cosines and sines and the state |0...0>, on the
-way back the gradients of the angles. Stage ``len(stages)``, which comes behind, clears the gradients of the table.
-So one call does all for some rows, and many calls do one state block by block, in several threads.
+way back the gradients of the angles. Stage ``len(stages)``, which comes behind, reads outputs, on the way back it
+makes adjoint states of cotangents and clears the gradients of the table. So one call does all for some rows, and
+many calls do one state block by block, in several threads.
+
+``work`` says what there is to do: (taken so far, rows, first stage, last stage, chunks, rows to take at a time).
+Threads *take* pieces of it, some rows each time, or one chunk of all rows where no number of rows is given: cores of
+a shared machine differ in speed, and a helper begins later.
 
 Blocks whose bits are not the lowest are gathered into a buffer, worked on, and scattered.
 Gradients are summed per row and chunk of blocks; the number of chunks does not depend on
@@ -17,10 +22,27 @@ import numpy as np
 
 from qgen_core.engine.instructions import gather, scatter
 from qgen_core.engine.kernels import backward_tile, collect, forward_tile
+from qgen_core.engine.outputs import expectations, probabilities, seed_expectations, seed_probabilities
 from qgen_core.engine.simd import jit, jit_body, lane_bits, splat, store
 from qgen_core.engine.turns import collect_angles, find_turns
+from qgen_core.engine.waiting import take
 
 Array = Any
+
+
+@jit_body
+def _next_row(work: Array, part: Array) -> bool:
+    """Whether there is more to do: ``part`` (row, last row, first chunk, last chunk), taken anew after the last row."""
+    part[0] += 1
+    if part[0] < part[1]:
+        return True
+    rows, chunks, grain = work[1], work[4], work[5]
+    first = take(work, max(grain, 1))
+    if grain > 0:
+        part[0], part[1], part[2], part[3] = first, min(first + grain, rows), 0, chunks
+        return first < rows
+    part[0], part[1], part[2], part[3] = 0, rows, first, first + 1
+    return first < chunks
 
 
 @jit_body
@@ -48,37 +70,45 @@ def forward(
     tiles: Array,
     steps: Array,
     masks: Array,
-    part: Array,
+    groups: Array,
+    words: Array,
+    out: Array,
+    work: Array,
     buf: Array,
 ) -> None:
-    """Run what ``part`` names: (first row, last row, first stage, last stage, first chunk, last chunk, chunks).
+    """Run what ``work`` names, in pieces.
 
     ``angles`` is (B, A), ``turns`` (B, 2, T), ``psi`` (B, 2N), ``shape`` (local, low); ``buf`` holds a block where
-    there are several.
+    there are several. ``out`` is (B, chunks, K) for expectations of ``words``, (B, 2^Q) for probabilities.
     """
     run, count = 2 << shape[1], 1 << (shape[0] - shape[1])
-    blocks = 1 << others.shape[1]
-    table = np.empty(turns.shape[2])
-    last = part[3] if part[3] < len(stages) else len(stages)
-    for row in range(part[0], part[1]):
+    chunks, each = work[4], (1 << others.shape[1]) // work[4]
+    part, table, pair = np.zeros(4, np.int64), np.empty(turns.shape[2]), np.empty((2, len(signs)))
+    first, last = max(work[2], 0), min(work[3], len(stages))
+    while _next_row(work, part):
+        row = part[0]
         state, cos, sin = psi[row], turns[row, 0], turns[row, 1]
-        for stage in range(part[2], last):
-            if stage < 0:
-                for k in range(len(state)):
-                    state[k] = 0.0
-                state[0] = find_turns(angles, row, slots, consts, columns, factors, signs, steps, table, cos, sin)
-                continue
-            for block in range(part[4] * blocks // part[6], part[5] * blocks // part[6]):
-                start = _block_start(block, others[stage])
-                here = stages[stage, 2] == 1
-                work, at = (state, 2 * start) if here else (buf, 0)
+        if work[2] < 0:
+            for k in range(len(state)):
+                state[k] = 0.0
+            state[0] = find_turns(angles, row, slots, consts, columns, factors, signs, steps, table, cos, sin)
+        for k in range(first, last):
+            for block in range(part[2] * each, part[3] * each):
+                start = _block_start(block, others[k])
+                here = stages[k, 2] == 1
+                place, at = (state, 2 * start) if here else (buf, 0)
                 if not here:
-                    gather(state, start, rows, stage * count, count, run, buf)
-                for m in range(stages[stage, 0], stages[stage, 1]):
+                    gather(state, start, rows, k * count, count, run, buf)
+                for m in range(stages[k, 0], stages[k, 1]):
                     p, q, lo, hi = tiles[m, 0], tiles[m, 1], tiles[m, 2], tiles[m, 3]
-                    forward_tile(work, at, shape[0], p, q, lo, hi, steps, cos, sin, masks)
+                    forward_tile(place, at, shape[0], p, q, lo, hi, steps, cos, sin, masks)
                 if not here:
-                    scatter(state, start, rows, stage * count, count, run, buf)
+                    scatter(state, start, rows, k * count, count, run, buf)
+        if work[3] > len(stages):
+            if out.ndim == 2:
+                probabilities(psi, part, chunks, out)
+            else:
+                expectations(psi, part, chunks, signs, groups, words, pair, out)
 
 
 @jit_body
@@ -150,43 +180,37 @@ def backward(
     columns: Array,
     factors: Array,
     signs: Array,
+    groups: Array,
+    words: Array,
+    cotangent: Array,
     grads: Array,
     d_angles: Array,
-    part: Array,
+    work: Array,
     buf: Array,
 ) -> None:
-    """Undo on the states psi (B, 2N) what :func:`forward` did, down to gradients of the angles (B, A).
+    """Undo on the states psi (B, 2N) what :func:`forward` did, from a cotangent to gradients of the angles (B, A).
 
-    ``lam`` (B, 2N) are the adjoint states, ``grads`` (B, chunks, T) the gradients of the table, or (1, chunks, T) for
-    the rows one after another. ``buf`` (3, n): a block of the state, one of the adjoint, and overlaps.
+    The cotangent is (B, 1, K) for expectations, (B, 2^Q) for probabilities. ``lam`` (B, 2N) are the adjoint states,
+    ``grads`` (B, chunks, T) the gradients of the table, or (1, chunks, T) for the rows one after another. ``buf``
+    (3, n): a block of the state, one of the adjoint, and overlaps.
     """
-    blocks = 1 << others.shape[1]
-    for row in range(part[0], part[1]):
+    chunks, each = work[4], (1 << others.shape[1]) // work[4]
+    part, pair = np.zeros(4, np.int64), np.empty((2, len(signs)))
+    first, last = max(work[2], 0), min(work[3], len(stages))
+    while _next_row(work, part):
+        row = part[0]
         state, adjoint, cos, sin = psi[row], lam[row], turns[row, 0], turns[row, 1]
         sums = grads[row if len(grads) > 1 else 0]
-        for stage in range(part[3] - 1, part[2] - 1, -1):
-            if stage < 0:
-                _add_up(sums)
-                collect_angles(sums[0], slots, columns, factors, signs, steps, sin, row, d_angles)
-                continue
-            if stage == len(stages):
-                _clear(sums, part[4], part[5])
-                continue
-            for chunk in range(part[4], part[5]):
-                for block in range(chunk * blocks // part[6], (chunk + 1) * blocks // part[6]):
-                    _undo_block(
-                        state,
-                        adjoint,
-                        sums[chunk],
-                        shape,
-                        stages[stage],
-                        rows,
-                        stage,
-                        _block_start(block, others[stage]),
-                        tiles,
-                        steps,
-                        cos,
-                        sin,
-                        masks,
-                        buf,
-                    )
+        if work[3] > len(stages):
+            if cotangent.ndim == 2:
+                seed_probabilities(psi, part, chunks, cotangent, lam)
+            else:
+                seed_expectations(psi, part, chunks, signs, groups, words, pair, cotangent, lam)
+            _clear(sums, part[2], part[3])
+        for k in range(last - 1, first - 1, -1):
+            for block in range(part[2] * each, part[3] * each):
+                grad, start = sums[block // each], _block_start(block, others[k])
+                _undo_block(state, adjoint, grad, shape, stages[k], rows, k, start, tiles, steps, cos, sin, masks, buf)
+        if work[2] < 0:
+            _add_up(sums)
+            collect_angles(sums[0], slots, columns, factors, signs, steps, sin, row, d_angles)

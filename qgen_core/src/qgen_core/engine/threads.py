@@ -45,13 +45,13 @@ class _Helper:
         self._asked, self._done = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         self._piece: Callable[[], None] = _nothing
         self._error: BaseException | None = None
-        self._asleep, self._wake, self._ended = False, threading.Event(), threading.Event()
+        self._asleep, self._wake = False, threading.Event()
+        self._awaited, self._ended = False, threading.Event()
         threading.Thread(target=self._run, name="qgen-engine", daemon=True).start()
 
     def ask(self, piece: Callable[[], None]) -> None:
         """Start on it."""
         self._piece = piece
-        self._ended.clear()
         self._asked[0] += 1
         if self._asleep:
             self._wake.set()
@@ -64,7 +64,11 @@ class _Helper:
     def finish(self) -> BaseException | None:
         """Wait for the end of the work; what it has raised."""
         if not self._wait(self._done, self._asked[0] - 1, PATIENCE, COURTESY // 4):
-            self._ended.wait()
+            self._ended.clear()
+            self._awaited = True
+            while not self.idle:
+                self._ended.wait()
+            self._awaited = False
         error, self._error = self._error, None
         return error
 
@@ -78,7 +82,8 @@ class _Helper:
                 self._error = error
             self._piece = _nothing
             self._done[0] += 1
-            self._ended.set()
+            if self._awaited:
+                self._ended.set()
 
     def _sleep(self) -> None:
         """Until there is work."""

@@ -1,4 +1,4 @@
-"""Waiting without the interpreter lock for a number in memory to change."""
+"""Numbers in memory that several threads look at, without the interpreter lock: pieces taken, and waiting."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ def _peek(typingctx: Any, array: Any) -> Any:
         return builder.load_atomic(data, "acquire", 8, typ=ir.IntType(64))
 
     return types.int64(array), emit
+
+
+@intrinsic
+def take(typingctx: Any, array: Any, more: Any) -> Any:
+    """Add to the first number of an array of int64; what it was before. No two threads get the same."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.atomic_rmw("add", data, args[1], "monotonic")
+
+    return types.int64(array, types.int64), emit
 
 
 @jit
