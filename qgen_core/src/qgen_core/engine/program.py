@@ -7,7 +7,7 @@ for each stage.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from qgen_core.engine import outputs, sweep
 from qgen_core.engine.plan import make_plan
 from qgen_core.engine.scratch import aligned, plain
 from qgen_core.engine.simd import lanes_of
-from qgen_core.engine.threads import spread
+from qgen_core.engine.threads import together
 from qgen_core.measures import Measure, State
 
 Array = NDArray[Any]
@@ -84,7 +84,6 @@ class Program:
         )
         longest = int(max((p.tiles[:, 3] - p.tiles[:, 2]), default=0))
         self._block, self._overlaps = 2 << p.local, max(2 << p.local, (4 << self.lane_bits) * longest)
-        self._nothing = np.empty(0, dtype=self.dtype)
 
     def forward(self, angles: Floats, measure: Measure, threads: int) -> tuple[Array, Pullback]:
         """The output (B, ...) for angles (B, A), float64, or complex128 for a state; and the way back to (B, A).
@@ -112,11 +111,11 @@ class Program:
         turns = plain(batch, 2 * p.table, self.dtype).reshape(batch, 2, p.table)
         psi = aligned(batch, 2 << p.bits, self.dtype)
         output = outputs.empty(measure, batch, self.chunks, p.wires)
-        words = outputs.words_of(measure)
+        forms = (*self._stages, *outputs.words_of(measure))
+        buf = aligned(threads, self._block if p.blocks > 1 else 8, self.dtype, padded=True)
 
-        def run(work: Ints) -> None:
-            buf = aligned(1, self._block, self.dtype)[0] if p.blocks > 1 else self._nothing
-            sweep.forward(angles, *self._forms, turns, psi, *self._stages, *words, output, work, buf)
+        def run(work: Ints, boxes: Ints, helpers: int) -> None:
+            sweep.forward(angles, *self._forms, turns, psi, *forms, output, work, buf, boxes, helpers)
 
         read = not isinstance(measure, State)
         self._share(batch, threads, run, range(-1, len(p.stages) + read))
@@ -126,45 +125,30 @@ class Program:
         """Gradients of the angles (B, A)."""
         angles, turns, psi, _ = running
         batch, p = len(angles), self.plan
-        d_angles = np.empty_like(angles)
+        d_angles = plain(*angles.shape, DTYPES["double"])
         lam = aligned(batch, 2 << p.bits, self.dtype, 31)
-        shared = None if self._by_rows(batch, threads) else self._table(batch)
+        tables = threads if self._by_rows(batch, threads) else batch
+        grads = plain(tables, self.chunks * p.table, DTYPES["double"]).reshape(tables, self.chunks, p.table)
         forms = (*self._stages, *self._back_forms, *outputs.words_of(measure))
+        buf = aligned(3 * threads, self._overlaps, self.dtype, padded=True)
 
-        def run(work: Ints) -> None:
-            grads = self._table(1) if shared is None else shared
-            buf = aligned(3, self._overlaps, self.dtype, padded=True)
-            sweep.backward(psi, lam, turns, *forms, cotangent, grads, d_angles, work, buf)
+        def run(work: Ints, boxes: Ints, helpers: int) -> None:
+            sweep.backward(psi, lam, turns, *forms, cotangent, grads, d_angles, work, buf, boxes, helpers)
 
         self._share(batch, threads, run, range(len(p.stages), -2, -1))
         return d_angles
-
-    def _table(self, rows: int) -> Array:
-        """Gradients of the table for so many rows at once, uninitialised."""
-        grads = plain(rows, self.chunks * self.plan.table, DTYPES["double"])
-        return grads.reshape(rows, self.chunks, self.plan.table)
 
     def _by_rows(self, batch: int, threads: int) -> bool:
         """Whether threads take whole rows, and not blocks of each."""
         return threads == 1 or self.chunks == 1 or batch >= 2 * threads
 
-    def _share(self, batch: int, threads: int, run: Callable[[Ints], None], stages: range) -> None:
+    def _share(self, batch: int, threads: int, run: Callable[[Ints, Ints, int], None], stages: range) -> None:
         """All stages, of which threads take some rows at a time; or stage by stage, of which they take blocks."""
         if self._by_rows(batch, threads):
             grain = max(batch if threads == 1 else min(batch // (8 * threads), MOST_ROWS), 1)
-            _together(run, (0, batch, -1, max(stages) + 1, self.chunks, grain), threads)
+            work = np.array((0, 0, batch, -1, max(stages) + 1, self.chunks, grain))
+            together(partial(run, work), threads)
             return
         for k in stages:
-            if k < 0:
-                _together(run, (0, batch, k, k + 1, self.chunks, batch), 1)
-            else:
-                _together(run, (0, batch, k, k + 1, self.chunks, 0), threads)
-
-
-def _together(run: Callable[[Ints], None], work: tuple[int, ...], threads: int) -> None:
-    """Call the same in each thread with the same work, of which each takes pieces."""
-    shared = np.array(work)
-    if threads == 1:
-        run(shared)
-    else:
-        spread(lambda first, last: run(shared), threads, threads)
+            work = np.array((0, 0, batch, k, k + 1, self.chunks, batch if k < 0 else 0))
+            together(partial(run, work), 1 if k < 0 else threads)

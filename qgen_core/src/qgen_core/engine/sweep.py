@@ -5,9 +5,9 @@ way back the gradients of the angles. Stage ``len(stages)``, which comes behind,
 makes adjoint states of cotangents and clears the gradients of the table. So one call does all for some rows, and
 many calls do one state block by block, in several threads.
 
-``work`` says what there is to do: (taken so far, rows, first stage, last stage, chunks, rows to take at a time).
-Threads *take* pieces of it, some rows each time, or one chunk of all rows where no number of rows is given: cores of
-a shared machine differ in speed, and a helper begins later.
+``work`` says what there is to do: (pieces taken, threads that came, rows, first stage, last stage, chunks, rows to
+take at a time). Threads *take* pieces of it, some rows each time, or one chunk of all rows where no number of rows is
+given: cores of a shared machine differ in speed, and a helper begins later.
 
 Blocks whose bits are not the lowest are gathered into a buffer, worked on, and scattered.
 Gradients are summed per row and chunk of blocks; the number of chunks does not depend on
@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from qgen_core.engine.instructions import gather, scatter
+from qgen_core.engine.joining import offer, take, withdraw
 from qgen_core.engine.kernels import backward_tile, collect, forward_tile
 from qgen_core.engine.outputs import expectations, probabilities, seed_expectations, seed_probabilities
 from qgen_core.engine.simd import jit, jit_body, lane_bits, splat, store
 from qgen_core.engine.turns import collect_angles, find_turns
-from qgen_core.engine.waiting import take
 
 Array = Any
 
@@ -36,8 +36,8 @@ def _next_row(work: Array, part: Array) -> bool:
     part[0] += 1
     if part[0] < part[1]:
         return True
-    rows, chunks, grain = work[1], work[4], work[5]
-    first = take(work, max(grain, 1))
+    rows, chunks, grain = work[2], work[5], work[6]
+    first = take(work, 0, max(grain, 1))
     if grain > 0:
         part[0], part[1], part[2], part[3] = first, min(first + grain, rows), 0, chunks
         return first < rows
@@ -74,21 +74,26 @@ def forward(
     words: Array,
     out: Array,
     work: Array,
-    buf: Array,
+    buffers: Array,
+    boxes: Array,
+    helpers: int,
 ) -> None:
     """Run what ``work`` names, in pieces.
 
-    ``angles`` is (B, A), ``turns`` (B, 2, T), ``psi`` (B, 2N), ``shape`` (local, low); ``buf`` holds a block where
-    there are several. ``out`` is (B, chunks, K) for expectations of ``words``, (B, 2^Q) for probabilities.
+    ``angles`` is (B, A), ``turns`` (B, 2, T), ``psi`` (B, 2N), ``shape`` (local, low); ``buffers``
+    (threads, n) hold a block where there are several. ``out`` is (B, chunks, K) for expectations of ``words``,
+    (B, 2^Q) for probabilities.
     """
     run, count = 2 << shape[1], 1 << (shape[0] - shape[1])
-    chunks, each = work[4], (1 << others.shape[1]) // work[4]
+    chunks, each = work[5], (1 << others.shape[1]) // work[5]
     part, table, pair = np.zeros(4, np.int64), np.empty(turns.shape[2]), np.empty((2, len(signs)))
-    first, last = max(work[2], 0), min(work[3], len(stages))
+    first, last = max(work[3], 0), min(work[4], len(stages))
+    buf = buffers[take(work, 1, 1)]
+    offer(boxes, helpers)
     while _next_row(work, part):
         row = part[0]
         state, cos, sin = psi[row], turns[row, 0], turns[row, 1]
-        if work[2] < 0:
+        if work[3] < 0:
             for k in range(len(state)):
                 state[k] = 0.0
             state[0] = find_turns(angles, row, slots, consts, columns, factors, signs, steps, table, cos, sin)
@@ -104,11 +109,12 @@ def forward(
                     forward_tile(place, at, shape[0], p, q, lo, hi, steps, cos, sin, masks)
                 if not here:
                     scatter(state, start, rows, k * count, count, run, buf)
-        if work[3] > len(stages):
+        if work[4] > len(stages):
             if out.ndim == 2:
                 probabilities(psi, part, chunks, out)
             else:
                 expectations(psi, part, chunks, signs, groups, words, pair, out)
+    withdraw(boxes, helpers)
 
 
 @jit_body
@@ -186,22 +192,27 @@ def backward(
     grads: Array,
     d_angles: Array,
     work: Array,
-    buf: Array,
+    buffers: Array,
+    boxes: Array,
+    helpers: int,
 ) -> None:
     """Undo on the states psi (B, 2N) what :func:`forward` did, from a cotangent to gradients of the angles (B, A).
 
     The cotangent is (B, 1, K) for expectations, (B, 2^Q) for probabilities. ``lam`` (B, 2N) are the adjoint states,
-    ``grads`` (B, chunks, T) the gradients of the table, or (1, chunks, T) for the rows one after another. ``buf``
-    (3, n): a block of the state, one of the adjoint, and overlaps.
+    ``grads`` (threads, chunks, T) the gradients of the table of the row that a thread is at, or (B, chunks, T) where
+    this is not the whole way. ``buffers`` (3 threads, n): a block of the state, one of the adjoint, and overlaps.
     """
-    chunks, each = work[4], (1 << others.shape[1]) // work[4]
+    chunks, each = work[5], (1 << others.shape[1]) // work[5]
     part, pair = np.zeros(4, np.int64), np.empty((2, len(signs)))
-    first, last = max(work[2], 0), min(work[3], len(stages))
+    first, last = max(work[3], 0), min(work[4], len(stages))
+    whole, me = work[3] < 0 and work[4] > len(stages), take(work, 1, 1)
+    buf = buffers[3 * me : 3 * me + 3]
+    offer(boxes, helpers)
     while _next_row(work, part):
         row = part[0]
         state, adjoint, cos, sin = psi[row], lam[row], turns[row, 0], turns[row, 1]
-        sums = grads[row if len(grads) > 1 else 0]
-        if work[3] > len(stages):
+        sums = grads[me if whole else row]
+        if work[4] > len(stages):
             if cotangent.ndim == 2:
                 seed_probabilities(psi, part, chunks, cotangent, lam)
             else:
@@ -211,6 +222,7 @@ def backward(
             for block in range(part[2] * each, part[3] * each):
                 grad, start = sums[block // each], _block_start(block, others[k])
                 _undo_block(state, adjoint, grad, shape, stages[k], rows, k, start, tiles, steps, cos, sin, masks, buf)
-        if work[2] < 0:
+        if work[3] < 0:
             _add_up(sums)
             collect_angles(sums[0], slots, columns, factors, signs, steps, sin, row, d_angles)
+    withdraw(boxes, helpers)

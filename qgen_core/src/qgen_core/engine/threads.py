@@ -1,8 +1,8 @@
-"""Spreading independent pieces of compiled work over threads.
+"""Work in several threads: compiled calls that helpers join, and independent pieces of Python.
 
 The kernels release the interpreter lock, so plain threads are enough; they can be used after a fork, which numba's
 own threading layers cannot. A batch of small circuits takes a millisecond, and waking a thread that sleeps a tenth
-of one. So helpers look out for the next piece of work for a moment before they go to sleep, as those of OpenMP do.
+of one. So helpers look out for the next call for a moment before they go to sleep, as those of OpenMP do.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-#: How often a helper looks for more work before it sleeps, at somewhat less than a nanosecond each.
-PATIENCE = 1_000_000
-#: And after it has seen some: then the caller has entered compiled code and left the interpreter to it.
-COURTESY = 10_000
+Ints = NDArray[np.int64]
+
+#: How often a helper looks for more work before it sleeps, at 15 to 60 nanoseconds each.
+PATIENCE = 150_000
 
 
 def cores() -> int:
@@ -28,74 +30,73 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
-def _nothing() -> None:
-    """No work; held instead of the last piece, which may hold large arrays."""
-
-
 class _Helper:
-    """A thread that does one piece of work at a time.
-
-    Both sides look at ``_asked`` and ``_done``, which change under the interpreter lock alone.
-    """
+    """A thread that joins compiled calls, and does one piece of Python at a time."""
 
     def __init__(self) -> None:
-        from qgen_core.engine.waiting import wait
+        from qgen_core.engine import joining
 
-        self._wait = wait
-        self._asked, self._done = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-        self._piece: Callable[[], None] = _nothing
+        self._joining = joining
+        joining.serve(0, 0)  # compiled here: numba must not compile in two threads at once
+        self._box: Ints = np.zeros(2 * joining.BOX, dtype=np.int64)
+        self.address = -(-self._box.ctypes.data // 64) * 64
+        self._state = self._box[(self.address - self._box.ctypes.data) // 8 :]
+        self._piece: Callable[[], None] | None = None
         self._error: BaseException | None = None
-        self._asleep, self._wake = False, threading.Event()
-        self._awaited, self._ended = False, threading.Event()
+        self._wanted, self._asleep = False, False
+        self._woken, self._ended = threading.Event(), threading.Event()
         threading.Thread(target=self._run, name="qgen-engine", daemon=True).start()
+
+    def wake(self) -> None:
+        """Let it look out for work."""
+        self._wanted = True
+        if self._asleep:
+            self._woken.set()
 
     def ask(self, piece: Callable[[], None]) -> None:
         """Start on it."""
+        self._ended.clear()
         self._piece = piece
-        self._asked[0] += 1
-        if self._asleep:
-            self._wake.set()
+        self._state[0] = self._joining.CALLED_BACK
+        self.wake()
 
     @property
     def idle(self) -> bool:
         """Whether all that was asked for is done."""
-        return bool(self._asked[0] == self._done[0])
+        return self._piece is None
 
     def finish(self) -> BaseException | None:
-        """Wait for the end of the work; what it has raised."""
-        if not self._wait(self._done, self._asked[0] - 1, PATIENCE, COURTESY // 4):
-            self._ended.clear()
-            self._awaited = True
-            while not self.idle:
-                self._ended.wait()
-            self._awaited = False
+        """Wait for the end of the piece; what it has raised."""
+        self._ended.wait()
         error, self._error = self._error, None
         return error
 
     def _run(self) -> None:
         while True:
-            if not self._wait(self._asked, self._done[0], PATIENCE, COURTESY):
+            self._joining.serve(self.address, PATIENCE)
+            if self._piece is None:
                 self._sleep()
+                continue
+            self._state[0] = self._joining.IDLE
             try:
                 self._piece()
             except BaseException as error:  # raised again where the work was asked for
                 self._error = error
-            self._piece = _nothing
-            self._done[0] += 1
-            if self._awaited:
-                self._ended.set()
+            self._piece = None
+            self._ended.set()
 
     def _sleep(self) -> None:
-        """Until there is work."""
-        self._wake.clear()
+        """Until there is work; not if some was announced while this thread waited for the interpreter lock."""
+        self._woken.clear()
         self._asleep = True
-        while self._asked[0] == self._done[0]:
-            self._wake.wait()
-        self._asleep = False
+        if not self._wanted:
+            self._woken.wait()
+        self._asleep = self._wanted = False
 
 
 _helpers: list[_Helper] = []
 _taken = threading.Lock()
+_NOBODY: Ints = np.empty(0, dtype=np.int64)
 
 
 def _forget() -> None:
@@ -109,6 +110,30 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
 
 
+def _ready(count: int) -> list[_Helper]:
+    """So many helpers that are not asleep for long."""
+    while len(_helpers) < count:
+        _helpers.append(_Helper())
+    for helper in _helpers[:count]:
+        helper.wake()
+    return _helpers[:count]
+
+
+def together(call: Callable[[Ints, int], Any], threads: int) -> None:
+    """``call(boxes, helpers)``: a compiled call that offers itself to helpers, up to ``threads`` with this thread.
+
+    While another thread of the process has the helpers, there are none.
+    """
+    if threads <= 1 or not _taken.acquire(blocking=False):
+        call(_NOBODY, 0)
+        return
+    try:
+        helpers = _ready(threads - 1)
+        call(np.array([helper.address for helper in helpers]), len(helpers))
+    finally:
+        _taken.release()
+
+
 def spread(work: Callable[[int, int], None], pieces: int, threads: int) -> None:
     """Call ``work(first, last)`` on ranges that cover 0..pieces, in up to ``threads`` threads.
 
@@ -119,9 +144,7 @@ def spread(work: Callable[[int, int], None], pieces: int, threads: int) -> None:
         work(0, pieces)
         return
     try:
-        while len(_helpers) < threads - 1:
-            _helpers.append(_Helper())
-        _together(work, pieces, _helpers[: threads - 1])
+        _spread_over(work, pieces, _ready(threads - 1))
     except BaseException:
         _helpers[:] = [helper for helper in _helpers if helper.idle]  # after an interrupt one may be at work
         raise
@@ -129,7 +152,7 @@ def spread(work: Callable[[int, int], None], pieces: int, threads: int) -> None:
         _taken.release()
 
 
-def _together(work: Callable[[int, int], None], pieces: int, helpers: list[_Helper]) -> None:
+def _spread_over(work: Callable[[int, int], None], pieces: int, helpers: list[_Helper]) -> None:
     """A part for each helper and one here. All are waited for even if one fails: they write to the same arrays."""
     threads = 1 + len(helpers)
     cuts = [pieces * k // threads for k in range(threads + 1)]
