@@ -5,7 +5,7 @@ import pytest
 from engine_dense import brick
 from scipy.special import xlogy
 
-from qgen_core.engine import divergences, kernels, outputs, simd, sweep, turns
+from qgen_core.engine import divergences, joining, kernels, outputs, simd, sweep, turns
 from qgen_core.engine.backend import StatevectorBackend
 from qgen_core.engine.density import bind
 from qgen_core.engine.density import kernels as density
@@ -13,7 +13,7 @@ from qgen_core.measures import Probabilities, pauli_z
 
 
 def dispatchers():
-    modules = (bind, density, divergences, kernels, outputs, sweep, turns)
+    modules = (bind, density, divergences, joining, kernels, outputs, sweep, turns)
     return [(m.__name__, f) for m in modules for f in vars(m).values() if hasattr(f, "targetoptions")]
 
 

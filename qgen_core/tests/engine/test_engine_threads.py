@@ -4,11 +4,13 @@ import os
 import threading
 import time
 
+import numba
 import numpy as np
 import pytest
 
-from qgen_core.engine import threads
-from qgen_core.engine.threads import spread
+from qgen_core.engine import joining, threads
+from qgen_core.engine.joining import offer, take, withdraw
+from qgen_core.engine.threads import spread, together
 
 
 def covered(pieces, count):
@@ -105,11 +107,81 @@ def test_work_within_work():
     assert (inner == 1).all()
 
 
+@numba.njit(nogil=True)
+def _compiled(done, who, sums, length, work, boxes, helpers):
+    """A compiled call that others may join: counts each piece, notes who did it, and takes some time for it."""
+    me = take(work, 1, 1)
+    offer(boxes, helpers)
+    piece = take(work, 0, 1)
+    while piece < len(done):
+        done[piece] += 1
+        who[piece] = me
+        for k in range(length):
+            sums[piece] += 1.0 / (1.0 + k + sums[piece])
+        piece = take(work, 0, 1)
+    withdraw(boxes, helpers)
+
+
+def joined(pieces, count, length=0):
+    """How often each piece is done, and by whom."""
+    done, who, sums, work = np.zeros(pieces, int), np.zeros(pieces, int), np.zeros(pieces), np.zeros(2, int)
+    together(lambda boxes, helpers: _compiled(done, who, sums, length, work, boxes, helpers), count)
+    assert 1 <= work[1] <= max(count, 1)
+    return done, who
+
+
+@pytest.mark.parametrize(("pieces", "count"), [(0, 2), (1, 1), (2, 2), (7, 3), (1000, 5)])
+def test_every_piece_of_a_compiled_call_is_done_once(pieces, count):
+    for _ in range(20):
+        np.testing.assert_array_equal(joined(pieces, count)[0], np.ones(pieces, dtype=int))
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_helpers_join_compiled_calls(pause):
+    """Awake or asleep; a call lasts some milliseconds, and a busy machine may take longer to begin a thread."""
+    for _ in range(50):
+        time.sleep(pause)
+        done, who = joined(200, 2, length=20_000)
+        assert done.tolist() == [1] * 200
+        if set(who) == {0, 1}:
+            return
+    pytest.fail("no helper ever joined")
+
+
+def test_who_does_not_come_is_not_waited_for():
+    box = np.zeros(joining.BOX, dtype=np.int64)
+    done, who, work = np.zeros(5, int), np.zeros(5, int), np.zeros(2, int)
+    _compiled(done, who, np.zeros(5), 0, work, np.array([box.ctypes.data]), 1)
+    assert done.tolist() == [1] * 5 and box[0] == joining.IDLE and work[1] == 1
+
+
+def test_compiled_calls_and_pieces_of_python_take_turns():
+    for k in range(40):
+        time.sleep(0.01 * (k % 5 == 4))
+        assert joined(30, 3)[0].tolist() == [1] * 30
+        assert covered(10, 3).tolist() == [1] * 10
+
+
+def test_compiled_calls_of_several_threads_at_once():
+    results = []
+
+    def many():
+        results.extend(joined(20, 2, length=100)[0].tolist() == [1] * 20 for _ in range(200))
+
+    callers = [threading.Thread(target=many) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(60)
+    assert results == [True] * 800
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_after_a_fork():
     covered(4, 2)
     child = os.fork()
     if child == 0:
-        os._exit(0 if covered(8, 2).tolist() == [1] * 8 and len(threads._helpers) == 1 else 1)
+        fine = covered(8, 2).tolist() == [1] * 8 and len(threads._helpers) == 1
+        os._exit(0 if fine and joined(50, 2)[0].tolist() == [1] * 50 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -24,10 +24,10 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Pullback = Callable[[Array], Floats]
 
-#: Rows times steps times amplitudes below which a second thread costs more than it gives: for
-#: rows it is handed over once each way (about 1.5 ms of work), for blocks of one state at every stage.
-WORTH_ROWS = 3 * 2**19
-WORTH_BLOCKS = 2**23
+#: Rows times steps times amplitudes that a thread must have (about 0.15 ms), or another costs more than it gives.
+WORTH_ROWS = 2**16
+#: The same for the blocks of one state, which are handed over at every stage.
+WORTH_BLOCKS = 2**21
 #: Wires from which unconnected parts are quicker apart; below, more calls cost more than they save.
 WORTH_PARTS = 10
 #: Amplitudes up to which nobody asks for memory: they need less than what is taken without asking.
@@ -127,13 +127,13 @@ class StatevectorBackend(Simulator):
         if self.threads is not None:
             return self.threads
         work = batch * len(program.plan.steps) << program.plan.bits
-        if work < WORTH_ROWS:
+        if work < 2 * WORTH_ROWS:
             return 1
         from qgen_core.engine.threads import cores
 
-        if batch >= 2 * cores():
+        if program.plan.blocks > 1 and work >= WORTH_BLOCKS:
             return cores()
-        return cores() if work >= WORTH_BLOCKS and program.plan.blocks > 1 else 1
+        return max(min(cores(), work // WORTH_ROWS, batch // 2), 1)
 
 
 def require_state_memory(widest: int, wires: int, batch: int, measure: Measure, precision: str, *, train: bool) -> None:

@@ -95,10 +95,7 @@ def _breathe(typingctx: Any) -> Any:
 
 
 def _helpers_call(builder: Any, kind: Any) -> Any:
-    """A function that calls the one being emitted, with arguments in memory but no helpers.
-
-    Its arrays have no owner, so that threads do not count references in the same place, which takes turns.
-    """
+    """A function that calls the one being emitted, with arguments in memory but no helpers."""
     outer = builder.function
     function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [_PLACE]), f"{outer.name}.helper")
     function.linkage = "internal"
@@ -106,9 +103,8 @@ def _helpers_call(builder: Any, kind: Any) -> Any:
     arguments = inner.bitcast(function.args[0], kind.as_pointer())
     values = []
     for k, argument in enumerate(outer.args[2:]):
-        owner = argument.type == _PLACE and argument.name.endswith(".0")
-        if owner or argument.name == "arg.helpers":
-            values.append(argument.type(None if owner else 0))
+        if argument.name == "arg.helpers":
+            values.append(argument.type(0))
         else:
             values.append(inner.load(inner.gep(arguments, [_INT(0), ir.IntType(32)(k)]), typ=argument.type))
     results = [inner.alloca(argument.type.pointee) for argument in outer.args[:2]]

@@ -1,8 +1,7 @@
 """Compiled ends of a run: from states to outputs, and from cotangents to adjoint states.
 
 A cotangent c of probabilities makes the adjoint ``2 c psi``, one of a Pauli word P makes
-``2 c P psi``. ``part`` is that of :mod:`~qgen_core.engine.sweep`: (row, last row, first chunk,
-last chunk) of ``chunks``.
+``2 c P psi``. All work on one row of a batch, and on its chunks ``low`` to ``high`` of ``chunks``.
 """
 
 from __future__ import annotations
@@ -77,12 +76,12 @@ def _odd(number: int) -> int:
 
 
 @jit
-def probabilities(psi: Array, part: Array, chunks: int, out: Array) -> None:
+def probabilities(psi: Array, row: int, low: int, high: int, chunks: int, out: Array) -> None:
     """Squared amplitudes (B, 2^Q)."""
-    wide, row = 1 << lane_bits(psi), part[0]
+    wide = 1 << lane_bits(psi)
     lanes = wide if wide < out.shape[1] else out.shape[1]
     groups = out.shape[1] // lanes
-    for g in range(part[2] * groups // chunks, part[3] * groups // chunks):
+    for g in range(low * groups // chunks, high * groups // chunks):
         at = 2 * g * lanes
         for j in range(lanes):
             re, im = psi[row, at + j], psi[row, at + wide + j]
@@ -90,16 +89,16 @@ def probabilities(psi: Array, part: Array, chunks: int, out: Array) -> None:
 
 
 @jit
-def seed_probabilities(psi: Array, part: Array, chunks: int, cotangent: Array, lam: Array) -> None:
+def seed_probabilities(psi: Array, row: int, low: int, high: int, chunks: int, cotangent: Array, lam: Array) -> None:
     """The adjoint of probabilities, with cotangent (B, 2^Q)."""
-    wide, row = 1 << lane_bits(psi), part[0]
+    wide = 1 << lane_bits(psi)
     lanes = wide if wide < cotangent.shape[1] else cotangent.shape[1]
     groups = cotangent.shape[1] // lanes
     two = psi.dtype.type(2)
     if 2 * cotangent.shape[1] < lam.shape[1]:  # fewer wires than bits
         for k in range(lam.shape[1]):
             lam[row, k] = 0.0
-    for g in range(part[2] * groups // chunks, part[3] * groups // chunks):
+    for g in range(low * groups // chunks, high * groups // chunks):
         at = 2 * g * lanes
         for j in range(lanes):
             c = two * psi.dtype.type(cotangent[row, g * lanes + j])
@@ -156,16 +155,25 @@ def _signed_sum(pair: Array, which: int, signs: Array, sign: int) -> float:
 
 @jit
 def expectations(
-    psi: Array, part: Array, chunks: int, signs: Array, groups: Array, words: Array, pair: Array, out: Array
+    psi: Array,
+    row: int,
+    low: int,
+    high: int,
+    chunks: int,
+    signs: Array,
+    groups: Array,
+    words: Array,
+    pair: Array,
+    out: Array,
 ) -> None:
     """<P> of each word from each chunk of the amplitudes (B, chunks, K).
 
     Four registers of amplitudes at a time: their products first, then per word a sum with
     one row of the Walsh matrix ``signs``. ``pair``, a row of it twice, is working memory.
     """
-    run, row = len(signs), part[0]
+    run = len(signs)
     runs = psi.shape[1] // (2 * run)
-    for chunk in range(part[2], part[3]):
+    for chunk in range(low, high):
         for word in range(out.shape[2]):
             out[row, chunk, word] = 0.0
         for block in range(chunk * runs // chunks, (chunk + 1) * runs // chunks):
@@ -191,7 +199,9 @@ def _add_run(
 @jit
 def seed_expectations(
     psi: Array,
-    part: Array,
+    row: int,
+    low: int,
+    high: int,
     chunks: int,
     signs: Array,
     groups: Array,
@@ -201,9 +211,9 @@ def seed_expectations(
     lam: Array,
 ) -> None:
     """The adjoint of Pauli words, with cotangent (B, 1, K)."""
-    run, row = len(signs), part[0]
+    run = len(signs)
     runs = psi.shape[1] // (2 * run)
-    for block in range(part[2] * runs // chunks, part[3] * runs // chunks):
+    for block in range(low * runs // chunks, high * runs // chunks):
         for k in range(2 * block * run, 2 * (block + 1) * run):
             lam[row, k] = 0.0
         for group in range(len(groups)):

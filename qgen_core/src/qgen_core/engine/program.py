@@ -112,7 +112,7 @@ class Program:
         psi = aligned(batch, 2 << p.bits, self.dtype)
         output = outputs.empty(measure, batch, self.chunks, p.wires)
         forms = (*self._stages, *outputs.words_of(measure))
-        buf = aligned(threads, self._block if p.blocks > 1 else 8, self.dtype, padded=True)
+        buf = aligned(threads, self._block, self.dtype) if p.blocks > 1 else psi  # one block stays where it is
 
         def run(work: Ints, boxes: Ints, helpers: int) -> None:
             sweep.forward(angles, *self._forms, turns, psi, *forms, output, work, buf, boxes, helpers)
@@ -125,10 +125,10 @@ class Program:
         """Gradients of the angles (B, A)."""
         angles, turns, psi, _ = running
         batch, p = len(angles), self.plan
-        d_angles = plain(*angles.shape, DTYPES["double"])
+        d_angles = plain(batch, angles.shape[1], DTYPES["double"])
         lam = aligned(batch, 2 << p.bits, self.dtype, 31)
         tables = threads if self._by_rows(batch, threads) else batch
-        grads = plain(tables, self.chunks * p.table, DTYPES["double"]).reshape(tables, self.chunks, p.table)
+        grads = aligned(tables * self.chunks, p.table, DTYPES["double"], padded=True)
         forms = (*self._stages, *self._back_forms, *outputs.words_of(measure))
         buf = aligned(3 * threads, self._overlaps, self.dtype, padded=True)
 

@@ -24,25 +24,22 @@ from qgen_core.engine.instructions import gather, scatter
 from qgen_core.engine.joining import offer, take, withdraw
 from qgen_core.engine.kernels import backward_tile, collect, forward_tile
 from qgen_core.engine.outputs import expectations, probabilities, seed_expectations, seed_probabilities
-from qgen_core.engine.simd import jit, jit_body, lane_bits, splat, store
+from qgen_core.engine.simd import borrowed, jit, jit_body, lane_bits, splat, store
 from qgen_core.engine.turns import collect_angles, find_turns
 
 Array = Any
 
 
 @jit_body
-def _next_row(work: Array, part: Array) -> bool:
-    """Whether there is more to do: ``part`` (row, last row, first chunk, last chunk), taken anew after the last row."""
-    part[0] += 1
-    if part[0] < part[1]:
-        return True
+def _next_row(work: Array, row: int, last: int, low: int, high: int) -> tuple[int, int, int, int]:
+    """The row after this one and the last of the piece, first and last chunk; after a piece another, or row -1."""
+    if row + 1 < last:
+        return row + 1, last, low, high
     rows, chunks, grain = work[2], work[5], work[6]
     first = take(work, 0, max(grain, 1))
     if grain > 0:
-        part[0], part[1], part[2], part[3] = first, min(first + grain, rows), 0, chunks
-        return first < rows
-    part[0], part[1], part[2], part[3] = 0, rows, first, first + 1
-    return first < chunks
+        return first if first < rows else -1, min(first + grain, rows), 0, chunks
+    return 0 if first < chunks and rows > 0 else -1, rows, first, first + 1
 
 
 @jit_body
@@ -86,19 +83,21 @@ def forward(
     """
     run, count = 2 << shape[1], 1 << (shape[0] - shape[1])
     chunks, each = work[5], (1 << others.shape[1]) // work[5]
-    part, table, pair = np.zeros(4, np.int64), np.empty(turns.shape[2]), np.empty((2, len(signs)))
+    angles, turns, psi, shape, signs, work = borrowed((angles, turns, psi, shape, signs, work))
+    stages, rows, others, tiles, steps, masks = borrowed((stages, rows, others, tiles, steps, masks))
+    table, pair = np.empty(turns.shape[2]), np.empty((2, len(signs)))
     first, last = max(work[3], 0), min(work[4], len(stages))
-    buf = buffers[take(work, 1, 1)]
+    buf = borrowed((buffers,))[0][take(work, 1, 1)]
     offer(boxes, helpers)
-    while _next_row(work, part):
-        row = part[0]
+    row, end, low, high = _next_row(work, -1, 0, 0, 0)
+    while row >= 0:
         state, cos, sin = psi[row], turns[row, 0], turns[row, 1]
         if work[3] < 0:
             for k in range(len(state)):
                 state[k] = 0.0
             state[0] = find_turns(angles, row, slots, consts, columns, factors, signs, steps, table, cos, sin)
         for k in range(first, last):
-            for block in range(part[2] * each, part[3] * each):
+            for block in range(low * each, high * each):
                 start = _block_start(block, others[k])
                 here = stages[k, 2] == 1
                 place, at = (state, 2 * start) if here else (buf, 0)
@@ -111,9 +110,10 @@ def forward(
                     scatter(state, start, rows, k * count, count, run, buf)
         if work[4] > len(stages):
             if out.ndim == 2:
-                probabilities(psi, part, chunks, out)
+                probabilities(psi, row, low, high, chunks, out)
             else:
-                expectations(psi, part, chunks, signs, groups, words, pair, out)
+                expectations(psi, row, low, high, chunks, signs, groups, words, pair, out)
+        row, end, low, high = _next_row(work, row, end, low, high)
     withdraw(boxes, helpers)
 
 
@@ -155,19 +155,19 @@ def _undo_block(
 
 
 @jit_body
-def _clear(sums: Array, first: int, last: int) -> None:
-    """No gradients yet, for some chunks (chunks, T)."""
-    for chunk in range(first, last):
-        for k in range(sums.shape[1]):
-            sums[chunk, k] = 0.0
+def _clear(grads: Array, first: int, last: int) -> None:
+    """No gradients yet, in some rows (..., T)."""
+    for row in range(first, last):
+        for k in range(grads.shape[1]):
+            grads[row, k] = 0.0
 
 
 @jit_body
-def _add_up(sums: Array) -> None:
-    """The gradients of all chunks (chunks, T), in the place of the first."""
-    for chunk in range(1, len(sums)):
-        for k in range(sums.shape[1]):
-            sums[0, k] += sums[chunk, k]
+def _add_up(grads: Array, first: int, last: int) -> None:
+    """The sum of some rows (..., T), in the place of the first."""
+    for row in range(first + 1, last):
+        for k in range(grads.shape[1]):
+            grads[first, k] += grads[row, k]
 
 
 @jit
@@ -199,30 +199,33 @@ def backward(
     """Undo on the states psi (B, 2N) what :func:`forward` did, from a cotangent to gradients of the angles (B, A).
 
     The cotangent is (B, 1, K) for expectations, (B, 2^Q) for probabilities. ``lam`` (B, 2N) are the adjoint states,
-    ``grads`` (threads, chunks, T) the gradients of the table of the row that a thread is at, or (B, chunks, T) where
+    ``grads`` (threads x chunks, T) the gradients of the table of the row that a thread is at, or (B x chunks, T) where
     this is not the whole way. ``buffers`` (3 threads, n): a block of the state, one of the adjoint, and overlaps.
     """
     chunks, each = work[5], (1 << others.shape[1]) // work[5]
-    part, pair = np.zeros(4, np.int64), np.empty((2, len(signs)))
+    psi, lam, turns, shape, signs, grads, d_angles = borrowed((psi, lam, turns, shape, signs, grads, d_angles))
+    stages, rows, others, tiles, steps, masks, work = borrowed((stages, rows, others, tiles, steps, masks, work))
+    pair = np.empty((2, len(signs)))
     first, last = max(work[3], 0), min(work[4], len(stages))
     whole, me = work[3] < 0 and work[4] > len(stages), take(work, 1, 1)
-    buf = buffers[3 * me : 3 * me + 3]
+    buf = borrowed((buffers,))[0][3 * me : 3 * me + 3]
     offer(boxes, helpers)
-    while _next_row(work, part):
-        row = part[0]
+    row, end, low, high = _next_row(work, -1, 0, 0, 0)
+    while row >= 0:
         state, adjoint, cos, sin = psi[row], lam[row], turns[row, 0], turns[row, 1]
-        sums = grads[me if whole else row]
+        table = chunks * (me if whole else row)
         if work[4] > len(stages):
             if cotangent.ndim == 2:
-                seed_probabilities(psi, part, chunks, cotangent, lam)
+                seed_probabilities(psi, row, low, high, chunks, cotangent, lam)
             else:
-                seed_expectations(psi, part, chunks, signs, groups, words, pair, cotangent, lam)
-            _clear(sums, part[2], part[3])
+                seed_expectations(psi, row, low, high, chunks, signs, groups, words, pair, cotangent, lam)
+            _clear(grads, table + low, table + high)
         for k in range(last - 1, first - 1, -1):
-            for block in range(part[2] * each, part[3] * each):
-                grad, start = sums[block // each], _block_start(block, others[k])
+            for block in range(low * each, high * each):
+                grad, start = grads[table + block // each], _block_start(block, others[k])
                 _undo_block(state, adjoint, grad, shape, stages[k], rows, k, start, tiles, steps, cos, sin, masks, buf)
         if work[3] < 0:
-            _add_up(sums)
-            collect_angles(sums[0], slots, columns, factors, signs, steps, sin, row, d_angles)
+            _add_up(grads, table, table + chunks)
+            collect_angles(grads[table], slots, columns, factors, signs, steps, sin, row, d_angles)
+        row, end, low, high = _next_row(work, row, end, low, high)
     withdraw(boxes, helpers)

@@ -45,6 +45,7 @@ class _Helper:
         self._error: BaseException | None = None
         self._wanted, self._asleep = False, False
         self._woken, self._ended = threading.Event(), threading.Event()
+        self._ended.set()
         threading.Thread(target=self._run, name="qgen-engine", daemon=True).start()
 
     def wake(self) -> None:
@@ -56,20 +57,19 @@ class _Helper:
     def ask(self, piece: Callable[[], None]) -> None:
         """Start on it."""
         self._ended.clear()
-        self._piece = piece
+        self._piece, self._error = piece, None
         self._state[0] = self._joining.CALLED_BACK
         self.wake()
 
     @property
     def idle(self) -> bool:
         """Whether all that was asked for is done."""
-        return self._piece is None
+        return self._ended.is_set()
 
     def finish(self) -> BaseException | None:
         """Wait for the end of the piece; what it has raised."""
         self._ended.wait()
-        error, self._error = self._error, None
-        return error
+        return self._error
 
     def _run(self) -> None:
         while True:
