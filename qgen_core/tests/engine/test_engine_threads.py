@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qgen_core.engine import joining, threads
-from qgen_core.engine.joining import offer, take, withdraw
+from qgen_core.engine.joining import share, take, withdraw
 from qgen_core.engine.threads import spread, together
 
 
@@ -110,8 +110,15 @@ def test_work_within_work():
 @numba.njit(nogil=True)
 def _compiled(done, who, sums, length, work, boxes, helpers):
     """A compiled call that others may join: counts each piece, notes who did it, and takes some time for it."""
+    if helpers >= 0:
+        failed = share(boxes, helpers)
+        withdraw(boxes, helpers)
+        if failed:
+            raise MemoryError
+        return
     me = take(work, 1, 1)
-    offer(boxes, helpers)
+    if length < 0:
+        raise ValueError("before any piece is taken")
     piece = take(work, 0, 1)
     while piece < len(done):
         done[piece] += 1
@@ -119,7 +126,6 @@ def _compiled(done, who, sums, length, work, boxes, helpers):
         for k in range(length):
             sums[piece] += 1.0 / (1.0 + k + sums[piece])
         piece = take(work, 0, 1)
-    withdraw(boxes, helpers)
 
 
 def joined(pieces, count, length=0):
@@ -146,6 +152,13 @@ def test_helpers_join_compiled_calls(pause):
         if set(who) == {0, 1}:
             return
     pytest.fail("no helper ever joined")
+
+
+def test_a_call_that_fails_here_says_so():
+    for count in (1, 2):
+        with pytest.raises(MemoryError):
+            joined(10, count, length=-1)
+        assert joined(10, count)[0].tolist() == [1] * 10
 
 
 def test_who_does_not_come_is_not_waited_for():

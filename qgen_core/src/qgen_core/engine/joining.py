@@ -2,8 +2,8 @@
 
 Entering the interpreter takes longer than a small batch lets one wait, and who finds its lock taken is put to sleep.
 So helpers stay in compiled code, where they look at a *box* of their own: its state, and a call that is offered there.
-A function offers the very call that it is in, and all who make that call take pieces of the work. At its end it
-withdraws the offer: a helper that has not come yet is not waited for.
+A function offers the very call that it is in, and all who make that call take pieces of the work. Then it withdraws
+the offer: a helper that has not come yet is not waited for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from qgen_core.engine.simd import intrinsic, jit, jit_body
+from qgen_core.engine.simd import intrinsic, jit
 
 Array = Any
 
@@ -70,7 +70,7 @@ def _make_call(typingctx: Any, box: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         numbers = builder.inttoptr(args[0], _INT.as_pointer())
         function, arguments = (builder.load(builder.gep(numbers, [_INT(k)]), typ=_INT) for k in (1, 2))
-        kind = ir.FunctionType(ir.VoidType(), [_PLACE]).as_pointer()
+        kind = ir.FunctionType(ir.IntType(32), [_PLACE]).as_pointer()
         builder.call(builder.inttoptr(function, kind), [builder.inttoptr(arguments, _PLACE)])
         return context.get_dummy_value()
 
@@ -94,30 +94,40 @@ def _breathe(typingctx: Any) -> Any:
     return types.void(), emit
 
 
-def _helpers_call(builder: Any, kind: Any) -> Any:
-    """A function that calls the one being emitted, with arguments in memory but no helpers."""
+def _owner(argument: Any) -> bool:
+    """Whether an argument of an emitted function is the owner of an array, the first of its fields."""
+    return bool(argument.type == _PLACE and argument.name.endswith(".0"))
+
+
+def _call_of(builder: Any, kind: Any) -> Any:
+    """A function that calls the one being emitted, with arguments in memory but -1 helpers; its status.
+
+    Its arrays have no owner. numba counts references wherever an array is sliced or an inlined function takes one, an
+    atomic operation each, and threads that count in the same place take turns.
+    """
     outer = builder.function
-    function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [_PLACE]), f"{outer.name}.helper")
+    function = ir.Function(builder.module, ir.FunctionType(ir.IntType(32), [_PLACE]), f"{outer.name}.share")
     function.linkage = "internal"
     inner = ir.IRBuilder(function.append_basic_block())
     arguments = inner.bitcast(function.args[0], kind.as_pointer())
     values = []
     for k, argument in enumerate(outer.args[2:]):
         if argument.name == "arg.helpers":
-            values.append(argument.type(0))
+            values.append(argument.type(-1))
+        elif _owner(argument):
+            values.append(argument.type(None))
         else:
             values.append(inner.load(inner.gep(arguments, [_INT(0), ir.IntType(32)(k)]), typ=argument.type))
     results = [inner.alloca(argument.type.pointee) for argument in outer.args[:2]]
-    inner.call(outer, [*results, *values])
-    inner.ret_void()
+    inner.ret(inner.call(outer, [*results, *values]))
     return function
 
 
 @intrinsic
-def offer(typingctx: Any, boxes: Any, helpers: Any) -> Any:
-    """Offer the call that the function is in to so many helpers; the argument ``helpers`` is 0 in theirs.
+def share(typingctx: Any, boxes: Any, helpers: Any) -> Any:
+    """Make the call that the function is in once more, with -1 helpers, here and in so many helpers; whether it failed.
 
-    Everything that can fail must be done before, and :func:`withdraw` must follow.
+    :func:`withdraw` must follow. A call may fail, for want of memory, only before it takes anything of the work.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -126,21 +136,37 @@ def offer(typingctx: Any, boxes: Any, helpers: Any) -> Any:
         arguments = cgutils.alloca_once(builder, kind)
         for k, argument in enumerate(given):
             builder.store(argument, builder.gep(arguments, [_INT(0), ir.IntType(32)(k)]))
-        function = builder.ptrtoint(_helpers_call(builder, kind), _INT)
+        call = _call_of(builder, kind)
         with cgutils.for_range(builder, args[1]) as loop:
             box = builder.load(_number(context, builder, signature.args[0], args[0], loop.index), typ=_INT)
             numbers = builder.inttoptr(box, _INT.as_pointer())
-            builder.store(function, builder.gep(numbers, [_INT(1)]))
+            builder.store(builder.ptrtoint(call, _INT), builder.gep(numbers, [_INT(1)]))
             builder.store(builder.ptrtoint(arguments, _INT), builder.gep(numbers, [_INT(2)]))
             builder.store_atomic(_INT(OFFERED), numbers, "release", 8)
+        status = builder.call(call, [builder.bitcast(arguments, _PLACE)])
+        return builder.icmp_signed("!=", status, status.type(0))
+
+    return types.boolean(boxes, types.int64), emit
+
+
+@intrinsic
+def shared(typingctx: Any) -> Any:
+    """What follows is done in calls of :func:`share` only: arrays have no owners, and nothing is counted."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(1)])
+        assume = cgutils.get_or_insert_function(builder.module, kind, "llvm.assume")
+        for argument in builder.function.args[2:]:
+            if _owner(argument):
+                builder.call(assume, [builder.icmp_unsigned("==", argument, argument.type(None))])
         return context.get_dummy_value()
 
-    return types.void(boxes, types.int64), emit
+    return types.void(), emit
 
 
-@jit_body
+@jit
 def withdraw(boxes: Array, helpers: int) -> None:
-    """Take back the call of :func:`offer`, and wait for those who have begun it."""
+    """Take back the call of :func:`share`, and wait for those who have begun it."""
     for k in range(helpers):
         if not _change(boxes[k], OFFERED, IDLE):
             while _look(boxes[k]) != IDLE:

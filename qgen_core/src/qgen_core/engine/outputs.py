@@ -75,7 +75,7 @@ def _odd(number: int) -> int:
     return number & 1
 
 
-@jit
+@jit_body
 def probabilities(psi: Array, row: int, low: int, high: int, chunks: int, out: Array) -> None:
     """Squared amplitudes (B, 2^Q)."""
     wide = 1 << lane_bits(psi)
@@ -88,7 +88,7 @@ def probabilities(psi: Array, row: int, low: int, high: int, chunks: int, out: A
             out[row, g * lanes + j] = re * re + im * im
 
 
-@jit
+@jit_body
 def seed_probabilities(psi: Array, row: int, low: int, high: int, chunks: int, cotangent: Array, lam: Array) -> None:
     """The adjoint of probabilities, with cotangent (B, 2^Q)."""
     wide = 1 << lane_bits(psi)
@@ -153,7 +153,7 @@ def _signed_sum(pair: Array, which: int, signs: Array, sign: int) -> float:
     return float(lane_sum(plus(even, odd)))
 
 
-@jit
+@jit_body
 def expectations(
     psi: Array,
     row: int,
@@ -196,7 +196,7 @@ def _add_run(
             out[row, chunk, words[word, 3]] += factor * _signed_sum(pair, which, signs, mask & (len(signs) - 1))
 
 
-@jit
+@jit_body
 def seed_expectations(
     psi: Array,
     row: int,

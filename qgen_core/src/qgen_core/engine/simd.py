@@ -155,25 +155,6 @@ def entry(typingctx: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic
-def borrowed(typingctx: Any, arrays: Any) -> Any:
-    """A tuple of the same arrays, references to which are not counted: whoever owns them must go on to.
-
-    numba counts up and down wherever an array is sliced or an inlined function takes one, an atomic operation each,
-    and two threads that do it to the same count take turns.
-    """
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        found = args[0]
-        for k, kind in enumerate(signature.args[0]):
-            array = context.make_array(kind)(context, builder, builder.extract_value(found, k))
-            array.meminfo = array.meminfo.type(None)
-            found = builder.insert_value(found, array._getvalue(), k)
-        return found
-
-    return arrays(arrays), emit
-
-
-@intrinsic
 def load(typingctx: Any, array: Any, index: Any) -> Any:
     """The register at ``array[index:]``."""
     vec = Vec(array.dtype)

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from qgen_core.engine.instructions import gather, scatter
-from qgen_core.engine.joining import offer, take, withdraw
+from qgen_core.engine.joining import share, shared, take, withdraw
 from qgen_core.engine.kernels import backward_tile, collect, forward_tile
 from qgen_core.engine.outputs import expectations, probabilities, seed_expectations, seed_probabilities
-from qgen_core.engine.simd import borrowed, jit, jit_body, lane_bits, splat, store
+from qgen_core.engine.simd import jit, jit_body, lane_bits, splat, store
 from qgen_core.engine.turns import collect_angles, find_turns
 
 Array = Any
@@ -81,16 +81,25 @@ def forward(
     (threads, n) hold a block where there are several. ``out`` is (B, chunks, K) for expectations of ``words``,
     (B, 2^Q) for probabilities.
     """
+    if helpers >= 0:
+        failed = share(boxes, helpers)
+        withdraw(boxes, helpers)
+        if failed:
+            raise MemoryError("no memory to run the circuit")
+        return
+    shared()
     run, count = 2 << shape[1], 1 << (shape[0] - shape[1])
     chunks, each = work[5], (1 << others.shape[1]) // work[5]
-    angles, turns, psi, shape, signs, work = borrowed((angles, turns, psi, shape, signs, work))
-    stages, rows, others, tiles, steps, masks = borrowed((stages, rows, others, tiles, steps, masks))
-    table, pair = np.empty(turns.shape[2]), np.empty((2, len(signs)))
+    table = np.empty(turns.shape[2])
     first, last = max(work[3], 0), min(work[4], len(stages))
-    buf = borrowed((buffers,))[0][take(work, 1, 1)]
-    offer(boxes, helpers)
-    row, end, low, high = _next_row(work, -1, 0, 0, 0)
-    while row >= 0:
+    buf = buffers[take(work, 1, 1)]
+    if out.ndim == 3:
+        pair = np.empty((2, len(signs)))
+    row, end, low, high = -1, 0, 0, 0
+    while True:
+        row, end, low, high = _next_row(work, row, end, low, high)
+        if row < 0:
+            break
         state, cos, sin = psi[row], turns[row, 0], turns[row, 1]
         if work[3] < 0:
             for k in range(len(state)):
@@ -113,8 +122,6 @@ def forward(
                 probabilities(psi, row, low, high, chunks, out)
             else:
                 expectations(psi, row, low, high, chunks, signs, groups, words, pair, out)
-        row, end, low, high = _next_row(work, row, end, low, high)
-    withdraw(boxes, helpers)
 
 
 @jit_body
@@ -202,16 +209,24 @@ def backward(
     ``grads`` (threads x chunks, T) the gradients of the table of the row that a thread is at, or (B x chunks, T) where
     this is not the whole way. ``buffers`` (3 threads, n): a block of the state, one of the adjoint, and overlaps.
     """
+    if helpers >= 0:
+        failed = share(boxes, helpers)
+        withdraw(boxes, helpers)
+        if failed:
+            raise MemoryError("no memory to run the circuit")
+        return
+    shared()
     chunks, each = work[5], (1 << others.shape[1]) // work[5]
-    psi, lam, turns, shape, signs, grads, d_angles = borrowed((psi, lam, turns, shape, signs, grads, d_angles))
-    stages, rows, others, tiles, steps, masks, work = borrowed((stages, rows, others, tiles, steps, masks, work))
-    pair = np.empty((2, len(signs)))
     first, last = max(work[3], 0), min(work[4], len(stages))
     whole, me = work[3] < 0 and work[4] > len(stages), take(work, 1, 1)
-    buf = borrowed((buffers,))[0][3 * me : 3 * me + 3]
-    offer(boxes, helpers)
-    row, end, low, high = _next_row(work, -1, 0, 0, 0)
-    while row >= 0:
+    buf = buffers[3 * me : 3 * me + 3]
+    if cotangent.ndim == 3:
+        pair = np.empty((2, len(signs)))
+    row, end, low, high = -1, 0, 0, 0
+    while True:
+        row, end, low, high = _next_row(work, row, end, low, high)
+        if row < 0:
+            break
         state, adjoint, cos, sin = psi[row], lam[row], turns[row, 0], turns[row, 1]
         table = chunks * (me if whole else row)
         if work[4] > len(stages):
@@ -227,5 +242,3 @@ def backward(
         if work[3] < 0:
             _add_up(grads, table, table + chunks)
             collect_angles(grads[table], slots, columns, factors, signs, steps, sin, row, d_angles)
-        row, end, low, high = _next_row(work, row, end, low, high)
-    withdraw(boxes, helpers)
