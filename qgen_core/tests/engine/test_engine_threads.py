@@ -111,10 +111,7 @@ def test_work_within_work():
 def _compiled(done, who, sums, length, work, boxes, helpers):
     """A compiled call that others may join: counts each piece, notes who did it, and takes some time for it."""
     if helpers >= 0:
-        failed = share(boxes, helpers)
-        withdraw(boxes, helpers)
-        if failed:
-            raise MemoryError
+        withdraw(boxes, helpers, share(boxes, helpers))
         return
     me = take(work, 1, 1)
     if length < 0:

@@ -82,10 +82,7 @@ def forward(
     (B, 2^Q) for probabilities.
     """
     if helpers >= 0:
-        failed = share(boxes, helpers)
-        withdraw(boxes, helpers)
-        if failed:
-            raise MemoryError("no memory to run the circuit")
+        withdraw(boxes, helpers, share(boxes, helpers))
         return
     shared()
     run, count = 2 << shape[1], 1 << (shape[0] - shape[1])
@@ -210,10 +207,7 @@ def backward(
     this is not the whole way. ``buffers`` (3 threads, n): a block of the state, one of the adjoint, and overlaps.
     """
     if helpers >= 0:
-        failed = share(boxes, helpers)
-        withdraw(boxes, helpers)
-        if failed:
-            raise MemoryError("no memory to run the circuit")
+        withdraw(boxes, helpers, share(boxes, helpers))
         return
     shared()
     chunks, each = work[5], (1 << others.shape[1]) // work[5]
