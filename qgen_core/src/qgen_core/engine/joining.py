@@ -166,7 +166,10 @@ def shared(typingctx: Any) -> Any:
 
 @jit
 def withdraw(boxes: Array, helpers: int, failed: bool) -> None:
-    """Take back the call of :func:`share`, and wait for those who have begun it. Raises MemoryError if it ``failed`` here."""
+    """Take back the call of :func:`share`, and wait for those who have begun it.
+
+    Raises MemoryError if it ``failed`` here.
+    """
     for k in range(helpers):
         if not _change(boxes[k], OFFERED, IDLE):
             while _look(boxes[k]) != IDLE:

@@ -77,9 +77,8 @@ def forward(
 ) -> None:
     """Run what ``work`` names, in pieces.
 
-    ``angles`` is (B, A), ``turns`` (B, 2, T), ``psi`` (B, 2N), ``shape`` (local, low); ``buffers``
-    (threads, n) hold a block where there are several. ``out`` is (B, chunks, K) for expectations of ``words``,
-    (B, 2^Q) for probabilities.
+    ``angles`` is (B, A), ``turns`` (B, 2, T), ``psi`` (B, 2N), ``shape`` (local, low); ``buffers`` (threads, n) hold a
+    block where there are several. ``out`` is (B, chunks, K) for expectations of ``words``, else (B, 2^Q).
     """
     if helpers >= 0:
         withdraw(boxes, helpers, share(boxes, helpers))
@@ -87,9 +86,8 @@ def forward(
     shared()
     run, count = 2 << shape[1], 1 << (shape[0] - shape[1])
     chunks, each = work[5], (1 << others.shape[1]) // work[5]
-    table = np.empty(turns.shape[2])
     first, last = max(work[3], 0), min(work[4], len(stages))
-    buf = buffers[take(work, 1, 1)]
+    table, buf = np.empty(turns.shape[2]), buffers[take(work, 1, 1)]
     if out.ndim == 3:
         pair = np.empty((2, len(signs)))
     row, end, low, high = -1, 0, 0, 0
