@@ -102,8 +102,7 @@ def forward(
             state[0] = find_turns(angles, row, slots, consts, columns, factors, signs, steps, table, cos, sin)
         for k in range(first, last):
             for block in range(low * each, high * each):
-                start = _block_start(block, others[k])
-                here = stages[k, 2] == 1
+                start, here = _block_start(block, others[k]), stages[k, 2] == 1
                 place, at = (state, 2 * start) if here else (buf, 0)
                 if not here:
                     gather(state, start, rows, k * count, count, run, buf)
