@@ -128,8 +128,8 @@ def _compiled(done, who, sums, length, work, boxes, helpers):
 def joined(pieces, count, length=0):
     """How often each piece is done, and by whom."""
     done, who, sums, work = np.zeros(pieces, int), np.zeros(pieces, int), np.zeros(pieces), np.zeros(2, int)
-    together(lambda boxes, helpers: _compiled(done, who, sums, length, work, boxes, helpers), count)
-    assert 1 <= work[1] <= max(count, 1)
+    together(lambda boxes, helpers: _compiled(done, who, sums, length, work, boxes, helpers), pieces, count)
+    assert 1 <= work[1] <= max(min(count, pieces), 1)
     return done, who
 
 

@@ -147,8 +147,8 @@ class Program:
         if self._by_rows(batch, threads):
             grain = max(batch if threads == 1 else min(batch // (8 * threads), MOST_ROWS), 1)
             work = np.array((0, 0, batch, -1, max(stages) + 1, self.chunks, grain))
-            together(partial(run, work), threads)
+            together(partial(run, work), batch, threads)
             return
         for k in stages:
             work = np.array((0, 0, batch, k, k + 1, self.chunks, batch if k < 0 else 0))
-            together(partial(run, work), 1 if k < 0 else threads)
+            together(partial(run, work), 1 if k < 0 else self.chunks, threads)

@@ -50,6 +50,14 @@ def _block_start(block: int, others: Array) -> int:
     return at
 
 
+@jit_body
+def _clear(numbers: Array, first: int, last: int) -> None:
+    """Zeros in some rows of a table."""
+    for row in range(first, last):
+        for k in range(numbers.shape[1]):
+            numbers[row, k] = 0.0
+
+
 @jit
 def forward(
     angles: Array,
@@ -97,8 +105,7 @@ def forward(
             break
         state, cos, sin = psi[row], turns[row, 0], turns[row, 1]
         if work[3] < 0:
-            for k in range(len(state)):
-                state[k] = 0.0
+            _clear(psi, row, row + 1)
             state[0] = find_turns(angles, row, slots, consts, columns, factors, signs, steps, table, cos, sin)
         for k in range(first, last):
             for block in range(low * each, high * each):
@@ -153,14 +160,6 @@ def _undo_block(
     if not here:
         scatter(psi, start, rows, first * count, count, run, buf[0])
         scatter(lam, start, rows, first * count, count, run, buf[1])
-
-
-@jit_body
-def _clear(grads: Array, first: int, last: int) -> None:
-    """No gradients yet, in some rows (..., T)."""
-    for row in range(first, last):
-        for k in range(grads.shape[1]):
-            grads[row, k] = 0.0
 
 
 @jit_body

@@ -57,7 +57,7 @@ class _Helper:
     def ask(self, piece: Callable[[], None]) -> None:
         """Start on it."""
         self._ended.clear()
-        self._piece, self._error = piece, None
+        self._piece, self._error = piece, None  # an error of a piece that nobody waited for is forgotten
         self._state[0] = self._joining.CALLED_BACK
         self.wake()
 
@@ -69,7 +69,8 @@ class _Helper:
     def finish(self) -> BaseException | None:
         """Wait for the end of the piece; what it has raised."""
         self._ended.wait()
-        return self._error
+        error, self._error = self._error, None
+        return error
 
     def _run(self) -> None:
         while True:
@@ -119,11 +120,12 @@ def _ready(count: int) -> list[_Helper]:
     return _helpers[:count]
 
 
-def together(call: Callable[[Ints, int], Any], threads: int) -> None:
-    """``call(boxes, helpers)``: a compiled call that offers itself to helpers, up to ``threads`` with this thread.
+def together(call: Callable[[Ints, int], Any], pieces: int, threads: int) -> None:
+    """``call(boxes, helpers)``: a compiled call of so many pieces, in up to ``threads`` threads with this one.
 
     While another thread of the process has the helpers, there are none.
     """
+    threads = min(threads, pieces)
     if threads <= 1 or not _taken.acquire(blocking=False):
         call(_NOBODY, 0)
         return
