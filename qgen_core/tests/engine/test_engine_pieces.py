@@ -83,12 +83,12 @@ def test_cosines(scale):
     x[:9] = np.arange(-4, 5) * np.pi / 2
     for dtype, close in ((np.float64, 3e-16), (np.float32, 1e-7)):
         cos, sin = np.empty(len(x), dtype), np.empty(len(x), dtype)
-        cosines(x, cos, sin)
+        cosines(len(x), x, cos, sin)
         np.testing.assert_allclose(cos, np.cos(x), atol=close, rtol=0)
         np.testing.assert_allclose(sin, np.sin(x), atol=close, rtol=0)
 
 
 def test_cosines_of_what_is_no_number():
     cos, sin = np.empty(2), np.empty(2)
-    cosines(np.array([np.nan, np.inf]), cos, sin)
+    cosines(2, np.array([np.nan, np.inf]), cos, sin)
     assert np.isnan([cos, sin]).all()

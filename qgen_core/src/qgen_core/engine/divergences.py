@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from qgen_core.engine.simd import jit_fused, jit_sums, to_bits, to_number
+from qgen_core.engine.simd import FLAT, INNER, jit_fused, jit_sums, to_bits, to_number
 
 Array = Any
 
@@ -17,7 +18,7 @@ COUNT, SHIFT = np.uint64(0x4330000000000000), np.uint64(52)
 ZERO = 2.0**52 + 1023.0
 
 
-@jit_fused
+@partial(jit_fused, **INNER)
 def _log(x: Any) -> Any:
     """The natural logarithm of a normal number, in a form that vectorises; of what is no number, no number.
 
@@ -35,7 +36,7 @@ def _log(x: Any) -> Any:
     return (x - x) + e * 6.93147180369123816490e-01 - ((half - (s * (half + r) + e * 1.90821492927058770002e-10)) - f)
 
 
-@jit_sums
+@partial(jit_sums, **FLAT)
 def jensen_shannon(p: Array, target: Array, floor: float, tiny: float, weight: Array) -> float:
     """``sum p log(p/M) + P log(P/M)``, M = (p + P)/2, of flat tables; log(p/M) goes to ``weight``.
 

@@ -32,49 +32,34 @@ def tile_at(typingctx: Any, buf: Type, start: Type, t: Type, p: Type, q: Type) -
     return _INT(buf, _INT, _INT, _INT, _INT), emit
 
 
-@intrinsic
-def step_at(typingctx: Any, steps: Type, k: Type) -> Any:
-    """The numbers of step k. Nothing but speed: numba would look whether each index counts from the end."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
-        data = Emitter(context, builder, signature).data(0, args)
-        first = builder.mul(args[1], ir.Constant(args[1].type, FIELDS))
-        numbers = [load_number(builder, data, builder.add(first, ir.Constant(first.type, n))) for n in range(FIELDS)]
-        return context.make_tuple(builder, signature.return_type, numbers)
-
-    return types.UniTuple(_INT, FIELDS)(steps, _INT), emit
-
-
 def _moving(back: bool) -> Any:
     """Copy runs of numbers between a state and a buffer that holds them one after another."""
 
-    def move(
-        typingctx: Any, state: Type, start: Type, rows: Type, first: Type, count: Type, run: Type, buf: Type
-    ) -> Any:
+    def move(typingctx: Any, state: Type, start: Type, rows: Type, count: Type, run: Type, buf: Type) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
             e = Emitter(context, builder, signature)
-            _, start, _, first, count, run, _ = args
+            _, start, _, count, run, _ = args
             lanes = Vec(state.dtype).lanes
             rows_at = e.data(2, args)
             with cgutils.for_range(builder, count, intp=count.type) as outer:
-                row = load_number(builder, rows_at, builder.add(first, outer.index))
+                row = load_number(builder, rows_at, outer.index)
                 there = builder.shl(builder.add(start, row), ir.Constant(row.type, 1))
                 here = builder.mul(outer.index, run)
                 nothing, step = ir.Constant(run.type, 0), ir.Constant(run.type, 2 * lanes)
                 with cgutils.for_range_slice(builder, nothing, run, step, run.type) as (done, _):
-                    ends = [(0, builder.add(there, done)), (6, builder.add(here, done))]
+                    ends = [(0, builder.add(there, done)), (5, builder.add(here, done))]
                     (source, at), (target, to) = reversed(ends) if back else ends
                     registers = [e.load(source, args, e.further(at, k)) for k in (0, lanes)]
                     for k, register in zip((0, lanes), registers, strict=True):
                         e.store(target, args, e.further(to, k), register)
             return context.get_dummy_value()
 
-        return types.void(state, _INT, rows, _INT, _INT, _INT, buf), emit
+        return types.void(state, _INT, rows, _INT, _INT, buf), emit
 
     return intrinsic(move)
 
 
-#: ``count`` runs of ``run`` numbers (some times two registers), which start at the amplitudes ``start + rows[first:]``.
+#: ``count`` runs of ``run`` numbers (some times two registers), which start at the amplitudes ``start + rows``.
 gather, scatter = _moving(False), _moving(True)
 
 

@@ -8,12 +8,13 @@ the offer: a helper that has not come yet is not waited for.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from qgen_core.engine.simd import intrinsic, jit
+from qgen_core.engine.simd import FLAT, INNER, data_of, intrinsic, jit
 
 Array = Any
 
@@ -28,7 +29,7 @@ _PLACE = ir.IntType(8).as_pointer()
 
 def _number(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
     """A pointer to an entry of an array of int64."""
-    return builder.gep(context.make_array(kind)(context, builder, array).data, [index])
+    return builder.gep(data_of(context, builder, kind, array), [index])
 
 
 @intrinsic
@@ -94,17 +95,8 @@ def _breathe(typingctx: Any) -> Any:
     return types.void(), emit
 
 
-def _owner(argument: Any) -> bool:
-    """Whether an argument of an emitted function is the owner of an array, the first of its fields."""
-    return bool(argument.type == _PLACE and argument.name.endswith(".0"))
-
-
 def _call_of(builder: Any, kind: Any) -> Any:
-    """A function that calls the one being emitted, with arguments in memory but -1 helpers; its status.
-
-    Its arrays have no owner. numba counts references wherever an array is sliced or an inlined function takes one, an
-    atomic operation each, and threads that count in the same place take turns.
-    """
+    """A function that calls the one being emitted, with arguments in memory but -1 helpers; its status."""
     outer = builder.function
     function = ir.Function(builder.module, ir.FunctionType(ir.IntType(32), [_PLACE]), f"{outer.name}.share")
     function.linkage = "internal"
@@ -114,8 +106,6 @@ def _call_of(builder: Any, kind: Any) -> Any:
     for k, argument in enumerate(outer.args[2:]):
         if argument.name == "arg.helpers":
             values.append(argument.type(-1))
-        elif _owner(argument):
-            values.append(argument.type(None))
         else:
             values.append(inner.load(inner.gep(arguments, [_INT(0), ir.IntType(32)(k)]), typ=argument.type))
     results = [inner.alloca(argument.type.pointee) for argument in outer.args[:2]]
@@ -125,9 +115,10 @@ def _call_of(builder: Any, kind: Any) -> Any:
 
 @intrinsic
 def share(typingctx: Any, boxes: Any, helpers: Any) -> Any:
-    """Make the call that the function is in once more, with -1 helpers, here and in so many helpers; whether it failed.
+    """Make the call that the function is in once more, with -1 helpers, here and in so many helpers.
 
-    :func:`withdraw` must follow. A call may fail, for want of memory, only before it takes anything of the work.
+    :func:`withdraw` must follow. The function raises nothing, and takes no references to arrays (FLAT): these are
+    counted by an atomic operation each, and threads that count in the same place take turns.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -143,42 +134,22 @@ def share(typingctx: Any, boxes: Any, helpers: Any) -> Any:
             builder.store(builder.ptrtoint(call, _INT), builder.gep(numbers, [_INT(1)]))
             builder.store(builder.ptrtoint(arguments, _INT), builder.gep(numbers, [_INT(2)]))
             builder.store_atomic(_INT(OFFERED), numbers, "release", 8)
-        status = builder.call(call, [builder.bitcast(arguments, _PLACE)])
-        return builder.icmp_signed("!=", status, status.type(0))
-
-    return types.boolean(boxes, types.int64), emit
-
-
-@intrinsic
-def shared(typingctx: Any) -> Any:
-    """What follows is done in calls of :func:`share` only: arrays have no owners, and nothing is counted."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(1)])
-        assume = cgutils.get_or_insert_function(builder.module, kind, "llvm.assume")
-        for argument in builder.function.args[2:]:
-            if _owner(argument):
-                builder.call(assume, [builder.icmp_unsigned("==", argument, argument.type(None))])
+        builder.call(call, [builder.bitcast(arguments, _PLACE)])
         return context.get_dummy_value()
 
-    return types.void(), emit
+    return types.void(boxes, types.int64), emit
 
 
-@jit
-def withdraw(boxes: Array, helpers: int, failed: bool) -> None:
-    """Take back the call of :func:`share`, and wait for those who have begun it.
-
-    Raises MemoryError if it ``failed`` here.
-    """
+@partial(jit, **INNER)
+def withdraw(boxes: Array, helpers: int) -> None:
+    """Take back the call of :func:`share`, and wait for those who have begun it."""
     for k in range(helpers):
         if not _change(boxes[k], OFFERED, IDLE):
             while _look(boxes[k]) != IDLE:
                 _breathe()
-    if failed:
-        raise MemoryError("no memory to run the circuit")
 
 
-@jit
+@partial(jit, **FLAT)
 def serve(box: int, patience: int) -> None:
     """Make the calls that are offered in the box, until nothing was for ``patience`` looks, or one is called back."""
     looks, state = patience, IDLE

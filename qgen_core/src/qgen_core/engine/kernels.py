@@ -15,17 +15,16 @@ from qgen_core.engine.instructions import (
     run_phases,
     run_turn,
     splat4,
-    step_at,
     store4,
     tile_at,
     undo_pair,
     undo_phases,
     undo_turn,
 )
-from qgen_core.engine.simd import entry, jit_body, lane_bits, lane_sum, load, plus, times, widen_add
-from qgen_core.engine.steps import PAIR, PHASE4, PHASES, RY_L
+from qgen_core.engine.simd import jit_body, lane_bits, lane_sum, load, plus, pointer, times, widen_add
+from qgen_core.engine.steps import FIELDS, PAIR, PHASE4, PHASES, RY_L
 
-Array = Any  # numba infers; (n,) or (B, n) of float32 or float64
+Array = Any  # numba infers; pointers to float32 or float64
 
 
 @jit_body
@@ -33,17 +32,15 @@ def forward_tile(
     buf: Array,
     start: int,
     bits: int,
-    p: int,
-    q: int,
-    lo: int,
-    hi: int,
+    tile: Array,
     steps: Array,
     cos: Array,
     sin: Array,
     masks: Array,
 ) -> None:
-    """Run steps lo..hi on all tiles of 2^bits amplitudes at ``buf[start:]``."""
-    if step_at(steps, lo)[0] == PAIR:
+    """Run the steps of a tile (p, q, first and last step) on all tiles of 2^bits amplitudes at ``buf[start:]``."""
+    p, q, lo, hi = tile[0], tile[1], tile[2], tile[3]
+    if steps[lo * FIELDS] == PAIR:
         run_pair(buf, start, bits, p, q, lo, steps, cos, sin)
         return
     lb = lane_bits(buf)
@@ -53,13 +50,14 @@ def forward_tile(
         at = tile_at(buf, start, t, p, q)
         re, im = load4(buf, at, dq, dp), load4(buf, at + lanes, dq, dp)
         for k in range(lo, hi):
-            code, x, y, arg, _ = step_at(steps, k)
+            step = pointer(steps, k * FIELDS)
+            code, arg = step[0], step[3]
             if code == PHASE4:
                 re, im = run_phases(splat4(cos, arg), splat4(sin, arg), re, im)
             elif code == PHASES:
                 re, im = run_phases(load4(cos, arg, lanes, 2 * lanes), load4(sin, arg, lanes, 2 * lanes), re, im)
             else:
-                re, im = run_turn(code, x, y, entry(cos, arg), entry(sin, arg), masks, re, im)
+                re, im = run_turn(code, step[1], step[2], cos[arg], sin[arg], masks, re, im)
         store4(buf, at, dq, dp, re)
         store4(buf, at + lanes, dq, dp, im)
 
@@ -70,22 +68,20 @@ def backward_tile(
     lam: Array,
     start: int,
     bits: int,
-    p: int,
-    q: int,
-    lo: int,
-    hi: int,
+    tile: Array,
     steps: Array,
     cos: Array,
     sin: Array,
     masks: Array,
     acc: Array,
 ) -> None:
-    """Undo steps hi..lo on state and adjoint, adding overlaps to ``acc``: 4 registers a step, 8 of a pair.
+    """Undo the steps of a tile on state and adjoint, adding overlaps to ``acc``: 4 registers a step, 8 of a pair.
 
     Turns are real: they are undone on the real and on the imaginary parts one after another, since all of state and
     adjoint would be more registers than most processors have.
     """
-    if step_at(steps, lo)[0] == PAIR:
+    p, q, lo, hi = tile[0], tile[1], tile[2], tile[3]
+    if steps[lo * FIELDS] == PAIR:
         undo_pair(psi, lam, start, bits, p, q, lo, steps, cos, sin, acc)
         return
     lb = lane_bits(psi)
@@ -96,7 +92,8 @@ def backward_tile(
         k = hi
         while k > lo:
             last = k
-            code, _, _, arg, k = step_at(steps, k - 1)
+            step = pointer(steps, (k - 1) * FIELDS)
+            code, arg, k = step[0], step[3], step[4]
             if code == PHASE4:
                 undo_phases(psi, lam, at, dq, dp, splat4(cos, arg), splat4(sin, arg), acc, (k - lo) * 4 * lanes)
             elif code == PHASES:
@@ -128,8 +125,9 @@ def _undo_turns(
     lanes = 1 << lane_bits(psi)
     v, u = load4(psi, at, dq, dp), load4(lam, at, dq, dp)
     for k in range(last - 1, first - 1, -1):
-        code, x, y, arg, _ = step_at(steps, k)
-        v, u = undo_turn(code, x, y, entry(cos, arg), -entry(sin, arg), masks, v, u, acc, sums + k * 4 * lanes)
+        step = pointer(steps, k * FIELDS)
+        code, arg = step[0], step[3]
+        v, u = undo_turn(code, step[1], step[2], cos[arg], -sin[arg], masks, v, u, acc, sums + k * 4 * lanes)
     store4(psi, at, dq, dp, v)
     store4(lam, at, dq, dp, u)
 
@@ -139,11 +137,12 @@ def collect(lo: int, hi: int, steps: Array, masks: Array, acc: Array, grads: Arr
     """Add the overlaps of steps lo..hi to the gradients of the table."""
     lanes = 1 << lane_bits(acc)
     for k in range(lo, hi):
-        code, x, _, arg, _ = step_at(steps, k)
+        step = pointer(steps, k * FIELDS)
+        code, arg = step[0], step[3]
         slot = (k - lo) * 4 * lanes
         if code <= RY_L:
             total = plus(load(acc, slot), load(acc, slot + lanes))
-            grads[arg] += lane_sum(times(load(masks, x * lanes), total) if code == RY_L else total)
+            grads[arg] += lane_sum(times(load(masks, step[1] * lanes), total) if code == RY_L else total)
         elif code == PHASES:
             for register in range(4):
                 widen_add(grads, arg + register * lanes, load(acc, slot + register * lanes))

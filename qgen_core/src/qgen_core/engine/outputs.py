@@ -1,39 +1,51 @@
 """Compiled ends of a run: from states to outputs, and from cotangents to adjoint states.
 
 A cotangent c of probabilities makes the adjoint ``2 c psi``, one of a Pauli word P makes
-``2 c P psi``. All work on one row of a batch, and on its chunks ``low`` to ``high`` of ``chunks``.
+``2 c P psi``. All work on one row of a batch, and on its chunks ``low`` to ``high`` of ``chunks``; tables are pointers.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import lru_cache
-from typing import Any, NamedTuple
+from functools import lru_cache, partial
+from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.engine.simd import jit, jit_body, jit_sums, lane_bits, lane_sum, load, multiply_add, plus, splat, store
+from qgen_core.engine.simd import (
+    INNER,
+    jit,
+    jit_body,
+    jit_sums,
+    lane_bits,
+    lane_sum,
+    load,
+    multiply_add,
+    plus,
+    pointer,
+    rounded,
+    splat,
+    store,
+)
+from qgen_core.engine.tables import GROUP, NUMBERS, OUTCOMES, RUN, WORD
 from qgen_core.measures import Expectations, Measure, State
 
 Array = Any
 Ints = NDArray[np.int64]
 
-
-class Words(NamedTuple):
-    """Pauli words, those with the same flips together.
-
-    ``groups`` (G, 3): flipped bits, first and last word. ``words`` (K, 4): bits whose parity
-    is the sign, its real and its imaginary factor, and the place of the word in the output.
-    """
-
-    groups: Ints
-    words: Ints
+#: Numbers before the groups and words.
+_HEAD = 2
 
 
 @lru_cache(maxsize=128)
-def group_words(paulis: tuple[str, ...]) -> Words:
-    """P = factor X^flips Z^signs, with Y = i X Z."""
+def group_words(paulis: tuple[str, ...]) -> Ints:
+    """Pauli words, those with the same flips together: P = factor X^flips Z^signs, with Y = i X Z.
+
+    How many groups there are, and words; of each group the flipped bits, first and last word; of each word the bits
+    whose parity is the sign, its real and its imaginary factor, and its place in the output.
+    """
     by_flips: dict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
     for place, word in enumerate(paulis):
         bits = [(1 << (len(word) - 1 - w), letter) for w, letter in enumerate(word)]
@@ -41,20 +53,17 @@ def group_words(paulis: tuple[str, ...]) -> Words:
         signs = sum(bit for bit, letter in bits if letter in "YZ")
         factor = 1j ** word.count("Y") * (-1) ** (flips & signs).bit_count()
         by_flips[flips].append((signs, round(factor.real), round(factor.imag), place))
-    groups: list[tuple[int, int, int]] = []
+    groups: list[int] = []
     words: list[tuple[int, int, int, int]] = []
     for flips, members in by_flips.items():
-        groups.append((flips, len(words), len(words) + len(members)))
+        groups += flips, len(words), len(words) + len(members)
         words += members
-    return Words(np.array(groups, dtype=np.int64), np.array(words, dtype=np.int64))
+    return np.array([len(by_flips), len(words), *groups, *chain(*words)], dtype=np.int64)
 
 
-_NONE = Words(np.empty((0, 3), dtype=np.int64), np.empty((0, 4), dtype=np.int64))
-
-
-def words_of(measure: Measure) -> Words:
+def words_of(measure: Measure) -> Ints:
     """The words of expectations; other measures have none."""
-    return group_words(measure.paulis) if isinstance(measure, Expectations) else _NONE
+    return group_words(measure.paulis if isinstance(measure, Expectations) else ())
 
 
 def empty(measure: Measure, batch: int, chunks: int, wires: int) -> Array:
@@ -64,7 +73,7 @@ def empty(measure: Measure, batch: int, chunks: int, wires: int) -> Array:
     return np.empty((batch, 1 << wires), dtype=np.complex128 if isinstance(measure, State) else np.float64)
 
 
-@jit
+@partial(jit, **INNER)
 def _odd(number: int) -> int:
     number ^= number >> 32
     number ^= number >> 16
@@ -76,34 +85,35 @@ def _odd(number: int) -> int:
 
 
 @jit_body
-def probabilities(psi: Array, row: int, low: int, high: int, chunks: int, out: Array) -> None:
-    """Squared amplitudes (B, 2^Q)."""
-    wide = 1 << lane_bits(psi)
-    lanes = wide if wide < out.shape[1] else out.shape[1]
-    groups = out.shape[1] // lanes
+def probabilities(plan: Array, psi: Array, low: int, high: int, chunks: int, out: Array) -> None:
+    """Squared amplitudes (2^Q,)."""
+    wide, size = 1 << lane_bits(psi), plan[OUTCOMES]
+    lanes = wide if wide < size else size
+    groups = size // lanes
     for g in range(low * groups // chunks, high * groups // chunks):
-        at = 2 * g * lanes
+        re, square = pointer(psi, 2 * g * lanes), pointer(out, g * lanes)
+        im = pointer(re, wide)
         for j in range(lanes):
-            re, im = psi[row, at + j], psi[row, at + wide + j]
-            out[row, g * lanes + j] = re * re + im * im
+            square[j] = re[j] * re[j] + im[j] * im[j]
 
 
 @jit_body
-def seed_probabilities(psi: Array, row: int, low: int, high: int, chunks: int, cotangent: Array, lam: Array) -> None:
-    """The adjoint of probabilities, with cotangent (B, 2^Q)."""
-    wide = 1 << lane_bits(psi)
-    lanes = wide if wide < cotangent.shape[1] else cotangent.shape[1]
-    groups = cotangent.shape[1] // lanes
-    two = psi.dtype.type(2)
-    if 2 * cotangent.shape[1] < lam.shape[1]:  # fewer wires than bits
-        for k in range(lam.shape[1]):
-            lam[row, k] = 0.0
+def seed_probabilities(plan: Array, psi: Array, low: int, high: int, chunks: int, cotangent: Array, lam: Array) -> None:
+    """The adjoint of probabilities, with cotangent (2^Q,)."""
+    wide, size = 1 << lane_bits(psi), plan[OUTCOMES]
+    lanes = wide if wide < size else size
+    groups = size // lanes
+    if 2 * size < plan[NUMBERS]:  # fewer wires than bits
+        for k in range(plan[NUMBERS]):
+            lam[k] = 0.0
     for g in range(low * groups // chunks, high * groups // chunks):
         at = 2 * g * lanes
+        re, im, c = pointer(psi, at), pointer(psi, at + wide), pointer(cotangent, g * lanes)
+        to_re, to_im = pointer(lam, at), pointer(lam, at + wide)
         for j in range(lanes):
-            c = two * psi.dtype.type(cotangent[row, g * lanes + j])
-            lam[row, at + j] = c * psi[row, at + j]
-            lam[row, at + wide + j] = c * psi[row, at + wide + j]
+            twice = rounded(2.0 * c[j], psi)
+            to_re[j] = twice * re[j]
+            to_im[j] = twice * im[j]
 
 
 @jit
@@ -117,19 +127,14 @@ def amplitudes(psi: Array, out: Array) -> None:
             out[row, x] = complex(psi[row, at], psi[row, at + wide])
 
 
-@jit_sums
-def _products(psi: Array, row: int, base: int, flips: int, pair: Array) -> None:
-    """conj(psi[y]) psi[y ^ flips] for a run of y from ``base``: real parts in ``pair[0]``, imaginary in ``pair[1]``."""
+@partial(jit_sums, **INNER)
+def _products(psi: Array, base: int, flips: int, run: int, pair: Array) -> None:
+    """conj(psi[y]) psi[y ^ flips] for a run of y from ``base``: real parts, then imaginary parts in ``pair``."""
     wide = 1 << lane_bits(psi)
     inside = flips & (wide - 1)
-    for g in range(0, pair.shape[1], wide):
-        a, b = 2 * (base + g), 2 * ((base + g) ^ (flips - inside))
-        y, x, re, im = (
-            psi[row, a : a + 2 * wide],
-            psi[row, b : b + 2 * wide],
-            pair[0, g : g + wide],
-            pair[1, g : g + wide],
-        )
+    for g in range(0, run, wide):
+        y, x = pointer(psi, 2 * (base + g)), pointer(psi, 2 * ((base + g) ^ (flips - inside)))
+        re, im = pointer(pair, g), pointer(pair, run + g)
         if inside == 0:  # what compilers vectorise
             for j in range(wide):
                 re[j] = y[j] * x[j] + y[wide + j] * x[wide + j]
@@ -141,121 +146,108 @@ def _products(psi: Array, row: int, base: int, flips: int, pair: Array) -> None:
                 im[j] = y[j] * x[wide + k] - y[wide + j] * x[k]
 
 
-@jit
-def _signed_sum(pair: Array, which: int, signs: Array, sign: int) -> float:
-    """A row of ``pair`` times a row of signs."""
-    run, two = pair.shape[1], 2 << lane_bits(pair)
-    a, b = which * run, sign * run
+@partial(jit, **INNER)
+def _signed_sum(run: int, numbers: Array, signs: Array) -> float:
+    """Numbers times a row of signs."""
+    two = 2 << lane_bits(numbers)
     even, odd = splat(0.0), splat(0.0)
     for j in range(0, run, two):
-        even = multiply_add(even, load(pair, a + j), load(signs, b + j))
-        odd = multiply_add(odd, load(pair, a + j + two // 2), load(signs, b + j + two // 2))
+        even = multiply_add(even, load(numbers, j), load(signs, j))
+        odd = multiply_add(odd, load(numbers, j + two // 2), load(signs, j + two // 2))
     return float(lane_sum(plus(even, odd)))
 
 
 @jit_body
 def expectations(
+    plan: Array,
+    signs: Array,
     psi: Array,
-    row: int,
     low: int,
     high: int,
     chunks: int,
-    signs: Array,
-    groups: Array,
     words: Array,
     pair: Array,
     out: Array,
 ) -> None:
-    """<P> of each word from each chunk of the amplitudes (B, chunks, K).
+    """<P> of each word from each chunk of the amplitudes (chunks, K).
 
     Four registers of amplitudes at a time: their products first, then per word a sum with
     one row of the Walsh matrix ``signs``. ``pair``, a row of it twice, is working memory.
     """
-    run = len(signs)
-    runs = psi.shape[1] // (2 * run)
+    run, count = plan[RUN], words[1]
+    runs, members = (plan[NUMBERS] >> 1) // run, pointer(words, _HEAD + words[0] * GROUP)
     for chunk in range(low, high):
-        for word in range(out.shape[2]):
-            out[row, chunk, word] = 0.0
+        found = pointer(out, chunk * count)
+        for k in range(count):
+            found[k] = 0.0
         for block in range(chunk * runs // chunks, (chunk + 1) * runs // chunks):
-            _add_run(psi, row, chunk, block * run, signs, groups, words, pair, out)
-
-
-@jit_body
-def _add_run(
-    psi: Array, row: int, chunk: int, base: int, signs: Array, groups: Array, words: Array, pair: Array, out: Array
-) -> None:
-    """What one run of amplitudes adds to the words of a chunk."""
-    for group in range(len(groups)):
-        _products(psi, row, base, groups[group, 0], pair)
-        for word in range(groups[group, 1], groups[group, 2]):
-            mask = words[word, 0]
-            factor = words[word, 1] - words[word, 2]
-            if _odd(mask & base):
-                factor = -factor
-            which = 1 if words[word, 1] == 0 else 0
-            out[row, chunk, words[word, 3]] += factor * _signed_sum(pair, which, signs, mask & (len(signs) - 1))
+            for k in range(words[0]):
+                group = pointer(words, _HEAD + k * GROUP)
+                _products(psi, block * run, group[0], run, pair)
+                for m in range(group[1], group[2]):
+                    word = pointer(members, m * WORD)
+                    mask, factor = word[0], word[1] - word[2]
+                    if _odd(mask & (block * run)):
+                        factor = -factor
+                    part, sign = 0 if word[1] != 0 else run, pointer(signs, (mask & (run - 1)) * run)
+                    found[word[3]] += factor * _signed_sum(run, pointer(pair, part), sign)
 
 
 @jit_body
 def seed_expectations(
+    plan: Array,
+    signs: Array,
     psi: Array,
-    row: int,
     low: int,
     high: int,
     chunks: int,
-    signs: Array,
-    groups: Array,
     words: Array,
     pair: Array,
     cotangent: Array,
     lam: Array,
 ) -> None:
-    """The adjoint of Pauli words, with cotangent (B, 1, K)."""
-    run = len(signs)
-    runs = psi.shape[1] // (2 * run)
+    """The adjoint of Pauli words, with cotangent (K,)."""
+    run = plan[RUN]
+    runs, members = (plan[NUMBERS] >> 1) // run, pointer(words, _HEAD + words[0] * GROUP)
     for block in range(low * runs // chunks, high * runs // chunks):
         for k in range(2 * block * run, 2 * (block + 1) * run):
-            lam[row, k] = 0.0
-        for group in range(len(groups)):
-            _weights(words, groups[group, 1], groups[group, 2], signs, cotangent, row, block * run, pair)
-            _add_flipped(psi, row, block * run, groups[group, 0], pair, lam)
+            lam[k] = 0.0
+        for k in range(words[0]):
+            group = pointer(words, _HEAD + k * GROUP)
+            _weights(members, group[1], group[2], signs, cotangent, block * run, run, pair)
+            _add_flipped(psi, block * run, group[0], run, pair, lam)
 
 
-@jit
+@partial(jit, **INNER)
 def _weights(
-    words: Array, first: int, last: int, signs: Array, cotangent: Array, row: int, base: int, pair: Array
+    words: Array, first: int, last: int, signs: Array, cotangent: Array, base: int, run: int, pair: Array
 ) -> None:
     """The complex factors of a run of amplitudes from ``base``, for words with the same flips."""
-    run, lanes = pair.shape[1], 1 << lane_bits(pair)
+    lanes = 1 << lane_bits(pair)
     for j in range(0, 2 * run, lanes):
         store(pair, j, splat(0.0))
-    for word in range(first, last):
-        mask = words[word, 0]
-        sign = (mask & (run - 1)) * run
-        c = 2 * cotangent[row, 0, words[word, 3]]
+    for k in range(first, last):
+        word = pointer(words, k * WORD)
+        mask = word[0]
+        sign, c = (mask & (run - 1)) * run, 2 * cotangent[word[3]]
         if _odd(mask & base):
             c = -c
         for which in range(2):
-            if words[word, 1 + which] != 0:
-                factor = splat(c * words[word, 1 + which])
+            if word[1 + which] != 0:
+                factor = splat(c * word[1 + which])
                 at = which * run
                 for j in range(0, run, lanes):
                     store(pair, at + j, multiply_add(load(pair, at + j), factor, load(signs, sign + j)))
 
 
-@jit_sums
-def _add_flipped(psi: Array, row: int, base: int, flips: int, pair: Array, lam: Array) -> None:
+@partial(jit_sums, **INNER)
+def _add_flipped(psi: Array, base: int, flips: int, run: int, pair: Array, lam: Array) -> None:
     """Add factor[y] psi[y ^ flips] to ``lam[y]`` for a run of y from ``base``."""
     wide = 1 << lane_bits(psi)
     inside = flips & (wide - 1)
-    for g in range(0, pair.shape[1], wide):
-        a, b = 2 * (base + g), 2 * ((base + g) ^ (flips - inside))
-        y, x, re, im = (
-            lam[row, a : a + 2 * wide],
-            psi[row, b : b + 2 * wide],
-            pair[0, g : g + wide],
-            pair[1, g : g + wide],
-        )
+    for g in range(0, run, wide):
+        y, x = pointer(lam, 2 * (base + g)), pointer(psi, 2 * ((base + g) ^ (flips - inside)))
+        re, im = pointer(pair, g), pointer(pair, run + g)
         if inside == 0:  # what compilers vectorise
             for j in range(wide):
                 y[j] += re[j] * x[j] - im[j] * x[wide + j]

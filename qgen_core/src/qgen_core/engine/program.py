@@ -18,6 +18,7 @@ from qgen_core.engine import outputs, sweep
 from qgen_core.engine.plan import make_plan
 from qgen_core.engine.scratch import aligned, plain
 from qgen_core.engine.simd import lanes_of
+from qgen_core.engine.tables import tables_of
 from qgen_core.engine.threads import together
 from qgen_core.measures import Measure, State
 
@@ -66,22 +67,13 @@ class Program:
     ) -> None:
         self.precision: Precision = precision
         self.dtype = DTYPES[precision]
-        self.lane_bits, self._masks, self._signs = _constants(precision)
+        self.lane_bits, masks, walsh = _constants(precision)
         block = LOCAL[precision] if local is None else local
         self.plan = make_plan(circuit, self.lane_bits, block, low or self.lane_bits + 1, last_phases=last_phases)
         self.chunks = min(CHUNKS, self.plan.blocks)
         p = self.plan
-        self._forms = (p.slots, p.consts, p.columns, p.factors, self._signs)
-        self._back_forms = (p.slots, p.columns, p.factors, self._signs)
-        self._stages = (
-            np.array([p.local, p.low]),
-            p.stages,
-            p.rows.ravel(),
-            p.others,
-            p.tiles,
-            p.steps.ravel(),
-            self._masks,
-        )
+        self._tables = (*tables_of(p, walsh), masks)
+        self._spare = max(p.table, 2 * len(walsh))
         longest = int(max((p.tiles[:, 3] - p.tiles[:, 2]), default=0))
         self._block, self._overlaps = 2 << p.local, max(2 << p.local, (4 << self.lane_bits) * longest)
 
@@ -111,11 +103,12 @@ class Program:
         turns = plain(batch, 2 * p.table, self.dtype).reshape(batch, 2, p.table)
         psi = aligned(batch, 2 << p.bits, self.dtype)
         output = outputs.empty(measure, batch, self.chunks, p.wires)
-        forms = (*self._stages, *outputs.words_of(measure))
+        words = outputs.words_of(measure)
         buf = aligned(threads, self._block, self.dtype) if p.blocks > 1 else psi  # one block stays where it is
+        spare = aligned(threads, self._spare, DTYPES["double"], padded=True)
 
         def run(work: Ints, boxes: Ints, helpers: int) -> None:
-            sweep.forward(angles, *self._forms, turns, psi, *forms, output, work, buf, boxes, helpers)
+            sweep.forward(*self._tables, angles, turns, psi, words, output, work, buf, spare, boxes, helpers)
 
         read = not isinstance(measure, State)
         self._share(batch, threads, run, range(-1, len(p.stages) + read))
@@ -127,13 +120,14 @@ class Program:
         batch, p = len(angles), self.plan
         d_angles = plain(batch, angles.shape[1], DTYPES["double"])
         lam = aligned(batch, 2 << p.bits, self.dtype, 31)
-        tables = threads if self._by_rows(batch, threads) else batch
-        grads = aligned(tables * self.chunks, p.table, DTYPES["double"], padded=True)
-        forms = (*self._stages, *self._back_forms, *outputs.words_of(measure))
+        ways = threads if self._by_rows(batch, threads) else batch
+        grads = aligned(ways * self.chunks, p.table, DTYPES["double"], padded=True)
+        words, tables = outputs.words_of(measure), (*self._tables, turns)
         buf = aligned(3 * threads, self._overlaps, self.dtype, padded=True)
+        spare = aligned(threads, self._spare, DTYPES["double"], padded=True)
 
         def run(work: Ints, boxes: Ints, helpers: int) -> None:
-            sweep.backward(psi, lam, turns, *forms, cotangent, grads, d_angles, work, buf, boxes, helpers)
+            sweep.backward(*tables, psi, lam, words, cotangent, grads, d_angles, work, buf, spare, boxes, helpers)
 
         self._share(batch, threads, run, range(len(p.stages), -2, -1))
         return d_angles

@@ -13,7 +13,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils
 
-from qgen_core.engine.simd import Vec, address, fma, lane_bits_of, llvm_vec, splat_of
+from qgen_core.engine.simd import Vec, address, data_of, fma, lane_bits_of, llvm_vec, splat_of
 from qgen_core.engine.steps import CX_LL, CX_LP, CX_LQ, CX_PL, CX_QL, MOVES, RY_L, RY_P, RY_Q
 
 Value = Any  # of LLVM
@@ -68,7 +68,7 @@ class Emitter:
 
     def data(self, number: int, args: Any) -> Value:
         """A pointer to the numbers of an array argument."""
-        return self.context.make_array(self.signature.args[number])(self.context, self.builder, args[number]).data
+        return data_of(self.context, self.builder, self.signature.args[number], args[number])
 
     def tile(self, lane_bits: int, start: Value, number: Value, p: Value, q: Value) -> Value:
         """Where a tile begins; its number is that of an amplitude without the lane bits, p and q, and q < p."""

@@ -41,25 +41,32 @@ def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
     numba looks at the file of the function itself, and would go on using old code of what that function calls.
     Where nothing is said of ``fastmath``, a function takes over what its first caller allows.
     """
-    options |= {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": fastmath or False}
-    dispatcher = numba.njit(**options)(function)
-    dispatcher._cache._cache_file._source_stamp = SOURCES
+    always = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "fastmath": fastmath or False}
+    dispatcher: Any = numba.njit(**({"cache": True} | options | always))(function)
+    if options.get("cache", True):
+        dispatcher._cache._cache_file._source_stamp = SOURCES
     return cast(F, dispatcher)
 
 
-def jit(function: F) -> F:
+#: Options of functions that make no arrays: numba then counts no references to those that they are given.
+FLAT = {"_nrt": False}
+#: Options of such functions that compiled code calls, and Python does not.
+INNER = {"no_cpython_wrapper": True, "cache": False} | FLAT
+
+
+def jit(function: F, /, **options: Any) -> F:
     """Compile it; sums and products are done as they stand."""
-    return _compiled(function, set())
+    return _compiled(function, set(), **options)
 
 
-def jit_fused(function: F) -> F:
+def jit_fused(function: F, /, **options: Any) -> F:
     """Like :func:`jit`; a product and a sum may become one instruction."""
-    return _compiled(function, {"contract"})
+    return _compiled(function, {"contract"}, **options)
 
 
-def jit_sums(function: F) -> F:
+def jit_sums(function: F, /, **options: Any) -> F:
     """Like :func:`jit_fused`, with sums in any order, so that they vectorise."""
-    return _compiled(function, {"reassoc", "contract", "nsz"})
+    return _compiled(function, {"reassoc", "contract", "nsz"}, **options)
 
 
 def jit_inline(function: F) -> F:
@@ -108,10 +115,39 @@ class _VecModel(models.PrimitiveModel):
         super().__init__(dmm, fe_type, ir.VectorType(element, fe_type.lanes))
 
 
+_BYTES = ir.IntType(8).as_pointer()
+
+
+def data_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """A pointer to the numbers of an array; what is a pointer already is that itself."""
+    if isinstance(kind, types.CPointer):
+        return array
+    return context.data_model_manager[kind].get(builder, array, "data")
+
+
 def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, vec: Any) -> Any:
     """A pointer to the register at ``array[index:]``."""
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.bitcast(builder.gep(data, [index]), vec.as_pointer())
+    return builder.bitcast(builder.gep(data_of(context, builder, array_type, array), [index]), vec.as_pointer())
+
+
+@intrinsic
+def pointer(typingctx: Any, array: Any, index: Any) -> Any:
+    """A pointer to ``array[index]``, which is a row where there are several axes; indexed like an array of one.
+
+    numba carries nine numbers with an array, and looks at each index whether it counts from the end. Where functions
+    are put into others, that is most of what there is to compile.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = signature.args[0]
+        data = data_of(context, builder, kind, args[0])
+        if isinstance(kind, types.CPointer):
+            return builder.gep(data, [args[1]])
+        strides = context.data_model_manager[kind].get(builder, args[0], "strides")
+        offset = builder.mul(builder.extract_value(strides, 0), args[1])
+        return builder.bitcast(builder.gep(builder.bitcast(data, _BYTES), [offset]), data.type)
+
+    return types.CPointer(array.dtype)(array, types.int64), emit
 
 
 def llvm_vec(context: Any, vec: Vec) -> Any:
@@ -144,14 +180,13 @@ def load_number(builder: Any, data: Any, index: Any) -> Any:
 
 
 @intrinsic
-def entry(typingctx: Any, array: Any, index: Any) -> Any:
-    """``array[index]``, contiguous; numba itself would look whether the index counts from the end."""
+def rounded(typingctx: Any, number: Any, array: Any) -> Any:
+    """A double in the precision of an array."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        return load_number(builder, data, args[1])
+        return args[0] if array.dtype == types.float64 else builder.fptrunc(args[0], ir.FloatType())
 
-    return array.dtype(array, types.int64), emit
+    return array.dtype(types.float64, array), emit
 
 
 @intrinsic

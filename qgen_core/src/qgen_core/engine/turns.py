@@ -6,69 +6,84 @@ Their factors, sqrt(1 + t^2), are the same for all of the state; phases of a lat
 The kernels find t among the sines, and among the cosines 1 for a tangent, 0 for a cotangent.
 
 The *table* of a row holds the angle of every turn: linear forms of the circuit's angles, each with a
-sign for each of its places. ``slots``, ``consts``, ``columns`` and ``factors`` are those of a
-:class:`~qgen_core.engine.plan.Plan`, ``signs`` is a Walsh matrix.
+sign for each of its places. ``plan`` and ``signs`` point to the tables of a plan
+(:mod:`~qgen_core.engine.tables`), of which those of doubles begin with a Walsh matrix.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
-from qgen_core.engine.simd import jit_body, jit_fused, lane_bits, lane_sum, load, multiply_add, splat, store
+from qgen_core.engine.simd import (
+    INNER,
+    jit_body,
+    jit_fused,
+    lane_bits,
+    lane_sum,
+    load,
+    multiply_add,
+    pointer,
+    splat,
+    store,
+)
 from qgen_core.engine.steps import FIELDS, PAIR, PHASES, RY_L
+from qgen_core.engine.tables import (
+    ANGLES,
+    COLUMNS_AT,
+    CONSTS_AT,
+    FACTORS_AT,
+    RUN,
+    SLOT,
+    SLOTS,
+    SLOTS_AT,
+    STEPS,
+    STEPS_AT,
+    TABLE,
+)
 
 Array = Any
 
 
-@jit_fused
-def find_turns(
-    angles: Array,
-    row: int,
-    slots: Array,
-    consts: Array,
-    columns: Array,
-    factors: Array,
-    signs: Array,
-    steps: Array,
-    table: Array,
-    cos: Array,
-    sin: Array,
-) -> Any:
-    """Cosines and sines (T,), or what pairs have there, for one row of angles (B, A).
+@partial(jit_fused, **INNER)
+def find_turns(plan: Array, signs: Array, angles: Array, table: Array, cos: Array, sin: Array) -> Any:
+    """Cosines and sines (T,), or what pairs have there, for one row of angles (A,).
 
     Returned is the amplitude to start from; ``table`` (T,) is working memory.
     """
+    slots, columns = pointer(plan, plan[SLOTS_AT]), pointer(plan, plan[COLUMNS_AT])
+    consts, factors = pointer(signs, plan[CONSTS_AT]), pointer(signs, plan[FACTORS_AT])
     lanes = 1 << lane_bits(table)
-    for k in range(len(table)):
+    for k in range(plan[TABLE]):
         table[k] = 0.0
-    for k in range(len(slots)):
-        value = consts[k]
-        for term in range(slots[k, 0], slots[k, 1]):
-            value += factors[term] * angles[row, columns[term]]
-        at, count, which = slots[k, 2], slots[k, 3], slots[k, 4]
+    for k in range(plan[SLOTS]):
+        slot, value = pointer(slots, k * SLOT), consts[k]
+        for term in range(slot[0], slot[1]):
+            value += factors[term] * angles[columns[term]]
+        at, count, sign = slot[2], slot[3], slot[4] * plan[RUN]
         if count % lanes == 0:
-            sign = which * signs.shape[1]
             for j in range(0, count, lanes):
                 store(table, at + j, multiply_add(load(table, at + j), load(signs, sign + j), splat(value)))
         else:
             for j in range(count):
-                table[at + j] += signs[which, j] * value
-    cosines(table, cos, sin)
-    return _find_ratios(steps, cos, sin)
+                table[at + j] += signs[sign + j] * value
+    cosines(plan[TABLE], table, cos, sin)
+    return _find_ratios(plan, cos, sin)
 
 
 @jit_body
-def _find_ratios(steps: Array, cos: Array, sin: Array) -> Any:
+def _find_ratios(plan: Array, cos: Array, sin: Array) -> Any:
     """Tangents or cotangents in the places of the RYs of pairs, factors of scaling in the phases; that of the start.
 
     A state is made smaller before the RYs that will make it larger. On the way back, where RYs make it larger again,
     the same factors come behind them.
     """
+    steps = pointer(plan, plan[STEPS_AT])
     square, sign = 1.0, 1.0
-    for k in range(len(steps) - FIELDS, -1, -FIELDS):
+    for k in range(plan[STEPS] - FIELDS, -1, -FIELDS):
         if steps[k] != PAIR:
             continue
         at = steps[k + 3]
@@ -90,10 +105,10 @@ def _find_ratios(steps: Array, cos: Array, sin: Array) -> Any:
 
 
 @jit_body
-def _unscale(steps: Array, sin: Array, lanes: int, d_table: Array) -> None:
+def _unscale(plan: Array, sin: Array, lanes: int, d_table: Array) -> None:
     """Correct gradients (T,) that were added up on states which had become larger on the way back."""
-    part = 1.0
-    for k in range(len(steps) - FIELDS, -1, -FIELDS):
+    steps, part = pointer(plan, plan[STEPS_AT]), 1.0
+    for k in range(plan[STEPS] - FIELDS, -1, -FIELDS):
         code, at = steps[k], steps[k + 3]
         if code == PAIR:
             d_table[at + 4] *= part
@@ -109,13 +124,13 @@ def _unscale(steps: Array, sin: Array, lanes: int, d_table: Array) -> None:
 
 
 @jit_body
-def cosines(table: Array, cos: Array, sin: Array) -> None:
-    """Cosines and sines (n,) of a table (n,), in a form that vectorises; the caller lets products and sums fuse.
+def cosines(size: int, table: Array, cos: Array, sin: Array) -> None:
+    """Cosines and sines (size,) of a table (size,), in a form that vectorises; the caller lets products and sums fuse.
 
     The argument is reduced by multiples of pi/2 given in three pieces, so that the result
     belongs to an argument at most a rounding error away; then the polynomials of fdlibm.
     """
-    for k in range(len(table)):
+    for k in range(size):
         x = table[k]
         n = np.rint(x * 0.6366197723675814)
         r = x - n * 1.57079632673412561417
@@ -142,33 +157,24 @@ def cosines(table: Array, cos: Array, sin: Array) -> None:
 
 
 @jit_body
-def collect_angles(
-    d_table: Array,
-    slots: Array,
-    columns: Array,
-    factors: Array,
-    signs: Array,
-    steps: Array,
-    sin: Array,
-    row: int,
-    d_angles: Array,
-) -> None:
-    """From gradients of the table (T,) to those of the angles (B, A) of one row: the transpose of the linear forms."""
-    _unscale(steps, sin, 1 << lane_bits(sin), d_table)
+def collect_angles(plan: Array, signs: Array, d_table: Array, sin: Array, d_angles: Array) -> None:
+    """From gradients of the table (T,) to those of the angles (A,) of one row: the transpose of the linear forms."""
+    _unscale(plan, sin, 1 << lane_bits(sin), d_table)
+    slots, columns = pointer(plan, plan[SLOTS_AT]), pointer(plan, plan[COLUMNS_AT])
+    factors = pointer(signs, plan[FACTORS_AT])
     lanes = 1 << lane_bits(d_table)
-    for column in range(d_angles.shape[1]):
-        d_angles[row, column] = 0.0
-    for k in range(len(slots)):
-        at, count, which = slots[k, 2], slots[k, 3], slots[k, 4]
-        value = 0.0
+    for column in range(plan[ANGLES]):
+        d_angles[column] = 0.0
+    for k in range(plan[SLOTS]):
+        slot, value = pointer(slots, k * SLOT), 0.0
+        at, count, sign = slot[2], slot[3], slot[4] * plan[RUN]
         if count % lanes == 0:
-            sign = which * signs.shape[1]
             total = splat(value)
             for j in range(0, count, lanes):
                 total = multiply_add(total, load(d_table, at + j), load(signs, sign + j))
             value = lane_sum(total)
         else:
             for j in range(count):
-                value += signs[which, j] * d_table[at + j]
-        for term in range(slots[k, 0], slots[k, 1]):
-            d_angles[row, columns[term]] += factors[term] * value
+                value += signs[sign + j] * d_table[at + j]
+        for term in range(slot[0], slot[1]):
+            d_angles[columns[term]] += factors[term] * value
