@@ -175,22 +175,29 @@ def expectations(
     one row of the Walsh matrix ``signs``. ``pair``, a row of it twice, is working memory.
     """
     run, count = plan[RUN], words[1]
-    runs, members = (plan[NUMBERS] >> 1) // run, pointer(words, _HEAD + words[0] * GROUP)
+    runs = (plan[NUMBERS] >> 1) // run
     for chunk in range(low, high):
         found = pointer(out, chunk * count)
         for k in range(count):
             found[k] = 0.0
         for block in range(chunk * runs // chunks, (chunk + 1) * runs // chunks):
-            for k in range(words[0]):
-                group = pointer(words, _HEAD + k * GROUP)
-                _products(psi, block * run, group[0], run, pair)
-                for m in range(group[1], group[2]):
-                    word = pointer(members, m * WORD)
-                    mask, factor = word[0], word[1] - word[2]
-                    if _odd(mask & (block * run)):
-                        factor = -factor
-                    part, sign = 0 if word[1] != 0 else run, pointer(signs, (mask & (run - 1)) * run)
-                    found[word[3]] += factor * _signed_sum(run, pointer(pair, part), sign)
+            _add_run(psi, block * run, run, signs, words, pair, found)
+
+
+@jit_body
+def _add_run(psi: Array, base: int, run: int, signs: Array, words: Array, pair: Array, found: Array) -> None:
+    """What one run of amplitudes adds to the words."""
+    members = pointer(words, _HEAD + words[0] * GROUP)
+    for k in range(words[0]):
+        group = pointer(words, _HEAD + k * GROUP)
+        _products(psi, base, group[0], run, pair)
+        for m in range(group[1], group[2]):
+            word = pointer(members, m * WORD)
+            mask, factor = word[0], word[1] - word[2]
+            if _odd(mask & base):
+                factor = -factor
+            part, sign = 0 if word[1] != 0 else run, pointer(signs, (mask & (run - 1)) * run)
+            found[word[3]] += factor * _signed_sum(run, pointer(pair, part), sign)
 
 
 @jit_body
