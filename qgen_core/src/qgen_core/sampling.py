@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
+from qgen_core.scratch import plain
 
 Floats = NDArray[np.float64]
 Rng = np.random.Generator
@@ -72,9 +73,9 @@ def _looked_up(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
     share, other = alias_table(p)
     numbers = np.arange(len(p))
     end, leap = numbers + share, other - numbers
-    out = np.empty(shots, dtype=np.int64)
-    # Arrays of this size, made anew for each piece, would cost more than what is done with them.
-    places, ends, leaps = np.empty(PIECE), np.empty(PIECE), np.empty(PIECE, dtype=np.int64)
+    # Arrays of this size, asked for anew, cost more than what is done with them.
+    out: NDArray[np.int64] = plain(1, shots, numbers.dtype)[0]
+    (places, ends), leaps = plain(2, PIECE, share.dtype), plain(1, PIECE, numbers.dtype)[0]
     for start in range(0, shots, PIECE):
         index = out[start : start + PIECE]
         size = len(index)

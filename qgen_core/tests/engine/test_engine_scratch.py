@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from qgen_core import scratch
 from qgen_core.ansatze.brick import brick
-from qgen_core.engine import scratch
 from qgen_core.engine.backend import StatevectorBackend
 from qgen_core.measures import Probabilities
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from qgen_core.circuit import Circuit
 from qgen_core.engine import outputs, sweep
 from qgen_core.engine.plan import make_plan
-from qgen_core.engine.scratch import aligned, plain
 from qgen_core.engine.simd import lanes_of
 from qgen_core.engine.tables import tables_of
 from qgen_core.engine.threads import together
 from qgen_core.measures import Measure, State
+from qgen_core.scratch import aligned, plain
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]

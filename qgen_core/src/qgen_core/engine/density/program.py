@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from qgen_core.engine.density import kernels
 from qgen_core.engine.density.plan import Plan
 from qgen_core.engine.density.tables import DOUBLE, Tables
-from qgen_core.engine.scratch import aligned
 from qgen_core.engine.threads import spread
+from qgen_core.scratch import aligned
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

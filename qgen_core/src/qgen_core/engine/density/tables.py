@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from qgen_core.engine.density import kernels
 from qgen_core.engine.density.bind import bind, bind_back
 from qgen_core.engine.density.plan import Group, Plan, Step
-from qgen_core.engine.scratch import aligned
 from qgen_core.engine.simd import lanes_of
 from qgen_core.engine.threads import spread
+from qgen_core.scratch import aligned
 
 Array = NDArray[Any]
 Ints = NDArray[np.int64]
