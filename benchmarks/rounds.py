@@ -109,7 +109,7 @@ def measure(
         gc.collect()
         for row, timed, wanted, warmed in plans[turn:] + plans[:turn]:
             if number * wanted // repeats >= len(row.seconds):
-                _quiet()
                 if warmed:
                     timed.time(1)
+                _quiet()
                 row.seconds.append(timed.time(row.calls) / row.calls)
