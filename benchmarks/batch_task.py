@@ -33,7 +33,13 @@ class BatchTask:
     @classmethod
     def read(cls, path: Path) -> BatchTask:
         with np.load(path) as file:
-            return cls(int(file["wires"]), unpacked(file), file["params"], file["inputs"], file["cotangent"])
+            return cls(
+                int(file["wires"]),
+                unpacked(file),
+                file["params"],
+                file["inputs"],
+                file["cotangent"],
+            )
 
 
 def make_batch_task(ansatz: str, batch: int) -> BatchTask:
@@ -54,4 +60,10 @@ def make_batch_task(ansatz: str, batch: int) -> BatchTask:
     rng = np.random.default_rng([circuit.num_params, batch])
     inputs = rng.normal(scale=np.sqrt(0.5), size=(batch, circuit.num_inputs))
     params = rng.uniform(-np.pi, np.pi, circuit.num_params)
-    return BatchTask(circuit.num_wires, ops_of(circuit), params, inputs, rng.normal(size=(batch, circuit.num_wires)))
+    return BatchTask(
+        circuit.num_wires,
+        ops_of(circuit),
+        params,
+        inputs,
+        rng.normal(size=(batch, circuit.num_wires)),
+    )

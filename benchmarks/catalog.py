@@ -27,7 +27,12 @@ class Peer:
 
 
 QGEN = Peer(
-    "qgen", "qgen", BOTH, 24, "backend `statevector`, loss `js`, `bind` and `pullback` included", ("qgen-core", "numba")
+    "qgen",
+    "qgen",
+    BOTH,
+    24,
+    "backend `statevector`, loss `js`, `bind` and `pullback` included",
+    ("qgen-core", "numba"),
 )
 
 PEERS = (

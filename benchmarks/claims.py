@@ -38,7 +38,10 @@ def _claim(target: str, reached: str | None, met: bool | None) -> Claim:
 def row_of(case: dict[str, Any] | None, label: str, precision: str = "") -> dict[str, Any] | None:
     """The measured row with this label."""
     rows = case["rows"] if case else []
-    return next((r for r in rows if r["label"] == label and r["precision"] == precision and "median" in r), None)
+    return next(
+        (r for r in rows if r["label"] == label and r["precision"] == precision and "median" in r),
+        None,
+    )
 
 
 def _speed(cases: dict[str, Any]) -> Iterator[Claim]:
@@ -57,7 +60,9 @@ def _speed(cases: dict[str, Any]) -> Iterator[Claim]:
             peers = [
                 r
                 for r in (case or {"rows": []})["rows"]
-                if r["precision"] == precision and "median" in r and not r["label"].startswith("qgen")
+                if r["precision"] == precision
+                and "median" in r
+                and not r["label"].startswith("qgen")
             ]
             if mine is None or not peers:
                 yield _claim(target, None, None)
@@ -79,7 +84,9 @@ def _limit(cases: dict[str, Any]) -> Iterator[Claim]:
         yield _claim(target, f"{ratio:.2f} times", ratio <= factor)
 
 
-def _below(case: dict[str, Any] | None, label: str, precision: str, target: str, seconds: float) -> Claim:
+def _below(
+    case: dict[str, Any] | None, label: str, precision: str, target: str, seconds: float
+) -> Claim:
     row = row_of(case, label, precision)
     if row is None:
         return _claim(target, None, None)
@@ -96,9 +103,19 @@ def duration(seconds: float) -> str:
 
 def _batch(cases: dict[str, Any]) -> Iterator[Claim]:
     for name, label, what, limit in (
-        ("chain/forward", "qgen", "50 inputs, chain of 24 parameters, 8 wires, 8 expectations", 1e-3),
+        (
+            "chain/forward",
+            "qgen",
+            "50 inputs, chain of 24 parameters, 8 wires, 8 expectations",
+            1e-3,
+        ),
         ("brick/forward", "qgen", "50 inputs, brick of 6 layers, 8 wires, 8 expectations", 6e-3),
-        ("layer/backward", "qgen, engine only", "32 inputs, 6 wires, 2 layers, both ways inside the engine", 3e-4),
+        (
+            "layer/backward",
+            "qgen, engine only",
+            "32 inputs, 6 wires, 2 layers, both ways inside the engine",
+            3e-4,
+        ),
     ):
         for precision, kind in COMPLEX.items():
             target = f"{what}, {kind}: under {duration(limit)}"
@@ -114,26 +131,48 @@ def _sampling(cases: dict[str, Any]) -> Iterator[Claim]:
 def _whole(cases: dict[str, Any]) -> Iterator[Claim]:
     for wires, limit in ((8, 0.5), (12, 2.0)):
         target = f"300 steps of ansatz 1 through `qgen train`, {wires} wires, without imports: under {limit} s"
-        yield _below(cases.get(f"whole/training/{wires}"), "qgen train, 300 steps, without imports", "", target, limit)
+        yield _below(
+            cases.get(f"whole/training/{wires}"),
+            "qgen train, 300 steps, without imports",
+            "",
+            target,
+            limit,
+        )
     for kind, limit in (("cold", 10.0), ("warm", 0.3)):
         worst = [
             r["median"]
             for w in (8, 12)
-            if (r := row_of(cases.get(f"whole/first-call/{w}"), f"first training step, {kind} cache", "double"))
+            if (
+                r := row_of(
+                    cases.get(f"whole/first-call/{w}"),
+                    f"first training step, {kind} cache",
+                    "double",
+                )
+            )
         ]
         target = f"first call without imports, {kind} cache: under {limit} s"
-        yield _claim(target, duration(max(worst)) if worst else None, max(worst, default=0.0) < limit)
+        yield _claim(
+            target, duration(max(worst)) if worst else None, max(worst, default=0.0) < limit
+        )
     case = cases.get("whole/memory/20")
     above = max((r["megabytes_above_imports"] for r in case["rows"]), default=0.0) if case else 0.0
     target = "memory of a training step at 20 wires: under 200 MB above the process after imports"
     yield _claim(target, f"{above:.0f} MB" if case else None, above < 200)
     row = row_of(cases.get("whole/memory/24"), "training step, two threads", "double")
-    reached = f"{duration(row['median'])} a step, {row['megabytes_above_imports']:.0f} MB" if row else None
+    reached = (
+        f"{duration(row['median'])} a step, {row['megabytes_above_imports']:.0f} MB"
+        if row
+        else None
+    )
     yield _claim("24 wires train on this machine", reached, row is not None)
 
 
 def _threads(cases: dict[str, Any]) -> Iterator[Claim]:
-    for name, what in (("brick/20", "20 wires"), ("batch/50", "a batch of 50"), ("batch/1000", "a batch of 1000")):
+    for name, what in (
+        ("brick/20", "20 wires"),
+        ("batch/50", "a batch of 50"),
+        ("batch/1000", "a batch of 1000"),
+    ):
         case = cases.get(f"threads/{name}")
         ratios, words = [], []
         for precision, kind in COMPLEX.items():
@@ -144,7 +183,9 @@ def _threads(cases: dict[str, Any]) -> Iterator[Claim]:
             if one and two:
                 ratios.append(one["median"] / two["median"])
                 most = f", two processes {one['median'] / pair['median']:.2f}" if pair else ""
-                rounds = ", round by round {median:.2f}".format(**two["gain"]) if "gain" in two else ""
+                rounds = (
+                    ", round by round {median:.2f}".format(**two["gain"]) if "gain" in two else ""
+                )
                 words.append(f"{ratios[-1]:.2f} times ({kind}{rounds}{most})")
         target = f"two cores, {what}: at least 1.6 times one"
         yield _claim(target, ", ".join(words) or None, all(r >= 1.6 for r in ratios))
@@ -156,7 +197,10 @@ def _parts(cases: dict[str, Any]) -> Iterator[Claim]:
         case = cases.get(f"training/tree/{wires}")
         words, differences = [], []
         for precision, name in COMPLEX.items():
-            apart, whole = row_of(case, "qgen (in parts)", precision), row_of(case, "qgen (not in parts)", precision)
+            apart, whole = (
+                row_of(case, "qgen (in parts)", precision),
+                row_of(case, "qgen (not in parts)", precision),
+            )
             if apart and whole:
                 times = f"{duration(apart['median'])} in parts, {duration(whole['median'])} as one state"
                 words.append(f"{times} ({name})")
@@ -200,7 +244,10 @@ def _hybrid(cases: dict[str, Any]) -> Iterator[Claim]:
     for name, what in (("hybrid/6", "6 wires, batch 32"), ("hybrid/8", "8 wires, batch 256")):
         case = cases.get(name)
         for precision, kind in COMPLEX.items():
-            mine, engine = row_of(case, "qgen", precision), row_of(case, "qgen, backend torch", precision)
+            mine, engine = (
+                row_of(case, "qgen", precision),
+                row_of(case, "qgen, backend torch", precision),
+            )
             ratio = engine["median"] / mine["median"] if mine and engine else 0.0
             target = f"hybrid layer, {what}, {kind}: the default is not slower than backend `torch`"
             yield _claim(target, f"{ratio:.1f} times faster" if ratio else None, ratio >= 1)
@@ -222,9 +269,15 @@ def _gan(cases: dict[str, Any]) -> Iterator[Claim]:
 def _care(results: Results) -> Iterator[Claim]:
     rows = [row for case in results["cases"] for row in case["rows"]]
     for precision, tolerance in (("double", 1e-8), ("single", 1e-4)):
-        found = [row["agreement"] for row in rows if row["precision"] == precision and "agreement" in row]
+        found = [
+            row["agreement"] for row in rows if row["precision"] == precision and "agreement" in row
+        ]
         target = f"all contestants agree, {COMPLEX[precision]}: within {tolerance:g} of the largest gradient"
-        yield _claim(target, f"{max(found):.1e} at most" if found else None, max(found, default=0.0) <= tolerance)
+        yield _claim(
+            target,
+            f"{max(found):.1e} at most" if found else None,
+            max(found, default=0.0) <= tolerance,
+        )
     against = [
         r
         for case in results["cases"]
@@ -236,4 +289,8 @@ def _care(results: Results) -> Iterator[Claim]:
     reached = f"{fewest} at least" if against and results["mode"] != "quick" else None
     yield _claim("20 repeats of every contestant", reached, fewest >= 20)
     if results["mode"] == "quick":
-        yield _claim("quick mode: under 5 minutes", f"{results['minutes']:.1f} minutes", results["minutes"] < 5)
+        yield _claim(
+            "quick mode: under 5 minutes",
+            f"{results['minutes']:.1f} minutes",
+            results["minutes"] < 5,
+        )

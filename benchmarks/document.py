@@ -35,7 +35,11 @@ SECTIONS = (
         "`qgen train` with the recipe of the demo: reading and encoding events, 300 steps, history, checkpoints; only "
         "imports are left out. Each repeat is a process of its own.",
     ),
-    ("threads/", "Threads", "The same work with one thread, with two, and with the engine's own choice."),
+    (
+        "threads/",
+        "Threads",
+        "The same work with one thread, with two, and with the engine's own choice.",
+    ),
     (
         "adapters/",
         "Backends against their SDK called by hand, one thread",

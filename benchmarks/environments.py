@@ -16,7 +16,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "benchmarks" / "requirements"
 #: Packages of this repository in the environment of the same name, installed in place.
-OWN = {"peers": ("qgen_core", *(f"plugins/qgen_{name}" for name in ("hep", "pennylane", "qiskit", "cirq", "torch")))}
+OWN = {
+    "peers": (
+        "qgen_core",
+        *(f"plugins/qgen_{name}" for name in ("hep", "pennylane", "qiskit", "cirq", "torch")),
+    )
+}
 
 
 def make(name: str, folder: Path) -> bool:
@@ -42,15 +47,24 @@ def make(name: str, folder: Path) -> bool:
 
 def main() -> int:
     """0 when what is needed is there."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.environments", description="Install qgen's peers.")
-    parser.add_argument("--quick", action="store_true", help="only the peers that install together with qgen")
-    parser.add_argument("--folder", type=Path, default=ROOT / ".bench", help="where the environments are put")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.environments", description="Install qgen's peers."
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="only the peers that install together with qgen"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / ".bench", help="where the environments are put"
+    )
     given = parser.parse_args()
     if not make("peers", given.folder):
         return 1
     for name in () if given.quick else ("catalyst", "torchquantum"):
         if not make(name, given.folder):
-            print(f"the environment {name} could not be installed; its peer is left out", file=sys.stderr)
+            print(
+                f"the environment {name} could not be installed; its peer is left out",
+                file=sys.stderr,
+            )
     return 0
 
 

@@ -41,7 +41,9 @@ def _module(element: str, lanes: int, accumulators: int) -> str:
     # Exact in both precisions; the accumulators settle at b / (1 - a) = 0.5 and never overflow.
     a, b = constant("5.000000e-01"), constant("2.500000e-01")
     every = range(accumulators)
-    phis = "\n".join(f"  %x{k} = phi {vector} [ {constant(f'{k}.0')}, %entry ], [ %y{k}, %loop ]" for k in every)
+    phis = "\n".join(
+        f"  %x{k} = phi {vector} [ {constant(f'{k}.0')}, %entry ], [ %y{k}, %loop ]" for k in every
+    )
     fma = f"call {vector} @llvm.fma.{kind}"
     fmas = "\n".join(f"  %y{k} = {fma}({vector} %x{k}, {vector} {a}, {vector} {b})" for k in every)
     places = "\n".join(f"  %p{k} = getelementptr {vector}, ptr %out, i64 {k}" for k in every)

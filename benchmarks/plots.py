@@ -20,7 +20,11 @@ def draw(results: dict[str, Any], folder: Path) -> list[tuple[str, str]]:
     for key, label, title in (
         ("wires", "wires", "A training step of ansatz 1 with 6 layers, one thread"),
         ("layers", "parameters", "A training step of ansatz 1 on 12 wires, one thread"),
-        ("batch", "batch", "Forward and backward of a brick of 6 layers on 8 wires for a batch, one thread"),
+        (
+            "batch",
+            "batch",
+            "Forward and backward of a brick of 6 layers on 8 wires for a batch, one thread",
+        ),
     ):
         points = [c for c in results["cases"] if c["id"].startswith(f"curve/{key}/")]
         if points:
@@ -51,8 +55,17 @@ def _curve(points: list[dict[str, Any]], peers: Series, path: Path, label: str, 
     x = [p["x"] for p in points]
     for precision, colour in _COLOURS.items():
         rows = [next(r for r in p["rows"] if r["precision"] == precision) for p in points]
-        axes.plot(x, [r["median"] for r in rows], "o-", color=colour, ms=4, label=f"qgen, {COMPLEX[precision]}")
-        axes.fill_between(x, [r["q25"] for r in rows], [r["q75"] for r in rows], color=colour, alpha=0.3)
+        axes.plot(
+            x,
+            [r["median"] for r in rows],
+            "o-",
+            color=colour,
+            ms=4,
+            label=f"qgen, {COMPLEX[precision]}",
+        )
+        axes.fill_between(
+            x, [r["q25"] for r in rows], [r["q75"] for r in rows], color=colour, alpha=0.3
+        )
         axes.plot(
             x,
             [p["limit"][precision] for p in points],
@@ -63,8 +76,21 @@ def _curve(points: list[dict[str, Any]], peers: Series, path: Path, label: str, 
         )
     for number, (name, values) in enumerate(sorted(peers.items())):
         marker = "sv^<>DPX*hd8p"[number % 13]
-        axes.plot(*zip(*values, strict=True), marker + ":", color=plt.cm.tab20(number % 20), lw=0.8, ms=5, label=name)
-    axes.set(xlabel=label, ylabel="seconds", yscale="log", xscale="linear" if label == "wires" else "log", title=title)
+        axes.plot(
+            *zip(*values, strict=True),
+            marker + ":",
+            color=plt.cm.tab20(number % 20),
+            lw=0.8,
+            ms=5,
+            label=name,
+        )
+    axes.set(
+        xlabel=label,
+        ylabel="seconds",
+        yscale="log",
+        xscale="linear" if label == "wires" else "log",
+        title=title,
+    )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.savefig(path, dpi=110)
@@ -80,11 +106,23 @@ def _threads(cases: list[dict[str, Any]], path: Path) -> str:
         for label, style in (("qgen, 2 threads", "o-"), ("qgen, its choice", "x:")):
             ratio = []
             for case in cases:
-                medians = {r["label"]: r["median"] for r in case["rows"] if r["precision"] == precision}
+                medians = {
+                    r["label"]: r["median"] for r in case["rows"] if r["precision"] == precision
+                }
                 ratio.append(medians["qgen, 1 thread"] / medians[label])
-            axes.plot([c["wires"] for c in cases], ratio, style, color=colour, label=f"{label}, {COMPLEX[precision]}")
+            axes.plot(
+                [c["wires"] for c in cases],
+                ratio,
+                style,
+                color=colour,
+                label=f"{label}, {COMPLEX[precision]}",
+            )
     axes.axhline(1.0, color="black", lw=0.8)
-    axes.set(xlabel="wires", ylabel="times as fast as one thread", title="Training step of ansatz 1: threads")
+    axes.set(
+        xlabel="wires",
+        ylabel="times as fast as one thread",
+        title="Training step of ansatz 1: threads",
+    )
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=110)

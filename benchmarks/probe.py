@@ -29,7 +29,9 @@ def modules(recipe: str, run: str, *settings: str) -> dict[str, Any]:
 
 
 def _imported() -> dict[str, Any]:
-    return {"modules": sorted(name for name in sys.modules if not name.startswith(("__", "benchmarks")))}
+    return {
+        "modules": sorted(name for name in sys.modules if not name.startswith(("__", "benchmarks")))
+    }
 
 
 def _import(names: str) -> float:
@@ -85,7 +87,7 @@ def _memory(field: str) -> float:
 
 def memory(wires: str, precision: str, steps: str) -> dict[str, Any]:
     """MB that training steps need above the process after its imports, and seconds of each step."""
-    import qgen_core.engine.sweep  # noqa: F401
+    import qgen_core.simulators.statevector.sweep  # noqa: F401
     from benchmarks.contestants import qgen
     from benchmarks.task import make_task
 

@@ -89,7 +89,10 @@ def _quiet() -> None:
 
 
 def measure(
-    contestants: list[tuple[Row, Timed]], repeats: int = REPEATS, slow: float = SLOW, lasting: float = 0.0
+    contestants: list[tuple[Row, Timed]],
+    repeats: int = REPEATS,
+    slow: float = SLOW,
+    lasting: float = 0.0,
 ) -> None:
     """Fill the rows' seconds. A warm-up call decides how many calls make one repeat.
 

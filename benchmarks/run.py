@@ -44,23 +44,39 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def options() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description="Measure qgen against its peers.")
-    parser.add_argument("--quick", action="store_true", help="under five minutes: the engine, small sizes, fast peers")
-    parser.add_argument("--case", default="", help="only cases whose name holds this, e.g. training/brick/12")
-    parser.add_argument("--update", action="store_true", help="put the cases of --case into the full run's results")
-    parser.add_argument("--environments", type=Path, default=ROOT / ".bench", help="the folder of the environments")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.run", description="Measure qgen against its peers."
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="under five minutes: the engine, small sizes, fast peers",
+    )
+    parser.add_argument(
+        "--case", default="", help="only cases whose name holds this, e.g. training/brick/12"
+    )
+    parser.add_argument(
+        "--update", action="store_true", help="put the cases of --case into the full run's results"
+    )
+    parser.add_argument(
+        "--environments", type=Path, default=ROOT / ".bench", help="the folder of the environments"
+    )
     given = parser.parse_args()
     if given.update and (given.quick or not given.case):
         parser.error("--update goes with --case, and not with --quick")
     return given
 
 
-def run_group(name: str, threads: int, given: argparse.Namespace) -> tuple[list[dict[str, Any]], str]:
+def run_group(
+    name: str, threads: int, given: argparse.Namespace
+) -> tuple[list[dict[str, Any]], str]:
     """The cases of one group, and what went wrong if it ended early."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "cases.jsonl"
         folder_of_all = str(given.environments.resolve())
-        asked = json.dumps({"quick": given.quick, "wanted": given.case, "environments": folder_of_all})
+        asked = json.dumps(
+            {"quick": given.quick, "wanted": given.case, "environments": folder_of_all}
+        )
         command = [sys.executable, "-m", "benchmarks.group", name, asked, str(out)]
         done = subprocess.run(command, cwd=ROOT, env=environment(threads))
         lines = out.read_text().splitlines() if out.exists() else []
@@ -76,7 +92,10 @@ def main() -> int:
     try:
         fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        print("another benchmark is running, and two would disturb each other; wait for it", file=sys.stderr)
+        print(
+            "another benchmark is running, and two would disturb each other; wait for it",
+            file=sys.stderr,
+        )
         return 1
     start = perf_counter()
     cases, spent = before(given)
@@ -103,7 +122,9 @@ def before(given: argparse.Namespace) -> tuple[list[dict[str, Any]], float]:
     if not given.update or not latest.exists():
         return [], 0.0
     results = json.loads(latest.read_text())
-    return [{"versions": results["versions"], **case} for case in results["cases"]], 60 * results["minutes"]
+    return [{"versions": results["versions"], **case} for case in results["cases"]], 60 * results[
+        "minutes"
+    ]
 
 
 def merge(cases: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -125,17 +146,24 @@ def collected(
         "threads": STATED,
         "versions": merged(cases),
         "minutes": seconds / 60,
-        "problems": problems + [f"{name}: {row['label']} {row['precision']}: {row['error']}" for name, row in failed],
-        "cases": [{key: value for key, value in case.items() if key != "versions"} for case in cases],
+        "problems": problems
+        + [f"{name}: {row['label']} {row['precision']}: {row['error']}" for name, row in failed],
+        "cases": [
+            {key: value for key, value in case.items() if key != "versions"} for case in cases
+        ],
     }
     shown = claims.check(results)
-    results["claims"] = shown if results["mode"] != "part" else [c for c in shown if c["met"] is not None]
+    results["claims"] = (
+        shown if results["mode"] != "part" else [c for c in shown if c["met"] is not None]
+    )
     return results
 
 
 def merged(cases: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     """Versions by environment, over all cases."""
-    out: dict[str, dict[str, str]] = {"peers": versions(("qgen-core", "qgen-hep", "numba", "numpy", "scipy"))}
+    out: dict[str, dict[str, str]] = {
+        "peers": versions(("qgen-core", "qgen-hep", "numba", "numpy", "scipy"))
+    }
     for case in cases:
         for place, found in case.get("versions", {}).items():
             out.setdefault(place, {}).update(found)

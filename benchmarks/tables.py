@@ -31,29 +31,50 @@ def case(found: Case) -> str:
     for r in rows:
         line = [r["label"], COMPLEX.get(r["precision"], "")]
         if "median" in r:
-            line += [duration(r["median"]), f"{duration(r['q25'])} to {duration(r['q75'])}", str(r["repeats"])]
+            line += [
+                duration(r["median"]),
+                f"{duration(r['q25'])} to {duration(r['q75'])}",
+                str(r["repeats"]),
+            ]
         else:
             line += ["-", r.get("error", ""), "0"]
         if with_first:
             line.append(duration(r["first"]) if "first" in r else "")
         out.append([*line, _note(found, r)])
-    head = ["", "precision", "median", "quartiles", "repeats", *(["first call"] if with_first else []), ""]
+    head = [
+        "",
+        "precision",
+        "median",
+        "quartiles",
+        "repeats",
+        *(["first call"] if with_first else []),
+        "",
+    ]
     return table(head, out)
 
 
 def _note(found: Case, row: dict[str, Any]) -> str:
     """Against qgen at this precision, against the limit, or what the row says of itself."""
     words = []
-    mine = next((r for r in found["rows"] if r["label"] == "qgen" and r["precision"] == row["precision"]), None)
+    mine = next(
+        (r for r in found["rows"] if r["label"] == "qgen" and r["precision"] == row["precision"]),
+        None,
+    )
     if "median" in row and mine and "median" in mine and mine is not row:
         words.append(f"{row['median'] / mine['median']:.3g} x qgen")
     if mine is row and "limit" in found and "median" in row:
         words.append(f"{row['median'] / found['limit'][row['precision']]:.2f} x the limit")
         if "engine_flops" in found:
             rate = found["engine_flops"][row["precision"]] / row["median"]
-            words.append(f"{100 * rate / found['peak_flops_per_second'][row['precision']]:.0f} % of the peak rate")
+            words.append(
+                f"{100 * rate / found['peak_flops_per_second'][row['precision']]:.0f} % of the peak rate"
+            )
     if "gain" in row:
-        words.append("{median:.2f} ({q25:.2f} to {q75:.2f}) times one thread, round by round".format(**row["gain"]))
+        words.append(
+            "{median:.2f} ({q25:.2f} to {q75:.2f}) times one thread, round by round".format(
+                **row["gain"]
+            )
+        )
     if "megabytes_above_imports" in row:
         words.append(
             f"{row['megabytes_above_imports']:.0f} MB above imports, two states are "
@@ -65,7 +86,9 @@ def _note(found: Case, row: dict[str, Any]) -> str:
 def facts(results: dict[str, Any]) -> str:
     """Where and how it was measured."""
     m = results["machine"]
-    peak = next((c["peak_flops_per_second"] for c in results["cases"] if "peak_flops_per_second" in c), None)
+    peak = next(
+        (c["peak_flops_per_second"] for c in results["cases"] if "peak_flops_per_second" in c), None
+    )
     lines = [
         f"- {m['processor']}, {m['cores']} cores, Python {m['python']}, {results['date']}; {results['mode']} run, "
         f"{results['minutes']:.0f} minutes"
@@ -79,7 +102,9 @@ def facts(results: dict[str, Any]) -> str:
     if again:
         lines.append(f"- measured by themselves, after the full run: {', '.join(again)}")
     for place, found in results["versions"].items():
-        lines.append(f"- {place}: " + ", ".join(f"{name} {number}" for name, number in sorted(found.items())))
+        lines.append(
+            f"- {place}: " + ", ".join(f"{name} {number}" for name, number in sorted(found.items()))
+        )
     lines += [f"- {who}: {how}" for who, how in results["threads"].items()]
     return "\n".join(lines)
 
@@ -89,5 +114,9 @@ def text(results: dict[str, Any]) -> str:
     parts = [facts(results)]
     parts += [f"{c['id']}\n\n{case(c)}" for c in results["cases"]]
     parts += ["claims\n\n" + claims(results)]
-    parts += ["problems\n\n" + "\n".join(f"- {p}" for p in results["problems"])] if results["problems"] else []
+    parts += (
+        ["problems\n\n" + "\n".join(f"- {p}" for p in results["problems"])]
+        if results["problems"]
+        else []
+    )
     return "\n\n".join(parts)

@@ -98,7 +98,9 @@ def unpacked(file: Mapping[str, NDArray[Any]]) -> tuple[Op, ...]:
     """The gates that :func:`packed` wrote."""
     ops = []
     for name, row in zip(file["names"], file["numbers"].tolist(), strict=True):
-        wires, params, inputs = (tuple(n for n in part if n >= 0) for part in (row[:2], row[2:3], row[3:]))
+        wires, params, inputs = (
+            tuple(n for n in part if n >= 0) for part in (row[:2], row[2:3], row[3:])
+        )
         ops.append(Op(str(name), wires, params, inputs))
     return tuple(ops)
 
@@ -123,7 +125,9 @@ def make_task(ansatz: str, wires: int, layers: int) -> Task:
     ops = ops_of(circuit)
     rng = np.random.default_rng([wires, layers])
     target = rng.exponential(size=2**wires)
-    task = Task(wires, layers, ops, target / target.sum(), rng.uniform(-np.pi, np.pi, circuit.num_params))
+    task = Task(
+        wires, layers, ops, target / target.sum(), rng.uniform(-np.pi, np.pi, circuit.num_params)
+    )
     repeated = [
         Op(op.name, op.wires, tuple(p + k * task.per_layer for p in op.params))
         for k in range(layers)

@@ -25,9 +25,19 @@ ROOT = Path(__file__).parent.parent
 class Remote:
     """The asking side. Raises RuntimeError with the worker's last words when it dies."""
 
-    def __init__(self, python: Path, name: str, precision: str, task: Path, distributions: tuple[str, ...]) -> None:
+    def __init__(
+        self, python: Path, name: str, precision: str, task: Path, distributions: tuple[str, ...]
+    ) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        command = [str(python), "-m", "benchmarks.worker", name, precision, str(task), ",".join(distributions)]
+        command = [
+            str(python),
+            "-m",
+            "benchmarks.worker",
+            name,
+            precision,
+            str(task),
+            ",".join(distributions),
+        ]
         self._words = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the process)
         self._process = subprocess.Popen(
             command,
@@ -78,7 +88,9 @@ def main(name: str, precision: str, path: str, distributions: str) -> None:
     from benchmarks.machine import versions
     from benchmarks.rounds import Local
 
-    build = _builder(importlib.import_module(f"benchmarks.contestants.{name}"), Path(path), precision)
+    build = _builder(
+        importlib.import_module(f"benchmarks.contestants.{name}"), Path(path), precision
+    )
     start = perf_counter()
     step = build()
     result = [np.asarray(part).tolist() for part in step()]
@@ -90,7 +102,9 @@ def main(name: str, precision: str, path: str, distributions: str) -> None:
         out.write(json.dumps({"seconds": timed.time(json.loads(line)["calls"])}) + "\n")
 
 
-def _builder(library: Any, path: Path, precision: str) -> Callable[[], Callable[[], tuple[Any, ...]]]:
+def _builder(
+    library: Any, path: Path, precision: str
+) -> Callable[[], Callable[[], tuple[Any, ...]]]:
     """What makes a step of the task in the file: a training step, or a batch both ways."""
     from benchmarks.batch_task import BatchTask
     from benchmarks.task import Task
@@ -99,7 +113,9 @@ def _builder(library: Any, path: Path, precision: str) -> Callable[[], Callable[
         batched = "inputs" in file
     if batched:
         batch = BatchTask.read(path)
-        return lambda: partial(library.build_batch(batch, precision, backward=True), batch.params, batch.inputs)
+        return lambda: partial(
+            library.build_batch(batch, precision, backward=True), batch.params, batch.inputs
+        )
     task = Task.read(path)
     return lambda: partial(library.build(task, precision), task.params)
 

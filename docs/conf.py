@@ -27,7 +27,9 @@ extensions = [
 exclude_patterns = ["_build", "studies/*/**", "benchmarks/**", "**/.ipynb_checkpoints"]
 highlight_language = "none"
 nitpicky = True
-nitpick_ignore_regex = [("py:class", ".*")]  # types of numpy and the standard library, without their inventories
+nitpick_ignore_regex = [
+    ("py:class", ".*")
+]  # types of numpy and the standard library, without their inventories
 
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
@@ -43,7 +45,9 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_default_options = {"members": True}
 autodoc_preserve_defaults = True
-autodoc_type_aliases = {name: name for name in ("Array", "Floats", "Rng", "Inputs", "Shots", "Hooks", "Folder")}
+autodoc_type_aliases = {
+    name: name for name in ("Array", "Floats", "Rng", "Inputs", "Shots", "Hooks", "Folder")
+}
 napoleon_numpy_docstring = False
 python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"

@@ -15,14 +15,22 @@ from benchmarks.context import Case, Context
 from benchmarks.machine import versions
 from benchmarks.rounds import Local, Row, Timed, measure
 from benchmarks.task import Floats
-from qgen_core.circuit import Channel, Circuit, Gate
-from qgen_core.measures import Probabilities, pauli_z
+from qgen_core.circuits.circuit import Channel, Circuit, Gate
+from qgen_core.circuits.measures import Probabilities, pauli_z
 from qgen_core.noise_models import channels
 
 THREADS = 1
 BATCH, SHOTS = 64, 1_000_000
 RATES = {1: 0.001, 2: 0.01}
-DISTRIBUTIONS = ("pennylane", "pennylane-lightning", "qiskit", "qiskit-aer", "cirq-core", "qsimcirq", "torch")
+DISTRIBUTIONS = (
+    "pennylane",
+    "pennylane-lightning",
+    "qiskit",
+    "qiskit-aer",
+    "cirq-core",
+    "qsimcirq",
+    "torch",
+)
 Call = Callable[[], Floats]
 
 
@@ -30,9 +38,15 @@ def run(context: Context) -> Iterator[Case]:
     """Probabilities on every SDK, gradients where the SDK has them, noise and shots on Aer."""
     task = make_batch_task("chain", BATCH)
     pairs: dict[str, Callable[[], tuple[Call, Call]]] = {
-        "pennylane/probabilities": lambda: (_probabilities(task, "pennylane"), sdks.pennylane_probabilities(task)),
+        "pennylane/probabilities": lambda: (
+            _probabilities(task, "pennylane"),
+            sdks.pennylane_probabilities(task),
+        ),
         "pennylane/gradient": lambda: (_gradient(task, "pennylane"), sdks.pennylane_gradient(task)),
-        "lightning/probabilities": lambda: (_probabilities(task, "lightning"), sdks.lightning_probabilities(task)),
+        "lightning/probabilities": lambda: (
+            _probabilities(task, "lightning"),
+            sdks.lightning_probabilities(task),
+        ),
         "lightning/gradient": lambda: (_gradient(task, "lightning"), sdks.lightning_gradient(task)),
         "aer/probabilities": lambda: (_probabilities(task, "aer"), sdks.aer_probabilities(task)),
         "aer/noisy": lambda: _noisy(task),
@@ -52,7 +66,10 @@ def run(context: Context) -> Iterator[Case]:
 
 def _one(context: Context, name: str, ours: Call, by_hand: Call) -> Case:
     single, sampled = name.startswith("qsim"), name.endswith("shots")
-    rows = [Row("qgen's adapter", "single" if single else "double"), Row("by hand", "single" if single else "double")]
+    rows = [
+        Row("qgen's adapter", "single" if single else "double"),
+        Row("by hand", "single" if single else "double"),
+    ]
     first, second = ours(), by_hand()
     allowed = 5e-3 if sampled else 1e-5 if single else 1e-8
     if not sampled:
@@ -72,12 +89,18 @@ def _one(context: Context, name: str, ours: Call, by_hand: Call) -> Case:
 
 def _probabilities(task: BatchTask, name: str) -> Call:
     backend, circuit = qgen.backend(name), circuit_of(task.ops, task.wires)
-    return lambda: np.asarray(backend.run(circuit, circuit.bind(task.params, task.inputs), Probabilities()))
+    return lambda: np.asarray(
+        backend.run(circuit, circuit.bind(task.params, task.inputs), Probabilities())
+    )
 
 
 def _gradient(task: BatchTask, name: str) -> Call:
     """Gradients of the parameters, and of the inputs summed over rows."""
-    backend, circuit, measured = qgen.backend(name), circuit_of(task.ops, task.wires), pauli_z(task.wires)
+    backend, circuit, measured = (
+        qgen.backend(name),
+        circuit_of(task.ops, task.wires),
+        pauli_z(task.wires),
+    )
 
     def call() -> Floats:
         _, back = backend.forward(circuit, circuit.bind(task.params, task.inputs), measured)
@@ -102,4 +125,6 @@ def _noisy(task: BatchTask) -> tuple[Call, Call]:
 def _shots(task: BatchTask) -> Call:
     backend, circuit = qgen.backend("aer"), circuit_of(task.ops, task.wires)
     angles, rng = circuit.bind(task.params, task.inputs[:1]), np.random.default_rng(3)
-    return lambda: np.asarray(backend.run(circuit, angles, Probabilities(), shots=SHOTS, rng=rng)[0])
+    return lambda: np.asarray(
+        backend.run(circuit, angles, Probabilities(), shots=SHOTS, rng=rng)[0]
+    )

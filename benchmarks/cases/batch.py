@@ -56,10 +56,14 @@ def run(context: Context) -> Iterator[Case]:
     for name, circuit, batch, backward, quick in CASES:
         if context.wants(name) and (quick or not context.quick):
             context.say(name)
-            yield one_case(context, name, make_batch_task(circuit, batch), CONTESTANTS, backward=backward)
+            yield one_case(
+                context, name, make_batch_task(circuit, batch), CONTESTANTS, backward=backward
+            )
 
 
-def one_case(context: Context, name: str, task: BatchTask, entries: tuple[Entry, ...], *, backward: bool) -> Case:
+def one_case(
+    context: Context, name: str, task: BatchTask, entries: tuple[Entry, ...], *, backward: bool
+) -> Case:
     """Outputs, and with gradients those of parameters and inputs, are compared before timing."""
     contestants: list[tuple[Row, Timed]] = []
     failed: list[Row] = []
@@ -72,12 +76,15 @@ def one_case(context: Context, name: str, task: BatchTask, entries: tuple[Entry,
                     result, timed = _enter(context, stack, task, entry, row, backward)
                     reference = reference or result
                     row.agreement = max(
-                        float(np.max(np.abs(a - b)) / np.max(np.abs(b))) for a, b in zip(result, reference, strict=True)
+                        float(np.max(np.abs(a - b)) / np.max(np.abs(b)))
+                        for a, b in zip(result, reference, strict=True)
                     )
                     if not row.agreement <= TOLERANCE[precision]:
                         raise RuntimeError(f"results differ by {row.agreement:.1e}")
                     contestants.append((row, timed))
-                except Exception as error:  # a peer that fails is a result, not the end of the session
+                except (
+                    Exception
+                ) as error:  # a peer that fails is a result, not the end of the session
                     row.error = f"{type(error).__name__}: {error}".splitlines()[0][:200]
                     failed.append(row)
         if backward and any(entry.module == "qgen" for entry in entries):

@@ -77,7 +77,10 @@ def _point(
     peaks = {p: Row("peak", p) for p in steps}
     for precision, step in steps.items():
         step()
-        contestants += [(Row("qgen", precision), Local(step)), (peaks[precision], Local(peak(precision).run))]
+        contestants += [
+            (Row("qgen", precision), Local(step)),
+            (peaks[precision], Local(peak(precision).run)),
+        ]
     measure(contestants, context.repeats if wires <= FULL_REPEATS else 3, context.slow)
     flops = step_flops(wires, len([op for op in fuse(ops) if op.name == "rot"]), batch)
     rates = {p: peak(p).flops / row.summary()["median"] for p, row in peaks.items()}

@@ -46,7 +46,9 @@ def run(context: Context) -> Iterator[Case]:
         context.say("gan/generation")
         asked = np.zeros((GENERATED, 1))
         ours = partial(model.sample, GENERATED, asked, rng=rng)
-        yield _measured(context, "gan/generation", GENERATED, 1, ours, partial(bare.generate, GENERATED, ROWS))
+        yield _measured(
+            context, "gan/generation", GENERATED, 1, ours, partial(bare.generate, GENERATED, ROWS)
+        )
 
 
 def _train(spaces: dict[str, Space], events: Events, steps: int, size: int) -> None:
@@ -58,7 +60,12 @@ def _train(spaces: dict[str, Space], events: Events, steps: int, size: int) -> N
 
 
 def _measured(
-    context: Context, name: str, size: int, steps: int, ours: Callable[[], object], bare: Callable[[], object]
+    context: Context,
+    name: str,
+    size: int,
+    steps: int,
+    ours: Callable[[], object],
+    bare: Callable[[], object],
 ) -> Case:
     rows = [Row("qgen", "single"), Row("bare torch loop", "single")]
     contestants: list[tuple[Row, Timed]] = [(rows[0], Local(ours)), (rows[1], Local(bare))]

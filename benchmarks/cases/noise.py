@@ -14,7 +14,7 @@ from benchmarks.context import Case, Context
 from benchmarks.machine import versions
 from benchmarks.rounds import Local, Row, Timed, measure
 from benchmarks.task import Floats
-from qgen_core.measures import Probabilities, pauli_z
+from qgen_core.circuits.measures import Probabilities, pauli_z
 
 THREADS = 2
 BATCH, SHOTS = 50, 2048
@@ -39,9 +39,13 @@ def run(context: Context) -> Iterator[Case]:
     for threads, engine in engines.items():
         name = f"{threads} thread{'s' * (threads > 1)}"
         calls[f"qgen density, expectations, {name}"] = lambda e=engine: e.run(noisy, angles, words)
-        calls[f"qgen density, distributions, {name}"] = lambda e=engine: e.run(noisy, angles, Probabilities())
+        calls[f"qgen density, distributions, {name}"] = lambda e=engine: e.run(
+            noisy, angles, Probabilities()
+        )
     device = FakeFez()
-    calls["Qiskit Aer, exact distributions"] = aer_device.frequencies(task, noisy, device, read, None)
+    calls["Qiskit Aer, exact distributions"] = aer_device.frequencies(
+        task, noisy, device, read, None
+    )
     calls[f"Qiskit Aer, {SHOTS} shots"] = aer_device.frequencies(task, noisy, device, read, SHOTS)
     yield _measured(context, calls)
 
@@ -55,9 +59,13 @@ def _measured(context: Context, calls: dict[str, Callable[[], Floats]]) -> Case:
     for label, call in calls.items():
         row, found = Row(label, "double"), call()
         rows.append(row)
-        off = float(np.max(np.abs(found - (exact @ (1 - 2 * bits) if "expectations" in label else exact))))
+        off = float(
+            np.max(np.abs(found - (exact @ (1 - 2 * bits) if "expectations" in label else exact)))
+        )
         # Aer leaves out parts of its errors below 1e-10; a frequency of n shots is off by some 1/(2 sqrt n).
-        if off > (5 * 0.5 / np.sqrt(SHOTS) if "shots" in label else 1e-7 if "Aer" in label else 1e-10):
+        if off > (
+            5 * 0.5 / np.sqrt(SHOTS) if "shots" in label else 1e-7 if "Aer" in label else 1e-10
+        ):
             row.error = f"differs by {off:.1e}"
         else:
             contestants.append((row, Local(call)))

@@ -15,7 +15,16 @@ from benchmarks.task import Floats
 
 THREADS = 1
 WIRES, SHOTS = 12, 1_000_000
-DISTRIBUTIONS = ("numpy", "torch", "jax", "qulacs", "pennylane-lightning", "qiskit-aer", "qiskit", "tensorcircuit-ng")
+DISTRIBUTIONS = (
+    "numpy",
+    "torch",
+    "jax",
+    "qulacs",
+    "pennylane-lightning",
+    "qiskit-aer",
+    "qiskit",
+    "tensorcircuit-ng",
+)
 Sampler = Callable[[], Any]
 
 
@@ -103,8 +112,12 @@ def _lightning(p: Floats) -> Sampler:
 
     device = LightningQubit(wires=WIRES, seed=1)
     state = device.LightningStateVector(num_wires=WIRES)
-    state.get_final_state(qml.tape.QuantumScript([qml.StatePrep(np.sqrt(p), wires=range(WIRES))], []))
-    measurements = device.LightningMeasurements(state)  # keeps the state, which its C++ half only points to
+    state.get_final_state(
+        qml.tape.QuantumScript([qml.StatePrep(np.sqrt(p), wires=range(WIRES))], [])
+    )
+    measurements = device.LightningMeasurements(
+        state
+    )  # keeps the state, which its C++ half only points to
     return lambda: measurements._measurement_lightning.generate_samples(WIRES, SHOTS)
 
 
@@ -129,17 +142,20 @@ def _tensorcircuit(p: Floats, form: str) -> Sampler:
     tc.set_dtype("complex128")
     circuit = tc.Circuit(WIRES, inputs=jnp.sqrt(jnp.asarray(p)))
     key = jax.random.key(2)
-    return lambda: np.asarray(circuit.sample(batch=SHOTS, allow_state=True, format=form, random_generator=key))
+    return lambda: np.asarray(
+        circuit.sample(batch=SHOTS, allow_state=True, format=form, random_generator=key)
+    )
 
 
 def _counts(p: Floats, rng: np.random.Generator) -> dict[str, Sampler]:
-    from qgen_core.sampling import sample_counts
+    from qgen_core.simulators.outcomes import sample_counts
 
     return {
         "qgen": lambda: sample_counts(p, SHOTS, rng),
         "numpy multinomial": lambda: rng.multinomial(SHOTS, p),
         "numpy searchsorted, bincount": lambda: np.bincount(
-            np.searchsorted(np.cumsum(p), rng.random(SHOTS) * p.sum(), side="right"), minlength=len(p)
+            np.searchsorted(np.cumsum(p), rng.random(SHOTS) * p.sum(), side="right"),
+            minlength=len(p),
         ),
         "jax multinomial": _jax(p, "counts"),
         "TensorCircuit-NG": _tensorcircuit(p, "count_vector"),
@@ -150,14 +166,16 @@ def _counts(p: Floats, rng: np.random.Generator) -> dict[str, Sampler]:
 def _indices(p: Floats, rng: np.random.Generator) -> dict[str, Sampler]:
     import torch
 
-    from qgen_core.sampling import sample_indices
+    from qgen_core.simulators.outcomes import sample_indices
 
     table = torch.as_tensor(p)
     torch.set_num_threads(1)
     return {
         "qgen": lambda: sample_indices(p, SHOTS, rng),
         "numpy choice": lambda: rng.choice(len(p), SHOTS, p=p),
-        "numpy searchsorted": lambda: np.searchsorted(np.cumsum(p), rng.random(SHOTS) * p.sum(), side="right"),
+        "numpy searchsorted": lambda: np.searchsorted(
+            np.cumsum(p), rng.random(SHOTS) * p.sum(), side="right"
+        ),
         "torch multinomial": lambda: torch.multinomial(table, SHOTS, replacement=True),
         "jax choice": _jax(p, "indices"),
         "qulacs": _qulacs(p),
@@ -167,11 +185,13 @@ def _indices(p: Floats, rng: np.random.Generator) -> dict[str, Sampler]:
 
 def _bits(p: Floats, rng: np.random.Generator) -> dict[str, Sampler]:
     from qgen_core.events import index_to_bits
-    from qgen_core.sampling import sample_indices
+    from qgen_core.simulators.outcomes import sample_indices
 
     shifts = np.arange(WIRES)[::-1]
     return {
         "qgen": lambda: index_to_bits(sample_indices(p, SHOTS, rng), WIRES),
-        "numpy choice, shifts": lambda: ((rng.choice(len(p), SHOTS, p=p)[:, None] >> shifts) & 1).astype(np.int8),
+        "numpy choice, shifts": lambda: (
+            (rng.choice(len(p), SHOTS, p=p)[:, None] >> shifts) & 1
+        ).astype(np.int8),
         "PennyLane lightning.qubit": _lightning(p),
     }

@@ -36,7 +36,9 @@ def run(context: Context) -> Iterator[Case]:
         name = f"threads/brick/{wires}"
         if context.wants(name):
             task = make_task("brick", wires, 6)
-            yield _case(context, name, task, lambda t, p, n: partial(qgen.build(t, p, threads=n), t.params))
+            yield _case(
+                context, name, task, lambda t, p, n: partial(qgen.build(t, p, threads=n), t.params)
+            )
     for batch in BATCHES[:1] if context.quick else BATCHES:
         name = f"threads/batch/{batch}"
         if context.wants(name):
@@ -45,7 +47,9 @@ def run(context: Context) -> Iterator[Case]:
                 context,
                 name,
                 work,
-                lambda t, p, n: partial(qgen.build_batch(t, p, backward=True, threads=n), t.params, t.inputs),
+                lambda t, p, n: partial(
+                    qgen.build_batch(t, p, backward=True, threads=n), t.params, t.inputs
+                ),
             )
             yield {**found, "batch": batch}
 
@@ -66,7 +70,9 @@ class Pair:
         return (perf_counter() - start) / 2
 
 
-def _case(context: Context, name: str, task: T, build: Callable[[T, str, int | None], Callable[[], Any]]) -> Case:
+def _case(
+    context: Context, name: str, task: T, build: Callable[[T, str, int | None], Callable[[], Any]]
+) -> Case:
     context.say(name)
     contestants: list[tuple[Row, Timed]] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -95,9 +101,14 @@ def _with_gain(rows: list[Row]) -> Iterator[dict[str, Any]]:
         if row is one or len(row.seconds) != len(one.seconds):
             yield row.summary()
             continue
-        low, median, high = (float(q) for q in np.quantile(np.divide(one.seconds, row.seconds), [0.25, 0.5, 0.75]))
+        low, median, high = (
+            float(q) for q in np.quantile(np.divide(one.seconds, row.seconds), [0.25, 0.5, 0.75])
+        )
         yield {**row.summary(), "gain": {"median": median, "q25": low, "q75": high}}
 
 
 def _row(threads: int | None, precision: str) -> Row:
-    return Row("qgen, its choice" if threads is None else f"qgen, {threads} thread{'s' * (threads > 1)}", precision)
+    return Row(
+        "qgen, its choice" if threads is None else f"qgen, {threads} thread{'s' * (threads > 1)}",
+        precision,
+    )

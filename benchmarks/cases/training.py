@@ -43,7 +43,9 @@ def run(context: Context) -> Iterator[Case]:
     for ansatz, wires, layers, quick in CASES:
         name = f"training/{ansatz}/{wires}"
         if context.wants(name) and (quick or not context.quick):
-            yield one_case(context, name, make_task(ansatz, wires, layers), connected=ansatz == "brick")
+            yield one_case(
+                context, name, make_task(ansatz, wires, layers), connected=ansatz == "brick"
+            )
 
 
 def one_case(context: Context, name: str, task: Task, connected: bool) -> Case:
@@ -65,11 +67,14 @@ def one_case(context: Context, name: str, task: Task, connected: bool) -> Case:
         "id": name,
         "wires": task.wires,
         "parameters": len(task.params),
-        "rows": [row.summary() for row, _ in field.contestants] + [row.summary() for row in field.failed],
+        "rows": [row.summary() for row, _ in field.contestants]
+        + [row.summary() for row in field.failed],
         "flops": flops,
         "engine_flops": {p: _engine_flops(task, p) for p in rates},
         "peak_flops_per_second": rates,
-        "best_peak_flops_per_second": {p: peak(p).flops / found["min"] for p, found in summaries.items()},
+        "best_peak_flops_per_second": {
+            p: peak(p).flops / found["min"] for p, found in summaries.items()
+        },
         "limit": {p: flops / rate for p, rate in rates.items()},
         "versions": field.versions,
     }
@@ -107,12 +112,16 @@ class Field:
         except Exception as error:  # a peer that fails is a result, not the end of the session
             row.error = f"{type(error).__name__}: {error}".splitlines()[0][:200]
             self.failed.append(row)
-        self._context.say(f"  {row.label} {precision}: {row.error or f'first call {row.first:.2f} s'}")
+        self._context.say(
+            f"  {row.label} {precision}: {row.error or f'first call {row.first:.2f} s'}"
+        )
 
     def _compare(self, row: Row, gradient: Floats) -> None:
         if self._reference is None:
             self._reference = gradient
-        row.agreement = float(np.max(np.abs(gradient - self._reference)) / np.max(np.abs(self._reference)))
+        row.agreement = float(
+            np.max(np.abs(gradient - self._reference)) / np.max(np.abs(self._reference))
+        )
         if not row.agreement <= TOLERANCE[row.precision]:
             raise Disagreement(f"gradient differs by {row.agreement:.1e}")
 
@@ -127,17 +136,21 @@ def _engine_flops(task: Task, precision: str) -> float:
     for each set of merged phases, 32 for an RY by ratio (8, 16, 8).
     """
     from benchmarks.contestants.qgen import circuit_of
-    from qgen_core.engine.program import Program
-    from qgen_core.engine.steps import PAIR, PHASE4, PHASES, RY_L, RY_P, RY_Q
+    from qgen_core.simulators.statevector.program import Program
+    from qgen_core.simulators.statevector.steps import PAIR, PHASE4, PHASES, RY_L, RY_P, RY_Q
 
     kind: Literal["single", "double"] = "single" if precision == "single" else "double"
     plan = Program(circuit_of(task.ops, task.wires), kind, last_phases=False).plan
     codes, pairs = plan.steps[:, 0], plan.steps[plan.steps[:, 0] == PAIR]
-    whole = int(np.isin(codes, [RY_P, RY_Q, RY_L, PHASE4, PHASES]).sum()) + int((pairs[:, 2] > 0).sum())
+    whole = int(np.isin(codes, [RY_P, RY_Q, RY_L, PHASE4, PHASES]).sum()) + int(
+        (pairs[:, 2] > 0).sum()
+    )
     return float((44 * whole + 64 * len(pairs)) * 2 ** (plan.bits - 1))
 
 
-def _entries(context: Context, task: Task, connected: bool) -> Iterator[tuple[Peer, str, dict[str, Any]]]:
+def _entries(
+    context: Context, task: Task, connected: bool
+) -> Iterator[tuple[Peer, str, dict[str, Any]]]:
     """qgen in double precision comes first: it is the reference of the check."""
     for precision in ("double", "single"):
         yield QGEN, precision, {}
@@ -152,7 +165,9 @@ def _entries(context: Context, task: Task, connected: bool) -> Iterator[tuple[Pe
 
 def _local(peer: Peer, row: Row, task: Task, options: dict[str, Any]) -> tuple[Floats, Timed]:
     start = perf_counter()
-    step = importlib.import_module(f"benchmarks.contestants.{peer.module}").build(task, row.precision, **options)
+    step = importlib.import_module(f"benchmarks.contestants.{peer.module}").build(
+        task, row.precision, **options
+    )
     _, gradient = step(task.params)
     row.first = perf_counter() - start
     return np.asarray(gradient), Local(lambda: step(task.params))
@@ -161,7 +176,9 @@ def _local(peer: Peer, row: Row, task: Task, options: dict[str, Any]) -> tuple[F
 def _remote(context: Context, peer: Peer, row: Row, path: Path) -> tuple[Floats, Remote]:
     python = context.python(peer.environment)
     if not python.exists():
-        raise FileNotFoundError(f"environment {peer.environment} is not there; make it with benchmarks.environments")
+        raise FileNotFoundError(
+            f"environment {peer.environment} is not there; make it with benchmarks.environments"
+        )
     remote = Remote(python, peer.module, row.precision, path, peer.distributions)
     row.first = remote.hello["first"]
     return np.array(remote.hello["result"][1]), remote

@@ -56,11 +56,15 @@ def _trainings(context: Context, folder: Path) -> Iterator[Case]:
         context.say(name)
         setting = f"encoder.bits={wires // 2}"
         names = folder / "modules.json"
-        names.write_text(json.dumps(probe("modules", recipe, str(folder / f"list-{wires}"), setting)["modules"]))
+        names.write_text(
+            json.dumps(probe("modules", recipe, str(folder / f"list-{wires}"), setting)["modules"])
+        )
         row = Row("qgen train, 300 steps, without imports")
         imports = Row("imports")
         for number in range(QUICK_REPEATS if context.quick else context.repeats):
-            result = probe("train", str(names), recipe, str(folder / f"run-{wires}-{number}"), setting)
+            result = probe(
+                "train", str(names), recipe, str(folder / f"run-{wires}-{number}"), setting
+            )
             row.seconds.append(result["seconds"])
             imports.seconds.append(result["imports"])
         yield {"id": name, "wires": wires, "rows": [row.summary(), imports.summary()]}
@@ -73,10 +77,15 @@ def _first_calls(context: Context, folder: Path) -> Iterator[Case]:
         names = folder / "step-modules.json"
         names.write_text(json.dumps(probe("step_modules", str(wires), "double")["modules"]))
         rows, imports = [], Row("imports")
-        for label, repeats in (("cold", 1 if context.quick else COLD_REPEATS), ("warm", context.repeats)):
+        for label, repeats in (
+            ("cold", 1 if context.quick else COLD_REPEATS),
+            ("warm", context.repeats),
+        ):
             row = Row(f"first training step, {label} cache", "double")
             for number in range(QUICK_REPEATS if context.quick and label == "warm" else repeats):
-                place = folder / (f"cache-{wires}-{number}" if label == "cold" else f"cache-{wires}-0")
+                place = folder / (
+                    f"cache-{wires}-{number}" if label == "cold" else f"cache-{wires}-0"
+                )
                 variables = {"NUMBA_CACHE_DIR": str(place)}
                 result = probe("first_call", str(names), str(wires), "double", variables=variables)
                 row.seconds.append(result["first"])
@@ -91,7 +100,18 @@ def _memory(context: Context, wires: int, steps: int) -> Case:
     rows = []
     for precision in ("double", "single"):
         result = probe("memory", str(wires), precision, str(steps))
-        row = Row("training step, two threads", precision, seconds=result["seconds"][1:], first=result["seconds"][0])
+        row = Row(
+            "training step, two threads",
+            precision,
+            seconds=result["seconds"][1:],
+            first=result["seconds"][0],
+        )
         states = 2 * (16 if precision == "double" else 8) * 2**wires / 2**20
-        rows.append({**row.summary(), "megabytes_above_imports": result["above"], "megabytes_of_two_states": states})
+        rows.append(
+            {
+                **row.summary(),
+                "megabytes_above_imports": result["above"],
+                "megabytes_of_two_states": states,
+            }
+        )
     return {"id": name, "wires": wires, "rows": rows}

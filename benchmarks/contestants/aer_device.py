@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.batch_task import BatchTask
 from benchmarks.task import Floats
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 
 GATES = ("rz", "sx", "x", "cx", "cz", "ecr")
 
@@ -41,14 +41,19 @@ def frequencies(
     from qiskit_aer.noise import NoiseModel
 
     top = noisy.num_wires - 1
-    sources = {"param": ParameterVector("theta", len(task.params)), "input": ParameterVector("x", task.inputs.shape[1])}
+    sources = {
+        "param": ParameterVector("theta", len(task.params)),
+        "input": ParameterVector("x", task.inputs.shape[1]),
+    }
     model, built = NoiseModel(basis_gates=list(GATES)), QuantumCircuit(noisy.num_wires)
     errors, known = errors_of(device, read), set()
     for gate in noisy.gates:
         turn = []
         if gate.angle is not None:
             a = gate.angle
-            turn = [a.offset if a.source == "const" else a.scale * sources[a.source][a.index] + a.offset]
+            turn = [
+                a.offset if a.source == "const" else a.scale * sources[a.source][a.index] + a.offset
+            ]
         qubits = [top - w for w in gate.wires]
         getattr(built, gate.name)(*turn, *qubits)
         error = errors.get((gate.name, tuple(read[w] for w in gate.wires)))
@@ -65,7 +70,9 @@ def frequencies(
     binds |= {p: column.tolist() for p, column in zip(sources["input"], task.inputs.T, strict=True)}
 
     def call() -> Floats:
-        result = simulator.run([built], parameter_binds=[binds], shots=shots or 1, seed_simulator=5).result()
+        result = simulator.run(
+            [built], parameter_binds=[binds], shots=shots or 1, seed_simulator=5
+        ).result()
         if shots is None:
             return np.array([result.data(k)["probabilities"] for k in range(rows)])
         out = np.zeros((rows, 2**noisy.num_wires))

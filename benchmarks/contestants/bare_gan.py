@@ -36,7 +36,9 @@ class Bare:
             x, c = self.events[rows], self.condition[rows]
             with torch.no_grad():
                 fake = generator(self._inputs(c, random))
-            scores = critic(torch.cat([torch.cat([x, c], dim=1), torch.cat([fake, c], dim=1)]))[:, 0]
+            scores = critic(torch.cat([torch.cat([x, c], dim=1), torch.cat([fake, c], dim=1)]))[
+                :, 0
+            ]
             loss = -F.logsigmoid(scores[:size]).mean() - F.logsigmoid(-scores[size:]).mean()
             move_critic.zero_grad()
             loss.backward(inputs=values)

@@ -28,7 +28,10 @@ def build(task: Task, precision: str) -> Step:
 
     def step(params: Floats) -> tuple[float, Floats]:
         ops = [
-            qml.CNOT(op.wires) if op.name == "cx" else gates[op.name](params[op.params[0]], op.wires) for op in task.ops
+            qml.CNOT(op.wires)
+            if op.name == "cx"
+            else gates[op.name](params[op.params[0]], op.wires)
+            for op in task.ops
         ]
         state.reset_state()
         state.get_final_state(qml.tape.QuantumScript(ops, []))
@@ -36,7 +39,9 @@ def build(task: Task, precision: str) -> Step:
         value, slope = js(np.asarray(psi.real**2 + psi.imag**2, dtype=np.float64), task.target)
         weights = csr_matrix((slope.astype(dtype), diagonal, starts))
         observable = qml.SparseHamiltonian(weights, wires=range(task.wires))
-        tape = qml.tape.QuantumScript(ops, [qml.expval(observable)], trainable_params=range(len(params)))
+        tape = qml.tape.QuantumScript(
+            ops, [qml.expval(observable)], trainable_params=range(len(params))
+        )
         gradient = device.LightningAdjointJacobian(state).calculate_jacobian(tape)
         return value, np.array(gradient)
 

@@ -22,7 +22,9 @@ def build(task: Task, precision: str) -> Step:
     ops = fuse(task.ops)
     target = jnp.asarray(task.target)
 
-    @qml.qnode(qml.device("default.qubit", wires=task.wires), interface="jax", diff_method="backprop")
+    @qml.qnode(
+        qml.device("default.qubit", wires=task.wires), interface="jax", diff_method="backprop"
+    )
     def circuit(angles: Any) -> Any:
         for op in ops:
             if op.name == "cx":

@@ -21,13 +21,19 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
     gates = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ, "rot": qml.Rot}
     cotangent = torch.as_tensor(task.cotangent)
 
-    @qml.qnode(qml.device("default.qubit", wires=task.wires), interface="torch", diff_method="backprop")
+    @qml.qnode(
+        qml.device("default.qubit", wires=task.wires), interface="torch", diff_method="backprop"
+    )
     def circuit(inputs: Any, theta: Any) -> Any:
         for op in ops:
             if op.name == "cx":
                 qml.CNOT(op.wires)
             else:
-                gates[op.name](*(theta[k] for k in op.params), *(inputs[:, k] for k in op.inputs), wires=op.wires)
+                gates[op.name](
+                    *(theta[k] for k in op.params),
+                    *(inputs[:, k] for k in op.inputs),
+                    wires=op.wires,
+                )
         return [qml.expval(qml.PauliZ(w)) for w in range(task.wires)]
 
     layer = qml.qnn.TorchLayer(circuit, {"theta": len(task.params)}).double()

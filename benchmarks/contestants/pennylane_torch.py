@@ -26,7 +26,9 @@ def build(task: Task, precision: str) -> Step:
     ops = fuse(task.ops)
     target = torch.as_tensor(task.target)
 
-    @qml.qnode(qml.device("default.qubit", wires=task.wires), interface="torch", diff_method="backprop")
+    @qml.qnode(
+        qml.device("default.qubit", wires=task.wires), interface="torch", diff_method="backprop"
+    )
     def circuit(angles: Any) -> Any:
         for op in ops:
             if op.name == "cx":
@@ -55,17 +57,26 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
     gates = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ, "rot": qml.Rot}
     cotangent = torch.as_tensor(task.cotangent)
 
-    @qml.qnode(qml.device("default.qubit", wires=task.wires), interface="torch", diff_method="backprop")
+    @qml.qnode(
+        qml.device("default.qubit", wires=task.wires), interface="torch", diff_method="backprop"
+    )
     def circuit(angles: Any, columns: Any) -> Any:
         for op in ops:
             if op.name == "cx":
                 qml.CNOT(op.wires)
             else:
-                gates[op.name](*(angles[k] for k in op.params), *(columns[k] for k in op.inputs), wires=op.wires)
+                gates[op.name](
+                    *(angles[k] for k in op.params),
+                    *(columns[k] for k in op.inputs),
+                    wires=op.wires,
+                )
         return [qml.expval(qml.PauliZ(w)) for w in range(task.wires)]
 
     def step(params: Floats, inputs: Floats) -> tuple[Floats, ...]:
-        theta, x = torch.tensor(params, requires_grad=backward), torch.tensor(inputs, requires_grad=backward)
+        theta, x = (
+            torch.tensor(params, requires_grad=backward),
+            torch.tensor(inputs, requires_grad=backward),
+        )
         outputs = torch.stack(circuit(theta.unbind(), x.unbind(1)), dim=1)
         if not backward:
             return (outputs.numpy(),)

@@ -19,9 +19,15 @@ def build(task: Task, precision: str) -> Step:
     import torch
 
     torch.set_num_threads(1)
-    real, cplx = (torch.float32, torch.complex64) if precision == "single" else (torch.float64, torch.complex128)
+    real, cplx = (
+        (torch.float32, torch.complex64)
+        if precision == "single"
+        else (torch.float64, torch.complex128)
+    )
     gates = [
-        pyq.CNOT(*op.wires) if op.name == "cx" else pyq.U(op.wires[0], *(f"t{k}" for k in op.params))
+        pyq.CNOT(*op.wires)
+        if op.name == "cx"
+        else pyq.U(op.wires[0], *(f"t{k}" for k in op.params))
         for op in fuse(task.ops)
     ]
     circuit = pyq.QuantumCircuit(task.wires, gates).to(dtype=cplx)
@@ -45,18 +51,26 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
     import torch
 
     torch.set_num_threads(1)
-    real, cplx = (torch.float32, torch.complex64) if precision == "single" else (torch.float64, torch.complex128)
+    real, cplx = (
+        (torch.float32, torch.complex64)
+        if precision == "single"
+        else (torch.float64, torch.complex128)
+    )
     gates = {"rx": pyq.RX, "ry": pyq.RY, "rz": pyq.RZ, "rot": pyq.U}
     listed = [
         pyq.CNOT(*op.wires)
         if op.name == "cx"
-        else gates[op.name](op.wires[0], *(f"t{k}" for k in op.params), *(f"x{k}" for k in op.inputs))
+        else gates[op.name](
+            op.wires[0], *(f"t{k}" for k in op.params), *(f"x{k}" for k in op.inputs)
+        )
         for op in fuse(task.ops)
     ]
     circuit = pyq.QuantumCircuit(task.wires, listed).to(dtype=cplx)
     start = pyq.zero_state(task.wires, batch_size=len(task.inputs), dtype=cplx)
     numbers = np.arange(2**task.wires)
-    signs = torch.as_tensor(1.0 - 2.0 * ((numbers[:, None] >> np.arange(task.wires)[::-1]) & 1), dtype=real)
+    signs = torch.as_tensor(
+        1.0 - 2.0 * ((numbers[:, None] >> np.arange(task.wires)[::-1]) & 1), dtype=real
+    )
     cotangent = torch.as_tensor(task.cotangent, dtype=real)
 
     def step(params: Floats, inputs: Floats) -> tuple[Floats, ...]:
@@ -69,6 +83,8 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
         if not backward:
             return (outputs.double().numpy(),)
         outputs.backward(cotangent)
-        return tuple(np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad))
+        return tuple(
+            np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad)
+        )
 
     return step

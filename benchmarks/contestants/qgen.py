@@ -8,11 +8,11 @@ import numpy as np
 
 from benchmarks.batch_task import BatchStep, BatchTask
 from benchmarks.task import Floats, Op, Step, Task
-from qgen_core.circuit import Circuit, Gate, given, param
-from qgen_core.engine.backend import StatevectorBackend
+from qgen_core.circuits.circuit import Circuit, Gate, given, param
+from qgen_core.circuits.measures import Probabilities, pauli_z
 from qgen_core.events import Batch
 from qgen_core.losses.js import JensenShannon
-from qgen_core.measures import Probabilities, pauli_z
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 
 #: The loss' default clips p at 1e-12, which 2^20 outcomes reach; the peers' losses do not clip.
 FLOOR = 1e-30
@@ -20,21 +20,34 @@ FLOOR = 1e-30
 
 def circuit_of(ops: tuple[Op, ...], wires: int) -> Circuit:
     """The neutral circuit of plain gates."""
-    angles = [param(op.params[0]) if op.params else given(op.inputs[0]) if op.inputs else None for op in ops]
-    return Circuit(wires, tuple(Gate(op.name, op.wires, angle) for op, angle in zip(ops, angles, strict=True)))
+    angles = [
+        param(op.params[0]) if op.params else given(op.inputs[0]) if op.inputs else None
+        for op in ops
+    ]
+    return Circuit(
+        wires, tuple(Gate(op.name, op.wires, angle) for op, angle in zip(ops, angles, strict=True))
+    )
 
 
-def backend(precision: str, *, parts: bool | None = None, threads: int | None = 1) -> StatevectorBackend:
+def backend(
+    precision: str, *, parts: bool | None = None, threads: int | None = 1
+) -> StatevectorBackend:
     """The backend ``statevector``."""
     kind: Literal["single", "double"] = "single" if precision == "single" else "double"
     return StatevectorBackend(precision=kind, parts=parts, threads=threads)
 
 
-def build(task: Task, precision: str, *, parts: bool | None = None, threads: int | None = 1) -> Step:
+def build(
+    task: Task, precision: str, *, parts: bool | None = None, threads: int | None = 1
+) -> Step:
     """Bind, forward, loss, one adjoint sweep, pullback; ``parts`` false keeps unconnected parts as one state."""
     circuit = circuit_of(task.ops, task.wires)
     engine = backend(precision, parts=parts, threads=threads)
-    measure, loss, batch = Probabilities(), JensenShannon(floor=FLOOR), Batch(target=task.target[None])
+    measure, loss, batch = (
+        Probabilities(),
+        JensenShannon(floor=FLOOR),
+        Batch(target=task.target[None]),
+    )
 
     def step(params: Floats) -> tuple[float, Floats]:
         probabilities, back = engine.forward(circuit, circuit.bind(params), measure)
@@ -44,7 +57,9 @@ def build(task: Task, precision: str, *, parts: bool | None = None, threads: int
     return step
 
 
-def build_batch(task: BatchTask, precision: str, *, backward: bool, threads: int | None = 1) -> BatchStep:
+def build_batch(
+    task: BatchTask, precision: str, *, backward: bool, threads: int | None = 1
+) -> BatchStep:
     """Expectations of Z on each wire for a batch of inputs, and gradients of parameters and inputs."""
     circuit, measure = circuit_of(task.ops, task.wires), pauli_z(task.wires)
     engine = backend(precision, threads=threads)

@@ -9,16 +9,20 @@ import qgen_core as qgen
 from benchmarks.batch_task import BatchStep, BatchTask
 from benchmarks.contestants.qgen import circuit_of
 from benchmarks.task import Floats
-from qgen_core.measures import pauli_z
+from qgen_core.circuits.measures import pauli_z
 from qgen_torch import QuantumLayer
 
 
-def build_batch(task: BatchTask, precision: str, *, backward: bool, engine: bool = False) -> BatchStep:
+def build_batch(
+    task: BatchTask, precision: str, *, backward: bool, engine: bool = False
+) -> BatchStep:
     """The layer as it comes; with ``engine`` on the backend ``torch``."""
     torch.set_num_threads(1)
     real = torch.float32 if precision == "single" else torch.float64
     backend = qgen.backend("torch", precision=precision) if engine else None
-    layer = QuantumLayer(circuit_of(task.ops, task.wires), pauli_z(task.wires), backend, seed=1, dtype=real)
+    layer = QuantumLayer(
+        circuit_of(task.ops, task.wires), pauli_z(task.wires), backend, seed=1, dtype=real
+    )
     assert layer.theta is not None and backward
     theta, cotangent = layer.theta, torch.as_tensor(task.cotangent, dtype=real)
 
@@ -28,6 +32,8 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool, engine: bool
         outputs = layer(x)
         outputs.backward(cotangent)
         assert theta.grad is not None and x.grad is not None
-        return tuple(np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad))
+        return tuple(
+            np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad)
+        )
 
     return step

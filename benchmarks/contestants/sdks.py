@@ -46,7 +46,9 @@ def pennylane_gradient(task: BatchTask) -> Call:
         params = torch.tensor(task.params, requires_grad=True)
         inputs = torch.tensor(task.inputs, requires_grad=True)
         measured = [qml.expval(qml.Z(w)) for w in range(task.wires)]
-        (found,) = device.execute((_tape(task, params.unbind(), inputs.unbind(1), measured),), config)
+        (found,) = device.execute(
+            (_tape(task, params.unbind(), inputs.unbind(1), measured),), config
+        )
         torch.stack(found, dim=1).backward(weights)
         return np.concatenate([np.asarray(params.grad), np.asarray(inputs.grad).sum(axis=0)])
 
@@ -80,16 +82,22 @@ def lightning_gradient(task: BatchTask) -> Call:
     device = LightningQubit(wires=task.wires)
     state = device.LightningStateVector(num_wires=task.wires)
     angles = len([op for op in task.ops if op.params or op.inputs])
-    column = np.array([k for op in task.ops for k in (*op.params, *(len(task.params) + i for i in op.inputs))])
+    column = np.array(
+        [k for op in task.ops for k in (*op.params, *(len(task.params) + i for i in op.inputs))]
+    )
 
     def call() -> Floats:
         total = np.zeros(len(task.params) + task.inputs.shape[1])
         for row, weight in zip(task.inputs, task.cotangent, strict=True):
             observable = qml.Hamiltonian(weight, [qml.Z(w) for w in range(task.wires)])
-            tape = _tape(task, task.params, row, [qml.expval(observable)], trainable_params=range(angles))
+            tape = _tape(
+                task, task.params, row, [qml.expval(observable)], trainable_params=range(angles)
+            )
             state.reset_state()
             state.get_final_state(tape)
-            np.add.at(total, column, device.LightningAdjointJacobian(state).calculate_jacobian(tape))
+            np.add.at(
+                total, column, device.LightningAdjointJacobian(state).calculate_jacobian(tape)
+            )
         return total
 
     return call
@@ -113,7 +121,10 @@ def qiskit_circuit(task: BatchTask) -> tuple[Any, Any, Any]:
     from qiskit import QuantumCircuit
     from qiskit.circuit import ParameterVector
 
-    theta, x = ParameterVector("theta", len(task.params)), ParameterVector("x", task.inputs.shape[1])
+    theta, x = (
+        ParameterVector("theta", len(task.params)),
+        ParameterVector("x", task.inputs.shape[1]),
+    )
     circuit, top = QuantumCircuit(task.wires), task.wires - 1
     for op in task.ops:
         if op.name == "cx":
@@ -127,8 +138,13 @@ def qiskit_circuit(task: BatchTask) -> tuple[Any, Any, Any]:
 def binds_of(task: BatchTask, theta: Any, x: Any) -> dict[Any, list[float]]:
     """Lists of values over the rows, as Aer's ``parameter_binds`` takes them."""
     rows = len(task.inputs)
-    fixed = {parameter: [float(value)] * rows for parameter, value in zip(theta, task.params, strict=True)}
-    return fixed | {parameter: column.tolist() for parameter, column in zip(x, task.inputs.T, strict=True)}
+    fixed = {
+        parameter: [float(value)] * rows
+        for parameter, value in zip(theta, task.params, strict=True)
+    }
+    return fixed | {
+        parameter: column.tolist() for parameter, column in zip(x, task.inputs.T, strict=True)
+    }
 
 
 def aer_probabilities(task: BatchTask) -> Call:
@@ -141,7 +157,10 @@ def aer_probabilities(task: BatchTask) -> Call:
 
     def call() -> Floats:
         result = simulator.run(
-            [circuit], parameter_binds=[binds_of(task, theta, x)], shots=1, runtime_parameter_bind_enable=True
+            [circuit],
+            parameter_binds=[binds_of(task, theta, x)],
+            shots=1,
+            runtime_parameter_bind_enable=True,
         ).result()
         return np.array([result.data(k)["probabilities"] for k in range(len(task.inputs))])
 
@@ -161,7 +180,9 @@ def aer_noisy(task: BatchTask, one: Any, two: Any) -> Call:
     simulator = AerSimulator(method="density_matrix", noise_model=model, max_parallel_threads=1)
 
     def call() -> Floats:
-        result = simulator.run([circuit], parameter_binds=[binds_of(task, theta, x)], shots=1).result()
+        result = simulator.run(
+            [circuit], parameter_binds=[binds_of(task, theta, x)], shots=1
+        ).result()
         return np.array([result.data(k)["probabilities"] for k in range(len(task.inputs))])
 
     return call
@@ -225,14 +246,20 @@ def cirq_circuit(task: BatchTask) -> Any:
 
 def _resolvers(task: BatchTask) -> list[dict[str, float]]:
     fixed = {f"t{k}": float(value) for k, value in enumerate(task.params)}
-    return [{**fixed, **{f"x{k}": float(value) for k, value in enumerate(row)}} for row in task.inputs]
+    return [
+        {**fixed, **{f"x{k}": float(value) for k, value in enumerate(row)}} for row in task.inputs
+    ]
 
 
 def cirq_probabilities(task: BatchTask) -> Call:
     """``simulate_sweep`` in complex128."""
     import cirq
 
-    circuit, simulator, resolvers = cirq_circuit(task), cirq.Simulator(dtype=np.complex128), _resolvers(task)
+    circuit, simulator, resolvers = (
+        cirq_circuit(task),
+        cirq.Simulator(dtype=np.complex128),
+        _resolvers(task),
+    )
 
     def call() -> Floats:
         found = simulator.simulate_sweep(circuit, [cirq.ParamResolver(r) for r in resolvers])

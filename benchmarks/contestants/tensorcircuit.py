@@ -61,7 +61,9 @@ def build(task: Task, precision: str) -> Step:
 
     tc.set_backend("jax")
     tc.set_dtype("complex64" if precision == "single" else "complex128")
-    real, cplx = (jnp.float32, jnp.complex64) if precision == "single" else (jnp.float64, jnp.complex128)
+    real, cplx = (
+        (jnp.float32, jnp.complex64) if precision == "single" else (jnp.float64, jnp.complex128)
+    )
     layer, cut = fuse(task.layer), task.layers * task.per_layer
     last = tuple(op._replace(params=tuple(p - cut for p in op.params)) for op in fuse(task.last))
     target = jnp.asarray(task.target, dtype=real)
@@ -81,7 +83,9 @@ def build(task: Task, precision: str) -> Step:
     return compiled(loss, task.params, real)
 
 
-def build_batch(task: BatchTask, precision: str, *, backward: bool, in_torch: bool = False) -> BatchStep:
+def build_batch(
+    task: BatchTask, precision: str, *, backward: bool, in_torch: bool = False
+) -> BatchStep:
     """vmap over the inputs of one jitted circuit, gate by gate; these circuits are short.
 
     ``in_torch`` takes and gives torch tensors by its own interface, whose way back runs the circuit again.
@@ -121,7 +125,9 @@ def _all_rows(task: BatchTask, precision: str) -> tuple[Any, Any]:
 
     backend = tc.set_backend("jax")
     tc.set_dtype("complex64" if precision == "single" else "complex128")
-    real, cplx = (jnp.float32, jnp.complex64) if precision == "single" else (jnp.float64, jnp.complex128)
+    real, cplx = (
+        (jnp.float32, jnp.complex64) if precision == "single" else (jnp.float64, jnp.complex128)
+    )
     ops = fuse(task.ops)
 
     def one(theta: Any, x: Any) -> Any:
@@ -138,7 +144,9 @@ def _all_rows(task: BatchTask, precision: str) -> tuple[Any, Any]:
                 getattr(circuit, op.name)(op.wires[0], theta=angle)
         state = circuit.state().reshape((2,) * task.wires)
         p = state.real**2 + state.imag**2
-        sums = [p.sum(axis=tuple(k for k in range(task.wires) if k != w)) for w in range(task.wires)]
+        sums = [
+            p.sum(axis=tuple(k for k in range(task.wires) if k != w)) for w in range(task.wires)
+        ]
         return jnp.stack([s[0] - s[1] for s in sums])
 
     def all_rows(theta: Any, x: Any) -> Any:
@@ -161,7 +169,9 @@ def _in_torch(task: BatchTask, precision: str, all_rows: Any) -> BatchStep:
         x = torch.tensor(inputs, dtype=real, requires_grad=True)
         outputs = layer(theta, x)
         outputs.backward(cotangent)
-        return tuple(np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad))
+        return tuple(
+            np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad)
+        )
 
     keep_x64()
     return step

@@ -62,7 +62,9 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
     torch.set_num_threads(1)
     gates = {"rx": tq.functional.rx, "ry": tq.functional.ry, "rz": tq.functional.rz}
     numbers = np.arange(2**task.wires)
-    signs = torch.as_tensor(1.0 - 2.0 * ((numbers[:, None] >> np.arange(task.wires)[::-1]) & 1), dtype=torch.float32)
+    signs = torch.as_tensor(
+        1.0 - 2.0 * ((numbers[:, None] >> np.arange(task.wires)[::-1]) & 1), dtype=torch.float32
+    )
     cotangent = torch.as_tensor(task.cotangent, dtype=torch.float32)
 
     def step(params: Floats, inputs: Floats) -> tuple[Floats, ...]:
@@ -78,6 +80,8 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
         psi = device.get_states_1d()
         outputs = (psi.real**2 + psi.imag**2) @ signs
         outputs.backward(cotangent)
-        return tuple(np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad))
+        return tuple(
+            np.asarray(a.detach(), dtype=np.float64) for a in (outputs, theta.grad, x.grad)
+        )
 
     return step

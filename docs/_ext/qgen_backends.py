@@ -13,10 +13,20 @@ from sphinx.util.docutils import SphinxDirective
 
 from qgen_components import row
 from qgen_core import Capabilities, backend, describe, names
-from qgen_core.gates import GATES
-from qgen_core.registry import factory_of, known
+from qgen_core.circuits.gates import GATES
+from qgen_core.discovery.registry import factory_of, known
 
-HEAD = ("backend", "package", "values", "channels", "gradients", "precision", "gates", "time", "gradient's time")
+HEAD = (
+    "backend",
+    "package",
+    "values",
+    "channels",
+    "gradients",
+    "precision",
+    "gates",
+    "time",
+    "gradient's time",
+)
 MEASURED = Path(__file__).parents[2] / "benchmarks" / "results" / "latest.json"
 
 
@@ -32,9 +42,16 @@ def capabilities_of(name: str) -> Capabilities | None:
 @cache
 def medians() -> dict[str, float]:
     """Seconds of our adapters in the committed benchmark, by case."""
-    cases = {case["id"]: case["rows"] for case in json.loads(MEASURED.read_text(encoding="utf-8"))["cases"]}
+    cases = {
+        case["id"]: case["rows"]
+        for case in json.loads(MEASURED.read_text(encoding="utf-8"))["cases"]
+    }
     ours = {case: rows[0] for case, rows in cases.items() if case.startswith("adapters/")}
-    return {case.removeprefix("adapters/"): row["median"] for case, row in ours.items() if "median" in row}
+    return {
+        case.removeprefix("adapters/"): row["median"]
+        for case, row in ours.items()
+        if "median" in row
+    }
 
 
 def times(name: str) -> list[str]:

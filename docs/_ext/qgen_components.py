@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from qgen_core import describe, errors, names
-from qgen_core.registry import KINDS, Description, Option, known, offers
+from qgen_core.discovery.registry import KINDS, Description, Option, known, offers
 from qgen_docstrings import literal_bars
 
 ARTICLES = {"encoder": "an", "ansatz": "an", "executor": "an"}
@@ -30,7 +30,9 @@ def our_packages() -> set[str]:
 def described(kind: str) -> list[Description]:
     """The installed components of a kind that come from this project."""
     ours = our_packages()
-    return [describe(kind, name) for name in names(kind) if offers(kind)[name][0].distribution in ours]
+    return [
+        describe(kind, name) for name in names(kind) if offers(kind)[name][0].distribution in ours
+    ]
 
 
 def split(doc: str) -> tuple[str, dict[str, str], str]:
@@ -72,7 +74,9 @@ def type_text(option: Option) -> str:
     while (shorter := re.sub(r"Union\[((?:[^\[\]]|\[[^\[\]]*\])*)\]", _joined, plain)) != plain:
         plain = shorter
     plain = plain.replace(" | None", "")  # TOML has no null: an option without a value is left out
-    words = re.sub(r"Literal\[([^\]]*)\]", lambda m: m[1].replace(", ", " | ").replace("'", '"'), plain)
+    words = re.sub(
+        r"Literal\[([^\]]*)\]", lambda m: m[1].replace(", ", " | ").replace("'", '"'), plain
+    )
     return f"``{words}``"
 
 
@@ -96,8 +100,16 @@ def rst_of(found: Description) -> Iterator[str]:
 def table(options: Iterable[Option], meanings: Mapping[str, str]) -> Iterator[str]:
     """Options with types and defaults and, if the docstring says so option by option, what they do."""
     widths = "16 34 50" if meanings else "24 46 30"
-    yield from (".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", "   :class: options", "")
-    yield from row("option", *(["type, default", "what it does"] if meanings else ["type", "default"]))
+    yield from (
+        ".. list-table::",
+        "   :header-rows: 1",
+        f"   :widths: {widths}",
+        "   :class: options",
+        "",
+    )
+    yield from row(
+        "option", *(["type, default", "what it does"] if meanings else ["type", "default"])
+    )
     for option in options:
         name, kind, default = f"``{option.name}``", type_text(option), default_text(option)
         if meanings:
@@ -133,7 +145,9 @@ class Components(SphinxDirective):
         found = described(kind)
         lines = [line for one in found for line in rst_of(one)]
         if not found:
-            lines = [f"No package of this project that is installed here offers {ARTICLES.get(kind, 'a')} {kind} yet."]
+            lines = [
+                f"No package of this project that is installed here offers {ARTICLES.get(kind, 'a')} {kind} yet."
+            ]
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 
 
@@ -141,7 +155,11 @@ class ExitCodes(SphinxDirective):
     """``.. exit-codes::`` lists the errors by the exit code of the command line."""
 
     def run(self) -> list[nodes.Node]:
-        own = [e for e in vars(errors).values() if isinstance(e, type) and e.__module__ == errors.__name__]
+        own = [
+            e
+            for e in vars(errors).values()
+            if isinstance(e, type) and e.__module__ == errors.__name__
+        ]
         lines = [".. list-table::", "   :header-rows: 1", ""]
         lines += row("exit code", "error", "what it says")
         for error in sorted(own, key=lambda e: e.exit_code):

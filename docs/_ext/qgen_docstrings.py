@@ -19,13 +19,17 @@ def literal_bars(text: str) -> str:
     return re.sub(r"(``.*?``)|\|", lambda m: m[1] or r"\|", text, flags=re.DOTALL)
 
 
-def keep_attribute(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def keep_attribute(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """Before napoleon, which takes what stands before the first colon of an attribute's text for its type."""
     if what in ("attribute", "data", "property"):
         _attributes[name] = list(lines)
 
 
-def mend_docstring(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def mend_docstring(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     """For autodoc: in the code's docstrings bars are bars, and an indented example in Python is code."""
     text = literal_bars("\n".join(_attributes.pop(name, lines)))
     lines[:] = with_examples(text.splitlines())
@@ -45,14 +49,22 @@ def with_examples(lines: Sequence[str]) -> Iterator[str]:
 
 
 def short_types(
-    app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str | None, returns: str | None
+    app: Sphinx,
+    what: str,
+    name: str,
+    obj: Any,
+    options: Any,
+    signature: str | None,
+    returns: str | None,
 ) -> tuple[str | None, str | None]:
     """For autodoc: aliases of types under their short names also inside of other types."""
     alias = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
     return signature and alias.sub(r"\1", signature), returns and alias.sub(r"\1", returns)
 
 
-def leave_out_tests(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+def leave_out_tests(
+    app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any
+) -> bool | None:
     """For autodoc: of a conformance kit only what its user says or may change is listed."""
     return True if name.startswith("test_") else None
 

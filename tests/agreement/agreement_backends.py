@@ -12,20 +12,25 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import qgen_core as qgen
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.parameter_shift import parameter_shift
+from qgen_core.discovery.registry import factory_of, known
 from qgen_core.errors import BrokenPlugin
-from qgen_core.gates import GATES
-from qgen_core.registry import factory_of, known
-from qgen_core.shift import parameter_shift
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Floats, Rng
 
 #: Backends of this project; others that are installed join them.
-EXPECTED = ("statevector", "density", "pennylane", "lightning", "qiskit-statevector", "aer", "cirq", "qsim")
+EXPECTED = (
+    "statevector",
+    "density",
+    "pennylane",
+    "lightning",
+    "qiskit-statevector",
+    "aer",
+    "cirq",
+    "qsim",
+)
 #: How far values may be off: complex128 and complex64.
 TOLERANCE = {"double": 1e-9, "single": 1e-5}
 #: Who runs channels, as the hint of an error names them.
@@ -79,7 +84,9 @@ def by_matrices(circuit: qgen.Circuit, angles: Floats) -> Array:
         psi.flat[0], left = 1, iter(row)
         for gate in circuit.gates:
             width, spec = len(gate.wires), GATES[gate.name]
-            matrix = spec.matrix(float(next(left)) if spec.has_angle else 0.0).reshape((2,) * (2 * width))
+            matrix = spec.matrix(float(next(left)) if spec.has_angle else 0.0).reshape(
+                (2,) * (2 * width)
+            )
             turned = np.tensordot(matrix, psi, axes=(range(width, 2 * width), gate.wires))
             psi = np.moveaxis(turned, range(width), gate.wires)
         found.append(psi.ravel())
@@ -96,11 +103,15 @@ def expected_probabilities(name: str, circuit: qgen.Circuit, angles: Floats) -> 
 def expected_slopes(name: str, circuit: qgen.Circuit, angles: Floats, cotangent: Floats) -> Floats:
     """d loss / d angles through probabilities: the embedded engine's adjoint, and that one against shifted matrices."""
     if name == "statevector":
-        return parameter_shift(lambda rows: expected_probabilities(name, circuit, rows), circuit, angles, cotangent)
+        return parameter_shift(
+            lambda rows: expected_probabilities(name, circuit, rows), circuit, angles, cotangent
+        )
     return np.asarray(build("statevector").vjp(circuit, angles, qgen.Probabilities(), cotangent))
 
 
-def random_gates(wires: int, count: int, rng: Rng, angle: Callable[[int], qgen.Angle]) -> list[qgen.Gate]:
+def random_gates(
+    wires: int, count: int, rng: Rng, angle: Callable[[int], qgen.Angle]
+) -> list[qgen.Gate]:
     """Gates of all kinds on any wires; ``angle`` makes the n-th angle."""
     names = [name for name, spec in GATES.items() if spec.wires <= wires]
     gates, turned = [], 0
@@ -113,8 +124,12 @@ def random_gates(wires: int, count: int, rng: Rng, angle: Callable[[int], qgen.A
 
 def random_circuit(wires: int, count: int, rng: Rng) -> qgen.Circuit:
     """Gates of all kinds, the first ones out of the computational basis; each angle a parameter of its own."""
-    spread = [qgen.Gate("ry", (w,), qgen.const(rng.uniform(0.3, 2.8))) for w in range(wires)][: max(count - 1, 0)]
-    return qgen.Circuit(wires, (*spread, *random_gates(wires, count - len(spread), rng, qgen.param)))
+    spread = [qgen.Gate("ry", (w,), qgen.const(rng.uniform(0.3, 2.8))) for w in range(wires)][
+        : max(count - 1, 0)
+    ]
+    return qgen.Circuit(
+        wires, (*spread, *random_gates(wires, count - len(spread), rng, qgen.param))
+    )
 
 
 def random_rows(circuit: qgen.Circuit, batch: int, rng: Rng) -> Floats:

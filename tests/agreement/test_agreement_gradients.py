@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.gates import GATES
+from qgen_core.circuits.gates import GATES
 
 #: Wires and angles: every fifth circuit has the greatest size.
 SIZES = [((1, 3), (2, 6), (3, 8), (4, 12), (5, 24))[k % 5] for k in range(20)]
@@ -23,11 +23,15 @@ def circuit_of(wires: int, angles: int, rng: np.random.Generator) -> qgen.Circui
     for number, name in enumerate(turning):
         fixed = rng.choice([name for name in names if not GATES[name].has_angle])
         for one, angle in ((str(name), qgen.param(number)), (str(fixed), None)):
-            gates.append(qgen.Gate(one, tuple(map(int, rng.permutation(wires)[: GATES[one].wires])), angle))
+            gates.append(
+                qgen.Gate(one, tuple(map(int, rng.permutation(wires)[: GATES[one].wires])), angle)
+            )
     return qgen.Circuit(wires, tuple(gates))
 
 
-def check(name: str, backend: qgen.Backend, circuit: qgen.Circuit, batch: int, rng: np.random.Generator) -> None:
+def check(
+    name: str, backend: qgen.Backend, circuit: qgen.Circuit, batch: int, rng: np.random.Generator
+) -> None:
     angles = agreement.random_rows(circuit, batch, rng)
     cotangent = rng.uniform(-2, 2, (batch, 2**circuit.num_wires))
     found = backend.vjp(circuit, angles, qgen.Probabilities(), cotangent)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.capabilities import WITH_ALL_GATES, WITH_NOISE, Capabilities
+from qgen_core.circuits.capabilities import WITH_ALL_GATES, WITH_NOISE, Capabilities
+from qgen_core.circuits.gates import GATES
 from qgen_core.errors import Unsupported
-from qgen_core.gates import GATES
 from qgen_core.testing import reference
 from qgen_core.testing.circuits import channels
 
@@ -50,7 +50,9 @@ def measured(name: str) -> list[np.ndarray]:
         angles = agreement.random_rows(circuit, 2, np.random.default_rng(number))
         rest = circuit.num_wires - 2
         words = qgen.Expectations(("ZX" + "I" * rest, "IY" + "Z" * rest, "XX" + "X" * rest))
-        found += [agreement.noisy(name).run(circuit, angles, m) for m in (qgen.Probabilities(), words)]
+        found += [
+            agreement.noisy(name).run(circuit, angles, m) for m in (qgen.Probabilities(), words)
+        ]
     return found
 
 
@@ -77,13 +79,20 @@ def test_noise_makes_a_difference(name: str) -> None:
         circuit = noisy_circuit(number)
         assert circuit.channels
         angles = agreement.random_rows(circuit, 1, np.random.default_rng(number))
-        noisy, ideal = (backend.run(c, angles, qgen.Probabilities()) for c in (circuit, without_channels(circuit)))
+        noisy, ideal = (
+            backend.run(c, angles, qgen.Probabilities())
+            for c in (circuit, without_channels(circuit))
+        )
         assert np.max(np.abs(noisy - ideal)) > 1e-3
 
 
-def test_unsupported_noise_is_an_error_that_names_who_runs_it(name: str, backend: qgen.Backend) -> None:
+def test_unsupported_noise_is_an_error_that_names_who_runs_it(
+    name: str, backend: qgen.Backend
+) -> None:
     if backend.capabilities.noise:
-        np.testing.assert_allclose(backend.run(IDLE, IDLE.bind([]), qgen.Probabilities()), [[0.5, 0.5]], atol=1e-9)
+        np.testing.assert_allclose(
+            backend.run(IDLE, IDLE.bind([]), qgen.Probabilities()), [[0.5, 0.5]], atol=1e-9
+        )
         return
     with pytest.raises(Unsupported) as error:
         backend.run(IDLE, IDLE.bind([]), qgen.Probabilities())
@@ -93,14 +102,20 @@ def test_unsupported_noise_is_an_error_that_names_who_runs_it(name: str, backend
 def test_those_named_for_noise_run_it() -> None:
     """The hint of the error, read: each backend with its option, as it is tried in this file."""
     hint = re.findall(r"([\w-]+)(?: with (\w+) ([\w.]+))?(?:, |$)", WITH_NOISE)
-    assert {name: {option: value} if option else {} for name, option, value in hint} == agreement.NOISY
+    assert {
+        name: {option: value} if option else {} for name, option, value in hint
+    } == agreement.NOISY
 
 
-def test_an_unsupported_gate_is_an_error_that_names_who_has_it(name: str, backend: qgen.Backend) -> None:
+def test_an_unsupported_gate_is_an_error_that_names_who_has_it(
+    name: str, backend: qgen.Backend
+) -> None:
     """Each gate a backend lacks is refused by name; those that the hint names have all."""
     for gate in sorted(set(GATES) - backend.capabilities.gates):
         wires = tuple(range(GATES[gate].wires))
-        circuit = qgen.Circuit(2, (qgen.Gate(gate, wires, qgen.const(0.3) if GATES[gate].has_angle else None),))
+        circuit = qgen.Circuit(
+            2, (qgen.Gate(gate, wires, qgen.const(0.3) if GATES[gate].has_angle else None),)
+        )
         with pytest.raises(Unsupported, match=rf"\b{gate}\b.*{WITH_ALL_GATES}"):
             backend.run(circuit, circuit.bind([]), qgen.Probabilities())
     if name in WITH_ALL_GATES.split(", "):
@@ -110,5 +125,7 @@ def test_an_unsupported_gate_is_an_error_that_names_who_has_it(name: str, backen
 def test_the_refusal_of_a_gate() -> None:
     few = Capabilities(gates=frozenset({"h", "cx"}))
     circuit = qgen.Circuit(2, (qgen.Gate("h", (0,)), qgen.Gate("ecr", (0, 1))))
-    with pytest.raises(Unsupported, match="toy has no gate ecr; it has cx, h; all gates run on statevector"):
+    with pytest.raises(
+        Unsupported, match="toy has no gate ecr; it has cx, h; all gates run on statevector"
+    ):
         few.check("toy", circuit)

@@ -29,7 +29,9 @@ def test_shots_by_chi_square(name: str, backend: qgen.Backend, seed: int) -> Non
     circuit, angles = prepared(seed)
     exact = np.abs(agreement.by_matrices(circuit, angles)) ** 2
     bits = backend.run(circuit, angles, qgen.Bits(), shots=SHOTS, rng=np.random.default_rng(seed))
-    table = backend.run(circuit, angles, qgen.Probabilities(), shots=SHOTS, rng=np.random.default_rng(seed + 1))
+    table = backend.run(
+        circuit, angles, qgen.Probabilities(), shots=SHOTS, rng=np.random.default_rng(seed + 1)
+    )
     for row, expected in enumerate(exact):
         counted = statistics.distribution(bits_to_index(bits[row]), 2**circuit.num_wires)
         assert statistics.chi_square(counted, expected) > statistics.LEAST_P
@@ -39,17 +41,24 @@ def test_shots_by_chi_square(name: str, backend: qgen.Backend, seed: int) -> Non
 def test_chi_square_would_notice_another_wire_order() -> None:
     """The test above can fail: the same shots with wires reversed have p = 0."""
     circuit, angles = prepared(21)
-    bits = agreement.build("statevector").run(circuit, angles, qgen.Bits(), shots=SHOTS, rng=np.random.default_rng(1))
+    bits = agreement.build("statevector").run(
+        circuit, angles, qgen.Bits(), shots=SHOTS, rng=np.random.default_rng(1)
+    )
     exact = np.abs(agreement.by_matrices(circuit, angles)) ** 2
     counted = statistics.distribution(bits_to_index(bits[0][:, ::-1]), 16)
     assert statistics.chi_square(counted, exact[0]) < 1e-12
 
 
-@pytest.mark.parametrize("measure", [qgen.Bits(), qgen.Probabilities(), qgen.Expectations(("ZIII", "XIIY"))])
-def test_the_same_seed_gives_the_same_and_another_does_not(name: str, backend: qgen.Backend, measure: object) -> None:
+@pytest.mark.parametrize(
+    "measure", [qgen.Bits(), qgen.Probabilities(), qgen.Expectations(("ZIII", "XIIY"))]
+)
+def test_the_same_seed_gives_the_same_and_another_does_not(
+    name: str, backend: qgen.Backend, measure: object
+) -> None:
     circuit, angles = prepared(24)
     first, again, other = (
-        backend.run(circuit, angles, measure, shots=500, rng=np.random.default_rng(seed)) for seed in (1, 1, 2)
+        backend.run(circuit, angles, measure, shots=500, rng=np.random.default_rng(seed))
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -57,7 +66,10 @@ def test_the_same_seed_gives_the_same_and_another_does_not(name: str, backend: q
 
 def test_exact_values_and_gradients_repeat_to_the_bit(name: str, backend: qgen.Backend) -> None:
     circuit, angles = prepared(25)
-    for values in (lambda: backend.run(circuit, angles, qgen.Probabilities()), lambda: slopes(backend)):
+    for values in (
+        lambda: backend.run(circuit, angles, qgen.Probabilities()),
+        lambda: slopes(backend),
+    ):
         np.testing.assert_array_equal(values(), values())
 
 
@@ -67,7 +79,9 @@ def slopes(backend: qgen.Backend) -> np.ndarray:
     return backend.vjp(circuit, angles, qgen.Probabilities(), np.arange(8.0).reshape(2, 4))
 
 
-def test_global_random_states_are_neither_read_nor_written(name: str, backend: qgen.Backend) -> None:
+def test_global_random_states_are_neither_read_nor_written(
+    name: str, backend: qgen.Backend
+) -> None:
     """Shots do not depend on them, and values, shots and gradients leave them as they are."""
     circuit, angles = prepared(26)
     found = []
@@ -78,7 +92,11 @@ def test_global_random_states_are_neither_read_nor_written(name: str, backend: q
             legacy.seed(seed)
             with globals_untouched(f"backend {name!r}"):
                 slopes(backend)
-                found.append(backend.run(circuit, angles, qgen.Bits(), shots=100, rng=np.random.default_rng(3)))
+                found.append(
+                    backend.run(
+                        circuit, angles, qgen.Bits(), shots=100, rng=np.random.default_rng(3)
+                    )
+                )
     finally:
         random.setstate(before[0])
         legacy.set_state(before[1])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import runs
-from qgen_core.recipes import Recipe
+from qgen_core.runs import run as runs
+from qgen_core.runs.recipes import Recipe
 
 DEMO = Path(__file__).parents[2] / "recipes" / "jets.toml"
 #: How far a loss may be off: complex128 and complex64.
@@ -32,7 +32,9 @@ def check(name: str, backend: qgen.Backend, settings: tuple[str, ...], folder: P
     expected = losses("statevector", settings, folder)
     assert len(expected) == STEPS and np.all(np.diff(expected) < 0)
     found = losses(name, settings, folder)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[backend.capabilities.precision])
+    np.testing.assert_allclose(
+        found, expected, rtol=0, atol=TOLERANCE[backend.capabilities.precision]
+    )
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.gates import GATES, PAULI
+from qgen_core.circuits.gates import GATES, PAULI
 from qgen_core.testing.circuits import turned
 
 RANDOM, LARGEST = 200, (8, 100)
@@ -24,7 +24,11 @@ def placed() -> list[tuple[str, tuple[int, ...]]]:
     """Every gate on every ordered choice of three wires."""
     wires = range(3)
     pairs = [(a, b) for a in wires for b in wires if a != b]
-    return [(name, w) for name, spec in GATES.items() for w in (pairs if spec.wires == 2 else [(a,) for a in wires])]
+    return [
+        (name, w)
+        for name, spec in GATES.items()
+        for w in (pairs if spec.wires == 2 else [(a,) for a in wires])
+    ]
 
 
 def test_every_gate_on_every_order_of_wires(name: str, backend: qgen.Backend) -> None:
@@ -34,9 +38,15 @@ def test_every_gate_on_every_order_of_wires(name: str, backend: qgen.Backend) ->
     for gate, wires in placed():
         if gate not in backend.capabilities.gates:
             continue
-        entangled = [*turned(GATES.keys(), 3, rng), qgen.Gate("cx", (0, 1)), qgen.Gate("cz", (1, 2))]
+        entangled = [
+            *turned(GATES.keys(), 3, rng),
+            qgen.Gate("cx", (0, 1)),
+            qgen.Gate("cz", (1, 2)),
+        ]
         tried = qgen.Gate(gate, wires, qgen.param(0, -1.3, 0.2) if GATES[gate].has_angle else None)
-        circuit = qgen.Circuit(3, (*entangled, *turned(GATES.keys(), 3, rng), tried, *turned(GATES.keys(), 3, rng)))
+        circuit = qgen.Circuit(
+            3, (*entangled, *turned(GATES.keys(), 3, rng), tried, *turned(GATES.keys(), 3, rng))
+        )
         angles = agreement.random_rows(circuit, 2, rng)
         found = backend.run(circuit, angles, qgen.Probabilities())
         off = np.max(np.abs(found - np.abs(agreement.by_matrices(circuit, angles)) ** 2))
@@ -65,12 +75,16 @@ def test_random_circuits(name: str, backend: qgen.Backend) -> None:
     sizes = random_sizes()
     assert len(sizes) == RANDOM and sizes.count(LARGEST) >= RANDOM // 10
     assert (
-        max(w for w, _ in sizes) == 8 and max(g for _, g in sizes) == 100 and {w for w, _ in sizes} == set(range(1, 9))
+        max(w for w, _ in sizes) == 8
+        and max(g for _, g in sizes) == 100
+        and {w for w, _ in sizes} == set(range(1, 9))
     )
     for circuit, angles in random_circuits():
         found = backend.run(circuit, angles, qgen.Probabilities())
         off = np.max(np.abs(found - agreement.expected_probabilities(name, circuit, angles)))
-        assert off <= agreement.tolerance(backend), f"{circuit.num_wires} wires, {len(circuit.gates)} gates"
+        assert off <= agreement.tolerance(backend), (
+            f"{circuit.num_wires} wires, {len(circuit.gates)} gates"
+        )
 
 
 @pytest.mark.parametrize("wires", [2, 3, 4, 5, 6])
@@ -96,9 +110,13 @@ def test_batches(name: str, backend: qgen.Backend, batch: int) -> None:
     angles = agreement.random_rows(circuit, batch, rng)
     states = agreement.by_matrices(circuit, angles)
     found = backend.run(circuit, angles, qgen.Probabilities())
-    np.testing.assert_allclose(found, np.abs(states) ** 2, rtol=0, atol=agreement.tolerance(backend))
+    np.testing.assert_allclose(
+        found, np.abs(states) ** 2, rtol=0, atol=agreement.tolerance(backend)
+    )
     words = ("ZII", "IIZ", "XYZ", "IXI", "III")
     values = backend.run(circuit, angles, qgen.Expectations(words))
     paulis = [np.kron(np.kron(*(PAULI[c] for c in word[:2])), PAULI[word[2]]) for word in words]
-    expected = np.stack([np.einsum("bi,ij,bj->b", states.conj(), p, states).real for p in paulis], axis=1)
+    expected = np.stack(
+        [np.einsum("bi,ij,bj->b", states.conj(), p, states).real for p in paulis], axis=1
+    )
     np.testing.assert_allclose(values, expected, rtol=0, atol=agreement.tolerance(backend))

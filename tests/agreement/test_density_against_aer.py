@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.circuit import Channel, Circuit, Gate
-from qgen_core.engine.density.backend import DensityBackend
-from qgen_core.gates import GATES
-from qgen_core.measures import Expectations, Probabilities, pauli_z
+from qgen_core.circuits.circuit import Channel, Circuit, Gate
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Expectations, Probabilities, pauli_z
 from qgen_core.noise_models import channels
+from qgen_core.simulators.density.backend import DensityBackend
 from qgen_core.testing import circuits
 
 pytest.importorskip("qiskit_aer", reason="qiskit-aer is not installed: pip install qiskit-aer")
@@ -47,7 +47,10 @@ def aer_densities(circuit, angles):
     result = simulator.run(transpile(jobs, simulator, optimization_level=0)).result()
     wires = circuit.num_wires
     turned = [*range(wires - 1, -1, -1), *range(2 * wires - 1, wires - 1, -1)]
-    found = [np.asarray(result.data(k)["density_matrix"]).reshape((2,) * (2 * wires)) for k in range(len(jobs))]
+    found = [
+        np.asarray(result.data(k)["density_matrix"]).reshape((2,) * (2 * wires))
+        for k in range(len(jobs))
+    ]
     return [rho.transpose(turned).reshape(2**wires, 2**wires) for rho in found]
 
 
@@ -58,7 +61,9 @@ def assert_agreement(circuit, angles, words):
     densities = aer_densities(circuit, angles)
     for measure in (Probabilities(), words):
         expected = np.array([reference.read(rho, measure) for rho in densities])
-        np.testing.assert_allclose(engine.run(circuit, angles, measure), expected, atol=CLOSE, rtol=0)
+        np.testing.assert_allclose(
+            engine.run(circuit, angles, measure), expected, atol=CLOSE, rtol=0
+        )
 
 
 @pytest.mark.parametrize("name", sorted(GATES))
@@ -70,7 +75,9 @@ def test_every_gate_with_noise_behind_it(name):
         noise = Channel(channels.depolarizing(0.1, width), place, "depolarizing")
         gate = Gate(name, place, qgen.circuit.param(0) if GATES[name].has_angle else None)
         circuit = Circuit(3, (*around[0], gate, noise, *around[1]))
-        assert_agreement(circuit, circuits.rows(circuit, 1, rng), Expectations(circuits.words(3, 5, rng)))
+        assert_agreement(
+            circuit, circuits.rows(circuit, 1, rng), Expectations(circuits.words(3, 5, rng))
+        )
 
 
 @pytest.mark.parametrize("wires", [1, 2, 3, 4, 5, 6])
@@ -80,13 +87,18 @@ def test_random_circuits_with_channels_of_all_sorts(wires):
     for channel in circuits.channels(wires, rng):
         instructions += [*circuits.trained(frozenset(GATES), wires, 6, rng).instructions, channel]
     circuit = Circuit(wires, tuple(instructions))
-    assert_agreement(circuit, circuits.rows(circuit, 3, rng), Expectations(circuits.words(wires, 5, rng)))
+    assert_agreement(
+        circuit, circuits.rows(circuit, 3, rng), Expectations(circuits.words(wires, 5, rng))
+    )
 
 
 NOISE = [
     ("depolarizing", {"one_wire": 0.001, "two_wire": 0.01}),
     ("thermal-relaxation", {"t1": 120.0, "t2": 90.0, "one_wire_time": 0.03, "two_wire_time": 0.07}),
-    ("thermal-relaxation", {"t1": 60.0, "t2": 100.0, "one_wire_time": 0.03, "two_wire_time": 0.3, "excited": 0.05}),
+    (
+        "thermal-relaxation",
+        {"t1": 60.0, "t2": 100.0, "one_wire_time": 0.03, "two_wire_time": 0.3, "excited": 0.05},
+    ),
 ]
 
 
@@ -99,11 +111,15 @@ def test_the_24_parameter_chain_under_noise(name, options):
     assert_agreement(circuit, angles, pauli_z(8))
 
 
-@pytest.mark.parametrize(("t1", "t2", "excited"), [(50.0, 30.0, 0.0), (50.0, 80.0, 0.0), (50.0, 80.0, 0.1)])
+@pytest.mark.parametrize(
+    ("t1", "t2", "excited"), [(50.0, 30.0, 0.0), (50.0, 80.0, 0.0), (50.0, 80.0, 0.1)]
+)
 def test_relaxation_is_that_of_aer(t1, t2, excited):
     from qiskit.quantum_info import Kraus, SuperOp
     from qiskit_aer.noise import depolarizing_error, thermal_relaxation_error
 
-    ours = channels.compose(channels.depolarizing(0.02), channels.thermal_relaxation(t1, t2, 7.0, excited=excited))
+    ours = channels.compose(
+        channels.depolarizing(0.02), channels.thermal_relaxation(t1, t2, 7.0, excited=excited)
+    )
     theirs = depolarizing_error(0.02, 1).compose(thermal_relaxation_error(t1, t2, 7.0, excited))
     np.testing.assert_allclose(SuperOp(Kraus(list(ours))).data, SuperOp(theirs).data, atol=1e-14)

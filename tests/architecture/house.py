@@ -9,13 +9,41 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "qgen_core" / "src"
-SOURCES = [CORE, *sorted(path for path in (ROOT / "plugins").glob("*/src") if any(path.glob("*/__init__.py")))]
-PACKAGES = [child.name for source in SOURCES for child in sorted(source.iterdir()) if (child / "__init__.py").exists()]
+SOURCES = [
+    CORE,
+    *sorted(path for path in (ROOT / "plugins").glob("*/src") if any(path.glob("*/__init__.py"))),
+]
+PACKAGES = [
+    child.name
+    for source in SOURCES
+    for child in sorted(source.iterdir())
+    if (child / "__init__.py").exists()
+]
 
 #: What may never be imported by the core, nor by listing components.
-FRAMEWORKS = ("torch", "pennylane", "qiskit", "qiskit_aer", "cirq", "qsimcirq", "dimod", "dwave", "distributed")
+FRAMEWORKS = (
+    "torch",
+    "pennylane",
+    "qiskit",
+    "qiskit_aer",
+    "cirq",
+    "qsimcirq",
+    "dimod",
+    "dwave",
+    "distributed",
+)
 
-BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)
+BLOCKS = (
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.TryStar,
+    ast.Match,
+)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 

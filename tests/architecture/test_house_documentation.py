@@ -38,7 +38,9 @@ def _text(member: Any) -> str | None:
 def public_members(owner: type) -> Iterator[str]:
     """Methods and properties that a class itself defines; hooks are documented where they are specified."""
     for name, member in vars(owner).items():
-        inner = getattr(member, "func", getattr(member, "fget", getattr(member, "__func__", member)))
+        inner = getattr(
+            member, "func", getattr(member, "fget", getattr(member, "__func__", member))
+        )
         own = inspect.isfunction(inner) and inner.__module__ == owner.__module__
         if own and not name.startswith("_") and not hasattr(inner, "qgen_impl"):
             yield name
@@ -52,7 +54,11 @@ def silent(module: ModuleType) -> Iterator[str]:
         if inspect.isclass(member):
             if not inspect.getdoc(member):
                 yield f"{module.__name__}.{name}"
-            yield from (f"{module.__name__}.{name}.{m}" for m in public_members(member) if not documented(member, m))
+            yield from (
+                f"{module.__name__}.{name}.{m}"
+                for m in public_members(member)
+                if not documented(member, m)
+            )
         elif inspect.isfunction(member) and not inspect.getdoc(member):
             yield f"{module.__name__}.{name}"
 

@@ -10,11 +10,30 @@ import house
 import pytest
 
 #: Modules that run what they read, or that hold a global random state.
-MODULES = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "random", "imp"}
+MODULES = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "marshal",
+    "shelve",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "random",
+    "imp",
+}
 #: Functions that run text.
 CALLS = {"eval", "exec", "compile", "__import__"}
 #: What may be taken from ``numpy.random``: classes with a state of their own.
-RANDOM = {"Generator", "SeedSequence", "BitGenerator", "Philox", "PCG64", "PCG64DXSM", "default_rng"}
+RANDOM = {
+    "Generator",
+    "SeedSequence",
+    "BitGenerator",
+    "Philox",
+    "PCG64",
+    "PCG64DXSM",
+    "default_rng",
+}
 PLACES = re.compile(
     r"(?:/(?:home|root|work|tmp|Users|mnt|scratch|opt)/\w)|(?:\b[A-Z]:\\\\)|(?:\blocalhost\b)|(?:\b127\.0\.0\.1\b)"
 )
@@ -34,14 +53,25 @@ def executes(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             module = node.module if isinstance(node, ast.ImportFrom) else None
-            tops = {name.partition(".")[0] for name in ([module] if module else [a.name for a in node.names])}
+            tops = {
+                name.partition(".")[0]
+                for name in ([module] if module else [a.name for a in node.names])
+            }
             yield from ((node, f"imports {name}") for name in tops & MODULES)
         if isinstance(node, ast.Call):
             name = dotted(node.func)
-            if name in CALLS or name in {"torch.load", "yaml.load", "os.system", "np.loads", "numpy.loads"}:
+            if name in CALLS or name in {
+                "torch.load",
+                "yaml.load",
+                "os.system",
+                "np.loads",
+                "numpy.loads",
+            }:
                 yield node, f"calls {name}"
             for keyword in node.keywords:
-                if keyword.arg in {"allow_pickle", "shell"} and getattr(keyword.value, "value", True):
+                if keyword.arg in {"allow_pickle", "shell"} and getattr(
+                    keyword.value, "value", True
+                ):
                     yield node, f"passes {keyword.arg}"
 
 
@@ -65,7 +95,9 @@ def swallows(tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ExceptHandler):
             wide = node.type is None or dotted(node.type) in {"Exception", "BaseException"}
-            if node.type is None or (wide and all(isinstance(s, ast.Pass | ast.Continue) for s in node.body)):
+            if node.type is None or (
+                wide and all(isinstance(s, ast.Pass | ast.Continue) for s in node.body)
+            ):
                 yield node, "swallows every error"
         if isinstance(node, ast.Name) and node.id == "NotImplementedError":
             yield node, "NotImplementedError"
@@ -81,7 +113,9 @@ RULES: dict[str, Callable[[ast.AST], Iterator[tuple[ast.AST, str]]]] = {
 @pytest.mark.parametrize("rule", RULES)
 def test_all_sources_keep(rule: str) -> None:
     found = [
-        f"{house.where(path, n)} {what}" for path in house.source_files() for n, what in RULES[rule](house.parsed(path))
+        f"{house.where(path, n)} {what}"
+        for path in house.source_files()
+        for n, what in RULES[rule](house.parsed(path))
     ]
     assert found == []
 
@@ -106,19 +140,32 @@ def test_all_sources_keep(rule: str) -> None:
         (swallows, "def f():\n    raise NotImplementedError"),
     ],
 )
-def test_each_rule_notices(rule: Callable[[ast.AST], Iterator[tuple[ast.AST, str]]], source: str) -> None:
+def test_each_rule_notices(
+    rule: Callable[[ast.AST], Iterator[tuple[ast.AST, str]]], source: str
+) -> None:
     assert len(list(rule(ast.parse(source)))) == 1
 
 
 @pytest.mark.parametrize(
     ("rule", "source"),
     [
-        (executes, "re.compile('x')\nmodel.eval()\nnp.load(path, allow_pickle=False)\nimport copyreg"),
-        (random_state, "rng = np.random.default_rng(seed)\nx = rng.normal()\ny: np.random.Generator"),
-        (swallows, "try:\n    f()\nexcept OSError:\n    pass\nexcept Exception as error:\n    log(error)"),
+        (
+            executes,
+            "re.compile('x')\nmodel.eval()\nnp.load(path, allow_pickle=False)\nimport copyreg",
+        ),
+        (
+            random_state,
+            "rng = np.random.default_rng(seed)\nx = rng.normal()\ny: np.random.Generator",
+        ),
+        (
+            swallows,
+            "try:\n    f()\nexcept OSError:\n    pass\nexcept Exception as error:\n    log(error)",
+        ),
     ],
 )
-def test_the_rules_leave_the_rest_alone(rule: Callable[[ast.AST], Iterator[tuple[ast.AST, str]]], source: str) -> None:
+def test_the_rules_leave_the_rest_alone(
+    rule: Callable[[ast.AST], Iterator[tuple[ast.AST, str]]], source: str
+) -> None:
     assert list(rule(ast.parse(source))) == []
 
 
@@ -138,7 +185,9 @@ def test_no_place_of_one_machine_is_named() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("line", ["open('/home/someone/x')", "p = '/work/main'", "http://localhost:80", "'/tmp/x'"])
+@pytest.mark.parametrize(
+    "line", ["open('/home/someone/x')", "p = '/work/main'", "http://localhost:80", "'/tmp/x'"]
+)
 def test_places_are_noticed(line: str) -> None:
     assert PLACES.search(line)
 
@@ -156,7 +205,12 @@ def test_nothing_is_left_to_do() -> None:
 
 def test_continuous_integration_checks_types_and_style_once() -> None:
     """``make test``, which CI calls, runs ruff and mypy; so no test starts them again."""
-    target = (house.ROOT / "Makefile").read_text(encoding="utf-8").partition("\ntest:")[2].partition("\n\n")[0]
+    target = (
+        (house.ROOT / "Makefile")
+        .read_text(encoding="utf-8")
+        .partition("\ntest:")[2]
+        .partition("\n\n")[0]
+    )
     for command in ("ruff check .", "ruff format --check .", "bin/mypy", "pytest"):
         assert command.replace("bin/", "(BIN)/") in target or command in target
     assert "make test" in (house.ROOT / ".ci" / "run").read_text(encoding="utf-8")

@@ -54,15 +54,27 @@ def test_no_function_nests_deeper_than_four() -> None:
     ("source", "size", "depth"),
     [
         ("def f():\n    '''One\n    two.'''\n    return 1\n", 2, 0),
-        ("def f(a,\n      b):\n    if a:\n        pass\n    elif b:\n        pass\n    else:\n        pass\n", 8, 1),
-        ("def f(a):\n    if a:\n        pass\n    else:\n        if a:\n            pass\n        a = 1\n", 7, 2),
+        (
+            "def f(a,\n      b):\n    if a:\n        pass\n    elif b:\n        pass\n    else:\n        pass\n",
+            8,
+            1,
+        ),
+        (
+            "def f(a):\n    if a:\n        pass\n    else:\n        if a:\n            pass\n        a = 1\n",
+            7,
+            2,
+        ),
         (
             "def f(a):\n    for b in a:\n        with b:\n            try:\n                pass\n"
             "            finally:\n                while b: pass\n",
             7,
             4,
         ),
-        ("def f(a):\n    if a:\n        def g():\n            if a: return 1\n        return g\n", 5, 1),
+        (
+            "def f(a):\n    if a:\n        def g():\n            if a: return 1\n        return g\n",
+            5,
+            1,
+        ),
         ("def f(a):\n    match a:\n        case 1:\n            if a: return 2\n", 4, 2),
     ],
 )

@@ -64,23 +64,29 @@ def test_list_brings_no_framework() -> None:
 
 
 def test_hook_modules_of_installed_plugins_bring_no_framework() -> None:
-    modules = loaded("from qgen_core.hooks import manager; manager()")
+    modules = loaded("from qgen_core.discovery.hooks import manager; manager()")
     assert modules & set(LATE) == set()
 
 
 def test_list_takes_less_than_half_a_second_of_cpu() -> None:
     variables = house.environment()
-    variables.pop("PYTHONDONTWRITEBYTECODE", None)  # as people start it: compiled once, read afterwards
+    variables.pop(
+        "PYTHONDONTWRITEBYTECODE", None
+    )  # as people start it: compiled once, read afterwards
 
     def seconds() -> float:
         with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-            child = subprocess.Popen([sys.executable, "-c", LIST], env=variables, stdout=nowhere, stderr=nowhere)
+            child = subprocess.Popen(
+                [sys.executable, "-c", LIST], env=variables, stdout=nowhere, stderr=nowhere
+            )
             _, status, usage = os.wait4(child.pid, 0)
             child.returncode = os.waitstatus_to_exitcode(status)
         assert child.returncode == 0
         return usage.ru_utime + usage.ru_stime
 
-    starts: list[float] = []  # the same start takes up to 1.8 times as long while a shared machine is slow
+    starts: list[
+        float
+    ] = []  # the same start takes up to 1.8 times as long while a shared machine is slow
     while len(starts) < 10 and min(starts, default=1.0) >= 0.5:
         starts.append(seconds())
     assert min(starts) < 0.5, starts
@@ -106,7 +112,13 @@ found = qgen.backend("statevector").probabilities(circuit, [0.0])
 if abs(found - [0.0, 1.0]).max() > 1e-12:
     raise SystemExit(f"wrong: {found}")
 """
-PLAIN = {"LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+PLAIN = {
+    "LC_ALL": "C",
+    "LANG": "C",
+    "PYTHONIOENCODING": "ascii",
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
+}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,16 @@ ROOT = Path(__file__).parents[2]
 MARK = re.compile(r"<!-- checked, not run: .+ -->")
 COMMANDS = ("qgen", "make", "pip", "python", "git")
 #: Directives whose content is no code.
-DIRECTIVES = ("{toctree}", "{raw}", "{eval-rst}", "{image}", "{figure}", "{include}", "{note}", "{warning}")
+DIRECTIVES = (
+    "{toctree}",
+    "{raw}",
+    "{eval-rst}",
+    "{image}",
+    "{figure}",
+    "{include}",
+    "{note}",
+    "{warning}",
+)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,9 @@ def run(line: str, import_path: list[Path]) -> str:
     elif words[:3] == ["python", "-m", "pytest"]:
         found, printed = _pytest(words[3:], import_path)
     else:
-        raise AssertionError(f"{line!r} cannot be run; say <!-- checked, not run: WHY --> before the block")
+        raise AssertionError(
+            f"{line!r} cannot be run; say <!-- checked, not run: WHY --> before the block"
+        )
     assert found == expected, f"{line!r} ended with {found}, not {expected}:\n{printed}"
     return printed
 
@@ -86,8 +88,12 @@ def check(line: str) -> None:
     if not words or words[0] in ("if", "fi", "for", "done", "cd"):
         return
     if words[0] == "make":
-        targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
-        assert {w for w in words[1:] if w[0] != "-" and "=" not in w} <= set(targets), f"{line!r}: no such target"
+        targets = re.findall(
+            r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE
+        )
+        assert {w for w in words[1:] if w[0] != "-" and "=" not in w} <= set(targets), (
+            f"{line!r}: no such target"
+        )
     elif "pip" in words[:3]:
         _check_pip(line, words[words.index("install") + 1 :])
     elif words[0] == "qgen":
@@ -104,9 +110,13 @@ def _check_pip(line: str, words: list[str]) -> None:
             assert (ROOT / word).is_file(), f"{line!r}: no file {word}"
         elif word.startswith("."):
             folder, _, extras = word.partition("[")
-            project = tomllib.loads((place_of(folder) / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+            project = tomllib.loads(
+                (place_of(folder) / "pyproject.toml").read_text(encoding="utf-8")
+            )["project"]
             wanted = {extra for extra in extras.rstrip("]").split(",") if extra}
-            assert wanted <= set(project.get("optional-dependencies", {})), f"{line!r}: no such extra"
+            assert wanted <= set(project.get("optional-dependencies", {})), (
+                f"{line!r}: no such extra"
+            )
 
 
 def place_of(folder: str) -> Path:
@@ -122,9 +132,14 @@ def install(folder: Path) -> Path:
     info = source / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()
     requires = "".join(f"Requires-Dist: {need}\n" for need in project.get("dependencies", []))
-    head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n{requires}"
+    head = (
+        f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n{requires}"
+    )
     (info / "METADATA").write_text(head, encoding="utf-8")
     groups = project["entry-points"].items()
-    text = "".join(f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in names.items()) for group, names in groups)
+    text = "".join(
+        f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in names.items())
+        for group, names in groups
+    )
     (info / "entry_points.txt").write_text(text, encoding="utf-8")
     return source

@@ -15,11 +15,13 @@ import pytest
 from docs_blocks import ROOT
 
 import qgen_core as qgen
-from qgen_core.registry import KINDS, known
+from qgen_core.discovery.registry import KINDS, known
 
 NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
 missing = [name for name in NEEDED if find_spec(name) is None]
-pytestmark = pytest.mark.skipif(bool(missing), reason=f"needs docs/requirements.txt; {missing} not installed")
+pytestmark = pytest.mark.skipif(
+    bool(missing), reason=f"needs docs/requirements.txt; {missing} not installed"
+)
 DOCS = ROOT / "docs"
 
 
@@ -50,7 +52,14 @@ class Loaded(HTMLParser):
         found = dict(attrs)
         if tag in ("script", "img", "iframe", "source", "video", "audio", "embed"):
             self.fetched.append(found.get("src") or "")
-        elif tag == "link" and found.get("rel") not in ("canonical", "next", "prev", "index", "search", "author"):
+        elif tag == "link" and found.get("rel") not in (
+            "canonical",
+            "next",
+            "prev",
+            "index",
+            "search",
+            "author",
+        ):
             self.fetched.append(found.get("href") or "")
 
 
@@ -61,7 +70,9 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
         outside = [address for address in loaded.fetched if re.match(r"(https?:)?//", address)]
         assert outside == [], page.name
     for style in site.rglob("*.css"):
-        assert not re.search(r"(url\(|@import)\s*['\"]?(https?:)?//", style.read_text(encoding="utf-8")), style.name
+        assert not re.search(
+            r"(url\(|@import)\s*['\"]?(https?:)?//", style.read_text(encoding="utf-8")
+        ), style.name
 
 
 def test_every_component_is_in_the_reference_with_its_options(site: Path) -> None:
@@ -73,10 +84,16 @@ def test_every_component_is_in_the_reference_with_its_options(site: Path) -> Non
         for name in qgen.names(kind):
             found = qgen.describe(kind, name)
             if found.distribution in packages:
-                section = text.partition(f'<section id="{name.replace("_", "-")}">')[2].partition("</section>")[0]
+                section = text.partition(f'<section id="{name.replace("_", "-")}">')[2].partition(
+                    "</section>"
+                )[0]
                 assert f"{name}<a" in section, f"{kind} {name} is missing"
-                options = re.findall(r'<code[^>]*><span class="pre">(\w+)</span></code></p></td>', section)
-                assert [o.name for o in found.options] == [o for o in options if o in {p.name for p in found.options}]
+                options = re.findall(
+                    r'<code[^>]*><span class="pre">(\w+)</span></code></p></td>', section
+                )
+                assert [o.name for o in found.options] == [
+                    o for o in options if o in {p.name for p in found.options}
+                ]
                 seen += 1
     assert seen > 40
 
@@ -100,13 +117,17 @@ def test_errors_are_listed_with_their_exit_codes(site: Path) -> None:
 
 
 def test_backends_are_tabled_with_what_they_can_do(site: Path) -> None:
-    rows = re.findall(r"<tr.*?</tr>", (site / "backends.html").read_text(encoding="utf-8"), flags=re.DOTALL)
+    rows = re.findall(
+        r"<tr.*?</tr>", (site / "backends.html").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     table = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]
     found = {cells[0]: " ".join(cells[1:]) for cells in table if cells}
     assert set(known()["backend"]) <= set(found)
     assert found["statevector"] == "qgen-core exact no adjoint complex128 all"
     assert found["density"].startswith("qgen-core exact yes")
-    measured = json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text(encoding="utf-8"))["cases"]
+    measured = json.loads(
+        (ROOT / "benchmarks" / "results" / "latest.json").read_text(encoding="utf-8")
+    )["cases"]
     for name, cells, kinds in (
         ("lightning", "exact no adjoint complex128 all", ("probabilities", "gradient")),
         ("qsim", "exact no parameter-shift complex64 all", ("probabilities",)),

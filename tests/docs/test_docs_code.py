@@ -17,10 +17,11 @@ import docs_commands
 import pytest
 from docs_blocks import ROOT, Block, blocks, links, pages
 
-from qgen_core import hooks, plugins, registry
+from qgen_core.discovery import entry_points as plugins
+from qgen_core.discovery import hooks, registry
 from qgen_core.events import Space
-from qgen_core.recipes import TABLES, Recipe
-from qgen_core.runs import Assembly
+from qgen_core.runs.recipes import TABLES, Recipe
+from qgen_core.runs.run import Assembly
 
 PAGES = pages()
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
@@ -71,7 +72,9 @@ class Reader:
         elif block.kind in ("python", "pycon"):
             self.python(block)
         else:
-            raise AssertionError(f"{block.where}: no rule for blocks of {block.info!r}; see docs_blocks.py")
+            raise AssertionError(
+                f"{block.where}: no rule for blocks of {block.info!r}; see docs_blocks.py"
+            )
 
     def commands(self, block: Block) -> None:
         printed = []
@@ -97,7 +100,9 @@ class Reader:
         if block.file:
             _save(block)
         if "project" in document:
-            assert set(document["project"].get("entry-points", {})) <= set(registry.KINDS.values()), block.where
+            assert set(document["project"].get("entry-points", {})) <= set(
+                registry.KINDS.values()
+            ), block.where
         elif block.file:
             Assembly(Recipe.read(block.file)).check()
         else:
@@ -109,7 +114,9 @@ class Reader:
             return
         printed = io.StringIO()
         with redirect_stdout(printed), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*non-interactive")  # plt.show() of a page with figures
+            warnings.filterwarnings(
+                "ignore", message=".*non-interactive"
+            )  # plt.show() of a page with figures
             if block.kind == "python":
                 exec(compile(block.text, block.where, "exec"), self.namespace)
             else:
@@ -117,9 +124,13 @@ class Reader:
         self.printed = printed.getvalue()
 
     def doctest(self, block: Block) -> None:
-        test = doctest.DocTestParser().get_doctest(block.text, self.namespace, block.where, block.where, 0)
+        test = doctest.DocTestParser().get_doctest(
+            block.text, self.namespace, block.where, block.where, 0
+        )
         report: list[str] = []
-        failed, _ = doctest.DocTestRunner(verbose=False).run(test, out=report.append, clear_globs=False)
+        failed, _ = doctest.DocTestRunner(verbose=False).run(
+            test, out=report.append, clear_globs=False
+        )
         self.namespace.update(test.globs)
         assert not failed, "".join(report)
 
@@ -127,7 +138,11 @@ class Reader:
         """What a page shows as output is printed, line by line, but for numbers."""
         assert self.printed is not None, f"{block.where}: no code before this output"
         printed = [_masked(line) for line in self.printed.splitlines()]
-        missing = [line for line in block.text.splitlines() if not any(map(_pattern(line).fullmatch, printed))]
+        missing = [
+            line
+            for line in block.text.splitlines()
+            if not any(map(_pattern(line).fullmatch, printed))
+        ]
         assert missing == [], f"{block.where}: not printed; what is printed:\n{self.printed}"
 
 
@@ -162,7 +177,9 @@ def test_blocks_of_page(page: Path, folder: Path) -> None:
         try:
             reader.does(block)
         except Exception as error:
-            raise AssertionError(f"{block.where} ({block.info or 'no info string'}): {error}") from error
+            raise AssertionError(
+                f"{block.where} ({block.info or 'no info string'}): {error}"
+            ) from error
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -56,7 +56,13 @@ def test_generate_evaluate_report(run: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     with h5py.File(target) as file:
         pt, mass = file["pt"][:], file["mass"][:]
-    assert len(pt) == 100_000 and pt.min() >= 250 and pt.max() < 600 and mass.min() >= 0 and mass.max() < 200
+    assert (
+        len(pt) == 100_000
+        and pt.min() >= 250
+        and pt.max() < 600
+        and mass.min() >= 0
+        and mass.max() < 200
+    )
     # the correlation of the training window is +0.303 (data README); ansatz 1 learns most of it
     assert 0.15 < np.corrcoef(pt, mass)[0, 1] < 0.4
     done = qgen("evaluate", run, "--json")
@@ -74,7 +80,16 @@ def test_generate_evaluate_report(run: Path, tmp_path: Path) -> None:
 
 def test_kill_9_and_resume_is_bit_identical(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "killed"
-    command = [*CLI, "train", str(RECIPE), "--run", str(folder), "--checkpoint-every", "0", "--resume"]
+    command = [
+        *CLI,
+        "train",
+        str(RECIPE),
+        "--run",
+        str(folder),
+        "--checkpoint-every",
+        "0",
+        "--resume",
+    ]
     kills = 0
     for _ in range(6):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
@@ -122,14 +137,35 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["train", "absent.toml", "--run", "x"], 2, "RecipeError: cannot read absent.toml"),
-        (["train", RECIPE, "--run", "x", "--set", "trainer.setps=3"], 2, "BadOption: trainer 'adam' takes"),
+        (
+            ["train", RECIPE, "--run", "x", "--set", "trainer.setps=3"],
+            2,
+            "BadOption: trainer 'adam' takes",
+        ),
         (
             ["train", RECIPE, "--run", "x", "--set", "backend=lightnin"],
             4,
             "did you mean 'lightning'?",
         ),
-        (["train", RECIPE, "--run", "x", "--set", "encoder.bits=17", "--set", "encoder.window=[]"], 2, ""),
-        (["validate", RECIPE, "--set", "loss=mean"], 2, "OutputMismatch: loss 'mean' reads objective"),
+        (
+            [
+                "train",
+                RECIPE,
+                "--run",
+                "x",
+                "--set",
+                "encoder.bits=17",
+                "--set",
+                "encoder.window=[]",
+            ],
+            2,
+            "",
+        ),
+        (
+            ["validate", RECIPE, "--set", "loss=mean"],
+            2,
+            "OutputMismatch: loss 'mean' reads objective",
+        ),
         (["validate", RECIPE, "--set", "encoder.bits=17"], 6, "ResourceRefused: 34 qubits need"),
         (["validate", RECIPE, "--set", 'dataset.columns=["speed"]'], 2, "speed"),
         (["generate", "absent", "-n", "5", "-o", "y.h5"], 3, "no run folder"),
@@ -141,7 +177,11 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     ],
 )
 def test_errors_say_what_where_and_how_to_mend(
-    arguments: list[object], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[object],
+    code: int,
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = qgen(*arguments)
@@ -154,7 +194,9 @@ def test_errors_say_what_where_and_how_to_mend(
 
 def test_lists_and_descriptions() -> None:
     listed = json.loads(qgen("list", "--json").stdout)
-    assert {"name": "statevector", "distribution": "qgen-core", "version": "0.1.0"} in listed["backend"]
+    assert {"name": "statevector", "distribution": "qgen-core", "version": "0.1.0"} in listed[
+        "backend"
+    ]
     assert {"name": "jets", "distribution": "qgen-hep", "version": "0.1.0"} in listed["dataset"]
     described = json.loads(qgen("info", "generator", "qcbm", "--json").stdout)
     assert "ansatz" in {option["name"] for option in described["options"]}
@@ -162,7 +204,9 @@ def test_lists_and_descriptions() -> None:
     assert qgen("data", "jets").stdout.startswith("jets: ")
 
 
-@pytest.mark.parametrize("env", [{"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"TERM": "dumb", "COLUMNS": "20"}])
+@pytest.mark.parametrize(
+    "env", [{"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"TERM": "dumb", "COLUMNS": "20"}]
+)
 def test_odd_surroundings(env: dict[str, str], run: Path) -> None:
     for flags in ((), ("-O",)):
         done = qgen("evaluate", run, env=env, flags=flags)

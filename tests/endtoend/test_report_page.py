@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from qgen_core import evaluation, runs
-from qgen_core.recipes import Recipe
-from qgen_core.report import write_report
+from qgen_core.runs import evaluation
+from qgen_core.runs import run as runs
+from qgen_core.runs.recipes import Recipe
+from qgen_core.runs.report import write_report
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "jets.toml"
 SECTIONS = [
@@ -28,7 +29,9 @@ SECTIONS = [
     "Recipe",
     "Provenance",
 ]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 VOID = {"meta", "link", "img", "br", "input", "hr"}
 
 
@@ -94,7 +97,9 @@ def test_page_in_a_browser(page: Path, width: int, tmp_path: Path) -> None:
         "window.onload = () => { document.body.dataset.width = document.documentElement.scrollWidth;"
         "document.body.dataset.broken = [...document.images].filter(i => !i.naturalWidth).length; };</script>"
     )
-    probe.write_text(page.read_text(encoding="utf-8").replace("<style>", script + "<style>", 1), encoding="utf-8")
+    probe.write_text(
+        page.read_text(encoding="utf-8").replace("<style>", script + "<style>", 1), encoding="utf-8"
+    )
     flags = [
         "--headless",
         "--no-sandbox",
@@ -103,9 +108,20 @@ def test_page_in_a_browser(page: Path, width: int, tmp_path: Path) -> None:
         "--no-first-run",
         "--enable-logging=stderr",
     ]
-    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars"]
-    flags += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},2000", "--dump-dom"]
-    done = subprocess.run([CHROMIUM, *flags, probe.as_uri()], capture_output=True, text=True, timeout=120, check=False)
+    flags += [
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--hide-scrollbars",
+    ]
+    flags += [
+        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--window-size={width},2000",
+        "--dump-dom",
+    ]
+    done = subprocess.run(
+        [CHROMIUM, *flags, probe.as_uri()], capture_output=True, text=True, timeout=120, check=False
+    )
     assert "CONSOLE" not in done.stderr, done.stderr
     dom = done.stdout
     for title in SECTIONS:
@@ -113,4 +129,6 @@ def test_page_in_a_browser(page: Path, width: int, tmp_path: Path) -> None:
     assert 'data-broken="0"' in dom
     shown = re.search(r'data-width="(\d+)"', dom)
     assert shown is not None
-    assert int(shown.group(1)) <= max(width, 500), "the page is wider than the window (headless shows at least 500)"
+    assert int(shown.group(1)) <= max(width, 500), (
+        "the page is wider than the window (headless shows at least 500)"
+    )

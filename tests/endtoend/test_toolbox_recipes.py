@@ -11,16 +11,20 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import runs
 from qgen_core.metrics.wasserstein import wasserstein
-from qgen_core.recipes import Recipe
+from qgen_core.runs import run as runs
+from qgen_core.runs.recipes import Recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
 
 
 def _names(node: Any) -> Iterator[str]:
     if isinstance(node, dict):
-        yield from (value for key, value in node.items() if key in ("name", "ansatz") and isinstance(value, str))
+        yield from (
+            value
+            for key, value in node.items()
+            if key in ("name", "ansatz") and isinstance(value, str)
+        )
         for value in node.values():
             yield from _names(value)
     elif isinstance(node, list):

@@ -34,14 +34,19 @@ def canonical(name: str) -> str:
 @cache
 def projects() -> dict[str, Path]:
     """The folders of this repository's distributions by name."""
-    folders = [path.parent for path in (ROOT / "qgen_core/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml"))]
+    folders = [
+        path.parent
+        for path in (ROOT / "qgen_core/pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml"))
+    ]
     return {canonical(project(folder)["name"]): folder for folder in folders}
 
 
 @cache
 def project(folder: Path) -> dict[str, object]:
     """The project table of a pyproject.toml."""
-    table: dict[str, object] = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    table: dict[str, object] = tomllib.loads(
+        (folder / "pyproject.toml").read_text(encoding="utf-8")
+    )["project"]
     return table
 
 
@@ -81,7 +86,9 @@ def closure(*wanted: str) -> set[str]:
         if name not in projects():
             there = installed().get(name)
             if there is None or not need.specifier.contains(there.version, prereleases=True):
-                raise NotInstalled(f"{need} is not installed here" + (f" but {there.version}" if there else ""))
+                raise NotInstalled(
+                    f"{need} is not installed here" + (f" but {there.version}" if there else "")
+                )
         if name in found and need.extras <= found[name]:
             continue
         found[name] = found.get(name, set()) | need.extras
@@ -94,7 +101,11 @@ def environment(folder: Path, *wanted: str) -> tuple[Path, set[str]]:
     names = closure(*wanted)
     call(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder.parent)
     python = folder / Path(sysconfig.get_path("scripts")).name / "python"
-    site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder).strip())
+    site = Path(
+        call(
+            python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder
+        ).strip()
+    )
     for name in sorted(names):
         if name in projects():
             link_project(projects()[name], site)
@@ -115,7 +126,8 @@ def link_project(folder: Path, site: Path) -> None:
     (info / "METADATA").write_text(head, encoding="utf-8")
     groups = table.get("entry-points", {})
     text = "".join(
-        f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in names.items()) for group, names in groups.items()
+        f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in names.items())
+        for group, names in groups.items()
     )
     (info / "entry_points.txt").write_text(text, encoding="utf-8")
 

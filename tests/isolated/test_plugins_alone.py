@@ -14,7 +14,17 @@ from isolated_process import ROOT, call
 EXTRAS = {"qgen-hep": "[root,parquet]"}
 PLUGINS = sorted(name for name in isolated_links.projects() if name != "qgen-core")
 #: Packages that some plugin needs and none other may see.
-FRAMEWORKS = ("torch", "pennylane", "qiskit", "qiskit_aer", "cirq", "qsimcirq", "dimod", "distributed", "sphinx")
+FRAMEWORKS = (
+    "torch",
+    "pennylane",
+    "qiskit",
+    "qiskit_aer",
+    "cirq",
+    "qsimcirq",
+    "dimod",
+    "distributed",
+    "sphinx",
+)
 LIST = "from qgen_core.cli import main; main(['list', '--json'])"
 SEEN = f"""
 from importlib.util import find_spec
@@ -23,12 +33,16 @@ print(*(name for name in {FRAMEWORKS} if find_spec(name)))
 
 
 @pytest.fixture(scope="module", params=PLUGINS)
-def alone(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, set[str]]:
+def alone(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Path, set[str]]:
     """A plugin, the Python of its environment, and the distributions in that."""
     plugin = request.param
     folder = tmp_path_factory.mktemp("alone") / "environment"
     try:
-        python, names = isolated_links.environment(folder, plugin + EXTRAS.get(plugin, ""), "pytest")
+        python, names = isolated_links.environment(
+            folder, plugin + EXTRAS.get(plugin, ""), "pytest"
+        )
     except isolated_links.NotInstalled as missing:
         pytest.skip(f"{plugin} cannot be tried alone: {missing}")
     return plugin, python, names
@@ -40,20 +54,36 @@ def test_it_sees_what_it_declares(alone: tuple[str, Path, set[str]], tmp_path: P
     offers = json.loads(call(python, "-c", LIST, cwd=tmp_path))
     providers = {offer["distribution"] for found in offers.values() for offer in found}
     assert providers <= {"qgen-core", plugin}
-    assert ("entry-points" not in isolated_links.project(isolated_links.projects()[plugin])) or plugin in providers
+    assert (
+        "entry-points" not in isolated_links.project(isolated_links.projects()[plugin])
+    ) or plugin in providers
     seen = set(call(python, "-c", SEEN, cwd=tmp_path).split())
     owners = {top: own for top, own in isolated_links.tops().items() if top in seen}
     assert set(owners) == seen
-    assert all(own & names for own in owners.values()), f"{plugin} sees {sorted(seen)}, which it does not declare"
+    assert all(own & names for own in owners.values()), (
+        f"{plugin} sees {sorted(seen)}, which it does not declare"
+    )
 
 
 def test_it_passes_its_own_tests(alone: tuple[str, Path, set[str]], tmp_path: Path) -> None:
     plugin, python, _ = alone
     folder = isolated_links.projects()[plugin]
-    shutil.copytree(folder / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        folder / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__")
+    )
     if (folder / "README.md").exists():
         shutil.copy(folder / "README.md", tmp_path)
-    options = ("-q", "-p", "no:cacheprovider", "-W", "error", "-m", "not long", "-o", "markers=long: takes minutes")
+    options = (
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-W",
+        "error",
+        "-m",
+        "not long",
+        "-o",
+        "markers=long: takes minutes",
+    )
     words = call(python, "-m", "pytest", *options, "tests", cwd=tmp_path, timeout=600)
     assert "passed" in words and "failed" not in words and "error" not in words
 
@@ -68,4 +98,6 @@ def test_what_is_not_declared_is_not_there(tmp_path: Path) -> None:
 
 
 def test_every_plugin_is_tried() -> None:
-    assert {ROOT / "plugins" / "template", ROOT / "plugins" / "qgen_hep"} <= set(isolated_links.projects().values())
+    assert {ROOT / "plugins" / "template", ROOT / "plugins" / "qgen_hep"} <= set(
+        isolated_links.projects().values()
+    )

@@ -83,7 +83,18 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scripts = folder / "venv" / Path(sysconfig.get_path("scripts")).name
     pip = (scripts / "python", "-m", "pip", "--quiet", "--disable-pip-version-check")
     try:
-        call(*pip, "download", "--no-deps", "--timeout", "5", "--retries", "0", TOOLS[0], cwd=folder, timeout=20)
+        call(
+            *pip,
+            "download",
+            "--no-deps",
+            "--timeout",
+            "5",
+            "--retries",
+            "0",
+            TOOLS[0],
+            cwd=folder,
+            timeout=20,
+        )
     except (AssertionError, subprocess.TimeoutExpired):
         pytest.skip("pip reaches no package index, so no fresh environment can be made")
     call(*pip, "install", "--no-compile", *TOOLS, cwd=folder)
@@ -91,7 +102,16 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pairs" / "qgen_pairs" / "__init__.py").write_text(DATASET, encoding="utf-8")
     (folder / "pairs" / "pyproject.toml").write_text(DATASET_PROJECT, encoding="utf-8")
     sources = (ROOT / "qgen_core", TEMPLATE, folder / "pairs")
-    call(*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", folder / "wheels", *sources, cwd=folder)
+    call(
+        *pip,
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        folder / "wheels",
+        *sources,
+        cwd=folder,
+    )
     wheels = sorted((folder / "wheels").glob("*.whl"))
     assert [w.name.split("-")[0] for w in wheels] == ["qgen_core", "qgen_pairs", "qgen_template"]
     call(*pip, "install", "--no-compile", *wheels, cwd=folder)
@@ -99,8 +119,14 @@ def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_is_found_by_name(fresh: Path, tmp_path: Path) -> None:
-    offers = json.loads(call(fresh / "qgen", "list", "generator", "--json", cwd=tmp_path))["generator"]
-    assert {"name": "independent-bits", "distribution": "qgen-template", "version": "0.1.0"} in offers
+    offers = json.loads(call(fresh / "qgen", "list", "generator", "--json", cwd=tmp_path))[
+        "generator"
+    ]
+    assert {
+        "name": "independent-bits",
+        "distribution": "qgen-template",
+        "version": "0.1.0",
+    } in offers
     code = "import qgen_core as q; print(q.generator('independent-bits', space=q.Space('bits', 5)).space.width)"
     assert call(fresh / "python", "-c", code, cwd=tmp_path).strip() == "5"
 

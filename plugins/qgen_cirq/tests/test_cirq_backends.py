@@ -90,7 +90,9 @@ def test_qsim_names_who_runs_channels() -> None:
         qgen.backend("qsim").probabilities(noisy, [])
 
 
-@pytest.mark.parametrize(("options", "named"), [({"threads": 0}, "threads"), ({"fused": 7}, "fused")])
+@pytest.mark.parametrize(
+    ("options", "named"), [({"threads": 0}, "threads"), ({"fused": 7}, "fused")]
+)
 def test_qsim_refuses_bad_options(options: dict[str, int], named: str) -> None:
     with pytest.raises(BadOption, match=named):
         qgen.backend("qsim", **options)

@@ -14,11 +14,19 @@ EXTRAS = {"parquet": ("pyarrow", ".parquet"), "root": ("uproot", ".root")}
 FORMATS = [
     *ENDINGS,
     *(
-        pytest.param(name, marks=pytest.mark.skipif(importlib.util.find_spec(package) is None, reason=f"no {package}"))
+        pytest.param(
+            name,
+            marks=pytest.mark.skipif(
+                importlib.util.find_spec(package) is None, reason=f"no {package}"
+            ),
+        )
         for name, (package, _) in EXTRAS.items()
     ),
 ]
-INSTALLED = [*ENDINGS, *(name for name, (package, _) in EXTRAS.items() if importlib.util.find_spec(package))]
+INSTALLED = [
+    *ENDINGS,
+    *(name for name, (package, _) in EXTRAS.items() if importlib.util.find_spec(package)),
+]
 
 
 def physics(rows: int = 500, seed: int = 1) -> dict[str, np.ndarray]:
@@ -42,7 +50,11 @@ def write(kind: str, folder: Path, columns: dict[str, np.ndarray], name: str = "
     """Write columns of one number an event in a format."""
     path = folder / (name + (ENDINGS.get(kind) or EXTRAS[kind][1]))
     if kind.startswith("hdf5"):
-        options = {"compression": "gzip", "chunks": (64,), "maxshape": (None,)} if kind == "hdf5-chunked" else {}
+        options = (
+            {"compression": "gzip", "chunks": (64,), "maxshape": (None,)}
+            if kind == "hdf5-chunked"
+            else {}
+        )
         with h5py.File(path, "w") as file:
             for key, values in columns.items():
                 file.create_dataset(key, data=values, **options)

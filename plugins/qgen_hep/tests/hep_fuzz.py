@@ -62,7 +62,9 @@ def outcome(path: Path, sha256: str) -> str:
     try:
         table = read(path, COLUMNS, invalid="drop", negative="drop")
     except QgenError as error:
-        return "refused" if "\n" not in str(error) and path.name in str(error) else f"MESSAGE {error}"
+        return (
+            "refused" if "\n" not in str(error) and path.name in str(error) else f"MESSAGE {error}"
+        )
     return "read" if len(table) and np.isfinite(table.values).all() else "NOT FINITE"
 
 
@@ -84,14 +86,20 @@ def main(kind: str, folder: Path, start: int, stop: int) -> None:
 
 def fuzz(kinds: list[str], count: int, folder: Path, batch: int = 500) -> Counter[str]:
     """Read ``count`` mutated files of each kind, two processes at a time; what came of them."""
-    jobs = [(kind, start, min(start + batch, count)) for kind in kinds for start in range(0, count, batch)]
+    jobs = [
+        (kind, start, min(start + batch, count))
+        for kind in kinds
+        for start in range(0, count, batch)
+    ]
 
     def run(job: tuple[str, int, int]) -> Counter[str]:
         kind, start, stop = job
         command = [sys.executable, __file__, kind, str(folder), str(start), str(stop)]
         limit = SECONDS_TO_START + SECONDS_A_FILE * (stop - start)
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=limit, check=False
+            )
         except subprocess.TimeoutExpired as error:
             said = error.stdout.decode() if isinstance(error.stdout, bytes) else str(error.stdout)
             return Counter({f"HANG {kind} {said.splitlines()[-1:]}": 1})

@@ -11,8 +11,8 @@ import sys
 import numpy as np
 import pytest
 
-from qgen_core.hooks import manager
-from qgen_core.report import Section
+from qgen_core.discovery.hooks import manager
+from qgen_core.runs.report import Section
 from qgen_hep import hooks
 from qgen_hep.figures import correlation, joint, marginals, training
 from qgen_hep.figures.density import density, pulls, ratio
@@ -24,7 +24,10 @@ EDGES = [0.0, 1.0, 3.0, 7.0]
 
 
 def histogram(counts, column="pt", unit="GeV", generated=None):
-    reference, made = np.asarray(counts, dtype=float), np.asarray(counts if generated is None else generated, float)
+    reference, made = (
+        np.asarray(counts, dtype=float),
+        np.asarray(counts if generated is None else generated, float),
+    )
     return {
         "column": column,
         "unit": unit,
@@ -96,7 +99,9 @@ def test_ratios_do_not_depend_on_the_number_of_events():
 def test_pulls_of_two_samples_of_one_distribution_are_standard_normal():
     rng = np.random.default_rng(11)
     truth = rng.dirichlet(np.full(400, 5.0))
-    found = pulls(rng.poisson(50_000 * truth).reshape(20, 20), rng.poisson(200_000 * truth).reshape(20, 20))
+    found = pulls(
+        rng.poisson(50_000 * truth).reshape(20, 20), rng.poisson(200_000 * truth).reshape(20, 20)
+    )
     assert abs(found.mean()) < 4 / 20
     assert found.std() == pytest.approx(1.0, abs=4 / np.sqrt(2 * 400))
     assert np.isnan(pulls([[0, 3]], [[0, 4]])[0, 0])
@@ -106,7 +111,12 @@ def test_pulls_of_two_samples_of_one_distribution_are_standard_normal():
     ("column", "unit", "recipe", "label"),
     [
         ("pt", "GeV", {"dataset": {"name": "jets"}}, r"Leading-jet $p_\mathrm{T}$ [GeV]"),
-        ("mass", "GeV", {"dataset": {"name": "qgen-hep:jets", "jet": "subleading"}}, "Subleading-jet mass [GeV]"),
+        (
+            "mass",
+            "GeV",
+            {"dataset": {"name": "qgen-hep:jets", "jet": "subleading"}},
+            "Subleading-jet mass [GeV]",
+        ),
         ("jet2_eta", "1", {"dataset": {"name": "jets"}}, r"Subleading-jet $\eta$"),
         ("pt", "MeV", {"dataset": {"name": "file"}}, r"$p_\mathrm{T}$ [MeV]"),
         ("layers[3]", "MeV", {}, "Layers[3] [MeV]"),
@@ -135,8 +145,17 @@ def test_sections_in_their_order_through_the_hook():
 
 def test_what_there_is_no_material_for_is_left_out():
     assert sections({"history": [], "evaluation": None, "recipe": {}}) == []
-    empty = {"marginals": [histogram([0, 0, 0], generated=[1, 2, 3])], "joint": None, "correlation": None}
-    assert sections({"history": [{"step": 1, "loss": float("nan")}], "evaluation": empty, "recipe": {}}) == []
+    empty = {
+        "marginals": [histogram([0, 0, 0], generated=[1, 2, 3])],
+        "joint": None,
+        "correlation": None,
+    }
+    assert (
+        sections(
+            {"history": [{"step": 1, "loss": float("nan")}], "evaluation": empty, "recipe": {}}
+        )
+        == []
+    )
 
 
 def test_images_are_inside_the_page_and_texts_are_escaped():
@@ -174,7 +193,11 @@ def test_the_hook_imports_matplotlib_only_to_draw():
 def test_losses_are_on_a_logarithmic_axis_where_positive(drawn):
     training.loss_curve([{"step": i, "loss": 1.0 / i} for i in (1, 2, 3)])
     training.loss_curve([{"step": i, "loss": 1.0 - i, "gradient": 1.0} for i in (1, 2, 3)])
-    assert [axes.get_yscale() for figure in drawn for axes in figure.axes] == ["log", "linear", "log"]
+    assert [axes.get_yscale() for figure in drawn for axes in figure.axes] == [
+        "log",
+        "linear",
+        "log",
+    ]
     np.testing.assert_allclose(drawn[0].axes[0].lines[0].get_ydata(), [1, 1 / 2, 1 / 3])
     assert drawn[1].axes[0].lines[1].get_xdata() == [3]  # the least loss is marked
 
@@ -184,15 +207,23 @@ def test_one_step_can_be_drawn(drawn):
 
 
 def test_marginals_show_the_densities_and_mark_ratios_out_of_range(drawn):
-    marginals.marginal_figure(histogram([1000, 1000, 1000], generated=[2500, 450, 50]), {}, "simulated")
+    marginals.marginal_figure(
+        histogram([1000, 1000, 1000], generated=[2500, 450, 50]), {}, "simulated"
+    )
     upper, lower = drawn[0].axes
-    (points,) = [line for line in upper.lines if len(line.get_xdata()) == 3 and line.get_marker() == "."]
-    np.testing.assert_allclose(points.get_ydata(), np.array([2500, 450, 50]) / 3000 / np.diff(EDGES))
+    (points,) = [
+        line for line in upper.lines if len(line.get_xdata()) == 3 and line.get_marker() == "."
+    ]
+    np.testing.assert_allclose(
+        points.get_ydata(), np.array([2500, 450, 50]) / 3000 / np.diff(EDGES)
+    )
     bottom, top = lower.get_ylim()
     above = [line for line in lower.lines if line.get_marker() == "^"][0]
     assert above.get_xdata() == [0.5] and bottom < above.get_ydata()[0] < top
     assert (bottom, top) == (0.0, 2.0)
-    assert {1.0, 0.9, 1.1} <= {float(line.get_ydata()[0]) for line in lower.lines if len(line.get_ydata()) == 2}
+    assert {1.0, 0.9, 1.1} <= {
+        float(line.get_ydata()[0]) for line in lower.lines if len(line.get_ydata()) == 2
+    }
     assert upper.get_legend().get_texts()[0].get_text() == "Reference (simulated)"
     assert upper.get_ylabel() == "Density [1/GeV]"
 
@@ -217,7 +248,8 @@ def test_joint_maps_share_their_colours_and_keep_the_axes_in_place(drawn):
     assert shown.mask.sum() == 1
     assert "GeV" in drawn[0].axes[0].get_xlabel() and "eta" in drawn[0].axes[0].get_ylabel()
     np.testing.assert_allclose(
-        meshes[2].get_array().filled(0.0).reshape(3, 3).T, np.nan_to_num(pulls(table, given["generated"]))
+        meshes[2].get_array().filled(0.0).reshape(3, 3).T,
+        np.nan_to_num(pulls(table, given["generated"])),
     )
 
 
@@ -232,7 +264,9 @@ def test_large_correlation_matrices_have_no_numbers(drawn):
     size = 30
     columns = [f"showers[{i}]" for i in range(size)]
     given = {"columns": columns, "uncertainty": np.zeros((size, size)).tolist()}
-    correlation.correlation_figures({**given, "reference": np.eye(size).tolist(), "generated": np.eye(size).tolist()})
+    correlation.correlation_figures(
+        {**given, "reference": np.eye(size).tolist(), "generated": np.eye(size).tolist()}
+    )
     assert all(not figure.axes[0].texts for figure in drawn)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hep_files import FORMATS, physics, write
 
-from qgen_core import registry
+from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, DataError
 from qgen_hep.datasets.file import file
 from qgen_hep.readers.reading import file_hash
@@ -46,14 +46,21 @@ def test_policies_are_passed_on_and_reported(tmp_path):
     with pytest.raises(DataError, match="below zero"):
         file(path=path, columns=("mass",))
     events = file(path=path, columns=("eta", "mass"), invalid="drop", negative="drop")
-    assert len(events) == 498 and events.provenance["dropped"] == "not finite: 1; negative energy: 1"
+    assert (
+        len(events) == 498 and events.provenance["dropped"] == "not finite: 1; negative energy: 1"
+    )
     assert file(path=path, columns=("mass",), negative="keep").x.min() == -1
 
 
 def test_whole_arrays_become_columns(tmp_path):
     showers = np.random.default_rng(1).random((50, 6))
     path = write("hdf5", tmp_path, {"showers": showers, "energy": np.ones((50, 1))})
-    events = file(path=str(path), columns=("showers",), condition_columns=("energy",), units={"showers": "MeV"})
+    events = file(
+        path=str(path),
+        columns=("showers",),
+        condition_columns=("energy",),
+        units={"showers": "MeV"},
+    )
     np.testing.assert_array_equal(events.x, showers)
     assert events.columns[5] == "showers[5]" and set(events.units) == {"MeV"}
     assert events.condition_columns == ("energy",)
@@ -73,7 +80,9 @@ def test_where_the_events_come_from(tmp_path):
 def test_the_first_events(tmp_path):
     truth = physics()
     path = str(write("npz", tmp_path, truth))
-    np.testing.assert_array_equal(file(path=path, columns=("eta",), events=7).x[:, 0], truth["eta"][:7])
+    np.testing.assert_array_equal(
+        file(path=path, columns=("eta",), events=7).x[:, 0], truth["eta"][:7]
+    )
     with pytest.raises(BadOption, match="events must be at least 1"):
         file(path=path, columns=("eta",), events=0)
 

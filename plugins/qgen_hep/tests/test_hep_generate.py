@@ -27,7 +27,9 @@ def columns(path) -> dict[str, np.ndarray]:
 
 def fake_generate(events, *, seed, path, progress):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(f"{events} events of seed {seed}, made {len(list(path.parent.iterdir()))}".encode())
+    path.write_bytes(
+        f"{events} events of seed {seed}, made {len(list(path.parent.iterdir()))}".encode()
+    )
     return path
 
 
@@ -40,7 +42,9 @@ def test_without_the_generators_the_pip_line_is_shown(tmp_path, monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    with pytest.raises(BrokenPlugin, match=r"pythia8mc is not installed: `pip install .*'qgen-hep\[pythia\]'`"):
+    with pytest.raises(
+        BrokenPlugin, match=r"pythia8mc is not installed: `pip install .*'qgen-hep\[pythia\]'`"
+    ):
         jets.generate(10, cache=tmp_path)
 
 

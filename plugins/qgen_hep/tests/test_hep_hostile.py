@@ -41,7 +41,9 @@ def test_links_are_not_followed(kind, tmp_path):
         file["inner/x"] = np.arange(3.0)
         links = {"external": h5py.ExternalLink(str(other), "pt"), "soft": h5py.SoftLink("/real")}
         file["pt"] = links.get(kind, h5py.SoftLink("/nowhere"))
-    with pytest.raises(DataError, match=r"'pt': expected a dataset, found a link to another (file|name)"):
+    with pytest.raises(
+        DataError, match=r"'pt': expected a dataset, found a link to another (file|name)"
+    ):
         read(path, ["pt"])
 
 
@@ -66,7 +68,9 @@ def test_a_virtual_dataset_is_not_read(tmp_path):
         read(path, ["pt"])
 
 
-@pytest.mark.parametrize("options", [{}, {"chunks": (2**20,)}, {"chunks": (2**20,), "compression": "gzip"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"chunks": (2**20,)}, {"chunks": (2**20,), "compression": "gzip"}]
+)
 def test_a_huge_declared_shape_is_refused_before_it_is_allocated(options, tmp_path):
     path, file = hdf5(tmp_path)
     with file:
@@ -81,7 +85,9 @@ def test_missing_chunks_are_not_read_as_zeros(tmp_path):
     with file:
         dataset = file.create_dataset("pt", (100,), "f8", chunks=(10,))
         dataset[:50] = 1.0
-    with pytest.raises(DataError, match=r"expected 10 chunks for the shape \(100,\), found 5 chunks"):
+    with pytest.raises(
+        DataError, match=r"expected 10 chunks for the shape \(100,\), found 5 chunks"
+    ):
         read(path, ["pt"])
 
 
@@ -141,7 +147,9 @@ def test_pickles_in_an_archive_are_not_loaded(tmp_path):
         read(path, ["pt"])
     assert len(read(path, ["mass"])) == 1
     member = io.BytesIO()
-    np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": (1,)})
+    np.lib.format.write_array_header_1_0(
+        member, {"descr": "<f8", "fortran_order": False, "shape": (1,)}
+    )
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("pt.npy", member.getvalue() + pickle.dumps(Bomb(target)))
     with pytest.raises(DataError, match="expected 8 bytes"):
@@ -162,7 +170,9 @@ def test_an_array_that_claims_more_than_it_has(tmp_path):
     path = tmp_path / "bad.npz"
     for shape in ((10**15,), (-3,), (2**62, 2**62)):
         member = io.BytesIO()
-        np.lib.format.write_array_header_1_0(member, {"descr": "<f8", "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(
+            member, {"descr": "<f8", "fortran_order": False, "shape": shape}
+        )
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("pt.npy", member.getvalue() + bytes(80))
         with pytest.raises(DataError):
@@ -180,7 +190,7 @@ def test_two_arrays_of_one_name(tmp_path):
 @pytest.mark.parametrize("kind", FORMATS)
 def test_what_does_not_fit_into_memory_is_refused(kind, tmp_path, monkeypatch):
     path = write(kind, tmp_path, physics(20_000))
-    monkeypatch.setattr("qgen_core.resources.available_memory", lambda: 1000)
+    monkeypatch.setattr("qgen_core.support.resources.available_memory", lambda: 1000)
     if kind == "csv":
         assert len(read(path, ["pt"])) == 20_000  # bounded by the size of the file
         return
@@ -224,14 +234,22 @@ def test_parquet_that_holds_no_columns_of_numbers(tmp_path):
     pa = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "bad.parquet"
-    table = pa.table({"text": ["a", "b"], "rows": [[1.0], [1.0, 2.0]], "holes": pa.array([1, None])})
+    table = pa.table(
+        {"text": ["a", "b"], "rows": [[1.0], [1.0, 2.0]], "holes": pa.array([1, None])}
+    )
     parquet.write_table(table, path)
     for name, kind in (("text", "string"), ("rows", "list")):
-        with pytest.raises(DataError, match=f"'{name}': expected a column of numbers, found {kind}"):
+        with pytest.raises(
+            DataError, match=f"'{name}': expected a column of numbers, found {kind}"
+        ):
             read(path, [name])
-    with pytest.raises(DataError, match="'holes' has 1 values that are not finite, the first is nan in event 1"):
+    with pytest.raises(
+        DataError, match="'holes' has 1 values that are not finite, the first is nan in event 1"
+    ):
         read(path, ["holes"])
-    parquet.write_table(pa.Table.from_arrays([pa.array([1.0]), pa.array([2.0])], names=["pt", "pt"]), path)
+    parquet.write_table(
+        pa.Table.from_arrays([pa.array([1.0]), pa.array([2.0])], names=["pt", "pt"]), path
+    )
     with pytest.raises(DataError, match="'pt': expected one column, found 2"):
         read(path, ["pt"])
 
@@ -254,7 +272,9 @@ def test_root_branches_that_are_no_columns(tmp_path):
         tree = file.mktree("events", {"tracks": "var * float64", "name": str})
         tree.extend({"tracks": awkward.Array([[1.0], [1.0, 2.0]]), "name": ["a", "b"]})
     for name in ("tracks", "name"):
-        with pytest.raises(DataError, match=f"'{name}': expected a branch of numbers, as many in each event"):
+        with pytest.raises(
+            DataError, match=f"'{name}': expected a branch of numbers, as many in each event"
+        ):
             read(path, [name])
 
 
@@ -263,13 +283,17 @@ def test_nothing_in_a_root_file_becomes_code(tmp_path, monkeypatch):
     uproot = pytest.importorskip("uproot")
     path = write("root", tmp_path, physics())
     compiled = []
-    monkeypatch.setattr(uproot.deserialization, "_actually_compile", lambda code, scope: compiled.append(code))
+    monkeypatch.setattr(
+        uproot.deserialization, "_actually_compile", lambda code, scope: compiled.append(code)
+    )
     assert len(read(path, ["pt"])) == 500
     monkeypatch.delitem(uproot.classes, "TTree")
     with pytest.raises(DataError):
         read(path, ["pt"])
     assert not compiled
-    with pytest.raises(KeyError):  # uproot itself would have run the code that it made from the file
+    with pytest.raises(
+        KeyError
+    ):  # uproot itself would have run the code that it made from the file
         uproot.open(path)["events"].keys()
     assert compiled and "TTree" in compiled[0]
 

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from qgen_core import registry
+from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, DataError
 from qgen_hep.datasets.jets import COLUMNS, SHA256, jets, shipped
 from qgen_hep.readers.reading import file_hash
@@ -36,7 +36,9 @@ def test_the_shipped_file_is_the_one_meant():
 def test_default_events_are_those_in_the_window(stored, inside):
     events = jets()
     assert (len(events), len(stored["jet1_pt"])) == (70580, 76597)
-    np.testing.assert_array_equal(events.x, np.stack([stored["jet1_pt"], stored["jet1_mass"]], axis=1)[inside])
+    np.testing.assert_array_equal(
+        events.x, np.stack([stored["jet1_pt"], stored["jet1_mass"]], axis=1)[inside]
+    )
     assert events.columns == ("pt", "mass") and events.units == ("GeV", "GeV")
     assert events.condition is None and events.weight is None
 
@@ -68,7 +70,11 @@ def test_windows_replace_one_default_each(stored, inside):
     events = jets(window={"pt": (300.0, 400.0)})
     assert len(events) == np.sum(inside & narrow)
     central = jets(window={"eta": (-1.0, 1.0), "mjj": (500.0, 900.0)}, columns=("eta", "mjj"))
-    assert np.all(np.abs(central.x[:, 0]) <= 1) and central.x[:, 1].min() >= 500 and central.x[:, 1].max() < 900
+    assert (
+        np.all(np.abs(central.x[:, 0]) <= 1)
+        and central.x[:, 1].min() >= 500
+        and central.x[:, 1].max() < 900
+    )
 
 
 def test_columns_in_the_order_asked_for_with_their_units(stored, inside):
@@ -85,12 +91,17 @@ def test_the_second_jet_has_windows_of_its_own(stored):
     keep = (pt >= 250) & (pt < 600) & (mass < 200) & (np.abs(eta) < 2.5)
     events = jets(jet="subleading")
     np.testing.assert_array_equal(events.x, np.stack([pt, mass], axis=1)[keep])
-    assert events.provenance["jet"] == "subleading" and "250 <= jet2_pt < 600" in events.provenance["window"]
+    assert (
+        events.provenance["jet"] == "subleading"
+        and "250 <= jet2_pt < 600" in events.provenance["window"]
+    )
 
 
 def test_conditions(stored, inside):
     events = jets(columns=("mass",), condition_columns=("pt", "njet"))
-    np.testing.assert_array_equal(events.condition, np.stack([stored["jet1_pt"], stored["njet"]], axis=1)[inside])
+    np.testing.assert_array_equal(
+        events.condition, np.stack([stored["jet1_pt"], stored["njet"]], axis=1)[inside]
+    )
     assert events.condition_columns == ("pt", "njet")
 
 
@@ -167,6 +178,11 @@ def test_recipe_tables_make_the_dataset(monkeypatch):
     }
     events = registry.build("dataset", table)()
     assert events.x.shape == (100, 2) and events.condition.shape == (100, 1)
-    for wrong in ({"columns": "pt"}, {"window": {"pt": "wide"}}, {"jet": "third"}, {"columns": ["pt"], "bins": 3}):
+    for wrong in (
+        {"columns": "pt"},
+        {"window": {"pt": "wide"}},
+        {"jet": "third"},
+        {"columns": ["pt"], "bins": 3},
+    ):
         with pytest.raises(BadOption):
             registry.build("dataset", {"name": "jets-here", **wrong})

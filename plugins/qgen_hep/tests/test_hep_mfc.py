@@ -13,10 +13,10 @@ from scipy.integrate import dblquad, quad
 from scipy.stats import chi2
 
 import qgen_core as qgen
-from qgen_core import registry
+from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, DataError, QgenError
-from qgen_core.recipes import Recipe
-from qgen_core.runs import Assembly
+from qgen_core.runs.recipes import Recipe
+from qgen_core.runs.run import Assembly
 from qgen_hep.datasets.mfc import mfc
 from qgen_hep.generate.mfc import events as sampling
 from qgen_hep.generate.mfc import process as physics
@@ -25,7 +25,9 @@ from qgen_hep.generate.mfc.events import COLUMNS, ENERGIES, sample, sample_carri
 from qgen_hep.generate.mfc.process import LARGEST_ANGLE, MUON, Process
 from qgen_hep.readers import read
 
-PROCESSES = [Process(m, spin) for m, spin in itertools.product((0.02, 0.5, 2.0), ("vector", "scalar"))]
+PROCESSES = [
+    Process(m, spin) for m, spin in itertools.product((0.02, 0.5, 2.0), ("vector", "scalar"))
+]
 
 
 def literal(p: Process, e0: float, x: Any, theta: Any) -> Any:
@@ -62,7 +64,10 @@ def plain_flux(p: Process, e0: float) -> float:
 def chi_square(counts: np.ndarray, expected: np.ndarray) -> float:
     """p-value, bins of fewer than five merged into one."""
     few = expected < 5
-    seen, wanted = np.append(counts[~few], counts[few].sum()), np.append(expected[~few], expected[few].sum())
+    seen, wanted = (
+        np.append(counts[~few], counts[few].sum()),
+        np.append(expected[~few], expected[few].sum()),
+    )
     seen, wanted = seen[wanted > 0], wanted[wanted > 0]
     return float(chi2.sf(((seen - wanted) ** 2 / wanted).sum(), len(wanted) - 1))
 
@@ -77,7 +82,9 @@ def test_the_spectrum_is_the_printed_formula_integrated(process: Process) -> Non
         found = process.spectrum(np.array([e0]), np.array([x]))[0] * physics.ALPHA**3
         narrow = np.sqrt(process.mass**2 * (1 - x) / x + MUON**2 * x) / e0 / np.sqrt(x)
         points = [v for v in (narrow, 10 * narrow) if v < limit]
-        direct = quad(lambda t: literal(process, e0, x, t) * t, 0, limit, points=points or None, limit=400)[0]  # noqa: B023
+        direct = quad(
+            lambda t: literal(process, e0, x, t) * t, 0, limit, points=points or None, limit=400
+        )[0]  # noqa: B023
         assert found == pytest.approx(direct, rel=1e-6)
 
 
@@ -95,7 +102,9 @@ def test_the_rate_is_that_of_direct_integration(process: Process) -> None:
         return float(np.arctan(widest(process, e0, x) * e0))
 
     inner = 0.9 * high
-    direct = sum(dblquad(integrand, a, b, 0, top, epsrel=1e-6)[0] for a, b in ((low, inner), (inner, high)))
+    direct = sum(
+        dblquad(integrand, a, b, 0, top, epsrel=1e-6)[0] for a, b in ((low, inner), (inner, high))
+    )
     flux = plain_flux(process, e0)
     assert process.flux(np.array([e0]))[0] == pytest.approx(flux, rel=1e-6)
     assert process.cross_section(np.array([e0, 2 * e0]))[0] == pytest.approx(
@@ -116,7 +125,13 @@ def test_of_a_light_lepton_it_is_the_dark_photon_formula(monkeypatch: pytest.Mon
         xs = np.array([x])
         # per x and tau; dtau / (theta dtheta) = 2 x E0^2 tau^2 / b
         slope = 2 * x * e0**2 * tau**2 * p.shape(xs)
-        found = physics.ALPHA**3 * p.beta(np.array([e0]), xs) * p.shape(xs) * p.amplitude(xs, tau) * slope
+        found = (
+            physics.ALPHA**3
+            * p.beta(np.array([e0]), xs)
+            * p.shape(xs)
+            * p.amplitude(xs, tau)
+            * slope
+        )
         assert found[0] == pytest.approx(expected, rel=1e-6)
 
 
@@ -132,7 +147,9 @@ def test_bounds_are_bounds(process: Process) -> None:
 
 
 def test_a_staircase_is_drawn_as_it_is() -> None:
-    envelope = Envelope(lambda x: np.minimum(x, 3 - 2 * x), np.array([0.0, 0.5, 0.9, 1.5]), mode=1.0)
+    envelope = Envelope(
+        lambda x: np.minimum(x, 3 - 2 * x), np.array([0.0, 0.5, 0.9, 1.5]), mode=1.0
+    )
     assert envelope.steps.tolist() == [0.5, 0.9, 1.0]
     n = 200_000
     points, share = envelope.propose(np.full(n, 0.25), 1.2, np.random.default_rng(1))
@@ -141,7 +158,8 @@ def test_a_staircase_is_drawn_as_it_is() -> None:
     counts = np.histogram(points, edges)[0]
     assert counts.sum() == n and chi_square(counts, n * areas / areas.sum()) > 1e-6
     np.testing.assert_allclose(
-        share * envelope.steps[np.searchsorted(envelope.edges, points, "right") - 1], np.minimum(points, 3 - 2 * points)
+        share * envelope.steps[np.searchsorted(envelope.edges, points, "right") - 1],
+        np.minimum(points, 3 - 2 * points),
     )
 
 
@@ -165,7 +183,9 @@ def test_x_and_theta_are_drawn_from_the_cross_section(process: Process) -> None:
     assert chi_square(counts.ravel(), n * expected.ravel() / expected.sum()) > 1e-6
 
 
-def integral(process: Process, e0: float, xs: tuple[float, float], thetas: tuple[float, float]) -> float:
+def integral(
+    process: Process, e0: float, xs: tuple[float, float], thetas: tuple[float, float]
+) -> float:
     """The printed formula over a cell, by the midpoint rule on 400 x 100 points."""
     x = xs[0] + (xs[1] - xs[0]) * (np.arange(400) + 0.5) / 400
     limit = np.array([widest(process, e0, float(v)) for v in x])
@@ -200,10 +220,15 @@ def test_kicks_are_drawn_from_the_integrand_of_the_flux() -> None:
 @pytest.mark.parametrize("process", PROCESSES, ids=str)
 def test_events_keep_the_laws(process: Process) -> None:
     energy = np.resize(ENERGIES, 30_000)
-    muon, muon_pt, muon_eta, carrier, carrier_pt, carrier_eta = sample(process, energy, np.random.default_rng(9)).T
+    muon, muon_pt, muon_eta, carrier, carrier_pt, carrier_eta = sample(
+        process, energy, np.random.default_rng(9)
+    ).T
     np.testing.assert_allclose(muon + carrier, energy, rtol=1e-12)
     assert np.all(muon >= MUON) and np.all(carrier >= process.mass)
-    for e, pt, eta, mass in ((muon, muon_pt, muon_eta, MUON), (carrier, carrier_pt, carrier_eta, process.mass)):
+    for e, pt, eta, mass in (
+        (muon, muon_pt, muon_eta, MUON),
+        (carrier, carrier_pt, carrier_eta, process.mass),
+    ):
         np.testing.assert_allclose((pt * np.cosh(eta)) ** 2 + mass**2, e**2, rtol=1e-6)
     theta = np.arctan2(carrier_pt, carrier_pt * np.sinh(carrier_eta))
     assert theta.max() <= LARGEST_ANGLE + 1e-9
@@ -233,10 +258,16 @@ def test_a_seed_gives_its_events_and_a_run_gives_the_seed() -> None:
     one, same, other = mfc(events=60, seed=1), mfc(events=60, seed=1), mfc(events=60, seed=2)
     np.testing.assert_array_equal(one.x, same.x)
     assert not np.any(np.all(one.x == other.x, axis=1))
-    tables = {"dataset": {"name": "mfc", "events": 60}, "encoder": "standard", "condition_encoder": "standard"}
+    tables = {
+        "dataset": {"name": "mfc", "events": 60},
+        "encoder": "standard",
+        "condition_encoder": "standard",
+    }
     rest = {"generator": "none", "loss": "none", "trainer": "none"}
     qgen.register("dataset", "mfc", mfc)
-    np.testing.assert_array_equal(Assembly(Recipe.from_dict({"seed": 1, **tables, **rest})).events.x, one.x)
+    np.testing.assert_array_equal(
+        Assembly(Recipe.from_dict({"seed": 1, **tables, **rest})).events.x, one.x
+    )
     with pytest.raises(BadOption, match="not 'seed'"):
         registry.build("dataset", {"name": "mfc", "seed": 3})
 
@@ -287,7 +318,10 @@ def test_incoming_muons_are_those_of_the_file_by_cross_section(tmp_path: Path) -
     assert chi_square(counts, 100_000 * flat) < 1e-6
     np.testing.assert_allclose(data.x[:, 0] + data.x[:, 3], data.condition[:, 0])
     said = data.provenance
-    assert said["kind"] == "stand-in" and said["incoming muons"] == "drawn from 7 muons of muons.h5; 1 too slow"
+    assert (
+        said["kind"] == "stand-in"
+        and said["incoming muons"] == "drawn from 7 muons of muons.h5; 1 too slow"
+    )
     assert said["spectrum sha256"] == read(path, ["mu1_energy"]).sha256
     one = mfc(spectrum=str(path), spectrum_columns=("mu2_energy",), events=100)
     assert set(one.condition[:, 0]) <= {60.0, 150.0, 400.0}
@@ -301,7 +335,9 @@ def test_incoming_muons_are_those_of_the_file_by_cross_section(tmp_path: Path) -
         ({"spectrum_columns": ("mu3_energy",)}, "mu3_energy"),
     ],
 )
-def test_files_that_are_not_what_they_should_be(tmp_path: Path, options: dict, message: str) -> None:
+def test_files_that_are_not_what_they_should_be(
+    tmp_path: Path, options: dict, message: str
+) -> None:
     path = muons(tmp_path / "muons.h5", np.array([20.0, 30.0, 40.0, 50.0]))
     with pytest.raises(DataError, match=message):
         mfc(spectrum=str(path), **options)
@@ -314,8 +350,18 @@ def test_a_file_holds_the_events_of_the_dataset(tmp_path: Path) -> None:
     path = mfc.generate(500, seed=3, progress=lambda done, note: told.append(done), cache=tmp_path)
     table = read(path, [*COLUMNS, "incoming_energy"])
     data = mfc(events=500, seed=3)
-    np.testing.assert_array_equal(table.values, np.hstack([data.x, data.condition]).astype(np.float32))
-    assert table.attributes["stand_in"] == "True" and table.units == ("GeV", "GeV", "1", "GeV", "GeV", "1", "GeV")
+    np.testing.assert_array_equal(
+        table.values, np.hstack([data.x, data.condition]).astype(np.float32)
+    )
+    assert table.attributes["stand_in"] == "True" and table.units == (
+        "GeV",
+        "GeV",
+        "1",
+        "GeV",
+        "GeV",
+        "1",
+        "GeV",
+    )
     assert told == [500] and mfc.generate(500, seed=3, cache=tmp_path) == path
     assert mfc.generate(500, seed=4, cache=tmp_path) != path
     with pytest.raises(BadOption, match="at least 1"):
@@ -333,7 +379,9 @@ def test_the_preprocessing_of_the_conditional_gan_is_undone_by_decoding() -> Non
         ],
     )
     z = chain.fit(data.x, data.condition).encode(data.x, data.condition)
-    assert z.mean(axis=0) == pytest.approx(np.zeros(6), abs=1e-9) and z.std(axis=0) == pytest.approx(np.ones(6))
+    assert z.mean(axis=0) == pytest.approx(np.zeros(6), abs=1e-9) and z.std(
+        axis=0
+    ) == pytest.approx(np.ones(6))
     share = data.x[:, 0] / data.condition[:, 0]
     np.testing.assert_allclose(z[:, 0], (share - share.mean()) / share.std(), rtol=1e-9)
     fifth = data.x[:, 4] ** 0.2

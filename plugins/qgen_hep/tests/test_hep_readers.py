@@ -34,7 +34,9 @@ def test_cuts_are_half_open_and_counted(kind, tmp_path):
     low, high = float(truth["eta"][3]), float(truth["eta"].max())
     table = read(path, ["pt"], cuts=[Cut("eta", low, high), Cut("njet", max=4.0)])
     expected = [
-        float(p) for p, e, n in zip(truth["pt"], truth["eta"], truth["njet"], strict=True) if low <= e < high and n < 4
+        float(p)
+        for p, e, n in zip(truth["pt"], truth["eta"], truth["njet"], strict=True)
+        if low <= e < high and n < 4
     ]
     np.testing.assert_array_equal(table.column("pt"), expected)
     outside = int(np.sum((truth["eta"] < low) | (truth["eta"] >= high)))
@@ -56,7 +58,9 @@ def test_values_that_are_not_finite(kind, tmp_path):
     columns["eta"][[7, 40]] = np.nan
     columns["mass"][9] = np.inf
     path = write(kind, tmp_path, columns)
-    with pytest.raises(DataError, match=r"'eta' has 2 values that are not finite, the first is nan in event 7"):
+    with pytest.raises(
+        DataError, match=r"'eta' has 2 values that are not finite, the first is nan in event 7"
+    ):
         read(path, ["eta", "mass"])
     table = read(path, ["eta", "mass"], invalid="drop")
     np.testing.assert_array_equal(table.column("eta"), np.delete(columns["eta"], [7, 9, 40]))
@@ -68,7 +72,9 @@ def test_negative_energies(kind, tmp_path):
     columns = physics()
     columns["mass"][[5, 6]] = -1.5
     path = write(kind, tmp_path, columns)
-    with pytest.raises(DataError, match=r"'mass' has 2 values below zero, the first is -1.5 in event 5"):
+    with pytest.raises(
+        DataError, match=r"'mass' has 2 values below zero, the first is -1.5 in event 5"
+    ):
         read(path, ["eta", "mass"])
     assert len(read(path, ["eta", "mass"], negative="drop")) == 498
     kept = read(path, ["eta", "mass"], negative="keep")
@@ -95,14 +101,20 @@ def test_a_file_without_events(kind, tmp_path):
 
 def test_cuts_that_leave_nothing_say_so(tmp_path):
     path = write("npz", tmp_path, physics())
-    with pytest.raises(DataError, match=r"none of its 500 events is left; dropped: \{'not pt >= 1e\+06': 500\}"):
+    with pytest.raises(
+        DataError, match=r"none of its 500 events is left; dropped: \{'not pt >= 1e\+06': 500\}"
+    ):
         read(path, ["pt"], cuts=[Cut("pt", min=1e6)])
 
 
 @pytest.mark.parametrize("kind", ["hdf5", "npz"])
 def test_elements_and_whole_arrays(kind, tmp_path):
     rng = np.random.default_rng(2)
-    columns = {"e": rng.random((20, 1)), "layers": rng.random((20, 3)), "cells": rng.random((20, 2, 4))}
+    columns = {
+        "e": rng.random((20, 1)),
+        "layers": rng.random((20, 3)),
+        "cells": rng.random((20, 2, 4)),
+    }
     path = write(kind, tmp_path, columns)
     table = read(path, ["cells[1,2]", "layers", "e"])
     assert table.names == ("cells[1,2]", "layers[0]", "layers[1]", "layers[2]", "e")
@@ -186,7 +198,13 @@ def test_text_is_read_in_blocks(tmp_path, monkeypatch):
 
 
 def test_what_counts_as_an_energy():
-    energies = [("jet2_pt", ""), ("mu1.energy", "1"), ("showers[3]", "MeV"), ("x_mass", ""), ("incident_energies", "")]
+    energies = [
+        ("jet2_pt", ""),
+        ("mu1.energy", "1"),
+        ("showers[3]", "MeV"),
+        ("x_mass", ""),
+        ("incident_energies", ""),
+    ]
     others = [("eta", "1"), ("px", "GeV"), ("mu_pz", "GeV"), ("empty", ""), ("charge", "")]
     assert all(is_energy(*column) for column in energies)
     assert not any(is_energy(*column) for column in others)

@@ -13,7 +13,7 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core.errors import BadOption, DataError
-from qgen_core.studies import Cell, Result, Table, Trial, key_of
+from qgen_core.studies.study import Cell, Result, Table, Trial, key_of
 from qgen_hep.studies.jets import JetsStudy, measure, points, published, statistics
 from qgen_hep.studies.jets.book import Book, measured
 from qgen_hep.studies.jets.figures import FIGURES, draw
@@ -42,7 +42,9 @@ def plain_js(p: Sequence[float], q: Sequence[float]) -> float:
 def test_js_is_the_formula_and_the_loss() -> None:
     assert 0 in P and 0 in Q
     assert statistics.js(P, Q) == pytest.approx(plain_js(list(P), list(Q)), rel=1e-12)
-    assert statistics.js(np.stack([P, Q]), Q).tolist() == pytest.approx([plain_js(list(P), list(Q)), 0.0], abs=1e-15)
+    assert statistics.js(np.stack([P, Q]), Q).tolist() == pytest.approx(
+        [plain_js(list(P), list(Q)), 0.0], abs=1e-15
+    )
     value, _ = qgen.loss("js")(P[None], qgen.Batch(target=Q[None]))
     assert statistics.js(P, Q) == pytest.approx(value, rel=1e-9)
 
@@ -76,7 +78,9 @@ def test_correlations_are_those_of_decoded_events() -> None:
 
 def test_a_product_of_marginals_has_them_and_no_correlation() -> None:
     product = statistics.independent(P, EDGES)
-    for a, b in zip(statistics.marginals(product, EDGES), statistics.marginals(P, EDGES), strict=True):
+    for a, b in zip(
+        statistics.marginals(product, EDGES), statistics.marginals(P, EDGES), strict=True
+    ):
         assert a == pytest.approx(b, abs=1e-14)
     assert statistics.correlations(product, EDGES) == pytest.approx(np.eye(3), abs=1e-12)
 
@@ -103,7 +107,9 @@ def test_pseudo_counts_are_those_of_a_training_from_shots() -> None:
     smoothed = [(20 * p + 0.5) / (20 + 0.5 * 12) for p in sure]
     assert found["js"] == pytest.approx([plain_js(smoothed, list(P)), 0.0], rel=1e-5)
     space = qgen.Space("bits", 4)
-    model = qgen.generator("qcbm", ansatz="brick", backend="statevector", space=space, shots=20, seed=1)
+    model = qgen.generator(
+        "qcbm", ansatz="brick", backend="statevector", space=space, shots=20, seed=1
+    )
     table, _ = model.forward("probabilities", qgen.Batch(target=np.ones((1, 16))), rng=rng)
     assert np.all(np.isin(np.round(table * (20 + 8) - 0.5, 9), np.arange(21)))
 
@@ -121,12 +127,20 @@ def test_every_configuration_of_the_paper_is_there() -> None:
         for shots in (None, 8192):
             assert {Point(2, 1, d, shots=shots, seed=seed) for d in (1, 3, 6, 9)} <= full
             assert {Point(2, 2, d, shots=shots, seed=seed) for d in (2, 6, 12, 18)} <= full
-            assert {Point(2, a, d, "bell", shots=shots, seed=seed) for a, d in ((1, 6), (2, 12))} <= full
+            assert {
+                Point(2, a, d, "bell", shots=shots, seed=seed) for a, d in ((1, 6), (2, 12))
+            } <= full
         assert {
-            Point(3, a, d, s, seed=seed) for a, d in ((1, 6), (2, 12)) for s in ("zero", "bell", "ghz", "plus")
+            Point(3, a, d, s, seed=seed)
+            for a, d in ((1, 6), (2, 12))
+            for s in ("zero", "bell", "ghz", "plus")
         } <= full
     assert {Point(3, a, d, shots=8192) for a, d in ((1, 6), (2, 12))} <= full
-    assert {Point(3, a, d, s, 20000) for a, d in ((1, 6), (2, 12)) for s in ("zero", "bell", "ghz", "plus")} <= full
+    assert {
+        Point(3, a, d, s, 20000)
+        for a, d in ((1, 6), (2, 12))
+        for s in ("zero", "bell", "ghz", "plus")
+    } <= full
     assert {p.fraction for p in full if p.shots is None} == {*points.FRACTIONS, 1.0}
     assert all(p.steps == 300 for p in full)
     assert {Point(3, 2, 12, "ghz", 20000, seed=s) for s in (1, 2, 3)} <= set(points.full(3, 3))
@@ -157,7 +171,11 @@ def test_a_file_is_named_by_its_content(tmp_path: Path) -> None:
     copy.write_bytes(b"events")
     one, other = (JetsStudy(path=str(path)) for path in (file, copy))
     cell, same = one.cells(quick=True)[3], other.cells(quick=True)[3]
-    assert key_of("jets", cell) == key_of("jets", same) != key_of("jets", JetsStudy().cells(quick=True)[3])
+    assert (
+        key_of("jets", cell)
+        == key_of("jets", same)
+        != key_of("jets", JetsStudy().cells(quick=True)[3])
+    )
     assert str(tmp_path) not in str(cell)
     assert one.local(cell.recipe)["dataset"] == {**cell.recipe["dataset"], "path": str(file)}
     copy.write_bytes(b"other events")
@@ -178,7 +196,9 @@ def test_the_target_is_the_histogram_of_all_events(tmp_path: Path) -> None:
     x = qgen.dataset("jets")().x.astype(np.float64)
     counts, _ = np.histogramdd(x, [np.linspace(250, 600, 17), np.linspace(0, 200, 17)])
     assert found["events"] == len(x) == 70580 and found["occupied"] == np.count_nonzero(counts)
-    assert measure.truth_of(trial).table == pytest.approx(counts.ravel() / len(x), abs=1e-4 / len(x) + 2e-5)
+    assert measure.truth_of(trial).table == pytest.approx(
+        counts.ravel() / len(x), abs=1e-4 / len(x) + 2e-5
+    )
     assert found["marginals"][0] == pytest.approx(counts.sum(axis=1) / len(x), abs=2e-5)
     assert found["correlation"][0][1] == pytest.approx(np.corrcoef(x, rowvar=False)[0, 1], abs=1e-5)
     assert found["binned_correlation"][0][1] == pytest.approx(found["correlation"][0][1], abs=0.02)
@@ -191,20 +211,28 @@ def test_ansatz_1_learns_the_correlation_and_ansatz_2_cannot(tmp_path: Path) -> 
     brick, tree = measure.trained(first, [8192], 100), measure.trained(second, [8192], 100)
     independent = measure.target(first, [8192], 10, 0.5)["independent"]["js"]
     assert (brick["parameters"], tree["parameters"]) == (276, 312)
-    assert brick["exact"]["correlation"][0][1] > 0.2 and abs(tree["exact"]["correlation"][0][1]) < 1e-9
+    assert (
+        brick["exact"]["correlation"][0][1] > 0.2 and abs(tree["exact"]["correlation"][0][1]) < 1e-9
+    )
     assert brick["exact"]["js"] < 0.6 * independent
     assert 0.9 * independent < tree["exact"]["js"] < 1.02 * independent
     assert settled(tree) < 100 < settled(brick)
     for found in (brick, tree):
-        assert len(found["losses"]) == 300 and found["losses"][-1] == pytest.approx(found["exact"]["js"], rel=0.02)
-        assert found["shots"]["8192"]["js"][0] == pytest.approx(found["exact"]["js"] + 255 / 65536, rel=0.1)
+        assert len(found["losses"]) == 300 and found["losses"][-1] == pytest.approx(
+            found["exact"]["js"], rel=0.02
+        )
+        assert found["shots"]["8192"]["js"][0] == pytest.approx(
+            found["exact"]["js"] + 255 / 65536, rel=0.1
+        )
         assert [sum(m) for m in found["exact"]["marginals"]] == pytest.approx([1, 1], abs=1e-5)
 
 
 def test_a_model_of_part_of_the_events_is_held_against_all(tmp_path: Path) -> None:
     part = measure.trained(trial_of(Point(2, 1, 6, fraction=0.003), tmp_path), [8192], 10)
     assert part["events"] == round(0.003 * 70580)
-    assert part["exact"]["js"] > 1.5 * part["losses"][-1], "what it knows by heart is not the distribution"
+    assert part["exact"]["js"] > 1.5 * part["losses"][-1], (
+        "what it knows by heart is not the distribution"
+    )
 
 
 def spectrum(rng: np.random.Generator, features: int) -> list[list[float]]:
@@ -215,7 +243,10 @@ def target_value(features: int) -> dict[str, Any]:
     rng = np.random.default_rng(features)
     matrix = np.full((features, features), 0.3) + 0.7 * np.eye(features)
     pairs = {"js": 30.0, "js_smoothed": 22.0, "d": 10.0}
-    floors = {str(n): {k: [v / n, 1 / n] for k, v in pairs.items()} for n in (*points.SHOTS[features], 1000)}
+    floors = {
+        str(n): {k: [v / n, 1 / n] for k, v in pairs.items()}
+        for n in (*points.SHOTS[features], 1000)
+    }
     return {
         "events": 1000,
         "cells": 16**features,
@@ -233,7 +264,8 @@ def trained_value(point: Point) -> dict[str, Any]:
     rng = np.random.default_rng(point.seed)
     pairs = [[0.2, 0.01]] * (point.features * (point.features - 1) // 2)
     shots = {
-        str(n): {"js": [0.02, 0.001], "d": [0.004, 0.0002], "correlation": pairs} for n in points.SHOTS[point.features]
+        str(n): {"js": [0.02, 0.001], "d": [0.004, 0.0002], "correlation": pairs}
+        for n in points.SHOTS[point.features]
     }
     matrix = np.full((point.features,) * 2, 0.25) + 0.75 * np.eye(point.features)
     return {
@@ -253,14 +285,19 @@ def trained_value(point: Point) -> dict[str, Any]:
 def value_of(cell: Cell) -> dict[str, Any]:
     point = Point.of(cell)
     return (
-        {"target": target_value(point.features)} if "target" in cell.measurements else {"trained": trained_value(point)}
+        {"target": target_value(point.features)}
+        if "target" in cell.measurements
+        else {"trained": trained_value(point)}
     )
 
 
 def results(*, quick: bool = False, there: float = 1.0) -> list[Result]:
     """Made-up results of the study, the first ``there`` of them."""
     cells = JetsStudy().cells(quick=quick)
-    run = [Result(cell, str(i), value_of(cell)) for i, cell in enumerate(cells[: round(there * len(cells))])]
+    run = [
+        Result(cell, str(i), value_of(cell))
+        for i, cell in enumerate(cells[: round(there * len(cells))])
+    ]
     return [*run, *(Result(cell, "none") for cell in cells[len(run) :])]
 
 
@@ -286,7 +323,10 @@ def test_tables_show_ours_beside_theirs() -> None:
         "–",
     ]
     assert made["Table II"].rows[0] == ("events", "–", "pt, mass", "0.2", "0.300", "–")
-    assert len(made["Table IV"].rows) == 27 and made["Table IV"].rows[3][3:5] == ("0.18", "0.250 ± 0.000")
+    assert len(made["Table IV"].rows) == 27 and made["Table IV"].rows[3][3:5] == (
+        "0.18",
+        "0.250 ± 0.000",
+    )
     assert "missing" not in "".join(table.markdown() for table in made.values())
 
 
@@ -317,8 +357,14 @@ def test_numbers_over_seeds_as_text() -> None:
     assert over_seeds(values[:1], js) == "0.001"
     assert over_seeds([values[0], None], js) == "0.001 (1 of 2)"
     assert over_seeds([None], js) == "missing" and over_seeds([], js) == "–"
-    assert measured(values, 8192, "js") == "0.02\u00a0±\u00a00.001" and measured([None], 8192, "js") == "missing"
-    assert settled({"losses": [5.0, 1.0, 1.2, 1.05, 1.0]}) == 3 and settled({"losses": [1.0, 1.0]}) == 0
+    assert (
+        measured(values, 8192, "js") == "0.02\u00a0±\u00a00.001"
+        and measured([None], 8192, "js") == "missing"
+    )
+    assert (
+        settled({"losses": [5.0, 1.0, 1.2, 1.05, 1.0]}) == 3
+        and settled({"losses": [1.0, 1.0]}) == 0
+    )
 
 
 def test_published_numbers_are_those_of_the_document() -> None:
@@ -330,7 +376,12 @@ def test_published_numbers_are_those_of_the_document() -> None:
             assert published.D[features, ansatz, start] == number
     assert len(published.D) == 10
     pt_mass = {**{k: float(v[0]) for k, v in published.TABLE_II.items()}}
-    assert pt_mass == {(1, "zero"): 0.19, (1, "bell"): 0.12, (2, "zero"): -1.0e-3, (2, "bell"): -9.1e-3}
+    assert pt_mass == {
+        (1, "zero"): 0.19,
+        (1, "bell"): 0.12,
+        (2, "zero"): -1.0e-3,
+        (2, "bell"): -9.1e-3,
+    }
     pt_mass = {k: float(v[0]) for k, v in published.TABLE_IV.items()}
     assert [pt_mass[1, s] for s in ("zero", "bell", "ghz")] == [0.16, 0.16, 0.18]
     assert [pt_mass[2, s] for s in ("zero", "bell", "ghz")] == [-4.1e-3, 4.6e-3, 0.019]

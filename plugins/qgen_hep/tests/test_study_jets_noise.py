@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import registry, studies
+from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, UnknownName
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.studies import Cell, Result, Table, Trial
+from qgen_core.studies import study as studies
+from qgen_core.studies.study import Cell, Result, Table, Trial
 from qgen_hep.studies.jets.points import COLUMNS, Point
 from qgen_hep.studies.jets_noise import JetsNoiseStudy, points
 from qgen_hep.studies.jets_noise.book import Book
@@ -26,7 +27,13 @@ from qgen_hep.studies.jets_noise.tables import skipped, tables, widths
 DEVICES = ("ibm_guadalupe", "ibm_cairo")
 SMALL = Tuning(2, 2, "depolarizing", layers=2, steps=120, circuits=72)
 #: Wires relax towards 0, which other angles can make up for in part.
-STRONG = {"name": "thermal-relaxation", "t1": 50.0, "t2": 50.0, "one_wire_time": 1.0, "two_wire_time": 8.0}
+STRONG = {
+    "name": "thermal-relaxation",
+    "t1": 50.0,
+    "t2": 50.0,
+    "one_wire_time": 1.0,
+    "two_wire_time": 8.0,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +57,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], lis
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NoisyBackend, "run", counted)
-        found = tuned(trial_of(SMALL, tmp_path_factory.mktemp("small"), STRONG), SMALL.steps, 20_000, 50)
+        found = tuned(
+            trial_of(SMALL, tmp_path_factory.mktemp("small"), STRONG), SMALL.steps, 20_000, 50
+        )
     return found, batches
 
 
@@ -61,18 +70,27 @@ def test_the_setting_is_that_of_the_paper() -> None:
         (2, 2, "ibm_guadalupe"),
         (3, 2, "ibm_cairo"),
     }
-    assert len(full) == 18 and {p.mode for p in full} == {"jacobi", "single"} and {p.seed for p in full} == {1, 2, 3}
+    assert (
+        len(full) == 18
+        and {p.mode for p in full} == {"jacobi", "single"}
+        and {p.seed for p in full} == {1, 2, 3}
+    )
     for point in full:
         recipe = point.recipe()
         circuit = qgen.build("ansatz", recipe["generator"]["ansatz"])(4 * point.features)
         groups = {(label.layer, label.angle) for label in circuit.labels}
         assert (
             len(groups) == 39
-            and circuit.num_params == {(2, 1): 276, (2, 2): 312, (3, 2): 468}[point.features, point.ansatz]
+            and circuit.num_params
+            == {(2, 1): 276, (2, 2): 312, (3, 2): 468}[point.features, point.ansatz]
         )
         assert recipe["generator"]["shots"] == 20_000 and recipe["trainer"]["circuits"] == 300
         trainer = qgen.build("trainer", recipe["trainer"])
-        assert (trainer.skip_below, trainer.passes, trainer.window) == (5e-7, 1, pytest.approx(np.pi / 4))
+        assert (trainer.skip_below, trainer.passes, trainer.window) == (
+            5e-7,
+            1,
+            pytest.approx(np.pi / 4),
+        )
         # spacing 2 eps / n of the paper: 0.0419 with n = 37.5 and 0.0628 with n = 25
         spacing = np.diff(trainer._shifts(4 * point.features))[0]
         assert spacing == pytest.approx({2: 0.0436, 3: 0.0654}[point.features], abs=1e-4)
@@ -103,12 +121,20 @@ def test_without_the_devices_it_fails_at_once_with_the_pip_line(
         JetsNoiseStudy(seeds=0)
 
 
-def test_noise_spoils_tuning_mends_a_part_and_spoils_the_noiseless(small: tuple[dict[str, Any], list[int]]) -> None:
+def test_noise_spoils_tuning_mends_a_part_and_spoils_the_noiseless(
+    small: tuple[dict[str, Any], list[int]],
+) -> None:
     found, _ = small
-    js = {(when, how): found[when][how]["exact"]["js"] for when in ("before", "after") for how in ("ideal", "noisy")}
+    js = {
+        (when, how): found[when][how]["exact"]["js"]
+        for when in ("before", "after")
+        for how in ("ideal", "noisy")
+    }
     assert js["before", "ideal"] < 0.02 and js["before", "noisy"] > 2 * js["before", "ideal"]
     spread = found["before"]["noisy"]["shots"]["20000"]["js"][1]
-    assert js["after", "noisy"] < js["before", "noisy"] - 10 * spread, "better than any luck with shots"
+    assert js["after", "noisy"] < js["before", "noisy"] - 10 * spread, (
+        "better than any luck with shots"
+    )
     assert js["after", "ideal"] > js["before", "ideal"]
     assert js["before", "noisy"] < found["uniform"]["js"]
     lines = found["iterations"]
@@ -131,7 +157,9 @@ def test_the_landscape_is_flatter_with_noise(small: tuple[dict[str, Any], list[i
         assert np.all(np.diff(ordered, axis=0) >= 0)
 
 
-def test_an_iteration_is_one_batch_and_flat_groups_are_not_run(small: tuple[dict[str, Any], list[int]]) -> None:
+def test_an_iteration_is_one_batch_and_flat_groups_are_not_run(
+    small: tuple[dict[str, Any], list[int]],
+) -> None:
     found, batches = small
     assert len(found["groups"]) == 9
     # a turn about z before the measurement and one of |0> change nothing
@@ -144,7 +172,12 @@ def test_an_iteration_is_one_batch_and_flat_groups_are_not_run(small: tuple[dict
 
 def test_noise_of_rate_zero_changes_nothing(tmp_path: Path) -> None:
     point = replace(SMALL, layers=1, steps=3, circuits=24)
-    found = tuned(trial_of(point, tmp_path, {"name": "depolarizing", "one_wire": 0.0, "two_wire": 0.0}), 3, 20_000, 5)
+    found = tuned(
+        trial_of(point, tmp_path, {"name": "depolarizing", "one_wire": 0.0, "two_wire": 0.0}),
+        3,
+        20_000,
+        5,
+    )
     for when in ("before", "after"):
         ideal, noisy = (found[when][how]["exact"] for how in ("ideal", "noisy"))
         assert noisy["js"] == pytest.approx(ideal["js"], rel=1e-5)
@@ -152,7 +185,9 @@ def test_noise_of_rate_zero_changes_nothing(tmp_path: Path) -> None:
     assert found["after"]["noisy"]["exact"]["js"] < found["before"]["noisy"]["exact"]["js"]
 
 
-def test_the_whole_study_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_whole_study_goes_on_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tiny = {"layers": 1, "steps": 3, "circuits": 36}
     chosen = [Tuning(2, 2, "depolarizing", **tiny), Tuning(3, 2, "readout", **tiny)]
     monkeypatch.setattr(points, "quick", lambda devices: chosen)
@@ -197,7 +232,12 @@ def sight(features: int, js: float) -> dict[str, Any]:
 
 def tuned_value(point: Tuning) -> dict[str, Any]:
     f, seed = point.features, point.seed
-    done = [(layer, angle) for layer in (12, 11, 0) for angle in (2, 1, 0) if (layer, angle) not in ((12, 2), (0, 0))]
+    done = [
+        (layer, angle)
+        for layer in (12, 11, 0)
+        for angle in (2, 1, 0)
+        if (layer, angle) not in ((12, 2), (0, 0))
+    ]
     lines: dict[str, list[float]] = {
         "layer": [layer for layer, _ in done],
         "angle": [angle for _, angle in done],
@@ -228,7 +268,10 @@ def value_of(cell: Cell) -> dict[str, Any]:
 
 def results(there: float = 1.0) -> list[Result]:
     cells = JetsNoiseStudy().cells(quick=False)
-    run = [Result(cell, str(i), value_of(cell)) for i, cell in enumerate(cells[: round(there * len(cells))])]
+    run = [
+        Result(cell, str(i), value_of(cell))
+        for i, cell in enumerate(cells[: round(there * len(cells))])
+    ]
     return [*run, *(Result(cell, "none") for cell in cells[len(run) :])]
 
 
@@ -259,7 +302,8 @@ def test_tables_show_what_was_found() -> None:
     assert tuning[:4] == ["9 ± 0", "7 ± 0", "2072 ± 0", "0 first (3), 12 third (3)"]
     assert tuning[4:] == ["0.5 ± 0", "0.125 ± 0.2", "3 ± 0"]
     assert any(
-        "ibm_cairo is emulated, a snapshot; wires begin on qubits 3, 5" in note for note in made["The tuning"].notes
+        "ibm_cairo is emulated, a snapshot; wires begin on qubits 3, 5" in note
+        for note in made["The tuning"].notes
     )
     # the quartiles are 2 steps of 0.01 and 0.001 apart, times the number of the iteration
     assert row(made["Width of the landscape"], *head) == [

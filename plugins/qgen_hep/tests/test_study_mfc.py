@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import studies
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Batch, Events, Space
 from qgen_core.interfaces import Generator
-from qgen_core.studies import Cell, Result, Trial, key_of
+from qgen_core.studies import study as studies
+from qgen_core.studies.study import Cell, Result, Trial, key_of
 from qgen_hep.datasets.mfc import mfc
 from qgen_hep.studies.mfc import MfcStudy, cases, measure, published, truth
 from qgen_hep.studies.mfc.book import Book
@@ -79,18 +79,31 @@ def test_the_floor_is_that_of_the_formula() -> None:
 
 
 def test_truths_are_independent_of_trainings_and_of_each_other() -> None:
-    dataset = {"name": "mfc", "energies": [125.0], "columns": ["muon_pt"], "condition_columns": [], "events": 10}
+    dataset = {
+        "name": "mfc",
+        "energies": [125.0],
+        "columns": ["muon_pt"],
+        "condition_columns": [],
+        "events": 10,
+    }
     first, *others = truth.truths(dataset)
     assert len(first) == 3000 and first.columns == ("muon_pt",) and first.condition is None
-    trained = mfc(energies=(125.0,), columns=("muon_pt",), condition_columns=(), events=3000, seed=1)
+    trained = mfc(
+        energies=(125.0,), columns=("muon_pt",), condition_columns=(), events=3000, seed=1
+    )
     assert not any(np.isin(other.x, first.x).any() for other in (*others, trained))
     (at_150,) = {
-        float(e) for e in truth.truths({**dataset, "condition_columns": ["incoming_energy"]}, [150])[0].condition[:, 0]
+        float(e)
+        for e in truth.truths({**dataset, "condition_columns": ["incoming_energy"]}, [150])[
+            0
+        ].condition[:, 0]
     }
     assert at_150 == 150
 
 
-@pytest.mark.parametrize(("encoding", "same"), [("paper", True), ("inner", False), ("wide", False), ("narrow", False)])
+@pytest.mark.parametrize(
+    ("encoding", "same"), [("paper", True), ("inner", False), ("wide", False), ("narrow", False)]
+)
 def test_the_range_of_the_paper_makes_one_condition_of_two(encoding: str, same: bool) -> None:
     """A rotation by -pi and one by pi differ in a sign that nothing can see, whatever the parameters."""
     recipe = case(f"conditional-{encoding}").recipe
@@ -98,14 +111,22 @@ def test_the_range_of_the_paper_makes_one_condition_of_two(encoding: str, same: 
     circuit = qgen.build("ansatz", recipe["generator"]["ansatz"])(4, inputs=1)
     theta = np.random.default_rng(2).uniform(-3, 3, circuit.num_params)
     backend = qgen.backend("statevector")
-    p, q = (backend.probabilities(circuit, theta, encoder.encode(np.array([[e]]))[0]) for e in (150.0, 200.0))
+    p, q = (
+        backend.probabilities(circuit, theta, encoder.encode(np.array([[e]]))[0])
+        for e in (150.0, 200.0)
+    )
     assert (measure.distance(p, q) < 1e-12) == same
 
 
-def test_a_trapped_machine_learns_the_mixture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_trapped_machine_learns_the_mixture(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(truth, "EVENTS", 30_000)
     sizes = Sizes(steps=1, wasserstein_steps=1, binned_steps=1, born_steps=300, events=30_000)
-    trapped, free = (run(case(f"conditional-{name}", sizes).cell(1), tmp_path / name) for name in ("paper", "narrow"))
+    trapped, free = (
+        run(case(f"conditional-{name}", sizes).cell(1), tmp_path / name)
+        for name in ("paper", "narrow")
+    )
     made = [np.array(trapped["energies"][e]["made"]) for e in ("150", "200")]
     assert np.abs(made[0] - made[1]).max() < 1e-5
     assert max(free["energies"][e]["exact"] for e in ("150", "200")) < 0.03
@@ -118,12 +139,18 @@ def test_a_conditional_machine_is_measured_by_its_probabilities(tmp_path: Path) 
     found = measure.tabulated(trial, "c", [150.0, 175.0, 200.0], "")
     assembly = trial.run.assembly
     angles = assembly.condition_encoder.encode(np.array([[175.0]]))
-    p = assembly.backend.probabilities(assembly.generator.circuit, assembly.generator.theta, angles[0])
+    p = assembly.backend.probabilities(
+        assembly.generator.circuit, assembly.generator.theta, angles[0]
+    )
     assert found["energies"]["175"]["made"] == pytest.approx(p, abs=1e-5)
-    true = mfc(energies=(175.0,), columns=("muon_energy",), events=3000, seed=truth.SEEDS[0]).x[:, 0]
+    true = mfc(energies=(175.0,), columns=("muon_energy",), events=3000, seed=truth.SEEDS[0]).x[
+        :, 0
+    ]
     shares = [np.mean((true >= low) & (true < low + 12.5)) for low in np.arange(0, 200, 12.5)]
     assert found["energies"]["175"]["truth"] == pytest.approx(shares, abs=1e-6)
-    assert found["energies"]["175"]["exact"] == pytest.approx(np.abs(p - shares).sum() / 2, rel=1e-5)
+    assert found["energies"]["175"]["exact"] == pytest.approx(
+        np.abs(p - shares).sum() / 2, rel=1e-5
+    )
     assert found["energies"]["175"]["true mean"] == pytest.approx(true.mean(), rel=1e-5)
     # 3000 shots of p are about sqrt(16 / (2 pi 3000)) from it
     assert abs(found["energies"]["175"]["tv"] - found["energies"]["175"]["exact"]) < 0.06
@@ -135,10 +162,14 @@ def test_a_conditional_machine_is_measured_by_its_probabilities(tmp_path: Path) 
 
 def test_noise_is_in_the_circuit_that_is_measured(tmp_path: Path) -> None:
     depolarizing = qgen.noise("depolarizing", two_wire=0.05)
-    qgen.register("noise", "test-depolarizing", lambda circuit, measure: depolarizing(circuit, measure))
+    qgen.register(
+        "noise", "test-depolarizing", lambda circuit, measure: depolarizing(circuit, measure)
+    )
     recipe = case("conditional-narrow").cell(1).recipe
     trial = Trial(recipe, tmp_path)
-    exact, noisy = (measure.tabulated(trial, "c", [150.0, 175.0, 200.0], n) for n in ("", "test-depolarizing"))
+    exact, noisy = (
+        measure.tabulated(trial, "c", [150.0, 175.0, 200.0], n) for n in ("", "test-depolarizing")
+    )
     p, q = (np.array(found["energies"]["150"]["made"]) for found in (exact, noisy))
     # towards flat: the entropy grows
     assert np.sum(-q * np.log(q)) > np.sum(-p * np.log(p)) + 0.05
@@ -156,7 +187,9 @@ def test_bins_at_125_are_those_of_all_features_together(tmp_path: Path) -> None:
     p, q = (np.histogramdd(x, bins)[0] / len(x) for x in inside[:2])
     assert found["joint floor"] == pytest.approx(np.abs(p - q).sum() / 2, rel=1e-5)
     assert found["truth"][1] == pytest.approx(p.sum(axis=(0, 2)), abs=1e-6)
-    assert found["tv"][1] == pytest.approx(np.abs(p.sum(axis=(0, 2)) - found["made"][1]).sum() / 2, abs=1e-5)
+    assert found["tv"][1] == pytest.approx(
+        np.abs(p.sum(axis=(0, 2)) - found["made"][1]).sum() / 2, abs=1e-5
+    )
     product = np.einsum("i,j,k->ijk", q.sum(axis=(1, 2)), q.sum(axis=(0, 2)), q.sum(axis=(0, 1)))
     assert found["joint of the product"] == pytest.approx(np.abs(p - product).sum() / 2, abs=0.12)
     assert found["joint of the product"] > found["joint floor"] + 0.2
@@ -184,7 +217,10 @@ class Wide(Generator):
 def with_wide(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The recipe with a model that needs no plugin."""
     qgen.register("generator", "test-wide", Wide)
-    rest = {"loss": {"name": "mmd", "reads": "samples"}, "trainer": {"name": "spsa", "steps": 1, "batch_size": 50}}
+    rest = {
+        "loss": {"name": "mmd", "reads": "samples"},
+        "trainer": {"name": "spsa", "steps": 1, "batch_size": 50},
+    }
     return {**recipe, "generator": {"name": "test-wide"}, **rest}
 
 
@@ -229,7 +265,9 @@ def test_the_gan_at_125_sees_the_centres_of_the_same_bins() -> None:
     np.testing.assert_array_equal(number, registers)
 
 
-def test_what_is_not_installed_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_is_not_installed_is_left_out_and_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(cases, "offered", lambda kind, name: False)
     study = MfcStudy()
     alone = study.cells(quick=True)
@@ -238,7 +276,10 @@ def test_what_is_not_installed_is_left_out_and_said(monkeypatch: pytest.MonkeyPa
         *(f"conditional-{name}" for name in (*cases.RANGES, "more")),
     }
     text = "\n".join(t.markdown() for t in study.tables([Result(cell, "none") for cell in alone]))
-    assert text.count("not run: `pip install qgen-torch`") >= 10 and "not run: `pip install qgen-qiskit`" in text
+    assert (
+        text.count("not run: `pip install qgen-torch`") >= 10
+        and "not run: `pip install qgen-qiskit`" in text
+    )
     assert "missing" in text
     monkeypatch.setattr(cases, "offered", lambda kind, name: kind == "noise")
     assert len(study.cells(quick=True)) == len(alone) + 2 * 3
@@ -249,7 +290,9 @@ def test_what_is_not_installed_is_left_out_and_said(monkeypatch: pytest.MonkeyPa
     assert "pip install" not in "".join(t.markdown() for t in study.tables([]))
 
 
-def test_a_spectrum_is_named_by_its_content(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_spectrum_is_named_by_its_content(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(cases, "offered", lambda kind, name: True)
     paths = [tmp_path / "a.h5", tmp_path / "b.h5"]
     for path in paths:
@@ -263,9 +306,9 @@ def test_a_spectrum_is_named_by_its_content(monkeypatch: pytest.MonkeyPatch, tmp
     assert one.local(one.cells(quick=True)[0].recipe) == one.cells(quick=True)[0].recipe
     trial = Trial(with_wide(one.local(cell.recipe)), tmp_path / "run")
     found = measure.samples(trial, "spectrum")
-    assert set(found["groups"]) == {"trained"} and sum(found["groups"]["trained"]["truth"][0]) == pytest.approx(
-        1, abs=1e-4
-    )
+    assert set(found["groups"]) == {"trained"} and sum(
+        found["groups"]["trained"]["truth"][0]
+    ) == pytest.approx(1, abs=1e-4)
     said = one.tables([Result(cell, "k", {"samples": found})])[-1].markdown()
     assert f"{np.mean(found['groups']['trained']['tv']):.3g}" in said
     assert "give spectrum=PATH" in MfcStudy().tables([])[-1].markdown()
@@ -295,14 +338,30 @@ def made_up(cell: Cell) -> dict[str, Any]:
         edges = np.linspace(0, 200, 11).tolist()
         return {**shared, "energies": energies, "scan": scan, "without": without, "edges": edges}
     count = 3 if name == "binned" else 6
-    spectra = {"tv": [tv] * count, "floor": [0.005] * count, "truth": [flat] * count, "made": [flat] * count}
+    spectra = {
+        "tv": [tv] * count,
+        "floor": [0.005] * count,
+        "truth": [flat] * count,
+        "made": [flat] * count,
+    }
     edges = [np.linspace(0, 1, 11).tolist()] * count
     if name == "binned":
-        joint = {"joint": 0.5, "joint floor": 0.03, "joint of the product": 0.7, "inside": 0.94, "beyond": 0.0}
+        joint = {
+            "joint": 0.5,
+            "joint floor": 0.03,
+            "joint of the product": 0.7,
+            "inside": 0.94,
+            "beyond": 0.0,
+        }
         return {**shared, **spectra, **joint, "edges": edges}
     group = {**spectra, "energy balance": 0.002}
     columns = list(mfc(events=1).columns)
-    return {**shared, "columns": columns, "edges": edges, "groups": {"trained": group, "held out": group}}
+    return {
+        **shared,
+        "columns": columns,
+        "edges": edges,
+        "groups": {"trained": group, "held out": group},
+    }
 
 
 def results(monkeypatch: pytest.MonkeyPatch, there: float = 1.0) -> list[Result]:
@@ -326,12 +385,19 @@ def test_tables_show_ours_beside_theirs(monkeypatch: pytest.MonkeyPatch) -> None
     assert rows["conditional Born machine, tested at 175 GeV"] == ("0.07", "0.03 ± 0.02", "0.004")
     assert rows["conditional Born machine, trained at 200 GeV, with noise"][0] == "0.15"
     text = "".join(table.markdown() for table in found)
-    assert "missing" not in text and "pip install" not in text and "stand-in" in text and "emulated" in text
+    assert (
+        "missing" not in text
+        and "pip install" not in text
+        and "stand-in" in text
+        and "emulated" in text
+    )
     assert {"0.037", "0.0098"} <= {row[4] for row in found[4].rows}
 
 
 @pytest.mark.parametrize("there", [0.0, 0.7])
-def test_figures_are_drawn_of_what_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: float) -> None:
+def test_figures_are_drawn_of_what_there_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: float
+) -> None:
     book = Book(results(monkeypatch, there), [])
     files = draw(book, tmp_path)
     assert [file.name for file in files] == [f"figure-{n:02d}.png" for n in FIGURES]
@@ -344,7 +410,8 @@ def test_figures_are_drawn_of_what_there_is(monkeypatch: pytest.MonkeyPatch, tmp
 def test_the_quick_setting_has_every_case_of_the_full_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cases, "offered", lambda kind, name: True)
     quick, full = (
-        {next(iter(c.measurements.values()))["case"] for c in MfcStudy().cells(quick=q)} for q in (True, False)
+        {next(iter(c.measurements.values()))["case"] for c in MfcStudy().cells(quick=q)}
+        for q in (True, False)
     )
     assert quick == full
     assert QUICK.steps < FULL.steps

@@ -48,7 +48,11 @@ def test_entry_points_import_without_the_sdk(module: str) -> None:
     ("name", "hidden", "line"),
     [
         ("pennylane", "pennylane", "`pip install pennylane`"),
-        ("lightning", "pennylane_lightning.lightning_qubit_ops", "`pip install pennylane-lightning`"),
+        (
+            "lightning",
+            "pennylane_lightning.lightning_qubit_ops",
+            "`pip install pennylane-lightning`",
+        ),
     ],
 )
 def test_a_missing_sdk_is_named_with_its_pip_line(
@@ -68,7 +72,10 @@ def test_other_kernels_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_device_lists_those_installed() -> None:
-    with pytest.raises(BadOption, match=r"no PennyLane device 'default.qbit'; installed: .*default\.qubit.*lightning"):
+    with pytest.raises(
+        BadOption,
+        match=r"no PennyLane device 'default.qbit'; installed: .*default\.qubit.*lightning",
+    ):
         qgen.backend("pennylane", device="default.qbit")
     with pytest.raises(BadOption, match="is exact"):
         qgen.backend("pennylane", device="default.qubit", exact=False)
@@ -92,7 +99,9 @@ def test_channels_are_refused_by_name_but_by_default_mixed() -> None:
 def test_making_a_device_leaves_global_random_states_alone() -> None:
     with globals_untouched("qgen.backend()"):
         for device in ("default.qubit", "default.mixed", "lightning.qubit", "reference.qubit"):
-            qgen.backend("pennylane", device=device).probabilities(qgen.Circuit(1, (qgen.Gate("h", (0,)),)), [])
+            qgen.backend("pennylane", device=device).probabilities(
+                qgen.Circuit(1, (qgen.Gate("h", (0,)),)), []
+            )
 
 
 def test_a_device_that_only_samples_gives_its_own_shots(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,16 +124,22 @@ def test_a_device_that_only_samples_gives_its_own_shots(monkeypatch: pytest.Monk
         backend.run(circuit, circuit.bind([]), qgen.Bits(np.eye(2)[None]), shots=5, rng=RNG(1))
 
 
-def test_a_plain_device_is_differentiated_by_parameter_shift_in_one_execution(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plain_device_is_differentiated_by_parameter_shift_in_one_execution(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """reference.qubit has no gradient of its own; all shifted rows go in one call."""
     backend = qgen.backend("pennylane", device="reference.qubit")
-    assert isinstance(backend, DeviceBackend) and backend.capabilities.gradients == "parameter-shift"
+    assert (
+        isinstance(backend, DeviceBackend) and backend.capabilities.gradients == "parameter-shift"
+    )
     circuit = some_circuit(2, 3)
     angles, measure = circuits.rows(circuit, 1, RNG(2)), qgen.Expectations(("ZX", "II", "IY"))
     weights = RNG(3).normal(size=(1, 3))
     calls, execute = [], qml.execute
     monkeypatch.setattr(
-        backend.qml, "execute", lambda tapes, *a, **k: calls.append(len(tapes)) or execute(tapes, *a, **k)
+        backend.qml,
+        "execute",
+        lambda tapes, *a, **k: calls.append(len(tapes)) or execute(tapes, *a, **k),
     )
     found = backend.vjp(circuit, angles, measure, weights)
     turning = np.array([a.source != "const" for a in circuit.angles])

@@ -17,7 +17,10 @@ class TestLightning(BackendKit):
 class TestNumerical(BackendKit):
     """The simulators that are PennyLane's own, in torch and in autograd."""
 
-    @pytest.fixture(autouse=True, params=["default.qubit torch", "default.qubit autograd", "default.mixed torch"])
+    @pytest.fixture(
+        autouse=True,
+        params=["default.qubit torch", "default.qubit autograd", "default.mixed torch"],
+    )
     def _device(self, request: pytest.FixtureRequest) -> None:
         self.device, self.framework = request.param.split()
         if self.framework == "torch":
@@ -44,7 +47,9 @@ class TestSampled(BackendKit):
     def make(self) -> qgen.Backend:
         return qgen.backend("pennylane", device="lightning.qubit", exact=False)
 
-    @overrides("each of its 64 rows would be some ten tapes that are made and prepared; three rows are enough")
+    @overrides(
+        "each of its 64 rows would be some ten tapes that are made and prepared; three rows are enough"
+    )
     def test_gradients_of_batches(self) -> None:
         backend, rng = self.make(), np.random.default_rng(22)
         circuit = circuits.trained(backend.capabilities.gates, 2, 4, rng)

@@ -9,9 +9,9 @@ import pytest
 from qiskit_aer import AerSimulator
 
 import qgen_core as qgen
-from qgen_core.circuit import Channel, Circuit, Gate, given, param
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, given, param
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State, pauli_z
 from qgen_core.errors import BadOption, ResourceRefused, Unsupported
-from qgen_core.measures import Bits, Expectations, Probabilities, State, pauli_z
 from qgen_core.noise_models import channels
 from qgen_core.testing import circuits, reference, statistics
 from qgen_qiskit.counts import Counts
@@ -36,7 +36,10 @@ def noisy(wires: int = 3) -> Circuit:
     kraus = channels.compose(
         channels.depolarizing(0.1, 2), channels.tensor(*[channels.thermal_relaxation(5, 3, 1)] * 2)
     )
-    return Circuit(wires, (*rotations, Gate("cx", (0, 1)), Channel(kraus, (0, 1)), Gate("crx", (1, 2), given(0))))
+    return Circuit(
+        wires,
+        (*rotations, Gate("cx", (0, 1)), Channel(kraus, (0, 1)), Gate("crx", (1, 2), given(0))),
+    )
 
 
 def rows(circuit: Circuit, batch: int) -> Any:
@@ -83,7 +86,9 @@ def test_noisy_shots_follow_the_joint_distribution() -> None:
     """All 8 outcomes, read wrongly too, by chi-square; and bits of one row are those of another only by chance."""
     circuit, backend, rng = noisy(), qgen.backend("aer"), np.random.default_rng(12)
     angles = rows(circuit, 3)
-    confusion = np.array([[[0.95, 0.2], [0.05, 0.8]], [[0.9, 0.0], [0.1, 1.0]], [[1.0, 0.1], [0.0, 0.9]]])
+    confusion = np.array(
+        [[[0.95, 0.2], [0.05, 0.8]], [[0.9, 0.0], [0.1, 1.0]], [[1.0, 0.1], [0.0, 0.9]]]
+    )
     expected = reference.values(circuit, angles, Probabilities(confusion))
     bits = backend.run(circuit, angles, Bits(confusion), shots=20_000, rng=rng)
     table = backend.run(circuit, angles, Probabilities(confusion), shots=20_000, rng=rng)
@@ -92,18 +97,25 @@ def test_noisy_shots_follow_the_joint_distribution() -> None:
         assert statistics.chi_square(counts, truth) > 1e-6
         assert statistics.chi_square(np.rint(table[row] * 20_000), truth) > 1e-6
     blind = reference.values(circuit, angles, Probabilities())
-    assert statistics.chi_square(np.rint(table[0] * 20_000), blind[0]) < 1e-6, "the test sees the readout"
+    assert statistics.chi_square(np.rint(table[0] * 20_000), blind[0]) < 1e-6, (
+        "the test sees the readout"
+    )
 
 
 def test_channels_with_equal_eigenvalues_run_on_many_gates() -> None:
     """Aer cannot fuse these as Kraus operators: its eigenvalue solver fails on them."""
     two = channels.depolarizing(0.01, 2)
     turns = tuple(Gate("ry", (w,), param(w)) for w in range(8))
-    chain = tuple(one for w in range(7) for one in (Gate("cx", (w, w + 1)), Channel(two, (w, w + 1))))
+    chain = tuple(
+        one for w in range(7) for one in (Gate("cx", (w, w + 1)), Channel(two, (w, w + 1)))
+    )
     circuit = Circuit(8, (*turns, *chain, *turns, *chain))
     angles = circuits.rows(circuit, 16, np.random.default_rng(4))
     found = qgen.backend("aer").run(circuit, angles, Probabilities())
-    assert np.max(np.abs(found - qgen.backend("density").run(circuit, angles, Probabilities()))) < 1e-12
+    assert (
+        np.max(np.abs(found - qgen.backend("density").run(circuit, angles, Probabilities())))
+        < 1e-12
+    )
 
 
 def test_matrix_product_states_hold_wide_circuits() -> None:
@@ -117,7 +129,9 @@ def test_matrix_product_states_hold_wide_circuits() -> None:
     assert 60 < bits[:, 0].sum() < 140
     words = ("Z" * 40, "Z" + "I" * 39, "X" * 40)
     assert np.allclose(backend.run(circuit, none, Expectations(words)), [[1, 0, 1]], atol=1e-9)
-    sampled = backend.run(circuit, none, Expectations(words), shots=200, rng=np.random.default_rng(3))
+    sampled = backend.run(
+        circuit, none, Expectations(words), shots=200, rng=np.random.default_rng(3)
+    )
     assert sampled[0, 0] == 1 and sampled[0, 2] == 1 and abs(sampled[0, 1]) < 0.4
     with pytest.raises(ResourceRefused):
         backend.run(circuit, none, Probabilities())
@@ -143,7 +157,9 @@ def test_refusals() -> None:
     with pytest.raises(BadOption, match="method"):
         qgen.backend("aer", method="unitary")
     with pytest.raises(Unsupported, match="at most 62 wires"):
-        qgen.backend("aer", method="matrix_product_state").run(Circuit(63, ()), np.empty((1, 0)), pauli_z(63))
+        qgen.backend("aer", method="matrix_product_state").run(
+            Circuit(63, ()), np.empty((1, 0)), pauli_z(63)
+        )
     with pytest.raises(ResourceRefused, match="30 qubits need"):
         qgen.backend("aer").require(Circuit(30, (Channel(np.array([np.eye(2)]), (0,)),)), Bits())
 

@@ -15,9 +15,9 @@ from qiskit_aer.noise.device import basic_device_gate_errors
 from qiskit_ibm_runtime import fake_provider
 
 import qgen_core as qgen
-from qgen_core.circuit import Circuit, Gate, given, param
+from qgen_core.circuits.circuit import Circuit, Gate, given, param
+from qgen_core.circuits.measures import Expectations, Probabilities, State, pauli_z
 from qgen_core.errors import BadOption, Unsupported
-from qgen_core.measures import Expectations, Probabilities, State, pauli_z
 from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.testing import circuits, reference
 from qgen_core.testing.kit import globals_untouched
@@ -76,7 +76,9 @@ def aer_probabilities(noisy: Circuit, angles: Any, errors: Any, read: list[int])
 def test_it_is_the_model_of_aer(name: str) -> None:
     """Each error as one Kraus channel; of those of fez as they come Aer drops the smallest parts."""
     noise = qgen.noise(name)
-    circuit = Circuit(5, tuple(Gate(g.name, g.wires, g.angle and param(k)) for k, g in enumerate(TWISTED.gates)))
+    circuit = Circuit(
+        5, tuple(Gate(g.name, g.wires, g.angle and param(k)) for k, g in enumerate(TWISTED.gates))
+    )
     noisy, _ = noise(circuit, Probabilities())
     angles = noisy.bind(np.random.default_rng(5).uniform(-3, 3, circuit.num_params))
     read = noise.describe()["read on"]
@@ -125,7 +127,11 @@ def test_wires_come_out_in_order_though_the_device_forces_swaps() -> None:
     """Without noise the device's circuit is the circuit: whatever the layout, for every Pauli letter."""
     angles = values(TWISTED, 2)
     words = ("ZIIII", "IXIII", "IIYII", "IIIZI", "IIIIX", "XYZXY")
-    for name, layout in (("ibm_casablanca", None), ("ibm_casablanca", (6, 5, 3, 1, 0)), ("ibm_cairo", None)):
+    for name, layout in (
+        ("ibm_casablanca", None),
+        ("ibm_casablanca", (6, 5, 3, 1, 0)),
+        ("ibm_cairo", None),
+    ):
         noise = qgen.noise(name, scale=0, layout=layout)
         backend = NoisyBackend(qgen.backend("statevector"), noise)
         for measure in (Probabilities(), Expectations(words)):
@@ -133,7 +139,9 @@ def test_wires_come_out_in_order_though_the_device_forces_swaps() -> None:
             assert np.max(np.abs(backend.run(TWISTED, angles, measure) - expected)) < 1e-12
         described = noise.describe()
         assert described["layout"] == list(layout) if layout else len(described["layout"]) == 5
-        assert described["layout"] != described["read on"], "states were moved, so this is a test of naming"
+        assert described["layout"] != described["read on"], (
+            "states were moved, so this is a test of naming"
+        )
 
 
 def test_each_rotation_keeps_one_source() -> None:
@@ -144,14 +152,22 @@ def test_each_rotation_keeps_one_source() -> None:
     for angle in noisy.angles:
         if angle.source != "const":
             scales.setdefault((angle.source, angle.index), []).append(round(abs(angle.scale), 12))
-    expected = {("param", w): [1.0, 1.5] for w in range(5)} | {("param", 5 + w): [0.5] for w in range(5)}
-    expected["input", 0] = [0.5] * 4  # a controlled rotation is two, by half its angle there and back
+    expected = {("param", w): [1.0, 1.5] for w in range(5)} | {
+        ("param", 5 + w): [0.5] for w in range(5)
+    }
+    expected["input", 0] = [
+        0.5
+    ] * 4  # a controlled rotation is two, by half its angle there and back
     assert {source: sorted(found) for source, found in scales.items()} == expected
     quiet, _ = qgen.noise("ibm_guadalupe", scale=0)(TWISTED, Probabilities())
     rng, exact = np.random.default_rng(6), qgen.backend("statevector")
     params, inputs = rng.uniform(-3, 3, (2, TWISTED.num_params)), rng.uniform(-3, 3, (2, 1))
-    found, wanted = (exact.run(c, c.bind(params, inputs), Probabilities()) for c in (quiet, TWISTED))
-    assert np.max(np.abs(found - wanted)) < 1e-12, "the same affine functions of parameters and inputs"
+    found, wanted = (
+        exact.run(c, c.bind(params, inputs), Probabilities()) for c in (quiet, TWISTED)
+    )
+    assert np.max(np.abs(found - wanted)) < 1e-12, (
+        "the same affine functions of parameters and inputs"
+    )
 
 
 def test_gradients_go_through_the_device() -> None:
@@ -169,7 +185,10 @@ def test_gradients_go_through_the_device() -> None:
     backend = NoisyBackend(qgen.backend("density"), noise)
     for column in range(circuit.num_angles):
         step = 1e-5 * np.eye(circuit.num_angles)[column]
-        ends = [np.sum(cotangent * backend.run(circuit, angles + s * step, Probabilities()), axis=1) for s in (1, -1)]
+        ends = [
+            np.sum(cotangent * backend.run(circuit, angles + s * step, Probabilities()), axis=1)
+            for s in (1, -1)
+        ]
         slope = (ends[0] - ends[1]) / 2e-5
         for gradient in found:
             assert np.max(np.abs(gradient[:, column] - slope)) < 1e-8

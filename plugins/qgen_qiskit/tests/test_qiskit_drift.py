@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import runs
-from qgen_core.measures import Probabilities
+from qgen_core.circuits.measures import Probabilities
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.recipes import Recipe
-from qgen_core.seeds import stream
+from qgen_core.runs import run as runs
+from qgen_core.runs.recipes import Recipe
+from qgen_core.support.random_streams import stream
 from qgen_qiskit.devices.snapshot import fake_device
 
 RECIPE = """
@@ -60,14 +60,20 @@ class Step:
 
 
 def losses(folder: Path) -> list[float]:
-    return [json.loads(line)["loss"] for line in (folder / "history.jsonl").read_text().splitlines()]
+    return [
+        json.loads(line)["loss"] for line in (folder / "history.jsonl").read_text().splitlines()
+    ]
 
 
 def test_every_rate_stays_within_the_fraction() -> None:
     device = fake_device("ibm_casablanca")
     drifted = device.drifted(0.08, stream(1, "drift", 3))
     again = device.drifted(0.08, stream(1, "drift", 3))
-    ratios = [device.t1 / drifted.t1, device.t2 / drifted.t2, drifted.mean_readout / device.mean_readout]
+    ratios = [
+        device.t1 / drifted.t1,
+        device.t2 / drifted.t2,
+        drifted.mean_readout / device.mean_readout,
+    ]
     ratios.append((drifted.readout / device.readout).ravel())
     errors = [
         drifted.gates[name][on].error / record.error
@@ -87,7 +93,10 @@ def test_every_rate_stays_within_the_fraction() -> None:
 
 def test_the_noise_changes_with_the_step_alone() -> None:
     noise, still = qgen.noise("ibm_casablanca", drift=0.3, seed=2), qgen.noise("ibm_casablanca")
-    backend, angles = NoisyBackend(qgen.backend("density"), noise), np.full((1, CIRCUIT.num_angles), 0.4)
+    backend, angles = (
+        NoisyBackend(qgen.backend("density"), noise),
+        np.full((1, CIRCUIT.num_angles), 0.4),
+    )
 
     def value(step: int | None) -> np.ndarray:
         noise.on_fit_end() if step is None else noise.on_fit_start(problem=Step(step))
@@ -96,7 +105,9 @@ def test_the_noise_changes_with_the_step_alone() -> None:
     first, second, first_again = value(0), value(1), value(0)
     assert np.array_equal(first, first_again)
     assert 1e-5 < np.max(np.abs(first - second)) < 0.05
-    calibrated = NoisyBackend(qgen.backend("density"), still).run(CIRCUIT, angles, Probabilities())[0]
+    calibrated = NoisyBackend(qgen.backend("density"), still).run(CIRCUIT, angles, Probabilities())[
+        0
+    ]
     assert np.array_equal(value(None), calibrated)
     assert np.max(np.abs(calibrated - first)) > 1e-6
     other = qgen.noise("ibm_casablanca", drift=0.3, seed=3)
@@ -129,15 +140,25 @@ def test_a_resumed_run_drifts_on(tmp_path: Path) -> None:
     assert losses(tmp_path / "other") != losses(tmp_path / "still")
 
 
-def test_a_run_says_and_records_where_it_lies(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_says_and_records_where_it_lies(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, logger="qgen"):
         runs.train(Recipe.parse(RECIPE).changed(["trainer.steps=1"]), tmp_path / "run")
     record = json.loads((tmp_path / "run" / "run.json").read_text())["noise"]
     assert record["device"] == "ibm_casablanca"
     assert "FakeCasablancaV2 of qiskit-ibm-runtime" in record["calibration"]
     assert sorted(record["layout"]) == sorted(record["read on"]) and len(record["layout"]) == 2
-    assert (record["scale"], record["mode"], record["readout"], record["drift"]) == (1.0, "semigroup", "mean", 0.5)
+    assert (record["scale"], record["mode"], record["readout"], record["drift"]) == (
+        1.0,
+        "semigroup",
+        "mean",
+        0.5,
+    )
     assert f"wires begin on qubits {record['layout'][0]}, {record['layout'][1]}" in caplog.text
     layout = ",".join(map(str, record["layout"]))
-    runs.train(Recipe.parse(RECIPE).changed(["trainer.steps=1", f"noise.layout=[{layout}]"]), tmp_path / "again")
+    runs.train(
+        Recipe.parse(RECIPE).changed(["trainer.steps=1", f"noise.layout=[{layout}]"]),
+        tmp_path / "again",
+    )
     assert losses(tmp_path / "again") == pytest.approx(losses(tmp_path / "run"), rel=1e-12)

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
+from qgen_core.circuits.measures import Probabilities
 from qgen_core.errors import Unsupported
 from qgen_core.interfaces import Backend
-from qgen_core.measures import Probabilities
 from qgen_core.testing import BackendKit, circuits, overrides, reference
 from qgen_core.testing.backends.base import frequencies_stray
 
-SHOT_BY_SHOT = "channels run shot by shot, so their exact values are refused; shots are tried instead"
+SHOT_BY_SHOT = (
+    "channels run shot by shot, so their exact values are refused; shots are tried instead"
+)
 
 
 class TestQiskitStatevector(BackendKit):
@@ -40,12 +42,20 @@ class TestAerByTrajectories(BackendKit):
     def test_noise(self, method: str) -> None:
         backend, rng = qgen.backend("aer", method=method), np.random.default_rng(41)
         for channel in circuits.channels(2, rng):
-            before, after = (circuits.trained(backend.capabilities.gates, 2, 3, rng).instructions for _ in range(2))
+            before, after = (
+                circuits.trained(backend.capabilities.gates, 2, 3, rng).instructions
+                for _ in range(2)
+            )
             circuit = qgen.Circuit(2, (*before, channel, *after))
             angles = circuits.rows(circuit, 2, rng)
             found = backend.run(circuit, angles, Probabilities(), shots=2000, rng=rng)
-            assert frequencies_stray(found, reference.values(circuit, angles, Probabilities()), 2000) == ""
-            with pytest.raises(Unsupported, match=f"no exact values .* {channel.name!r}: use the method density"):
+            assert (
+                frequencies_stray(found, reference.values(circuit, angles, Probabilities()), 2000)
+                == ""
+            )
+            with pytest.raises(
+                Unsupported, match=f"no exact values .* {channel.name!r}: use the method density"
+            ):
                 backend.run(circuit, angles, Probabilities())
 
     @overrides(SHOT_BY_SHOT)
@@ -60,4 +70,6 @@ class TestAerByTrajectories(BackendKit):
         turning = [angle.source != "const" for angle in circuit.angles]
         spread = np.max(np.abs(cotangent)) / np.sqrt(2 * shots)
         assert np.max(np.abs(found - expected)[:, turning]) < 6 * spread
-        assert np.max(np.abs(expected)[:, turning]) > 12 * spread, "a gradient of zeros must not pass"
+        assert np.max(np.abs(expected)[:, turning]) > 12 * spread, (
+            "a gradient of zeros must not pass"
+        )

@@ -7,7 +7,7 @@ from itertools import combinations, permutations
 import numpy as np
 import pytest
 
-from qgen_core.circuit import Circuit, Gate
+from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.errors import BadOption
 from qgen_qiskit.devices.layout import Chooser, parts_of
 from qgen_qiskit.devices.snapshot import Device, fake_device
@@ -49,7 +49,15 @@ def test_sums_of_errors_in_a_loop_count_every_coupling() -> None:
 def test_the_nearest_neighbour_may_lead_astray() -> None:
     """Each of 0, 1, 2 has a good neighbour of its own, which is badly coupled to the others: growing takes it."""
     line = {(0, 1): 0.3, (1, 2): 0.3}
-    lures = {(0, 3): 0.2, (1, 4): 0.2, (2, 5): 0.2, (1, 3): 0.9, (0, 4): 0.9, (2, 4): 0.9, (1, 5): 0.9}
+    lures = {
+        (0, 3): 0.2,
+        (1, 4): 0.2,
+        (2, 5): 0.2,
+        (1, 3): 0.9,
+        (0, 4): 0.9,
+        (2, 4): 0.9,
+        (1, 5): 0.9,
+    }
     choose = Chooser(line | lures, np.zeros(6))
     assert choose.choose([3]) == [(0, 1, 2)]
     assert choose._greedy(3, frozenset(range(6)), []).rank[0] > 0.6
@@ -78,7 +86,9 @@ def test_the_first_set_leaves_room() -> None:
 
 
 def test_no_room_is_said() -> None:
-    with pytest.raises(BadOption, match="connected sets of 4, 4 qubits do not fit side by side on a device of 7"):
+    with pytest.raises(
+        BadOption, match="connected sets of 4, 4 qubits do not fit side by side on a device of 7"
+    ):
         chooser(fake_device("ibm_casablanca")).choose([4, 4])
 
 
@@ -92,5 +102,11 @@ def test_twenty_qubits_of_many_are_found_in_time() -> None:
 
 
 def test_parts_of_a_circuit() -> None:
-    gates = (Gate("cx", (4, 1)), Gate("h", (0,)), Gate("cx", (2, 3)), Gate("cz", (5, 2)), Gate("swap", (3, 5)))
+    gates = (
+        Gate("cx", (4, 1)),
+        Gate("h", (0,)),
+        Gate("cx", (2, 3)),
+        Gate("cz", (5, 2)),
+        Gate("swap", (3, 5)),
+    )
     assert parts_of(Circuit(7, gates)) == [(0,), (1, 4), (2, 3, 5), (6,)]

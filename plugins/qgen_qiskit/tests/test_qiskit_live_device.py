@@ -10,12 +10,14 @@ import qiskit_ibm_runtime
 from qiskit_ibm_runtime.fake_provider import FakeCasablancaV2
 
 import qgen_core as qgen
-from qgen_core.circuit import Circuit, Gate, param
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.measures import Probabilities
 from qgen_core.errors import BadOption, RemoteError
-from qgen_core.measures import Probabilities
 from qgen_qiskit.devices.snapshot import device_of
 
-CIRCUIT = Circuit(3, (*(Gate("ry", (w,), param(w)) for w in range(3)), Gate("cx", (0, 1)), Gate("cx", (0, 2))))
+CIRCUIT = Circuit(
+    3, (*(Gate("ry", (w,), param(w)) for w in range(3)), Gate("cx", (0, 1)), Gate("cx", (0, 2)))
+)
 
 
 class ScriptedService:
@@ -40,10 +42,16 @@ def test_the_calibration_of_the_account_is_used() -> None:
     found, measure = live(CIRCUIT, Probabilities())
     expected, other = stored(CIRCUIT, Probabilities())
     assert found.gates == expected.gates
-    assert all(np.array_equal(a.kraus, b.kraus) for a, b in zip(found.channels, expected.channels, strict=True))
+    assert all(
+        np.array_equal(a.kraus, b.kraus)
+        for a, b in zip(found.channels, expected.channels, strict=True)
+    )
     assert np.array_equal(measure.confusion, other.confusion)
     assert live.describe()["device"] == "ibm_somewhere"
-    assert "live device of the account 'group', calibrated 2021-03-15" in live.describe()["calibration"]
+    assert (
+        "live device of the account 'group', calibrated 2021-03-15"
+        in live.describe()["calibration"]
+    )
 
 
 def test_an_unknown_account_is_an_error_for_people() -> None:

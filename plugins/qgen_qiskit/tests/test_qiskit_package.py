@@ -33,7 +33,9 @@ NOISE = "qgen.noise('ibm_fez')(qgen.Circuit(1, ()), qgen.Probabilities())"
 
 
 def said(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -10,8 +10,8 @@ from qiskit_aer.noise.device import basic_device_gate_errors
 from qiskit_ibm_runtime.fake_provider import FakeCasablancaV2
 
 import qgen_core as qgen
-from qgen_core.circuit import Circuit, Gate
-from qgen_core.measures import Probabilities
+from qgen_core.circuits.circuit import Circuit, Gate
+from qgen_core.circuits.measures import Probabilities
 from qgen_core.noise_models import channels
 from qgen_qiskit.devices.rates import Rates
 from qgen_qiskit.devices.snapshot import fake_device
@@ -30,7 +30,9 @@ def aer_superoperator(error, count: int) -> np.ndarray:
     columns = SuperOp(error).data.reshape((2,) * (4 * count))
     flipped = [*reversed(range(count))]
     order = [base + axis for base in range(0, 4 * count, count) for axis in flipped]
-    matrix = columns.transpose(order).reshape((dim,) * 4)  # (out column, out row, in column, in row)
+    matrix = columns.transpose(order).reshape(
+        (dim,) * 4
+    )  # (out column, out row, in column, in row)
     return matrix.transpose(1, 0, 3, 2).reshape(dim**2, dim**2)
 
 
@@ -48,7 +50,9 @@ def test_semigroup(gate: str, qubits: tuple[int, ...], scale: float) -> None:
     record, dim = device.gates[gate][qubits], 2 ** len(qubits)
 
     def relaxed(time: float) -> np.ndarray:
-        parts = [relaxation(device.t1[q], min(device.t2[q], 2 * device.t1[q]), time) for q in qubits]
+        parts = [
+            relaxation(device.t1[q], min(device.t2[q], 2 * device.t1[q]), time) for q in qubits
+        ]
         if len(parts) == 1:
             return parts[0]
         split = np.einsum("abcd,efgh->aebfcgdh", *(p.reshape(2, 2, 2, 2) for p in parts))
@@ -74,7 +78,9 @@ def test_linear(scale: float) -> None:
     for name in ("sx", "x", "cx"):
         most = 0.8 if name == "cx" else 2 / 3
         records = {
-            on: InstructionProperties(error=min(scale * record.error, most), duration=record.duration)
+            on: InstructionProperties(
+                error=min(scale * record.error, most), duration=record.duration
+            )
             for on, record in target[name].items()
         }
         changed.add_instruction(target.operation_from_name(name), records, name=name)
@@ -105,7 +111,10 @@ def test_one_is_the_device_to_the_bit(mode: channels.Mode) -> None:
     for gate, qubits in GATES:
         record = device.gates[gate][qubits]
         relaxed = channels.tensor(
-            *(channels.thermal_relaxation(device.t1[q], device.t2[q], record.duration) for q in qubits)
+            *(
+                channels.thermal_relaxation(device.t1[q], device.t2[q], record.duration)
+                for q in qubits
+            )
         )
         rate = channels.gate_error_to_depolarizing(record.error, relaxed)
         exact = channels.compose(channels.depolarizing(rate, len(qubits)), relaxed)
@@ -128,7 +137,9 @@ def test_more_scale_is_more_noise(mode: str) -> None:
     circuit = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
     away = []
     for scale in (0.0, 0.5, 1.0, 4.0, 20.0):
-        noisy, measure = qgen.noise("ibm_casablanca", scale=scale, mode=mode)(circuit, Probabilities())
+        noisy, measure = qgen.noise("ibm_casablanca", scale=scale, mode=mode)(
+            circuit, Probabilities()
+        )
         found = qgen.backend("density").run(noisy, noisy.bind([]), measure)[0]
         away.append(float(np.abs(found - [0.5, 0, 0, 0.5]).sum()))
     assert away[0] < 1e-12

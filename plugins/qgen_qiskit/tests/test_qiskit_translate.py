@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from qiskit.quantum_info import DensityMatrix, Operator, Statevector
 
-from qgen_core.circuit import Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Probabilities
 from qgen_core.errors import BadOption
-from qgen_core.gates import GATES
-from qgen_core.measures import Probabilities
 from qgen_core.testing import circuits, reference
 from qgen_qiskit.translate import free_angles, free_columns, qubits_of, to_qiskit
 
@@ -34,7 +34,7 @@ def test_probabilities_need_no_reversal() -> None:
 
 
 def _word(letters: str):
-    from qgen_core.measures import Expectations
+    from qgen_core.circuits.measures import Expectations
 
     return Expectations((letters,))
 
@@ -60,7 +60,10 @@ def test_kraus_operators_keep_their_wires() -> None:
     gates = tuple(Gate("ry", (w,), const(0.4 + w)) for w in range(3))
     circuit = Circuit(3, (*gates, channel, *gates))
     found = DensityMatrix(to_qiskit(circuit)[0]).probabilities()
-    assert np.max(np.abs(found - reference.values(circuit, circuit.bind([]), Probabilities())[0])) < 1e-12
+    assert (
+        np.max(np.abs(found - reference.values(circuit, circuit.bind([]), Probabilities())[0]))
+        < 1e-12
+    )
 
 
 def test_constants_are_numbers_and_the_rest_parameters() -> None:

@@ -39,7 +39,12 @@ def linear(inputs: int, outputs: int) -> nn.Module:
 
 
 def loss_of(**options: Any) -> Adversarial:
-    given = {"space": Space("reals", 2), "critic": linear, "precision": "double", "optimizer": "SGD"}
+    given = {
+        "space": Space("reals", 2),
+        "critic": linear,
+        "precision": "double",
+        "optimizer": "SGD",
+    }
     return Adversarial(**(given | {"learning_rate": 0.1} | options))
 
 
@@ -137,7 +142,9 @@ def test_penalty_places_depend_on_the_rng_alone() -> None:
 
 
 def test_label_smoothing_by_hand() -> None:
-    expected = np.mean(0.9 * np.log1p(np.exp(-D_X)) + 0.1 * np.log1p(np.exp(D_X))) + np.mean(np.log1p(np.exp(D_G)))
+    expected = np.mean(0.9 * np.log1p(np.exp(-D_X)) + 0.1 * np.log1p(np.exp(D_X))) + np.mean(
+        np.log1p(np.exp(D_G))
+    )
     assert updated(loss_of(label_smoothing=0.1)) == pytest.approx(expected, rel=1e-12)
 
 
@@ -173,16 +180,24 @@ def test_energy_terms_by_hand(sigma_mode: Any, aux_on: Any) -> None:
         e, guess = C[:, 0], events[:, 0] + 0.125
         if sigma_mode == "batch":
             return float(np.mean((e - guess) ** 2) + (e.std() - guess.std()) ** 2)
-        return float(np.mean((e - guess) ** 2) + np.mean([guess[e == one].var() for one in (1.0, 2.0, 4.0)]))
+        return float(
+            np.mean((e - guess) ** 2) + np.mean([guess[e == one].var() for one in (1.0, 2.0, 4.0)])
+        )
 
     scores = [events @ W + B + 0.5 * C[:, 0] for events in (X, G)]
-    expected = np.mean(np.log1p(np.exp(-scores[0]))) + np.mean(np.log1p(np.exp(scores[1]))) + 0.7 * error(X)
+    expected = (
+        np.mean(np.log1p(np.exp(-scores[0])))
+        + np.mean(np.log1p(np.exp(scores[1])))
+        + 0.7 * error(X)
+    )
     expected += 0.7 * error(G) if aux_on == "both" else 0.0
     loss = loss_of(**CONDITIONED, sigma_mode=sigma_mode, aux_on=aux_on)
     assert updated(loss, condition=C) == pytest.approx(expected, rel=1e-12)
     pure = loss_of(condition=Space("reals", 1))
     before = loss_of(**CONDITIONED, sigma_mode=sigma_mode, aux_on=aux_on)
-    assert before(G, Batch(X, C))[0] == pytest.approx(pure(G, Batch(X, C))[0])  # the generator's stays pure
+    assert before(G, Batch(X, C))[0] == pytest.approx(
+        pure(G, Batch(X, C))[0]
+    )  # the generator's stays pure
 
 
 @pytest.mark.parametrize("sigma_mode", ["batch", "bin"])
@@ -226,7 +241,11 @@ def test_each_layer_of_a_spectral_critic_has_the_norm_one() -> None:
     loss = loss_of(critic=network, variant="hinge", optimizer="Adam", learning_rate=1e-4, seed=1)
     for _ in range(300):
         updated(loss)
-    norms = [torch.linalg.matrix_norm(layer.weight, 2) for layer in loss.critic if isinstance(layer, nn.Linear)]
+    norms = [
+        torch.linalg.matrix_norm(layer.weight, 2)
+        for layer in loss.critic
+        if isinstance(layer, nn.Linear)
+    ]
     assert [float(norm.detach()) for norm in norms] == pytest.approx([1.0] * 3, abs=0.02)
 
 
@@ -234,26 +253,35 @@ def test_what_a_network_draws_comes_from_the_rng() -> None:
     """Dropout acts in updates, by the rng given, and not in calls; torch's global state stays."""
 
     def network(inputs: int, outputs: int) -> nn.Module:
-        return nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, outputs))
+        return nn.Sequential(
+            nn.Linear(inputs, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, outputs)
+        )
 
     before = global_states()
     losses = [Adversarial(space=Space("reals", 2), critic=network, seed=4) for _ in range(3)]
     assert len({loss(G, Batch(X))[0] for loss in losses}) == 1
     values = [
-        loss.update(G, Batch(X), rng=np.random.default_rng(seed)) for loss, seed in zip(losses, (1, 1, 2), strict=True)
+        loss.update(G, Batch(X), rng=np.random.default_rng(seed))
+        for loss, seed in zip(losses, (1, 1, 2), strict=True)
     ]
     assert values[0] == values[1] != values[2]
     assert global_states() == before
 
 
 def test_the_state_holds_critic_buffers_and_optimiser() -> None:
-    loss = Adversarial(space=Space("reals", 2), critic=lambda i, o: mlp(i, o, widths=(4,), spectral_norm=True), seed=1)
+    loss = Adversarial(
+        space=Space("reals", 2),
+        critic=lambda i, o: mlp(i, o, widths=(4,), spectral_norm=True),
+        seed=1,
+    )
     updated(loss)
     names = set(loss.state())
     assert "critic/0.parametrizations.weight.0._u" in names
     assert "optimizer/tensor/exp_avg_sq/2.bias" in names
     with pytest.raises(CheckpointError):
-        Adversarial(space=Space("reals", 2), critic=lambda i, o: mlp(i, o, widths=(5,)), seed=1).load(loss.state())
+        Adversarial(
+            space=Space("reals", 2), critic=lambda i, o: mlp(i, o, widths=(5,)), seed=1
+        ).load(loss.state())
     other = Adversarial(space=Space("reals", 2), optimizer="RMSprop", seed=1)
     adam = Adversarial(space=Space("reals", 2), seed=1)
     updated(adam)
@@ -262,7 +290,9 @@ def test_the_state_holds_critic_buffers_and_optimiser() -> None:
 
 
 def test_critic_and_generator_start_differently() -> None:
-    one, same, other = (Adversarial(space=Space("reals", 2), seed=seed)(G, Batch(X))[0] for seed in (1, 1, 2))
+    one, same, other = (
+        Adversarial(space=Space("reals", 2), seed=seed)(G, Batch(X))[0] for seed in (1, 1, 2)
+    )
     assert one == same != other
 
 

@@ -40,7 +40,12 @@ class TestVariants(LossKit):
         self.case = case
 
     def make(self) -> Loss:
-        options = {"critic": smooth, "precision": "double", "learning_rate": 0.01, "seed": 3} | CASES[self.case]
+        options = {
+            "critic": smooth,
+            "precision": "double",
+            "learning_rate": 0.01,
+            "seed": 3,
+        } | CASES[self.case]
         return Adversarial(space=Space("reals", 3), **options)
 
 
@@ -63,7 +68,9 @@ class TestConditions(LossKit):
 
     def make(self) -> Loss:
         spaces = {"space": Space("reals", 3), "condition": Space("reals", 2)}
-        return Adversarial(**spaces, energy_weight=0.7, critic=smooth, precision="double", seed=3, **self.options)
+        return Adversarial(
+            **spaces, energy_weight=0.7, critic=smooth, precision="double", seed=3, **self.options
+        )
 
     def example(self, rng: np.random.Generator) -> tuple[Any, Batch]:
         conditions = np.array([[0.0, 1.0], [0.5, 1.0], [1.0, -1.0]])[rng.integers(3, size=24)]

@@ -13,9 +13,9 @@ from torch import nn
 
 from qgen_core import Events, Space
 from qgen_core.errors import Diverged
-from qgen_core.seeds import stream
+from qgen_core.support.random_streams import stream
 from qgen_core.testing.randomness import global_states
-from qgen_core.training import flatten
+from qgen_core.training.loop import flatten
 from qgen_torch.adversarial import Adversarial
 from qgen_torch.generators.mlp import MlpGenerator
 from qgen_torch.trainer import TorchTrainer
@@ -58,12 +58,16 @@ class Bare:
             index = torch.from_numpy(rng.choice(160, size=SIZE, replace=False))
             x, c = self.x[index], self.c[index]
             fake = self.made(rng, c).detach()
-            scores = self.critic(torch.cat([torch.cat([x, c], dim=1), torch.cat([fake, c], dim=1)]))[:, 0]
+            scores = self.critic(
+                torch.cat([torch.cat([x, c], dim=1), torch.cat([fake, c], dim=1)])
+            )[:, 0]
             loss = (-F.logsigmoid(scores[:SIZE])).mean() + (-F.logsigmoid(-scores[SIZE:])).mean()
             self.move_critic.zero_grad()
             loss.backward()
             self.move_critic.step()
-        order = stream(SEED, "data", step // 4).permutation(160)[40 * (step % 4) : 40 * (step % 4) + 40]
+        order = stream(SEED, "data", step // 4).permutation(160)[
+            40 * (step % 4) : 40 * (step % 4) + 40
+        ]
         c = self.c[torch.from_numpy(order)]
         fake = self.made(stream(SEED, "forward", step), c)
         value = (-F.logsigmoid(self.critic(torch.cat([fake, c], dim=1))[:, 0])).mean()

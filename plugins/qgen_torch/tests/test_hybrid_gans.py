@@ -25,7 +25,9 @@ SPACE = Space("reals", 2)
 def events(n: int = 4000) -> Events:
     """Two correlated normal variables inside [-1, 1]."""
     first, second = np.random.default_rng(1).standard_normal((2, n))
-    return Events(np.stack([0.35 + 0.15 * first, -0.3 + 0.1 * (first + second)], axis=1).clip(-1, 1))
+    return Events(
+        np.stack([0.35 + 0.15 * first, -0.3 + 0.1 * (first + second)], axis=1).clip(-1, 1)
+    )
 
 
 def small(inputs: int, outputs: int) -> Any:
@@ -38,7 +40,9 @@ def quantum(inputs: int, outputs: int) -> Any:
 
 GENERATORS = {
     "classical": lambda: MlpGenerator(space=SPACE, latent=4, widths=(32, 32), seed=3),
-    "quantum": lambda: StyleQgan(space=SPACE, backend=qgen.backend("statevector"), layers=2, latent=3, seed=3),
+    "quantum": lambda: StyleQgan(
+        space=SPACE, backend=qgen.backend("statevector"), layers=2, latent=3, seed=3
+    ),
 }
 CRITICS = {"classical": small, "quantum": quantum}
 
@@ -46,20 +50,31 @@ CRITICS = {"classical": small, "quantum": quantum}
 def distance(model: Generator) -> float:
     """The mean Wasserstein distance of the two columns, in standard deviations."""
     samples = model.sample(4000, rng=np.random.default_rng(9))
-    return float(np.mean(list(wasserstein(events(), Events(np.asarray(samples, dtype=np.float64))).values())))
+    return float(
+        np.mean(list(wasserstein(events(), Events(np.asarray(samples, dtype=np.float64))).values()))
+    )
 
 
 @pytest.mark.parametrize(
     ("generator", "critic"),
-    [("classical", "classical"), ("quantum", "classical"), ("classical", "quantum"), ("quantum", "quantum")],
+    [
+        ("classical", "classical"),
+        ("quantum", "classical"),
+        ("classical", "quantum"),
+        ("quantum", "quantum"),
+    ],
 )
 def test_samples_come_nearer_to_the_events(generator: str, critic: str) -> None:
     """After 250 steps at most a third of the first distance is left."""
     model = GENERATORS[generator]()
     betas = {"betas": (0.5, 0.9)}
     rate = 0.02 if generator == "quantum" else 0.003
-    loss = Adversarial(space=SPACE, critic=CRITICS[critic], learning_rate=0.005, optimizer_options=betas, seed=3)
-    trainer = TorchTrainer(learning_rate=rate, optimizer_options=betas, ema=0.95, steps=250, batch_size=64)
+    loss = Adversarial(
+        space=SPACE, critic=CRITICS[critic], learning_rate=0.005, optimizer_options=betas, seed=3
+    )
+    trainer = TorchTrainer(
+        learning_rate=rate, optimizer_options=betas, ema=0.95, steps=250, batch_size=64
+    )
     before = distance(model)
     trainer.fit(model, events(), loss, seed=3)
     print(generator, critic, before, distance(model))

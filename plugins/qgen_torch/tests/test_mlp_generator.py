@@ -18,7 +18,9 @@ from qgen_torch.networks.mlp import mlp
 
 
 def made(**options: Any) -> MlpGenerator:
-    return MlpGenerator(**({"space": Space("reals", 2), "widths": (8,), "latent": 3, "seed": 5} | options))
+    return MlpGenerator(
+        **({"space": Space("reals", 2), "widths": (8,), "latent": 3, "seed": 5} | options)
+    )
 
 
 def test_noise_and_conditions_enter_side_by_side() -> None:
@@ -74,7 +76,8 @@ def test_starts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("final", "low", "high"), [("tanh", -1, 1), ("sigmoid", 0, 1), ("relu", 0, np.inf), ("softplus", 0, np.inf)]
+    ("final", "low", "high"),
+    [("tanh", -1, 1), ("sigmoid", 0, 1), ("relu", 0, np.inf), ("softplus", 0, np.inf)],
 )
 def test_the_last_layer_bounds_events(final: str, low: float, high: float) -> None:
     model = made(final=final)
@@ -90,7 +93,9 @@ def test_seeds() -> None:
     assert global_states() == before
     assert np.array_equal(one.parameters()["0.weight"], same.parameters()["0.weight"])
     assert not np.array_equal(one.parameters()["0.weight"], other.parameters()["0.weight"])
-    assert not np.array_equal(made(seed=None).parameters()["0.weight"], made(seed=None).parameters()["0.weight"])
+    assert not np.array_equal(
+        made(seed=None).parameters()["0.weight"], made(seed=None).parameters()["0.weight"]
+    )
 
 
 def test_what_cannot_be_is_refused() -> None:
@@ -104,7 +109,9 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(BadOption, match="number of events"):
         made().sample(-1, rng=np.random.default_rng(1))
     with pytest.raises(DataError, match="none was given"):
-        made(condition=Space("reals", 1)).forward("samples", Batch(np.zeros((3, 2))), rng=np.random.default_rng(1))
+        made(condition=Space("reals", 1)).forward(
+            "samples", Batch(np.zeros((3, 2))), rng=np.random.default_rng(1)
+        )
     with pytest.raises(NoGradient):
         made().forward("log_prob", Batch(np.zeros((3, 2))), rng=np.random.default_rng(1))
     assert made().sample(0, rng=np.random.default_rng(1)).shape == (0, 2)

@@ -41,7 +41,9 @@ def test_gradients(backend: Backend | None, rows: int) -> None:
     x = inputs(rows)
     output = layer(x)
     theta = layer.theta.detach().numpy()
-    np.testing.assert_allclose(output.detach().numpy(), expected(theta, x.detach().numpy()), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        output.detach().numpy(), expected(theta, x.detach().numpy()), rtol=0, atol=1e-9
+    )
     cotangent = np.random.default_rng(2).normal(size=output.shape)
     output.backward(torch.from_numpy(cotangent))
     by_theta, by_x = slopes(theta, x.detach().numpy(), cotangent)
@@ -56,7 +58,9 @@ def test_probabilities_and_readout(backend: Backend | None) -> None:
         layer = QuantumLayer(MIXED, measure, backend, seed=1, dtype=torch.float64)
         theta, values = layer.theta.detach().numpy(), x.detach().numpy()
         output = layer(x)
-        np.testing.assert_allclose(output.detach().numpy(), expected(theta, values, measure), rtol=0, atol=1e-9)
+        np.testing.assert_allclose(
+            output.detach().numpy(), expected(theta, values, measure), rtol=0, atol=1e-9
+        )
         cotangent = np.random.default_rng(3).normal(size=output.shape)
         found = torch.autograd.grad(output, (layer.theta, x), torch.from_numpy(cotangent))
         for here, there in zip(found, slopes(theta, values, cotangent, measure), strict=True):
@@ -113,7 +117,9 @@ def test_types(backend: Backend | None, dtype: torch.dtype, given_dtype: torch.d
         return
     exact = QuantumLayer(MIXED, WORDS, qgen.backend("statevector"), seed=1, dtype=torch.float64)
     wide = inputs(7)
-    for here, there in zip(found, torch.autograd.grad(exact(wide).sum(), (exact.theta, wide)), strict=True):
+    for here, there in zip(
+        found, torch.autograd.grad(exact(wide).sum(), (exact.theta, wide)), strict=True
+    ):
         torch.testing.assert_close(here.double(), there, rtol=0, atol=2e-5)
 
 
@@ -123,7 +129,9 @@ def test_double_backward_where_there_is_torch() -> None:
     for backend in (qgen.backend("torch", device="cpu"), Native(), None):
         layer = QuantumLayer(MIXED, WORDS, backend, seed=1, dtype=torch.float64)
 
-        def function(theta: torch.Tensor, x: torch.Tensor, layer: QuantumLayer = layer) -> torch.Tensor:
+        def function(
+            theta: torch.Tensor, x: torch.Tensor, layer: QuantumLayer = layer
+        ) -> torch.Tensor:
             return torch.func.functional_call(layer, {"theta": theta}, (x,))
 
         assert torch.autograd.gradgradcheck(function, (layer.theta.detach().requires_grad_(), x))
@@ -132,8 +140,12 @@ def test_double_backward_where_there_is_torch() -> None:
         ("torch", qgen.backend("torch"), 9),
     ):
         layer = QuantumLayer(MIXED, WORDS, backend, seed=1, dtype=torch.float64, shots=shots)
-        (slope,) = torch.autograd.grad(layer(x).sum(), x, create_graph=True)  # the first derivative is there
-        with pytest.raises(BadOption, match=f"backend '{name}'.* first derivatives only.* the backend 'torch'"):
+        (slope,) = torch.autograd.grad(
+            layer(x).sum(), x, create_graph=True
+        )  # the first derivative is there
+        with pytest.raises(
+            BadOption, match=f"backend '{name}'.* first derivatives only.* the backend 'torch'"
+        ):
             slope.square().sum().backward()
 
 
@@ -143,7 +155,9 @@ def test_a_circuit_without_inputs_and_one_without_parameters(backend: Backend | 
     output = layer()
     assert output.shape == (1, 2)
     (slope,) = torch.autograd.grad(output[0, 1], layer.theta)
-    np.testing.assert_allclose(slope.item(), np.sin(layer.theta.item()) * np.cos(0.4) / 2, atol=1e-12)
+    np.testing.assert_allclose(
+        slope.item(), np.sin(layer.theta.item()) * np.cos(0.4) / 2, atol=1e-12
+    )
     fed = Circuit(1, (Gate("ry", (0,), given(0)),))
     layer = QuantumLayer(fed, Probabilities(), backend)
     assert layer.theta is None and not list(layer.parameters())
@@ -154,7 +168,9 @@ def test_a_circuit_without_inputs_and_one_without_parameters(backend: Backend | 
 
 def test_seeded_start() -> None:
     with globals_untouched("a layer"):
-        first, same, other = (QuantumLayer(MIXED, WORDS, seed=seed, scale=0.5) for seed in (1, 1, 2))
+        first, same, other = (
+            QuantumLayer(MIXED, WORDS, seed=seed, scale=0.5) for seed in (1, 1, 2)
+        )
         QuantumLayer(MIXED, WORDS)(inputs(2))
     assert torch.equal(first.theta, same.theta) and not torch.equal(first.theta, other.theta)
     assert first.theta.dtype == torch.get_default_dtype()

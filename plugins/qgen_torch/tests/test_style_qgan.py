@@ -17,7 +17,12 @@ CASES: dict[str, dict[str, Any]] = {
     "lhc": {"space": Space("reals", 3), "layers": 2},
     "four-layers": {"space": Space("reals", 3), "layers": 4, "latent": 3},
     "gamma": {"space": Space("reals", 1), "layers": 2, "latent": 1},
-    "conditions": {"space": Space("reals", 2), "layers": 3, "condition": Space("angles", 2), "scale": 1.0},
+    "conditions": {
+        "space": Space("reals", 2),
+        "layers": 3,
+        "condition": Space("angles", 2),
+        "scale": 1.0,
+    },
     "x-too": {"space": Space("reals", 5), "layers": 2, "observables": "zx", "scale": 1.0},
 }
 
@@ -37,9 +42,12 @@ class TestContract(GeneratorKit):
 
 
 @pytest.mark.parametrize(
-    ("width", "layers", "count", "gates"), [(3, 2, 34, 17), (3, 1, 20, 9), (1, 2, 10, 5), (2, 4, 44, 22)]
+    ("width", "layers", "count", "gates"),
+    [(3, 2, 34, 17), (3, 1, 20, 9), (1, 2, 10, 5), (2, 4, 44, 22)],
 )
-def test_counts_of_parameters_are_the_published_ones(width: int, layers: int, count: int, gates: int) -> None:
+def test_counts_of_parameters_are_the_published_ones(
+    width: int, layers: int, count: int, gates: int
+) -> None:
     model = made(space=Space("reals", width), layers=layers)
     assert sum(array.size for array in model.parameters().values()) == count
     assert len(model.circuit.gates) == gates
@@ -65,17 +73,23 @@ def test_one_wire_by_hand() -> None:
     found = model.sample(400, rng=rng)
     z = np.random.default_rng(7).standard_normal((400, 2))
     a, b, c = (model.weight * z[:, [0, 1, 0]] + model.bias).T
-    assert np.allclose(found[:, 0], np.cos(a) * np.cos(c) - np.sin(a) * np.cos(b) * np.sin(c), atol=1e-12)
+    assert np.allclose(
+        found[:, 0], np.cos(a) * np.cos(c) - np.sin(a) * np.cos(b) * np.sin(c), atol=1e-12
+    )
 
 
 def test_conditions_take_their_turn_behind_the_noise() -> None:
     """On one wire of one layer, with one noise dimension and one condition, only the RZ sees the condition."""
-    model = made(space=Space("reals", 1), condition=Space("reals", 1), layers=1, latent=1, scale=1.0)
+    model = made(
+        space=Space("reals", 1), condition=Space("reals", 1), layers=1, latent=1, scale=1.0
+    )
     condition = np.linspace(-2.0, 2.0, 400)[:, None]
     found = model.sample(400, condition, rng=np.random.default_rng(7))
     z = np.concatenate([np.random.default_rng(7).standard_normal((400, 1)), condition], axis=1)
     a, b, c = (model.weight * z[:, [0, 1, 0]] + model.bias).T
-    assert np.allclose(found[:, 0], np.cos(a) * np.cos(c) - np.sin(a) * np.cos(b) * np.sin(c), atol=1e-12)
+    assert np.allclose(
+        found[:, 0], np.cos(a) * np.cos(c) - np.sin(a) * np.cos(b) * np.sin(c), atol=1e-12
+    )
 
 
 def test_x_stands_behind_z() -> None:
@@ -83,12 +97,16 @@ def test_x_stands_behind_z() -> None:
     assert model.circuit.num_wires == 1
     found = model.sample(100, rng=np.random.default_rng(1))
     a, b, c = (model.weight * np.random.default_rng(1).standard_normal((100, 1)) + model.bias).T
-    assert np.allclose(found[:, 1], np.cos(a) * np.sin(c) + np.sin(a) * np.cos(b) * np.cos(c), atol=1e-12)
+    assert np.allclose(
+        found[:, 1], np.cos(a) * np.sin(c) + np.sin(a) * np.cos(b) * np.cos(c), atol=1e-12
+    )
 
 
 def test_the_last_places_of_an_odd_number_of_layers_move_nothing() -> None:
     model = made(space=Space("reals", 3), layers=1)
-    samples, pullback = model.forward("samples", Batch(np.zeros((6, 3))), rng=np.random.default_rng(2))
+    samples, pullback = model.forward(
+        "samples", Batch(np.zeros((6, 3))), rng=np.random.default_rng(2)
+    )
     gradient = pullback(np.ones_like(samples))
     for name in ("weight", "bias"):
         assert gradient[name][-1] == 0
@@ -98,7 +116,9 @@ def test_the_last_places_of_an_odd_number_of_layers_move_nothing() -> None:
 
 def test_shots_estimate_the_expectations() -> None:
     """Frequencies of 4000 shots lie around exact values with the binomial's spread, and gradients follow."""
-    exact, measured = (made(space=Space("reals", 2), layers=2, shots=shots, scale=1.0) for shots in (None, 4000))
+    exact, measured = (
+        made(space=Space("reals", 2), layers=2, shots=shots, scale=1.0) for shots in (None, 4000)
+    )
     batch = Batch(np.zeros((200, 2)))
     truth, exact_back = exact.forward("samples", batch, rng=np.random.default_rng(3))
     found, back = measured.forward("samples", batch, rng=np.random.default_rng(3))

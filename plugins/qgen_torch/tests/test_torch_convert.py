@@ -39,7 +39,9 @@ def start(module: nn.Module) -> nn.Module:
 
 class TestModuleAsGenerator(GeneratorKit):
     def make(self) -> TorchGenerator:
-        module = start(nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.BatchNorm1d(8), nn.Linear(8, 2)).double())
+        module = start(
+            nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.BatchNorm1d(8), nn.Linear(8, 2)).double()
+        )
         return TorchGenerator(module, space=Space("reals", 2), latent=3)
 
 
@@ -47,7 +49,9 @@ class TestConditionalModuleAsGenerator(GeneratorKit):
     precision = "single"
 
     def make(self) -> TorchGenerator:
-        return TorchGenerator(start(Conditional()), space=Space("reals", 2), condition=Space("reals", 2), latent=3)
+        return TorchGenerator(
+            start(Conditional()), space=Space("reals", 2), condition=Space("reals", 2), latent=3
+        )
 
 
 class TestLayerAsGenerator(GeneratorKit):
@@ -67,7 +71,9 @@ def test_parameters_are_the_modules_memory() -> None:
     assert module.weight.item() == 4.0
     data = qgen.Events(np.random.default_rng(1).normal(3.0, 0.5, (500, 1)))
     trainer = qgen.trainer("adam", learning_rate=0.1, steps=150)
-    trainer.fit(generator, data, qgen.loss("mmd", reads="samples", bandwidth=(0.3, 1.0, 3.0)), seed=1)
+    trainer.fit(
+        generator, data, qgen.loss("mmd", reads="samples", bandwidth=(0.3, 1.0, 3.0)), seed=1
+    )
     assert abs(module.bias.item() - 3.0) < 0.2 and abs(abs(module.weight.item()) - 0.5) < 0.2
 
 
@@ -78,19 +84,25 @@ def test_dropout_draws_from_the_given_rng() -> None:
     batch = Batch(x=np.zeros((10, 1)))
     module.train()
     with globals_untouched("a module with dropout"):
-        one, same, other = (generator.forward("samples", batch, rng=np.random.default_rng(s))[0] for s in (1, 1, 2))
+        one, same, other = (
+            generator.forward("samples", batch, rng=np.random.default_rng(s))[0] for s in (1, 1, 2)
+        )
         fixed = [generator.sample(10, rng=np.random.default_rng(3)) for _ in range(2)]
     assert np.array_equal(one, same) and not np.array_equal(one, other)
     assert np.array_equal(*fixed) and module.training
     z = np.random.default_rng(3).standard_normal((10, 2)).astype(np.float32)
-    np.testing.assert_allclose(fixed[0], module.eval()(torch.from_numpy(z)).detach().numpy(), rtol=1e-6)
+    np.testing.assert_allclose(
+        fixed[0], module.eval()(torch.from_numpy(z)).detach().numpy(), rtol=1e-6
+    )
 
 
 def test_frozen_parameters_have_no_slope() -> None:
     module = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
     module[0].requires_grad_(False)
     generator = TorchGenerator(module, space=Space("reals", 1), latent=2)
-    _, pullback = generator.forward("samples", Batch(x=np.zeros((4, 1))), rng=np.random.default_rng(1))
+    _, pullback = generator.forward(
+        "samples", Batch(x=np.zeros((4, 1))), rng=np.random.default_rng(1)
+    )
     gradient = pullback(np.ones((4, 1), dtype=np.float32))
     assert list(gradient) == list(generator.parameters())
     assert not gradient["0.weight"].any() and gradient["1.weight"].any()
@@ -131,7 +143,9 @@ def test_a_generator_as_a_module() -> None:
     np.testing.assert_array_equal(module.weights[0].grad.numpy(), pullback(cotangent)["theta"])
     before = generator.parameters()["theta"].copy()
     torch.optim.SGD(module.parameters(), lr=0.1).step()
-    np.testing.assert_allclose(generator.parameters()["theta"], before - 0.1 * pullback(cotangent)["theta"], atol=1e-15)
+    np.testing.assert_allclose(
+        generator.parameters()["theta"], before - 0.1 * pullback(cotangent)["theta"], atol=1e-15
+    )
 
 
 def test_a_generator_trained_in_a_loop_of_torch() -> None:
@@ -146,7 +160,9 @@ def test_a_generator_trained_in_a_loop_of_torch() -> None:
         loss.backward()
         optimizer.step()
     assert loss.item() < 1e-3
-    table, _ = generator.forward("probabilities", Batch(target=target.numpy()), rng=np.random.default_rng(1))
+    table, _ = generator.forward(
+        "probabilities", Batch(target=target.numpy()), rng=np.random.default_rng(1)
+    )
     assert np.abs(table - target.numpy()).max() < 0.05
 
 
@@ -160,7 +176,9 @@ def test_copied_and_moved_modules_keep_their_generator_in_step() -> None:
     narrow = copy.deepcopy(module).float()  # its own memory now, copied back when it is used
     with torch.no_grad():
         narrow.weights[0].fill_(0.25)
-    output = narrow("probabilities", Batch(target=np.ones((1, 8)) / 8), rng=np.random.default_rng(1))
+    output = narrow(
+        "probabilities", Batch(target=np.ones((1, 8)) / 8), rng=np.random.default_rng(1)
+    )
     assert np.all(narrow.generator.parameters()["theta"] == 0.25)
     output[0, 0].backward()
     assert narrow.weights[0].grad.dtype == torch.float32 and narrow.weights[0].grad.abs().max() > 0

@@ -33,7 +33,9 @@ def test_gradients_of_tensors_on_cuda(name: str, rows: int) -> None:
     output = layer(x)
     assert output.device == x.device == layer.theta.device
     theta = layer.theta.detach().cpu().numpy()
-    np.testing.assert_allclose(output.detach().cpu().numpy(), expected(theta, values), rtol=0, atol=1e-9)
+    np.testing.assert_allclose(
+        output.detach().cpu().numpy(), expected(theta, values), rtol=0, atol=1e-9
+    )
     cotangent = np.random.default_rng(2).normal(size=output.shape)
     found = torch.autograd.grad(output, (layer.theta, x), torch.from_numpy(cotangent).cuda())
     for here, there in zip(found, slopes(theta, values, cotangent), strict=True):
@@ -69,7 +71,9 @@ def test_its_memory_is_asked_before_it_is_taken() -> None:
     total = torch.cuda.mem_get_info()[1]
     wires = int(np.log2(total / 16)) + 1
     wide = Circuit(wires, (Gate("ry", (0,), param(0)),))
-    with pytest.raises(ResourceRefused, match=rf"{wires} qubits need .* GiB to train, .* free; at most \d+ here"):
+    with pytest.raises(
+        ResourceRefused, match=rf"{wires} qubits need .* GiB to train, .* free; at most \d+ here"
+    ):
         TorchBackend(device="cuda").require(wide, Probabilities())
 
 
@@ -81,7 +85,10 @@ def test_a_large_circuit_agrees_with_the_embedded_engine() -> None:
     ours, embedded = TorchBackend(device="cuda"), qgen.backend("statevector")
     for backend_values in zip(
         *(
-            (b.run(circuit, angles, Probabilities()), b.vjp(circuit, angles, Probabilities(), cotangent))
+            (
+                b.run(circuit, angles, Probabilities()),
+                b.vjp(circuit, angles, Probabilities(), cotangent),
+            )
             for b in (ours, embedded)
         ),
         strict=True,

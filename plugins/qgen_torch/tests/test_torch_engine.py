@@ -8,8 +8,8 @@ import torch
 
 import qgen_core as qgen
 from qgen_core import Circuit, Expectations, Gate, Probabilities, State, given, param
+from qgen_core.circuits.gates import GATES
 from qgen_core.errors import BadOption, ResourceRefused, Unsupported
-from qgen_core.gates import GATES
 from qgen_core.testing import circuits
 from qgen_torch import TorchBackend
 from qgen_torch.binding import Binding
@@ -32,7 +32,9 @@ def test_it_agrees_with_the_embedded_engine(wires: int) -> None:
         np.testing.assert_allclose(ours.run(circuit, angles, measure), expected, rtol=0, atol=1e-9)
         if not isinstance(measure, State):
             cotangent = rng.normal(size=expected.shape)
-            slopes = (backend.vjp(circuit, angles, measure, cotangent) for backend in (ours, embedded))
+            slopes = (
+                backend.vjp(circuit, angles, measure, cotangent) for backend in (ours, embedded)
+            )
             np.testing.assert_allclose(*slopes, rtol=0, atol=1e-9)
 
 
@@ -95,7 +97,9 @@ def test_readout_confusion_stays_in_torch() -> None:
         function = backend.native(circuit, measure, "torch")
         assert function is not None
         found = function(torch.from_numpy(angles)).numpy()
-        np.testing.assert_allclose(found, qgen.backend("density").run(circuit, angles, measure), rtol=0, atol=1e-9)
+        np.testing.assert_allclose(
+            found, qgen.backend("density").run(circuit, angles, measure), rtol=0, atol=1e-9
+        )
 
 
 def test_what_rows_share_is_the_same() -> None:
@@ -104,11 +108,14 @@ def test_what_rows_share_is_the_same() -> None:
     circuit = circuits.trained(EVERY_GATE, 5, 40, rng)
     measure, backend = Expectations(circuits.words(5, 4, rng)), TorchBackend(device="cpu")
     theta, x = (
-        torch.from_numpy(rng.normal(size=s)).requires_grad_() for s in (circuit.num_params, (6, circuit.num_inputs))
+        torch.from_numpy(rng.normal(size=s)).requires_grad_()
+        for s in (circuit.num_params, (6, circuit.num_inputs))
     )
     together = backend.layer(circuit, measure, Binding(circuit))(theta, x)
     angles = circuit.bind(theta.detach().numpy(), x.detach().numpy())
-    np.testing.assert_allclose(together.detach().numpy(), backend.run(circuit, angles, measure), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(
+        together.detach().numpy(), backend.run(circuit, angles, measure), rtol=0, atol=1e-12
+    )
     cotangent = rng.normal(size=together.shape)
     found = torch.autograd.grad(together, (theta, x), torch.from_numpy(cotangent))
     d_params, d_inputs = circuit.pullback(backend.vjp(circuit, angles, measure, cotangent))
@@ -128,7 +135,13 @@ def test_a_layer_of_the_circuit_is_a_few_passes() -> None:
 
 def test_neighbouring_turns_are_one() -> None:
     """Gates without an angle are multiplied into their neighbours when the circuit is planned."""
-    gates = [Gate("h", (0,)), Gate("rx", (0,), param(0)), Gate("s", (0,)), Gate("t", (0,)), Gate("rz", (0,), given(0))]
+    gates = [
+        Gate("h", (0,)),
+        Gate("rx", (0,), param(0)),
+        Gate("s", (0,)),
+        Gate("t", (0,)),
+        Gate("rz", (0,), given(0)),
+    ]
     circuit = Circuit(1, tuple(gates))
     assert sum(isinstance(op, Turn) for op in decompose(circuit)) == 5
     turns = make_plan(circuit, np.array([1])).turns
@@ -138,7 +151,9 @@ def test_neighbouring_turns_are_one() -> None:
 def test_batches_without_angles_and_without_rows() -> None:
     backend = TorchBackend(device="cpu")
     bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
-    np.testing.assert_allclose(backend.run(bell, np.empty((3, 0)), Probabilities()), [[0.5, 0, 0, 0.5]] * 3, atol=1e-15)
+    np.testing.assert_allclose(
+        backend.run(bell, np.empty((3, 0)), Probabilities()), [[0.5, 0, 0, 0.5]] * 3, atol=1e-15
+    )
     nothing = Circuit(2, ())
     output, back = backend.forward(nothing, np.empty((2, 0)), Probabilities())
     assert output.tolist() == [[1, 0, 0, 0]] * 2 and back(np.ones((2, 4))).shape == (2, 0)
@@ -148,15 +163,21 @@ def test_batches_without_angles_and_without_rows() -> None:
 
 def test_memory_is_refused_with_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     """30 wires in double precision take 16 GiB a state; 6 of them to train."""
-    monkeypatch.setattr("qgen_core.resources.available_memory", lambda: 21 * 2**30)
+    monkeypatch.setattr("qgen_core.support.resources.available_memory", lambda: 21 * 2**30)
     wide = Circuit(30, (Gate("ry", (0,), param(0)),))
     backend = TorchBackend(device="cpu")
-    with pytest.raises(ResourceRefused, match="30 qubits need 96 GiB to train, 21 GiB free; at most 27 here"):
+    with pytest.raises(
+        ResourceRefused, match="30 qubits need 96 GiB to train, 21 GiB free; at most 27 here"
+    ):
         backend.require(wide, Probabilities())
-    with pytest.raises(ResourceRefused, match="30 qubits need 48 GiB, 21 GiB free; at most 28 here"):
+    with pytest.raises(
+        ResourceRefused, match="30 qubits need 48 GiB, 21 GiB free; at most 28 here"
+    ):
         backend.run(wide, np.zeros((1, 1)), Probabilities())
     with pytest.raises(ResourceRefused, match="to train for a batch of 4"):
-        qgen.backend("torch", precision="single", device="cpu").forward(wide, np.zeros((4, 1)), Probabilities())
+        qgen.backend("torch", precision="single", device="cpu").forward(
+            wide, np.zeros((4, 1)), Probabilities()
+        )
     with pytest.raises(ResourceRefused, match="30 qubits"):
         backend.native(wide, Probabilities(), "torch")
 

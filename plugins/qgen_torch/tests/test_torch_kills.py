@@ -17,8 +17,19 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork
 
 
 def run_kills(case: str, kills: int, steps: int, folder: Path) -> dict[str, Any]:
-    command = [sys.executable, str(HERE / "torch_kills.py"), case, str(kills), str(steps), str(folder)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
+    command = [
+        sys.executable,
+        str(HERE / "torch_kills.py"),
+        case,
+        str(kills),
+        str(steps),
+        str(folder),
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -32,7 +43,9 @@ def test_10_kills_leave_no_trace(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("case", "kills"), [("gan", 200), ("style", 40)])  # every life of style loads its engine anew
+@pytest.mark.parametrize(
+    ("case", "kills"), [("gan", 200), ("style", 40)]
+)  # every life of style loads its engine anew
 def test_many_kills_leave_no_trace(case: str, kills: int, tmp_path: Path) -> None:
     found = run_kills(case, kills, 24, tmp_path)
     assert found["tried"] == kills

@@ -22,10 +22,28 @@ SCRIPT = str(Path(__file__).parent / "torch_processes.py")
 
 
 def torchrun(folder: Path, steps: int) -> None:
-    words = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", SCRIPT, str(folder), str(steps))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
+    words = (
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        SCRIPT,
+        str(folder),
+        str(steps),
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(
-        [sys.executable, *words], capture_output=True, text=True, env=environment, check=False, timeout=300
+        [sys.executable, *words],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
 

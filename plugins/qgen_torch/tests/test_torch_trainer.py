@@ -11,17 +11,19 @@ import pytest
 import torch
 
 from qgen_core import Batch, Events, Generator, Loss, Space, hookimpl
-from qgen_core.checkpoint import Checkpoints
 from qgen_core.errors import BadOption, CheckpointError, Diverged, OutputMismatch
 from qgen_core.losses.mean import Mean
+from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.testing.quadratic import Quadratic, events
 from qgen_core.testing.randomness import global_states
-from qgen_core.training import flatten
+from qgen_core.training.loop import flatten
 from qgen_torch.optim.shares import cut
 from qgen_torch.trainer import TorchTrainer
 
 
-def fitted(trainer: TorchTrainer, data: Events | None = None, **options: Any) -> tuple[Quadratic, list[float]]:
+def fitted(
+    trainer: TorchTrainer, data: Events | None = None, **options: Any
+) -> tuple[Quadratic, list[float]]:
     model = Quadratic()
     history = trainer.fit(model, events() if data is None else data, Mean(), seed=1, **options)
     return model, history.losses.tolist()
@@ -37,7 +39,9 @@ class ByHand:
 
     def gradient(self) -> float:
         data = events()
-        values, pullback = self.model.forward("objective", Batch(data.x), rng=np.random.default_rng(1))
+        values, pullback = self.model.forward(
+            "objective", Batch(data.x), rng=np.random.default_rng(1)
+        )
         value, cotangent = Mean()(values, Batch(data.x))
         for tensor, slope in zip(self.tensors, pullback(cotangent).values(), strict=True):
             tensor.grad = torch.from_numpy(slope)
@@ -56,10 +60,20 @@ class ByHand:
 )
 def test_each_step_is_that_of_torch(name: str, rate: float, options: dict[str, Any]) -> None:
     """Bit by bit, with a scheduler and both ways of clipping."""
-    scheduled: dict[str, Any] = {"scheduler": "CosineAnnealingLR", "scheduler_options": {"eta_min": 0.01}}
+    scheduled: dict[str, Any] = {
+        "scheduler": "CosineAnnealingLR",
+        "scheduler_options": {"eta_min": 0.01},
+    }
     clipped = {"clip_value": 0.6, "clip_norm": 0.7}
     model, losses = fitted(
-        TorchTrainer(optimizer=name, learning_rate=rate, optimizer_options=options, steps=20, **scheduled, **clipped)
+        TorchTrainer(
+            optimizer=name,
+            learning_rate=rate,
+            optimizer_options=options,
+            steps=20,
+            **scheduled,
+            **clipped,
+        )
     )
     hand = ByHand(name, lr=rate, **options)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(hand.optimizer, T_max=20, eta_min=0.01)
@@ -89,7 +103,9 @@ def test_a_scheduler_on_plateaus_looks_at_the_loss() -> None:
 def test_clipping_by_hand() -> None:
     """One step of plain descent from zero moves by the clipped gradient."""
     slope = flatten(
-        Quadratic().forward("objective", Batch(events().x), rng=np.random.default_rng(1))[1](np.full(12, 1 / 12))
+        Quadratic().forward("objective", Batch(events().x), rng=np.random.default_rng(1))[1](
+            np.full(12, 1 / 12)
+        )
     )
     for options, expected in (
         ({"clip_value": 0.3}, np.clip(slope, -0.3, 0.3)),
@@ -97,7 +113,9 @@ def test_clipping_by_hand() -> None:
         ({"clip_norm": 100.0}, slope),
     ):
         model, _ = fitted(TorchTrainer(optimizer="SGD", learning_rate=1.0, steps=1, **options))
-        assert np.allclose(flatten(model.parameters()), -expected, rtol=2e-6)  # torch adds 1e-6 to the norm
+        assert np.allclose(
+            flatten(model.parameters()), -expected, rtol=2e-6
+        )  # torch adds 1e-6 to the norm
 
 
 class Path_:
@@ -161,7 +179,9 @@ def test_batches_are_cut_by_rows() -> None:
     batch = Batch(np.arange(14.0).reshape(7, 2), np.arange(7.0)[:, None], np.arange(1.0, 8.0))
     parts = cut(batch, 3)
     for name in ("x", "condition", "weight"):
-        assert np.array_equal(np.concatenate([getattr(part, name) for part, _ in parts]), getattr(batch, name))
+        assert np.array_equal(
+            np.concatenate([getattr(part, name) for part, _ in parts]), getattr(batch, name)
+        )
     assert [weight for _, weight in parts] == pytest.approx([3 / 28, 7 / 28, 18 / 28])
     table = Batch(condition=np.zeros((4, 1)), target=np.full((4, 8), 1 / 8))
     assert [weight for _, weight in cut(table, 2)] == [0.5, 0.5]
@@ -171,7 +191,11 @@ def test_batches_are_cut_by_rows() -> None:
 
 def test_no_global_random_state_is_touched() -> None:
     before = global_states()
-    fitted(TorchTrainer(optimizer="RAdam", scheduler="OneCycleLR", scheduler_options={"max_lr": 0.1}, steps=3))
+    fitted(
+        TorchTrainer(
+            optimizer="RAdam", scheduler="OneCycleLR", scheduler_options={"max_lr": 0.1}, steps=3
+        )
+    )
     assert global_states() == before
 
 
@@ -198,7 +222,9 @@ class Cliff(Generator):
 def test_no_number_ends_the_training_on_good_parameters() -> None:
     model = Cliff()
     with pytest.raises(Diverged, match="at step 4"):
-        TorchTrainer(optimizer="SGD", learning_rate=0.1, steps=9).fit(model, Events(np.zeros((4, 1))), Mean(), seed=1)
+        TorchTrainer(optimizer="SGD", learning_rate=0.1, steps=9).fit(
+            model, Events(np.zeros((4, 1))), Mean(), seed=1
+        )
     assert model.place[0] == pytest.approx(0.3)
 
 
@@ -216,7 +242,10 @@ def test_no_number_ends_the_training_on_good_parameters() -> None:
         ({"scheduler": "Cosine"}, "there are ConstantLR"),
         ({"scheduler": "LambdaLR"}, "has no scheduler"),
         ({"scheduler": "StepLR"}, "refuses its options"),
-        ({"scheduler": "StepLR", "scheduler_options": {"last_epoch": 3}}, "takes step_size, gamma; not 'last_epoch'"),
+        (
+            {"scheduler": "StepLR", "scheduler_options": {"last_epoch": 3}},
+            "takes step_size, gamma; not 'last_epoch'",
+        ),
         ({"scheduler_options": {"gamma": 0.5}}, "no scheduler"),
         ({"clip_norm": 0.0}, "clip_norm"),
         ({"clip_value": -1.0}, "clip_value"),
@@ -242,16 +271,24 @@ def test_what_torch_does_not_take_is_refused(options: dict[str, Any], words: str
 )
 def test_a_state_of_something_else_is_refused(spoil: Any, tmp_path: Path) -> None:
     def made(steps: int) -> TorchTrainer:
-        return TorchTrainer(scheduler="ExponentialLR", scheduler_options={"gamma": 0.9}, ema=0.9, steps=steps)
+        return TorchTrainer(
+            scheduler="ExponentialLR", scheduler_options={"gamma": 0.9}, ema=0.9, steps=steps
+        )
 
     trainer = made(3)
     fitted(trainer, run=Checkpoints(tmp_path, every=0))
     saved = Checkpoints(tmp_path).latest()
     assert saved is not None
     arrays = dict(saved.arrays)
-    state = {name.removeprefix("trainer/"): arrays.pop(name) for name in list(arrays) if name.startswith("trainer/")}
+    state = {
+        name.removeprefix("trainer/"): arrays.pop(name)
+        for name in list(arrays)
+        if name.startswith("trainer/")
+    }
     spoil(state)
-    Checkpoints(tmp_path).save(saved.step, arrays | {f"trainer/{n}": v for n, v in state.items()}, saved.meta)
+    Checkpoints(tmp_path).save(
+        saved.step, arrays | {f"trainer/{n}": v for n, v in state.items()}, saved.meta
+    )
     with pytest.raises(CheckpointError):
         fitted(made(5), run=Checkpoints(tmp_path, every=0))
 

@@ -58,7 +58,9 @@ class TestEveryOptimizer(TrainerKit):
         self.name = name
 
     def make(self, steps: int) -> Trainer:
-        return TorchTrainer(optimizer=self.name, learning_rate=RATES.get(self.name, 0.1), steps=steps)
+        return TorchTrainer(
+            optimizer=self.name, learning_rate=RATES.get(self.name, 0.1), steps=steps
+        )
 
 
 @pytest.mark.parametrize("name", sorted(schedulers()))
@@ -71,4 +73,6 @@ class TestEveryScheduler(TrainerKit):
 
     def make(self, steps: int) -> Trainer:
         options = SCHEDULERS.get(self.name)
-        return TorchTrainer(scheduler=self.name, scheduler_options=options, learning_rate=0.1, steps=steps)
+        return TorchTrainer(
+            scheduler=self.name, scheduler_options=options, learning_rate=0.1, steps=steps
+        )

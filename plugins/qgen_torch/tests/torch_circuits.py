@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import qgen_core as qgen
 from qgen_core import Backend, Circuit, Expectations, Gate, const, given, param
 from qgen_core.testing import reference
 from qgen_core.testing.slopes import slope
-
-Array = NDArray[Any]
+from qgen_core.typing import Array
 
 #: Shared, scaled and shifted parameters, inputs that enter twice, a constant; every kind of gate.
 MIXED = Circuit(
@@ -59,7 +57,9 @@ class Shifting(Backend):
         self.exact = qgen.backend("statevector")
         self.calls: list[str] = []
 
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         self.calls.append("run")
         return self.exact.run(circuit, angles, measure, shots=shots, rng=rng)
 
@@ -67,7 +67,9 @@ class Shifting(Backend):
 class Counting(Shifting):
     """One that keeps its way back, and says what was asked of it."""
 
-    def forward(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Any:
+    def forward(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Any:
         self.calls.append("forward")
         output, back = self.exact.forward(circuit, angles, measure, shots=shots, rng=rng)
 

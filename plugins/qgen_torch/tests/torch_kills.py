@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from qgen_core import Events, Generator, Loss, Space, Trainer, backend, hookimpl
-from qgen_core.checkpoint import Checkpoints
-from qgen_core.seeds import stream
+from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.random_streams import stream
 from qgen_torch.adversarial import Adversarial
 from qgen_torch.generators.mlp import MlpGenerator
 from qgen_torch.generators.style_qgan import StyleQgan
@@ -49,7 +49,9 @@ def gan(steps: int) -> Parts:
         return mlp(inputs, outputs, widths=(8,), spectral_norm=True)
 
     generator = MlpGenerator(**SPACES, latent=3, widths=(8,), norm="batch", seed=11)
-    loss = Adversarial(**SPACES, variant="wgan-gp", critic=critic, updates=2, energy_weight=0.5, seed=11)
+    loss = Adversarial(
+        **SPACES, variant="wgan-gp", critic=critic, updates=2, energy_weight=0.5, seed=11
+    )
     return trainer, generator, loss
 
 
@@ -57,7 +59,11 @@ def style(steps: int) -> Parts:
     """A quantum generator, trained by Adadelta as published."""
     trainer = TorchTrainer(optimizer="Adadelta", learning_rate=0.5, steps=steps, batch_size=16)
     generator = StyleQgan(**SPACES, backend=backend("statevector"), layers=2, seed=11)
-    return trainer, generator, Adversarial(**SPACES, optimizer="Adadelta", learning_rate=0.1, seed=11)
+    return (
+        trainer,
+        generator,
+        Adversarial(**SPACES, optimizer="Adadelta", learning_rate=0.1, seed=11),
+    )
 
 
 CASES: dict[str, Callable[[int], Parts]] = {"gan": gan, "style": style}
@@ -99,13 +105,17 @@ def train(case: str, steps: int, folder: Path, places: Places) -> dict[str, Any]
     trainer, generator, loss = CASES[case](steps)
     os.fsync, os.replace = places.fsync, places.replace
     try:
-        trainer.fit(generator, events(), loss, seed=11, hooks=[places], run=Checkpoints(folder, every=0))
+        trainer.fit(
+            generator, events(), loss, seed=11, hooks=[places], run=Checkpoints(folder, every=0)
+        )
     finally:
         os.replace = places._replace
     arrays = {**generator.state(), **loss.state(), **trainer.state()}
     condition = np.linspace(0, 1, 50)[:, None]
     return {
-        "arrays": {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()},
+        "arrays": {
+            name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()
+        },
         "samples": generator.sample(50, condition, rng=stream(3, "samples")).tolist(),
         "history": (folder / "history.jsonl").read_text(),
         "places": places.count,
@@ -143,7 +153,9 @@ def main(case: str, kills: int, steps: int, folder: Path) -> None:
         resumed.pop("places", None)
         if not killed or resumed != whole:
             differing = [
-                name for name, value in whole["arrays"].items() if resumed.get("arrays", {}).get(name) != value
+                name
+                for name, value in whole["arrays"].items()
+                if resumed.get("arrays", {}).get(name) != value
             ]
             wrong.append({"place": place, "killed": killed, "arrays": differing})
         shutil.rmtree(folder / "killed")

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from qgen_core import Events, Space
-from qgen_core.checkpoint import Checkpoints
 from qgen_core.losses.mean import Mean
-from qgen_core.seeds import stream
+from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.random_streams import stream
 from qgen_core.testing.quadratic import Quadratic, events
 from qgen_torch.adversarial import Adversarial
 from qgen_torch.generators.mlp import MlpGenerator

@@ -12,11 +12,14 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import Any
 
-from qgen_core.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
-from qgen_core.draw import draw
+from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
+from qgen_core.circuits.draw import draw
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State, pauli_z
+from qgen_core.circuits.qasm import to_qasm
+from qgen_core.discovery.hooks import hookimpl
+from qgen_core.discovery.registry import build, describe, names, register
 from qgen_core.errors import QgenError
 from qgen_core.events import Batch, Events, Space
-from qgen_core.hooks import hookimpl
 from qgen_core.interfaces import (
     Ansatz,
     Backend,
@@ -28,15 +31,12 @@ from qgen_core.interfaces import (
     Loss,
     Metric,
     Noise,
-    Pullback,
     Sampler,
     Trainer,
 )
 from qgen_core.ising import Ising
-from qgen_core.measures import Bits, Expectations, Probabilities, State, pauli_z
-from qgen_core.qasm import to_qasm
-from qgen_core.registry import build, describe, names, register
-from qgen_core.simulator import Simulator
+from qgen_core.simulators.base import Simulator
+from qgen_core.typing import Pullback
 
 __version__ = _version("qgen-core")
 

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from qgen_core import registry
+from qgen_core.discovery import registry
+from qgen_core.discovery.hooks import manager
 from qgen_core.errors import BrokenPlugin, DataError, QgenError, RecipeError, UnknownName
-from qgen_core.hooks import manager
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from qgen_core.runs import Run
+    from qgen_core.runs.run import Run
 
 app = typer.Typer(
     help="Train and run generative models, quantum and classical, for high-energy physics.",
@@ -29,7 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="key.sub=value", help="Change the recipe; may be repeated.")
+    list[str] | None,
+    typer.Option("--set", metavar="key.sub=value", help="Change the recipe; may be repeated."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]
@@ -45,20 +46,26 @@ def say(text: str) -> None:
 def train(
     recipe: RecipeFile,
     run: Annotated[Path, typer.Option("--run", metavar="DIR", help="The run folder to write.")],
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")
+    ] = False,
     start_from: Annotated[
-        Path | None, typer.Option("--from", metavar="DIR2", help="Start with the parameters of another run.")
+        Path | None,
+        typer.Option("--from", metavar="DIR2", help="Start with the parameters of another run."),
     ] = None,
     settings: Settings = None,
     every: Annotated[float, typer.Option("--checkpoint-every", metavar="SECONDS", min=0.0)] = 5.0,
     time_limit: Annotated[
-        float | None, typer.Option("--time-limit", metavar="SECONDS", help="Save and stop (exit 75) after this time.")
+        float | None,
+        typer.Option(
+            "--time-limit", metavar="SECONDS", help="Save and stop (exit 75) after this time."
+        ),
     ] = None,
 ) -> None:
     """Train a recipe into a run folder."""
-    from qgen_core import runs
-    from qgen_core.progress import TrainingProgress
-    from qgen_core.recipes import Recipe
+    from qgen_core.runs import run as runs
+    from qgen_core.runs.progress import TrainingProgress
+    from qgen_core.runs.recipes import Recipe
 
     progress = TrainingProgress()
     try:
@@ -82,21 +89,32 @@ def generate(
     run: RunFolder,
     n: Annotated[int, typer.Option("-n", help="Number of events.", min=1)],
     output: Annotated[Path, typer.Option("-o", metavar="FILE", help="The HDF5 file to write.")],
-    seed: Annotated[int | None, typer.Option("--seed", help="Another seed than the recipe's.", min=0)] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Another seed than the recipe's.", min=0)
+    ] = None,
     condition: Annotated[
         list[str] | None,
-        typer.Option("--condition", metavar="name=value|FILE", help="Values of conditions, or an HDF5 file of them."),
+        typer.Option(
+            "--condition",
+            metavar="name=value|FILE",
+            help="Values of conditions, or an HDF5 file of them.",
+        ),
     ] = None,
     settings: Settings = None,
 ) -> None:
     """Generate events with a trained run."""
-    from qgen_core.progress import counted
-    from qgen_core.runs import Run, write_events
+    from qgen_core.runs.progress import counted
+    from qgen_core.runs.run import Run, write_events
 
     loaded = Run(run, settings or ())
     rows = _conditions(loaded, condition or [])
     used = loaded.recipe.seed if seed is None else seed
-    attributes = {"kind": "generated", "recipe": loaded.recipe.to_toml(), "run": str(run), "seed": str(used)}
+    attributes = {
+        "kind": "generated",
+        "recipe": loaded.recipe.to_toml(),
+        "run": str(run),
+        "seed": str(used),
+    }
     pieces = counted(loaded.generate(n, seed=seed, condition=rows), n, "generating")
     written = write_events(pieces, output, attributes)
     say(f"wrote {written} events to {output}")
@@ -104,18 +122,23 @@ def generate(
 
 @app.command()
 def evaluate(
-    target: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="A run folder, or events it generated.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DIR|FILE", help="A run folder, or events it generated.")
+    ],
     reference: Annotated[
-        Path | None, typer.Option("--reference", metavar="FILE", help="Events to compare with (default: test events).")
+        Path | None,
+        typer.Option(
+            "--reference", metavar="FILE", help="Events to compare with (default: test events)."
+        ),
     ] = None,
     settings: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Compare generated events with the reference; for a run folder, write its report too."""
-    from qgen_core import evaluation
-    from qgen_core.eventfile import read_events, run_of
-    from qgen_core.report import write_report
-    from qgen_core.runs import Run
+    from qgen_core.runs import evaluation
+    from qgen_core.runs.eventfile import read_events, run_of
+    from qgen_core.runs.report import write_report
+    from qgen_core.runs.run import Run
 
     folder = target if target.is_dir() else run_of(target)
     run = Run(folder, settings or ())
@@ -135,7 +158,7 @@ def evaluate(
 def report(run: RunFolder) -> None:
     """Write report.html of a run folder; needs none of the model's plugins."""
     from qgen_core.errors import CheckpointError
-    from qgen_core.report import write_report
+    from qgen_core.runs.report import write_report
 
     if not (run / "recipe.toml").exists():
         raise CheckpointError(f"{run} is no run folder: it has no recipe.toml")
@@ -144,12 +167,16 @@ def report(run: RunFolder) -> None:
 
 @app.command()
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="DIR DIR ...", help="Evaluated run folders.")],
-    output: Annotated[Path | None, typer.Option("-o", metavar="FILE", help="Write an HTML page with overlays.")] = None,
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="DIR DIR ...", help="Evaluated run folders.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", metavar="FILE", help="Write an HTML page with overlays.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tabulate runs side by side, with the recipe fields that differ; -o overlays their figures."""
-    from qgen_core import compare as comparing
+    from qgen_core.runs import compare as comparing
 
     result = comparing.compare(runs)
     if as_json:
@@ -164,17 +191,24 @@ def compare(
 def reproduce(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="A study, e.g. jets.")],
     quick: Annotated[bool, typer.Option("--quick", help="A small setting, in minutes.")] = False,
-    run: Annotated[Path | None, typer.Option("--run", metavar="DIR", help="Where its cells are kept.")] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes to run cells in.")] = 1,
-    show: Annotated[bool, typer.Option("--show", help="Run nothing; tabulate and draw what there is.")] = False,
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="DIR", help="Where its cells are kept.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Processes to run cells in.")
+    ] = 1,
+    show: Annotated[
+        bool, typer.Option("--show", help="Run nothing; tabulate and draw what there is.")
+    ] = False,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="key=value", help="Options of the study; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", metavar="key=value", help="Options of the study; may be repeated."),
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Reproduce a paper's study: run the cells that are missing, print its tables, draw its figures."""
-    from qgen_core import studies
-    from qgen_core.recipes import apply_settings
+    from qgen_core.runs.recipes import apply_settings
+    from qgen_core.studies import study as studies
 
     ref = apply_settings({"name": study}, settings or ())
     executor = {"name": "processes", "workers": workers} if workers > 1 else "serial"
@@ -236,26 +270,30 @@ def info(
         return
     typer.echo(f"{kind} {found.name}  ({found.distribution} {found.version})\n\n{found.doc}\n")
     for o in found.options:
-        typer.echo(f"  {o.name}: {o.type}" + ("  (required)" if o.required else f" = {o.default!r}"))
+        typer.echo(
+            f"  {o.name}: {o.type}" + ("  (required)" if o.required else f" = {o.default!r}")
+        )
 
 
 @app.command()
 def validate(recipe: RecipeFile, settings: Settings = None) -> None:
     """Check a recipe: names, options, spaces, outputs and memory, without training."""
-    from qgen_core.recipes import Recipe
-    from qgen_core.runs import Assembly
+    from qgen_core.runs.recipes import Recipe
+    from qgen_core.runs.run import Assembly
 
     loaded = Recipe.read(recipe, settings or ())
     assembly = Assembly(loaded)
     assembly.check()
-    typer.echo(f"{recipe} is valid: {len(assembly.data)} training events in {assembly.encoder.space}")
+    typer.echo(
+        f"{recipe} is valid: {len(assembly.data)} training events in {assembly.encoder.space}"
+    )
 
 
 @app.command()
 def estimate(recipe: RecipeFile, settings: Settings = None, as_json: Json = False) -> None:
     """Predict qubits, depth, memory, circuits, shots and time of a training."""
-    from qgen_core.estimate import estimate as predict
-    from qgen_core.recipes import Recipe
+    from qgen_core.runs.estimate import estimate as predict
+    from qgen_core.runs.recipes import Recipe
 
     found = predict(Recipe.read(recipe, settings or ()))
     if as_json:
@@ -268,13 +306,14 @@ def estimate(recipe: RecipeFile, settings: Settings = None, as_json: Json = Fals
 @app.command()
 def doctor(
     bench: Annotated[
-        bool, typer.Option("--bench", help="Also measure the backends that work, in about two minutes.")
+        bool,
+        typer.Option("--bench", help="Also measure the backends that work, in about two minutes."),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Try everything that is installed, and say what does not work and how to mend it."""
-    from qgen_core import doctor as examining
-    from qgen_core import speed
+    from qgen_core.doctor import benchmark as speed
+    from qgen_core.doctor import checkup as examining
 
     checkup = examining.check()
     found, text, broken = checkup.data(), examining.as_text(checkup), checkup.broken
@@ -292,15 +331,22 @@ def doctor(
 @app.command()
 def data(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset.")],
-    events: Annotated[int | None, typer.Option("--events", min=1, help="Generate this many new events.")] = None,
-    fetch: Annotated[bool, typer.Option("--fetch", help="Download the published data set.")] = False,
+    events: Annotated[
+        int | None, typer.Option("--events", min=1, help="Generate this many new events.")
+    ] = None,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download the published data set.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
 ) -> None:
     """Describe a dataset, generate events for it, or fetch it; prints the file's path."""
-    from qgen_core.progress import counter
+    from qgen_core.runs.progress import counter
 
     offer, factory = registry.factory_of("dataset", name)
-    for wanted, attribute, what in ((events is not None, "generate", "generated"), (fetch, "fetch", "fetched")):
+    for wanted, attribute, what in (
+        (events is not None, "generate", "generated"),
+        (fetch, "fetch", "fetched"),
+    ):
         if wanted and not hasattr(factory, attribute):
             raise DataError(f"dataset {name!r} of {offer.distribution} cannot be {what}")
     if events is not None:
@@ -320,7 +366,7 @@ def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
     """Rows of conditions from ``name=value`` settings or one file."""
     import numpy as np
 
-    from qgen_core.eventfile import read_columns
+    from qgen_core.runs.eventfile import read_columns
 
     if not given:
         return None
@@ -343,9 +389,13 @@ def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
 
 
 def _table(result: dict[str, Any]) -> str:
-    lines = [f"{'metric':<14} {'quantity':<22} {'value':>12} {'± bootstrap':>12} {'floor':>12} {'± spread':>12}"]
+    lines = [
+        f"{'metric':<14} {'quantity':<22} {'value':>12} {'± bootstrap':>12} {'floor':>12} {'± spread':>12}"
+    ]
     for row in result["metrics"]:
-        numbers = " ".join(f"{row[key]:>12.4g}" for key in ("value", "uncertainty", "floor", "floor_spread"))
+        numbers = " ".join(
+            f"{row[key]:>12.4g}" for key in ("value", "uncertainty", "floor", "floor_spread")
+        )
         lines.append(f"{row['metric']:<14} {row['name']:<22} {numbers}")
     return "\n".join(lines)
 

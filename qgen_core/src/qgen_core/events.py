@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
-from qgen_core.resources import require_memory
-from qgen_core.seeds import stream
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.support.random_streams import stream
+from qgen_core.support.resources import require_memory
+from qgen_core.typing import Array, Floats
 
 #: More distinct conditions than this make no sensible table of target distributions.
 MAX_CONDITIONS = 4096
@@ -102,7 +100,9 @@ class Events:
             condition = np.asarray(self.condition)
             if condition.ndim != 2 or len(condition) != len(x):
                 raise DataError(f"conditions {condition.shape} do not go with {len(x)} events")
-            names = tuple(self.condition_columns) or tuple(f"c{i}" for i in range(condition.shape[1]))
+            names = tuple(self.condition_columns) or tuple(
+                f"c{i}" for i in range(condition.shape[1])
+            )
             if len(names) != condition.shape[1]:
                 raise DataError(f"{len(names)} names for {condition.shape[1]} condition columns")
             _check_finite("condition", condition, names)
@@ -114,7 +114,9 @@ class Events:
                 raise DataError(f"weights {weight.shape} do not go with {len(x)} events")
             _check_finite("weight", weight[:, None], ("weight",))
             if len(weight) and not weight.sum() > 0:
-                raise DataError(f"the weights sum to {weight.sum():g}; they must sum to more than 0")
+                raise DataError(
+                    f"the weights sum to {weight.sum():g}; they must sum to more than 0"
+                )
             object.__setattr__(self, "weight", weight)
 
     def __len__(self) -> int:
@@ -163,7 +165,9 @@ class Events:
         weights leave a bin below zero.
         """
         if space.kind != "bits" or self.x.shape[1] != space.width:
-            raise DataError(f"a target needs events of {space.width} bits, not {self.x.shape[1]} columns")
+            raise DataError(
+                f"a target needs events of {space.width} bits, not {self.x.shape[1]} columns"
+            )
         index = bits_to_index(self.x)
         conditions, row = None, np.zeros(len(self), dtype=np.int64)
         if self.condition is not None:
@@ -176,11 +180,15 @@ class Events:
         size = 2**space.width
         rows = 1 if conditions is None else len(conditions)
         require_memory(2 * 8 * rows * size, f"a table of {rows} x 2^{space.width} probabilities")
-        counts = np.bincount(row.ravel() * size + index, weights=self.weights, minlength=rows * size)
+        counts = np.bincount(
+            row.ravel() * size + index, weights=self.weights, minlength=rows * size
+        )
         counts = counts.reshape(rows, size)
         if np.min(counts) < 0:
             worst = np.unravel_index(np.argmin(counts), counts.shape)
-            raise DataError(f"negative weights leave bin {worst[1]} of condition {worst[0]} below zero")
+            raise DataError(
+                f"negative weights leave bin {worst[1]} of condition {worst[0]} below zero"
+            )
         return conditions, counts / counts.sum(axis=1, keepdims=True)
 
 

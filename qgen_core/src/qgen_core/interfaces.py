@@ -15,25 +15,22 @@ from typing import Annotated, Any, Self, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qgen_core import training
-from qgen_core.capabilities import Capabilities as Capabilities
-from qgen_core.checkpoint import Checkpoints
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.capabilities import Capabilities as Capabilities
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities
+from qgen_core.circuits.parameter_shift import parameter_shift
 from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, NoGradient
 from qgen_core.events import Batch, Events, Space
 from qgen_core.ising import Ising
-from qgen_core.measures import Bits, Expectations, Measure, Probabilities
-from qgen_core.seeds import Seed, generator
-from qgen_core.shift import parameter_shift
+from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.random_streams import Seed, generator
+from qgen_core.training import loop as training
+from qgen_core.typing import Array, Floats, Pullback, Rng
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
 Inputs = ArrayLike | None
 Shots = int | None  # None: exact
 Hooks = Sequence[object]
 Folder = Checkpoints | str | PathLike[str] | None
-Pullback = Callable[[Array], dict[str, Array]]
 OUTPUTS = ("probabilities", "log_prob", "samples", "objective")
 
 
@@ -60,7 +57,9 @@ class Stateful(ABC):
     def load(self, state: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave. Raises CheckpointError when it does not fit."""
         if state:
-            raise CheckpointError(f"{type(self).__name__} has no state, the checkpoint holds {sorted(state)}")
+            raise CheckpointError(
+                f"{type(self).__name__} has no state, the checkpoint holds {sorted(state)}"
+            )
 
 
 class Encoder(Stateful):
@@ -98,19 +97,33 @@ class Backend(ABC):
 
     @abstractmethod
     def run(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots: Shots = None, rng: Rng | None = None
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        *,
+        shots: Shots = None,
+        rng: Rng | None = None,
     ) -> Array:
         """Measure the circuit for each row of ``angles`` (B, A); shapes as the measure says."""
 
     def forward(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots: Shots = None, rng: Rng | None = None
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        *,
+        shots: Shots = None,
+        rng: Rng | None = None,
     ) -> tuple[Array, Callable[[Array], Floats]]:
         """:meth:`run`, and a function from d loss / d output to d loss / d angles (B, A).
 
         An engine overrides it to keep what the way back needs.
         """
         output = self.run(circuit, angles, measure, shots=shots, rng=rng)
-        return output, lambda cotangent: self.vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng)
+        return output, lambda cotangent: self.vjp(
+            circuit, angles, measure, cotangent, shots=shots, rng=rng
+        )
 
     def vjp(
         self,
@@ -124,16 +137,27 @@ class Backend(ABC):
     ) -> Floats:
         """d loss / d angles (B, A); by default parameter shift, all shifts in one batch."""
         return parameter_shift(
-            lambda rows: self.run(circuit, rows, measure, shots=shots, rng=rng), circuit, angles, cotangent
+            lambda rows: self.run(circuit, rows, measure, shots=shots, rng=rng),
+            circuit,
+            angles,
+            cotangent,
         )
 
-    def native(self, circuit: Circuit, measure: Measure, framework: str) -> Callable[..., Any] | None:
+    def native(
+        self, circuit: Circuit, measure: Measure, framework: str
+    ) -> Callable[..., Any] | None:
         """A differentiable function of a framework (``"torch"``): angles (B, A) to output; None: has none."""
         return None
 
     @final
     def probabilities(
-        self, circuit: Circuit, params: ArrayLike, inputs: Inputs = None, *, shots: Shots = None, seed: Seed = None
+        self,
+        circuit: Circuit,
+        params: ArrayLike,
+        inputs: Inputs = None,
+        *,
+        shots: Shots = None,
+        seed: Seed = None,
     ) -> Array:
         """Outcome probabilities (2^Q,), or (B, 2^Q) if params or inputs have a batch axis."""
         return self._people(circuit, params, inputs, Probabilities(), shots, seed)
@@ -154,13 +178,25 @@ class Backend(ABC):
 
     @final
     def sample(
-        self, circuit: Circuit, params: ArrayLike, inputs: Inputs = None, *, shots: int, seed: Seed = None
+        self,
+        circuit: Circuit,
+        params: ArrayLike,
+        inputs: Inputs = None,
+        *,
+        shots: int,
+        seed: Seed = None,
     ) -> Array:
         """Measured bits, (shots, Q) or (B, shots, Q) int8."""
         return self._people(circuit, params, inputs, Bits(), shots, seed)
 
     def _people(
-        self, circuit: Circuit, params: ArrayLike, inputs: Inputs, measure: Measure, shots: Shots, seed: Seed
+        self,
+        circuit: Circuit,
+        params: ArrayLike,
+        inputs: Inputs,
+        measure: Measure,
+        shots: Shots,
+        seed: Seed,
     ) -> Array:
         batched = np.ndim(params) == 2 or (inputs is not None and np.ndim(inputs) == 2)
         rng = None if shots is None else generator(seed)
@@ -215,7 +251,9 @@ class Generator(Stateful):
             raise NoGradient(f"{type(self).__name__} has no forward pass for {output!r}")
 
         def pullback(cotangent: Array) -> dict[str, Array]:
-            raise NoGradient(f"samples of {type(self).__name__} have no gradient; use a trainer without, e.g. 'spsa'")
+            raise NoGradient(
+                f"samples of {type(self).__name__} have no gradient; use a trainer without, e.g. 'spsa'"
+            )
 
         return self.sample(len(batch.x), batch.condition, rng=rng), pullback
 
@@ -268,7 +306,12 @@ class Trainer(Stateful):
     owns_loop: bool = False
 
     def __init__(
-        self, *, steps: int = 300, batch_size: int | None = None, keep_best: bool = False, patience: int | None = None
+        self,
+        *,
+        steps: int = 300,
+        batch_size: int | None = None,
+        keep_best: bool = False,
+        patience: int | None = None,
     ) -> None:
         """Raise BadOption for values below 1.
 
@@ -283,7 +326,14 @@ class Trainer(Stateful):
 
     @final
     def fit(
-        self, generator: Generator, data: Events, loss: Loss, *, seed: int, hooks: Hooks = (), run: Folder = None
+        self,
+        generator: Generator,
+        data: Events,
+        loss: Loss,
+        *,
+        seed: int,
+        hooks: Hooks = (),
+        run: Folder = None,
     ) -> training.History:
         """Train on encoded events; with a folder ``run`` go on from its checkpoint, save there, heed signals."""
         return training.fit(self, generator, data, loss, seed=seed, hooks=hooks, run=run)

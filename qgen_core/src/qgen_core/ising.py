@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qgen_core.errors import DataError
-
-Floats = NDArray[np.float64]
+from qgen_core.typing import Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +38,15 @@ class Ising:
                 f"{len(edges)} edges and J {coupling.shape}"
             )
         spins = h.shape[-1]
-        if len(edges) and not (edges.min() >= 0 and edges.max() < spins and np.all(edges[:, 0] < edges[:, 1])):
+        if len(edges) and not (
+            edges.min() >= 0 and edges.max() < spins and np.all(edges[:, 0] < edges[:, 1])
+        ):
             raise DataError(f"edges are pairs i < j of spins 0 to {spins - 1}")
         if len(np.unique(edges, axis=0)) != len(edges):
             raise DataError("an edge occurs twice; add its couplings up")
-        if not (np.all(np.isfinite(h)) and np.all(np.isfinite(coupling)) and np.isfinite(self.offset)):
+        if not (
+            np.all(np.isfinite(h)) and np.all(np.isfinite(coupling)) and np.isfinite(self.offset)
+        ):
             raise DataError("h, J and offset must be finite")
         if not self.transverse >= 0:
             raise DataError(f"the transverse field is >= 0, not {self.transverse}")

@@ -1,6 +1,6 @@
 """A plain reference: every gate written out, embedded by Kronecker products, multiplied up.
 
-Nothing here uses qgen_core.gates; it is slow, and meant for at most seven wires.
+Nothing here uses qgen_core.circuits.gates; it is slow, and meant for at most seven wires.
 """
 
 from __future__ import annotations
@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.measures import Expectations, Measure, Probabilities
 from qgen_core.interfaces import Capabilities
-from qgen_core.measures import Expectations, Measure, Probabilities
-from qgen_core.simulator import Simulator
-
-Complex = NDArray[np.complex128]
-Floats = NDArray[np.float64]
+from qgen_core.simulators.base import Simulator
+from qgen_core.typing import Complex, Floats
 
 PAULIS: dict[str, Complex] = {
     "I": np.array([[1, 0], [0, 1]], dtype=complex),
@@ -49,7 +47,9 @@ def _rx(t: float) -> Complex:
 
 
 def _ry(t: float) -> Complex:
-    return np.array([[np.cos(t / 2), -np.sin(t / 2)], [np.sin(t / 2), np.cos(t / 2)]], dtype=complex)
+    return np.array(
+        [[np.cos(t / 2), -np.sin(t / 2)], [np.sin(t / 2), np.cos(t / 2)]], dtype=complex
+    )
 
 
 def _rz(t: float) -> Complex:

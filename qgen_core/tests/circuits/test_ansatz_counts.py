@@ -16,7 +16,7 @@ from qgen_core.ansatze.mera_up import mera_up
 from qgen_core.ansatze.qag_chain import qag_chain
 from qgen_core.ansatze.strongly_entangling import strongly_entangling
 from qgen_core.ansatze.tree import tree
-from qgen_core.circuit import Circuit, Gate, Label
+from qgen_core.circuits.circuit import Circuit, Gate, Label
 from qgen_core.errors import BadCircuit, BadOption
 from qgen_core.events import Events
 
@@ -104,7 +104,9 @@ def test_other_counts(circuit: Circuit, count: int) -> None:
 def test_every_parameter_has_a_label_of_its_own_that_tells_the_truth(name: str) -> None:
     circuit = CIRCUITS[name]
     used = [g for g in circuit.gates if g.angle is not None and g.angle.source == "param"]
-    assert [g.angle.index for g in used if g.angle] == list(range(circuit.num_params))  # each once, in order
+    assert [g.angle.index for g in used if g.angle] == list(
+        range(circuit.num_params)
+    )  # each once, in order
     assert len(circuit.labels) == circuit.num_params == len(set(circuit.labels))
     layers = [label.layer for label in circuit.labels]
     assert layers == sorted(layers) and set(layers) == set(range(max(layers) + 1))
@@ -129,7 +131,12 @@ def test_within_one_layer_and_angle_type_gates_touch_each_wire_once(name: str) -
 def test_a_tree_has_one_label_layer_more_than_layers() -> None:
     # 3 (12 + 1) = 39 iterations of coordinate descent (docs/readings.md)
     assert len({(label.layer, label.angle) for label in tree(8).labels}) == 39
-    assert brick(4, layers=1).labels[:4] == (Label(0, 0, 0), Label(0, 0, 1), Label(0, 0, 2), Label(0, 1, 0))
+    assert brick(4, layers=1).labels[:4] == (
+        Label(0, 0, 0),
+        Label(0, 0, 1),
+        Label(0, 0, 2),
+        Label(0, 1, 0),
+    )
 
 
 def test_brick_is_laid_as_the_paper_says() -> None:
@@ -150,7 +157,14 @@ def test_brick_is_laid_as_the_paper_says() -> None:
 
 def test_trees_stay_in_their_blocks() -> None:
     assert pairs(tree(8, layers=1)) == [(1, 0), (1, 2), (1, 3), (5, 4), (5, 6), (5, 7)]
-    assert pairs(tree(8, layers=1, shape="path")) == [(0, 1), (1, 2), (2, 3), (4, 5), (5, 6), (6, 7)]
+    assert pairs(tree(8, layers=1, shape="path")) == [
+        (0, 1),
+        (1, 2),
+        (2, 3),
+        (4, 5),
+        (5, 6),
+        (6, 7),
+    ]
     assert pairs(tree(6, layers=1, block=3)) == [(1, 0), (1, 2), (4, 3), (4, 5)]
     assert pairs(tree(4, layers=1, block=2)) == [(1, 0), (3, 2)]
 
@@ -165,7 +179,17 @@ def test_ising_registers_are_joined_by_their_first_wires_only() -> None:
 
 def test_strongly_entangling_ranges_follow_pennylane() -> None:
     circuit = strongly_entangling(3, layers=3)
-    assert pairs(circuit) == [(0, 1), (1, 2), (2, 0), (0, 2), (1, 0), (2, 1), (0, 1), (1, 2), (2, 0)]
+    assert pairs(circuit) == [
+        (0, 1),
+        (1, 2),
+        (2, 0),
+        (0, 2),
+        (1, 0),
+        (2, 1),
+        (0, 1),
+        (1, 2),
+        (2, 0),
+    ]
     assert pairs(strongly_entangling(4, layers=1, ranges=(3,))) == [(0, 3), (1, 0), (2, 1), (3, 2)]
     assert pairs(strongly_entangling(1, layers=2)) == []
     assert pairs(strongly_entangling(2, layers=1)) == [(0, 1), (1, 0)]
@@ -192,7 +216,11 @@ def test_inputs_come_before_every_layer_or_once(build: Callable[..., Circuit]) -
             ("rx", (w,), w % 3) for w in range(4)
         ] * times
         positions = [k for k, g in enumerate(circuit.gates) if g in encoding]
-        first = next(k for k, g in enumerate(circuit.gates) if g.angle is not None and g.angle.source == "param")
+        first = next(
+            k
+            for k, g in enumerate(circuit.gates)
+            if g.angle is not None and g.angle.source == "param"
+        )
         assert positions[3] < first
     plain = build(4, layers=3)
     assert plain.num_inputs == 0
@@ -212,16 +240,28 @@ def test_generators_of_angles_start_with_ry_of_their_inputs() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: brick(5, start="bell"), "'bell' groups wires by 2, which does not divide 5; take 6 wires"),
-        (lambda: tree(8, start="ghz"), "'ghz' groups wires by 3, which does not divide 8; take 9 wires"),
+        (
+            lambda: brick(5, start="bell"),
+            "'bell' groups wires by 2, which does not divide 5; take 6 wires",
+        ),
+        (
+            lambda: tree(8, start="ghz"),
+            "'ghz' groups wires by 3, which does not divide 8; take 9 wires",
+        ),
         (lambda: tree(10), "10 wires do not make blocks of 4; set block to one of 2, 5, 10"),
         (lambda: tree(4, block=1), "4 wires do not make blocks of 1; set block to one of 2, 4"),
         (lambda: brick(2, inputs=3), "2 wires cannot take 3 inputs"),
         (lambda: qag_chain(2, inputs=3), "2 wires cannot take 3 inputs"),
         (lambda: ising(5, registers=(2, 2)), r"registers \(2, 2\) do not add up to 5 wires"),
-        (lambda: ising(2, registers=(2, 0)), "do not add up to 2 wires; give each feature one or more bits"),
+        (
+            lambda: ising(2, registers=(2, 0)),
+            "do not add up to 2 wires; give each feature one or more bits",
+        ),
         (lambda: copula(4), r"two or more registers of equal width, not \(4,\)"),
-        (lambda: copula(5, registers=(2, 3)), r"equal width, not \(2, 3\); give every feature the same number"),
+        (
+            lambda: copula(5, registers=(2, 3)),
+            r"equal width, not \(2, 3\); give every feature the same number",
+        ),
         (lambda: mera_up(6), "wires are 2, 4, 8, 16, ..., not 6"),
         (lambda: mera_up(1), "wires are 2, 4, 8, 16, ..., not 1"),
         (lambda: brick(0), "at least one wire"),
@@ -237,12 +277,21 @@ def test_shapes_that_do_not_fit(make: Callable[[], Circuit], message: str) -> No
     [
         (lambda: brick(4, start="cat"), "start is one of zero, bell, ghz, plus, not 'cat'"),  # type: ignore[arg-type]
         (lambda: tree(4, shape="ring"), "shape is star or path, not 'ring'"),  # type: ignore[arg-type]
-        (lambda: strongly_entangling(3, layers=2, ranges=(1,)), r"2 numbers from 1 to 2, one a layer, not \[1\]"),
-        (lambda: strongly_entangling(3, layers=1, ranges=(3,)), r"1 numbers from 1 to 2, one a layer, not \[3\]"),
+        (
+            lambda: strongly_entangling(3, layers=2, ranges=(1,)),
+            r"2 numbers from 1 to 2, one a layer, not \[1\]",
+        ),
+        (
+            lambda: strongly_entangling(3, layers=1, ranges=(3,)),
+            r"1 numbers from 1 to 2, one a layer, not \[3\]",
+        ),
         (lambda: chow_liu(9), "give it data"),
         (lambda: chow_liu(9, data=BITS.take(np.arange(0))), "give it data"),
         (lambda: chow_liu(8, data=BITS), "8 wires needs data of 8 bits, not 9 columns from 0 to 1"),
-        (lambda: chow_liu(1, data=Events(np.array([[1], [-1]]))), "1 bits, not 1 columns from -1 to 1"),
+        (
+            lambda: chow_liu(1, data=Events(np.array([[1], [-1]]))),
+            "1 bits, not 1 columns from -1 to 1",
+        ),
     ],
 )
 def test_options_that_do_not_fit(make: Callable[[], Circuit], message: str) -> None:
@@ -250,7 +299,9 @@ def test_options_that_do_not_fit(make: Callable[[], Circuit], message: str) -> N
         make()
 
 
-@pytest.mark.parametrize("build", [brick, tree, ising, hardware_efficient, strongly_entangling, qag_chain])
+@pytest.mark.parametrize(
+    "build", [brick, tree, ising, hardware_efficient, strongly_entangling, qag_chain]
+)
 def test_no_layers_are_refused(build: Callable[..., Circuit]) -> None:
     with pytest.raises(BadOption, match="layers must be at least 1, not 0"):
         build(4, layers=0)

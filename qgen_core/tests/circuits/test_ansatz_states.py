@@ -18,7 +18,7 @@ from qgen_core.ansatze.mera_up import mera_up
 from qgen_core.ansatze.qag_chain import qag_chain
 from qgen_core.ansatze.strongly_entangling import strongly_entangling
 from qgen_core.ansatze.tree import tree
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
 
@@ -51,7 +51,9 @@ def test_start_states_are_exact() -> None:
 def test_bell_pairs_are_neighbours_and_ghz_triples_follow_each_other() -> None:
     p = (np.abs(prepared("bell", 4)) ** 2).reshape(2, 2, 2, 2)
     assert p[0, 1].sum() + p[1, 0].sum() == 0  # wires 0 and 1 always agree
-    np.testing.assert_allclose(p.sum(axis=(1, 3)), 0.25, atol=1e-15)  # wires 0 and 2 are independent
+    np.testing.assert_allclose(
+        p.sum(axis=(1, 3)), 0.25, atol=1e-15
+    )  # wires 0 and 2 are independent
     q = (np.abs(prepared("ghz", 6)) ** 2).reshape((2,) * 6)
     where = {tuple(int(b) for b in bits) for bits in np.argwhere(q > 1e-12)}
     assert where == {(a, a, a, b, b, b) for a in (0, 1) for b in (0, 1)}
@@ -62,9 +64,14 @@ def test_rot_is_rz_phi_first_then_ry_then_rz_omega() -> None:
     build.rotations(ROT)
     phi, theta, omega = 0.3, 1.1, -0.8
     # PennyLane: Rot = [[e^{-i(phi+omega)/2} cos, -e^{i(phi-omega)/2} sin], [e^{-i(phi-omega)/2} sin, ...]]
-    expected = [np.exp(-0.5j * (phi + omega)) * np.cos(theta / 2), np.exp(-0.5j * (phi - omega)) * np.sin(theta / 2)]
+    expected = [
+        np.exp(-0.5j * (phi + omega)) * np.cos(theta / 2),
+        np.exp(-0.5j * (phi - omega)) * np.sin(theta / 2),
+    ]
     circuit = build.circuit()
-    np.testing.assert_allclose(state(circuit, circuit.bind([phi, theta, omega])[0]), expected, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(
+        state(circuit, circuit.bind([phi, theta, omega])[0]), expected, rtol=0, atol=1e-15
+    )
 
 
 def test_brick_of_zero_angles_is_its_cnots() -> None:
@@ -82,7 +89,9 @@ def test_copula_keeps_every_register_uniform(registers: tuple[int, ...]) -> None
     circuit = copula(wires, registers=registers, layers=2)
     joint_differs = False
     for _ in range(5):
-        p = outcomes(circuit, rng.uniform(-np.pi, np.pi, circuit.num_params)).reshape([2**n for n in registers])
+        p = outcomes(circuit, rng.uniform(-np.pi, np.pi, circuit.num_params)).reshape(
+            [2**n for n in registers]
+        )
         for r in range(len(registers)):
             others = tuple(k for k in range(len(registers)) if k != r)
             np.testing.assert_allclose(p.sum(axis=others), 2.0 ** -registers[r], rtol=0, atol=1e-14)
@@ -107,7 +116,9 @@ def test_blocks_of_a_tree_are_independent(start: Start, shape: str) -> None:
     np.testing.assert_allclose(p, product, rtol=0, atol=1e-14)
     for marginal in (p.sum(axis=(1, 2)), p.sum(axis=(0, 2))):
         m = marginal.reshape(2, 2)
-        assert np.abs(m - np.outer(m.sum(axis=1), m.sum(axis=0))).max() > 1e-3  # not so within a block
+        assert (
+            np.abs(m - np.outer(m.sum(axis=1), m.sum(axis=0))).max() > 1e-3
+        )  # not so within a block
 
 
 def test_ghz_triples_join_blocks_that_they_straddle() -> None:
@@ -132,11 +143,17 @@ def sensitivity(circuit: Circuit, rng: np.random.Generator) -> tuple[Floats, Flo
         theta, x = rng.normal(size=circuit.num_params), rng.normal(size=circuit.num_inputs)
         for k in range(circuit.num_params):
             d = 1e-4 * np.eye(circuit.num_params)[k]
-            change = np.abs(outcomes(circuit, theta + d, x) - outcomes(circuit, theta - d, x)).max() / 2e-4
+            change = (
+                np.abs(outcomes(circuit, theta + d, x) - outcomes(circuit, theta - d, x)).max()
+                / 2e-4
+            )
             by_theta[k] = max(by_theta[k], change)
         for k in range(circuit.num_inputs):
             d = 1e-4 * np.eye(circuit.num_inputs)[k]
-            change = np.abs(outcomes(circuit, theta, x + d) - outcomes(circuit, theta, x - d)).max() / 2e-4
+            change = (
+                np.abs(outcomes(circuit, theta, x + d) - outcomes(circuit, theta, x - d)).max()
+                / 2e-4
+            )
             by_x[k] = max(by_x[k], change)
     return by_theta, by_x
 
@@ -147,7 +164,10 @@ SMALL_BITS = Events(np.random.default_rng(1).integers(0, 2, size=(40, 4)))
 @pytest.mark.parametrize(
     ("circuit", "dead"),
     [
-        (brick(4, layers=1, inputs=2), {"rz": 4}),  # RZ before a measurement of bits: the last of each Rot
+        (
+            brick(4, layers=1, inputs=2),
+            {"rz": 4},
+        ),  # RZ before a measurement of bits: the last of each Rot
         (tree(4, layers=1, inputs=1), {"rz": 4}),
         (ising(4, registers=(2, 2), inputs=1), {}),
         (copula(4, registers=(2, 2)), {}),
@@ -158,7 +178,9 @@ SMALL_BITS = Events(np.random.default_rng(1).integers(0, 2, size=(40, 4)))
         (mera_up(4, inputs=4), {}),
     ],
 )
-def test_every_input_matters_and_every_parameter_but_a_last_rz(circuit: Circuit, dead: dict[str, int]) -> None:
+def test_every_input_matters_and_every_parameter_but_a_last_rz(
+    circuit: Circuit, dead: dict[str, int]
+) -> None:
     by_theta, by_x = sensitivity(circuit, np.random.default_rng(3))
     assert np.all(by_x > 1e-3)
     used = [g for g in circuit.gates if g.angle is not None and g.angle.source == "param"]

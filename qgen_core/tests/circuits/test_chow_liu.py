@@ -21,7 +21,10 @@ def by_loops(bits: NDArray[Any], weight: Floats) -> Floats:
     total = weight.sum()
     for i, j in product(range(count), repeat=2):
         for a, b in product((0, 1), repeat=2):
-            both = sum(w for row, w in zip(bits, weight, strict=True) if row[i] == a and row[j] == b) / total
+            both = (
+                sum(w for row, w in zip(bits, weight, strict=True) if row[i] == a and row[j] == b)
+                / total
+            )
             first = sum(w for row, w in zip(bits, weight, strict=True) if row[i] == a) / total
             second = sum(w for row, w in zip(bits, weight, strict=True) if row[j] == b) / total
             if both > 0:
@@ -58,7 +61,9 @@ def test_mutual_information_equals_the_plain_sum(weighted: bool) -> None:
     rng = np.random.default_rng(0)
     bits = (rng.random((60, 4)) < [0.2, 0.5, 0.7, 0.9]).astype(np.int8)
     weight = rng.uniform(0.1, 3, size=60) if weighted else np.ones(60)
-    np.testing.assert_allclose(mutual_information(bits, weight), by_loops(bits, weight), rtol=0, atol=1e-13)
+    np.testing.assert_allclose(
+        mutual_information(bits, weight), by_loops(bits, weight), rtol=0, atol=1e-13
+    )
 
 
 def test_mutual_information_of_known_pairs() -> None:
@@ -110,7 +115,9 @@ def test_the_tree_of_tree_like_data_is_found() -> None:
 
 
 def test_weights_decide_the_tree() -> None:
-    bits = np.array([[0, 0, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1], [0, 1, 0], [1, 0, 1], [0, 1, 0], [1, 0, 1]])
+    bits = np.array(
+        [[0, 0, 0], [1, 1, 0], [0, 0, 1], [1, 1, 1], [0, 1, 0], [1, 0, 1], [0, 1, 0], [1, 0, 1]]
+    )
     first = chow_liu(3, data=Events(bits, weight=np.array([1.0] * 4 + [0.1] * 4)), layers=1)
     second = chow_liu(3, data=Events(bits, weight=np.array([0.1] * 4 + [1.0] * 4)), layers=1)
     edges = [{frozenset(g.wires) for g in c.gates if g.name == "cx"} for c in (first, second)]
@@ -120,11 +127,17 @@ def test_weights_decide_the_tree() -> None:
 
 def test_equal_information_gives_one_circuit() -> None:
     # bars and stripes of 3 x 3: many pairs tie
-    rows = [np.repeat(p, 3) for p in product((0, 1), repeat=3)] + [np.tile(p, 3) for p in product((0, 1), repeat=3)]
+    rows = [np.repeat(p, 3) for p in product((0, 1), repeat=3)] + [
+        np.tile(p, 3) for p in product((0, 1), repeat=3)
+    ]
     patterns = np.unique(np.array(rows), axis=0)
     assert len(patterns) == 14
     # each pattern seven times with seven weights: the sums differ by rounding from order to order
-    rng, bits, weight = np.random.default_rng(0), np.repeat(patterns, 7, axis=0), np.tile(np.arange(1, 8) / 10, 14)
+    rng, bits, weight = (
+        np.random.default_rng(0),
+        np.repeat(patterns, 7, axis=0),
+        np.tile(np.arange(1, 8) / 10, 14),
+    )
     orders = [rng.permutation(98) for _ in range(10)]
     circuits = [chow_liu(9, data=Events(bits[order], weight=weight[order])) for order in orders]
     assert all(circuit == circuits[0] for circuit in circuits)

@@ -9,7 +9,7 @@ from hypothesis import given as given_by
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from qgen_core.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
+from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
 from qgen_core.errors import BadCircuit
 
 MIXED = Circuit(
@@ -49,7 +49,11 @@ def test_bind_is_the_affine_map() -> None:
     np.testing.assert_allclose(MIXED.bind(theta, x), [expected], rtol=0, atol=1e-15)
 
 
-@given_by(st.integers(0, 10**6), st.integers(1, 4), st.sampled_from(["both", "params", "inputs", "neither"]))
+@given_by(
+    st.integers(0, 10**6),
+    st.integers(1, 4),
+    st.sampled_from(["both", "params", "inputs", "neither"]),
+)
 @settings(max_examples=60, deadline=None)
 def test_bind_broadcasts_one_row_against_many(seed: int, batch: int, batched: str) -> None:
     rng = np.random.default_rng(seed)
@@ -112,7 +116,9 @@ def test_bind_says_what_does_not_fit(theta: Floats, x: Floats, message: str) -> 
 
 
 def test_pullback_says_what_does_not_fit() -> None:
-    with pytest.raises(BadCircuit, match=r"d_angles have the shape \(2, 5\); the circuit needs \(B, 6\)"):
+    with pytest.raises(
+        BadCircuit, match=r"d_angles have the shape \(2, 5\); the circuit needs \(B, 6\)"
+    ):
         MIXED.pullback(np.ones((2, 5)))
 
 
@@ -127,7 +133,9 @@ def test_angles_are_checked() -> None:
 def test_circuits_are_checked() -> None:
     with pytest.raises(BadCircuit, match="at least one wire, not 0"):
         Circuit(0, ())
-    with pytest.raises(BadCircuit, match=r"instruction 1 \(cx\) acts on wires \(0, 2\), the circuit has 2"):
+    with pytest.raises(
+        BadCircuit, match=r"instruction 1 \(cx\) acts on wires \(0, 2\), the circuit has 2"
+    ):
         Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 2))))
     with pytest.raises(BadCircuit, match="2 labels for 1 parameters"):
         Circuit(1, (Gate("rx", (0,), param(0)),), (Label(0, 0, 0), Label(0, 0, 1)))
@@ -156,11 +164,15 @@ def test_channels_that_are_none_are_refused() -> None:
     assert good.kraus.dtype == np.complex128 and not good.kraus.flags.writeable
     rho = density(Circuit(1, (Gate("x", (0,)), good)), np.zeros(0))
     np.testing.assert_allclose(rho, np.diag([0.3, 0.7]), atol=1e-15)
-    with pytest.raises(BadCircuit, match=r"'leak' on wires \(0,\) is not trace preserving: .* by 0\.3"):
+    with pytest.raises(
+        BadCircuit, match=r"'leak' on wires \(0,\) is not trace preserving: .* by 0\.3"
+    ):
         Channel(damped[:1], (0,), "leak")
     with pytest.raises(BadCircuit, match="not trace preserving"):
         Channel(IDLE * np.nan, (0,))
-    with pytest.raises(BadCircuit, match=r"on 2 wires needs Kraus operators of shape \(K, 4, 4\), not \(2, 2, 2\)"):
+    with pytest.raises(
+        BadCircuit, match=r"on 2 wires needs Kraus operators of shape \(K, 4, 4\), not \(2, 2, 2\)"
+    ):
         Channel(damped, (0, 1))
     with pytest.raises(BadCircuit, match="different wires"):
         Channel(np.eye(4, dtype=complex)[None], (1, 1))

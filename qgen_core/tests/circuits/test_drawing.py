@@ -9,8 +9,8 @@ import pytest
 from circuits_dense import IDLE, random_circuit
 
 from qgen_core.ansatze.brick import brick
-from qgen_core.circuit import Channel, Circuit, Gate, const, given, param
-from qgen_core.draw import draw
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.draw import draw
 
 
 def test_bell_pair_and_angles() -> None:
@@ -65,7 +65,10 @@ def test_two_wire_gates_and_crossed_wires() -> None:
 
 
 def test_channels_are_named() -> None:
-    one, two = Channel(IDLE, (0,), "damping"), Channel(np.eye(4, dtype=complex)[None], (1, 0), "pair")
+    one, two = (
+        Channel(IDLE, (0,), "damping"),
+        Channel(np.eye(4, dtype=complex)[None], (1, 0), "pair"),
+    )
     assert draw(Circuit(2, (one, two))) == "0: ─[damping]─[pair:1]─\n1: ───────────[pair:0]─"
 
 

@@ -7,9 +7,9 @@ import pytest
 from circuits_dense import FIXED, TURNED, Complex, unitary, word_matrix
 from scipy.linalg import expm
 
-from qgen_core.circuit import Circuit, Gate, param
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.gates import GATES, SHIFTS
 from qgen_core.errors import BadCircuit
-from qgen_core.gates import GATES, SHIFTS
 
 ANGLES = (-3.7, -np.pi, -0.4, 0.0, 1e-9, 0.9, np.pi / 2, 2.5, 7.0)
 TURNING = sorted(name for name, spec in GATES.items() if spec.has_angle)

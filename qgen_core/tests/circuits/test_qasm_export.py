@@ -14,15 +14,17 @@ import pytest
 from circuits_dense import FIXED, IDLE, TURNED, Complex, Floats, embed, random_circuit, unitary
 
 from qgen_core.ansatze.brick import brick
-from qgen_core.circuit import Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.qasm import to_qasm
 from qgen_core.errors import BadCircuit, Unsupported
-from qgen_core.qasm import to_qasm
 
 
 def u(theta: float, phi: float, lam: float) -> Complex:
     """The built-in U of the language, without its global phase."""
     c, s = np.cos(theta / 2), np.sin(theta / 2)
-    return np.array([[c, -np.exp(1j * lam) * s], [np.exp(1j * phi) * s, np.exp(1j * (phi + lam)) * c]])
+    return np.array(
+        [[c, -np.exp(1j * lam) * s], [np.exp(1j * phi) * s, np.exp(1j * (phi + lam)) * c]]
+    )
 
 
 def ctrl(matrix: Complex) -> Complex:
@@ -142,13 +144,17 @@ def same_up_to_phase(a: Complex, b: Complex) -> None:
 
 
 def named(theta: Floats, x: Floats) -> dict[str, float]:
-    return {f"theta_{k}": float(v) for k, v in enumerate(theta)} | {f"x_{k}": float(v) for k, v in enumerate(x)}
+    return {f"theta_{k}": float(v) for k, v in enumerate(theta)} | {
+        f"x_{k}": float(v) for k, v in enumerate(x)
+    }
 
 
 @pytest.mark.parametrize("name", sorted({*FIXED, *TURNED}))
 def test_every_gate_means_the_same(name: str) -> None:
     two = name in ("cx", "cz", "swap", "ecr") or (len(name) == 3)
-    circuit = Circuit(3, (Gate(name, (2, 0) if two else (1,), param(0) if name in TURNED else None),))
+    circuit = Circuit(
+        3, (Gate(name, (2, 0) if two else (1,), param(0) if name in TURNED else None),)
+    )
     theta = np.array([0.7])[: circuit.num_params]
     program = Program(to_qasm(circuit), named(theta, np.zeros(0)))
     same_up_to_phase(program.unitary, unitary(circuit, circuit.bind(theta)[0]))
@@ -173,7 +179,9 @@ def test_defined_gates_are_exact_but_for_the_phase_of_ecr() -> None:
     gates = tuple(Gate(name, (0, 1), param(0)) for name in ("rxx", "ryy", "rzz"))
     program = Program(to_qasm(Circuit(2, (*gates, Gate("ecr", (0, 1))))), {"theta_0": 0.0})
     for name in ("rxx", "ryy", "rzz"):
-        np.testing.assert_allclose(program.matrix(name, [1.3]), TURNED[name](1.3), rtol=0, atol=1e-15)
+        np.testing.assert_allclose(
+            program.matrix(name, [1.3]), TURNED[name](1.3), rtol=0, atol=1e-15
+        )
     phase = np.exp(0.25j * np.pi)
     np.testing.assert_allclose(program.matrix("ecr", []), phase * FIXED["ecr"], rtol=0, atol=1e-15)
 
@@ -187,7 +195,11 @@ def test_only_gates_in_use_are_defined() -> None:
 def test_numbers_are_kept_to_the_last_bit() -> None:
     theta, x = np.array([np.pi / 3, 1e-17]), np.array([-1.0 / 3])
     circuit = Circuit(
-        1, tuple(Gate("ry", (0,), a) for a in (param(0, 0.1, 0.2), param(1), given(0, 3.0), const(-2.0 / 7)))
+        1,
+        tuple(
+            Gate("ry", (0,), a)
+            for a in (param(0, 0.1, 0.2), param(1), given(0, 3.0), const(-2.0 / 7))
+        ),
     )
     written = [float(v) for v in re.findall(r"ry\(([^)]*)\)", to_qasm(circuit, theta, x))]
     assert written == circuit.bind(theta, x)[0].tolist()
@@ -212,12 +224,16 @@ def test_wire_w_is_qubit_w() -> None:
 
 def test_what_cannot_be_written_is_refused() -> None:
     noisy = Circuit(1, (Gate("h", (0,)), Channel(IDLE, (0,), "damping")))
-    with pytest.raises(Unsupported, match="no noise, the circuit holds the channel 'damping'; export .* without"):
+    with pytest.raises(
+        Unsupported, match="no noise, the circuit holds the channel 'damping'; export .* without"
+    ):
         to_qasm(noisy)
     circuit = Circuit(1, (Gate("rx", (0,), param(0)), Gate("ry", (0,), given(0))))
     with pytest.raises(BadCircuit, match="one circuit, not 3"):
         to_qasm(circuit, np.zeros((3, 1)))
-    with pytest.raises(BadCircuit, match=r"params have the shape \(2,\); the circuit needs \(B, 1\)"):
+    with pytest.raises(
+        BadCircuit, match=r"params have the shape \(2,\); the circuit needs \(B, 1\)"
+    ):
         to_qasm(circuit, [0.1, 0.2])
     with pytest.raises(BadCircuit, match=r"inputs have the shape \(2,\)"):
         to_qasm(circuit, None, [0.1, 0.2])
@@ -240,7 +256,9 @@ def test_qiskit_reads_the_same_circuit(seed: int, bound: bool) -> None:
     read = read.assign_parameters({p: values[p.name] for p in read.parameters})
     read.remove_final_measurements()
     # Qiskit's qubit 0 is the least significant bit
-    same_up_to_phase(info.Operator(read.reverse_bits()).data, unitary(circuit, circuit.bind(theta, x)[0]))
+    same_up_to_phase(
+        info.Operator(read.reverse_bits()).data, unitary(circuit, circuit.bind(theta, x)[0])
+    )
 
 
 def test_an_ansatz_is_exported_whole() -> None:
@@ -250,4 +268,6 @@ def test_an_ansatz_is_exported_whole() -> None:
     text = to_qasm(circuit)
     assert text.count("input float[64]") == circuit.num_params + 2
     assert len(re.findall(r"^\w+(?:\(.*\))? q\[", text, re.MULTILINE)) == len(circuit.gates)
-    same_up_to_phase(Program(text, named(theta, x)).unitary, unitary(circuit, circuit.bind(theta, x)[0]))
+    same_up_to_phase(
+        Program(text, named(theta, x)).unitary, unitary(circuit, circuit.bind(theta, x)[0])
+    )

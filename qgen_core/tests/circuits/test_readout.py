@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from circuits_dense import Dense, Floats, random_circuit
 
-from qgen_core.circuit import Circuit, Gate, param
-from qgen_core.errors import BadCircuit
-from qgen_core.measures import (
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.measures import (
     Bits,
     Expectations,
     LinearReadout,
@@ -22,6 +21,7 @@ from qgen_core.measures import (
     ideal,
     pauli_z,
 )
+from qgen_core.errors import BadCircuit
 
 
 def some_confusion(rng: np.random.Generator, wires: int) -> Floats:
@@ -67,7 +67,9 @@ def test_linear_readout_equals_confused_probabilities_in_the_basis_of_the_word(s
     rng = np.random.default_rng(seed)
     confusion = some_confusion(rng, 3)
     circuit = random_circuit(rng, 3, 20)
-    angles = circuit.bind(rng.normal(size=(2, circuit.num_params)), rng.normal(size=circuit.num_inputs))
+    angles = circuit.bind(
+        rng.normal(size=(2, circuit.num_params)), rng.normal(size=circuit.num_inputs)
+    )
     words = ("XYZ", "IZI", "ZZI", "YIX", "III", "IYI", "ZZZ")
     read = Dense().run(circuit, angles, Expectations(words, confusion))
     for column, word in enumerate(words):
@@ -77,7 +79,8 @@ def test_linear_readout_equals_confused_probabilities_in_the_basis_of_the_word(s
         turned = Circuit(3, circuit.instructions + gates)
         p = Dense().exact(turned, angles, Probabilities()) @ kron_all(confusion).T
         signs = [
-            (-1) ** sum(b for b, a in zip(bits, word, strict=True) if a != "I") for bits in product((0, 1), repeat=3)
+            (-1) ** sum(b for b, a in zip(bits, word, strict=True) if a != "I")
+            for bits in product((0, 1), repeat=3)
         ]
         np.testing.assert_allclose(read[:, column], p @ np.array(signs), rtol=0, atol=1e-13)
 
@@ -100,16 +103,26 @@ def test_linear_readout_of_perfect_readout_is_the_identity() -> None:
 
 def test_gradients_go_back_through_readout() -> None:
     rng = np.random.default_rng(4)
-    circuit = Circuit(2, (Gate("ry", (0,), param(0)), Gate("crx", (0, 1), param(1)), Gate("rzz", (0, 1), param(2))))
+    circuit = Circuit(
+        2,
+        (Gate("ry", (0,), param(0)), Gate("crx", (0, 1), param(1)), Gate("rzz", (0, 1), param(2))),
+    )
     theta, confusion = rng.normal(size=3), some_confusion(rng, 2)
-    for measure, width in ((Probabilities(confusion), 4), (Expectations(("ZZ", "XI", "IZ"), confusion), 3)):
+    for measure, width in (
+        (Probabilities(confusion), 4),
+        (Expectations(("ZZ", "XI", "IZ"), confusion), 3),
+    ):
         cotangent = rng.normal(size=(1, width))
-        gradient = circuit.pullback(Dense().vjp(circuit, circuit.bind(theta), measure, cotangent))[0][0]
+        gradient = circuit.pullback(Dense().vjp(circuit, circuit.bind(theta), measure, cotangent))[
+            0
+        ][0]
         for k in range(3):
             step = 1e-5 * np.eye(3)[k]
             up = Dense().run(circuit, circuit.bind(theta + step), measure)
             down = Dense().run(circuit, circuit.bind(theta - step), measure)
-            assert gradient[k] == pytest.approx(float(((up - down) * cotangent).sum()) / 2e-5, abs=1e-9)
+            assert gradient[k] == pytest.approx(
+                float(((up - down) * cotangent).sum()) / 2e-5, abs=1e-9
+            )
 
 
 @pytest.mark.parametrize(

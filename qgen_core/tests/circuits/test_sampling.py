@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from qgen_core.sampling import WORTH_TABLE, alias_table, sample_indices
+from qgen_core.simulators.outcomes import WORTH_TABLE, alias_table, sample_indices
 
 RNG = np.random.default_rng(8)
 DISTRIBUTIONS = {
@@ -38,16 +38,25 @@ def test_the_columns_of_the_table_hold_every_outcome_in_full(p: NDArray[np.float
     assert np.min(share) > -1e-10 and np.max(share) <= 1
 
 
-@pytest.mark.parametrize("each", [WORTH_TABLE / 2, WORTH_TABLE, 60], ids=["shuffled", "first looked up", "looked up"])
-def test_samples_follow_the_probabilities_and_come_in_random_order(p: NDArray[np.float64], each: float) -> None:
+@pytest.mark.parametrize(
+    "each", [WORTH_TABLE / 2, WORTH_TABLE, 60], ids=["shuffled", "first looked up", "looked up"]
+)
+def test_samples_follow_the_probabilities_and_come_in_random_order(
+    p: NDArray[np.float64], each: float
+) -> None:
     shots = max(int(each * len(p)), 2)
     rng = np.random.default_rng(5)
-    index = np.concatenate([sample_indices(p, shots, rng) for _ in range(min(1 + 200_000 // shots, 2000))])
+    index = np.concatenate(
+        [sample_indices(p, shots, rng) for _ in range(min(1 + 200_000 // shots, 2000))]
+    )
     assert not np.any(p[index] == 0)
     for part in (index, index[::2], index[: len(index) // 2]):
         expected = p * len(part)
         group = np.minimum(np.cumsum(expected) // 50, np.cumsum(expected)[-1] // 50 - 1).astype(int)
-        seen, wanted = np.bincount(group, np.bincount(part, minlength=len(p))), np.bincount(group, expected)
+        seen, wanted = (
+            np.bincount(group, np.bincount(part, minlength=len(p))),
+            np.bincount(group, expected),
+        )
         filled = wanted > 0
         distance = np.sum((seen[filled] - wanted[filled]) ** 2 / wanted[filled])
         assert filled.sum() == 1 or chi2.sf(distance, filled.sum() - 1) > 1e-6

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from circuits_dense import TURNED, Dense, Floats, random_circuit, state
 
-from qgen_core import shift
-from qgen_core.circuit import Circuit, Gate, const, given, param
-from qgen_core.gates import GATES, SHIFTS
-from qgen_core.measures import Expectations, Probabilities
-from qgen_core.shift import parameter_shift, shifted_rows
+from qgen_core.circuits import parameter_shift as shift
+from qgen_core.circuits.circuit import Circuit, Gate, const, given, param
+from qgen_core.circuits.gates import GATES, SHIFTS
+from qgen_core.circuits.measures import Expectations, Probabilities
+from qgen_core.circuits.parameter_shift import parameter_shift, shifted_rows
 
 
 def probabilities(circuit: Circuit, rows: Floats) -> Floats:
@@ -34,7 +34,10 @@ def around(name: str, rng: np.random.Generator) -> Circuit:
     def fixed(length: int) -> tuple[Gate, ...]:
         mixing = [Gate("ry", (w,), const(rng.uniform(0.5, 2.5))) for w in range(3)]
         gates = random_circuit(rng, 3, length).gates
-        others = [g if g.angle is None else Gate(g.name, g.wires, const(rng.uniform(-3, 3))) for g in gates]
+        others = [
+            g if g.angle is None else Gate(g.name, g.wires, const(rng.uniform(-3, 3)))
+            for g in gates
+        ]
         return (*mixing, *others, *mixing)
 
     wires = tuple(int(w) for w in rng.permutation(3)[: GATES[name].wires])
@@ -48,7 +51,9 @@ def test_every_gate_against_differences(name: str, seed: int) -> None:
     circuit = around(name, rng)
     angles = circuit.bind(rng.uniform(-4, 4, size=(2, 1)))
     cotangent = rng.normal(size=(2, 8))
-    gradient = parameter_shift(lambda rows: probabilities(circuit, rows), circuit, angles, cotangent)
+    gradient = parameter_shift(
+        lambda rows: probabilities(circuit, rows), circuit, angles, cotangent
+    )
     at = [k for k, angle in enumerate(circuit.angles) if angle.source == "param"]
     expected = differences(circuit, angles, cotangent, at)
     assert np.abs(expected[:, at]).max() > 1e-3  # the gate matters in this circuit
@@ -63,7 +68,9 @@ def test_two_terms_are_wrong_for_controlled_rotations() -> None:
     angles = circuit.bind([[0.9]])
     cotangent = np.array([[1.0, 0.0, 0.0, 0.0]])
     exact = differences(circuit, angles, cotangent, [0])[0, 0]
-    four = parameter_shift(lambda rows: probabilities(circuit, rows), circuit, angles, cotangent)[0, 0]
+    four = parameter_shift(lambda rows: probabilities(circuit, rows), circuit, angles, cotangent)[
+        0, 0
+    ]
     two = sum(c * probabilities(circuit, angles + s)[0, 0] for s, c in SHIFTS[2])
     assert four == pytest.approx(exact, abs=1e-9)
     assert abs(two - exact) > 0.05 * abs(exact)
@@ -104,7 +111,12 @@ def test_whole_circuits_with_shared_scaled_angles_and_inputs(seed: int) -> None:
 def test_rows_are_two_or_four_per_angle_and_none_per_constant() -> None:
     circuit = Circuit(
         2,
-        (Gate("ry", (0,), param(0)), Gate("rx", (1,), const(1.0)), Gate("crz", (0, 1), given(0)), Gate("h", (0,))),
+        (
+            Gate("ry", (0,), param(0)),
+            Gate("rx", (1,), const(1.0)),
+            Gate("crz", (0, 1), given(0)),
+            Gate("h", (0,)),
+        ),
     )
     rows, columns, coefficients = shifted_rows(circuit, np.zeros((5, 3)))
     assert rows.shape == (6 * 5, 3)
@@ -126,7 +138,9 @@ def test_a_circuit_of_constants_has_a_zero_gradient_without_a_run() -> None:
 def test_splitting_the_batch_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     circuit = random_circuit(rng, 3, 20)
-    angles = circuit.bind(rng.normal(size=(4, circuit.num_params)), rng.normal(size=circuit.num_inputs))
+    angles = circuit.bind(
+        rng.normal(size=(4, circuit.num_params)), rng.normal(size=circuit.num_inputs)
+    )
     cotangent = rng.normal(size=(4, 8))
     sizes: list[int] = []
 

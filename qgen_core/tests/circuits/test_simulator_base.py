@@ -11,12 +11,12 @@ from circuits_dense import IDLE, Dense, Floats, random_circuit, state, word_matr
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from qgen_core.circuit import Channel, Circuit, Gate, const, param
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, param
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State, confuse
 from qgen_core.errors import BadCircuit, BadOption, ResourceRefused, Unsupported
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Capabilities
-from qgen_core.measures import Bits, Expectations, Probabilities, State, confuse
-from qgen_core.simulator import group_words, parity, to_basis
+from qgen_core.simulators.base import group_words, parity, to_basis
 
 BELL = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
 NONE = np.zeros((1, 0))
@@ -36,7 +36,9 @@ def agrees(counts: NDArray[Any], expected: Floats) -> float:
 def prepared(seed: int, wires: int = 3) -> tuple[Circuit, Floats]:
     rng = np.random.default_rng(seed)
     circuit = random_circuit(rng, wires, 25)
-    return circuit, circuit.bind(rng.normal(size=(2, circuit.num_params)), rng.normal(size=circuit.num_inputs))
+    return circuit, circuit.bind(
+        rng.normal(size=(2, circuit.num_params)), rng.normal(size=circuit.num_inputs)
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -44,11 +46,15 @@ def test_shots_follow_the_exact_probabilities(seed: int) -> None:
     circuit, angles = prepared(seed)
     shots = 20_000
     exact = Dense().run(circuit, angles, Probabilities())
-    frequencies = Dense().run(circuit, angles, Probabilities(), shots=shots, rng=np.random.default_rng(seed))
+    frequencies = Dense().run(
+        circuit, angles, Probabilities(), shots=shots, rng=np.random.default_rng(seed)
+    )
     bits = Dense().run(circuit, angles, Bits(), shots=shots, rng=np.random.default_rng(seed + 100))
     assert bits.shape == (2, shots, 3) and bits.dtype == np.int8
     for row in range(2):
-        np.testing.assert_allclose(frequencies[row] * shots, np.rint(frequencies[row] * shots), rtol=0, atol=1e-9)
+        np.testing.assert_allclose(
+            frequencies[row] * shots, np.rint(frequencies[row] * shots), rtol=0, atol=1e-9
+        )
         assert frequencies[row].sum() == pytest.approx(1)
         assert agrees(frequencies[row] * shots, exact[row] * shots) > 1e-6
         counts = np.bincount(bits_to_index(bits[row]), minlength=8)
@@ -57,10 +63,14 @@ def test_shots_follow_the_exact_probabilities(seed: int) -> None:
 
 def test_readout_errors_reach_shots_and_bits() -> None:
     circuit, angles = prepared(7)
-    confusion = np.array([[[0.9, 0.2], [0.1, 0.8]], [[1.0, 0.0], [0.0, 1.0]], [[0.7, 0.05], [0.3, 0.95]]])
+    confusion = np.array(
+        [[[0.9, 0.2], [0.1, 0.8]], [[1.0, 0.0], [0.0, 1.0]], [[0.7, 0.05], [0.3, 0.95]]]
+    )
     expected = confuse(np.abs(state(circuit, angles[0])[None]) ** 2, confusion)[0]
     shots, rng = 20_000, np.random.default_rng(3)
-    frequencies = Dense().run(circuit, angles[:1], Probabilities(confusion), shots=shots, rng=rng)[0]
+    frequencies = Dense().run(circuit, angles[:1], Probabilities(confusion), shots=shots, rng=rng)[
+        0
+    ]
     bits = Dense().run(circuit, angles[:1], Bits(confusion), shots=shots, rng=rng)[0]
     assert agrees(frequencies * shots, expected * shots) > 1e-6
     assert agrees(np.bincount(bits_to_index(bits), minlength=8), expected * shots) > 1e-6
@@ -82,7 +92,9 @@ def test_bits_come_in_random_order() -> None:
 
 def test_one_generator_one_result_and_the_global_state_stays() -> None:
     before = repr(np.random.get_state(legacy=False))
-    runs = [Dense().run(BELL, NONE, Bits(), shots=50, rng=np.random.default_rng(5)) for _ in range(2)]
+    runs = [
+        Dense().run(BELL, NONE, Bits(), shots=50, rng=np.random.default_rng(5)) for _ in range(2)
+    ]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert repr(np.random.get_state(legacy=False)) == before
 
@@ -91,7 +103,9 @@ def test_one_generator_one_result_and_the_global_state_stays() -> None:
 def test_to_basis_and_parity_give_the_expectation(word: str) -> None:
     rng = np.random.default_rng(11)
     circuit = random_circuit(rng, 2, 20)
-    angles = circuit.bind(rng.normal(size=(3, circuit.num_params)), rng.normal(size=circuit.num_inputs))
+    angles = circuit.bind(
+        rng.normal(size=(3, circuit.num_params)), rng.normal(size=circuit.num_inputs)
+    )
     turned, extended = to_basis(circuit, angles, word)
     assert extended.shape == (3, turned.num_angles)
     read = Dense().exact(turned, extended, Probabilities()) @ parity(word)
@@ -139,7 +153,11 @@ def test_joint_distribution_of_words_is_consistent_with_shots() -> None:
     circuit, angles = prepared(9, wires=2)
     shots = 37
     zi, iz, zz = Dense().run(
-        circuit, angles[:1], Expectations(("ZI", "IZ", "ZZ")), shots=shots, rng=np.random.default_rng(0)
+        circuit,
+        angles[:1],
+        Expectations(("ZI", "IZ", "ZZ")),
+        shots=shots,
+        rng=np.random.default_rng(0),
     )[0]
     for a, b in product((1, -1), repeat=2):
         count = shots * (1 + a * zi + b * iz + a * b * zz) / 4
@@ -154,7 +172,9 @@ def test_sampled_words_are_unbiased_with_the_right_spread(readout: bool) -> None
     measure = Expectations(words, confusion)
     exact = Dense().run(circuit, angles[:1], measure)[0]
     shots, repeats, rng = 400, 300, np.random.default_rng(6)
-    values = np.array([Dense().run(circuit, angles[:1], measure, shots=shots, rng=rng)[0] for _ in range(repeats)])
+    values = np.array(
+        [Dense().run(circuit, angles[:1], measure, shots=shots, rng=rng)[0] for _ in range(repeats)]
+    )
     sigma = np.sqrt((1 - exact**2) / shots)
     assert np.all(np.abs(values.mean(axis=0) - exact) < 5 * sigma / np.sqrt(repeats) + 1e-12)
     np.testing.assert_allclose(values.std(axis=0)[sigma > 1e-6], sigma[sigma > 1e-6], rtol=0.2)
@@ -164,7 +184,9 @@ def test_gradients_from_shots_are_unbiased() -> None:
     circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
     angles, rng = circuit.bind([0.7]), np.random.default_rng(1)
     draws = [
-        Dense().vjp(circuit, angles, Expectations(("Z",)), np.ones((1, 1)), shots=100, rng=rng)[0, 0]
+        Dense().vjp(circuit, angles, Expectations(("Z",)), np.ones((1, 1)), shots=100, rng=rng)[
+            0, 0
+        ]
         for _ in range(400)
     ]
     assert np.mean(draws) == pytest.approx(-np.sin(0.7), abs=5 * np.std(draws) / 20)
@@ -178,9 +200,13 @@ def test_forward_gives_the_value_and_the_way_back() -> None:
         cotangent = rng.normal(size=(2, width))
         value, back = Dense().forward(circuit, angles, measure)
         np.testing.assert_array_equal(value, Dense().run(circuit, angles, measure))
-        np.testing.assert_array_equal(back(cotangent), Dense().vjp(circuit, angles, measure, cotangent))
+        np.testing.assert_array_equal(
+            back(cotangent), Dense().vjp(circuit, angles, measure, cotangent)
+        )
         assert np.abs(back(cotangent)).max() > 0
-    sampled, back = Dense().forward(circuit, angles, Probabilities(), shots=64, rng=np.random.default_rng(0))
+    sampled, back = Dense().forward(
+        circuit, angles, Probabilities(), shots=64, rng=np.random.default_rng(0)
+    )
     np.testing.assert_array_equal(sampled * 64, np.rint(sampled * 64))
     assert back(rng.normal(size=(2, 8))).shape == angles.shape
 
@@ -192,13 +218,16 @@ def test_people_get_no_batch_axis_where_they_gave_none() -> None:
     np.testing.assert_allclose(backend.expectations(circuit, [0.4], paulis=["Z"]), [np.cos(0.4)])
     assert backend.sample(circuit, [0.4], shots=5, seed=1).shape == (5, 1)
     np.testing.assert_array_equal(
-        backend.sample(circuit, [0.4], shots=50, seed=1), backend.sample(circuit, [0.4], shots=50, seed=1)
+        backend.sample(circuit, [0.4], shots=50, seed=1),
+        backend.sample(circuit, [0.4], shots=50, seed=1),
     )
 
 
 def test_states_are_exact_and_have_no_gradient() -> None:
     circuit, angles = prepared(2)
-    np.testing.assert_array_equal(Dense().run(circuit, angles, State())[1], state(circuit, angles[1]))
+    np.testing.assert_array_equal(
+        Dense().run(circuit, angles, State())[1], state(circuit, angles[1])
+    )
     with pytest.raises(BadOption, match="a state is exact; it takes no shots"):
         Dense().run(circuit, angles, State(), shots=10, rng=np.random.default_rng(0))
     for measure in (State(), Bits()):
@@ -235,7 +264,9 @@ def test_capabilities_are_checked() -> None:
     with pytest.raises(BadOption, match="Small has no exact values; give it shots"):
         Small().run(Circuit(1, (Gate("h", (0,)),)), NONE, Probabilities())
     noisy = Circuit(1, (Channel(IDLE, (0,), "depolarizing"),))
-    with pytest.raises(Unsupported, match="pure states only, the circuit holds the channel 'depolarizing'"):
+    with pytest.raises(
+        Unsupported, match="pure states only, the circuit holds the channel 'depolarizing'"
+    ):
         Small().run(noisy, NONE, Probabilities(), shots=1, rng=rng)
 
 

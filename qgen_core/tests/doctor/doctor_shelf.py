@@ -7,7 +7,7 @@ from pathlib import Path
 HEAD = """
 import numpy as np
 import qgen_core as qgen
-from qgen_core.sdk import sdk
+from qgen_core.discovery.optional_import import sdk
 
 class Fine(qgen.Simulator):
     def __init__(self) -> None:
@@ -18,7 +18,10 @@ class Fine(qgen.Simulator):
 #: Source of the module, and the entry points, by package.
 PACKAGES = {
     "qgen-fine": (HEAD, "[qgen.backends]\nfine = qgen_fine:Fine\n"),
-    "qgen-raises": ("raise RuntimeError('made for another numpy')\n", "[qgen.backends]\nraises = qgen_raises:X\n"),
+    "qgen-raises": (
+        "raise RuntimeError('made for another numpy')\n",
+        "[qgen.backends]\nraises = qgen_raises:X\n",
+    ),
     "qgen-lacks": (
         HEAD + "class Lacks(Fine):\n    def __init__(self) -> None:\n"
         "        sdk('no_such_sdk', \"backend 'lacks'\", 'no-such-sdk>=3')\n",
@@ -36,7 +39,8 @@ PACKAGES = {
         "[qgen.backends]\nreversed = qgen_reversed:Reversed\n",
     ),
     "qgen-slopes": (
-        HEAD + "class Slopes(Fine):\n    def exact_vjp(self, circuit, angles, measure, cotangent):\n"
+        HEAD
+        + "class Slopes(Fine):\n    def exact_vjp(self, circuit, angles, measure, cotangent):\n"
         "        return 2 * super().exact_vjp(circuit, angles, measure, cotangent)\n",
         "[qgen.backends]\nslopes = qgen_slopes:Slopes\n",
     ),
@@ -47,7 +51,8 @@ PACKAGES = {
         "[qgen.backends]\nfar = qgen_remote:Far\n",
     ),
     "qgen-asks": (
-        HEAD + "class Asks(Fine):\n    def __init__(self, *, device: str) -> None:\n        super().__init__()\n",
+        HEAD
+        + "class Asks(Fine):\n    def __init__(self, *, device: str) -> None:\n        super().__init__()\n",
         "[qgen.backends]\nasks = qgen_asks:Asks\n",
     ),
     "qgen-hooked": ("1 / 0\n", "[qgen.hooks]\nhooked = qgen_hooked\n"),

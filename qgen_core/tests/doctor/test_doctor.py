@@ -14,14 +14,18 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import cli, doctor, registry, speed, tryout
-from qgen_core.aside import Aside, Lost
-from qgen_core.doctor import Checkup, Finding
+from qgen_core import cli
+from qgen_core.discovery import registry
+from qgen_core.doctor import benchmark as speed
+from qgen_core.doctor import checkup as doctor
+from qgen_core.doctor import probe as tryout
+from qgen_core.doctor.checkup import Checkup, Finding
+from qgen_core.doctor.child_process import Aside, Lost
 from qgen_core.errors import BrokenPlugin
 
 CHECK = """
 import json, sys
-from qgen_core import doctor
+from qgen_core.doctor import checkup as doctor
 checkup = doctor.check()
 modules = sorted({name.partition('.')[0] for name in sys.modules})
 print(json.dumps([checkup.data(), doctor.as_text(checkup), modules]))
@@ -64,7 +68,10 @@ def test_everything_of_the_core_works(findings: dict[str, dict[str, Any]]) -> No
     assert {found["state"] for found in core} == {"works"}
     installed = {f"{kind} {name}" for kind in registry.KINDS for name in registry.names(kind)}
     assert {f"{f['kind']} {f['name']}" for f in core} <= installed and len(core) > 40
-    assert findings["backend statevector"]["gradients"] == "adjoint" and not findings["backend statevector"]["wraps"]
+    assert (
+        findings["backend statevector"]["gradients"] == "adjoint"
+        and not findings["backend statevector"]["wraps"]
+    )
     assert findings["backend density"]["noise"] and findings["backend zero-noise"]["wraps"]
 
 
@@ -72,11 +79,31 @@ def test_everything_of_the_core_works(findings: dict[str, dict[str, Any]]) -> No
     ("name", "state", "why", "mend"),
     [
         ("fine", "works", "", ""),
-        ("raises", "broken", "RuntimeError: made for another numpy", "pip install --force-reinstall qgen-raises"),
+        (
+            "raises",
+            "broken",
+            "RuntimeError: made for another numpy",
+            "pip install --force-reinstall qgen-raises",
+        ),
         ("lacks", "broken", "needs the package no-such-sdk>=3", "pip install no-such-sdk>=3"),
-        ("crashes", "broken", "its process died (SIGABRT): bus error ahead", "--force-reinstall qgen-crashes"),
-        ("reversed", "broken", "ran a Bell pair and was wrong by 0.4", "--force-reinstall qgen-reversed"),
-        ("slopes", "broken", "ran the gradient of a Bell pair and was wrong by", "--force-reinstall qgen-slopes"),
+        (
+            "crashes",
+            "broken",
+            "its process died (SIGABRT): bus error ahead",
+            "--force-reinstall qgen-crashes",
+        ),
+        (
+            "reversed",
+            "broken",
+            "ran a Bell pair and was wrong by 0.4",
+            "--force-reinstall qgen-reversed",
+        ),
+        (
+            "slopes",
+            "broken",
+            "ran the gradient of a Bell pair and was wrong by",
+            "--force-reinstall qgen-slopes",
+        ),
         ("far", "remote", "no account of the vendor is saved", ""),
         ("asks", "needs options", "it has no default for device", ""),
     ],
@@ -96,7 +123,9 @@ def test_what_comes_behind_a_crash_is_still_looked_at(findings: dict[str, dict[s
 
 def test_the_looking_process_imports_nothing_of_what_it_looks_at(looked: Any) -> None:
     modules = set(looked[2])
-    assert not modules & {name.replace("-", "_") for name in doctor_shelf.PACKAGES if name != "qgen-hooked"}
+    assert not modules & {
+        name.replace("-", "_") for name in doctor_shelf.PACKAGES if name != "qgen-hooked"
+    }
     assert not modules & {"torch", "pennylane", "qiskit", "cirq", "numba", "matplotlib"}
 
 
@@ -132,7 +161,9 @@ SYSTEM = {
 FINE = Finding("backend", "fine", "qgen-fine", "0.1.0", "works", gradients="adjoint", noise=True)
 FAR = Finding("backend", "far", "qgen-far", "0.1.0", "remote", "no account")
 BROKEN = Finding("loss", "odd", "qgen-odd", "0.1.0", "broken", "it fell over", "pip install odd")
-RIGHT, WRONG = (speed.Line("small", "forward", "fine", [0.1], 0.0, agrees) for agrees in (True, False))
+RIGHT, WRONG = (
+    speed.Line("small", "forward", "fine", [0.1], 0.0, agrees) for agrees in (True, False)
+)
 
 
 @pytest.mark.parametrize(
@@ -156,10 +187,14 @@ def test_exit_codes_and_json(
 ) -> None:
     asked: list[Any] = []
 
-    def measure(names: list[str], *, noise: list[str], remote: list[str], spent: float) -> speed.Bench:
+    def measure(
+        names: list[str], *, noise: list[str], remote: list[str], spent: float
+    ) -> speed.Bench:
         assert spent == 7.0
         asked.append((names, noise, remote))
-        return speed.Bench({case.name: [line] if line and case.name == line.case else [] for case in speed.CASES})
+        return speed.Bench(
+            {case.name: [line] if line and case.name == line.case else [] for case in speed.CASES}
+        )
 
     checkup = Checkup(SYSTEM, {"qgen-core": {"qgen-core": "0.1.0"}}, findings, {}, 7.0)
     monkeypatch.setattr(doctor, "check", lambda: checkup)
@@ -171,7 +206,9 @@ def test_exit_codes_and_json(
     assert asked == ([(["fine"], ["fine"], ["far"] if FAR in findings else [])] if line else [])
     if as_json:
         data = json.loads(out)
-        assert [f["name"] for f in data["findings"]] == [f.name for f in findings] and ("bench" in data) == bool(line)
+        assert [f["name"] for f in data["findings"]] == [f.name for f in findings] and (
+            "bench" in data
+        ) == bool(line)
         assert data["broken"] == (["loss odd"] if code else [])
     else:
         assert ("try: pip install odd" in out) == bool(code) and ("1 row" in out) == bool(line)
@@ -192,7 +229,9 @@ def test_a_backend_of_shots_is_judged_by_its_statistics() -> None:
         tryout.try_circuit(Dice(), "dice")
 
 
-def test_a_child_that_hangs_prints_or_leaves_is_an_answer(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_child_that_hangs_prints_or_leaves_is_an_answer(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     with Aside() as aside:
         assert aside.ask("math", "hypot", 3, 4, limit=30) == 5.0
         assert aside.ask("builtins", "print", "hello", limit=30) is None

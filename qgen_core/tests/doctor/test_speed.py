@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import speed
-from qgen_core.speed import CASES, Bench, Contestant, Line
+from qgen_core.doctor import benchmark as speed
+from qgen_core.doctor.benchmark import CASES, Bench, Contestant, Line
 
 SMALL = CASES[0]
 
@@ -55,16 +55,26 @@ def test_what_parameter_shift_would_take_is_known_before() -> None:
     assert line_of(adjoint, "gradient", (forward,)).seconds
     line = line_of(shifting, "gradient", (forward,))
     # 276 angles of two terms each
-    assert line.note == f"not run: up to {276 * 2 * 0.02:.3g} s by parameter shift" and shifting.calls == 0
+    assert (
+        line.note == f"not run: up to {276 * 2 * 0.02:.3g} s by parameter shift"
+        and shifting.calls == 0
+    )
     shifting.left = 0.0
     assert "used up" in line_of(shifting).note
 
 
-@pytest.mark.parametrize(("precision", "off", "agrees"), [("double", 1e-7, False), ("single", 1e-7, True)])
+@pytest.mark.parametrize(
+    ("precision", "off", "agrees"), [("double", 1e-7, False), ("single", 1e-7, True)]
+)
 def test_numbers_are_held_against_the_reference(precision: str, off: float, agrees: bool) -> None:
-    right, other = Scripted("statevector", 0.1), Scripted("other", 0.1, 1.0 + off, precision=precision)
+    right, other = (
+        Scripted("statevector", 0.1),
+        Scripted("other", 0.1, 1.0 + off, precision=precision),
+    )
     lines = speed._compete([other, right], SMALL, "forward", ())
-    assert [line.agrees for line in lines] == [agrees, True] and lines[0].off == pytest.approx(off, rel=1e-6)
+    assert [line.agrees for line in lines] == [agrees, True] and lines[0].off == pytest.approx(
+        off, rel=1e-6
+    )
     bench = Bench({case.name: lines if case is SMALL else [] for case in CASES})
     assert bench.wrong == ([] if agrees else ["backend other (wrong numbers)"])
     assert ("other is WRONG: its forward differs by 1e-07" in bench.text()) != agrees
@@ -75,12 +85,22 @@ def test_the_quickest_that_is_right_is_advised() -> None:
     def lines(case: str) -> list[Line]:
         wrong = Line(case, "forward", "wrong", [0.001], 1.0, agrees=False)
         times = (("a", 0.2), ("b", 0.18), ("c", 0.9))
-        gradients = [Line(case, "gradient", "c", [0.5]), Line(case, "gradient", "a", note="not run")]
-        return [wrong, *(Line(case, "forward", name, [t, t, 5 * t]) for name, t in times), *gradients]
+        gradients = [
+            Line(case, "gradient", "c", [0.5]),
+            Line(case, "gradient", "a", note="not run"),
+        ]
+        return [
+            wrong,
+            *(Line(case, "forward", name, [t, t, 5 * t]) for name, t in times),
+            *gradients,
+        ]
 
     bench = Bench({case.name: lines(case.name) for case in CASES}, ["density"], ["ibm"])
     uses = list(bench.uses())
-    assert uses[0] == "one circuit at a time (8 wires): b (180 ms), as quick a; with gradients c (500 ms)"
+    assert (
+        uses[0]
+        == "one circuit at a time (8 wires): b (180 ms), as quick a; with gradients c (500 ms)"
+    )
     assert uses[-2:] == ["circuits with channels: density", "devices: ibm"]
     rows = bench.data()["lines"]
     assert rows[1]["median"] == 0.2 and rows[-1]["median"] is None
@@ -91,12 +111,19 @@ def test_a_real_backend_is_called_as_it_would_be_by_hand() -> None:
     circuit, angles, cotangent = speed._material("small")
     assert (circuit.num_wires, circuit.num_angles, angles.shape) == (8, 276, (1, 276))
     found = speed.call("statevector", "small", "forward", 1)
-    assert np.array(found["output"]) == pytest.approx(qgen.backend("statevector").probabilities(circuit, angles))
+    assert np.array(found["output"]) == pytest.approx(
+        qgen.backend("statevector").probabilities(circuit, angles)
+    )
     slope = speed.call("statevector", "small", "gradient", 1)
     step = np.zeros_like(angles)
     step[0, 5] = 1e-5
-    values = [speed._ready["statevector"].run(circuit, angles + s, qgen.Probabilities()) for s in (step, -step)]
-    assert slope["output"][0][5] == pytest.approx(np.sum(cotangent * (values[0] - values[1])) / 2e-5, rel=1e-5)
+    values = [
+        speed._ready["statevector"].run(circuit, angles + s, qgen.Probabilities())
+        for s in (step, -step)
+    ]
+    assert slope["output"][0][5] == pytest.approx(
+        np.sum(cotangent * (values[0] - values[1])) / 2e-5, rel=1e-5
+    )
     assert speed.call("statevector", "small", "forward", 3)["output"] == []
     assert "no backend" in speed.prepare("nothing-of-this-name")["error"]
 

@@ -36,7 +36,8 @@ def test_decode_inverts_and_log_det_is_the_log_slope() -> None:
     assert np.allclose(encoder.decode(z, rng=RNG), x)
     h, mid = 1e-6, np.tile(x.mean(axis=0), (1, 1))
     slopes = [
-        (encoder.encode(mid + h * np.eye(3)[i]) - encoder.encode(mid - h * np.eye(3)[i]))[0, i] / (2 * h)
+        (encoder.encode(mid + h * np.eye(3)[i]) - encoder.encode(mid - h * np.eye(3)[i]))[0, i]
+        / (2 * h)
         for i in range(3)
     ]
     log_det = encoder.log_det(mid)
@@ -49,7 +50,9 @@ def test_bins_give_few_distinct_conditions_at_the_centres() -> None:
     encoder = AngleEncoder(bins=4, range=(0.0, 1.0)).fit(energy)
     z = encoder.encode(energy)
     assert np.allclose(np.unique(z), [0.125, 0.375, 0.625, 0.875])
-    assert np.array_equal(np.unique(z, return_inverse=True)[1].ravel(), np.minimum((energy.ravel() - 100) // 25, 3))
+    assert np.array_equal(
+        np.unique(z, return_inverse=True)[1].ravel(), np.minimum((energy.ravel() - 100) // 25, 3)
+    )
     conditions, target = Events(np.zeros((500, 1), dtype=np.int8), z).target(Space("bits", 1))
     assert conditions is not None and len(conditions) == len(target) == 4
     assert np.allclose(np.unique(encoder.decode(z, rng=RNG)), [112.5, 137.5, 162.5, 187.5])

@@ -14,7 +14,9 @@ from qgen_core.events import Events, bits_to_index
 
 def sample(n: int = 4000, seed: int = 3) -> np.ndarray[Any, Any]:
     rng = np.random.default_rng(seed)
-    return np.stack([rng.exponential(50.0, n) + 10.0, rng.normal(5.0, 2.0, n), rng.random(n)], axis=1)
+    return np.stack(
+        [rng.exponential(50.0, n) + 10.0, rng.normal(5.0, 2.0, n), rng.random(n)], axis=1
+    )
 
 
 def histogram_index(x: Any, edges: Any) -> np.ndarray[Any, Any]:
@@ -62,7 +64,11 @@ def test_quantile_bins_hold_equal_numbers_of_the_events_in_the_window() -> None:
 
 
 def test_logarithmic_edges_have_equal_ratios() -> None:
-    edges = BinningEncoder(bits=3, spacing="logarithmic", window=[(1.0, 256.0)]).fit(sample()[:, :1]).edges[0]
+    edges = (
+        BinningEncoder(bits=3, spacing="logarithmic", window=[(1.0, 256.0)])
+        .fit(sample()[:, :1])
+        .edges[0]
+    )
     assert np.allclose(edges, 2.0 ** np.arange(9))
 
 
@@ -114,12 +120,15 @@ def test_log_det_makes_a_normalised_density() -> None:
     _, target = Events(encoder.encode(x)).target(encoder.space)
     # three cells in each bin, so that no cell is cut by an edge
     cuts = [np.interp(np.arange(3 * len(e) - 2) / 3, np.arange(len(e)), e) for e in encoder.edges]
-    grid = np.stack(np.meshgrid(*[(c[1:] + c[:-1]) / 2 for c in cuts], indexing="ij"), axis=-1).reshape(-1, 2)
+    grid = np.stack(
+        np.meshgrid(*[(c[1:] + c[:-1]) / 2 for c in cuts], indexing="ij"), axis=-1
+    ).reshape(-1, 2)
     volume = np.outer(*[np.diff(c) for c in cuts]).ravel()
     density = target[0, bits_to_index(encoder.encode(grid))] * np.exp(encoder.log_det(grid))
     assert density @ volume == pytest.approx(1.0, rel=1e-12)
     assert encoder.log_det(grid[:1])[0] == -sum(
-        np.log(np.diff(e)[np.searchsorted(e, v, side="right") - 1]) for e, v in zip(encoder.edges, grid[0], strict=True)
+        np.log(np.diff(e)[np.searchsorted(e, v, side="right") - 1])
+        for e, v in zip(encoder.edges, grid[0], strict=True)
     )
 
 
@@ -138,7 +147,9 @@ def test_window_none_keeps_all_training_events_in_either_precision() -> None:
         x = sample(1000).astype(dtype)
         encoder = BinningEncoder(bits=4).fit(x)
         assert encoder.accepts(x).all()
-        assert [(e[0], e[-1]) for e in encoder.edges] == [(float(c.min()), float(c.max())) for c in x.T]
+        assert [(e[0], e[-1]) for e in encoder.edges] == [
+            (float(c.min()), float(c.max())) for c in x.T
+        ]
 
 
 def test_events_outside_are_refused_with_count_and_first_index() -> None:
@@ -159,7 +170,10 @@ def test_integers_are_events_too() -> None:
 
 def test_an_unfitted_encoder_takes_back_everything() -> None:
     x = sample()
-    options: dict[str, Any] = {"bits": [4, 3, 2], "spacing": ["logarithmic", "quantile", "equal-width"]}
+    options: dict[str, Any] = {
+        "bits": [4, 3, 2],
+        "spacing": ["logarithmic", "quantile", "equal-width"],
+    }
     fitted = BinningEncoder(**options).fit(x)
     state = fitted.state()
     assert all(isinstance(v, np.ndarray) for v in state.values())
@@ -208,7 +222,11 @@ def test_contradicting_options(options: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("options", "x", "message"),
     [
-        ({"bits": 2, "spacing": "quantile"}, [0.0] * 9 + [1.0], "3 of 4 bins have no width.*fewer bits"),
+        (
+            {"bits": 2, "spacing": "quantile"},
+            [0.0] * 9 + [1.0],
+            "3 of 4 bins have no width.*fewer bits",
+        ),
         ({"spacing": "logarithmic"}, [-1.0, 2.0], "above 0"),
         ({}, [3.0, 3.0], "no width.*wider window"),
         ({"window": [(5.0, 6.0)]}, [1.0, 2.0], "none of 2 training events"),
@@ -216,7 +234,9 @@ def test_contradicting_options(options: dict[str, Any], message: str) -> None:
         ({}, [1.0, np.inf], "1 values are not finite, the first in feature 0 of event 1"),
     ],
 )
-def test_training_events_that_give_no_bins(options: dict[str, Any], x: list[float], message: str) -> None:
+def test_training_events_that_give_no_bins(
+    options: dict[str, Any], x: list[float], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         BinningEncoder(**{"bits": 1} | options).fit(np.array(x, dtype=np.float64).reshape(-1, 1))
 

@@ -30,7 +30,12 @@ ENERGY = RNG.uniform(50.0, 200.0, (40, 2))
 def mfc() -> Encoder:
     """E / E_in, pT^0.2, a logarithm, and standard scaling of all."""
     return ChainEncoder(
-        encoders=[RatioEncoder(columns=[0]), PowerEncoder(columns=[1]), LogEncoder(columns=[2]), StandardEncoder()]
+        encoders=[
+            RatioEncoder(columns=[0]),
+            PowerEncoder(columns=[1]),
+            LogEncoder(columns=[2]),
+            StandardEncoder(),
+        ]
     )
 
 
@@ -69,7 +74,9 @@ def test_decode_inverts_encode(make: Callable[[], Encoder]) -> None:
 
 def test_log_det_is_that_of_the_jacobian(make: Callable[[], Encoder]) -> None:
     encoder = make().fit(FRACTIONS, ENERGY)
-    inside = (FRACTIONS.min(axis=0) < FRACTIONS).all(axis=1) & (FRACTIONS.max(axis=0) > FRACTIONS).all(axis=1)
+    inside = (FRACTIONS.min(axis=0) < FRACTIONS).all(axis=1) & (
+        FRACTIONS.max(axis=0) > FRACTIONS
+    ).all(axis=1)
     x, c = FRACTIONS[inside][:10], ENERGY[inside][:10]
     jacobian = np.empty((len(x), 3, 3))
     for column in range(3):
@@ -114,7 +121,9 @@ def test_min_max_expectations_of_the_angle_generator() -> None:
 def test_min_max_ends_and_constant_columns() -> None:
     x = np.array([[1.0, 7.0], [3.0, 7.0], [2.0, 7.0]])
     encoder = MinMaxEncoder(range=(-1.0, 1.0)).fit(x)
-    assert encoder.encode(x)[:, 0].tolist() == [-1.0, 1.0, 0.0] and np.all(encoder.encode(x)[:, 1] == -1.0)
+    assert encoder.encode(x)[:, 0].tolist() == [-1.0, 1.0, 0.0] and np.all(
+        encoder.encode(x)[:, 1] == -1.0
+    )
     assert encoder.encode(np.array([[5.0, 7.0]]))[0, 0] == 3.0
     assert np.isfinite(encoder.log_det(x)).all()  # type: ignore[arg-type]
 
@@ -129,7 +138,10 @@ def test_standard_scaling() -> None:
 
 def test_power_takes_negative_numbers_of_a_model_as_zero() -> None:
     encoder = PowerEncoder().fit(np.array([[1.0]]))
-    assert encoder.decode(np.array([[2.0], [-0.3]]), rng=RNG).ravel().tolist() == [pytest.approx(32.0), 0.0]
+    assert encoder.decode(np.array([[2.0], [-0.3]]), rng=RNG).ravel().tolist() == [
+        pytest.approx(32.0),
+        0.0,
+    ]
 
 
 def test_logit_keeps_empty_cells_empty() -> None:
@@ -138,7 +150,11 @@ def test_logit_keeps_empty_cells_empty() -> None:
         encoder = LogitEncoder(alpha=1e-7, zero=zero).fit(cells)
         z = encoder.encode(cells)
         back = encoder.decode(z, rng=RNG)
-        assert back[0, 0] == 0.0 and back[3, 0] == 1.0 and np.allclose(back, cells, rtol=1e-6, atol=1e-16)
+        assert (
+            back[0, 0] == 0.0
+            and back[3, 0] == 1.0
+            and np.allclose(back, cells, rtol=1e-6, atol=1e-16)
+        )
         assert encoder.decode(z[[0, 3]] + [[-3.0], [3.0]], rng=RNG).ravel().tolist() == [0.0, 1.0]
     assert z[0, 0] == 0.0
     r, x = 1e-7, 1e-7 + (1 - 2e-7) * 0.3
@@ -157,7 +173,9 @@ def test_ratio_divides_by_the_condition_and_needs_it() -> None:
     encoder = RatioEncoder(columns=[0]).fit(x, energy)
     assert encoder.encode(x, energy).tolist() == [[0.25, 1.0], [0.5, 2.0]]
     other = np.array([[200.0], [100.0]])
-    assert np.allclose(encoder.decode(encoder.encode(x, energy), other, rng=RNG), [[50, 1], [50, 2]])
+    assert np.allclose(
+        encoder.decode(encoder.encode(x, energy), other, rng=RNG), [[50, 1], [50, 2]]
+    )
     with pytest.raises(DataError, match="there is none"):
         encoder.encode(x)
     with pytest.raises(DataError, match="1 of 2 events, the first is event 1.*above 0 in column 0"):
@@ -191,13 +209,24 @@ def test_events_without_an_image_are_refused(encoder: Encoder, bad: float, messa
 def test_binarise_by_threshold() -> None:
     x = np.array([[0.0, 1.0], [1.0, 5.0], [2.0, 6.0], [9.0, 0.0]])
     median = BinariseEncoder().fit(x)
-    assert median.encode(x).tolist() == [[0, 0], [0, 1], [1, 1], [1, 0]] and median.encode(x).dtype == np.int8
+    assert (
+        median.encode(x).tolist() == [[0, 0], [0, 1], [1, 1], [1, 0]]
+        and median.encode(x).dtype == np.int8
+    )
     assert median.space == Space("bits", 2)
     assert median.decode(np.array([[0, 1], [1, 0]]), rng=RNG).tolist() == [[0.5, 5.5], [5.5, 0.5]]
     spins = BinariseEncoder(threshold=[0.0, 5.0], kind="spins").fit(x)
-    assert spins.encode(x).tolist() == [[-1, -1], [1, -1], [1, 1], [1, -1]] and spins.space.kind == "spins"
+    assert (
+        spins.encode(x).tolist() == [[-1, -1], [1, -1], [1, 1], [1, -1]]
+        and spins.space.kind == "spins"
+    )
     assert spins.decode(np.array([[-1, 1], [1, -1]]), rng=RNG).tolist() == [[0.0, 6.0], [4.0, 2.0]]
-    assert BinariseEncoder(threshold="mean").fit(x).encode(x).tolist() == [[0, 0], [0, 1], [0, 1], [1, 0]]
+    assert BinariseEncoder(threshold="mean").fit(x).encode(x).tolist() == [
+        [0, 0],
+        [0, 1],
+        [0, 1],
+        [1, 0],
+    ]
     assert median.log_det(x) is None
 
 
@@ -238,7 +267,9 @@ def test_chain_fits_later_links_on_what_earlier_ones_accept_and_make() -> None:
     chain = ChainEncoder(encoders=[LogEncoder(base=10.0), MinMaxEncoder()]).fit(x)
     assert np.allclose(chain.encode(x[1:]).ravel(), [0.0, 1.0])
     energy = np.array([[10.0], [0.0], [20.0]])
-    by = ChainEncoder(encoders=[RatioEncoder(), StandardEncoder()]).fit(np.array([[10.0], [9.0], [60.0]]), energy)
+    by = ChainEncoder(encoders=[RatioEncoder(), StandardEncoder()]).fit(
+        np.array([[10.0], [9.0], [60.0]]), energy
+    )
     assert np.allclose(by.encode(np.array([[20.0]]), np.array([[10.0]])), 0.0)
 
 

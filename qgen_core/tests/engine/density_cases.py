@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from engine_dense import random_circuit
 
-from qgen_core.circuit import Channel, Circuit
+from qgen_core.circuits.circuit import Channel, Circuit
 
 
 def random_channel(rng, wires, rank):

@@ -6,8 +6,8 @@ from functools import reduce
 
 import numpy as np
 
-from qgen_core.circuit import Angle, Circuit, Gate, Label, const, given, param
-from qgen_core.gates import GATES, PAULI
+from qgen_core.circuits.circuit import Angle, Circuit, Gate, Label, const, given, param
+from qgen_core.circuits.gates import GATES, PAULI
 
 
 def kron(matrices):
@@ -22,7 +22,9 @@ def embedded(matrix, wires, num_wires):
     cleared = states & ~sum(1 << shift for shift in shifts)
     total = np.zeros((2**num_wires, 2**num_wires), dtype=complex)
     for row in range(2 ** len(wires)):
-        target = cleared | sum((row >> (len(wires) - 1 - k) & 1) << shift for k, shift in enumerate(shifts))
+        target = cleared | sum(
+            (row >> (len(wires) - 1 - k) & 1) << shift for k, shift in enumerate(shifts)
+        )
         total[target, states] = matrix[row, column]
     return total
 
@@ -71,7 +73,8 @@ def random_circuit(rng, num_wires, length, names=tuple(GATES)):
 
 def random_rows(rng, circuit, batch):
     return circuit.bind(
-        rng.uniform(-np.pi, np.pi, (batch, circuit.num_params)), rng.uniform(-np.pi, np.pi, (batch, circuit.num_inputs))
+        rng.uniform(-np.pi, np.pi, (batch, circuit.num_params)),
+        rng.uniform(-np.pi, np.pi, (batch, circuit.num_inputs)),
     )
 
 

@@ -5,22 +5,26 @@ import pytest
 from density_cases import noisy_circuit
 from engine_dense import finite_differences, random_rows, random_words
 
-from qgen_core.engine.density import program as program_module
-from qgen_core.engine.density.backend import DensityBackend
-from qgen_core.engine.density.program import cuts_for
-from qgen_core.measures import Expectations, Probabilities, pauli_z
-from qgen_core.shift import parameter_shift
+from qgen_core.circuits.measures import Expectations, Probabilities, pauli_z
+from qgen_core.circuits.parameter_shift import parameter_shift
+from qgen_core.simulators.density import program as program_module
+from qgen_core.simulators.density.backend import DensityBackend
+from qgen_core.simulators.density.program import cuts_for
 
 
 def check_random_circuit(seed):
     rng = np.random.default_rng([22, seed])
     num_wires = int(rng.integers(1, 6))
-    circuit = noisy_circuit(rng, num_wires, int(rng.integers(1, 30)), widest=3 if seed % 5 == 0 else 2)
+    circuit = noisy_circuit(
+        rng, num_wires, int(rng.integers(1, 30)), widest=3 if seed % 5 == 0 else 2
+    )
     angles = random_rows(rng, circuit, [1, 2, 7][seed % 3])
     engine = DensityBackend(threads=1, parts=seed % 2 == 0)
     for measure in (Probabilities(), Expectations(random_words(rng, num_wires, 3))):
         output, back = engine.exact_forward(circuit, angles, measure)
-        np.testing.assert_allclose(output, engine.exact(circuit, angles, measure), atol=1e-13, rtol=0)
+        np.testing.assert_allclose(
+            output, engine.exact(circuit, angles, measure), atol=1e-13, rtol=0
+        )
         cotangent = rng.normal(size=output.shape)
 
         def run(rows, measure=measure):
@@ -30,7 +34,9 @@ def check_random_circuit(seed):
         np.testing.assert_allclose(back(cotangent), slopes, atol=1e-8, rtol=0)
         shifted = parameter_shift(run, circuit, angles, cotangent)
         moving = [angle.source != "const" for angle in circuit.angles]
-        np.testing.assert_allclose(back(cotangent)[:, moving], shifted[:, moving], atol=1e-11, rtol=0)
+        np.testing.assert_allclose(
+            back(cotangent)[:, moving], shifted[:, moving], atol=1e-11, rtol=0
+        )
 
 
 @pytest.mark.parametrize("block", range(4))
@@ -69,7 +75,9 @@ def test_states_computed_again_change_no_bit(batch, monkeypatch):
     results = []
     for keep in (2**28, 0):
         monkeypatch.setattr(program_module, "KEEP", keep)
-        output, back = DensityBackend(threads=1, parts=False).exact_forward(circuit, angles, Probabilities())
+        output, back = DensityBackend(threads=1, parts=False).exact_forward(
+            circuit, angles, Probabilities()
+        )
         results.append((output, back(cotangent), back(cotangent)))
     steps = len(DensityBackend(parts=False)._program(circuit, Probabilities()).plan.steps)
     assert len(cuts_for((4,) * (steps + 1), batch, 1)) < steps + 1
@@ -92,6 +100,8 @@ def test_words_asked_twice_share_their_cotangent():
     circuit = noisy_circuit(rng, 3, 15)
     angles = random_rows(rng, circuit, 2)
     engine = DensityBackend()
-    twice = engine.exact_vjp(circuit, angles, Expectations(("ZXI", "ZXI")), np.array([[1.0, 2.0], [0.5, -0.5]]))
+    twice = engine.exact_vjp(
+        circuit, angles, Expectations(("ZXI", "ZXI")), np.array([[1.0, 2.0], [0.5, -0.5]])
+    )
     once = engine.exact_vjp(circuit, angles, Expectations(("ZXI",)), np.array([[3.0], [0.0]]))
     np.testing.assert_allclose(twice, once, atol=1e-13)

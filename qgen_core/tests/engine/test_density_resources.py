@@ -9,11 +9,11 @@ from density_cases import noisy_circuit, random_channel
 from engine_dense import random_rows
 from scipy.stats import chi2
 
-from qgen_core import resources
-from qgen_core.circuit import Channel, Circuit, Gate, param
-from qgen_core.engine.density.backend import DensityBackend
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, param
+from qgen_core.circuits.measures import Expectations, Probabilities, State, pauli_z
 from qgen_core.errors import BadOption, ResourceRefused, Unsupported
-from qgen_core.measures import Expectations, Probabilities, State, pauli_z
+from qgen_core.simulators.density.backend import DensityBackend
+from qgen_core.support import resources
 
 
 def blocks_of(rng, groups, num_wires):
@@ -33,7 +33,9 @@ def blocks_of(rng, groups, num_wires):
     return Circuit(num_wires, tuple(instructions))
 
 
-@pytest.mark.parametrize("groups", [((0, 1, 2), (3, 4)), ((0, 3), (1, 4), (2,)), ((4, 0), (3, 1), (2, 5))])
+@pytest.mark.parametrize(
+    "groups", [((0, 1, 2), (3, 4)), ((0, 3), (1, 4), (2,)), ((4, 0), (3, 1), (2, 5))]
+)
 def test_parts_equal_the_whole(groups):
     rng = np.random.default_rng(len(groups))
     num_wires = 1 + max(w for group in groups for w in group)
@@ -44,7 +46,9 @@ def test_parts_equal_the_whole(groups):
     assert not whole._find_parts(circuit)
     words = Expectations(("Z" * num_wires, "XY" + "I" * (num_wires - 2), "I" * num_wires))
     for measure in (Probabilities(), words):
-        (a, back_a), (b, back_b) = (e.exact_forward(circuit, angles, measure) for e in (apart, whole))
+        (a, back_a), (b, back_b) = (
+            e.exact_forward(circuit, angles, measure) for e in (apart, whole)
+        )
         np.testing.assert_allclose(a, b, atol=1e-13)
         cotangent = rng.normal(size=a.shape)
         np.testing.assert_allclose(back_a(cotangent), back_b(cotangent), atol=1e-12)
@@ -65,7 +69,9 @@ def test_threads_change_no_bit(batch):
     for threads in (1, 2, 5):
         engine = DensityBackend(threads=threads)
         output, back = engine.exact_forward(circuit, angles, Probabilities())
-        results.append((output, back(np.cos(1e3 * output)), engine.exact(circuit, angles, pauli_z(4))))
+        results.append(
+            (output, back(np.cos(1e3 * output)), engine.exact(circuit, angles, pauli_z(4)))
+        )
     for other in results[1:]:
         for one, two in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(one, two)
@@ -81,10 +87,14 @@ def test_memory_is_refused_before_it_is_taken(monkeypatch):
     monkeypatch.setattr(resources, "available_memory", lambda: 21 * 2**30)
     engine, circuit = DensityBackend(threads=1), ring(16)
     none = circuit.bind([])
-    with pytest.raises(ResourceRefused, match="16 qubits need 64 GiB, 21 GiB free; at most 15 here"):
+    with pytest.raises(
+        ResourceRefused, match="16 qubits need 64 GiB, 21 GiB free; at most 15 here"
+    ):
         engine.run(circuit, none, Probabilities())
     # one matrix takes 32 GiB: two for the adjoint, one and an eighth kept, up to 2 3/4 computed again
-    with pytest.raises(ResourceRefused, match="16 qubits need 188 GiB to train, 21 GiB free; at most 14 here"):
+    with pytest.raises(
+        ResourceRefused, match="16 qubits need 188 GiB to train, 21 GiB free; at most 14 here"
+    ):
         engine.forward(circuit, none, Probabilities())
     with pytest.raises(ResourceRefused, match="to train for a batch of 50"):
         engine.require(ring(15), Probabilities(), 50)
@@ -96,7 +106,9 @@ def test_memory_is_refused_before_it_is_taken(monkeypatch):
 def test_unconnected_wires_need_little_memory():
     pairs = Circuit(34, tuple(Gate("ry", (w,), param(w)) for w in range(34)))
     angles = pairs.bind(np.linspace(0, 3, 34))
-    np.testing.assert_allclose(DensityBackend().run(pairs, angles, pauli_z(34)), np.cos(angles), atol=1e-13)
+    np.testing.assert_allclose(
+        DensityBackend().run(pairs, angles, pauli_z(34)), np.cos(angles), atol=1e-13
+    )
     with pytest.raises(ResourceRefused, match="34 qubits need"):
         DensityBackend().run(pairs, angles, Probabilities())
 
@@ -112,7 +124,10 @@ def test_samples_follow_the_exact_probabilities():
     np.testing.assert_array_equal(bits, engine.sample(circuit, theta, inputs, shots=shots, seed=7))
     assert (bits != engine.sample(circuit, theta, inputs, shots=shots, seed=8)).any()
     counts = np.bincount(bits @ (1 << np.arange(4, -1, -1)), minlength=32)
-    for observed in (counts, shots * engine.probabilities(circuit, theta, inputs, shots=shots, seed=9)):
+    for observed in (
+        counts,
+        shots * engine.probabilities(circuit, theta, inputs, shots=shots, seed=9),
+    ):
         kept = shots * exact >= 5
         assert kept.sum() > 5
         statistic = ((observed - shots * exact)[kept] ** 2 / (shots * exact)[kept]).sum()
@@ -121,14 +136,18 @@ def test_samples_follow_the_exact_probabilities():
 
 def test_what_is_refused():
     engine, plain = DensityBackend(), Circuit(1, ())
-    with pytest.raises(Unsupported, match="mixed states, which no state vector describes; use e.g. 'statevector'"):
+    with pytest.raises(
+        Unsupported, match="mixed states, which no state vector describes; use e.g. 'statevector'"
+    ):
         engine.run(plain, plain.bind([]), State())
     with pytest.raises(BadOption, match="threads must be at least 1, not 0"):
         DensityBackend(threads=0)
     with pytest.raises(BadOption, match=r"angles have the shape \(1, 2\)"):
         engine.run(ring(2), np.zeros((1, 2)), Probabilities())
     wide = Circuit(6, (Channel(np.eye(64)[None], tuple(range(6)), "everything"),))
-    with pytest.raises(Unsupported, match="'everything' acts on 6 wires; density holds channels of at most 5"):
+    with pytest.raises(
+        Unsupported, match="'everything' acts on 6 wires; density holds channels of at most 5"
+    ):
         engine.run(wide, wide.bind([]), Probabilities())
 
 
@@ -143,5 +162,5 @@ def test_programs_are_forgotten_with_their_circuits():
 
 
 def test_numba_is_imported_at_the_first_run_only():
-    code = "import sys, qgen_core.engine.density.backend as b; b.DensityBackend(); sys.exit('numba' in sys.modules)"
+    code = "import sys, qgen_core.simulators.density.backend as b; b.DensityBackend(); sys.exit('numba' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

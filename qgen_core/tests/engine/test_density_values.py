@@ -5,13 +5,13 @@ import pytest
 from density_cases import noisy_circuit, random_channel
 from engine_dense import random_rows, random_words
 
-from qgen_core.circuit import Channel, Circuit, Gate, const, given, param
-from qgen_core.engine.backend import StatevectorBackend
-from qgen_core.engine.density import program as program_module
-from qgen_core.engine.density.backend import DensityBackend
-from qgen_core.engine.density.pauli import gate_terms, on_all, transfer_matrix
-from qgen_core.gates import GATES, PAULI
-from qgen_core.measures import Expectations, Probabilities, pauli_z
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.gates import GATES, PAULI
+from qgen_core.circuits.measures import Expectations, Probabilities, pauli_z
+from qgen_core.simulators.density import program as program_module
+from qgen_core.simulators.density.backend import DensityBackend
+from qgen_core.simulators.density.pauli import gate_terms, on_all, transfer_matrix
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.testing import reference
 
 CLOSE = 1e-12
@@ -57,7 +57,9 @@ def test_channels_of_many_wires(width):
     angles = random_rows(rng, circuit, 2)
     for measure in measures_of(rng, 4):
         found = DensityBackend().exact(circuit, angles, measure)
-        np.testing.assert_allclose(found, reference.values(circuit, angles, measure), atol=CLOSE, rtol=0)
+        np.testing.assert_allclose(
+            found, reference.values(circuit, angles, measure), atol=CLOSE, rtol=0
+        )
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])
@@ -68,7 +70,9 @@ def test_rows_are_what_they_are_alone(size):
     engine = DensityBackend()
     for measure in measures_of(rng, 4):
         together = engine.exact(circuit, angles, measure)
-        alone = np.concatenate([engine.exact(circuit, angles[k : k + 1], measure) for k in range(size)])
+        alone = np.concatenate(
+            [engine.exact(circuit, angles[k : k + 1], measure) for k in range(size)]
+        )
         np.testing.assert_allclose(together, alone, atol=1e-14, rtol=0)
 
 
@@ -87,7 +91,9 @@ def test_wider_circuits_equal_pure_states(layers, num_wires):
     angles = random_rows(rng, circuit, 3)
     for measure in measures_of(rng, num_wires):
         expected = StatevectorBackend().exact(circuit, angles, measure)
-        np.testing.assert_allclose(DensityBackend().exact(circuit, angles, measure), expected, atol=CLOSE, rtol=0)
+        np.testing.assert_allclose(
+            DensityBackend().exact(circuit, angles, measure), expected, atol=CLOSE, rtol=0
+        )
 
 
 def same_for_all_but_the_start(rng, num_wires, layers):
@@ -110,10 +116,14 @@ def test_observables_evolved_backwards_equal_states_evolved_forwards(monkeypatch
     meet = program._meeting_step(angles, 5)
     assert 0 < meet < len(program.plan.steps)
     backwards = engine.exact(circuit, angles, measure)
-    np.testing.assert_allclose(backwards, reference.values(circuit, angles, measure), atol=CLOSE, rtol=0)
+    np.testing.assert_allclose(
+        backwards, reference.values(circuit, angles, measure), atol=CLOSE, rtol=0
+    )
     monkeypatch.setattr(program_module, "KEEP", 0)
     assert program._meeting_step(angles, 5) == len(program.plan.steps)
-    np.testing.assert_allclose(engine.exact(circuit, angles, measure), backwards, atol=CLOSE, rtol=0)
+    np.testing.assert_allclose(
+        engine.exact(circuit, angles, measure), backwards, atol=CLOSE, rtol=0
+    )
 
 
 def test_equal_rows_meet_at_the_start():
@@ -123,7 +133,9 @@ def test_equal_rows_meet_at_the_start():
     engine = DensityBackend()
     assert engine._program(circuit, pauli_z(5))._meeting_step(angles, 5) == 0
     expected = np.repeat(reference.values(circuit, angles[:1], pauli_z(5)), 30, axis=0)
-    np.testing.assert_allclose(engine.exact(circuit, angles, pauli_z(5)), expected, atol=CLOSE, rtol=0)
+    np.testing.assert_allclose(
+        engine.exact(circuit, angles, pauli_z(5)), expected, atol=CLOSE, rtol=0
+    )
 
 
 @pytest.mark.parametrize("measure", [Probabilities(), pauli_z(4)])
@@ -145,18 +157,25 @@ def test_wires_take_room_only_while_they_are_needed():
     plan = DensityBackend()._program(same_for_all_but_the_start(rng, 6, 2), Probabilities()).plan
     assert plan.sizes == (1, 16, 64, 256, 1024, 4096, 2048, 1024, 512, 256, 64)
     one = Expectations(("IIIIIZ",))
-    assert DensityBackend()._program(same_for_all_but_the_start(rng, 6, 1), one).plan.sizes[-2:] == (4, 2)
+    assert DensityBackend()._program(same_for_all_but_the_start(rng, 6, 1), one).plan.sizes[
+        -2:
+    ] == (4, 2)
 
 
 def test_a_new_circuit_of_the_same_kind_compiles_nothing():
     rng = np.random.default_rng(6)
-    from qgen_core.engine.density import bind, kernels
+    from qgen_core.simulators.density import bind, kernels
 
     for _ in range(4):
         circuit = noisy_circuit(rng, 3, 8)
-        output, back = DensityBackend(threads=1).exact_forward(circuit, random_rows(rng, circuit, 2), Probabilities())
+        output, back = DensityBackend(threads=1).exact_forward(
+            circuit, random_rows(rng, circuit, 2), Probabilities()
+        )
         back(output)
-        counts = [len(f.signatures) for f in (kernels.forward, kernels.backward, bind.bind, bind.bind_back)]
+        counts = [
+            len(f.signatures)
+            for f in (kernels.forward, kernels.backward, bind.bind, bind.bind_back)
+        ]
         assert counts == [1, 1, 1, 1]
 
 
@@ -169,7 +188,10 @@ def test_transfer_matrices_of_gates(name):
         found = np.tensordot(waves, terms, 1)
         words = [reference.kron(pair) for pair in _products(spec.wires)]
         unitary = spec.matrix(t)
-        expected = [[np.trace(p @ unitary @ q @ unitary.conj().T).real / 2**spec.wires for q in words] for p in words]
+        expected = [
+            [np.trace(p @ unitary @ q @ unitary.conj().T).real / 2**spec.wires for q in words]
+            for p in words
+        ]
         np.testing.assert_allclose(found, expected, atol=1e-14)
 
 
@@ -178,7 +200,9 @@ def test_transfer_matrix_of_a_channel_on_chosen_wires():
     channel = random_channel(rng, (0, 1), 3)
     embedded = np.array([reference.embedded(k, (2, 0), 3) for k in channel.kraus])
     np.testing.assert_allclose(
-        on_all(transfer_matrix(channel.kraus)[None], (2, 0), 3)[0], transfer_matrix(embedded), atol=1e-13
+        on_all(transfer_matrix(channel.kraus)[None], (2, 0), 3)[0],
+        transfer_matrix(embedded),
+        atol=1e-13,
     )
 
 

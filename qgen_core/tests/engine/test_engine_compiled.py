@@ -6,16 +6,19 @@ import pytest
 from engine_dense import brick
 from scipy.special import xlogy
 
-from qgen_core.engine import divergences, joining, kernels, outputs, simd, sweep, turns
-from qgen_core.engine.backend import StatevectorBackend
-from qgen_core.engine.density import bind
-from qgen_core.engine.density import kernels as density
-from qgen_core.measures import Probabilities, pauli_z
+from qgen_core.circuits.measures import Probabilities, pauli_z
+from qgen_core.simulators.density import bind
+from qgen_core.simulators.density import kernels as density
+from qgen_core.simulators.simd import divergences, intrinsics, work_sharing
+from qgen_core.simulators.statevector import kernels, outputs, sweep, turns
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 
 
 def dispatchers():
-    modules = (bind, density, divergences, joining, kernels, outputs, sweep, turns)
-    return [(m.__name__, f) for m in modules for f in vars(m).values() if hasattr(f, "targetoptions")]
+    modules = (bind, density, divergences, work_sharing, kernels, outputs, sweep, turns)
+    return [
+        (m.__name__, f) for m in modules for f in vars(m).values() if hasattr(f, "targetoptions")
+    ]
 
 
 def test_compiled_code_is_kept_for_the_sources_of_all_that_it_calls(tmp_path):
@@ -24,21 +27,31 @@ def test_compiled_code_is_kept_for_the_sources_of_all_that_it_calls(tmp_path):
     assert len(found) > 20
     kept = [f for _, f in found if hasattr(f._cache, "_cache_file")]
     assert len(kept) > 10
-    assert {f._cache._cache_file._source_stamp for f in kept} == {simd.SOURCES}
+    assert {f._cache._cache_file._source_stamp for f in kept} == {intrinsics.SOURCES}
     (tmp_path / "a.py").write_text("one")
     (tmp_path / "b").mkdir()
-    before = simd._digest(tmp_path)
+    before = intrinsics._digest(tmp_path)
     (tmp_path / "b" / "c.py").write_text("two")
-    after = simd._digest(tmp_path)
+    after = intrinsics._digest(tmp_path)
     (tmp_path / "b" / "c.py").write_text("three")
-    assert len({before, after, simd._digest(tmp_path)}) == 3
+    assert len({before, after, intrinsics._digest(tmp_path)}) == 3
 
 
 def test_no_function_takes_over_the_arithmetic_of_its_caller():
     for name, function in dispatchers():
         assert "fastmath" in function.targetoptions, (name, function)
-    sums = {f.py_func.__name__ for _, f in dispatchers() if "reassoc" in (f.targetoptions["fastmath"] or ())}
-    assert "jensen_shannon" in sums and not sums & {"forward", "backward", "cosines", "_log", "find_turns"}
+    sums = {
+        f.py_func.__name__
+        for _, f in dispatchers()
+        if "reassoc" in (f.targetoptions["fastmath"] or ())
+    }
+    assert "jensen_shannon" in sums and not sums & {
+        "forward",
+        "backward",
+        "cosines",
+        "_log",
+        "find_turns",
+    }
 
 
 def test_batches_of_all_sizes_run_the_same_compiled_code():
@@ -81,5 +94,7 @@ def test_jensen_shannon_is_the_sum_it_stands_for(size):
 def test_jensen_shannon_of_what_is_no_number():
     for p, target in (([np.nan, 1.0], [0.5, 0.5]), ([0.5, 0.5], [np.nan, 1.0])):
         weight = np.empty(2)
-        assert np.isnan(divergences.jensen_shannon(np.array(p), np.array(target), 1e-12, 1e-300, weight))
+        assert np.isnan(
+            divergences.jensen_shannon(np.array(p), np.array(target), 1e-12, 1e-300, weight)
+        )
         assert np.isnan(weight[0]) and np.isfinite(weight[1])

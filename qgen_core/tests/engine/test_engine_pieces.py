@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from engine_dense import brick, dense_state, embedded, random_circuit, random_rows
 
-from qgen_core.circuit import Circuit, Gate, const
-from qgen_core.engine.decompose import decompose
-from qgen_core.engine.plan import ANY_DEPTH, pack
-from qgen_core.engine.turns import cosines
-from qgen_core.gates import CX, GATES
+from qgen_core.circuits.circuit import Circuit, Gate, const
+from qgen_core.circuits.gates import CX, GATES
+from qgen_core.simulators.statevector.decompose import decompose
+from qgen_core.simulators.statevector.plan import ANY_DEPTH, pack
+from qgen_core.simulators.statevector.turns import cosines
 
 
 def state_of_ops(ops, overall, num_wires, angles):
@@ -40,13 +40,17 @@ def test_decomposition_is_exact(num_wires):
         angles = random_rows(rng, circuit, 1)[0]
         ops, overall = decompose(circuit, last_phases=True)
         expected = dense_state(circuit, angles)
-        np.testing.assert_allclose(state_of_ops(ops, overall, num_wires, angles), expected, atol=1e-13)
+        np.testing.assert_allclose(
+            state_of_ops(ops, overall, num_wires, angles), expected, atol=1e-13
+        )
         ops, overall = decompose(circuit, last_phases=False)
         got = np.abs(state_of_ops(ops, overall, num_wires, angles)) ** 2
         np.testing.assert_allclose(got, np.abs(expected) ** 2, atol=1e-13)
 
 
-@pytest.mark.parametrize(("base", "room", "depth"), [(0, 2, 0), (2, 4, 0), (2, 4, ANY_DEPTH), (3, 6, ANY_DEPTH)])
+@pytest.mark.parametrize(
+    ("base", "room", "depth"), [(0, 2, 0), (2, 4, 0), (2, 4, ANY_DEPTH), (3, 6, ANY_DEPTH)]
+)
 def test_packing_keeps_the_product(base, room, depth):
     rng = np.random.default_rng(room)
     for _ in range(20):
@@ -66,7 +70,9 @@ def test_packing_keeps_the_product(base, room, depth):
 
 def test_nothing_is_done_to_wires_in_the_ground_state():
     idle = (Gate("rz", (0,), const(0.3)), Gate("cx", (0, 1)), Gate("cz", (0, 1)))
-    ops, _ = decompose(Circuit(3, (*idle, Gate("h", (2,)), Gate("rzz", (1, 2), const(1)))), last_phases=True)
+    ops, _ = decompose(
+        Circuit(3, (*idle, Gate("h", (2,)), Gate("rzz", (1, 2), const(1)))), last_phases=True
+    )
     assert {wire for op in ops for wire in op.wires} == {2}
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from qgen_core import scratch
 from qgen_core.ansatze.brick import brick
-from qgen_core.engine.backend import StatevectorBackend
-from qgen_core.measures import Probabilities
+from qgen_core.circuits.measures import Probabilities
+from qgen_core.simulators.statevector.backend import StatevectorBackend
+from qgen_core.support import buffers as scratch
 
 BYTE = np.dtype(np.uint8)
 WIDTH = 2**16
@@ -48,17 +48,28 @@ def test_an_array_is_given_out_again_only_when_nobody_holds_it(empty):
 
 
 def test_what_is_kept_is_bounded(empty):
-    taken = [scratch.plain(1, scratch.LARGEST, BYTE) for _ in range(scratch.KEPT // scratch.LARGEST + 2)]
+    taken = [
+        scratch.plain(1, scratch.LARGEST, BYTE) for _ in range(scratch.KEPT // scratch.LARGEST + 2)
+    ]
     assert len({address(buffer) for buffer in taken}) == len(taken)
     kept = [buffer for same in scratch._kept.made.values() for buffer, _ in same]
-    assert kept and scratch._kept.total == sum(buffer.nbytes - scratch.PAGE for buffer in kept) <= scratch.KEPT
-    again = scratch.plain(1, WIDTH, BYTE)  # what was kept for other shapes does not keep this one out
+    assert (
+        kept
+        and scratch._kept.total
+        == sum(buffer.nbytes - scratch.PAGE for buffer in kept)
+        <= scratch.KEPT
+    )
+    again = scratch.plain(
+        1, WIDTH, BYTE
+    )  # what was kept for other shapes does not keep this one out
     where = address(again)
     del again
     assert address(scratch.plain(1, WIDTH, BYTE)) == where
 
 
-@pytest.mark.parametrize(("rows", "width", "shift"), [(1, 512, 0), (2, 512, 31), (5, 100, 0), (3, 2**21, 1), (0, 8, 0)])
+@pytest.mark.parametrize(
+    ("rows", "width", "shift"), [(1, 512, 0), (2, 512, 31), (5, 100, 0), (3, 2**21, 1), (0, 8, 0)]
+)
 def test_rows_lie_on_lines_and_do_not_overlap(empty, rows, width, shift):
     found = scratch.aligned(rows, width, np.dtype(np.float64), shift)
     assert found.shape == (rows, width)
@@ -87,4 +98,6 @@ def test_two_batches_under_way_at_once_do_not_meet(threads):
         np.testing.assert_array_equal(out, expected)
         np.testing.assert_array_equal(back(cotangent), slope)
     (_, back), cotangent, (_, slope) = under_way[0], cotangents[0], alone[0]
-    np.testing.assert_array_equal(back(cotangent), slope)  # a second way back runs the circuit again
+    np.testing.assert_array_equal(
+        back(cotangent), slope
+    )  # a second way back runs the circuit again

@@ -8,10 +8,10 @@ import numba
 import numpy as np
 import pytest
 
-from qgen_core.engine import joining, threads
-from qgen_core.engine.joining import share, take, withdraw
-from qgen_core.engine.simd import FLAT, pointer
-from qgen_core.engine.threads import spread, together
+from qgen_core.simulators.simd import threads, work_sharing
+from qgen_core.simulators.simd.intrinsics import FLAT, pointer
+from qgen_core.simulators.simd.threads import spread, together
+from qgen_core.simulators.simd.work_sharing import share, take, withdraw
 
 
 def covered(pieces, count):
@@ -127,8 +127,17 @@ def _compiled(done, who, sums, length, work, boxes, helpers):
 
 def joined(pieces, count, length=0):
     """How often each piece is done, and by whom."""
-    done, who, sums, work = np.zeros(pieces, int), np.zeros(pieces, int), np.zeros(pieces), np.zeros(2, int)
-    together(lambda boxes, helpers: _compiled(done, who, sums, length, work, boxes, helpers), pieces, count)
+    done, who, sums, work = (
+        np.zeros(pieces, int),
+        np.zeros(pieces, int),
+        np.zeros(pieces),
+        np.zeros(2, int),
+    )
+    together(
+        lambda boxes, helpers: _compiled(done, who, sums, length, work, boxes, helpers),
+        pieces,
+        count,
+    )
     assert 1 <= work[1] <= max(min(count, pieces), 1)
     return done, who
 
@@ -152,10 +161,10 @@ def test_helpers_join_compiled_calls(pause):
 
 
 def test_who_does_not_come_is_not_waited_for():
-    box = np.zeros(joining.BOX, dtype=np.int64)
+    box = np.zeros(work_sharing.BOX, dtype=np.int64)
     done, who, work = np.zeros(5, int), np.zeros(5, int), np.zeros(2, int)
     _compiled(done, who, np.zeros(5), 0, work, np.array([box.ctypes.data]), 1)
-    assert done.tolist() == [1] * 5 and box[0] == joining.IDLE and work[1] == 1
+    assert done.tolist() == [1] * 5 and box[0] == work_sharing.IDLE and work[1] == 1
 
 
 def test_compiled_calls_and_pieces_of_python_take_turns():

@@ -6,14 +6,29 @@ import numpy as np
 import pytest
 from engine_dense import brick, dense_states, random_rows
 
-from qgen_core.circuit import Circuit, Gate, param
-from qgen_core.engine.backend import StatevectorBackend
-from qgen_core.engine.program import Program
-from qgen_core.engine.steps import GROUP, PAIR
-from qgen_core.measures import Probabilities, State
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.measures import Probabilities, State
+from qgen_core.simulators.statevector.backend import StatevectorBackend
+from qgen_core.simulators.statevector.program import Program
+from qgen_core.simulators.statevector.steps import GROUP, PAIR
 
 #: Tangents and cotangents of 0 and 1, poles of both, and signs of all kinds.
-CORNERS = [0.0, pi / 2, pi, 3 * pi / 2, 2 * pi, -pi / 2, -pi, 1e-9, pi + 1e-9, pi - 1e-9, 0.3, 2.0, 4.0, -5.0]
+CORNERS = [
+    0.0,
+    pi / 2,
+    pi,
+    3 * pi / 2,
+    2 * pi,
+    -pi / 2,
+    -pi,
+    1e-9,
+    pi + 1e-9,
+    pi - 1e-9,
+    0.3,
+    2.0,
+    4.0,
+    -5.0,
+]
 
 
 def deep(turns, phases, wires=7):
@@ -37,7 +52,9 @@ def scalings(circuit, precision="double"):
 def rows_of(circuit, seed):
     rng = np.random.default_rng(seed)
     corners = rng.choice(CORNERS, (6, circuit.num_angles))
-    return np.concatenate([corners, random_rows(rng, circuit, 2), np.full((1, circuit.num_angles), pi)])
+    return np.concatenate(
+        [corners, random_rows(rng, circuit, 2), np.full((1, circuit.num_angles), pi)]
+    )
 
 
 @pytest.mark.parametrize("phases", [True, False])
@@ -81,4 +98,6 @@ def test_pairs_are_the_same_in_blocks():
     for local in (5, 7, 9):
         blocked = StatevectorBackend()
         blocked._local = local
-        np.testing.assert_allclose(blocked.exact(circuit, rows, Probabilities()), whole, atol=1e-14, rtol=0)
+        np.testing.assert_allclose(
+            blocked.exact(circuit, rows, Probabilities()), whole, atol=1e-14, rtol=0
+        )

@@ -12,10 +12,10 @@ from engine_dense import (
     random_words,
 )
 
-from qgen_core.engine.backend import StatevectorBackend
-from qgen_core.gates import GATES
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Expectations, Probabilities, State
 from qgen_core.interfaces import Backend
-from qgen_core.measures import Expectations, Probabilities, State
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 
 
 def backend(precision="double", local=None, **options):
@@ -38,7 +38,9 @@ def check_random_circuit(seed):
         for key, measure in (("p", Probabilities()), ("e", Expectations(words))):
             output, back = engine.exact_forward(circuit, angles, measure)
             np.testing.assert_allclose(output, truth[key], atol=close, rtol=0)
-            np.testing.assert_allclose(engine.exact(circuit, angles, State()), states, atol=close, rtol=0)
+            np.testing.assert_allclose(
+                engine.exact(circuit, angles, State()), states, atol=close, rtol=0
+            )
             cotangent = rng.normal(size=output.shape)
 
             def run(rows, measure=measure):
@@ -86,7 +88,9 @@ def test_blocks_do_not_change_gradients(num_wires, precision):
         whole = backend("double", 14).vjp(circuit, angles, Probabilities(), cotangent)
         for local in (5, 6, 7):
             blocked = backend(precision, local).vjp(circuit, angles, Probabilities(), cotangent)
-            np.testing.assert_allclose(blocked, whole, atol=1e-12 if precision == "double" else 1e-4, rtol=0)
+            np.testing.assert_allclose(
+                blocked, whole, atol=1e-12 if precision == "double" else 1e-4, rtol=0
+            )
 
 
 @pytest.mark.parametrize("measure", [Probabilities(), Expectations(("ZIIZIIII", "XYIIIIIZ"))])
@@ -108,5 +112,8 @@ def test_gradients_of_a_batch_equal_single_runs():
     angles = rng.uniform(-3, 3, (5, circuit.num_angles))
     cotangent = rng.normal(size=(5, 64))
     engine = backend()
-    alone = [engine.vjp(circuit, a[None], Probabilities(), c[None])[0] for a, c in zip(angles, cotangent, strict=True)]
+    alone = [
+        engine.vjp(circuit, a[None], Probabilities(), c[None])[0]
+        for a, c in zip(angles, cotangent, strict=True)
+    ]
     np.testing.assert_array_equal(engine.vjp(circuit, angles, Probabilities(), cotangent), alone)

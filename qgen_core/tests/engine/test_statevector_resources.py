@@ -8,12 +8,12 @@ import pytest
 from engine_dense import brick, random_circuit, random_rows
 from scipy.stats import chi2
 
-from qgen_core import resources
-from qgen_core.circuit import Channel, Circuit, Gate, param
-from qgen_core.engine.backend import StatevectorBackend
-from qgen_core.engine.parts import find_parts
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, param
+from qgen_core.circuits.measures import Expectations, Probabilities, State, pauli_z
 from qgen_core.errors import BadOption, ResourceRefused, Unsupported
-from qgen_core.measures import Expectations, Probabilities, State, pauli_z
+from qgen_core.simulators.connected_parts import find_parts
+from qgen_core.simulators.statevector.backend import StatevectorBackend
+from qgen_core.support import resources
 
 
 def blocks_of(rng, groups, num_wires):
@@ -32,7 +32,9 @@ def test_parts_are_found():
     assert [part.columns.tolist() for part in find_parts(circuit)] == [[], [0], []]
 
 
-@pytest.mark.parametrize("groups", [((0, 1, 2), (3, 4)), ((0, 3, 5), (1, 6), (2, 4)), ((5, 0), (4, 1), (3, 2), (6,))])
+@pytest.mark.parametrize(
+    "groups", [((0, 1, 2), (3, 4)), ((0, 3, 5), (1, 6), (2, 4)), ((5, 0), (4, 1), (3, 2), (6,))]
+)
 def test_parts_equal_the_whole(groups):
     rng = np.random.default_rng(len(groups))
     num_wires = 1 + max(w for group in groups for w in group)
@@ -41,9 +43,13 @@ def test_parts_equal_the_whole(groups):
     angles = random_rows(rng, circuit, 3)
     apart, whole = StatevectorBackend(parts=True), StatevectorBackend(parts=False)
     words = Expectations(("Z" * num_wires, "XY" + "I" * (num_wires - 2), "I" * num_wires))
-    np.testing.assert_allclose(apart.exact(circuit, angles, State()), whole.exact(circuit, angles, State()), atol=1e-13)
+    np.testing.assert_allclose(
+        apart.exact(circuit, angles, State()), whole.exact(circuit, angles, State()), atol=1e-13
+    )
     for measure in (Probabilities(), words):
-        (a, back_a), (b, back_b) = (e.exact_forward(circuit, angles, measure) for e in (apart, whole))
+        (a, back_a), (b, back_b) = (
+            e.exact_forward(circuit, angles, measure) for e in (apart, whole)
+        )
         np.testing.assert_allclose(a, b, atol=1e-13)
         cotangent = rng.normal(size=a.shape)
         np.testing.assert_allclose(back_a(cotangent), back_b(cotangent), atol=1e-13)
@@ -59,7 +65,9 @@ def test_parts_are_taken_apart_where_it_pays():
         assert len(StatevectorBackend(parts=True)._find_parts(circuit)) >= num_wires // 4
 
 
-@pytest.mark.parametrize(("num_wires", "batch", "local"), [(14, 1, None), (10, 1, 7), (6, 9, None), (9, 3, 6)])
+@pytest.mark.parametrize(
+    ("num_wires", "batch", "local"), [(14, 1, None), (10, 1, 7), (6, 9, None), (9, 3, 6)]
+)
 @pytest.mark.parametrize("precision", ["double", "single"])
 def test_threads_change_no_bit(num_wires, batch, local, precision):
     circuit = brick(num_wires, 2)
@@ -81,9 +89,13 @@ def test_memory_is_refused_before_it_is_taken(monkeypatch):
     monkeypatch.setattr(resources, "available_memory", lambda: 21 * 2**30)
     engine = StatevectorBackend()
     wide = Circuit(34, tuple(Gate("cx", (w, w + 1)) for w in range(33)))
-    with pytest.raises(ResourceRefused, match="34 qubits need 512 GiB to train, 21 GiB free; at most 29 here"):
+    with pytest.raises(
+        ResourceRefused, match="34 qubits need 512 GiB to train, 21 GiB free; at most 29 here"
+    ):
         engine.forward(wide, wide.bind([]), pauli_z(34))
-    with pytest.raises(ResourceRefused, match="34 qubits need 256 GiB, 21 GiB free; at most 30 here"):
+    with pytest.raises(
+        ResourceRefused, match="34 qubits need 256 GiB, 21 GiB free; at most 30 here"
+    ):
         engine.run(wide, wide.bind([]), pauli_z(34))
     with pytest.raises(ResourceRefused, match="to train for a batch of 50"):
         engine.forward(Circuit(26, wide.instructions[:25]), np.zeros((50, 0)), pauli_z(26))
@@ -93,7 +105,9 @@ def test_unconnected_wires_need_little_memory():
     """34 wires in pairs fit; the joint probabilities of 34 wires do not."""
     pairs = Circuit(34, tuple(Gate("ry", (w,), param(w)) for w in range(34)))
     angles = pairs.bind(np.linspace(0, 3, 34))
-    np.testing.assert_allclose(StatevectorBackend().run(pairs, angles, pauli_z(34)), np.cos(angles), atol=1e-13)
+    np.testing.assert_allclose(
+        StatevectorBackend().run(pairs, angles, pauli_z(34)), np.cos(angles), atol=1e-13
+    )
     with pytest.raises(ResourceRefused, match="34 qubits need"):
         StatevectorBackend().run(pairs, angles, Probabilities())
 
@@ -136,5 +150,5 @@ def test_plans_are_forgotten_with_their_circuits():
 
 
 def test_numba_is_imported_at_the_first_run_only():
-    code = "import sys, qgen_core.engine.backend as b; b.StatevectorBackend(); sys.exit('numba' in sys.modules)"
+    code = "import sys, qgen_core.simulators.statevector.backend as b; b.StatevectorBackend(); sys.exit('numba' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

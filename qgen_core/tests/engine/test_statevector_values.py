@@ -13,10 +13,10 @@ from engine_dense import (
     random_words,
 )
 
-from qgen_core.circuit import Circuit, Gate, param
-from qgen_core.engine.backend import StatevectorBackend
-from qgen_core.gates import GATES
-from qgen_core.measures import Expectations, Probabilities, State
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Expectations, Probabilities, State
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 
 TOLERANCE = {"double": 1e-12, "single": 1e-5}
 
@@ -31,7 +31,10 @@ def scrambled(num_wires):
     """Gates that give every wire its own generic state, and phases between them."""
     gates = []
     for wire in range(num_wires):
-        gates += [Gate("ry", (wire,), param(0, 1.0, 0.3 * wire)), Gate("rz", (wire,), param(0, -1.0, 0.7 * wire))]
+        gates += [
+            Gate("ry", (wire,), param(0, 1.0, 0.3 * wire)),
+            Gate("rz", (wire,), param(0, -1.0, 0.7 * wire)),
+        ]
     gates += [Gate("rzz", (w, w + 1), param(0, 0.5, 0.1 * w)) for w in range(num_wires - 1)]
     return gates
 
@@ -45,7 +48,9 @@ def test_every_gate_on_every_wires(name, precision):
             circuit = Circuit(num_wires, (*scrambled(num_wires), Gate(name, wires, angle)))
             angles = circuit.bind([0.8])
             got = backend(precision, local).exact(circuit, angles, State())
-            np.testing.assert_allclose(got, cached_states(circuit, angles), atol=TOLERANCE[precision], rtol=0)
+            np.testing.assert_allclose(
+                got, cached_states(circuit, angles), atol=TOLERANCE[precision], rtol=0
+            )
 
 
 _seen: dict = {}
@@ -70,9 +75,14 @@ def test_states_of_random_circuits(num_wires, local, precision):
         expected = dense_states(circuit, angles)
         engine = backend(precision, local)
         words = random_words(rng, num_wires, 6)
-        np.testing.assert_allclose(engine.exact(circuit, angles, State()), expected, atol=TOLERANCE[precision], rtol=0)
         np.testing.assert_allclose(
-            engine.exact(circuit, angles, Probabilities()), np.abs(expected) ** 2, atol=TOLERANCE[precision], rtol=0
+            engine.exact(circuit, angles, State()), expected, atol=TOLERANCE[precision], rtol=0
+        )
+        np.testing.assert_allclose(
+            engine.exact(circuit, angles, Probabilities()),
+            np.abs(expected) ** 2,
+            atol=TOLERANCE[precision],
+            rtol=0,
         )
         np.testing.assert_allclose(
             engine.exact(circuit, angles, Expectations(words)), dense_expectations(expected, words),
@@ -135,7 +145,10 @@ def test_output_types_do_not_depend_on_the_precision():
 def test_a_batch_of_no_rows(parts):
     for circuit in (brick(4, 1), Circuit(3, (Gate("cx", (0, 2)), Gate("ry", (1,), param(0))))):
         none = np.zeros((0, circuit.num_angles))
-        for measure, width in ((Probabilities(), 2**circuit.num_wires), (Expectations(("Z" * circuit.num_wires,)), 1)):
+        for measure, width in (
+            (Probabilities(), 2**circuit.num_wires),
+            (Expectations(("Z" * circuit.num_wires,)), 1),
+        ):
             output, back = backend(parts=parts).exact_forward(circuit, none, measure)
             assert output.shape == (0, width)
             assert back(output).shape == none.shape

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from qgen_core.circuit import Circuit, Gate, Label, given, param
+from qgen_core.circuits.circuit import Circuit, Gate, Label, given, param
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Measure
 from qgen_core.events import Events
-from qgen_core.gates import GATES
 from qgen_core.interfaces import Capabilities
-from qgen_core.measures import Measure
-from qgen_core.simulator import Simulator
+from qgen_core.simulators.base import Simulator
 
 
 class Dense(Simulator):
@@ -35,7 +35,9 @@ class Dense(Simulator):
             spec, k = GATES[gate.name], len(gate.wires)
             matrix = spec.matrix(row[column]) if spec.has_angle else spec.matrix()
             column += spec.has_angle
-            state = np.tensordot(matrix.reshape((2,) * (2 * k)), state, axes=(range(k, 2 * k), gate.wires))
+            state = np.tensordot(
+                matrix.reshape((2,) * (2 * k)), state, axes=(range(k, 2 * k), gate.wires)
+            )
             state = np.moveaxis(state, range(k), gate.wires)
         return np.abs(state.ravel()) ** 2
 
@@ -54,7 +56,12 @@ class Device(Dense):
 
 
 def layers(
-    wires: int, *, inputs: int = 0, registers: tuple[int, ...] = (), data: Events | None = None, depth: int = 2
+    wires: int,
+    *,
+    inputs: int = 0,
+    registers: tuple[int, ...] = (),
+    data: Events | None = None,
+    depth: int = 2,
 ) -> Circuit:
     """Inputs by RX on all wires, RY and RZ on all, CNOT chain; RY and a CRZ at the end."""
     gates: list[Gate] = []

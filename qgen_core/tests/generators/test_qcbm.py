@@ -10,14 +10,21 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from qgen_core.circuit import Circuit
-from qgen_core.errors import BadOption, CheckpointError, DataError, NoGradient, OutputMismatch, Unsupported
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import Probabilities
+from qgen_core.errors import (
+    BadOption,
+    CheckpointError,
+    DataError,
+    NoGradient,
+    OutputMismatch,
+    Unsupported,
+)
 from qgen_core.events import Batch, Space, bits_to_index, index_to_bits
 from qgen_core.generators import qcbm
 from qgen_core.generators.qcbm import CircuitBornMachine
 from qgen_core.losses.js import JensenShannon
 from qgen_core.losses.nll import NegativeLogLikelihood
-from qgen_core.measures import Probabilities
 
 Shape = Callable[..., Circuit]
 BITS, ANGLES = Space("bits", 3, (2, 1)), Space("angles", 2)
@@ -39,14 +46,18 @@ def conditional(dense: Any, ansatz: Shape) -> CircuitBornMachine:
 
 
 def exact(model: CircuitBornMachine, conditions: Any = None) -> Any:
-    return model.backend.run(model.circuit, model.circuit.bind(model.theta, conditions), Probabilities())
+    return model.backend.run(
+        model.circuit, model.circuit.bind(model.theta, conditions), Probabilities()
+    )
 
 
 def events(n: int = 40) -> Batch:
     return Batch(index_to_bits(rng(2).integers(0, 8, n), 3), weight=rng(3).random(n))
 
 
-def numeric_gradient(model: CircuitBornMachine, output: str, batch: Batch, loss: Any, h: float = 1e-6) -> Any:
+def numeric_gradient(
+    model: CircuitBornMachine, output: str, batch: Batch, loss: Any, h: float = 1e-6
+) -> Any:
     out = np.empty(len(model.theta))
     for i in range(len(out)):
         values = []
@@ -72,7 +83,11 @@ def test_the_ansatz_gets_wires_inputs_and_registers(dense: Any, ansatz: Shape) -
 def test_probabilities_and_log_prob_are_those_of_the_circuit(plain: CircuitBornMachine) -> None:
     batch = events()
     p, _ = plain.forward("probabilities", Batch(), rng=rng())
-    assert p.shape == (1, 8) and np.allclose(p, exact(plain), atol=1e-15) and p.sum() == pytest.approx(1)
+    assert (
+        p.shape == (1, 8)
+        and np.allclose(p, exact(plain), atol=1e-15)
+        and p.sum() == pytest.approx(1)
+    )
     logs, _ = plain.forward("log_prob", batch, rng=rng())
     assert batch.x is not None and np.allclose(logs, np.log(p[0, bits_to_index(batch.x)]))
 
@@ -106,7 +121,9 @@ def test_gradients_with_conditions(conditional: CircuitBornMachine) -> None:
     logs, _ = conditional.forward("log_prob", each, rng=rng())
     p = exact(conditional, CONDITIONS)
     assert np.ptp(p[:, 0]) > 1e-3
-    assert np.allclose(logs, [np.log(p[c, i]) for c, i in zip(which, bits_to_index(x), strict=True)])
+    assert np.allclose(
+        logs, [np.log(p[c, i]) for c, i in zip(which, bits_to_index(x), strict=True)]
+    )
     assert conditional.backend.batches[-1] == 3  # type: ignore[attr-defined]
 
 
@@ -152,7 +169,9 @@ def test_every_event_may_have_its_own_condition(conditional: CircuitBornMachine)
     information = (p * np.log(p)).sum(axis=1)
     spread = np.sqrt((p * np.log(p) ** 2).sum(axis=1) - information**2)
     pull = np.sum(np.log(p[np.arange(800), index]) - information) / np.sqrt(np.sum(spread**2))
-    shuffled = np.sum(np.log(p[np.arange(800), np.roll(index, 1)]) - information) / np.sqrt(np.sum(spread**2))
+    shuffled = np.sum(np.log(p[np.arange(800), np.roll(index, 1)]) - information) / np.sqrt(
+        np.sum(spread**2)
+    )
     assert abs(pull) < 4 < -shuffled
     assert conditional.backend.batches[-2] == 800  # type: ignore[attr-defined]
 
@@ -160,11 +179,18 @@ def test_every_event_may_have_its_own_condition(conditional: CircuitBornMachine)
 def test_a_device_is_measured_once_per_event(device: Any, ansatz: Shape) -> None:
     with pytest.raises(BadOption, match="give it shots"):
         CircuitBornMachine(ansatz=ansatz, backend=device, space=BITS)
-    model = CircuitBornMachine(ansatz=ansatz, backend=device, space=BITS, condition=ANGLES, shots=100, seed=5)
+    model = CircuitBornMachine(
+        ansatz=ansatz, backend=device, space=BITS, condition=ANGLES, shots=100, seed=5
+    )
     which = np.repeat([0, 1, 2, 0, 1], [3000, 2000, 5000, 1000, 2000])
     index = bits_to_index(model.sample(len(which), CONDITIONS[which], rng=rng()))
     assert device.batches == [2, 1]  # conditions 0 and 1 have 4000 events each, 2 has 5000
-    truth = np.stack([device._probabilities(model.circuit, row) for row in model.circuit.bind(model.theta, CONDITIONS)])
+    truth = np.stack(
+        [
+            device._probabilities(model.circuit, row)
+            for row in model.circuit.bind(model.theta, CONDITIONS)
+        ]
+    )
     for c, p in enumerate(truth):
         mine = index[which == c]
         assert chisquare(np.bincount(mine, minlength=8), len(mine) * p).pvalue > 1e-3
@@ -186,18 +212,26 @@ def test_one_batch_for_many_parameter_vectors(conditional: CircuitBornMachine) -
     assert conditional.outputs_at("samples", thetas, each, rng=rng()).shape == (4, 10, 3)
 
 
-def test_another_backend_evaluates_exactly_where_it_can(dense: Any, device: Any, ansatz: Shape) -> None:
+def test_another_backend_evaluates_exactly_where_it_can(
+    dense: Any, device: Any, ansatz: Shape
+) -> None:
     model = CircuitBornMachine(ansatz=ansatz, backend=device, space=BITS, shots=50, seed=5)
     noisy = model.outputs_at("probabilities", model.theta[None], Batch(), rng=rng())[0]
-    clean = model.outputs_at("probabilities", model.theta[None], Batch(), rng=rng(), backend=dense)[0]
+    clean = model.outputs_at("probabilities", model.theta[None], Batch(), rng=rng(), backend=dense)[
+        0
+    ]
     truth = device._probabilities(model.circuit, model.circuit.bind(model.theta)[0])
     assert np.allclose(clean[0], truth, atol=1e-14)
     assert np.max(np.abs(noisy[0] - truth)) > 1e-3
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.5])
-def test_frequencies_are_smoothed_by_pseudo_counts(dense: Any, ansatz: Shape, smoothing: float) -> None:
-    model = CircuitBornMachine(ansatz=ansatz, backend=dense, space=BITS, shots=20, smoothing=smoothing, seed=5)
+def test_frequencies_are_smoothed_by_pseudo_counts(
+    dense: Any, ansatz: Shape, smoothing: float
+) -> None:
+    model = CircuitBornMachine(
+        ansatz=ansatz, backend=dense, space=BITS, shots=20, smoothing=smoothing, seed=5
+    )
     found, _ = model.forward("probabilities", Batch(), rng=rng())
     counts = found * (20 + 8 * smoothing) - smoothing
     assert np.allclose(counts, np.rint(counts)) and counts.sum() == pytest.approx(20)
@@ -206,18 +240,28 @@ def test_frequencies_are_smoothed_by_pseudo_counts(dense: Any, ansatz: Shape, sm
     assert np.array_equal(found, again)
 
 
-def test_the_gradient_from_shots_is_that_of_the_smoothed_probabilities(dense: Any, ansatz: Shape) -> None:
+def test_the_gradient_from_shots_is_that_of_the_smoothed_probabilities(
+    dense: Any, ansatz: Shape
+) -> None:
     shots = 400
     shape = partial(ansatz, depth=1)
-    model = CircuitBornMachine(ansatz=shape, backend=dense, space=BITS, shots=shots, smoothing=2.0, seed=5)
+    model = CircuitBornMachine(
+        ansatz=shape, backend=dense, space=BITS, shots=shots, smoothing=2.0, seed=5
+    )
     direction = rng(8).normal(size=(1, 8))
     gradients = []
     for seed in range(60):
         _, back = model.forward("probabilities", Batch(), rng=rng(seed))
         gradients.append(back(direction)["theta"])
     ideal = CircuitBornMachine(ansatz=shape, backend=dense, space=BITS, seed=5)
-    expected = ideal.forward("probabilities", Batch(), rng=rng())[1](direction)["theta"] * shots / (shots + 16)
-    pulls = (np.mean(gradients, axis=0) - expected) / (np.std(gradients, axis=0) / np.sqrt(60) + 1e-12)
+    expected = (
+        ideal.forward("probabilities", Batch(), rng=rng())[1](direction)["theta"]
+        * shots
+        / (shots + 16)
+    )
+    pulls = (np.mean(gradients, axis=0) - expected) / (
+        np.std(gradients, axis=0) / np.sqrt(60) + 1e-12
+    )
     assert np.max(np.abs(pulls)) < 4.5 and np.max(np.abs(expected)) > 0.1
 
 
@@ -293,10 +337,14 @@ def test_an_ansatz_that_does_not_fit(dense: Any, ansatz: Shape) -> None:
     with pytest.raises(BadOption, match="makes 4 wires, the events have 3 bits"):
         CircuitBornMachine(ansatz=lambda wires, **_: ansatz(4), backend=dense, space=BITS)
     with pytest.raises(BadOption, match="takes 0 inputs for 2 condition columns"):
-        CircuitBornMachine(ansatz=lambda wires, **_: ansatz(wires), backend=dense, space=BITS, condition=ANGLES)
+        CircuitBornMachine(
+            ansatz=lambda wires, **_: ansatz(wires), backend=dense, space=BITS, condition=ANGLES
+        )
 
 
-def test_conditions_that_do_not_fit(plain: CircuitBornMachine, conditional: CircuitBornMachine) -> None:
+def test_conditions_that_do_not_fit(
+    plain: CircuitBornMachine, conditional: CircuitBornMachine
+) -> None:
     with pytest.raises(DataError, match="takes no condition; one was given"):
         plain.sample(3, CONDITIONS, rng=rng())
     with pytest.raises(DataError, match="conditions of 2 angles; none was given"):

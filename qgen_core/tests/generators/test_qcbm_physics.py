@@ -10,12 +10,12 @@ import pytest
 
 from qgen_core.ansatze.brick import brick
 from qgen_core.ansatze.tree import tree
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.encoders.binning import BinningEncoder
-from qgen_core.engine.backend import StatevectorBackend
 from qgen_core.events import Batch, Events, Space
 from qgen_core.generators.qcbm import CircuitBornMachine
 from qgen_core.losses.js import JensenShannon
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 
 SPACE = Space("bits", 8, (4, 4))
 
@@ -62,14 +62,18 @@ def test_ansatz_2_ends_at_the_product_of_the_marginals(target: np.ndarray) -> No
 
 def test_ansatz_1_learns_the_correlation(target: np.ndarray) -> None:
     value, p = trained(partial(brick, layers=6), target)
-    limit = JensenShannon()(product_of_marginals(target.reshape(16, 16)).reshape(1, -1), Batch(target=target))[0]
+    limit = JensenShannon()(
+        product_of_marginals(target.reshape(16, 16)).reshape(1, -1), Batch(target=target)
+    )[0]
     assert value < 0.5 * limit
     bins = np.arange(16.0)
 
     def correlation(q: np.ndarray) -> float:
         a, b = q.sum(axis=1), q.sum(axis=0)
         ma, mb = a @ bins, b @ bins
-        return float((bins - ma) @ q @ (bins - mb) / np.sqrt((a @ (bins - ma) ** 2) * (b @ (bins - mb) ** 2)))
+        return float(
+            (bins - ma) @ q @ (bins - mb) / np.sqrt((a @ (bins - ma) ** 2) * (b @ (bins - mb) ** 2))
+        )
 
     truth = correlation(target.reshape(16, 16))
     assert truth > 0.15 and 0.7 * truth < correlation(p) < 1.1 * truth

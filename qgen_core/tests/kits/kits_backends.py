@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.circuit import Circuit, Gate
+from qgen_core.circuits.circuit import Circuit, Gate
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State, ideal
+from qgen_core.circuits.parameter_shift import parameter_shift
 from qgen_core.errors import BadOption, ResourceRefused, Unsupported
-from qgen_core.gates import GATES
 from qgen_core.interfaces import Backend, Capabilities
-from qgen_core.measures import Bits, Expectations, Probabilities, State, ideal
-from qgen_core.shift import parameter_shift
-from qgen_core.simulator import Simulator
+from qgen_core.simulators.base import Simulator
 from qgen_core.testing import reference
 
 Array = np.ndarray[Any, Any]
@@ -36,7 +36,9 @@ class Good(Dense):
 
     def exact(self, circuit: Circuit, angles: Array, measure: Any) -> Array:
         if circuit.num_wires > 12:
-            raise ResourceRefused(f"{circuit.num_wires} wires are too many for dense matrices; at most 12")
+            raise ResourceRefused(
+                f"{circuit.num_wires} wires are too many for dense matrices; at most 12"
+            )
         if angles.shape[1] != circuit.num_angles:
             raise BadOption(f"{angles.shape[1]} columns of angles for {circuit.num_angles}")
         return super().exact(circuit, angles, measure)
@@ -46,15 +48,22 @@ class Device(Good):
     """Without exact values, with few gates and wires, and without noise models, like hardware."""
 
     capabilities = Capabilities(
-        gates=frozenset({"rx", "rz", "cx", "ecr", "cry"}), max_wires=4, exact=False, gradients="parameter-shift"
+        gates=frozenset({"rx", "rz", "cx", "ecr", "cry"}),
+        max_wires=4,
+        exact=False,
+        gradients="parameter-shift",
     )
 
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         self.check(circuit, shots)
         return _as_if_exact(self, circuit, angles, measure, shots, rng)
 
 
-def _as_if_exact(backend: Good, circuit: Circuit, angles: Array, measure: Any, shots: Any, rng: Any) -> Array:
+def _as_if_exact(
+    backend: Good, circuit: Circuit, angles: Array, measure: Any, shots: Any, rng: Any
+) -> Array:
     return Good.run(_Exact(backend), circuit, angles, measure, shots=shots, rng=rng)
 
 
@@ -72,13 +81,18 @@ class _Exact(Good):
 
 
 def _changed(circuit: Circuit, change: Any) -> Circuit:
-    return Circuit(circuit.num_wires, tuple(change(i) if isinstance(i, Gate) else i for i in circuit.instructions))
+    return Circuit(
+        circuit.num_wires,
+        tuple(change(i) if isinstance(i, Gate) else i for i in circuit.instructions),
+    )
 
 
 class ReversedWires(Good):
     def exact(self, circuit: Circuit, angles: Array, measure: Any) -> Array:
         last = circuit.num_wires - 1
-        turned = _changed(circuit, lambda g: Gate(g.name, tuple(last - w for w in g.wires), g.angle))
+        turned = _changed(
+            circuit, lambda g: Gate(g.name, tuple(last - w for w in g.wires), g.angle)
+        )
         return super().exact(turned, angles, measure)
 
 
@@ -88,7 +102,9 @@ class ReversedDevice(Device, ReversedWires):
 
 class SwappedControl(Good):
     def exact(self, circuit: Circuit, angles: Array, measure: Any) -> Array:
-        swapped = _changed(circuit, lambda g: Gate(g.name, g.wires[::-1], g.angle) if g.name == "crx" else g)
+        swapped = _changed(
+            circuit, lambda g: Gate(g.name, g.wires[::-1], g.angle) if g.name == "crx" else g
+        )
         return super().exact(swapped, angles, measure)
 
 
@@ -116,7 +132,9 @@ class WrongY(Good):
 class WrongXShots(Good):
     """Turns the X basis the wrong way before it measures."""
 
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         found = super().run(circuit, angles, measure, shots=shots, rng=rng)
         if isinstance(measure, Expectations) and shots:
             found = found * [(-1) ** word.count("X") for word in measure.paulis]
@@ -163,7 +181,11 @@ class WritesAngles(Good):
 class Leaky(Good):
     def exact(self, circuit: Circuit, angles: Array, measure: Any) -> Array:
         found = super().exact(circuit, angles, measure)
-        return found * (1 - 1e-9) ** len(circuit.gates) if isinstance(measure, Probabilities) else found
+        return (
+            found * (1 - 1e-9) ** len(circuit.gates)
+            if isinstance(measure, Probabilities)
+            else found
+        )
 
 
 class Drifting(Good):
@@ -190,7 +212,9 @@ class TwoTermsForAll(Good):
             for sign in (1, -1):
                 moved = angles.copy()
                 moved[:, column] += sign * np.pi / 2
-                found[:, column] += sign * 0.5 * np.sum(cotangent * self.exact(circuit, moved, measure), axis=1)
+                found[:, column] += (
+                    sign * 0.5 * np.sum(cotangent * self.exact(circuit, moved, measure), axis=1)
+                )
         return found
 
 
@@ -201,7 +225,9 @@ class BatchSummed(Good):
 
 
 class GradientPastReadout(Good):
-    def vjp(self, circuit: Circuit, angles: Array, measure: Any, cotangent: Array, **options: Any) -> Array:
+    def vjp(
+        self, circuit: Circuit, angles: Array, measure: Any, cotangent: Array, **options: Any
+    ) -> Array:
         return super().vjp(circuit, angles, ideal(measure), cotangent, **options)
 
 
@@ -222,7 +248,9 @@ class ForwardOnce(Good):
 
 
 class WritesCotangent(Good):
-    def vjp(self, circuit: Circuit, angles: Array, measure: Any, cotangent: Array, **options: Any) -> Array:
+    def vjp(
+        self, circuit: Circuit, angles: Array, measure: Any, cotangent: Array, **options: Any
+    ) -> Array:
         cotangent *= 2
         return super().vjp(circuit, angles, measure, cotangent / 2, **options)
 
@@ -248,14 +276,18 @@ class BackwardBits(Good):
 
 
 class ShotsIgnored(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         return super().run(circuit, angles, measure)
 
 
 class ShotsOfAnother(Good):
     """Frequencies of the uniform distribution."""
 
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         if isinstance(measure, Probabilities) and shots:
             size = 2**circuit.num_wires
             return rng.multinomial(shots, np.full(size, 1 / size), len(angles)) / shots
@@ -263,10 +295,14 @@ class ShotsOfAnother(Good):
 
 
 class WordByWord(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         if isinstance(measure, Expectations) and shots:
             columns = [
-                super(WordByWord, self).run(circuit, angles, Expectations((w,)), shots=shots, rng=rng)
+                super(WordByWord, self).run(
+                    circuit, angles, Expectations((w,)), shots=shots, rng=rng
+                )
                 for w in measure.paulis
             ]
             return np.concatenate(columns, axis=1)
@@ -277,8 +313,12 @@ class _Reseeded(Good):
     def _rng(self, rng: Any) -> Any:
         return rng
 
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
-        return super().run(circuit, angles, measure, shots=shots, rng=None if rng is None else self._rng(rng))
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
+        return super().run(
+            circuit, angles, measure, shots=shots, rng=None if rng is None else self._rng(rng)
+        )
 
 
 class SeedIgnored(_Reseeded):
@@ -305,7 +345,9 @@ class StreamNotAdvanced(_Reseeded):
 
 
 class SameShotsForAll(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         if shots is None:
             return super().run(circuit, angles, measure)
         seed = int(rng.integers(2**31))
@@ -333,7 +375,9 @@ class StateOfNoise(Good):
 class GradientWithoutNoise(Good):
     def exact_vjp(self, circuit: Circuit, angles: Array, measure: Any, cotangent: Array) -> Array:
         quiet = Circuit(circuit.num_wires, circuit.gates)
-        return parameter_shift(lambda rows: self.exact(quiet, rows, measure), quiet, angles, cotangent)
+        return parameter_shift(
+            lambda rows: self.exact(quiet, rows, measure), quiet, angles, cotangent
+        )
 
 
 FEW = Capabilities(gates=frozenset(GATES) - {"crx"}, noise=False, max_wires=5)
@@ -344,49 +388,69 @@ class Unchecked(Good):
 
     capabilities = FEW
 
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         return _as_if_exact(self, circuit, angles, measure, shots, rng)
 
 
 class UnnamedRefusal(Unchecked):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         if any(g.name == "crx" for g in circuit.gates):
             raise Unsupported("this gate is not there")
         return super().run(circuit, angles, measure, shots=shots, rng=rng)
 
 
 class RefusesByKeyError(Unchecked):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         if any(g.name == "crx" for g in circuit.gates):
             raise KeyError("crx")
         return super().run(circuit, angles, measure, shots=shots, rng=rng)
 
 
 class ChannelPasses(Unchecked):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         self.check(Circuit(circuit.num_wires, circuit.gates), shots)
         return super().run(circuit, angles, measure, shots=shots, rng=rng)
 
 
 class WiderThanItSays(Unchecked):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         if circuit.num_wires <= 5:
             self.check(circuit, shots)
         return super().run(circuit, angles, measure, shots=shots, rng=rng)
 
 
 class NoShotsIsOneShot(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
-        return super().run(circuit, angles, measure, shots=None if shots is None else max(shots, 1), rng=rng)
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
+        return super().run(
+            circuit, angles, measure, shots=None if shots is None else max(shots, 1), rng=rng
+        )
 
 
 class MakesUpAnRng(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
-        return super().run(circuit, angles, measure, shots=shots, rng=rng or np.random.default_rng(0))
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
+        return super().run(
+            circuit, angles, measure, shots=shots, rng=rng or np.random.default_rng(0)
+        )
 
 
 class OneRowOnly(Backend):
     """Forgets the batch axis."""
 
-    def run(self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Array:
         return Good().run(circuit, angles, measure, shots=shots, rng=rng)[0]

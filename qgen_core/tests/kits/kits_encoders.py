@@ -128,7 +128,9 @@ class ForgetsScale(MinMaxEncoder):
 
 class LoadsAnything(StandardEncoder):
     def load(self, state: Mapping[str, Array]) -> None:
-        super().load({name: state[name] for name in ("width", "mean", "deviation") if name in state})
+        super().load(
+            {name: state[name] for name in ("width", "mean", "deviation") if name in state}
+        )
 
 
 class StateIsLive(BinningEncoder):

@@ -26,13 +26,19 @@ class Bits(Generator):
         self.slopes = np.array([[0.4, -0.2, 0.1], [0.3, 0.2, -0.6]])[:conditions]
 
     def parameters(self) -> dict[str, Array]:
-        return {"theta": self.theta, "slopes": self.slopes} if self.condition else {"theta": self.theta}
+        return (
+            {"theta": self.theta, "slopes": self.slopes}
+            if self.condition
+            else {"theta": self.theta}
+        )
 
     def logits(self, condition: Array | None, n: int) -> Array:
         if self.condition is None:
             return np.tile(self.theta, (n, 1))
         if condition is None or condition.shape != (n, self.condition.width):
-            raise DataError(f"conditions ({n}, {self.condition.width}) are needed, not {np.shape(condition)}")
+            raise DataError(
+                f"conditions ({n}, {self.condition.width}) are needed, not {np.shape(condition)}"
+            )
         return self.theta + condition @ self.slopes
 
     def sample(self, n: int, condition: Array | None = None, *, rng: np.random.Generator) -> Array:
@@ -62,7 +68,9 @@ class Bits(Generator):
         condition = None if batch.condition is None else np.repeat(batch.condition, 8, axis=0)
         logs, slope = self.logs(every, condition)
         table = np.exp(logs)
-        return table.reshape(rows, 8), lambda c: self.back((c.ravel() * table)[:, None] * slope, condition)
+        return table.reshape(rows, 8), lambda c: self.back(
+            (c.ravel() * table)[:, None] * slope, condition
+        )
 
 
 class Reals(Generator):
@@ -95,7 +103,10 @@ class Reals(Generator):
 
         def pullback(c: Array) -> dict[str, Array]:
             place = sign * c @ away * np.exp(-self.width)
-            return {"place": place, "width": np.array([sign * np.sum(c * (np.sum(away**2, axis=1) - 2))])}
+            return {
+                "place": place,
+                "width": np.array([sign * np.sum(c * (np.sum(away**2, axis=1) - 2))]),
+            }
 
         return sign * logs, pullback
 
@@ -248,7 +259,9 @@ class WrongSampleGradient(Reals):
 
 
 class LeavesParameters(Bits):
-    def outputs_at(self, output: str, thetas: Array, batch: Batch, *, rng: Any, backend: Any = None) -> Array:
+    def outputs_at(
+        self, output: str, thetas: Array, batch: Batch, *, rng: Any, backend: Any = None
+    ) -> Array:
         found = super().outputs_at(output, thetas, batch, rng=rng)
         self.theta[...] = thetas[-1, :3]
         return found
@@ -257,13 +270,17 @@ class LeavesParameters(Bits):
 class AtThePresentPlace(Bits):
     """Ignores the parameter vectors."""
 
-    def outputs_at(self, output: str, thetas: Array, batch: Batch, *, rng: Any, backend: Any = None) -> Array:
+    def outputs_at(
+        self, output: str, thetas: Array, batch: Batch, *, rng: Any, backend: Any = None
+    ) -> Array:
         value = self.forward(output, batch, rng=rng)[0]
         return np.stack([value] * len(thetas))
 
 
 class FirstForAll(Bits):
-    def outputs_at(self, output: str, thetas: Array, batch: Batch, *, rng: Any, backend: Any = None) -> Array:
+    def outputs_at(
+        self, output: str, thetas: Array, batch: Batch, *, rng: Any, backend: Any = None
+    ) -> Array:
         found = super().outputs_at(output, thetas, batch, rng=rng)
         return np.stack([found[0]] * len(thetas))
 

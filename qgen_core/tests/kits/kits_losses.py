@@ -12,10 +12,10 @@ from qgen_core.interfaces import Loss
 from qgen_core.losses.js import JensenShannon
 from qgen_core.losses.mmd import MaximumMeanDiscrepancy
 from qgen_core.losses.nll import NegativeLogLikelihood
-from qgen_core.training import load_into
+from qgen_core.training.loop import load_into
+from qgen_core.typing import Rng
 
 Array = np.ndarray[Any, Any]
-Rng = np.random.Generator
 
 
 class Critic(Loss):
@@ -33,7 +33,9 @@ class Critic(Loss):
         return output.mean(axis=0) - weight @ batch.x / weight.sum()
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
-        return float(self.w @ self.means(output, batch)), np.tile(self.w / len(output), (len(output), 1))
+        return float(self.w @ self.means(output, batch)), np.tile(
+            self.w / len(output), (len(output), 1)
+        )
 
     def update(self, output: Array, batch: Batch, *, rng: Rng) -> None:
         self.w -= 0.1 * self.means(output, batch) + 0.01 * rng.normal(size=3)

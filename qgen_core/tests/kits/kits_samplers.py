@@ -34,11 +34,15 @@ class ExactSampler(Sampler):
         return spins, {"source": "exact", "energies": ising.energy(spins)}
 
     def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> np.ndarray:
-        states = (2 * index_to_bits(np.arange(2**ising.num_spins), ising.num_spins) - 1).astype(np.int8)
+        states = (2 * index_to_bits(np.arange(2**ising.num_spins), ising.num_spins) - 1).astype(
+            np.int8
+        )
         if ising.h.ndim == 1:
             return states[rng.choice(len(states), n, p=self.weights(ising, states))]
         rows = [Ising(h, ising.edges, ising.J, ising.offset, fixed=ising.fixed) for h in ising.h]
-        return np.stack([states[rng.choice(len(states), n, p=self.weights(row, states))] for row in rows])
+        return np.stack(
+            [states[rng.choice(len(states), n, p=self.weights(row, states))] for row in rows]
+        )
 
 
 class QuantumSampler(ExactSampler):
@@ -72,7 +76,11 @@ class SlowChain(ExactSampler):
 
     def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> np.ndarray:
         h = np.atleast_2d(ising.h)
-        free = np.flatnonzero(ising.fixed == 0) if ising.fixed is not None else np.arange(ising.num_spins)
+        free = (
+            np.flatnonzero(ising.fixed == 0)
+            if ising.fixed is not None
+            else np.arange(ising.num_spins)
+        )
         chains = 50
         coupling = np.zeros((ising.num_spins, ising.num_spins))
         coupling[ising.edges[:, 0], ising.edges[:, 1]] = ising.J
@@ -84,7 +92,9 @@ class SlowChain(ExactSampler):
         for sweep in range(100 + 2 * -(-n // chains)):
             for i in free:
                 field = h[:, None, i] + s @ coupling[:, i]
-                flip = rng.random(field.shape) < np.exp(np.minimum(0.0, 2 * self.beta * s[:, :, i] * field))
+                flip = rng.random(field.shape) < np.exp(
+                    np.minimum(0.0, 2 * self.beta * s[:, :, i] * field)
+                )
                 s[:, :, i] = np.where(flip, -s[:, :, i], s[:, :, i])
             if sweep >= 100 and sweep % 2:
                 kept.append(s.copy())

@@ -9,7 +9,7 @@ import numpy as np
 
 from qgen_core.errors import CheckpointError
 from qgen_core.interfaces import Trainer
-from qgen_core.training import Problem
+from qgen_core.training.loop import Problem
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +28,9 @@ class Momentum(Trainer):
         if problem.step == 0:
             self.velocity = {name: np.zeros_like(g) for name, g in gradient.items()}
         for name, live in problem.generator.parameters().items():
-            self.velocity[name] = 0.8 * self.velocity[name] - self.rate * (gradient[name] + self.noise(problem))
+            self.velocity[name] = 0.8 * self.velocity[name] - self.rate * (
+                gradient[name] + self.noise(problem)
+            )
             live += self.velocity[name]
         return value
 
@@ -92,7 +94,9 @@ class ForgetsVelocity(Momentum):
 
     def step(self, problem: Problem) -> float:
         if not self.velocity:
-            self.velocity = {name: np.zeros_like(v) for name, v in problem.generator.parameters().items()}
+            self.velocity = {
+                name: np.zeros_like(v) for name, v in problem.generator.parameters().items()
+            }
         return super().step(problem)
 
 

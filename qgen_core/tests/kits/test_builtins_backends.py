@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from kits_offers import cases
 
-from qgen_core.engine.backend import StatevectorBackend
 from qgen_core.interfaces import Backend
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.testing import BackendKit
 
 CASES = cases(

@@ -28,7 +28,9 @@ CASES = cases(
         "binning, logarithmic": lambda: BinningEncoder(bits=[2, 3], spacing="logarithmic"),
         "binning, quantile": lambda: BinningEncoder(bits=3, spacing="quantile"),
         "binning, window": lambda: BinningEncoder(bits=2, window=[(0.5, 5.0), (0.1, 2.0)]),
-        "binning, edges": lambda: BinningEncoder(bits=[1, 2], spacing=[[0.0, 3.0, 20.0], "equal-width"]),
+        "binning, edges": lambda: BinningEncoder(
+            bits=[1, 2], spacing=[[0.0, 3.0, 20.0], "equal-width"]
+        ),
         "binarise": BinariseEncoder,
         "binarise, spins": lambda: BinariseEncoder(kind="spins", threshold="mean"),
         "log": LogEncoder,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from kits_offers import cases
 
-from qgen_core import registry
-from qgen_core.engine.backend import StatevectorBackend
+from qgen_core.discovery import registry
 from qgen_core.events import Space
 from qgen_core.generators.qcbm import CircuitBornMachine
 from qgen_core.interfaces import Generator
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.testing import GeneratorKit
 
 

@@ -33,9 +33,13 @@ CASES = cases(
         "nll": NegativeLogLikelihood,
         "nll, log_prob": lambda: NegativeLogLikelihood(reads="log_prob"),
         "mmd": lambda: MaximumMeanDiscrepancy(space=BITS),
-        "mmd, hamming": lambda: MaximumMeanDiscrepancy(space=BITS, distance="hamming", bandwidth=(0.5,)),
+        "mmd, hamming": lambda: MaximumMeanDiscrepancy(
+            space=BITS, distance="hamming", bandwidth=(0.5,)
+        ),
         "mmd, samples": lambda: MaximumMeanDiscrepancy(reads="samples"),
-        "mmd, unbiased": lambda: MaximumMeanDiscrepancy(reads="samples", estimator="unbiased", bandwidth=(2.0,)),
+        "mmd, unbiased": lambda: MaximumMeanDiscrepancy(
+            reads="samples", estimator="unbiased", bandwidth=(2.0,)
+        ),
         "mmd, median": median,
     },
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from kits_offers import builtins
 
-from qgen_core import registry
+from qgen_core.discovery import registry
 from qgen_core.interfaces import Trainer
 from qgen_core.testing import TrainerKit
 from qgen_core.trainers.adam import Adam
@@ -15,11 +15,14 @@ from qgen_core.trainers.spsa import Spsa
 
 TOLD: dict[str, Callable[[int], Trainer]] = {
     "adam": lambda steps: Adam(learning_rate=0.1, steps=steps),
-    "adam, minibatches": lambda steps: Adam(learning_rate=0.1, schedule="cosine", batch_size=5, steps=steps),
+    "adam, minibatches": lambda steps: Adam(
+        learning_rate=0.1, schedule="cosine", batch_size=5, steps=steps
+    ),
     "spsa, given gain": lambda steps: Spsa(a=0.5, c=0.1, samples=2, steps=steps),
 }
 PLAIN: dict[str, Callable[[int], Trainer]] = {
-    name: lambda steps, n=name: registry.build("trainer", n, steps=steps) for name in builtins("trainer")
+    name: lambda steps, n=name: registry.build("trainer", n, steps=steps)
+    for name in builtins("trainer")
 }
 CASES = PLAIN | TOLD
 

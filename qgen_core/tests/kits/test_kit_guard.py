@@ -32,7 +32,10 @@ def standard(kit: EncoderKit) -> StandardEncoder:
 
 
 def test_a_silent_override_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"TestMine overrides test_fit of EncoderKit in silence.*@overrides\(\"reason"):
+    with pytest.raises(
+        TypeError,
+        match=r"TestMine overrides test_fit of EncoderKit in silence.*@overrides\(\"reason",
+    ):
         type("TestMine", (EncoderKit,), {"make": standard, "test_fit": lambda self: None})
 
 
@@ -79,7 +82,17 @@ def run_pytest(folder: Path, model: str, more: str = "", *flags: str) -> tuple[i
     (folder / "test_mine.py").write_text(FILE.format(model=model, more=more), encoding="utf-8")
     path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        [sys.executable, *flags, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "test_mine.py"],
+        [
+            sys.executable,
+            *flags,
+            "-m",
+            "pytest",
+            "-q",
+            "-rs",
+            "-p",
+            "no:cacheprovider",
+            "test_mine.py",
+        ],
         env={**os.environ, "PYTHONPATH": path},
         cwd=folder,
         capture_output=True,
@@ -109,6 +122,8 @@ def test_pytest_fails_a_broken_model_also_without_assertions(tmp_path: Path) -> 
 
 
 def test_pytest_refuses_to_collect_a_silent_override(tmp_path: Path) -> None:
-    code, words = run_pytest(tmp_path, "WrongSign", "\n    def test_gradients(self):\n        pass\n")
+    code, words = run_pytest(
+        tmp_path, "WrongSign", "\n    def test_gradients(self):\n        pass\n"
+    )
     assert code == 2, words
     assert "TestMine overrides test_gradients of" in words and "in silence" in words

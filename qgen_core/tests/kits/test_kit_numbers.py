@@ -7,8 +7,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from qgen_core.circuit import Channel, Circuit, Gate, const, param
-from qgen_core.measures import Expectations, Probabilities
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, param
+from qgen_core.circuits.measures import Expectations, Probabilities
 from qgen_core.testing import circuits, reference, statistics
 from qgen_core.testing.slopes import gradient, slope
 
@@ -18,7 +18,9 @@ def test_chi_square_is_that_of_scipy() -> None:
     p = rng.dirichlet(np.ones(8))
     counts = rng.multinomial(5000, p)
     assert counts.min() > 10
-    assert_allclose(statistics.chi_square(counts, p), stats.chisquare(counts, 5000 * p).pvalue, rtol=1e-10)
+    assert_allclose(
+        statistics.chi_square(counts, p), stats.chisquare(counts, 5000 * p).pvalue, rtol=1e-10
+    )
 
 
 def test_chi_square_merges_rare_bins() -> None:
@@ -50,7 +52,9 @@ def test_an_impossible_outcome_has_no_chance() -> None:
 
 def test_correlated_draws_count_less() -> None:
     counts, p = np.array([560, 440]), np.array([0.5, 0.5])
-    assert_allclose(statistics.chi_square(counts, p, correlated=4.0), stats.chisquare([140, 110]).pvalue)
+    assert_allclose(
+        statistics.chi_square(counts, p, correlated=4.0), stats.chisquare([140, 110]).pvalue
+    )
 
 
 def test_the_floor_of_total_variation() -> None:
@@ -63,7 +67,10 @@ def test_the_floor_of_total_variation() -> None:
 def test_slopes() -> None:
     assert_allclose(slope(lambda t: float(np.exp(2 * t)), 1e-3), 2.0, rtol=1e-11)
     at = np.array([[0.3, -1.2], [0.5, 2.0]])
-    assert_allclose(gradient(lambda x: float(np.sum(np.sin(x) * [[1, 2], [3, 4]])), at), np.cos(at) * [[1, 2], [3, 4]])
+    assert_allclose(
+        gradient(lambda x: float(np.sum(np.sin(x) * [[1, 2], [3, 4]])), at),
+        np.cos(at) * [[1, 2], [3, 4]],
+    )
 
 
 def test_reference_states_by_hand() -> None:
@@ -108,7 +115,9 @@ def test_reference_slopes_by_hand() -> None:
 @pytest.mark.parametrize("wires", [1, 3])
 def test_there_and_back_does_nothing(wires: int) -> None:
     rng = np.random.default_rng(5)
-    circuit = circuits.there_and_back(frozenset({"rx", "ecr", "p", "cry", "h", "s"}), wires, 60, rng)
+    circuit = circuits.there_and_back(
+        frozenset({"rx", "ecr", "p", "cry", "h", "s"}), wires, 60, rng
+    )
     assert len(circuit.gates) == 60
     state = reference.state(circuit, circuit.bind([])[0])
     assert_allclose(abs(state[0]), 1.0, rtol=1e-12)

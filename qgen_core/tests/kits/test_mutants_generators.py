@@ -12,38 +12,118 @@ from qgen_core.interfaces import Generator
 from qgen_core.testing import GeneratorKit
 
 MUTANTS = [
-    Mutant(broken.FloatBits, "test_sample_form", r"sample\(1\): bits are int8 0 and 1, not float64"),
     Mutant(
-        broken.OneForAll, "test_sample_form", r"sample\(1\) must be an array \(1, 3\) of 3 bits, not ndarray \(3,\)"
+        broken.FloatBits, "test_sample_form", r"sample\(1\): bits are int8 0 and 1, not float64"
     ),
-    Mutant(broken.DrawsGlobally, "test_sample_form", r"touched the global random state of numpy; draw from the rng"),
-    Mutant(broken.SeedIgnored, "test_samples_are_reproducible", r"same events for another rng; the rng is ignored"),
+    Mutant(
+        broken.OneForAll,
+        "test_sample_form",
+        r"sample\(1\) must be an array \(1, 3\) of 3 bits, not ndarray \(3,\)",
+    ),
+    Mutant(
+        broken.DrawsGlobally,
+        "test_sample_form",
+        r"touched the global random state of numpy; draw from the rng",
+    ),
+    Mutant(
+        broken.SeedIgnored,
+        "test_samples_are_reproducible",
+        r"same events for another rng; the rng is ignored",
+    ),
     Mutant(broken.Unseeded, "test_samples_are_reproducible", r"other events for the same rng"),
-    Mutant(broken.GoesWithout, "test_conditions", r"of a conditional model without conditions was accepted"),
-    Mutant(broken.SortsConditions, "test_conditions", r"probabilities of conditions in another order"),
-    Mutant(broken.NotNormalised, "test_probabilities", r"probabilities of a condition sum to 1.001"),
-    Mutant(broken.BackwardSamples, "test_probabilities", r"do not follow probabilities: p = .* most significant"),
-    Mutant(broken.ConditionOfNeighbour, "test_probabilities", r"samples of condition 0 do not follow probabilities"),
+    Mutant(
+        broken.GoesWithout,
+        "test_conditions",
+        r"of a conditional model without conditions was accepted",
+    ),
+    Mutant(
+        broken.SortsConditions, "test_conditions", r"probabilities of conditions in another order"
+    ),
+    Mutant(
+        broken.NotNormalised, "test_probabilities", r"probabilities of a condition sum to 1.001"
+    ),
+    Mutant(
+        broken.BackwardSamples,
+        "test_probabilities",
+        r"do not follow probabilities: p = .* most significant",
+    ),
+    Mutant(
+        broken.ConditionOfNeighbour,
+        "test_probabilities",
+        r"samples of condition 0 do not follow probabilities",
+    ),
     Mutant(broken.NoDensity, "test_log_prob", r"exp\(log_prob\) of all 8 events sums to 1\.1"),
-    Mutant(broken.OtherDensity, "test_log_prob", r"exp\(log_prob\) differs from the probabilities by"),
-    Mutant(broken.OutputsAsList, "test_outputs", r"outputs is a frozenset of probabilities, .* not \['samples'"),
-    Mutant(broken.SumOfLogs, "test_outputs", r"forward\('log_prob'\) gives finite values of the shape \(12,\), not"),
+    Mutant(
+        broken.OtherDensity, "test_log_prob", r"exp\(log_prob\) differs from the probabilities by"
+    ),
+    Mutant(
+        broken.OutputsAsList,
+        "test_outputs",
+        r"outputs is a frozenset of probabilities, .* not \['samples'",
+    ),
+    Mutant(
+        broken.SumOfLogs,
+        "test_outputs",
+        r"forward\('log_prob'\) gives finite values of the shape \(12,\), not",
+    ),
     Mutant(broken.AnyOutput, "test_outputs", r"forward\('objective'\) was accepted in silence"),
-    Mutant(broken.ScalesEvents, "test_outputs", r"forward\(\) changed the array x that it was given"),
-    Mutant(broken.WrongSign, "test_gradients", r"gradient of log_prob by 'theta' along .* finite differences"),
-    Mutant(broken.MissingKey, "test_gradients", r"keyed \['theta'\], the parameters \['slopes', 'theta'\]"),
-    Mutant(broken.GradientPerEvent, "test_gradients", r"by 'theta' is finite and of the shape \(3,\), not \(12, 3\)"),
-    Mutant(broken.NoGradientOfDensity, "test_gradients", r"log_prob has no gradient, only samples may have none"),
+    Mutant(
+        broken.ScalesEvents, "test_outputs", r"forward\(\) changed the array x that it was given"
+    ),
+    Mutant(
+        broken.WrongSign,
+        "test_gradients",
+        r"gradient of log_prob by 'theta' along .* finite differences",
+    ),
+    Mutant(
+        broken.MissingKey,
+        "test_gradients",
+        r"keyed \['theta'\], the parameters \['slopes', 'theta'\]",
+    ),
+    Mutant(
+        broken.GradientPerEvent,
+        "test_gradients",
+        r"by 'theta' is finite and of the shape \(3,\), not \(12, 3\)",
+    ),
+    Mutant(
+        broken.NoGradientOfDensity,
+        "test_gradients",
+        r"log_prob has no gradient, only samples may have none",
+    ),
     Mutant(broken.WrongSampleGradient, "test_gradients", r"gradient of samples by 'width' along"),
-    Mutant(broken.LeavesParameters, "test_outputs_at", r"leaves other parameters behind; put the old ones back"),
-    Mutant(broken.AtThePresentPlace, "test_outputs_at", r"outputs_at\('log_prob'\) is not what forward\(\) gives"),
-    Mutant(broken.FirstForAll, "test_outputs_at", r"row 1 of outputs_at\('log_prob'\) is not what forward"),
+    Mutant(
+        broken.LeavesParameters,
+        "test_outputs_at",
+        r"leaves other parameters behind; put the old ones back",
+    ),
+    Mutant(
+        broken.AtThePresentPlace,
+        "test_outputs_at",
+        r"outputs_at\('log_prob'\) is not what forward\(\) gives",
+    ),
+    Mutant(
+        broken.FirstForAll,
+        "test_outputs_at",
+        r"row 1 of outputs_at\('log_prob'\) is not what forward",
+    ),
     Mutant(broken.ParametersCopied, "test_parameters_are_live", r"return the live array, no copy"),
-    Mutant(broken.Deaf, "test_parameters_are_live", r"the model does not look at what parameters\(\) hands out"),
-    Mutant(broken.ForgetsSlopes, "test_state", r"into a fresh model parameter 'slopes' is another one"),
-    Mutant(broken.ForgetsBuffer, "test_state", r"into a fresh model samples differ for the same rng"),
+    Mutant(
+        broken.Deaf,
+        "test_parameters_are_live",
+        r"the model does not look at what parameters\(\) hands out",
+    ),
+    Mutant(
+        broken.ForgetsSlopes, "test_state", r"into a fresh model parameter 'slopes' is another one"
+    ),
+    Mutant(
+        broken.ForgetsBuffer, "test_state", r"into a fresh model samples differ for the same rng"
+    ),
     Mutant(broken.StateIsLive, "test_state", r"hands out its own array 'theta'; return a copy"),
-    Mutant(broken.LoadsAnything, "test_wrong_state_is_refused", r"load\(\) of a state with an array too many was acc"),
+    Mutant(
+        broken.LoadsAnything,
+        "test_wrong_state_is_refused",
+        r"load\(\) of a state with an array too many was acc",
+    ),
 ]
 
 
@@ -64,5 +144,9 @@ class TestGood(GeneratorKit):
         self.case = request.param
 
     def make(self) -> Generator:
-        models = {"bits": lambda: broken.Bits(0), "reals": broken.Reals, "samples only": broken.SamplesOnly}
+        models = {
+            "bits": lambda: broken.Bits(0),
+            "reals": broken.Reals,
+            "samples only": broken.SamplesOnly,
+        }
         return models.get(self.case, broken.Bits)()

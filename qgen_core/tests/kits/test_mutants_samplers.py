@@ -121,24 +121,47 @@ class Counts(ExactSampler):
 
 
 MUTANTS = [
-    Mutant(OtherBeta, "test_boltzmann", r"20000 samples do not follow exp\(-beta E\) at beta = 1: p = "),
+    Mutant(
+        OtherBeta, "test_boltzmann", r"20000 samples do not follow exp\(-beta E\) at beta = 1: p = "
+    ),
     Mutant(WrongSign, "test_boltzmann", r"do not follow exp\(-beta E\)"),
-    Mutant(OtherBeta, "test_boltzmann", r"total variation .*, the floor of the draws is", {"bias": 0.003}),
+    Mutant(
+        OtherBeta,
+        "test_boltzmann",
+        r"total variation .*, the floor of the draws is",
+        {"bias": 0.003},
+    ),
     Mutant(Floats, "test_form", r"spins are int8 -1 and \+1, not float64"),
     Mutant(OneTooMany, "test_form", r"samples have the shape \(2, 6\), not \(1, 6\)"),
     Mutant(SeedsGlobally, "test_form", r"sample\(\) touched the global random state of numpy"),
     Mutant(FirstRowForAll, "test_rows_of_h", r"do not follow the distribution of row 1 of h"),
-    Mutant(FixedIgnored, "test_fixed_spins", r"the spins \[1, 5\] are fixed and move; Ising.fixed clamps them"),
-    Mutant(FixedAfterwards, "test_fixed_spins", r"do not follow the conditional distribution of free spins"),
+    Mutant(
+        FixedIgnored,
+        "test_fixed_spins",
+        r"the spins \[1, 5\] are fixed and move; Ising.fixed clamps them",
+    ),
+    Mutant(
+        FixedAfterwards,
+        "test_fixed_spins",
+        r"do not follow the conditional distribution of free spins",
+    ),
     Mutant(NoSource, "test_info", r"info\['source'\] says who drew the samples, not None"),
-    Mutant(NoOffset, "test_info", r"info\['energies'\] are not ising.energy\(spins\) \(50,\), offset included"),
+    Mutant(
+        NoOffset,
+        "test_info",
+        r"info\['energies'\] are not ising.energy\(spins\) \(50,\), offset included",
+    ),
     Mutant(Unseeded, "test_seeds", r"sample\(\) gives other spins for the same rng"),
     Mutant(SeedIgnored, "test_seeds", r"same spins for another rng; the rng is ignored"),
     Mutant(StaysWhereItIs, "test_initial", r"do not follow exp\(-beta E\) from initial spins"),
     Mutant(WritesInitial, "test_initial", r"sample\(\) changed the array initial"),
-    Mutant(TransverseIgnored, "test_transverse_field", r"do not follow the diagonal of exp\(-beta H\)"),
+    Mutant(
+        TransverseIgnored, "test_transverse_field", r"do not follow the diagonal of exp\(-beta H\)"
+    ),
     Mutant(HalfField, "test_transverse_field", r"do not follow the diagonal of exp\(-beta H\)"),
-    Mutant(Counts, "test_state", r"into a fresh sampler the next samples differ; state\(\) forgets"),
+    Mutant(
+        Counts, "test_state", r"into a fresh sampler the next samples differ; state\(\) forgets"
+    ),
 ]
 
 

@@ -12,16 +12,52 @@ from qgen_core.testing import TrainerKit
 
 REDUCES = "test_reduces_a_quadratic_problem"
 MUTANTS = [
-    Mutant(broken.Uphill, REDUCES, r"60 steps leave .* of the first excess .*the trainer moves the wrong way"),
-    Mutant(broken.NewArrays, REDUCES, r"fit\(\) replaced the model's arrays; write into parameters\(\) in place"),
+    Mutant(
+        broken.Uphill,
+        REDUCES,
+        r"60 steps leave .* of the first excess .*the trainer moves the wrong way",
+    ),
+    Mutant(
+        broken.NewArrays,
+        REDUCES,
+        r"fit\(\) replaced the model's arrays; write into parameters\(\) in place",
+    ),
     Mutant(broken.DrawsGlobally, REDUCES, r"fit\(\) touched the global random state of numpy"),
-    Mutant(broken.TwiceTheSteps, "test_steps_are_respected", r"a training of 1 steps has 2 in its history"),
-    Mutant(broken.StopsInSilence, "test_steps_are_respected", r"ended after 4 of 7 steps and does not say why"),
-    Mutant(broken.Unseeded, "test_same_seed_same_path", r"two trainings with the same seed take different paths"),
-    Mutant(broken.KeepsVelocity, "test_same_seed_same_path", r"a trainer that is used again takes another path"),
-    Mutant(broken.ForgetsVelocity, "test_resumes_bit_identically", r"killed after 1 of 15 steps .* ends elsewhere"),
-    Mutant(broken.StreamOfItsOwn, "test_resumes_bit_identically", r"the losses part at step 2; state\(\) must hold"),
-    Mutant(broken.StateOfText, "test_state", r"state\(\) of the trainer holds 'kind', which is no numpy array"),
+    Mutant(
+        broken.TwiceTheSteps,
+        "test_steps_are_respected",
+        r"a training of 1 steps has 2 in its history",
+    ),
+    Mutant(
+        broken.StopsInSilence,
+        "test_steps_are_respected",
+        r"ended after 4 of 7 steps and does not say why",
+    ),
+    Mutant(
+        broken.Unseeded,
+        "test_same_seed_same_path",
+        r"two trainings with the same seed take different paths",
+    ),
+    Mutant(
+        broken.KeepsVelocity,
+        "test_same_seed_same_path",
+        r"a trainer that is used again takes another path",
+    ),
+    Mutant(
+        broken.ForgetsVelocity,
+        "test_resumes_bit_identically",
+        r"killed after 1 of 15 steps .* ends elsewhere",
+    ),
+    Mutant(
+        broken.StreamOfItsOwn,
+        "test_resumes_bit_identically",
+        r"the losses part at step 2; state\(\) must hold",
+    ),
+    Mutant(
+        broken.StateOfText,
+        "test_state",
+        r"state\(\) of the trainer holds 'kind', which is no numpy array",
+    ),
     Mutant(broken.LoadsNothing, "test_state", r"after load\(\) the state differs in first, second"),
 ]
 

@@ -35,7 +35,9 @@ def distance2(distance: str, registers: tuple[int, ...], i: int, j: int) -> floa
     return float(sum((int(a) - int(b)) ** 2 for a, b in pairs))
 
 
-def plain_tables(p: Any, target: Any, distance: str, registers: tuple[int, ...], form: str = "exp(-d2/sigma)") -> float:
+def plain_tables(
+    p: Any, target: Any, distance: str, registers: tuple[int, ...], form: str = "exp(-d2/sigma)"
+) -> float:
     total = 0.0
     for row, goal in zip(p, target, strict=True):
         for i in range(len(row)):
@@ -45,7 +47,9 @@ def plain_tables(p: Any, target: Any, distance: str, registers: tuple[int, ...],
     return total / len(p)
 
 
-def plain_samples(x: Any, y: Any, a: Any, b: Any, *, unbiased: bool, form: str = "exp(-d2/sigma)") -> float:
+def plain_samples(
+    x: Any, y: Any, a: Any, b: Any, *, unbiased: bool, form: str = "exp(-d2/sigma)"
+) -> float:
     """Weighted means over pairs, by a double loop."""
 
     def mean(left: Any, right: Any, u: Any, v: Any, skip: bool) -> float:
@@ -75,8 +79,12 @@ def test_bits_without_registers() -> None:
     p, target = tables()
     hamming = MaximumMeanDiscrepancy(space=Space("bits", 5), bandwidth=SIGMAS)
     number = MaximumMeanDiscrepancy(space=Space("bits", 5), bandwidth=SIGMAS, distance="registers")
-    assert hamming(p, Batch(target=target))[0] == pytest.approx(plain_tables(p, target, "hamming", (5,)), rel=1e-11)
-    assert number(p, Batch(target=target))[0] == pytest.approx(plain_tables(p, target, "registers", (5,)), rel=1e-11)
+    assert hamming(p, Batch(target=target))[0] == pytest.approx(
+        plain_tables(p, target, "hamming", (5,)), rel=1e-11
+    )
+    assert number(p, Batch(target=target))[0] == pytest.approx(
+        plain_tables(p, target, "registers", (5,)), rel=1e-11
+    )
 
 
 @pytest.mark.parametrize("distance", ["registers", "hamming"])
@@ -89,10 +97,14 @@ def test_the_cotangent_of_tables_is_the_derivative(distance: Any) -> None:
         up[place] += 1e-4
         down[place] -= 1e-4
         # quadratic, so central differences are exact
-        assert cotangent[place] == pytest.approx((loss(up, batch)[0] - loss(down, batch)[0]) / 2e-4, abs=1e-11)
+        assert cotangent[place] == pytest.approx(
+            (loss(up, batch)[0] - loss(down, batch)[0]) / 2e-4, abs=1e-11
+        )
 
 
-@pytest.mark.parametrize(("registers", "distance"), [((3, 5, 1), "registers"), ((9,), "registers"), ((9,), "hamming")])
+@pytest.mark.parametrize(
+    ("registers", "distance"), [((3, 5, 1), "registers"), ((9,), "registers"), ((9,), "hamming")]
+)
 @pytest.mark.parametrize("largest", [1, 1024])
 def test_factors_matrices_and_fourier_transforms_agree_with_the_full_kernel(
     registers: tuple[int, ...], distance: Any, largest: int, monkeypatch: pytest.MonkeyPatch
@@ -119,7 +131,9 @@ def test_tables_agree_with_the_samples_they_count() -> None:
         options: dict[str, Any] = {"space": BITS, "distance": distance, "bandwidth": SIGMAS}
         exact, _ = MaximumMeanDiscrepancy(**options)(p, Batch(target=target))
         loss = MaximumMeanDiscrepancy(reads="samples", **options)
-        assert loss(index_to_bits(i, 5), Batch(index_to_bits(j, 5)))[0] == pytest.approx(exact, rel=1e-10)
+        assert loss(index_to_bits(i, 5), Batch(index_to_bits(j, 5)))[0] == pytest.approx(
+            exact, rel=1e-10
+        )
 
 
 @pytest.mark.parametrize("estimator", ["biased", "unbiased"])
@@ -127,21 +141,32 @@ def test_tables_agree_with_the_samples_they_count() -> None:
 def test_samples_against_a_double_loop(estimator: Any, form: Any) -> None:
     rng = np.random.default_rng(2)
     x, y, w = rng.normal(size=(9, 3)), rng.normal(size=(7, 3)) + 0.5, rng.random(7)
-    loss = MaximumMeanDiscrepancy(reads="samples", kernel=form, bandwidth=SIGMAS, estimator=estimator)
+    loss = MaximumMeanDiscrepancy(
+        reads="samples", kernel=form, bandwidth=SIGMAS, estimator=estimator
+    )
     unbiased = estimator == "unbiased"
     for weight in (None, w):
         value, _ = loss(x, Batch(y, weight=weight))
         b = np.ones(7) if weight is None else w
-        assert value == pytest.approx(plain_samples(x, y, np.ones(9), b, unbiased=unbiased, form=form), rel=1e-11)
+        assert value == pytest.approx(
+            plain_samples(x, y, np.ones(9), b, unbiased=unbiased, form=form), rel=1e-11
+        )
 
 
 @pytest.mark.parametrize("estimator", ["biased", "unbiased"])
 def test_samples_with_conditions_compare_the_joint_distribution(estimator: Any) -> None:
     rng = np.random.default_rng(2)
-    x, y, c, w = rng.normal(size=(8, 2)), rng.normal(size=(8, 2)), rng.integers(0, 2, (8, 1)) * 1.5, rng.random(8)
+    x, y, c, w = (
+        rng.normal(size=(8, 2)),
+        rng.normal(size=(8, 2)),
+        rng.integers(0, 2, (8, 1)) * 1.5,
+        rng.random(8),
+    )
     loss = MaximumMeanDiscrepancy(reads="samples", bandwidth=SIGMAS, estimator=estimator)
     value, _ = loss(x, Batch(y, c, w))
-    plain = plain_samples(np.hstack([x, c]), np.hstack([y, c]), w, w, unbiased=estimator == "unbiased")
+    plain = plain_samples(
+        np.hstack([x, c]), np.hstack([y, c]), w, w, unbiased=estimator == "unbiased"
+    )
     assert value == pytest.approx(plain, rel=1e-11)
     # the same values under exchanged conditions have the same mixture, and not the same joint
     apart = np.array([[0.0], [0.0], [4.0], [4.0]])
@@ -152,11 +177,15 @@ def test_samples_with_conditions_compare_the_joint_distribution(estimator: Any) 
 
 
 @pytest.mark.parametrize("estimator", ["biased", "unbiased"])
-@pytest.mark.parametrize("space", [None, Space("spins", 4), Space("bits", 4, (3, 1)), Space("bits", 4)])
+@pytest.mark.parametrize(
+    "space", [None, Space("spins", 4), Space("bits", 4, (3, 1)), Space("bits", 4)]
+)
 def test_the_cotangent_of_samples_is_the_derivative(estimator: Any, space: Space | None) -> None:
     rng = np.random.default_rng(4)
     x, y, w = rng.normal(size=(6, 4)), rng.normal(size=(6, 4)), rng.random(6)
-    loss = MaximumMeanDiscrepancy(space=space, reads="samples", bandwidth=SIGMAS, estimator=estimator)
+    loss = MaximumMeanDiscrepancy(
+        space=space, reads="samples", bandwidth=SIGMAS, estimator=estimator
+    )
     for batch in (Batch(y), Batch(y, rng.normal(size=(6, 2)), w)):
         _, cotangent = loss(x, batch)
         assert cotangent.shape == x.shape
@@ -172,7 +201,9 @@ def test_spins_are_compared_by_how_many_differ() -> None:
     rng = np.random.default_rng(4)
     x, y = rng.integers(0, 2, (20, 6)), rng.integers(0, 2, (30, 6))
     bits = MaximumMeanDiscrepancy(space=Space("bits", 6), reads="samples")(x, Batch(y))[0]
-    spins = MaximumMeanDiscrepancy(space=Space("spins", 6), reads="samples")(2 * x - 1, Batch(2 * y - 1))[0]
+    spins = MaximumMeanDiscrepancy(space=Space("spins", 6), reads="samples")(
+        2 * x - 1, Batch(2 * y - 1)
+    )[0]
     assert bits == pytest.approx(spins, rel=1e-12) and bits > 0
 
 
@@ -187,7 +218,11 @@ def test_pieces_of_memory_do_not_change_the_value(monkeypatch: pytest.MonkeyPatc
 
 def test_the_term_of_the_data_follows_the_batch() -> None:
     rng = np.random.default_rng(4)
-    x, first, second = rng.normal(size=(5, 2)), Batch(rng.normal(size=(5, 2))), Batch(rng.normal(size=(5, 2)) + 2)
+    x, first, second = (
+        rng.normal(size=(5, 2)),
+        Batch(rng.normal(size=(5, 2))),
+        Batch(rng.normal(size=(5, 2)) + 2),
+    )
     loss = MaximumMeanDiscrepancy(reads="samples")
     fresh = [MaximumMeanDiscrepancy(reads="samples")(x, b)[0] for b in (first, second)]
     assert [loss(x, b)[0] for b in (first, second, first)] == [fresh[0], fresh[1], fresh[0]]
@@ -199,7 +234,12 @@ def test_unbiased_is_zero_on_average_and_biased_is_not() -> None:
     values = []
     for _ in range(400):
         x, y = rng.normal(size=(20, 1)), rng.normal(size=(20, 1))
-        values.append([MaximumMeanDiscrepancy(estimator=e, **options)(x, Batch(y))[0] for e in ("biased", "unbiased")])
+        values.append(
+            [
+                MaximumMeanDiscrepancy(estimator=e, **options)(x, Batch(y))[0]
+                for e in ("biased", "unbiased")
+            ]
+        )
     mean, error = np.mean(values, axis=0), np.std(values, axis=0) / np.sqrt(400)
     assert abs(mean[1]) < 4 * error[1] and mean[0] > 20 * error[0]
     # the null mean of the biased one: 2/n (1 - E k), E k = 1/sqrt(1 + 4/sigma) for unit normals
@@ -211,7 +251,9 @@ def test_the_median_bandwidth_is_that_of_the_pairs() -> None:
     x = rng.normal(size=(41, 3))
     pairs = [np.sum((x[i] - x[j]) ** 2) for i in range(41) for j in range(i)]
     y = rng.normal(size=(10, 3))
-    value, _ = MaximumMeanDiscrepancy(reads="samples", data=Events(x), bandwidth="median")(y, Batch(x))
+    value, _ = MaximumMeanDiscrepancy(reads="samples", data=Events(x), bandwidth="median")(
+        y, Batch(x)
+    )
     same = MaximumMeanDiscrepancy(
         reads="samples", bandwidth=(float(np.sqrt(np.median(pairs))),), kernel="exp(-d2/(2sigma^2))"
     )
@@ -219,9 +261,13 @@ def test_the_median_bandwidth_is_that_of_the_pairs() -> None:
 
 
 def test_the_median_of_bits_is_taken_between_registers() -> None:
-    data = Events(index_to_bits(np.array([0, 0, 0, 0, 0, 5, 21]), 5))  # (0, 0) five times, (0, 5), (2, 5)
+    data = Events(
+        index_to_bits(np.array([0, 0, 0, 0, 0, 5, 21]), 5)
+    )  # (0, 0) five times, (0, 5), (2, 5)
     p, target = tables()
-    value, _ = MaximumMeanDiscrepancy(space=BITS, data=data, bandwidth="median")(p, Batch(target=target))
+    value, _ = MaximumMeanDiscrepancy(space=BITS, data=data, bandwidth="median")(
+        p, Batch(target=target)
+    )
     d2 = np.median([25.0] * 5 + [29.0] * 5 + [4.0])  # ten pairs are one point
     assert d2 == 25.0
     same = MaximumMeanDiscrepancy(space=BITS, bandwidth=(2 * d2,))
@@ -236,8 +282,14 @@ def test_the_median_of_bits_is_taken_between_registers() -> None:
         ({"space": None}, "needs events in bits"),
         ({"space": Space("reals", 2)}, "needs events in bits"),
         ({"space": BITS, "distance": "euclidean"}, "needs events in bits"),
-        ({"space": Space("reals", 2), "reads": "samples", "distance": "hamming"}, "no distance 'hamming'"),
-        ({"space": Space("spins", 2), "reads": "samples", "distance": "registers"}, "no distance 'registers'"),
+        (
+            {"space": Space("reals", 2), "reads": "samples", "distance": "hamming"},
+            "no distance 'hamming'",
+        ),
+        (
+            {"space": Space("spins", 2), "reads": "samples", "distance": "registers"},
+            "no distance 'registers'",
+        ),
         ({"space": BITS, "estimator": "unbiased"}, "is for samples"),
         ({"space": BITS, "bandwidth": ()}, "numbers above 0"),
         ({"space": BITS, "bandwidth": (1.0, 0.0)}, "numbers above 0"),

@@ -48,7 +48,8 @@ def plain_nll(p: np.ndarray, target: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(
-    ("make", "plain"), [(JensenShannon, plain_js), (KullbackLeibler, plain_kl), (NegativeLogLikelihood, plain_nll)]
+    ("make", "plain"),
+    [(JensenShannon, plain_js), (KullbackLeibler, plain_kl), (NegativeLogLikelihood, plain_nll)],
 )
 def test_value_is_the_formula(make: Callable[[], Loss], plain: Callable[..., float]) -> None:
     p, target = tables()
@@ -61,7 +62,9 @@ def test_js_of_empty_bins_on_both_sides_is_the_formula() -> None:
     p, target = tables()
     p[0, 2] = p[1, 5] = target[0, 3] = target[1, 5] = 0.0
     p, target = (t / t.sum(axis=1, keepdims=True) for t in (p, target))
-    assert JensenShannon()(p, Batch(target=target))[0] == pytest.approx(plain_js(p, target), rel=1e-13)
+    assert JensenShannon()(p, Batch(target=target))[0] == pytest.approx(
+        plain_js(p, target), rel=1e-13
+    )
 
 
 @pytest.mark.parametrize("make", TABLE_LOSSES)
@@ -86,7 +89,9 @@ def test_the_target_is_the_minimum(make: Callable[[], Loss]) -> None:
     p, target = tables()
     loss = make()
     least = loss(target, Batch(target=target))[0]
-    assert all(loss(target + t * (p - target), Batch(target=target))[0] > least for t in (0.1, 0.5, 1.0))
+    assert all(
+        loss(target + t * (p - target), Batch(target=target))[0] > least for t in (0.1, 0.5, 1.0)
+    )
     if not isinstance(loss, NegativeLogLikelihood):
         assert least == pytest.approx(0.0, abs=1e-15)
 
@@ -101,7 +106,9 @@ def test_empty_bins_stay_finite_and_pull_towards_the_target(make: Callable[[], L
 
 
 def test_js_is_bounded_by_log_two_and_the_limit_of_an_empty_pair_is_half_log_two() -> None:
-    value, cotangent = JensenShannon()(np.array([[1.0, 0.0, 0.0]]), Batch(target=np.array([[0.0, 1.0, 0.0]])))
+    value, cotangent = JensenShannon()(
+        np.array([[1.0, 0.0, 0.0]]), Batch(target=np.array([[0.0, 1.0, 0.0]]))
+    )
     assert value == pytest.approx(np.log(2), rel=1e-15)
     assert cotangent[0, 2] == pytest.approx(0.5 * np.log(2))
     assert cotangent[0, 1] == pytest.approx(0.5 * np.log(2e-12), rel=1e-9)
@@ -109,7 +116,9 @@ def test_js_is_bounded_by_log_two_and_the_limit_of_an_empty_pair_is_half_log_two
 
 def test_below_the_floor_kl_goes_on_as_its_tangent() -> None:
     loss, target = KullbackLeibler(floor=1e-3), np.array([[0.4, 0.6]])
-    values = [loss(np.array([[a, 1.0]]), Batch(target=target))[0] for a in (0.0, 2.5e-4, 5e-4, 1e-3)]
+    values = [
+        loss(np.array([[a, 1.0]]), Batch(target=target))[0] for a in (0.0, 2.5e-4, 5e-4, 1e-3)
+    ]
     steps = np.diff(values) / np.diff([0.0, 2.5e-4, 5e-4, 1e-3])
     assert np.allclose(steps, -0.4 / 1e-3, rtol=1e-9)
     assert np.allclose(loss(np.array([[0.0, 1.0]]), Batch(target=target))[1], [[-400.0, -0.6]])
@@ -159,7 +168,9 @@ def test_mean_refuses_weights_that_make_no_mean(weight: np.ndarray) -> None:
 
 @pytest.mark.parametrize("make", TABLE_LOSSES)
 def test_shapes_are_checked(make: Callable[[], Loss]) -> None:
-    with pytest.raises(OutputMismatch, match=r"\(1, 4\) need a target of their shape, not \(2, 4\)"):
+    with pytest.raises(
+        OutputMismatch, match=r"\(1, 4\) need a target of their shape, not \(2, 4\)"
+    ):
         make()(np.ones((1, 4)) / 4, Batch(target=np.ones((2, 4)) / 4))
     with pytest.raises(OutputMismatch, match="none"):
         make()(np.ones((1, 4)) / 4, Batch())

@@ -49,7 +49,9 @@ def test_the_cotangent_is_the_derivative_where_there_is_one(over: str) -> None:
         up, down = p.copy(), p.copy()
         up[place] += 1e-7
         down[place] -= 1e-7
-        assert cotangent[place] == pytest.approx((loss(up, batch)[0] - loss(down, batch)[0]) / 2e-7, abs=1e-8)
+        assert cotangent[place] == pytest.approx(
+            (loss(up, batch)[0] - loss(down, batch)[0]) / 2e-7, abs=1e-8
+        )
 
 
 def test_marginals_do_not_see_correlations() -> None:

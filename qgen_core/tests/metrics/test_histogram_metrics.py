@@ -34,7 +34,9 @@ def place(value: float, edges: np.ndarray) -> int:
     return len(edges) - 2 if value == edges[-1] else len(edges) - 1
 
 
-def histogram(sample: Events, columns: list[int], edges: list[np.ndarray], power: int = 1) -> dict[tuple, float]:
+def histogram(
+    sample: Events, columns: list[int], edges: list[np.ndarray], power: int = 1
+) -> dict[tuple, float]:
     total: dict[tuple, float] = {}
     for x, w in zip(sample.x, sample.weights, strict=True):
         key = tuple(place(x[c], edges[c]) for c in columns)
@@ -64,11 +66,15 @@ def distance(a: Events, b: Events, columns: list[int], edges: list[np.ndarray]) 
 def test_values_are_those_of_double_loops(weighted: bool) -> None:
     a, b = events(1, 300, weighted), events(2, 400, weighted, shift=0.3)
     d = [distance(a, b, [c], EDGES) for c in (0, 1)]
-    assert math.isclose(marginal_d(a, b, edges=EDGES)["D"], (d[0] / 4 + d[1] / 2) / 2, rel_tol=1e-12)
+    assert math.isclose(
+        marginal_d(a, b, edges=EDGES)["D"], (d[0] / 4 + d[1] / 2) / 2, rel_tol=1e-12
+    )
     found = marginal_tv(a, b, edges=EDGES)
     assert list(found) == ["tv(pt)", "tv(mass)", "marginal tv"]
     assert np.allclose(list(found.values()), [d[0] / 2, d[1] / 2, (d[0] + d[1]) / 4], rtol=1e-12)
-    assert math.isclose(tv(a, b, edges=EDGES)["joint tv"], distance(a, b, [0, 1], EDGES) / 2, rel_tol=1e-12)
+    assert math.isclose(
+        tv(a, b, edges=EDGES)["joint tv"], distance(a, b, [0, 1], EDGES) / 2, rel_tol=1e-12
+    )
     p, q = (normalised(histogram(e, [0, 1], EDGES)) for e in (a, b))
     expected = 0.0
     for key in p | q:
@@ -96,10 +102,17 @@ def test_chi2_of_equal_samples_is_the_contingency_tables() -> None:
 
     a, b = events(3, 500, False), events(4, 500, False, shift=0.1)
     for column, name in enumerate(a.columns):
-        table = [[clipped(histogram(e, [column], EDGES), EDGES[column]).get(i, 0) for i in range(4)] for e in (a, b)]
+        table = [
+            [clipped(histogram(e, [column], EDGES), EDGES[column]).get(i, 0) for i in range(4)]
+            for e in (a, b)
+        ]
         table = np.array(table)[:, np.sum(table, axis=0) > 0]
         result = chi2_contingency(table, correction=False)
-        assert math.isclose(chi2(a, b, edges=EDGES)[f"chi2/ndf({name})"], result.statistic / result.dof, rel_tol=1e-12)
+        assert math.isclose(
+            chi2(a, b, edges=EDGES)[f"chi2/ndf({name})"],
+            result.statistic / result.dof,
+            rel_tol=1e-12,
+        )
 
 
 def test_chi2_is_one_on_average_also_with_weights() -> None:
@@ -142,7 +155,10 @@ def test_equal_samples_are_at_zero_and_disjoint_ones_at_the_far_end() -> None:
 
 def test_what_lies_outside_counts() -> None:
     edges = [np.array([0.0, 1.0, 2.0])]
-    a, b = Events(np.array([[0.5], [1.5], [2.0], [0.0]])), Events(np.array([[0.5], [1.5], [-7.0], [9.0]]))
+    a, b = (
+        Events(np.array([[0.5], [1.5], [2.0], [0.0]])),
+        Events(np.array([[0.5], [1.5], [-7.0], [9.0]])),
+    )
     assert tv(a, b, edges=edges)["joint tv"] == 0.5
     assert marginal_d(a, b, edges=edges)["D"] == (0.25 + 0.25 + 0.25 + 0.25) / 2
     low, high = (Events(np.array([[0.5], [x]])) for x in (-1.0, 3.0))
@@ -172,19 +188,26 @@ def test_many_columns_use_the_occupied_cells_only() -> None:
     for count, e in zip(counts, (a, b), strict=True):
         for row in (e.x >= 1.0).tolist():
             count[tuple(row)] = count.get(tuple(row), 0) + 1
-    expected = sum(abs(counts[0].get(c, 0) - counts[1].get(c, 0)) for c in counts[0] | counts[1]) / 400
+    expected = (
+        sum(abs(counts[0].get(c, 0) - counts[1].get(c, 0)) for c in counts[0] | counts[1]) / 400
+    )
     assert 0.2 < expected < 0.9
     assert math.isclose(tv(a, b, edges=edges)["joint tv"], expected, rel_tol=1e-12)
 
 
 def test_integers_are_events_too() -> None:
-    a, b = Events(np.array([[0, 1], [1, 1]], dtype=np.int8)), Events(np.array([[0, 0], [1, 1]], dtype=np.int8))
+    a, b = (
+        Events(np.array([[0, 1], [1, 1]], dtype=np.int8)),
+        Events(np.array([[0, 0], [1, 1]], dtype=np.int8)),
+    )
     assert tv(a, b, bins=2)["joint tv"] == 0.5
 
 
 def test_what_cannot_be_compared_is_refused() -> None:
     a = events(1)
-    with pytest.raises(DataError, match="the reference has the columns pt, mass, the generated events pt, eta"):
+    with pytest.raises(
+        DataError, match="the reference has the columns pt, mass, the generated events pt, eta"
+    ):
         tv(a, a.replace(columns=("pt", "eta")))
     with pytest.raises(DataError, match="no generated events"):
         tv(a, a.replace(x=a.x[:0], weight=None))
@@ -192,7 +215,9 @@ def test_what_cannot_be_compared_is_refused() -> None:
         tv(a.replace(x=a.x[:0], weight=None), a)
     with pytest.raises(BadOption, match="edges are given for 1 columns, the events have 2"):
         tv(a, a, edges=EDGES[:1])
-    with pytest.raises(BadOption, match="the edges of 'mass' must be at least two numbers that increase"):
+    with pytest.raises(
+        BadOption, match="the edges of 'mass' must be at least two numbers that increase"
+    ):
         tv(a, a, edges=[EDGES[0], np.array([1.0, 1.0])])
     with pytest.raises(BadOption, match="bins must be at least 1"):
         js(a, a, bins=0)

@@ -16,7 +16,9 @@ from qgen_core.metrics.mmd import mmd
 from qgen_core.metrics.wasserstein import wasserstein
 
 
-def events(seed: int, n: int = 150, width: int = 3, weighted: bool = True, shift: float = 0.0) -> Events:
+def events(
+    seed: int, n: int = 150, width: int = 3, weighted: bool = True, shift: float = 0.0
+) -> Events:
     rng = np.random.default_rng(seed)
     x = rng.normal(shift, 1.0, size=(n, width)) * np.arange(1, width + 1)
     x[:, 1] += 0.8 * x[:, 0]
@@ -34,7 +36,9 @@ def test_pearson_is_that_of_plain_sums(weighted: bool) -> None:
                 sum(w[k] * (a.x[k, c] - mean[u]) * (a.x[k, d] - mean[v]) for k in range(len(w)))
                 for c, d, u, v in ((i, j, 0, 1), (i, i, 0, 0), (j, j, 1, 1))
             ]
-            assert math.isclose(pearson(a)[i, j], moments[0] / math.sqrt(moments[1] * moments[2]), rel_tol=1e-10)
+            assert math.isclose(
+                pearson(a)[i, j], moments[0] / math.sqrt(moments[1] * moments[2]), rel_tol=1e-10
+            )
     if not weighted:
         assert np.allclose(pearson(a), np.corrcoef(a.x.T), rtol=1e-12)
 
@@ -92,7 +96,9 @@ def test_a_shift_is_its_own_wasserstein_distance() -> None:
     assert wasserstein(flat, flat.replace(x=flat.x + 3)) == {"W1(x0)": 3.0}
 
 
-def by_pairs(a: np.ndarray, b: np.ndarray, w: np.ndarray, v: np.ndarray, bandwidth: float, same: bool) -> float:
+def by_pairs(
+    a: np.ndarray, b: np.ndarray, w: np.ndarray, v: np.ndarray, bandwidth: float, same: bool
+) -> float:
     total = norm = 0.0
     for i in range(len(a)):
         for j in range(len(b)):
@@ -107,26 +113,36 @@ def by_pairs(a: np.ndarray, b: np.ndarray, w: np.ndarray, v: np.ndarray, bandwid
 def test_mmd_is_the_u_statistic_of_a_double_loop(weighted: bool) -> None:
     a, b = events(1, 40, weighted=weighted), events(2, 50, weighted=weighted, shift=0.5)
     for standardise in (False, True):
-        scale = np.sqrt(np.diag(np.cov(a.x.T, ddof=0, aweights=a.weight))) if standardise else np.ones(3)
+        scale = (
+            np.sqrt(np.diag(np.cov(a.x.T, ddof=0, aweights=a.weight)))
+            if standardise
+            else np.ones(3)
+        )
         x, y = a.x / scale, b.x / scale
         distances = [math.dist(x[i], x[j]) for i in range(40) for j in range(i)]
         for bandwidth in (None, 0.8):
             s = float(np.median(distances)) if bandwidth is None else bandwidth
-            expected = by_pairs(x, x, a.weights, a.weights, s, True) + by_pairs(y, y, b.weights, b.weights, s, True)
+            expected = by_pairs(x, x, a.weights, a.weights, s, True) + by_pairs(
+                y, y, b.weights, b.weights, s, True
+            )
             expected -= 2 * by_pairs(x, y, a.weights, b.weights, s, False)
             found = mmd(a, b, bandwidth=bandwidth, standardise=standardise)["mmd2"]
             assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12)
 
 
 def test_mmd_is_zero_on_average_for_one_distribution_and_negative_at_times() -> None:
-    values = [mmd(events(2 * s, 50), events(2 * s + 1, 60), bandwidth=2.0)["mmd2"] for s in range(200)]
+    values = [
+        mmd(events(2 * s, 50), events(2 * s + 1, 60), bandwidth=2.0)["mmd2"] for s in range(200)
+    ]
     assert abs(np.mean(values)) < 4 * np.std(values) / math.sqrt(200)
     assert min(values) < 0 < max(values)
 
 
 def test_mmd_sees_a_shift_that_grows() -> None:
     a = events(1, 400)
-    values = [mmd(a, events(2, 400, shift=shift), bandwidth=2.0)["mmd2"] for shift in (0.0, 0.3, 0.6, 1.2)]
+    values = [
+        mmd(a, events(2, 400, shift=shift), bandwidth=2.0)["mmd2"] for shift in (0.0, 0.3, 0.6, 1.2)
+    ]
     assert np.all(np.diff(values) > 0)
 
 

@@ -20,7 +20,17 @@ from qgen_core.metrics.resample import Resample
 from qgen_core.metrics.score import Score, score
 from qgen_core.metrics.wasserstein import wasserstein
 
-SUMS = (marginal_d, marginal_tv, tv, js, correlation, correlation_loss, chi2, wasserstein, energy_sum)
+SUMS = (
+    marginal_d,
+    marginal_tv,
+    tv,
+    js,
+    correlation,
+    correlation_loss,
+    chi2,
+    wasserstein,
+    energy_sum,
+)
 ALL = (*SUMS, partial(mmd, events=200))
 
 
@@ -54,7 +64,9 @@ def test_the_js_floor_is_k_minus_1_over_8n(first: int, second: int) -> None:
 
 
 def test_the_js_floor_of_8192_shots_against_an_exact_target() -> None:
-    found = score(js, flat(256, 1_000_000, 1), flat(256, 8192, 2), edges=edges(256), rng=rng(), resamples=20)[0]
+    found = score(
+        js, flat(256, 1_000_000, 1), flat(256, 8192, 2), edges=edges(256), rng=rng(), resamples=20
+    )[0]
     assert abs(found.floor - 0.0039) < 0.0002
 
 
@@ -64,7 +76,9 @@ def test_the_tv_floor_is_root_k_over_pi_n(bins: int, n: int) -> None:
     for metric in (marginal_tv, tv):
         found = score(metric, flat(bins, n, 1), flat(bins, n, 2), edges=edges(bins), rng=rng())[-1]
         expected = math.sqrt(bins / (math.pi * n))
-        assert abs(found.floor - expected) < 0.02 * expected + 4 * found.floor_spread / math.sqrt(50)
+        assert abs(found.floor - expected) < 0.02 * expected + 4 * found.floor_spread / math.sqrt(
+            50
+        )
         assert abs(found.value - found.floor) < 4 * found.floor_spread
 
 
@@ -96,7 +110,9 @@ def test_one_distribution_is_at_the_floor_and_another_above_it(metric) -> None:
     for found in score(metric, reference, same, rng=rng()):
         assert isinstance(found, Score) and found.uncertainty > 0 and found.floor_spread > 0
         assert abs(found.value - found.floor) < 4.5 * found.floor_spread, found
-    apart = [abs(s.value - s.floor) / s.floor_spread for s in score(metric, reference, other, rng=rng())]
+    apart = [
+        abs(s.value - s.floor) / s.floor_spread for s in score(metric, reference, other, rng=rng())
+    ]
     assert max(apart) > 8
 
 
@@ -105,7 +121,11 @@ def test_one_distribution_is_at_the_floor_and_another_above_it(metric) -> None:
 def test_a_resample_counts_as_the_events_it_holds(metric, weighted: bool) -> None:
     a, b = normal(400, 1, weighted=weighted), shifted(normal(300, 3, weighted=weighted))
     picked = [rng(7).integers(400, size=500), rng(8).integers(300, size=250)]
-    options = {} if metric in (correlation, correlation_loss, wasserstein, energy_sum) else {"edges": [FIXED, FIXED]}
+    options = (
+        {}
+        if metric in (correlation, correlation_loss, wasserstein, energy_sum)
+        else {"edges": [FIXED, FIXED]}
+    )
     if metric is wasserstein:
         metric = partial(wasserstein, unit="column")
     resamples = [Resample(e, d, {}) for e, d in zip((a, b), picked, strict=True)]
@@ -125,7 +145,9 @@ FIXED = np.linspace(-3, 3, 9)
 
 
 def test_a_resample_is_events_to_everyone() -> None:
-    source = normal(100, 1, weighted=True).replace(condition=np.arange(100.0)[:, None], columns=("pt", "m"))
+    source = normal(100, 1, weighted=True).replace(
+        condition=np.arange(100.0)[:, None], columns=("pt", "m")
+    )
     drawn = rng(2).integers(100, size=130)
     found, expected = Resample(source, drawn, {}), source.take(drawn)
     assert len(found) == 130 and found.columns == ("pt", "m")
@@ -142,7 +164,10 @@ def test_any_function_is_a_metric() -> None:
 
     found = score(median, normal(4000, 1), normal(4000, 3), rng=rng(), resamples=200)[0]
     expected = math.sqrt(math.pi / 2 / 4000)
-    assert abs(found.uncertainty / expected - 1) < 0.25 and abs(found.floor_spread / expected - 1) < 0.25
+    assert (
+        abs(found.uncertainty / expected - 1) < 0.25
+        and abs(found.floor_spread / expected - 1) < 0.25
+    )
 
 
 def test_the_mmd_null_is_zero_also_for_small_samples() -> None:
@@ -150,7 +175,9 @@ def test_the_mmd_null_is_zero_also_for_small_samples() -> None:
     reference = normal(50, 1)
     found = score(mmd, reference, normal(50, 3), rng=rng(), resamples=400)[0]
     assert abs(found.floor) < 4 * found.floor_spread / math.sqrt(400)
-    truth = [mmd(normal(50, 2 * s), normal(50, 2 * s + 1), bandwidth=1.7)["mmd2"] for s in range(10, 310)]
+    truth = [
+        mmd(normal(50, 2 * s), normal(50, 2 * s + 1), bandwidth=1.7)["mmd2"] for s in range(10, 310)
+    ]
     assert abs(found.floor_spread / np.std(truth) - 1) < 0.35
 
 
@@ -182,13 +209,17 @@ def test_negative_weights_are_handed_on() -> None:
     reference = normal(2000, 1).replace(weight=np.where(np.arange(2000) % 10 == 0, -0.5, 1.0))
     for metric in (tv, js, correlation):
         for found in score(metric, reference, normal(2000, 3), rng=rng(), resamples=20):
-            assert np.isfinite([found.value, found.uncertainty, found.floor, found.floor_spread]).all()
+            assert np.isfinite(
+                [found.value, found.uncertainty, found.floor, found.floor_spread]
+            ).all()
 
 
 def test_the_same_rng_gives_the_same_and_nothing_global_is_touched() -> None:
     np.random.seed(5)
     before = np.random.get_state()[1].tolist()
-    first, second, third = (score(js, normal(500, 1), normal(500, 3), rng=rng(s), resamples=5) for s in (1, 1, 2))
+    first, second, third = (
+        score(js, normal(500, 1), normal(500, 3), rng=rng(s), resamples=5) for s in (1, 1, 2)
+    )
     assert first == second != third
     assert np.random.get_state()[1].tolist() == before
 

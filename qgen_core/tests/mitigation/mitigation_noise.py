@@ -8,17 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.circuit import Channel, Circuit, Gate
-from qgen_core.gates import PAULI
-from qgen_core.interfaces import Backend, Capabilities, Floats, Rng
-from qgen_core.measures import Expectations, Measure, Probabilities, ideal
-from qgen_core.simulator import Simulator
+from qgen_core.circuits.circuit import Channel, Circuit, Gate
+from qgen_core.circuits.gates import PAULI
+from qgen_core.circuits.measures import Expectations, Measure, Probabilities, ideal
+from qgen_core.interfaces import Backend, Capabilities
+from qgen_core.simulators.base import Simulator
 from qgen_core.testing import circuits, reference
+from qgen_core.typing import Floats, Rng
 
-ALL = frozenset({"h", "x", "y", "z", "s", "t", "sx", "cx", "cz", "ecr", "swap", "rx", "ry", "rz", "p"}) | frozenset(
-    {"rxx", "ryy", "rzz", "crx", "cry", "crz"}
+ALL = frozenset(
+    {"h", "x", "y", "z", "s", "t", "sx", "cx", "cz", "ecr", "swap", "rx", "ry", "rz", "p"}
+) | frozenset({"rxx", "ryy", "rzz", "crx", "cry", "crz"})
+CONFUSION = np.array(
+    [[[0.95, 0.1], [0.05, 0.9]], [[0.88, 0.03], [0.12, 0.97]], [[0.93, 0.2], [0.07, 0.8]]]
 )
-CONFUSION = np.array([[[0.95, 0.1], [0.05, 0.9]], [[0.88, 0.03], [0.12, 0.97]], [[0.93, 0.2], [0.07, 0.8]]])
 
 
 class Dense(Simulator):
@@ -38,18 +41,26 @@ class Device(Backend):
     def __init__(self, confusion: Floats = CONFUSION) -> None:
         self.confusion, self.ran = confusion, 0
 
-    def run(self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None) -> Any:
+    def run(
+        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None
+    ) -> Any:
         self.ran += 1
-        return Dense().run(circuit, angles, replace(measure, confusion=self.confusion), shots=shots, rng=rng)
+        return Dense().run(
+            circuit, angles, replace(measure, confusion=self.confusion), shots=shots, rng=rng
+        )
 
 
 class Deaf(Dense):
     """Does not apply the readout errors of the measure, so that inverting them overshoots below zero."""
 
-    def run(self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None) -> Any:
+    def run(
+        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None
+    ) -> Any:
         return super().run(circuit, angles, ideal(measure), shots=shots, rng=rng)
 
-    def forward(self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None) -> Any:
+    def forward(
+        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None
+    ) -> Any:
         return super().forward(circuit, angles, ideal(measure), shots=shots, rng=rng)
 
 
@@ -60,7 +71,9 @@ def misread(circuit: Circuit, measure: Any) -> tuple[Circuit, Measure]:
 
 def depolarized(rate: float) -> Callable[[Circuit, Measure], tuple[Circuit, Measure]]:
     """A noise model: each wire of a gate is depolarised behind it, readout errors besides."""
-    kraus = np.array([np.sqrt(1 - 0.75 * rate) * PAULI["I"], *(np.sqrt(rate) / 2 * PAULI[w] for w in "XYZ")])
+    kraus = np.array(
+        [np.sqrt(1 - 0.75 * rate) * PAULI["I"], *(np.sqrt(rate) / 2 * PAULI[w] for w in "XYZ")]
+    )
 
     def noise(circuit: Circuit, measure: Any) -> tuple[Circuit, Measure]:
         parts: list[Gate | Channel] = []
@@ -84,7 +97,9 @@ def measures(wires: int, seed: int = 0) -> list[Measure]:
     return [Probabilities(), Expectations((*words, "I" * wires))]
 
 
-def slopes(backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Floats) -> Floats:
+def slopes(
+    backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Floats
+) -> Floats:
     """d (cotangent . output) / d angles by central differences, constant angles left out."""
     out, step = np.zeros_like(angles), 1e-6
     for column in range(angles.shape[1]):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from mitigation_noise import ALL, Dense, depolarized, some_circuit
 
-from qgen_core.circuit import Channel, Circuit, Gate, const, param
-from qgen_core.gates import GATES
-from qgen_core.measures import Expectations, Probabilities
-from qgen_core.noise_models.folding import amplified
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, param
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Expectations, Probabilities
+from qgen_core.mitigation.folding import amplified
 from qgen_core.testing import reference
 
 
@@ -18,7 +18,9 @@ from qgen_core.testing import reference
 def test_folding_keeps_the_state(how: str, scale: int) -> None:
     """Every gate is among them; the angles follow, whatever the original ones are."""
     circuit, angles = some_circuit(21, wires=2, angles=24)
-    more = Circuit(2, (*circuit.instructions, *(Gate(n, (0, 1)[: GATES[n].wires]) for n in fixed())))
+    more = Circuit(
+        2, (*circuit.instructions, *(Gate(n, (0, 1)[: GATES[n].wires]) for n in fixed()))
+    )
     assert {gate.name for gate in more.gates} == ALL
     found = amplified(more, scale, how)
     assert len(found.circuit.gates) == scale * len(more.gates)
@@ -34,11 +36,17 @@ def fixed() -> list[str]:
 def test_folding_binds_like_the_original() -> None:
     """The folded circuit's own map from parameters to angles agrees with the map of angles."""
     circuit, _ = some_circuit(22)
-    params, inputs = np.linspace(-1, 1, circuit.num_params), np.linspace(0.2, 0.9, circuit.num_inputs)
+    params, inputs = (
+        np.linspace(-1, 1, circuit.num_params),
+        np.linspace(0.2, 0.9, circuit.num_inputs),
+    )
     for how in ("gates", "circuit"):
         found = amplified(circuit, 3, how)
         np.testing.assert_allclose(
-            found.circuit.bind(params, inputs), found.angles(circuit.bind(params, inputs)), rtol=0, atol=1e-15
+            found.circuit.bind(params, inputs),
+            found.angles(circuit.bind(params, inputs)),
+            rtol=0,
+            atol=1e-15,
         )
 
 
@@ -50,10 +58,18 @@ def test_the_pullback_is_the_transpose_of_the_map() -> None:
     assert abs(forward - np.sum(moved * found.pullback(cotangent, angles.shape[1]))) < 1e-12
 
 
-@pytest.mark.parametrize(("how", "scales"), [("gates", (1, 3, 5)), ("circuit", (1, 3, 5)), ("channels", (1, 2, 3, 6))])
+@pytest.mark.parametrize(
+    ("how", "scales"), [("gates", (1, 3, 5)), ("circuit", (1, 3, 5)), ("channels", (1, 2, 3, 6))]
+)
 def test_noise_grows_by_the_scale(how: str, scales: tuple[int, ...]) -> None:
     """Depolarising commutes with gates of one wire: Z decays by (1 - rate)^(gates x scale), exactly."""
-    gates = (Gate("ry", (0,), param(0)), Gate("sx", (0,)), Gate("rz", (0,), param(1)), Gate("t", (0,)), Gate("h", (0,)))
+    gates = (
+        Gate("ry", (0,), param(0)),
+        Gate("sx", (0,)),
+        Gate("rz", (0,), param(1)),
+        Gate("t", (0,)),
+        Gate("h", (0,)),
+    )
     circuit, rate = Circuit(1, gates), 0.03
     angles = circuit.bind([0.4, -1.3])
     measure = Expectations(("X", "Y", "Z"))
@@ -70,7 +86,10 @@ def test_channels_stay_behind_their_gates() -> None:
     kraus = np.sqrt([[[0.7]], [[0.3]]]) * np.array([np.eye(2), [[0, 1], [1, 0]]])
     flip, damp = Channel(kraus, (0,), "flip"), Channel(np.array([np.eye(2)]), (1,), "idle")
     circuit = Circuit(2, (flip, Gate("cx", (0, 1)), damp, flip, Gate("rx", (1,), const(0.3))))
-    names = {how: [i.name for i in amplified(circuit, 3, how).circuit.instructions] for how in ("gates", "circuit")}
+    names = {
+        how: [i.name for i in amplified(circuit, 3, how).circuit.instructions]
+        for how in ("gates", "circuit")
+    }
     assert names["gates"] == ["flip", *["cx", "idle", "flip"] * 3, *["rx"] * 3]
     assert names["circuit"] == [
         "flip",
@@ -88,7 +107,14 @@ def test_channels_stay_behind_their_gates() -> None:
         "rx",
     ]
     repeated = amplified(circuit, 2, "channels")
-    assert [i.name for i in repeated.circuit.instructions] == [*["flip"] * 2, "cx", *["idle", "flip"] * 2, "rx"]
+    assert [i.name for i in repeated.circuit.instructions] == [
+        *["flip"] * 2,
+        "cx",
+        *["idle", "flip"] * 2,
+        "rx",
+    ]
     values = Dense().run(repeated.circuit, repeated.angles(circuit.bind([])), Probabilities())
     flipped = 2 * 0.7 * 0.3
-    np.testing.assert_allclose(values.reshape(2, 2).sum(axis=1)[0], (1 - flipped) ** 2 + flipped**2, atol=1e-14)
+    np.testing.assert_allclose(
+        values.reshape(2, 2).sum(axis=1)[0], (1 - flipped) ** 2 + flipped**2, atol=1e-14
+    )

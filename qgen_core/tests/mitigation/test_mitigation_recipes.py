@@ -7,12 +7,12 @@ import pytest
 from mitigation_noise import Dense, depolarized, misread, some_circuit
 
 import qgen_core as qgen
-from qgen_core import registry
-from qgen_core.measures import Probabilities
+from qgen_core.circuits.measures import Probabilities
+from qgen_core.discovery import registry
+from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.noise_models.zero_noise import ZeroNoise
-from qgen_core.recipes import Recipe
-from qgen_core.runs import Assembly
+from qgen_core.runs.recipes import Recipe
+from qgen_core.runs.run import Assembly
 
 RECIPE = """
 dataset = "unused"
@@ -47,7 +47,9 @@ def test_readout_in_a_recipe() -> None:
     expected = NoisyBackend(Dense(), depolarized(0.01)).run(circuit, angles, Probabilities())
     raw = built('name = "dense"').run(circuit, angles, Probabilities())
     assert np.max(np.abs(raw - expected)) > 0.02
-    np.testing.assert_allclose(backend.run(circuit, angles, Probabilities()), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        backend.run(circuit, angles, Probabilities()), expected, rtol=0, atol=1e-10
+    )
 
 
 def test_both_in_a_recipe() -> None:
@@ -56,9 +58,13 @@ def test_both_in_a_recipe() -> None:
         'name = "zero-noise"\nfit = "richardson"\nscales = [1, 3]\n'
         'backend = { name = "readout-mitigated", backend = "dense" }'
     )
-    alone = ZeroNoise(backend=NoisyBackend(Dense(), depolarized(0.01)), fit="richardson", scales=(1, 3))
+    alone = ZeroNoise(
+        backend=NoisyBackend(Dense(), depolarized(0.01)), fit="richardson", scales=(1, 3)
+    )
     expected = alone.run(circuit, angles, Probabilities())
-    np.testing.assert_allclose(backend.run(circuit, angles, Probabilities()), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(
+        backend.run(circuit, angles, Probabilities()), expected, rtol=0, atol=1e-10
+    )
     true = Dense().run(circuit, angles, Probabilities())
     raw = built('name = "dense"').run(circuit, angles, Probabilities())
     assert np.max(np.abs(expected - true)) < 0.2 * np.max(np.abs(raw - true))
@@ -69,11 +75,16 @@ def test_a_born_machine_trains_through_mitigation() -> None:
 
     def model(backend: qgen.Backend) -> qgen.Generator:
         space = qgen.Space("bits", 2)
-        return qgen.generator("qcbm", backend=backend, space=space, ansatz=qgen.ansatz("brick", layers=1), seed=3)
+        return qgen.generator(
+            "qcbm", backend=backend, space=space, ansatz=qgen.ansatz("brick", layers=1), seed=3
+        )
 
     loss, target = qgen.loss("js"), np.array([[0.4, 0.3, 0.2, 0.1]])
     found = []
-    for backend in (built('name = "readout-mitigated"\nbackend = "dense"'), NoisyBackend(Dense(), depolarized(0.01))):
+    for backend in (
+        built('name = "readout-mitigated"\nbackend = "dense"'),
+        NoisyBackend(Dense(), depolarized(0.01)),
+    ):
         batch = qgen.Batch(target=target)
         output, back = model(backend).forward("probabilities", batch, rng=np.random.default_rng(0))
         value, cotangent = loss(output, batch)

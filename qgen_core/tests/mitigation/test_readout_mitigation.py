@@ -18,16 +18,16 @@ from mitigation_noise import (
 )
 from scipy.optimize import brentq
 
-from qgen_core.circuit import Circuit, Gate, param
-from qgen_core.engine.backend import StatevectorBackend
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Backend
-from qgen_core.measures import Bits, Expectations, Probabilities, State
-from qgen_core.noise_models.mitigation import nearest_distribution, spread_out
+from qgen_core.mitigation.readout_mitigated import ReadoutMitigated, confusion_from
+from qgen_core.mitigation.shared import nearest_distribution, spread_out
+from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.noise_models.readout_mitigated import ReadoutMitigated, confusion_from
-from qgen_core.noise_models.zero_noise import ZeroNoise
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.testing import BackendKit, overrides
 
 SIGMAS = 6
@@ -56,7 +56,9 @@ class TestWithoutErrors(BackendKit):
     def test_readout_confusion(self) -> None:
         circuit, angles = some_circuit(14)
         found = self.make().run(circuit, angles, Probabilities(CONFUSION))
-        np.testing.assert_allclose(found, Dense().run(circuit, angles, Probabilities()), rtol=0, atol=1e-10)
+        np.testing.assert_allclose(
+            found, Dense().run(circuit, angles, Probabilities()), rtol=0, atol=1e-10
+        )
 
     @overrides("the backend undoes the confusion of the measure")
     def test_gradients_through_readout(self) -> None:
@@ -69,7 +71,9 @@ class TestWithoutErrors(BackendKit):
     @overrides("mitigated bits are no independent draws: test_bits_have_the_mitigated_frequencies")
     def test_readout_of_shots(self) -> None:
         circuit, angles = some_circuit(16)
-        bits = self.make().run(circuit, angles, Bits(CONFUSION), shots=100_000, rng=np.random.default_rng(1))
+        bits = self.make().run(
+            circuit, angles, Bits(CONFUSION), shots=100_000, rng=np.random.default_rng(1)
+        )
         true = Dense().run(circuit, angles, Probabilities())
         for row, wanted in zip(bits, true, strict=True):
             frequencies = np.bincount(bits_to_index(row), minlength=8) / 100_000
@@ -85,7 +89,9 @@ def test_exact_values_come_back_exactly(inner: type[Backend], order: int, negati
     for measure in measures(3):
         true = Dense().run(circuit, angles, measure)
         assert np.max(np.abs(raw.run(circuit, angles, measure) - true)) > 0.02
-        np.testing.assert_allclose(mitigated.run(circuit, angles, measure), true, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(
+            mitigated.run(circuit, angles, measure), true, rtol=0, atol=1e-10
+        )
         cotangent = np.random.default_rng(2).normal(size=true.shape)
         expected = Dense().vjp(circuit, angles, measure, cotangent)
         output, back = mitigated.forward(circuit, angles, measure)
@@ -104,7 +110,9 @@ def test_gradients_where_the_inverse_overshoots(negative: str) -> None:
     )
     assert np.min(kept) < -1e-3
     for measure in measures(2):
-        cotangent = np.random.default_rng(4).normal(size=backend.run(circuit, angles, measure).shape)
+        cotangent = np.random.default_rng(4).normal(
+            size=backend.run(circuit, angles, measure).shape
+        )
         found = backend.vjp(circuit, angles, measure, cotangent)
         expected = slopes(backend, circuit, angles, measure, cotangent)
         np.testing.assert_allclose(trainable(circuit, found - expected), 0, rtol=0, atol=1e-8)
@@ -114,28 +122,38 @@ def test_gradients_where_the_inverse_overshoots(negative: str) -> None:
 def test_shots_are_unbiased_and_their_spread_is_as_stated() -> None:
     circuit, angles = some_circuit(5)
     angles, shots = angles[:1], 400
-    mitigated, raw = orders(StatevectorBackend(), negative="keep")[0], NoisyBackend(StatevectorBackend(), misread)
+    mitigated, raw = (
+        orders(StatevectorBackend(), negative="keep")[0],
+        NoisyBackend(StatevectorBackend(), misread),
+    )
     for measure in measures(3):
         true = Dense().run(circuit, angles, measure)[0]
         mean, error = mean_and_error(
             lambda rng, m=measure: mitigated.run(circuit, angles, m, shots=shots, rng=rng)[0], 150
         )
-        biased, _ = mean_and_error(lambda rng, m=measure: raw.run(circuit, angles, m, shots=shots, rng=rng)[0], 150)
+        biased, _ = mean_and_error(
+            lambda rng, m=measure: raw.run(circuit, angles, m, shots=shots, rng=rng)[0], 150
+        )
         error = np.maximum(error, 1e-12)
         assert np.max(np.abs(mean - true) / error) < SIGMAS
         assert np.max(np.abs(biased - true) / error) > 5 * SIGMAS
-        growth = np.prod([(1 + abs(c[1, 0] - c[0, 1])) / (1 - c[1, 0] - c[0, 1]) for c in CONFUSION])
+        growth = np.prod(
+            [(1 + abs(c[1, 0] - c[0, 1])) / (1 - c[1, 0] - c[0, 1]) for c in CONFUSION]
+        )
         assert np.max(error) * np.sqrt(150) < growth / np.sqrt(shots)
 
 
 def test_gradients_from_shots_are_unbiased() -> None:
-    circuit = Circuit(2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1)), Gate("ry", (1,), param(1))))
+    circuit = Circuit(
+        2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1)), Gate("ry", (1,), param(1)))
+    )
     angles = np.array([[0.7, -1.1]])
     backend = orders(StatevectorBackend(), negative="keep")[0]
     cotangent = np.array([[1.0, -2.0, 0.5, 3.0]])
     true = Dense().vjp(circuit, angles, Probabilities(), cotangent)[0]
     mean, error = mean_and_error(
-        lambda rng: backend.vjp(circuit, angles, Probabilities(), cotangent, shots=300, rng=rng)[0], 200
+        lambda rng: backend.vjp(circuit, angles, Probabilities(), cotangent, shots=300, rng=rng)[0],
+        200,
     )
     assert np.max(np.abs(mean - true) / error) < SIGMAS
 
@@ -156,7 +174,9 @@ def test_bits_have_the_mitigated_frequencies() -> None:
 def test_few_bits_are_unbiased() -> None:
     """Rounding to whole shots must not favour likely outcomes."""
     true = np.array([0.5, 0.0, 0.3, 0.15, 0.05])
-    mean, error = mean_and_error(lambda rng: np.bincount(spread_out(true, 3, rng), minlength=5) / 3, 2000)
+    mean, error = mean_and_error(
+        lambda rng: np.bincount(spread_out(true, 3, rng), minlength=5) / 3, 2000
+    )
     assert np.max(np.abs(mean - true) / np.maximum(error, 1e-12)) < SIGMAS
     assert np.ptp(spread_out(true, 7, np.random.default_rng(1))) > 0
 
@@ -171,7 +191,9 @@ def test_the_nearest_distribution_solves_the_projection() -> None:
         np.testing.assert_allclose(near, np.clip(row - t, 0, None), rtol=0, atol=1e-12)
         assert np.array_equal(inside, near > 0)
     distributions = rng.dirichlet(np.ones(5), size=20)
-    np.testing.assert_allclose(nearest_distribution(distributions)[0], distributions, rtol=0, atol=1e-15)
+    np.testing.assert_allclose(
+        nearest_distribution(distributions)[0], distributions, rtol=0, atol=1e-15
+    )
 
 
 def test_a_device_is_calibrated_once() -> None:
@@ -185,7 +207,9 @@ def test_a_device_is_calibrated_once() -> None:
         assert np.max(np.abs(found - true)) < SIGMAS * 2 / np.sqrt(shots)
     assert device.ran == 2 + 2
     again = ReadoutMitigated(backend=Device(), negative="keep", calibration_shots=200_000)
-    repeated = again.run(circuit, angles, measures(3)[1], shots=shots, rng=np.random.default_rng(11))
+    repeated = again.run(
+        circuit, angles, measures(3)[1], shots=shots, rng=np.random.default_rng(11)
+    )
     np.testing.assert_array_equal(repeated, found)
 
 
@@ -202,7 +226,10 @@ def test_a_device_that_measures_its_own_readout_is_asked() -> None:
     found = backend.run(circuit, angles, Probabilities(), shots=1000, rng=rng[0])
     known = NoisyBackend(ReadoutMitigated(backend=Dense(), negative="keep"), misread)
     np.testing.assert_allclose(
-        found, known.run(circuit, angles, Probabilities(), shots=1000, rng=rng[1]), rtol=0, atol=1e-14
+        found,
+        known.run(circuit, angles, Probabilities(), shots=1000, rng=rng[1]),
+        rtol=0,
+        atol=1e-14,
     )
     assert device.ran == 1
 
@@ -223,12 +250,16 @@ def test_what_cannot_be_done_is_refused() -> None:
     with pytest.raises(Unsupported, match="State"):
         backend.run(circuit, angles, State())
     with pytest.raises(Unsupported, match="Bits"):
-        backend.vjp(circuit, angles, Bits(), np.ones((3, 5, 2)), shots=5, rng=np.random.default_rng(0))
+        backend.vjp(
+            circuit, angles, Bits(), np.ones((3, 5, 2)), shots=5, rng=np.random.default_rng(0)
+        )
     with pytest.raises(BadOption, match="calibration_shots"):
         ReadoutMitigated(backend=StatevectorBackend(), calibration_shots=0)
     with pytest.raises(BadOption, match="wrap readout-mitigated around it"):
         ReadoutMitigated(backend=ZeroNoise(backend=Device()))
-    assert ReadoutMitigated(backend=ZeroNoise(backend=Dense())).run(circuit, angles, Expectations(("ZZ",))).shape == (
+    assert ReadoutMitigated(backend=ZeroNoise(backend=Dense())).run(
+        circuit, angles, Expectations(("ZZ",))
+    ).shape == (
         3,
         1,
     )

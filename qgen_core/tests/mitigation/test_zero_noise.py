@@ -17,15 +17,15 @@ from mitigation_noise import (
     trainable,
 )
 
-from qgen_core.circuit import Circuit, Gate, param
-from qgen_core.engine.backend import StatevectorBackend
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities
 from qgen_core.errors import BadOption
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Backend
-from qgen_core.measures import Bits, Expectations, Probabilities
+from qgen_core.mitigation.readout_mitigated import ReadoutMitigated
+from qgen_core.mitigation.zero_noise import ZeroNoise, linear_weights, richardson_weights
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.noise_models.readout_mitigated import ReadoutMitigated
-from qgen_core.noise_models.zero_noise import ZeroNoise, linear_weights, richardson_weights
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.testing import overrides
 from qgen_core.testing.backends.gradients import GradientTests
 from qgen_core.testing.backends.limits import LimitTests
@@ -58,26 +58,36 @@ def test_weights_reproduce_polynomials(scales: tuple[int, ...]) -> None:
 @pytest.mark.parametrize("amplify", ["gates", "circuit", "channels"])
 def test_a_decay_is_undone_exactly(amplify: str) -> None:
     """On one wire depolarising is a decay to the mixed state, read errors or not."""
-    circuit = Circuit(1, tuple(Gate(name, (0,), param(i)) for i, name in enumerate(("ry", "rz", "rx"))))
+    circuit = Circuit(
+        1, tuple(Gate(name, (0,), param(i)) for i, name in enumerate(("ry", "rz", "rx")))
+    )
     angles = circuit.bind([0.7, -0.4, 1.9])
 
     def noise(circuit, measure):
         return depolarized(0.05)(*misread(circuit, measure))
 
     for measure in (Probabilities(), Expectations(("X", "Y", "Z", "I"))):
-        backend = NoisyBackend(ZeroNoise(backend=Dense(), amplify=amplify, fit="exponential"), noise)
+        backend = NoisyBackend(
+            ZeroNoise(backend=Dense(), amplify=amplify, fit="exponential"), noise
+        )
         expected = NoisyBackend(Dense(), misread).run(circuit, angles, measure)
-        np.testing.assert_allclose(backend.run(circuit, angles, measure), expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            backend.run(circuit, angles, measure), expected, rtol=0, atol=1e-12
+        )
 
 
-@pytest.mark.parametrize(("fit", "better"), [("linear", 0.5), ("exponential", 0.3), ("richardson", 0.1)])
+@pytest.mark.parametrize(
+    ("fit", "better"), [("linear", 0.5), ("exponential", 0.3), ("richardson", 0.1)]
+)
 @pytest.mark.parametrize("amplify", ["gates", "circuit", "channels"])
 def test_the_bias_of_a_depolarised_circuit_falls(amplify: str, fit: str, better: float) -> None:
     circuit, angles = some_circuit(31, angles=5)
     noise = depolarized(0.01)
     for measure in measures(3):
         true = Dense().run(circuit, angles, measure)
-        raw = np.sqrt(np.mean((NoisyBackend(Dense(), noise).run(circuit, angles, measure) - true) ** 2))
+        raw = np.sqrt(
+            np.mean((NoisyBackend(Dense(), noise).run(circuit, angles, measure) - true) ** 2)
+        )
         backend = NoisyBackend(ZeroNoise(backend=Dense(), amplify=amplify, fit=fit), noise)
         off = np.sqrt(np.mean((backend.run(circuit, angles, measure) - true) ** 2))
         assert raw > 0.01 and off < better * raw
@@ -107,22 +117,33 @@ def test_noise_inside_and_outside_are_one() -> None:
     for measure in measures(3):
         expected = NoisyBackend(zero(Dense()), circuit_noise).run(circuit, angles, measure)
         for stack in stacks:
-            np.testing.assert_allclose(stack.run(circuit, angles, measure), expected, rtol=0, atol=1e-10)
+            np.testing.assert_allclose(
+                stack.run(circuit, angles, measure), expected, rtol=0, atol=1e-10
+            )
 
 
 @pytest.mark.parametrize(
     ("fit", "amplify"),
-    [("linear", "circuit"), ("richardson", "gates"), ("exponential", "gates"), ("exponential", "channels")],
+    [
+        ("linear", "circuit"),
+        ("richardson", "gates"),
+        ("exponential", "gates"),
+        ("exponential", "channels"),
+    ],
 )
 def test_gradients(fit: str, amplify: str) -> None:
     circuit, angles = some_circuit(33, wires=2, angles=3)
     noise, angles = depolarized(0.02), angles[:2]
-    backend = NoisyBackend(ZeroNoise(backend=Dense(), amplify=amplify, fit=fit, scales=(1, 3)), noise)
+    backend = NoisyBackend(
+        ZeroNoise(backend=Dense(), amplify=amplify, fit=fit, scales=(1, 3)), noise
+    )
     for measure in measures(2):
         output, back = backend.forward(circuit, angles, measure)
         cotangent = np.random.default_rng(5).normal(size=output.shape)
         expected = slopes(backend, circuit, angles, measure, cotangent)
-        np.testing.assert_allclose(trainable(circuit, back(cotangent) - expected), 0, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(
+            trainable(circuit, back(cotangent) - expected), 0, rtol=0, atol=1e-7
+        )
         assert np.max(np.abs(expected)) > 0.1
 
 

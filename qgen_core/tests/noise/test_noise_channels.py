@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from qgen_core.circuit import Channel
+from qgen_core.circuits.circuit import Channel
+from qgen_core.circuits.gates import PAULI
 from qgen_core.errors import BadCircuit, BadOption
-from qgen_core.gates import PAULI
 from qgen_core.noise_models import channels
 from qgen_core.testing.reference import kron
 
@@ -27,7 +27,9 @@ def random_kraus(rng, dim, rank):
 
 def assert_channel(kraus):
     """Trace preserving to rounding; Kraus operators make it positive."""
-    np.testing.assert_allclose(np.einsum("kji,kjl->il", kraus.conj(), kraus), np.eye(kraus.shape[1]), atol=1e-14)
+    np.testing.assert_allclose(
+        np.einsum("kji,kjl->il", kraus.conj(), kraus), np.eye(kraus.shape[1]), atol=1e-14
+    )
 
 
 @pytest.mark.parametrize("wires", [1, 2, 3])
@@ -45,11 +47,15 @@ def test_depolarizing(wires, share):
 
 @pytest.mark.parametrize("rate", [-0.01, 4 / 3 + 1e-3, np.nan])
 def test_rates_that_no_channel_has(rate):
-    with pytest.raises(BadOption, match=r"a depolarizing rate of 1 wires lies between 0 and 1\.33333, not"):
+    with pytest.raises(
+        BadOption, match=r"a depolarizing rate of 1 wires lies between 0 and 1\.33333, not"
+    ):
         channels.depolarizing(rate)
 
 
-@pytest.mark.parametrize(("t1", "t2"), [(50.0, 30.0), (50.0, 50.0), (50.0, 80.0), (50.0, 100.0), (np.inf, 40.0)])
+@pytest.mark.parametrize(
+    ("t1", "t2"), [(50.0, 30.0), (50.0, 50.0), (50.0, 80.0), (50.0, 100.0), (np.inf, 40.0)]
+)
 @pytest.mark.parametrize("excited", [0.0, 0.2, 1.0])
 def test_thermal_relaxation(t1, t2, excited):
     """Populations decay with T1, coherences with T2, whichever is longer."""
@@ -58,14 +64,18 @@ def test_thermal_relaxation(t1, t2, excited):
     kraus = channels.thermal_relaxation(t1, t2, time, excited=excited)
     assert_channel(kraus)
     out = applied(kraus, rho)
-    assert out[1, 1].real == pytest.approx(excited + (rho[1, 1].real - excited) * np.exp(-time / t1), abs=1e-14)
+    assert out[1, 1].real == pytest.approx(
+        excited + (rho[1, 1].real - excited) * np.exp(-time / t1), abs=1e-14
+    )
     assert out[0, 1] == pytest.approx(rho[0, 1] * np.exp(-time / t2), abs=1e-14)
 
 
 def test_relaxation_is_a_semigroup():
     one, two = (channels.thermal_relaxation(50, 70, t, excited=0.1) for t in (3.0, 8.0))
     both = channels.thermal_relaxation(50, 70, 11.0, excited=0.1)
-    np.testing.assert_allclose(channels.choi_of(channels.compose(one, two)), channels.choi_of(both), atol=1e-14)
+    np.testing.assert_allclose(
+        channels.choi_of(channels.compose(one, two)), channels.choi_of(both), atol=1e-14
+    )
 
 
 def test_no_time_is_no_channel():
@@ -138,14 +148,19 @@ def test_what_is_no_channel_is_refused():
 def test_average_fidelity_is_that_of_random_states():
     rng = np.random.default_rng(6)
     kraus = random_kraus(rng, 2, 3)
-    six = [np.array(v) / np.linalg.norm(v) for v in ((1, 0), (0, 1), (1, 1), (1, -1), (1, 1j), (1, -1j))]  # a 2-design
+    six = [
+        np.array(v) / np.linalg.norm(v)
+        for v in ((1, 0), (0, 1), (1, 1), (1, -1), (1, 1j), (1, -1j))
+    ]  # a 2-design
     fidelities = [np.vdot(v, applied(kraus, np.outer(v, v.conj())) @ v).real for v in six]
     assert channels.average_gate_fidelity(kraus) == pytest.approx(np.mean(fidelities), abs=1e-14)
 
 
 @pytest.mark.parametrize("wires", [1, 2])
 def test_error_of_a_gate_is_reached_together_with_relaxation(wires):
-    relaxation = channels.tensor(*[channels.thermal_relaxation(120, 90 + 30 * w, 0.5) for w in range(wires)])
+    relaxation = channels.tensor(
+        *[channels.thermal_relaxation(120, 90 + 30 * w, 0.5) for w in range(wires)]
+    )
     residual = 1 - channels.average_gate_fidelity(relaxation)
     error = residual + 0.02
     rate = channels.gate_error_to_depolarizing(error, relaxation)
@@ -163,9 +178,13 @@ def test_scaled_depolarizing_is_a_semigroup():
     rate = 0.03
     assert channels.scale_depolarizing(rate, 2, 0) == 0
     assert channels.scale_depolarizing(rate, 2, 1) == rate
-    a, b, both = (channels.depolarizing(channels.scale_depolarizing(rate, 2, s), 2) for s in (0.4, 1.9, 2.3))
+    a, b, both = (
+        channels.depolarizing(channels.scale_depolarizing(rate, 2, s), 2) for s in (0.4, 1.9, 2.3)
+    )
     np.testing.assert_allclose(
-        channels.choi_of(channels.compose(a, b)), channels.choi_of(channels.compose(both)), atol=1e-14
+        channels.choi_of(channels.compose(a, b)),
+        channels.choi_of(channels.compose(both)),
+        atol=1e-14,
     )
     assert channels.scale_depolarizing(1.0, 1, 0.5) == 1.0
     assert channels.scale_depolarizing(rate, 1, 2, "linear") == 2 * rate
@@ -178,7 +197,9 @@ def test_scaled_depolarizing_is_a_semigroup():
 
 
 def test_scaled_readout_is_the_power_of_the_matrix():
-    confusion = np.stack([channels.readout_confusion(0.02, 0.07), channels.readout_confusion(0.0, 0.0)])
+    confusion = np.stack(
+        [channels.readout_confusion(0.02, 0.07), channels.readout_confusion(0.0, 0.0)]
+    )
     np.testing.assert_array_equal(channels.scale_readout(confusion, 1), confusion)
     np.testing.assert_array_equal(channels.scale_readout(confusion, 0), [np.eye(2), np.eye(2)])
     for power in (2, 3):
@@ -186,7 +207,9 @@ def test_scaled_readout_is_the_power_of_the_matrix():
         np.testing.assert_allclose(channels.scale_readout(confusion, power), expected, atol=1e-15)
     half = channels.scale_readout(confusion, 0.5)
     np.testing.assert_allclose(half @ half, confusion, atol=1e-15)
-    np.testing.assert_allclose(channels.scale_readout(confusion[0], 10, "linear"), [[0.8, 0.5], [0.2, 0.5]], atol=1e-15)
+    np.testing.assert_allclose(
+        channels.scale_readout(confusion[0], 10, "linear"), [[0.8, 0.5], [0.2, 0.5]], atol=1e-15
+    )
     wild = channels.readout_confusion(0.7, 0.6)
     np.testing.assert_array_equal(channels.scale_readout(wild, 1), wild)
     with pytest.raises(BadOption, match=r"p01 \+ p10 = 1.3 > 1 have no matrix power"):
@@ -196,7 +219,9 @@ def test_scaled_readout_is_the_power_of_the_matrix():
 
 
 def test_a_coin_toss_stays_one():
-    np.testing.assert_allclose(channels.scale_readout(np.full((2, 2), 0.5), 0.3), np.full((2, 2), 0.5), atol=1e-15)
+    np.testing.assert_allclose(
+        channels.scale_readout(np.full((2, 2), 0.5), 0.3), np.full((2, 2), 0.5), atol=1e-15
+    )
 
 
 def test_pauli_words_of_depolarizing_are_all_different():

@@ -5,10 +5,10 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core.ansatze.brick import brick
-from qgen_core.circuit import Channel, Circuit, Gate, Label, const, param
-from qgen_core.engine.density.backend import DensityBackend
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, Label, const, param
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State, pauli_z
 from qgen_core.errors import BadOption, Unsupported
-from qgen_core.measures import Bits, Expectations, Probabilities, State, pauli_z
+from qgen_core.simulators.density.backend import DensityBackend
 from qgen_core.testing import reference
 
 TIMES = {"t1": 50.0, "t2": 70.0, "one_wire_time": 0.4, "two_wire_time": 3.0}
@@ -20,9 +20,16 @@ def maps(**more):
 
 
 def test_channels_follow_gates_and_labels_stay():
-    gates = (Gate("ry", (1,), param(0)), Gate("cx", (1, 0)), Gate("rz", (0,), param(1)), Gate("t", (1,)))
+    gates = (
+        Gate("ry", (1,), param(0)),
+        Gate("cx", (1, 0)),
+        Gate("rz", (0,), param(1)),
+        Gate("t", (1,)),
+    )
     circuit = Circuit(2, gates, (Label(0, 1, 0), Label(0, 0, 0)))
-    noisy, measure = qgen.noise("depolarizing", one_wire=0.1, two_wire=0.2)(circuit, Probabilities())
+    noisy, measure = qgen.noise("depolarizing", one_wire=0.1, two_wire=0.2)(
+        circuit, Probabilities()
+    )
     assert [(i.name, i.wires) for i in noisy.instructions] == [
         ("ry", (1,)),
         ("depolarizing", (1,)),
@@ -34,7 +41,9 @@ def test_channels_follow_gates_and_labels_stay():
     assert noisy.labels == circuit.labels
     assert noisy.angles == circuit.angles
     assert measure.confusion is None
-    every, _ = qgen.noise("depolarizing", one_wire=0.1, two_wire=0.2, virtual=False)(circuit, measure)
+    every, _ = qgen.noise("depolarizing", one_wire=0.1, two_wire=0.2, virtual=False)(
+        circuit, measure
+    )
     assert len(every.channels) == 4
     relaxing, _ = qgen.noise("thermal-relaxation", **TIMES)(circuit, measure)
     assert [c.wires for c in relaxing.channels] == [(1,), (1,), (0,)]
@@ -53,7 +62,9 @@ def test_scale_0_changes_nothing_at_all():
 def test_scale_1_changes_nothing_of_the_noise():
     circuit = brick(3, layers=1)
     for name in OPTIONS:
-        (a, read_a), (b, read_b) = (maps(**more)[name](circuit, Probabilities()) for more in ({}, {"scale": 1.0}))
+        (a, read_a), (b, read_b) = (
+            maps(**more)[name](circuit, Probabilities()) for more in ({}, {"scale": 1.0})
+        )
         for one, two in zip(a.channels, b.channels, strict=True):
             np.testing.assert_array_equal(one.kraus, two.kraus)
         np.testing.assert_array_equal(read_a.confusion, read_b.confusion)
@@ -66,7 +77,9 @@ def test_scales_add_up(name):
     measure = Expectations(("ZI", "XX", "YY", "IZ", "ZZ"))
 
     def channels_of(scale):
-        return maps(scale=scale)[name](start, measure)[0].channels[-2 if name != "depolarizing" else -1 :]
+        return maps(scale=scale)[name](start, measure)[0].channels[
+            -2 if name != "depolarizing" else -1 :
+        ]
 
     twice = Circuit(2, (*start.instructions, *channels_of(0.6), *channels_of(1.7)))
     once = Circuit(2, (*start.instructions, *channels_of(2.3)))
@@ -96,7 +109,9 @@ def test_depolarizing_shrinks_expectations():
     rate, turns = 0.03, 7
     for first, letter in (("ry", "X"), ("rx", "Y")):
         gates = (Gate(first, (0,), const(np.pi / 2)), *[Gate("x", (0,))] * turns)
-        noisy, read = qgen.noise("depolarizing", one_wire=rate)(Circuit(1, gates), Expectations((letter,)))
+        noisy, read = qgen.noise("depolarizing", one_wire=rate)(
+            Circuit(1, gates), Expectations((letter,))
+        )
         found = DensityBackend().run(noisy, noisy.bind([]), read)
         assert abs(found[0, 0]) == pytest.approx((1 - rate) ** (turns + 1), abs=1e-14)
 
@@ -120,13 +135,19 @@ def test_thermal_relaxation_decays_as_it_should():
         (Gate("h", (0,)), "X", np.exp(-(steps + 1) * time / t2)),
     ):
         noisy, read = noise(Circuit(1, (first, *rest)), Expectations((letter,)))
-        assert DensityBackend().run(noisy, noisy.bind(np.zeros(0)), read)[0, 0] == pytest.approx(expected, abs=1e-13)
+        assert DensityBackend().run(noisy, noisy.bind(np.zeros(0)), read)[0, 0] == pytest.approx(
+            expected, abs=1e-13
+        )
 
 
 def test_hot_wires_relax_to_their_equilibrium():
-    noise = qgen.noise("thermal-relaxation", t1=1.0, t2=1.0, one_wire_time=40.0, two_wire_time=1.0, excited=0.2)
+    noise = qgen.noise(
+        "thermal-relaxation", t1=1.0, t2=1.0, one_wire_time=40.0, two_wire_time=1.0, excited=0.2
+    )
     noisy, read = noise(Circuit(1, (Gate("h", (0,)),)), Probabilities())
-    np.testing.assert_allclose(DensityBackend().run(noisy, noisy.bind([]), read), [[0.8, 0.2]], atol=1e-14)
+    np.testing.assert_allclose(
+        DensityBackend().run(noisy, noisy.bind([]), read), [[0.8, 0.2]], atol=1e-14
+    )
 
 
 def test_readout_acts_on_bits_and_words():
@@ -135,16 +156,22 @@ def test_readout_acts_on_bits_and_words():
     same, read = noise(circuit, Probabilities())
     assert same is circuit
     np.testing.assert_allclose(
-        DensityBackend().run(same, same.bind([]), read), [np.kron([0.9, 0.1], [0.3, 0.7])], atol=1e-15
+        DensityBackend().run(same, same.bind([]), read),
+        [np.kron([0.9, 0.1], [0.3, 0.7])],
+        atol=1e-15,
     )
     _, words = noise(circuit, pauli_z(2))
-    np.testing.assert_allclose(DensityBackend().run(same, same.bind([]), words), [[0.8, -0.4]], atol=1e-15)
+    np.testing.assert_allclose(
+        DensityBackend().run(same, same.bind([]), words), [[0.8, -0.4]], atol=1e-15
+    )
 
 
 def test_readout_comes_after_the_confusion_that_is_there():
     before = np.array([[[0.9, 0.0], [0.1, 1.0]]])
     _, read = qgen.noise("readout", p01=0.2, p10=0.4)(Circuit(1, ()), Probabilities(before))
-    np.testing.assert_allclose(read.confusion[0], np.array([[0.8, 0.4], [0.2, 0.6]]) @ before[0], atol=1e-15)
+    np.testing.assert_allclose(
+        read.confusion[0], np.array([[0.8, 0.4], [0.2, 0.6]]) @ before[0], atol=1e-15
+    )
 
 
 def test_what_is_refused():

@@ -10,15 +10,15 @@ import pytest
 import qgen_core as qgen
 from qgen_core.ansatze.brick import brick
 from qgen_core.ansatze.qag_chain import qag_chain
-from qgen_core.circuit import Angle, Circuit, Gate, const
-from qgen_core.engine.backend import StatevectorBackend
-from qgen_core.engine.density.backend import DensityBackend
+from qgen_core.circuits.circuit import Angle, Circuit, Gate, const
+from qgen_core.circuits.measures import Expectations, Probabilities, State, pauli_z
 from qgen_core.errors import Unsupported
 from qgen_core.interfaces import Capabilities
-from qgen_core.measures import Expectations, Probabilities, State, pauli_z
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.recipes import Recipe
-from qgen_core.runs import Assembly
+from qgen_core.runs.recipes import Recipe
+from qgen_core.runs.run import Assembly
+from qgen_core.simulators.density.backend import DensityBackend
+from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.testing import BackendKit, reference
 from qgen_core.testing.slopes import gradient
 
@@ -57,7 +57,10 @@ def test_each_circuit_is_mapped_once():
         backend.require(circuit, Probabilities())
         backend.run(circuit, angles, pauli_z(3))
     assert noise.calls == 2
-    assert backend.mapping(circuit, Probabilities()).circuit is backend.mapping(circuit, Probabilities()).circuit
+    assert (
+        backend.mapping(circuit, Probabilities()).circuit
+        is backend.mapping(circuit, Probabilities()).circuit
+    )
     backend.run(circuit, angles, Probabilities(np.tile(np.eye(2), (3, 1, 1))))
     assert noise.calls == 3
 
@@ -90,7 +93,9 @@ def test_scale_0_is_bit_identical():
     for noise in ("depolarizing", "readout"):
         backend = NoisyBackend(DensityBackend(), qgen.noise(noise, scale=0.0))
         for measure in (Probabilities(), pauli_z(4)):
-            (a, back_a), (b, back_b) = (x.forward(circuit, angles, measure) for x in (backend, DensityBackend()))
+            (a, back_a), (b, back_b) = (
+                x.forward(circuit, angles, measure) for x in (backend, DensityBackend())
+            )
             np.testing.assert_array_equal(a, b)
             np.testing.assert_array_equal(back_a(a), back_b(b))
     silent = NoisyBackend(StatevectorBackend(), qgen.noise("depolarizing", scale=0.0))
@@ -101,8 +106,12 @@ def test_scale_0_is_bit_identical():
 def test_a_map_that_splits_rotations(measure):
     """Values are those of the plain circuit, and gradients find their way back to its angles."""
     circuit = qag_chain(4, inputs=4, layers=1)
-    circuit = replace(circuit, instructions=(*circuit.instructions, Gate("ry", (0,), Angle("input", 1, 0.5, 0.2))))
-    circuit = replace(circuit, instructions=(Gate("ry", (2,), const(0.4)), *circuit.instructions), labels=())
+    circuit = replace(
+        circuit, instructions=(*circuit.instructions, Gate("ry", (0,), Angle("input", 1, 0.5, 0.2)))
+    )
+    circuit = replace(
+        circuit, instructions=(Gate("ry", (2,), const(0.4)), *circuit.instructions), labels=()
+    )
     rng = np.random.default_rng(2)
     angles = circuit.bind(rng.normal(size=circuit.num_params), rng.normal(size=(3, 4)))
     plain, split = DensityBackend(), NoisyBackend(DensityBackend(), to_device_basis)
@@ -120,7 +129,10 @@ def test_a_map_that_splits_rotations(measure):
     ("name", "options"),
     [
         ("depolarizing", {"one_wire": 0.02, "two_wire": 0.05, "virtual": False}),
-        ("thermal-relaxation", {"t1": 30.0, "t2": 45.0, "one_wire_time": 1.0, "two_wire_time": 4.0}),
+        (
+            "thermal-relaxation",
+            {"t1": 30.0, "t2": 45.0, "one_wire_time": 1.0, "two_wire_time": 4.0},
+        ),
         ("readout", {"p01": 0.05, "p10": 0.1}),
     ],
 )
@@ -135,7 +147,9 @@ def test_gradients_of_noisy_circuits(name, options, size):
     weights = rng.normal(size=(size, 8))
     found = backend.vjp(circuit, angles, Probabilities(), weights)
     noisy, read = noise(circuit, Probabilities())
-    expected = gradient(lambda row: float(weights[0] @ reference.values(noisy, row[None], read)[0]), angles[0])
+    expected = gradient(
+        lambda row: float(weights[0] @ reference.values(noisy, row[None], read)[0]), angles[0]
+    )
     np.testing.assert_allclose(found[0], expected, atol=1e-9)
     for k in range(size):
         alone = backend.vjp(circuit, angles[k : k + 1], Probabilities(), weights[k : k + 1])
@@ -161,13 +175,21 @@ def test_noise_on_a_backend_without_noise_is_refused():
 class FewGates(DensityBackend):
     """A backend without ry."""
 
-    capabilities = Capabilities(gates=frozenset({"sx", "rz", "cx"}), noise=True, gradients="adjoint")
+    capabilities = Capabilities(
+        gates=frozenset({"sx", "rz", "cx"}), noise=True, gradients="adjoint"
+    )
 
 
 def test_capabilities_are_those_after_the_map():
-    assert NoisyBackend(FewGates(), qgen.noise("depolarizing")).capabilities.gates == {"sx", "rz", "cx"}
+    assert NoisyBackend(FewGates(), qgen.noise("depolarizing")).capabilities.gates == {
+        "sx",
+        "rz",
+        "cx",
+    }
     assert NoisyBackend(FewGates(), to_device_basis).capabilities.gates == {"sx", "rz", "cx", "ry"}
-    assert NoisyBackend(DensityBackend(), to_device_basis).capabilities is DensityBackend.capabilities
+    assert (
+        NoisyBackend(DensityBackend(), to_device_basis).capabilities is DensityBackend.capabilities
+    )
 
 
 class TestNoNoise(BackendKit):
@@ -188,7 +210,9 @@ OPTIONS = {"t1": 1.0, "t2": 1.0, "one_wire_time": 1.0, "two_wire_time": 1.0, "sc
 
 
 def test_a_recipe_puts_noise_around_its_backend():
-    tables = {name: {"name": name} for name in ("dataset", "encoder", "generator", "loss", "trainer")}
+    tables = {
+        name: {"name": name} for name in ("dataset", "encoder", "generator", "loss", "trainer")
+    }
     noise = {"name": "readout", "p01": 0.25, "p10": 0.25}
     recipe = Recipe.from_dict({"seed": 1, **tables, "backend": {"name": "density"}, "noise": noise})
     backend = Assembly(recipe).backend

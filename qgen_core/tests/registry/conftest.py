@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from qgen_core import hooks, plugins, registry
+from qgen_core.discovery import entry_points as plugins
+from qgen_core.discovery import hooks, registry
 
 #: Asks the verbs of qgen in a fresh process: names of kinds, then components, each built or failing.
 PROBE = """

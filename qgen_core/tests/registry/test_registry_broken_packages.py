@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qgen_core import __version__
-from qgen_core.plugins import import_failures
+from qgen_core.discovery.entry_points import import_failures
 
 HEAD = "import numpy as np\nimport qgen_core as qgen\n"
 RUN = "    def run(self, circuit, angles, measure, *, shots=None, rng=None):\n        return np.ones((1, 1))\n"
@@ -18,8 +18,18 @@ RUN = "    def run(self, circuit, angles, measure, *, shots=None, rng=None):\n  
 # name: (source of qgen_NAME, entry point or None for NAME = qgen_NAME:Part, extra arguments of install, message
 # after "BrokenPlugin: backend 'NAME' comes from qgen-NAME 0.1.0")
 CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
-    "exits": ("import sys\nsys.exit(3)\n", None, {}, ", which could not be imported: it called exit(3) on import"),
-    "divides": ("1 / 0\n", None, {}, ", which could not be imported: ZeroDivisionError: division by zero"),
+    "exits": (
+        "import sys\nsys.exit(3)\n",
+        None,
+        {},
+        ", which could not be imported: it called exit(3) on import",
+    ),
+    "divides": (
+        "1 / 0\n",
+        None,
+        {},
+        ", which could not be imported: ZeroDivisionError: division by zero",
+    ),
     "silent": ("raise RuntimeError\n", None, {}, ", which could not be imported: RuntimeError"),
     "wordy": (
         "raise ImportError('\\n\\nPLEASE READ:\\n  it was built\\n  for another numpy\\n')\n",
@@ -33,7 +43,12 @@ CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
         {},
         ", which could not be imported: SyntaxError: invalid syntax (__init__.py, line 2)",
     ),
-    "old": (HEAD, None, {"requires": ("qgen-core<0.1",)}, f", which needs qgen-core <0.1; installed is {__version__}"),
+    "old": (
+        HEAD,
+        None,
+        {"requires": ("qgen-core<0.1",)},
+        f", which needs qgen-core <0.1; installed is {__version__}",
+    ),
     "half": (HEAD + "class Part(qgen.Backend):\n    pass\n", None, {}, ", whose Part lacks run"),
     "loss": (
         HEAD
@@ -42,7 +57,12 @@ CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
         {},
         ", whose Part is of kind 'loss', not of kind 'backend'",
     ),
-    "plain": ("class Part:\n    pass\n", None, {}, ", whose Part is no component of qgen, not of kind 'backend'"),
+    "plain": (
+        "class Part:\n    pass\n",
+        None,
+        {},
+        ", whose Part is no component of qgen, not of kind 'backend'",
+    ),
     "table": ("Part = {}\n", None, {}, ", which offers a dict where a factory is needed"),
     "returns": (
         "def Part() -> dict:\n    return {}\n",
@@ -81,19 +101,22 @@ CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
         ", and takes *options, so its options cannot be checked",
     ),
     "unnamed": (
-        HEAD + f"class Part(qgen.Backend):\n    def __init__(self, *, device: 'Missing' = None): pass\n{RUN}",
+        HEAD
+        + f"class Part(qgen.Backend):\n    def __init__(self, *, device: 'Missing' = None): pass\n{RUN}",
         None,
         {},
         ", whose signature cannot be read: name 'Missing' is not defined",
     ),
     "absent": (
-        HEAD + f"class Part(qgen.Backend):\n    def __init__(self, *, device: 'np.missing' = None): pass\n{RUN}",
+        HEAD
+        + f"class Part(qgen.Backend):\n    def __init__(self, *, device: 'np.missing' = None): pass\n{RUN}",
         None,
         {},
         ", whose signature cannot be read: module 'numpy' has no attribute 'missing'",
     ),
     "refuses": (
-        HEAD + f"class Part(qgen.Backend):\n    def __init__(self): raise RuntimeError('no device')\n{RUN}",
+        HEAD
+        + f"class Part(qgen.Backend):\n    def __init__(self): raise RuntimeError('no device')\n{RUN}",
         None,
         {},
         ", and failed while it was built: RuntimeError: no device",
@@ -105,7 +128,8 @@ CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
         ", and failed while it was built: SystemExit: 2",
     ),
     "late": (
-        HEAD + f"class Part(qgen.Backend):\n    def __init__(self): import qiskit_aer_absent\n{RUN}",
+        HEAD
+        + f"class Part(qgen.Backend):\n    def __init__(self): import qiskit_aer_absent\n{RUN}",
         None,
         {},
         ", which could not be imported: No module named 'qiskit_aer_absent'",
@@ -152,8 +176,12 @@ def test_the_missing_dependency_of_the_architecture(shelf: Any) -> None:
     source = HEAD + "import qiskit_aer\n"
     shelf.install("qgen-qiskit", source, "[qgen.backends]\naer = qgen_qiskit:Aer\n")
     block = shelf.folder / "qiskit_aer.py"  # absent also where the real one is installed
-    block.write_text("raise ModuleNotFoundError(\"No module named 'qiskit_aer'\", name='qiskit_aer')\n")
-    answer, _ = shelf.ask(["backend"], [("backend", "aer"), ("backend", "fine")], QGEN_PLUGINS="qgen-qiskit,qgen-fine")
+    block.write_text(
+        "raise ModuleNotFoundError(\"No module named 'qiskit_aer'\", name='qiskit_aer')\n"
+    )
+    answer, _ = shelf.ask(
+        ["backend"], [("backend", "aer"), ("backend", "fine")], QGEN_PLUGINS="qgen-qiskit,qgen-fine"
+    )
     assert answer["built"]["aer"]["error"] == (
         "BrokenPlugin: backend 'aer' comes from qgen-qiskit 0.1.0, which could not be imported: "
         "No module named 'qiskit_aer'"
@@ -167,7 +195,10 @@ def test_two_offers_of_one_name(shelf: Any) -> None:
             "class Part(qgen.Generator):\n    def sample(self, n, condition=None, *, rng): return np.zeros((n, 1))\n"
         )
         shelf.install(name, source, f"[qgen.generators]\nghz = {name.replace('-', '_')}:Part\n")
-    wanted = [("generator", name) for name in ("ghz", "qgen-ghz:ghz", "qgen-states:ghz", "qgen-fine:ghz", "fine")]
+    wanted = [
+        ("generator", name)
+        for name in ("ghz", "qgen-ghz:ghz", "qgen-states:ghz", "qgen-fine:ghz", "fine")
+    ]
     answer, _ = shelf.ask(["generator"], wanted)
     assert answer["built"]["ghz"] == {
         "error": "TwoOffers: generator 'ghz' is offered by qgen-ghz and qgen-states; say e.g. 'qgen-ghz:ghz'",
@@ -175,13 +206,19 @@ def test_two_offers_of_one_name(shelf: Any) -> None:
     }
     assert answer["built"]["qgen-ghz:ghz"] == {"type": "qgen_ghz.Part"}
     assert answer["built"]["qgen-states:ghz"] == {"type": "qgen_states.Part"}
-    assert answer["built"]["qgen-fine:ghz"]["error"].startswith("UnknownName: no generator 'qgen-fine:ghz'; installed:")
+    assert answer["built"]["qgen-fine:ghz"]["error"].startswith(
+        "UnknownName: no generator 'qgen-fine:ghz'; installed:"
+    )
     assert answer["built"]["fine"] == {"type": "qgen_fine.FineGenerator"}
     assert answer["names"]["generator"].count("ghz") == 1
 
 
-@pytest.mark.parametrize("metadata", [None, b"Name: qgen-\xff\xfe\nVersion: 1\n"], ids=["absent", "not-utf8"])
-def test_a_package_without_readable_metadata_goes_by_its_module(shelf: Any, metadata: bytes | None) -> None:
+@pytest.mark.parametrize(
+    "metadata", [None, b"Name: qgen-\xff\xfe\nVersion: 1\n"], ids=["absent", "not-utf8"]
+)
+def test_a_package_without_readable_metadata_goes_by_its_module(
+    shelf: Any, metadata: bytes | None
+) -> None:
     source = HEAD + f"class Part(qgen.Backend):\n{RUN}class Half(qgen.Backend):\n    pass\n"
     entries = "[qgen.backends]\nbare = qgen_bare:Part\nbare-half = qgen_bare:Half\n"
     shelf.install("qgen-bare", source, entries, metadata=metadata)
@@ -194,7 +231,9 @@ def test_a_package_without_readable_metadata_goes_by_its_module(shelf: Any, meta
 
 
 @pytest.mark.parametrize(
-    "text", ["[qgen.backends]\nbroken\n", "[qgen.backends]\nbad = \udcff:x\n"], ids=["no-equals", "not-utf8"]
+    "text",
+    ["[qgen.backends]\nbroken\n", "[qgen.backends]\nbad = \udcff:x\n"],
+    ids=["no-equals", "not-utf8"],
 )
 def test_a_malformed_entry_points_file_leaves_out_its_package_only(shelf: Any, text: str) -> None:
     shelf.install("qgen-scrawl", HEAD, "[qgen.backends]\nscrawl = qgen_scrawl:Part\n")
@@ -203,7 +242,9 @@ def test_a_malformed_entry_points_file_leaves_out_its_package_only(shelf: Any, t
     answer, stderr = shelf.ask(["backend"], [("backend", "fine"), ("backend", "scrawl")])
     still_fine(answer)
     assert "scrawl" not in answer["names"]["backend"]
-    assert answer["built"]["scrawl"]["error"].startswith("UnknownName: no backend 'scrawl'; installed:")
+    assert answer["built"]["scrawl"]["error"].startswith(
+        "UnknownName: no backend 'scrawl'; installed:"
+    )
     assert "qgen_scrawl-0.1.0.dist-info is left out, its entry points cannot be read:" in stderr
 
 
@@ -220,14 +261,16 @@ def test_a_malformed_entry_points_file_leaves_out_its_package_only(shelf: Any, t
 )
 def test_which_core_a_package_asks_for(shelf: Any, requires: str, works: bool) -> None:
     source = HEAD + f"class Part(qgen.Backend):\n{RUN}"
-    shelf.install("qgen-asks", source, "[qgen.backends]\nasks = qgen_asks:Part\n", requires=(requires,))
+    shelf.install(
+        "qgen-asks", source, "[qgen.backends]\nasks = qgen_asks:Part\n", requires=(requires,)
+    )
     answer, _ = shelf.ask(["backend"], [("backend", "asks"), ("backend", "fine")])
     assert ("type" in answer["built"]["asks"]) == works
     still_fine(answer)
 
 
 def test_an_interrupt_from_the_keyboard_is_not_blamed_on_a_package(only_shelf: Any) -> None:
-    from qgen_core.plugins import entries
+    from qgen_core.discovery.entry_points import entries
 
     entry = next(e for e in entries("qgen.backends") if e.name == "fine")
     with pytest.raises(KeyboardInterrupt), import_failures("backend 'fine'", entry):
@@ -249,7 +292,9 @@ def test_what_pip_leaves_is_found_and_the_same(shelf: Any, tmp_path: Path) -> No
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in files.items():
             archive.writestr(path, text)
-        archive.writestr(f"{info}/RECORD", "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"]))
+        archive.writestr(
+            f"{info}/RECORD", "".join(f"{path},,\n" for path in [*files, f"{info}/RECORD"])
+        )
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
     subprocess.run([*pip, "--target", str(shelf.folder), str(wheel)], check=True, timeout=120)
     answer, _ = shelf.ask(["backend"], [("backend", n) for n in ("wheel", "wheel-gone", "fine")])

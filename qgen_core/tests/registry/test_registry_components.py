@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import registry
+from qgen_core.discovery import registry
+from qgen_core.discovery.registry import Deferred
 from qgen_core.errors import BadOption, UnknownName
 from qgen_core.interfaces import Ansatz, Backend, Encoder, Generator, Noise, Sampler
-from qgen_core.registry import Deferred
 
 SPACE = qgen.Space("bits", 3)
 
@@ -20,7 +20,9 @@ class Plain(Backend):
     def __init__(self, *, precision: int = 64) -> None:
         self.precision = precision
 
-    def run(self, circuit: Any, angles: Any, measure: Any, *, shots: Any = None, rng: Any = None) -> Any:
+    def run(
+        self, circuit: Any, angles: Any, measure: Any, *, shots: Any = None, rng: Any = None
+    ) -> Any:
         return np.ones((len(angles), 2**circuit.num_wires))
 
 
@@ -74,7 +76,11 @@ class Model(Generator):
 def flat(wires: int, *, layers: int = 1, data: qgen.Events | None = None) -> qgen.Circuit:
     """An ansatz without inputs."""
     assert data is None or isinstance(data, qgen.Events)
-    rotations = [qgen.Gate("ry", (w,), qgen.param(layer * wires + w)) for layer in range(layers) for w in range(wires)]
+    rotations = [
+        qgen.Gate("ry", (w,), qgen.param(layer * wires + w))
+        for layer in range(layers)
+        for w in range(wires)
+    ]
     return qgen.Circuit(wires, tuple(rotations))
 
 
@@ -137,8 +143,14 @@ def test_tables_nest() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ({"backend": {"name": "plain", "bits": 3}}, "BadOption: backend 'plain' takes precision; not 'bits'"),
-        ({"backend": {"precision": 3}}, "BadOption: a backend table needs a 'name', this one has precision"),
+        (
+            {"backend": {"name": "plain", "bits": 3}},
+            "BadOption: backend 'plain' takes precision; not 'bits'",
+        ),
+        (
+            {"backend": {"precision": 3}},
+            "BadOption: a backend table needs a 'name', this one has precision",
+        ),
         (
             {"backend": {"name": "plain", "precision": "8"}},
             "BadOption: backend 'plain' option 'precision' is int, not '8'",
@@ -147,7 +159,10 @@ def test_tables_nest() -> None:
             {"backend": 5},
             "BadOption: generator 'model' option 'backend': Input should be an instance of Backend, not 5",
         ),
-        ({"ansatz": 5}, "BadOption: generator 'model' option 'ansatz': Input should be callable, not 5"),
+        (
+            {"ansatz": 5},
+            "BadOption: generator 'model' option 'ansatz': Input should be callable, not 5",
+        ),
     ],
 )
 def test_nested_components_that_are_wrong(table: dict[str, Any], message: str) -> None:
@@ -168,7 +183,12 @@ def test_an_unknown_nested_name() -> None:
 
 def test_several_components_make_a_chain() -> None:
     built = qgen.build(
-        "encoder", {"name": "chain", "steps": ["shift", {"name": "shift", "by": 2.0}], "last": [{"name": "shift"}]}
+        "encoder",
+        {
+            "name": "chain",
+            "steps": ["shift", {"name": "shift", "by": 2.0}],
+            "last": [{"name": "shift"}],
+        },
     )
     assert [step.by for step in built.steps] == [0.0, 2.0]
     assert isinstance(built.last, tuple)
@@ -230,7 +250,9 @@ def test_deferred_values_are_computed_only_for_those_who_ask() -> None:
     qgen.build("backend", "wrapped", given)
     assert calls == ["backend"]
     built = qgen.build("generator", {"name": "model", "backend": "plain"}, given)
-    assert calls == ["backend", "data", "data"], "the model and its ansatz ask for data; the backend has another"
+    assert calls == ["backend", "data", "data"], (
+        "the model and its ansatz ask for data; the backend has another"
+    )
     assert built.data is data
 
 
@@ -242,7 +264,9 @@ def test_the_run_gives_its_seed_as_a_whole_number() -> None:
 def test_a_bound_ansatz_takes_the_rest_at_the_call() -> None:
     ansatz = qgen.ansatz("flat", layers=2)
     assert ansatz(3) == flat(3, layers=2)
-    assert ansatz(3, registers=(2, 1)) == flat(3, layers=2), "what it does not ask for is not handed over"
+    assert ansatz(3, registers=(2, 1)) == flat(3, layers=2), (
+        "what it does not ask for is not handed over"
+    )
     assert ansatz.__qgen_name__ == "flat"
     assert qgen.ansatz("conditioned")(2, inputs=3) == conditioned(2, inputs=3)
     assert ansatz(3, inputs=0) == flat(3, layers=2)
@@ -251,7 +275,9 @@ def test_a_bound_ansatz_takes_the_rest_at_the_call() -> None:
 def test_an_ansatz_without_inputs_cannot_be_conditioned() -> None:
     with pytest.raises(BadOption) as caught:
         qgen.ansatz("flat", layers=2)(3, inputs=2)
-    assert str(caught.value) == "BadOption: ansatz 'flat' takes no inputs, so it cannot be conditioned"
+    assert (
+        str(caught.value) == "BadOption: ansatz 'flat' takes no inputs, so it cannot be conditioned"
+    )
 
 
 def test_arguments_of_the_call_are_no_recipe_keys() -> None:
@@ -286,7 +312,9 @@ def test_register_wins_over_installed_ones_and_names_list_it(only_shelf: Any) ->
 
 
 def test_names_read_metadata_only(only_shelf: Any) -> None:
-    only_shelf.install("qgen-loud", "raise SystemExit('imported')\n", "[qgen.metrics]\nloud = qgen_loud:measure\n")
+    only_shelf.install(
+        "qgen-loud", "raise SystemExit('imported')\n", "[qgen.metrics]\nloud = qgen_loud:measure\n"
+    )
     assert qgen.names("metric") == ["loud"]
     assert qgen.names("generator") == ["fine", "model"]
 
@@ -320,7 +348,9 @@ def test_qgen_plugins_never_shuts_out_the_core(shelf: Any) -> None:
     answer, _ = shelf.ask(["backend"], [("backend", "fine")], QGEN_PLUGINS="")
     assert "statevector" in answer["names"]["backend"]
     assert "fine" not in answer["names"]["backend"]
-    assert answer["built"]["fine"]["error"].startswith("UnknownName: no backend 'fine'; installed: ")
+    assert answer["built"]["fine"]["error"].startswith(
+        "UnknownName: no backend 'fine'; installed: "
+    )
 
 
 def test_one_package_twice_on_the_path_is_one_offer(shelf: Any, tmp_path: Any) -> None:
@@ -329,5 +359,7 @@ def test_one_package_twice_on_the_path_is_one_offer(shelf: Any, tmp_path: Any) -
 
     twin = tmp_path / "twin"
     shutil.copytree(shelf.folder, twin)
-    answer, _ = shelf.ask(["backend"], [("backend", "fine")], PYTHONPATH=f"{shelf.folder}{os.pathsep}{twin}")
+    answer, _ = shelf.ask(
+        ["backend"], [("backend", "fine")], PYTHONPATH=f"{shelf.folder}{os.pathsep}{twin}"
+    )
     assert answer["built"]["fine"] == {"type": "qgen_fine.FineBackend"}

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import qgen_core as qgen
+from qgen_core.discovery.hooks import discovered, manager
 from qgen_core.errors import BrokenPlugin
-from qgen_core.hooks import discovered, manager
 
 HOOKS = """
 from qgen_core import hookimpl
@@ -75,7 +75,12 @@ def test_hooks_of_plugins_and_of_a_run_are_called_alike(only_shelf: Any) -> None
 
 def test_an_object_offered_twice_is_called_once(only_shelf: Any) -> None:
     source = HOOKS.replace("NAME!r", "'once'")
-    offer(only_shelf, "once", source, "[qgen.hooks]\nfirst = qgen_once:facts\nsecond = qgen_once:facts\n")
+    offer(
+        only_shelf,
+        "once",
+        source,
+        "[qgen.hooks]\nfirst = qgen_once:facts\nsecond = qgen_once:facts\n",
+    )
     assert manager().environment() == [{"once": "1"}]
     again = Records()
     manager([again, again]).on_step(problem=None, record=1)
@@ -121,7 +126,9 @@ def test_a_hook_module_that_fails_is_left_out_and_logged(
     assert not caplog.records, "said once"
 
 
-def test_a_hook_that_asks_for_an_argument_there_is_not(only_shelf: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_hook_that_asks_for_an_argument_there_is_not(
+    only_shelf: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     source = (
         "from qgen_core import hookimpl\nclass Facts:\n    @hookimpl\n    def on_step(self, weather): ...\n"
         "    @hookimpl\n    def environment(self): return {'bad': '1'}\nfacts = Facts()\n"
@@ -141,7 +148,9 @@ def test_a_hook_that_asks_for_an_argument_there_is_not(only_shelf: Any, caplog: 
         @qgen.hookimpl
         def on_step(self, weather: Any) -> None: ...
 
-    with pytest.raises(BrokenPlugin, match=r"hooks do not fit: Plugin 'Wrong' for hook 'on_step'.*weather"):
+    with pytest.raises(
+        BrokenPlugin, match=r"hooks do not fit: Plugin 'Wrong' for hook 'on_step'.*weather"
+    ):
         manager([Wrong()])
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import registry
+from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, BrokenPlugin, OutputMismatch, TwoOffers, UnknownName
 from qgen_core.interfaces import Ansatz, Backend, Generator, Loss
-from qgen_core.training import check_match
+from qgen_core.training.loop import check_match
 
 BACKEND = """
 import numpy as np
@@ -29,7 +29,12 @@ class BornMachine(Generator):
     outputs = frozenset({"samples"})
 
     def __init__(
-        self, *, backend: Backend, space: qgen.Space, condition: qgen.Space | None = None, ansatz: Ansatz
+        self,
+        *,
+        backend: Backend,
+        space: qgen.Space,
+        condition: qgen.Space | None = None,
+        ansatz: Ansatz,
     ) -> None:
         self.backend, self.space, self.condition, self.ansatz = backend, space, condition, ansatz
 
@@ -46,7 +51,9 @@ class Divergence(Loss):
 
 def installed(shelf: Any) -> None:
     """The environment of the architecture's first example: density, statevector and torch."""
-    shelf.install("qgen-core", BACKEND, "[qgen.backends]\nstatevector = qgen_a:Part\ndensity = qgen_a:Part\n")
+    shelf.install(
+        "qgen-core", BACKEND, "[qgen.backends]\nstatevector = qgen_a:Part\ndensity = qgen_a:Part\n"
+    )
     shelf.install("qgen-torch", BACKEND, "[qgen.backends]\ntorch = qgen_torch:Part\n")
     for folder in shelf.folder.glob("qgen_fine*"):
         folder.rename(shelf.folder / f"away_{folder.name}.off")
@@ -66,10 +73,22 @@ def test_a_name_misspelt_of_a_package_not_installed(only_shelf: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "rest"),
     [
-        ("backend", "aer", "; installed: density, statevector, torch\n  `pip install qgen-qiskit` provides it"),
-        ("backend", "densty", "; installed: density, statevector, torch\n  did you mean 'density'?"),
+        (
+            "backend",
+            "aer",
+            "; installed: density, statevector, torch\n  `pip install qgen-qiskit` provides it",
+        ),
+        (
+            "backend",
+            "densty",
+            "; installed: density, statevector, torch\n  did you mean 'density'?",
+        ),
         ("backend", "xyzzy", "; installed: density, statevector, torch"),
-        ("generator", "rbm-va", "; installed: none\n  did you mean 'rbm-vae'?  `pip install qgen-torch` provides it"),
+        (
+            "generator",
+            "rbm-va",
+            "; installed: none\n  did you mean 'rbm-vae'?  `pip install qgen-torch` provides it",
+        ),
         ("executor", "dask", "; installed: none\n  `pip install qgen-dask` provides it"),
         ("metric", "anything", "; installed: none"),
     ],
@@ -89,7 +108,11 @@ def test_a_known_name_that_the_core_lacks_gets_no_pip_line(only_shelf: Any) -> N
 
 
 def test_no_such_kind() -> None:
-    for ask in (qgen.names, lambda kind: registry.build(kind, "x"), lambda kind: qgen.register(kind, "x", dict)):
+    for ask in (
+        qgen.names,
+        lambda kind: registry.build(kind, "x"),
+        lambda kind: qgen.register(kind, "x", dict),
+    ):
         with pytest.raises(UnknownName) as caught:
             ask("backends")
         assert str(caught.value) == (
@@ -102,7 +125,10 @@ def test_an_option_that_a_factory_does_not_take(fresh: None) -> None:
     qgen.register("generator", "qcbm", BornMachine)
     with pytest.raises(BadOption) as caught:
         qgen.generator("qcbm", layers=6)
-    assert str(caught.value) == "BadOption: generator 'qcbm' takes backend, space, condition, ansatz; not 'layers'"
+    assert (
+        str(caught.value)
+        == "BadOption: generator 'qcbm' takes backend, space, condition, ansatz; not 'layers'"
+    )
     assert caught.value.exit_code == 2
 
 
@@ -153,7 +179,10 @@ def test_a_loss_that_reads_what_the_generator_has_not(fresh: None) -> None:
     qgen.register("generator", "qag", Angles)
     with pytest.raises(OutputMismatch) as caught:
         check_match(qgen.generator("qag"), qgen.Events(np.zeros((3, 2))), qgen.loss("js"))
-    assert str(caught.value) == "OutputMismatch: loss 'js' reads probabilities; generator 'qag' offers samples"
+    assert (
+        str(caught.value)
+        == "OutputMismatch: loss 'js' reads probabilities; generator 'qag' offers samples"
+    )
     assert caught.value.exit_code == 2
 
 

@@ -113,7 +113,11 @@ def test_an_array_stays_the_same_object() -> None:
         ("several", "12", "option 'several': Input should be a valid list, not '12'"),
         ("several", ["1", 2], "option 'several' is list[float] | None, not ['1', 2]"),
         ("several", [1.0, True], "option 'several' is list[float] | None, not [1.0, True]"),
-        ("several", [1.0, math.nan], "option 'several'[1]: Input should be a finite number, not nan"),
+        (
+            "several",
+            [1.0, math.nan],
+            "option 'several'[1]: Input should be a finite number, not nan",
+        ),
         ("pair", [1.0], "option 'pair'"),
         ("pair", [1.0, 2.0, 3.0], "option 'pair'"),
         ("any_number", [4, "4"], "option 'any_number' is tuple[int, ...], not [4, '4']"),
@@ -135,9 +139,16 @@ def test_defaults_are_the_factorys_own() -> None:
 
 def test_describe_lists_options_types_and_defaults() -> None:
     found = qgen.describe("loss", "typed")
-    assert (found.kind, found.name, found.distribution, found.version) == ("loss", "typed", "this process", "")
+    assert (found.kind, found.name, found.distribution, found.version) == (
+        "loss",
+        "typed",
+        "this process",
+        "",
+    )
     assert found.doc == "Keeps its options, one of each type that factories use."
-    listed = {option.name: (option.type, option.default, option.required) for option in found.options}
+    listed = {
+        option.name: (option.type, option.default, option.required) for option in found.options
+    }
     assert listed["count"] == ("int", 1, False)
     assert listed["rate"] == ("float", 0.5, False)
     assert listed["choice"] == ("Literal['mean', 'sum']", "mean", False)
@@ -154,9 +165,15 @@ def test_describe_a_component_of_a_package(only_shelf: Any) -> None:
         "    def __init__(self, *, backend: qgen.Backend, space: qgen.Space, seed: int, steps: int, rate: float = 0.1)"
         " -> None: ...\n    def __call__(self, output, batch): return 0.0, output\n"
     )
-    only_shelf.install("qgen-part", source, "[qgen.losses]\npart = qgen_part:Part\n", version="1.2.3")
+    only_shelf.install(
+        "qgen-part", source, "[qgen.losses]\npart = qgen_part:Part\n", version="1.2.3"
+    )
     found = qgen.describe("loss", "part")
-    assert (found.distribution, found.version, found.doc) == ("qgen-part", "1.2.3", "Says what it does.")
+    assert (found.distribution, found.version, found.doc) == (
+        "qgen-part",
+        "1.2.3",
+        "Says what it does.",
+    )
     assert [(o.name, o.type, o.default, o.required) for o in found.options] == [
         ("backend", "backend (name or table)", None, True),
         ("steps", "int", None, True),

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import toyset  # noqa: E402
 
-from qgen_core.recipes import Recipe  # noqa: E402
+from qgen_core.runs.recipes import Recipe  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

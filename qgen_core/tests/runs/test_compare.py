@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from qgen_core import evaluation, runs
-from qgen_core.compare import as_text, compare, write_comparison
 from qgen_core.errors import CheckpointError, DataError
-from qgen_core.recipes import Recipe
+from qgen_core.runs import evaluation
+from qgen_core.runs import run as runs
+from qgen_core.runs.compare import as_text, compare, write_comparison
+from qgen_core.runs.recipes import Recipe
 
 
 def _trained(recipe: Recipe, folder: Path, *, evaluate: bool = True) -> Path:
@@ -19,7 +20,9 @@ def _trained(recipe: Recipe, folder: Path, *, evaluate: bool = True) -> Path:
     return folder
 
 
-def test_metrics_stand_side_by_side_and_differences_are_named(recipe: Recipe, tmp_path: Path) -> None:
+def test_metrics_stand_side_by_side_and_differences_are_named(
+    recipe: Recipe, tmp_path: Path
+) -> None:
     a = _trained(recipe.changed(["trainer.steps=3"]), tmp_path / "short")
     b = _trained(recipe, tmp_path / "long")
     result = compare([a, b])

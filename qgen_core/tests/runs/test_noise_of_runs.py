@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core import registry, runs
+from qgen_core.circuits.measures import Measure, Probabilities
+from qgen_core.discovery import registry
+from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import BadOption
-from qgen_core.hooks import hookimpl
-from qgen_core.measures import Measure, Probabilities
 from qgen_core.noise_models.mapping import Mapping
-from qgen_core.recipes import Recipe
+from qgen_core.runs import run as runs
+from qgen_core.runs.recipes import Recipe
 
 
 class Worsening:
@@ -70,7 +71,10 @@ def test_a_run_tells_it_of_the_steps_and_records_it(recipe: Recipe, tmp_path: Pa
     noisy = recipe.changed(["trainer.steps=3", "noise.name=worsening", "noise.rate=0.02"])
     runs.train(noisy, tmp_path / "noisy")
     assert Worsening.asked == [0, 1, 2]
-    assert json.loads((tmp_path / "noisy" / "run.json").read_text())["noise"] == {"rate": 0.02, "seed": recipe.seed}
+    assert json.loads((tmp_path / "noisy" / "run.json").read_text())["noise"] == {
+        "rate": 0.02,
+        "seed": recipe.seed,
+    }
     runs.train(recipe.changed(["trainer.steps=1", "noise.name=readout"]), tmp_path / "plain")
     assert "noise" not in json.loads((tmp_path / "plain" / "run.json").read_text())
 

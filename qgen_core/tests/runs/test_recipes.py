@@ -9,7 +9,7 @@ import pytest
 import toyset
 
 from qgen_core.errors import QgenError, RecipeError
-from qgen_core.recipes import Recipe
+from qgen_core.runs.recipes import Recipe
 
 
 def test_round_trip_through_toml(recipe: Recipe) -> None:
@@ -96,7 +96,9 @@ def _mutate(text: str, rng: random.Random) -> str:
         place = rng.randrange(len(letters))
         action = rng.randrange(4)
         if action == 0:
-            letters[place] = chr(rng.choice([rng.randrange(32, 127), rng.randrange(0x110000 - 0x800)]) % 0xD800)
+            letters[place] = chr(
+                rng.choice([rng.randrange(32, 127), rng.randrange(0x110000 - 0x800)]) % 0xD800
+            )
         elif action == 1:
             del letters[place]
         elif action == 2:

@@ -16,24 +16,36 @@ import pytest
 import toyset
 
 import qgen_core as qgen
-from qgen_core import evaluation, runs
-from qgen_core.checkpoint import Checkpoints
-from qgen_core.errors import BrokenPlugin, Busy, CheckpointError, DataError, OutputMismatch, RecipeError
-from qgen_core.lock import RunLock
-from qgen_core.recipes import Recipe
-from qgen_core.report import write_report
+from qgen_core.errors import (
+    BrokenPlugin,
+    Busy,
+    CheckpointError,
+    DataError,
+    OutputMismatch,
+    RecipeError,
+)
+from qgen_core.runs import evaluation
+from qgen_core.runs import run as runs
+from qgen_core.runs.lock import RunLock
+from qgen_core.runs.recipes import Recipe
+from qgen_core.runs.report import write_report
+from qgen_core.support.checkpoint import Checkpoints
 
 
 def _parameters(folder: Path) -> np.ndarray:
     saved = Checkpoints(folder).latest()
     assert saved is not None
-    return np.concatenate([v.ravel() for k, v in sorted(saved.arrays.items()) if k.startswith("generator/")])
+    return np.concatenate(
+        [v.ravel() for k, v in sorted(saved.arrays.items()) if k.startswith("generator/")]
+    )
 
 
 def test_training_learns_and_fills_the_folder(recipe: Recipe, tmp_path: Path) -> None:
     history = runs.train(recipe, tmp_path / "run")
     assert history.losses[-1] < 0.5 * history.losses[0]
-    lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text().splitlines()
+    ]
     assert [line["step"] for line in lines] == list(range(40))
     assert lines[-1]["loss"] == history.losses[-1]
     record = json.loads((tmp_path / "run" / "run.json").read_text())
@@ -72,7 +84,9 @@ def test_resume_of_an_empty_folder_starts_at_step_0(recipe: Recipe, tmp_path: Pa
     assert len(history.losses) == 3
 
 
-def test_resume_with_another_recipe_or_data_names_the_fields(recipe: Recipe, tmp_path: Path) -> None:
+def test_resume_with_another_recipe_or_data_names_the_fields(
+    recipe: Recipe, tmp_path: Path
+) -> None:
     runs.train(recipe.changed(["trainer.steps=2"]), tmp_path)
     settings = ["trainer.learning_rate=0.1", "dataset.scale=0.5"]
     with pytest.raises(CheckpointError) as caught:
@@ -86,7 +100,9 @@ def test_resume_with_another_recipe_or_data_names_the_fields(recipe: Recipe, tmp
 
 def test_from_starts_with_other_parameters(recipe: Recipe, tmp_path: Path) -> None:
     first = runs.train(recipe, tmp_path / "a")
-    second = runs.train(recipe.changed(["trainer.steps=1"]), tmp_path / "b", start_from=tmp_path / "a")
+    second = runs.train(
+        recipe.changed(["trainer.steps=1"]), tmp_path / "b", start_from=tmp_path / "a"
+    )
     assert second.losses[0] < first.losses[-1] * 1.05
     with pytest.raises(CheckpointError, match="no checkpoint"):
         runs.train(recipe, tmp_path / "c", start_from=tmp_path / "absent")
@@ -107,7 +123,9 @@ def test_generated_events_follow_the_trained_distribution(recipe: Recipe, tmp_pa
     assert chi2 < 60  # 15 degrees of freedom: p < 1e-6 beyond 59
 
 
-def test_generate_is_reproducible_and_independent_of_training_data(recipe: Recipe, tmp_path: Path) -> None:
+def test_generate_is_reproducible_and_independent_of_training_data(
+    recipe: Recipe, tmp_path: Path
+) -> None:
     runs.train(recipe, tmp_path)
     first = next(runs.Run(tmp_path).generate(1000))
     run = runs.Run(tmp_path)
@@ -147,7 +165,10 @@ def test_generating_more_needs_no_more_memory(recipe: Recipe, tmp_path: Path) ->
 def test_conditional_run(tmp_path: Path) -> None:
     runs.train(Recipe.parse(toyset.CONDITIONAL), tmp_path)
     run = runs.Run(tmp_path)
-    means = [next(run.generate(20_000, condition=np.array([[c]]))).x.mean() for c in (100.0, 150.0, 200.0)]
+    means = [
+        next(run.generate(20_000, condition=np.array([[c]]))).x.mean()
+        for c in (100.0, 150.0, 200.0)
+    ]
     assert np.allclose(means, [0.4, 0.6, 0.8], atol=0.06)
     default = next(run.generate(5_000))
     assert default.condition is not None
@@ -190,7 +211,9 @@ def test_hostile_names_are_escaped(recipe: Recipe, tmp_path: Path) -> None:
 
 
 def test_mismatch_is_found_before_training(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(OutputMismatch, match="loss 'mean' reads objective; generator 'qcbm' offers"):
+    with pytest.raises(
+        OutputMismatch, match="loss 'mean' reads objective; generator 'qcbm' offers"
+    ):
         runs.train(recipe.changed(["loss=mean"]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
@@ -234,7 +257,9 @@ def test_one_winner_among_many(tmp_path: Path) -> None:
 
 
 def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
-    script = "from pathlib import Path; from qgen_core.lock import RunLock; import os, signal\n"
+    script = (
+        "from pathlib import Path; from qgen_core.runs.lock import RunLock; import os, signal\n"
+    )
     script += f"RunLock(Path({str(tmp_path)!r})).__enter__(); os.kill(os.getpid(), signal.SIGKILL)"
     subprocess.run([sys.executable, "-c", script], check=False)
     assert (tmp_path / "lock.json").exists()

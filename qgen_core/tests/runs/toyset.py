@@ -13,8 +13,15 @@ def toy(*, events: int = 4000, scale: float = 1.0) -> qgen.Events:
     """Two correlated falling columns in GeV: made up, for tests."""
     rng = np.random.default_rng(11)
     shared = rng.exponential(1.0, events)
-    x = np.column_stack([shared + rng.exponential(1.0, events), shared + rng.exponential(0.5, events)]) * scale
-    return qgen.Events(x, columns=("a", "b"), units=("GeV", "GeV"), provenance={"name": "toy", "kind": "stand-in"})
+    x = (
+        np.column_stack(
+            [shared + rng.exponential(1.0, events), shared + rng.exponential(0.5, events)]
+        )
+        * scale
+    )
+    return qgen.Events(
+        x, columns=("a", "b"), units=("GeV", "GeV"), provenance={"name": "toy", "kind": "stand-in"}
+    )
 
 
 def toy_conditional(*, events: int = 4000) -> qgen.Events:
@@ -23,13 +30,21 @@ def toy_conditional(*, events: int = 4000) -> qgen.Events:
     c = rng.integers(0, 3, events) * 50.0 + 100.0
     x = (c / 250.0 + 0.1 * rng.standard_normal(events))[:, None]
     return qgen.Events(
-        x, c[:, None], columns=("e",), units=("GeV",), condition_columns=("e_in",), provenance={"kind": "stand-in"}
+        x,
+        c[:, None],
+        columns=("e",),
+        units=("GeV",),
+        condition_columns=("e_in",),
+        provenance={"kind": "stand-in"},
     )
 
 
 def offer() -> None:
     """Register both."""
-    datasets: dict[str, Callable[..., qgen.Events]] = {"toy": toy, "toy-conditional": toy_conditional}
+    datasets: dict[str, Callable[..., qgen.Events]] = {
+        "toy": toy,
+        "toy-conditional": toy_conditional,
+    }
     for name, function in datasets.items():
         qgen.register("dataset", name, function)
 

@@ -13,11 +13,21 @@ from typing import Any
 import pytest
 import toystudy
 
-from qgen_core import plugins, registry, studies
-from qgen_core.errors import BadOption, BrokenPlugin, Busy, Diverged, QgenError, ResourceRefused, UnknownName
-from qgen_core.executors.processes import ProcessesExecutor
-from qgen_core.executors.serial import SerialExecutor
-from qgen_core.lock import RunLock
+from qgen_core.discovery import entry_points as plugins
+from qgen_core.discovery import registry
+from qgen_core.errors import (
+    BadOption,
+    BrokenPlugin,
+    Busy,
+    Diverged,
+    QgenError,
+    ResourceRefused,
+    UnknownName,
+)
+from qgen_core.runs.lock import RunLock
+from qgen_core.studies import study as studies
+from qgen_core.studies.executors.processes import ProcessesExecutor
+from qgen_core.studies.executors.serial import SerialExecutor
 
 TWO = {"name": "processes", "workers": 2}
 
@@ -27,7 +37,10 @@ def values(outcome: studies.Outcome) -> dict[str, Any]:
 
 
 def saved(folder: Path) -> dict[str, Any]:
-    return {path.stem: json.loads(path.read_text())["content"]["value"] for path in (folder / "cells").glob("*.json")}
+    return {
+        path.stem: json.loads(path.read_text())["content"]["value"]
+        for path in (folder / "cells").glob("*.json")
+    }
 
 
 def times(folder: Path) -> dict[str, int]:
@@ -98,20 +111,27 @@ def test_shown_at_any_time_with_what_is_missing(shelf: Path, tmp_path: Path) -> 
     assert data == json.loads(json.dumps(part.data()))
     assert [cell["value"] is None for cell in data["cells"]] == [False] * 2 + [True] * 4
     assert data["figures"] == ["toy.txt"] and (folder / "result" / "toy.txt").read_text() == "2"
-    assert data["versions"][data["cells"][0]["versions"]]["numpy"] and data["cells"][5]["versions"] is None
+    assert (
+        data["versions"][data["cells"][0]["versions"]]["numpy"]
+        and data["cells"][5]["versions"] is None
+    )
 
 
 def test_a_key_is_content_and_versions(shelf: Path, tmp_path: Path) -> None:
     cell = studies.build("toy").cells(quick=True)[0]
     key = studies.key_of("toy", cell)
-    turned = json.loads(json.dumps(cell.recipe), object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    turned = json.loads(
+        json.dumps(cell.recipe), object_pairs_hook=lambda pairs: dict(reversed(pairs))
+    )
     assert list(turned) != list(cell.recipe)
     assert studies.key_of("toy", replace(cell, recipe=turned)) == key
     others: list[Mapping[str, Any]] = [
         {**cell.recipe, "seed": 9},
         {**cell.recipe, "dataset": {"name": "toyset", "events": 5}},
     ]
-    assert len({key, *(studies.key_of("toy", replace(cell, recipe=recipe)) for recipe in others)}) == 3
+    assert (
+        len({key, *(studies.key_of("toy", replace(cell, recipe=recipe)) for recipe in others)}) == 3
+    )
     assert studies.key_of("toy", replace(cell, measurements={"number": {"wait": 1.0}})) != key
     for path in shelf.glob("*.dist-info"):
         path.rename(shelf / "old")
@@ -122,8 +142,12 @@ def test_a_key_is_content_and_versions(shelf: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_local_is_used_and_no_content(shelf: Path, tmp_path: Path) -> None:
-    few = studies.reproduce({"name": "toy", "what": "trained", "events": 100, "count": 1}, tmp_path / "run")
-    many = studies.reproduce({"name": "toy", "what": "trained", "events": 400, "count": 1}, tmp_path / "other")
+    few = studies.reproduce(
+        {"name": "toy", "what": "trained", "events": 100, "count": 1}, tmp_path / "run"
+    )
+    many = studies.reproduce(
+        {"name": "toy", "what": "trained", "events": 400, "count": 1}, tmp_path / "other"
+    )
     (a,), (b,) = few.results, many.results
     assert a.key == b.key and a.value is not None and b.value is not None
     assert (a.value["trained"]["seen"], b.value["trained"]["seen"]) == (100, 400)

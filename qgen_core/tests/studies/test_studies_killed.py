@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from qgen_core import studies
 from qgen_core.errors import Interrupted
+from qgen_core.studies import study as studies
 
 DRIVE = """
 import json, sys
 from pathlib import Path
-from qgen_core import studies
+from qgen_core.studies import study as studies
 from qgen_core.errors import QgenError
 
 if __name__ == "__main__":
@@ -34,7 +34,9 @@ if __name__ == "__main__":
 TWO = {"name": "processes", "workers": 2}
 
 
-def start(ref: dict[str, Any], folder: Path, executor: Any, tmp_path: Path) -> subprocess.Popen[str]:
+def start(
+    ref: dict[str, Any], folder: Path, executor: Any, tmp_path: Path
+) -> subprocess.Popen[str]:
     script = tmp_path / "drive.py"
     script.write_text(DRIVE, encoding="utf-8")
     command = [sys.executable, str(script), json.dumps([ref, str(folder), executor])]
@@ -76,10 +78,15 @@ def gone(pids: list[int], within: float) -> bool:
 
 
 def saved(folder: Path) -> dict[str, Any]:
-    return {path.stem: json.loads(path.read_text())["content"]["value"] for path in (folder / "cells").glob("*.json")}
+    return {
+        path.stem: json.loads(path.read_text())["content"]["value"]
+        for path in (folder / "cells").glob("*.json")
+    }
 
 
-def end_under_kills(ref: dict[str, Any], folder: Path, tmp_path: Path, seed: int, most: int) -> tuple[int, int]:
+def end_under_kills(
+    ref: dict[str, Any], folder: Path, tmp_path: Path, seed: int, most: int
+) -> tuple[int, int]:
     """Run a study to its end while a worker or the whole is killed now and then; how often each was."""
     chance = random.Random(seed)
     kills = [0, 0]
@@ -104,13 +111,17 @@ def end_under_kills(ref: dict[str, Any], folder: Path, tmp_path: Path, seed: int
     raise AssertionError(f"the study did not end: {kills}")
 
 
-def check_kills(shelf: Path, tmp_path: Path, cells: int, wait: float, seed: int, most: int) -> tuple[int, int]:
+def check_kills(
+    shelf: Path, tmp_path: Path, cells: int, wait: float, seed: int, most: int
+) -> tuple[int, int]:
     ref = {"name": "toy", "count": cells, "wait": wait}
     kills = end_under_kills(ref, tmp_path / "killed", tmp_path, seed, most)
     serial = studies.reproduce(ref, tmp_path / "serial")
     found = saved(tmp_path / "killed")
     assert found == {result.key: result.value for result in serial.results} and len(found) == cells
-    assert json.loads((tmp_path / "killed" / "result" / "results.json").read_text())["done"] == cells
+    assert (
+        json.loads((tmp_path / "killed" / "result" / "results.json").read_text())["done"] == cells
+    )
     return kills
 
 
@@ -146,7 +157,12 @@ def undisturbed() -> dict[str, Any]:
     ids=["serial-int", "serial-term", "processes-int", "processes-term", "processes-int-all"],
 )
 def test_an_interrupted_training_goes_on(
-    shelf: Path, tmp_path: Path, undisturbed: dict[str, Any], executor: Any, number: int, group: bool
+    shelf: Path,
+    tmp_path: Path,
+    undisturbed: dict[str, Any],
+    executor: Any,
+    number: int,
+    group: bool,
 ) -> None:
     folder = tmp_path / "run"
     process = start(LONG_ENOUGH, folder, executor, tmp_path)

@@ -16,7 +16,7 @@ import numpy as np
 
 import qgen_core as qgen
 from qgen_core.errors import Diverged
-from qgen_core.studies import Cell, Study, Table
+from qgen_core.studies.study import Cell, Study, Table
 
 
 def toyset(*, events: int = 500):
@@ -100,6 +100,8 @@ def install(shelf: Path, version: str = "0.1.0") -> Path:
     info = shelf / f"qgen_toystudy-{version}.dist-info"
     info.mkdir(parents=True)
     (shelf / "qgen_toystudy.py").write_text(SOURCE, encoding="utf-8")
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: qgen-toystudy\nVersion: {version}\n")
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: qgen-toystudy\nVersion: {version}\n"
+    )
     (info / "entry_points.txt").write_text(ENTRY_POINTS)
     return shelf

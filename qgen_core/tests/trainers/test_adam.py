@@ -28,12 +28,16 @@ def one_by_one(gradient_at, theta, rates, beta1, beta2, epsilon, pennylane=False
                 eta = rate * math.sqrt(1 - beta2**t) / (1 - beta1**t)
                 theta[i] -= eta * m[i] / (math.sqrt(v[i]) + epsilon)
             else:
-                theta[i] -= rate * (m[i] / (1 - beta1**t)) / (math.sqrt(v[i] / (1 - beta2**t)) + epsilon)
+                theta[i] -= (
+                    rate * (m[i] / (1 - beta1**t)) / (math.sqrt(v[i] / (1 - beta2**t)) + epsilon)
+                )
     return theta
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
-@pytest.mark.parametrize(("beta1", "beta2", "epsilon"), [(0.9, 0.999, 1e-8), (0.7, 0.99, 1e-3), (0.0, 0.0, 1e-8)])
+@pytest.mark.parametrize(
+    ("beta1", "beta2", "epsilon"), [(0.9, 0.999, 1e-8), (0.7, 0.99, 1e-3), (0.0, 0.0, 1e-8)]
+)
 def test_adam_is_algorithm_1(schedule: str, beta1: float, beta2: float, epsilon: float) -> None:
     data, generator, steps = real_events(), Point(), 25
     options = {"learning_rate": 0.05, "beta1": beta1, "beta2": beta2, "epsilon": epsilon}
@@ -51,9 +55,13 @@ def test_adam_is_algorithm_1(schedule: str, beta1: float, beta2: float, epsilon:
 
 def test_pennylane_is_beta2_of_099_up_to_epsilon() -> None:
     data, generator = real_events(), Point()
-    Adam(learning_rate=0.05, beta2=0.99, epsilon=1e-12, steps=25).fit(generator, data, WeightedMean(), seed=1)
+    Adam(learning_rate=0.05, beta2=0.99, epsilon=1e-12, steps=25).fit(
+        generator, data, WeightedMean(), seed=1
+    )
     mean = np.average(data.x, axis=0, weights=data.weight)
-    pennylane = one_by_one(lambda x: x - mean, [0.0] * 3, [0.05] * 25, 0.9, 0.99, 1e-12, pennylane=True)
+    pennylane = one_by_one(
+        lambda x: x - mean, [0.0] * 3, [0.05] * 25, 0.9, 0.99, 1e-12, pennylane=True
+    )
     assert np.allclose(generator.place, pennylane, rtol=0, atol=1e-10)
 
 
@@ -79,7 +87,11 @@ class Mixed(Generator):
 
     def __init__(self) -> None:
         self.space = Space("reals", 3)
-        self.arrays = {"matrix": np.zeros((2, 3)), "scalar": np.zeros(()), "single": np.zeros(4, dtype=np.float32)}
+        self.arrays = {
+            "matrix": np.zeros((2, 3)),
+            "scalar": np.zeros(()),
+            "single": np.zeros(4, dtype=np.float32),
+        }
 
     def parameters(self):
         return self.arrays
@@ -102,8 +114,13 @@ def test_arrays_of_any_shape_and_type_are_moved_in_place(tmp_path) -> None:
         assert array is live[name] and np.allclose(array, generator.goals[name], atol=1e-3), name
     assert generator.arrays["single"].dtype == np.float32
     again = Mixed()
-    Adam(learning_rate=0.05, steps=400).fit(again, real_events(), WeightedMean(), seed=1, run=tmp_path)
-    assert all(np.array_equal(again.arrays[n], a) and again.arrays[n].shape == a.shape for n, a in live.items())
+    Adam(learning_rate=0.05, steps=400).fit(
+        again, real_events(), WeightedMean(), seed=1, run=tmp_path
+    )
+    assert all(
+        np.array_equal(again.arrays[n], a) and again.arrays[n].shape == a.shape
+        for n, a in live.items()
+    )
 
 
 def test_adam_learns_a_distribution() -> None:
@@ -115,7 +132,14 @@ def test_adam_learns_a_distribution() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [{"learning_rate": 0.0}, {"learning_rate": -1.0}, {"epsilon": 0.0}, {"beta1": 1.0}, {"beta2": -0.1}]
+    "bad",
+    [
+        {"learning_rate": 0.0},
+        {"learning_rate": -1.0},
+        {"epsilon": 0.0},
+        {"beta1": 1.0},
+        {"beta2": -0.1},
+    ],
 )
 def test_impossible_options_are_refused(bad: dict[str, float]) -> None:
     with pytest.raises(BadOption, match="adam needs"):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from training_toys import Point, ProductBorn, SquaredError, WeightedMean, bits_events, real_events
 
-from qgen_core.checkpoint import Checkpoints
 from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, Interrupted
+from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.trainers.cma import Cma
 
 
@@ -55,7 +55,11 @@ def test_cma_finds_the_minimum_and_names_the_criterion_that_ended_it() -> None:
     data, generator = real_events(), Point()
     history = Cma(steps=1000).fit(generator, data, WeightedMean(), seed=1)
     assert np.allclose(generator.place, np.average(data.x, axis=0, weights=data.weight), atol=1e-4)
-    assert history.stopped.startswith("CMA-ES: ") and "tol" in history.stopped and len(history.records) < 1000
+    assert (
+        history.stopped.startswith("CMA-ES: ")
+        and "tol" in history.stopped
+        and len(history.records) < 1000
+    )
 
 
 def test_a_resumed_search_replays_instead_of_evaluating(tmp_path) -> None:
@@ -65,7 +69,9 @@ def test_a_resumed_search_replays_instead_of_evaluating(tmp_path) -> None:
         generator = ProductBorn(shots=100)
         run = Checkpoints(tmp_path, time_limit=limit)
         with suppress(Interrupted):
-            Cma(steps=6, population=5).fit(generator, bits_events(), SquaredError(), seed=1, run=run)
+            Cma(steps=6, population=5).fit(
+                generator, bits_events(), SquaredError(), seed=1, run=run
+            )
         return generator
 
     for _ in range(4):
@@ -82,7 +88,9 @@ def test_a_run_that_met_its_criterion_stays_finished(tmp_path) -> None:
     ends = []
     for _ in range(2):
         generator = Point()
-        history = Cma(steps=1000).fit(generator, real_events(), WeightedMean(), seed=1, run=tmp_path)
+        history = Cma(steps=1000).fit(
+            generator, real_events(), WeightedMean(), seed=1, run=tmp_path
+        )
         ends.append((generator.place.tolist(), history.stopped, len(history.records)))
     assert ends[0] == ends[1]
 
@@ -98,6 +106,10 @@ def test_no_file_of_the_working_folder_is_obeyed(tmp_path, monkeypatch: pytest.M
 
 def test_a_state_of_another_population_is_refused(tmp_path) -> None:
     pytest.importorskip("cma")
-    Cma(steps=3, population=5).fit(ProductBorn(), bits_events(), SquaredError(), seed=1, run=tmp_path)
+    Cma(steps=3, population=5).fit(
+        ProductBorn(), bits_events(), SquaredError(), seed=1, run=tmp_path
+    )
     with pytest.raises(CheckpointError, match="population of 5, not 8"):
-        Cma(steps=6, population=8).fit(ProductBorn(), bits_events(), SquaredError(), seed=1, run=tmp_path)
+        Cma(steps=6, population=8).fit(
+            ProductBorn(), bits_events(), SquaredError(), seed=1, run=tmp_path
+        )

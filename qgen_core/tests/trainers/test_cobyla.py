@@ -7,12 +7,12 @@ import pytest
 from scipy.optimize import minimize
 from training_toys import Point, ProductBorn, SquaredError, WeightedMean, bits_events, real_events
 
-from qgen_core.checkpoint import Checkpoints
 from qgen_core.errors import BadOption, CheckpointError, Interrupted
 from qgen_core.events import Events
 from qgen_core.interfaces import Trainer
+from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.trainers.cobyla import Cobyla
-from qgen_core.training import flatten
+from qgen_core.training.loop import flatten
 
 
 def test_the_path_is_scipys() -> None:
@@ -24,7 +24,9 @@ def test_the_path_is_scipys() -> None:
         seen.append(float(w @ (0.5 * np.sum((theta - data.x) ** 2, axis=1))))
         return seen[-1]
 
-    result = minimize(loss, np.zeros(3), method="COBYLA", tol=1e-3, options={"rhobeg": 0.7, "maxiter": 500})
+    result = minimize(
+        loss, np.zeros(3), method="COBYLA", tol=1e-3, options={"rhobeg": 0.7, "maxiter": 500}
+    )
     assert result.success and np.allclose(history.losses, seen, rtol=1e-12)
     assert np.allclose(generator.place, result.x, atol=1e-12)
     assert np.allclose(generator.place, np.average(data.x, axis=0, weights=data.weight), atol=0.01)
@@ -42,7 +44,11 @@ def test_it_stops_at_steps_and_says_so() -> None:
     assert history.stopped == "all 20 steps done"
     assert len(history.records) == 20 and generator.calls == [(1, None)] * 20
     best = generator.table(generator.theta)[0].prod(axis=1)[None]
-    assert np.isclose(np.sum((best - bits_events().target(generator.space)[1]) ** 2), history.losses.min(), rtol=1e-12)
+    assert np.isclose(
+        np.sum((best - bits_events().target(generator.space)[1]) ** 2),
+        history.losses.min(),
+        rtol=1e-12,
+    )
 
 
 def test_fewer_steps_than_the_simplex_needs_are_kept_with_a_warning() -> None:
@@ -71,7 +77,9 @@ def test_the_first_simplex_steps_by_rhobeg() -> None:
 
 
 def test_patience_ends_it() -> None:
-    history = Cobyla(tol=1e-9, steps=500, patience=6).fit(ProductBorn(), bits_events(), SquaredError(), seed=1)
+    history = Cobyla(tol=1e-9, steps=500, patience=6).fit(
+        ProductBorn(), bits_events(), SquaredError(), seed=1
+    )
     assert history.stopped == "no new least loss in 6 steps"
     assert len(history.records) - 1 - np.argmin(history.losses) == 6
 
@@ -87,10 +95,14 @@ def test_without_keep_best_it_ends_at_the_last_place() -> None:
     ends = {}
     for keep in (True, False):
         generator = Watched()
-        history = Cobyla(steps=5, keep_best=keep).fit(generator, bits_events(), SquaredError(), seed=1)
+        history = Cobyla(steps=5, keep_best=keep).fit(
+            generator, bits_events(), SquaredError(), seed=1
+        )
         ends[keep] = generator.theta.copy()
     assert np.argmin(history.losses) != 4
-    assert np.array_equal(ends[False].ravel(), generator.last) and not np.array_equal(ends[True], ends[False])
+    assert np.array_equal(ends[False].ravel(), generator.last) and not np.array_equal(
+        ends[True], ends[False]
+    )
 
 
 def test_a_resumed_search_evaluates_nothing_twice(tmp_path) -> None:
@@ -98,7 +110,9 @@ def test_a_resumed_search_evaluates_nothing_twice(tmp_path) -> None:
         generator = ProductBorn(shots=100)
         run = Checkpoints(tmp_path / "run", time_limit=limit, every=0)
         try:
-            history = Cobyla(steps=steps).fit(generator, bits_events(), SquaredError(), seed=1, run=run)
+            history = Cobyla(steps=steps).fit(
+                generator, bits_events(), SquaredError(), seed=1, run=run
+            )
         except Interrupted:
             return generator, []
         return generator, history.records
@@ -107,7 +121,11 @@ def test_a_resumed_search_evaluates_nothing_twice(tmp_path) -> None:
         generator, _ = life(12, limit=0.0)
         assert generator.calls == [(1, None)]
         saved = Checkpoints(tmp_path / "run").latest()
-        assert saved is not None and saved.step == number and len(saved.arrays["fit/journal"]) == number
+        assert (
+            saved is not None
+            and saved.step == number
+            and len(saved.arrays["fit/journal"]) == number
+        )
         losses = saved.arrays["fit/journal"][:, 0]
         assert np.array_equal(generator.theta.ravel(), saved.arrays["fit/best"]), losses
     generator, records = life(12)
@@ -137,14 +155,20 @@ class Walk(Trainer):
 
 def test_a_search_that_would_end_before_its_journal_is_refused(tmp_path) -> None:
     def life(places: int, steps: int):
-        return Walk(places, steps).fit(ProductBorn(), bits_events(), SquaredError(), seed=1, run=tmp_path)
+        return Walk(places, steps).fit(
+            ProductBorn(), bits_events(), SquaredError(), seed=1, run=tmp_path
+        )
 
     life(99, 4)
-    with pytest.raises(CheckpointError, match="ended after 2 of the 4 evaluations of the saved run"):
+    with pytest.raises(
+        CheckpointError, match="ended after 2 of the 4 evaluations of the saved run"
+    ):
         life(2, 9)
     whole = Walk(7, 9).fit(ProductBorn(), bits_events(), SquaredError(), seed=1)
     again = life(7, 9)
-    assert again.records == whole.records and again.stopped == whole.stopped == "the optimiser ended"
+    assert (
+        again.records == whole.records and again.stopped == whole.stopped == "the optimiser ended"
+    )
 
 
 def test_a_minimum_of_one_parameter() -> None:

@@ -9,10 +9,10 @@ from training_toys import Point, ProductBorn, SquaredError, WeightedMean, bits_e
 
 from qgen_core.ansatze.brick import brick
 from qgen_core.ansatze.tree import tree
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption
 from qgen_core.trainers.lcd import Lcd, groups_of, sweep
-from qgen_core.training import Problem
+from qgen_core.training.loop import Problem
 
 TARGET = bits_events().target(ProductBorn().space)[1]
 
@@ -47,7 +47,9 @@ def one_by_one(steps: int, points: int, window: float, mode: str) -> tuple[np.nd
 @pytest.mark.parametrize("mode", ["jacobi", "single"])
 def test_lcd_is_the_search_written_out(mode: str) -> None:
     generator = ProductBorn()
-    history = Lcd(points=7, window=0.5, mode=mode, steps=6).fit(generator, bits_events(), SquaredError(), seed=1)
+    history = Lcd(points=7, window=0.5, mode=mode, steps=6).fit(
+        generator, bits_events(), SquaredError(), seed=1
+    )
     theta, losses = one_by_one(6, 7, 0.5, mode)
     assert np.allclose(generator.theta, theta, rtol=0, atol=1e-12)
     assert np.allclose(history.losses, losses, rtol=1e-12)
@@ -59,7 +61,11 @@ def test_all_shifts_of_a_group_are_one_batch() -> None:
     generator = ProductBorn(layers=2, wires=3)
     history = Lcd(points=9, steps=3).fit(generator, bits_events(), SquaredError(), seed=1)
     assert generator.calls == [(27, None)] * 3
-    assert [(r["layer"], r["angle"], r["skipped"]) for r in history.records] == [(1, 0, 0), (0, 0, 0), (1, 0, 0)]
+    assert [(r["layer"], r["angle"], r["skipped"]) for r in history.records] == [
+        (1, 0, 0),
+        (0, 0, 0),
+        (1, 0, 0),
+    ]
 
 
 def test_the_sweep_shifts_one_entry_at_a_time() -> None:
@@ -163,11 +169,15 @@ class FlatLast(ProductBorn):
 def test_flat_groups_are_skipped_without_running_them() -> None:
     generator, reference = FlatLast(shots=100), Noiseless()
     before = generator.theta.copy()
-    history = Lcd(points=5, reference=reference, steps=3).fit(generator, bits_events(), SquaredError(), seed=1)
+    history = Lcd(points=5, reference=reference, steps=3).fit(
+        generator, bits_events(), SquaredError(), seed=1
+    )
     assert [r["layer"] for r in history.records] == [0, 0, 0]
     assert [r["skipped"] for r in history.records] == [1, 1, 1]
     assert generator.calls == [(15, reference), (15, reference), (15, None)] * 3
-    assert np.array_equal(generator.theta[1], before[1]) and not np.array_equal(generator.theta[0], before[0])
+    assert np.array_equal(generator.theta[1], before[1]) and not np.array_equal(
+        generator.theta[0], before[0]
+    )
 
 
 def test_the_threshold_is_on_the_variance() -> None:
@@ -177,7 +187,12 @@ def test_the_threshold_is_on_the_variance() -> None:
         trials[number][3 + number // 5] += shift
     variance = np.var([loss_at(generator, t) for t in trials])
     for factor, skipped in ((0.999, 0), (1.001, 1)):
-        options = {"points": 5, "reference": Noiseless(), "skip_below": factor * variance, "steps": 1}
+        options = {
+            "points": 5,
+            "reference": Noiseless(),
+            "skip_below": factor * variance,
+            "steps": 1,
+        }
         history = Lcd(**options).fit(ProductBorn(), bits_events(), SquaredError(), seed=1)
         assert history.records[0].get("skipped", 1) == skipped
 
@@ -188,28 +203,40 @@ def test_it_stops_when_every_layer_is_flat() -> None:
 
     generator = Flat()
     before = generator.theta.copy()
-    history = Lcd(points=5, reference=Noiseless(), steps=9).fit(generator, bits_events(), SquaredError(), seed=1)
+    history = Lcd(points=5, reference=Noiseless(), steps=9).fit(
+        generator, bits_events(), SquaredError(), seed=1
+    )
     assert len(history.records) == 1 and history.stopped.startswith("every layer is flat")
     assert np.array_equal(generator.theta, before)
     assert np.isclose(history.losses[0], loss_at(generator, before))
 
 
 @pytest.mark.parametrize(("flat", "layers"), [((), [1, 0, 1, 0]), ((1,), [0, 0]), ((0,), [1, 1])])
-def test_passes_end_when_every_group_has_come_so_often(flat: tuple[int, ...], layers: list[int]) -> None:
+def test_passes_end_when_every_group_has_come_so_often(
+    flat: tuple[int, ...], layers: list[int]
+) -> None:
     class Flat(FlatLast):
         pass
 
     Flat.flat = flat
     trainer = Lcd(points=5, reference=Noiseless(), passes=2, steps=99)
     history = trainer.fit(Flat(), bits_events(), SquaredError(), seed=1)
-    assert [r["layer"] for r in history.records] == layers and history.stopped == "2 of 2 passes done"
+    assert [
+        r["layer"] for r in history.records
+    ] == layers and history.stopped == "2 of 2 passes done"
     alone = Lcd(points=5, passes=2, steps=99).fit(Flat(), bits_events(), SquaredError(), seed=1)
-    assert [r["layer"] for r in alone.records] == [1, 0, 1, 0], "without a reference nothing is skipped"
+    assert [r["layer"] for r in alone.records] == [1, 0, 1, 0], (
+        "without a reference nothing is skipped"
+    )
 
 
 def test_the_reference_has_quartiles_of_its_own() -> None:
     generator = ProductBorn(shots=100)
-    record = Lcd(points=5, reference=Noiseless(), steps=1).fit(generator, bits_events(), SquaredError(), seed=1).records
+    record = (
+        Lcd(points=5, reference=Noiseless(), steps=1)
+        .fit(generator, bits_events(), SquaredError(), seed=1)
+        .records
+    )
     exact = Lcd(points=5, steps=1).fit(ProductBorn(), bits_events(), SquaredError(), seed=1).records
     for name in ("least", "q1", "median", "q3", "most"):
         assert record[0][f"reference_{name}"] == pytest.approx(exact[0][name], rel=1e-12)
@@ -223,16 +250,22 @@ def test_lcd_learns_from_shots() -> None:
 
 
 def test_a_generator_without_labels_is_refused() -> None:
-    with pytest.raises(BadOption, match="generator 'Point' has no circuit that labels its 3 parameters"):
+    with pytest.raises(
+        BadOption, match="generator 'Point' has no circuit that labels its 3 parameters"
+    ):
         Lcd().fit(Point(), real_events(), WeightedMean(), seed=1)
 
 
 def test_too_few_circuits_a_batch_are_refused() -> None:
-    with pytest.raises(BadOption, match="leave 2 for each of 3 gates; lcd needs circuits of at least 9"):
+    with pytest.raises(
+        BadOption, match="leave 2 for each of 3 gates; lcd needs circuits of at least 9"
+    ):
         Lcd(circuits=8).fit(ProductBorn(), bits_events(), SquaredError(), seed=1)
 
 
-@pytest.mark.parametrize("bad", [{"points": 4}, {"points": 1}, {"window": 0.0}, {"skip_below": -1.0}, {"circuits": 2}])
+@pytest.mark.parametrize(
+    "bad", [{"points": 4}, {"points": 1}, {"window": 0.0}, {"skip_below": -1.0}, {"circuits": 2}]
+)
 def test_impossible_options_are_refused(bad: dict) -> None:
     with pytest.raises(BadOption, match="lcd needs"):
         Lcd(**bad)
@@ -241,15 +274,19 @@ def test_impossible_options_are_refused(bad: dict) -> None:
 
 
 def test_a_born_machine_on_the_embedded_engine_with_a_noiseless_reference() -> None:
-    from qgen_core.engine.backend import StatevectorBackend
     from qgen_core.generators.qcbm import CircuitBornMachine
+    from qgen_core.simulators.statevector.backend import StatevectorBackend
 
     def ansatz(wires: int, **given: object) -> Circuit:
         return brick(wires, layers=1)
 
     space = ProductBorn(wires=4).space
-    generator = CircuitBornMachine(ansatz=ansatz, backend=StatevectorBackend(), space=space, shots=4000, seed=3)
+    generator = CircuitBornMachine(
+        ansatz=ansatz, backend=StatevectorBackend(), space=space, shots=4000, seed=3
+    )
     data = bits_events(4000, wires=4)
-    history = Lcd(points=9, reference=StatevectorBackend(), steps=12).fit(generator, data, SquaredError(), seed=1)
+    history = Lcd(points=9, reference=StatevectorBackend(), steps=12).fit(
+        generator, data, SquaredError(), seed=1
+    )
     p = generator.backend.probabilities(generator.circuit, generator.theta)
     assert np.sum((p - data.target(generator.space)[1]) ** 2) < 0.25 * history.losses[0]

@@ -8,7 +8,7 @@ from training_toys import Point, ProductBorn, SquaredError, WeightedMean, bits_e
 
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
-from qgen_core.seeds import stream
+from qgen_core.support.random_streams import stream
 from qgen_core.trainers.spsa import Spsa
 
 
@@ -45,7 +45,9 @@ def test_a_step_asks_once_for_all_its_values() -> None:
 def test_the_gradient_is_right_on_average() -> None:
     generator, pairs = ProductBorn(), 10_000
     before = generator.theta.copy()
-    Spsa(a=1.0, c=1e-4, alpha=0.0, samples=pairs, steps=1).fit(generator, bits_events(), SquaredError(), seed=1)
+    Spsa(a=1.0, c=1e-4, alpha=0.0, samples=pairs, steps=1).fit(
+        generator, bits_events(), SquaredError(), seed=1
+    )
     estimate = before - generator.theta
     reference, data = ProductBorn(), bits_events()
     target = data.target(reference.space)[1]
@@ -55,7 +57,9 @@ def test_the_gradient_is_right_on_average() -> None:
         for sign in (1, -1):
             moved = before.copy()
             moved[place] += sign * 1e-5
-            ends.append(np.sum((reference.table(moved.ravel())[0].prod(axis=1)[None] - target) ** 2))
+            ends.append(
+                np.sum((reference.table(moved.ravel())[0].prod(axis=1)[None] - target) ** 2)
+            )
         exact[place] = (ends[0] - ends[1]) / 2e-5
     spread = np.sqrt((exact**2).sum() / pairs)
     assert np.all(np.abs(estimate - exact) < 4.5 * spread)
@@ -98,7 +102,15 @@ def test_spsa_learns_from_shots() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"a": 0.0}, {"c": 0.0}, {"alpha": -0.1}, {"gamma": -1.0}, {"stability": -1.0}, {"samples": 0}, {"calibration": 0}],
+    [
+        {"a": 0.0},
+        {"c": 0.0},
+        {"alpha": -0.1},
+        {"gamma": -1.0},
+        {"stability": -1.0},
+        {"samples": 0},
+        {"calibration": 0},
+    ],
 )
 def test_impossible_options_are_refused(bad: dict) -> None:
     with pytest.raises(BadOption, match="spsa needs"):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from training_toys import Faults, ProductBorn, SquaredError, bits_events
 
-from qgen_core.checkpoint import Checkpoints, Saved, read_history, write_durably
 from qgen_core.errors import CheckpointError, ResourceRefused
+from qgen_core.support.checkpoint import Checkpoints, Saved, read_history, write_durably
 from qgen_core.trainers.adam import Adam
 
 FILES = [f"checkpoint-{slot}.{kind}" for slot in "ab" for kind in ("json", "safetensors")]
@@ -23,7 +23,9 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda number: None)
 
 
-def train(folder: Path, steps: int = 4, faults: Faults | None = None, every: float = 0.0, **options) -> ProductBorn:
+def train(
+    folder: Path, steps: int = 4, faults: Faults | None = None, every: float = 0.0, **options
+) -> ProductBorn:
     generator, faults = ProductBorn(shots=200), faults or Faults()
     run = Checkpoints(folder, every=every, **options)
     with faults.watching():
@@ -87,7 +89,9 @@ def test_the_later_of_two_checkpoints_of_one_step_counts(tmp_path: Path) -> None
 def test_keep_best_is_what_a_finished_folder_holds(tmp_path: Path) -> None:
     generator = ProductBorn()
     trainer = Adam(learning_rate=1.5, steps=6, keep_best=True)
-    trainer.fit(generator, bits_events(), SquaredError(), seed=3, run=Checkpoints(tmp_path, every=0))
+    trainer.fit(
+        generator, bits_events(), SquaredError(), seed=3, run=Checkpoints(tmp_path, every=0)
+    )
     saved = Checkpoints(tmp_path).latest()
     assert saved is not None
     assert np.array_equal(saved.arrays["generator/theta"], generator.theta)
@@ -118,14 +122,20 @@ def test_every_write_failing_in_turn_loses_nothing(tmp_path: Path, number: int) 
         folder = tmp_path / f"failed-{place}"
         with pytest.raises(ResourceRefused, match=os.strerror(number)) as caught:
             train(folder, steps=2, faults=Faults(fail, place, only=counted.only))
-        assert caught.value.exit_code == 6 and " free " in str(caught.value) and "\n" not in str(caught.value)
+        assert (
+            caught.value.exit_code == 6
+            and " free " in str(caught.value)
+            and "\n" not in str(caught.value)
+        )
         assert not list(folder.glob("*.tmp"))
         if (folder / "checkpoint-a.json").exists():
             saved = Checkpoints(folder).latest()
             assert saved is not None and saved.step <= 2
         again = train(folder, steps=2)
         assert np.array_equal(again.theta, whole.theta), counted.kinds[place]
-        assert (folder / "history.jsonl").read_text() == (tmp_path / "whole" / "history.jsonl").read_text()
+        assert (folder / "history.jsonl").read_text() == (
+            tmp_path / "whole" / "history.jsonl"
+        ).read_text()
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
@@ -223,7 +233,9 @@ def test_one_slot_missing_leaves_the_other(tmp_path: Path) -> None:
 def test_resuming_from_the_older_slot_ends_the_same(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole", steps=6)
     train(tmp_path / "hurt", steps=4, every=1e9)
-    (tmp_path / "hurt" / f"checkpoint-{newest_slot(tmp_path / 'hurt')}.safetensors").write_bytes(b"gone")
+    (tmp_path / "hurt" / f"checkpoint-{newest_slot(tmp_path / 'hurt')}.safetensors").write_bytes(
+        b"gone"
+    )
     assert np.array_equal(train(tmp_path / "hurt", steps=6).theta, whole.theta)
     histories = [(tmp_path / name / "history.jsonl").read_text() for name in ("whole", "hurt")]
     assert histories[0] == histories[1]
@@ -237,7 +249,9 @@ def test_another_origin_is_refused_field_by_field(tmp_path: Path) -> None:
         Checkpoints(tmp_path, origin=other, may_differ=frozenset({"recipe.trainer.steps"})).latest()
     message = str(caught.value)
     assert "data: saved 'sha-1', now 'sha-2'" in message
-    assert "version: saved '0.1.0', now None" in message and "qgen: saved None, now '0.1.0'" in message
+    assert (
+        "version: saved '0.1.0', now None" in message and "qgen: saved None, now '0.1.0'" in message
+    )
     assert "steps" not in message and "--from" in message
     with pytest.raises(CheckpointError, match=r"recipe\.trainer\.steps: saved 4, now 9"):
         Checkpoints(tmp_path, origin={**origin, "recipe.trainer.steps": 9}).latest()

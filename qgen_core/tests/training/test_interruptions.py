@@ -11,12 +11,12 @@ import pytest
 from training_kills import CASES
 from training_toys import Point, ProductBorn, SquaredError, WeightedMean, bits_events, real_events
 
-from qgen_core.checkpoint import Checkpoints
+from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import Diverged, Interrupted
-from qgen_core.hooks import hookimpl
 from qgen_core.interfaces import Generator, Loss, Trainer
+from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.trainers.adam import Adam
-from qgen_core.training import assign, flatten
+from qgen_core.training.loop import assign, flatten
 
 
 @pytest.fixture(autouse=True)
@@ -38,14 +38,18 @@ class SignalAt:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("case", ["adam", "adam-critic", "cobyla", "lcd"])
-def test_a_signal_ends_the_step_saves_and_is_resumed_identically(case: str, number: int, tmp_path: Path) -> None:
+def test_a_signal_ends_the_step_saves_and_is_resumed_identically(
+    case: str, number: int, tmp_path: Path
+) -> None:
     ends = []
     before = signal.getsignal(number)
     for name, interrupt in (("whole", False), ("cut", True)):
         if interrupt:
             trainer, generator, data, loss = CASES[case](8)
             hook = SignalAt(3, number)
-            with pytest.raises(Interrupted, match=f"{signal.Signals(number).name} after step 4 of") as caught:
+            with pytest.raises(
+                Interrupted, match=f"{signal.Signals(number).name} after step 4 of"
+            ) as caught:
                 trainer.fit(generator, data, loss, seed=4, hooks=[hook], run=tmp_path / name)
             assert caught.value.exit_code == 75 and "--resume" in str(caught.value)
             saved = Checkpoints(tmp_path / name).latest()
@@ -75,7 +79,9 @@ def test_the_time_limit_interrupts_after_every_step(tmp_path: Path) -> None:
 
 def test_without_a_folder_ctrl_c_is_left_alone() -> None:
     with pytest.raises(KeyboardInterrupt):
-        Adam(steps=5).fit(ProductBorn(), bits_events(), SquaredError(), seed=1, hooks=[SignalAt(1, signal.SIGINT)])
+        Adam(steps=5).fit(
+            ProductBorn(), bits_events(), SquaredError(), seed=1, hooks=[SignalAt(1, signal.SIGINT)]
+        )
 
 
 class SpoiltLoss(SquaredError):
@@ -94,15 +100,25 @@ class SpoiltLoss(SquaredError):
 
 @pytest.mark.parametrize("gradient", [False, True])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_divergence_keeps_the_best_state_and_the_disk(tmp_path: Path, value: float, gradient: bool) -> None:
+def test_a_divergence_keeps_the_best_state_and_the_disk(
+    tmp_path: Path, value: float, gradient: bool
+) -> None:
     generator = ProductBorn()
-    with pytest.raises(Diverged, match=f"the {'gradient' if gradient else 'loss'} became .* at step 4") as caught:
+    with pytest.raises(
+        Diverged, match=f"the {'gradient' if gradient else 'loss'} became .* at step 4"
+    ) as caught:
         Adam(learning_rate=0.1, steps=9).fit(
-            generator, bits_events(), SpoiltLoss(4, value, gradient), seed=2, run=Checkpoints(tmp_path, every=0)
+            generator,
+            bits_events(),
+            SpoiltLoss(4, value, gradient),
+            seed=2,
+            run=Checkpoints(tmp_path, every=0),
         )
     assert "last good parameters are kept" in str(caught.value) and "\n" not in str(caught.value)
     reference = ProductBorn()
-    history = Adam(learning_rate=0.1, steps=4, keep_best=True).fit(reference, bits_events(), SquaredError(), seed=2)
+    history = Adam(learning_rate=0.1, steps=4, keep_best=True).fit(
+        reference, bits_events(), SquaredError(), seed=2
+    )
     assert np.all(np.diff(history.losses) < 0)
     assert np.array_equal(generator.theta, reference.theta)
     saved = Checkpoints(tmp_path).latest()
@@ -166,7 +182,9 @@ def test_a_vanishing_gradient_is_said_once_and_survives_a_resume(
 ) -> None:
     first = Adam(steps=4).fit(Plateau(), real_events(), WeightedMean(), seed=1, run=tmp_path)
     assert len(first.warnings) == 1
-    assert "gradient vanished at step 0" in first.warnings[0] and "another start" in first.warnings[0]
+    assert (
+        "gradient vanished at step 0" in first.warnings[0] and "another start" in first.warnings[0]
+    )
     assert [r.message for r in caplog.records].count(first.warnings[0]) == 1
     assert [record["gradient"] for record in first.records] == [0.0] * 4
     again = Adam(steps=8).fit(Plateau(), real_events(), WeightedMean(), seed=1, run=tmp_path)

@@ -20,8 +20,19 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork
 def run_kills(case: str, kills: int, steps: int, folder: Path) -> dict:
     if case == "cma" and importlib.util.find_spec("cma") is None:
         pytest.skip("needs the package cma")
-    command = [sys.executable, str(HERE / "training_kills.py"), case, str(kills), str(steps), str(folder)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p), "OMP_NUM_THREADS": "1"}
+    command = [
+        sys.executable,
+        str(HERE / "training_kills.py"),
+        case,
+        str(kills),
+        str(steps),
+        str(folder),
+    ]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

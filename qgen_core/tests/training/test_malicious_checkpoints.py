@@ -18,8 +18,8 @@ from safetensors.numpy import save
 from training_kills import CASES
 from training_toys import ProductBorn, SquaredError, bits_events
 
-from qgen_core.checkpoint import Checkpoints, read_history
 from qgen_core.errors import CheckpointError, QgenError
+from qgen_core.support.checkpoint import Checkpoints, read_history
 from qgen_core.trainers.adam import Adam
 
 
@@ -49,7 +49,9 @@ def arrays() -> dict[str, Any]:
 META = {"best_value": 0.1, "best_step": 0, "warnings": [], "stop_reason": ""}
 
 
-def seal(folder: Path, data: bytes, note: Any = None, body: bytes | None = None, **changes: Any) -> None:
+def seal(
+    folder: Path, data: bytes, note: Any = None, body: bytes | None = None, **changes: Any
+) -> None:
     """Write slot a, with every checksum right."""
     folder.mkdir(exist_ok=True)
     if note is None:
@@ -57,7 +59,9 @@ def seal(folder: Path, data: bytes, note: Any = None, body: bytes | None = None,
         note |= {"sha256": hashlib.sha256(data).hexdigest(), **changes}
     body = json.dumps(note).encode() if body is None else body
     (folder / "checkpoint-a.safetensors").write_bytes(data)
-    (folder / "checkpoint-a.json").write_bytes(body + b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n")
+    (folder / "checkpoint-a.json").write_bytes(
+        body + b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
+    )
 
 
 def tensors(header: Any, payload: bytes = b"", length: int | None = None) -> bytes:
@@ -118,7 +122,10 @@ ARRAYS: dict[str, dict[str, Any]] = {
     "best of wrong shape": {"fit/best": np.zeros(7)},
     "a journal where none belongs": {"fit/journal": np.zeros((5, 2))},
     "moments of wrong shape": {"trainer/first/theta": np.zeros((9, 9))},
-    "moments that broadcast": {"trainer/first/theta": np.zeros((1, 1)), "trainer/second/theta": np.zeros((1, 1))},
+    "moments that broadcast": {
+        "trainer/first/theta": np.zeros((1, 1)),
+        "trainer/second/theta": np.zeros((1, 1)),
+    },
     "moments of wrong type": {"trainer/first/theta": np.zeros((2, 3), dtype=np.int8)},
     "moments of nothing": {"trainer/third/theta": np.zeros((2, 3))},
     "a moment missing": {"trainer/first/theta": None},
@@ -164,7 +171,9 @@ def refuse(folder: Path) -> CheckpointError:
     with pytest.raises(CheckpointError) as caught:
         Adam(steps=3).fit(generator, bits_events(), SquaredError(), seed=1, run=folder)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 200_000  # KiB
-    assert np.array_equal(generator.theta, before) or np.array_equal(generator.theta, arrays()["generator/theta"])
+    assert np.array_equal(generator.theta, before) or np.array_equal(
+        generator.theta, arrays()["generator/theta"]
+    )
     assert caught.value.exit_code == 3 and "\n" not in str(caught.value)
     return caught.value
 
@@ -285,5 +294,7 @@ def test_a_journal_of_other_places_is_refused(tmp_path: Path) -> None:
         file.unlink()
     moved = saved.arrays | {"fit/origin": saved.arrays["fit/origin"] + 0.25}
     seal(tmp_path, save(moved), step=saved.step, meta=saved.meta)
-    with pytest.raises(CheckpointError, match="took another path than the saved run at evaluation 0"):
+    with pytest.raises(
+        CheckpointError, match="took another path than the saved run at evaluation 0"
+    ):
         trainer.fit(generator, data, loss, seed=1, run=tmp_path)

@@ -19,13 +19,13 @@ from training_toys import (
     real_events,
 )
 
+from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import BadOption, BrokenPlugin, DataError, NoGradient, OutputMismatch
 from qgen_core.events import Events, Space
-from qgen_core.hooks import hookimpl
 from qgen_core.interfaces import Loss, Trainer
 from qgen_core.trainers.adam import Adam
 from qgen_core.trainers.cobyla import Cobyla
-from qgen_core.training import History, flatten
+from qgen_core.training.loop import History, flatten
 
 
 class Stay(Trainer):
@@ -48,7 +48,9 @@ class Follow(Trainer):
         return value
 
 
-@pytest.mark.parametrize(("size", "epoch"), [(12, 5), (16, 4), (25, 3), (59, 2), (60, 1), (1000, 1), (None, 1)])
+@pytest.mark.parametrize(
+    ("size", "epoch"), [(12, 5), (16, 4), (25, 3), (59, 2), (60, 1), (1000, 1), (None, 1)]
+)
 def test_every_event_comes_once_an_epoch_with_its_weight(size: int | None, epoch: int) -> None:
     data, generator = real_events(60), Point()
     Stay(steps=3 * epoch, batch_size=size).fit(generator, data, WeightedMean(), seed=6)
@@ -120,7 +122,9 @@ def test_critics_are_updated_before_the_step_they_serve() -> None:
 
 def test_a_critic_trains_a_generator() -> None:
     generator, data = Shifter(), real_events(400, width=2)
-    Adam(learning_rate=0.05, steps=600, batch_size=100).fit(generator, data, Critic(updates=2), seed=6)
+    Adam(learning_rate=0.05, steps=600, batch_size=100).fit(
+        generator, data, Critic(updates=2), seed=6
+    )
     assert np.allclose(generator.place, data.x.mean(axis=0), atol=0.3)
 
 
@@ -135,7 +139,9 @@ PLACES = [3.0, 1.1, 0.2, 5.0, 1.0, 4.0, 4.5, 4.2]
 def follow(**options) -> tuple[Point, History]:
     generator = Point(1)
     data = Events(np.ones((4, 1)))
-    return generator, Follow(PLACES, steps=8, **options).fit(generator, data, WeightedMean(), seed=1)
+    return generator, Follow(PLACES, steps=8, **options).fit(
+        generator, data, WeightedMean(), seed=1
+    )
 
 
 def test_keep_best_ends_where_the_loss_was_least() -> None:
@@ -148,7 +154,10 @@ def test_keep_best_ends_where_the_loss_was_least() -> None:
 
 def test_patience_counts_steps_without_a_new_least_loss() -> None:
     generator, history = follow(patience=2)
-    assert history.losses.tolist() == [0.5, 2.0, 0.5 * 0.1**2, 0.5 * 0.8**2, 8.0] or len(history.losses) == 5
+    assert (
+        history.losses.tolist() == [0.5, 2.0, 0.5 * 0.1**2, 0.5 * 0.8**2, 8.0]
+        or len(history.losses) == 5
+    )
     assert history.stopped == "no new least loss in 2 steps"
     _, history = follow(patience=1)
     assert len(history.losses) == 2
@@ -197,9 +206,18 @@ class Silent:
 
 def test_hooks_are_called_in_order_with_what_they_ask_for() -> None:
     collector, silent = Collector(), Silent()
-    Stay(steps=4, batch_size=30).fit(Point(), real_events(60), WeightedMean(), seed=1, hooks=[collector, silent])
+    Stay(steps=4, batch_size=30).fit(
+        Point(), real_events(60), WeightedMean(), seed=1, hooks=[collector, silent]
+    )
     step = [("step", n) for n in range(4)]
-    assert collector.heard == [("start", 0), *step[:2], ("epoch", 1), *step[2:], ("epoch", 2), ("end",)]
+    assert collector.heard == [
+        ("start", 0),
+        *step[:2],
+        ("epoch", 1),
+        *step[2:],
+        ("epoch", 2),
+        ("end",),
+    ]
     assert silent.count == 4
 
 
@@ -229,7 +247,11 @@ def test_a_trainer_may_stop_and_warn(tmp_path) -> None:
 
     for _ in range(2):
         history = Early(steps=9).fit(Point(), real_events(), WeightedMean(), seed=1, run=tmp_path)
-        assert (len(history.records), history.stopped, history.warnings) == (3, "enough", ["nearly there"])
+        assert (len(history.records), history.stopped, history.warnings) == (
+            3,
+            "enough",
+            ["nearly there"],
+        )
 
 
 def named(component, name: str):
@@ -241,17 +263,24 @@ def test_the_message_of_a_mismatch() -> None:
     loss, generator = named(SquaredError(), "js"), named(Shifter(), "qag")
     with pytest.raises(OutputMismatch) as caught:
         Adam().fit(generator, real_events(width=2), loss, seed=1)
-    assert str(caught.value) == "OutputMismatch: loss 'js' reads probabilities; generator 'qag' offers samples"
+    assert (
+        str(caught.value)
+        == "OutputMismatch: loss 'js' reads probabilities; generator 'qag' offers samples"
+    )
     assert caught.value.exit_code == 2
     with pytest.raises(OutputMismatch, match="loss 'SquaredError' reads probabilities"):
         Adam().fit(Shifter(), real_events(width=2), SquaredError(), seed=1)
 
 
 def test_events_that_do_not_fit_are_refused_before_anything_runs() -> None:
-    with pytest.raises(OutputMismatch, match="encoded in 3 columns; generator 'Point' makes 2 reals"):
+    with pytest.raises(
+        OutputMismatch, match="encoded in 3 columns; generator 'Point' makes 2 reals"
+    ):
         Adam().fit(Point(2), real_events(width=3), WeightedMean(), seed=1)
     conditioned = real_events().replace(condition=np.zeros((60, 2)))
-    with pytest.raises(OutputMismatch, match="takes no condition; the events have one of 2 columns"):
+    with pytest.raises(
+        OutputMismatch, match="takes no condition; the events have one of 2 columns"
+    ):
         Adam().fit(Point(), conditioned, WeightedMean(), seed=1)
     generator = Point()
     generator.condition = Space("angles", 1)
@@ -265,7 +294,9 @@ def test_events_that_do_not_fit_are_refused_before_anything_runs() -> None:
 
 def test_one_event_is_enough() -> None:
     generator = Point()
-    Adam(learning_rate=0.1, steps=300).fit(generator, Events(np.array([[1.0, 2.0, 3.0]])), WeightedMean(), seed=1)
+    Adam(learning_rate=0.1, steps=300).fit(
+        generator, Events(np.array([[1.0, 2.0, 3.0]])), WeightedMean(), seed=1
+    )
     assert np.allclose(generator.place, [1, 2, 3], atol=1e-3)
 
 
@@ -285,7 +316,10 @@ def test_a_trainer_without_a_step_is_a_broken_plugin() -> None:
     class Loopless(Trainer):
         owns_loop = True
 
-    for trainer, what in ((Nothing(), "neither step nor minimise"), (Loopless(), "has no minimise")):
+    for trainer, what in (
+        (Nothing(), "neither step nor minimise"),
+        (Loopless(), "has no minimise"),
+    ):
         with pytest.raises(BrokenPlugin, match=what):
             trainer.fit(Point(), real_events(), WeightedMean(), seed=1)
 
@@ -305,7 +339,10 @@ def test_values_leave_the_parameters_alone() -> None:
             values = problem.values(np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]))
             assert np.array_equal(problem.generator.place, [0, 0, 0])
             x, w = problem.batch.x, problem.batch.weight
-            expected = [sum(w[i] * 0.5 * sum((p - x[i]) ** 2) for i in range(len(x))) / sum(w) for p in (0.0, 1.0)]
+            expected = [
+                sum(w[i] * 0.5 * sum((p - x[i]) ** 2) for i in range(len(x))) / sum(w)
+                for p in (0.0, 1.0)
+            ]
             assert np.allclose(values, expected, rtol=1e-12)
             return float(values[0])
 
@@ -350,5 +387,8 @@ def test_the_default_loss_state_is_empty() -> None:
         def __call__(self, output, batch):
             raise AssertionError
 
-    assert Bare().state() == {} and Bare().update(np.zeros(1), None, rng=np.random.default_rng(0)) is None
+    assert (
+        Bare().state() == {}
+        and Bare().update(np.zeros(1), None, rng=np.random.default_rng(0)) is None
+    )
     assert Stuck().parameters() == {}

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from training_toys import Critic, Point, Shifter, WeightedMean, real_events
 
-from qgen_core.checkpoint import Checkpoints, first_process
 from qgen_core.errors import Diverged
 from qgen_core.events import Batch
 from qgen_core.interfaces import Trainer
-from qgen_core.seeds import stream
+from qgen_core.support.checkpoint import Checkpoints, first_process
+from qgen_core.support.random_streams import stream
 from qgen_core.trainers.adam import Adam
-from qgen_core.training import flatten
+from qgen_core.training.loop import flatten
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "somewhere"}
 
@@ -41,7 +41,9 @@ def test_the_history_has_what_a_critic_says_last():
 
 def test_a_critic_that_is_no_number_stops_the_training():
     with pytest.raises(Diverged, match="critic became nan at step 1"):
-        Adam(steps=5, batch_size=16).fit(Shifter(), real_events(width=2), Told([1.0, 1.0, np.nan]), seed=1)
+        Adam(steps=5, batch_size=16).fit(
+            Shifter(), real_events(width=2), Told([1.0, 1.0, np.nan]), seed=1
+        )
 
 
 class Rounds(Adam):
@@ -56,7 +58,9 @@ class Rounds(Adam):
 def test_a_trainer_has_the_last_word_before_the_state_is_saved(tmp_path: Path, life: str):
     for _ in range(1 if life == "first" else 2):
         model = Point()
-        Rounds(learning_rate=0.07, steps=4).fit(model, real_events(), WeightedMean(), seed=1, run=tmp_path)
+        Rounds(learning_rate=0.07, steps=4).fit(
+            model, real_events(), WeightedMean(), seed=1, run=tmp_path
+        )
     place = model.parameters()["place"]
     assert np.array_equal(place, np.round(place, 1)) and np.any(place)
     saved = Checkpoints(tmp_path).latest()
@@ -71,7 +75,9 @@ def test_a_part_of_a_batch_has_random_numbers_of_its_own():
             rows = problem.batch.x
             for worker in range(2):
                 value, gradient = problem.value_and_gradient(Batch(rows[worker::2]), worker)
-                seen.append((value, gradient["place"].copy(), problem.rng("forward", worker).random()))
+                seen.append(
+                    (value, gradient["place"].copy(), problem.rng("forward", worker).random())
+                )
             return value
 
     model, data = Point(), real_events()
@@ -88,7 +94,9 @@ def test_only_the_first_process_of_torchrun_writes(tmp_path: Path, monkeypatch: 
 
     def ended(steps):
         model = Point()
-        Adam(steps=steps).fit(model, real_events(), WeightedMean(), seed=1, run=Checkpoints(tmp_path, every=0))
+        Adam(steps=steps).fit(
+            model, real_events(), WeightedMean(), seed=1, run=Checkpoints(tmp_path, every=0)
+        )
         return flatten(model.parameters())
 
     ended(3)

@@ -30,10 +30,10 @@ from training_toys import (
     real_events,
 )
 
-from qgen_core.checkpoint import Checkpoints
 from qgen_core.events import Events
 from qgen_core.interfaces import Backend, Generator, Loss, Trainer
-from qgen_core.seeds import stream
+from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.random_streams import stream
 from qgen_core.trainers.adam import Adam
 from qgen_core.trainers.cma import Cma
 from qgen_core.trainers.cobyla import Cobyla
@@ -56,7 +56,12 @@ def born(trainer: Trainer, shots: int | None = 300) -> Parts:
 
 CASES: dict[str, Callable[[int], Parts]] = {
     "adam": lambda n: born(Adam(learning_rate=0.1, schedule="cosine", steps=n, keep_best=True)),
-    "adam-batches": lambda n: (Adam(learning_rate=0.1, steps=n, batch_size=16), Point(), real_events(), WeightedMean()),
+    "adam-batches": lambda n: (
+        Adam(learning_rate=0.1, steps=n, batch_size=16),
+        Point(),
+        real_events(),
+        WeightedMean(),
+    ),
     "adam-critic": lambda n: (
         Adam(learning_rate=0.1, steps=n, batch_size=16),
         Shifter(),
@@ -74,11 +79,17 @@ def train(case: str, steps: int, folder: Path, faults: Faults) -> dict[str, Any]
     """One life of a training, and everything about its end that must not depend on kills."""
     trainer, generator, data, loss = CASES[case](steps)
     with faults.watching():
-        history = trainer.fit(generator, data, loss, seed=11, hooks=[faults], run=Checkpoints(folder, every=0))
+        history = trainer.fit(
+            generator, data, loss, seed=11, hooks=[faults], run=Checkpoints(folder, every=0)
+        )
     arrays = {**generator.state(), **loss.state(), **trainer.state()}
     return {
-        "arrays": {name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()},
-        "samples": hashlib.sha256(generator.sample(50, rng=stream(3, "samples")).tobytes()).hexdigest(),
+        "arrays": {
+            name: hashlib.sha256(array.tobytes()).hexdigest() for name, array in arrays.items()
+        },
+        "samples": hashlib.sha256(
+            generator.sample(50, rng=stream(3, "samples")).tobytes()
+        ).hexdigest(),
         "history": (folder / "history.jsonl").read_text(),
         "records": history.records,
         "stopped": history.stopped,
@@ -92,14 +103,21 @@ def killed_at(case: str, steps: int, folder: Path, place: int) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            train(case, steps, folder, Faults(lambda kind: os.kill(os.getpid(), signal.SIGKILL), place))
+            train(
+                case,
+                steps,
+                folder,
+                Faults(lambda kind: os.kill(os.getpid(), signal.SIGKILL), place),
+            )
         finally:
             os._exit(1)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
 def main(case: str, kills: int, steps: int, folder: Path) -> None:
-    os.fsync = lambda number: None  # a kill loses nothing that the kernel holds; a power cut is another test
+    os.fsync = lambda number: (
+        None
+    )  # a kill loses nothing that the kernel holds; a power cut is another test
     counted = Faults()
     whole = train(case, steps, folder / "whole", counted)
     places = np.unique(np.linspace(0, counted.count - 1, kills).astype(int)).tolist()
@@ -115,7 +133,14 @@ def main(case: str, kills: int, steps: int, folder: Path) -> None:
     if lives < 2 or train(case, steps, folder / "again", Faults()) != whole:
         wrong.append({"place": "again and again", "lives": lives})
     print(
-        json.dumps({"places": counted.count, "kinds": sorted(set(counted.kinds)), "tried": len(places), "wrong": wrong})
+        json.dumps(
+            {
+                "places": counted.count,
+                "kinds": sorted(set(counted.kinds)),
+                "tried": len(places),
+                "wrong": wrong,
+            }
+        )
     )
 
 

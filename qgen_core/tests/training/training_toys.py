@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core import checkpoint
-from qgen_core.circuit import Circuit, Gate, Label, param
+from qgen_core.circuits.circuit import Circuit, Gate, Label, param
+from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import NoGradient
 from qgen_core.events import Events, Space, index_to_bits
-from qgen_core.hooks import hookimpl
 from qgen_core.interfaces import Backend, Generator, Loss
-from qgen_core.seeds import stream
+from qgen_core.support import checkpoint
+from qgen_core.support.random_streams import stream
 
 
 class ProductBorn(Generator):
@@ -27,7 +27,9 @@ class ProductBorn(Generator):
 
     outputs = frozenset({"probabilities", "samples"})
 
-    def __init__(self, layers: int = 2, wires: int = 3, shots: int | None = None, seed: int = 5) -> None:
+    def __init__(
+        self, layers: int = 2, wires: int = 3, shots: int | None = None, seed: int = 5
+    ) -> None:
         self.space, self.shots = Space("bits", wires), shots
         self.theta = np.random.default_rng(seed).uniform(0.3, 1.2, (layers, wires))
         places = [(layer, wire) for layer in range(layers) for wire in range(wires)]
@@ -50,7 +52,9 @@ class ProductBorn(Generator):
 
         def pullback(cotangent):
             slope = np.where(bits == 1, 1, -1) * np.sin(self.theta.sum(axis=0)) / 2
-            rest = np.array([np.prod(np.delete(each, w, axis=1), axis=1) for w in range(each.shape[1])]).T
+            rest = np.array(
+                [np.prod(np.delete(each, w, axis=1), axis=1) for w in range(each.shape[1])]
+            ).T
             return {"theta": np.tile(cotangent[0] @ (slope * rest), (len(self.theta), 1))}
 
         return self.measured(each.prod(axis=1), rng)[None], pullback
@@ -61,7 +65,9 @@ class ProductBorn(Generator):
     def outputs_at(self, output, thetas, batch, *, rng, backend=None):
         self.calls.append((len(thetas), backend))
         tables = [self.table(theta)[0].prod(axis=1) for theta in thetas]
-        return np.array([(p if backend is not None else self.measured(p, rng))[None] for p in tables])
+        return np.array(
+            [(p if backend is not None else self.measured(p, rng))[None] for p in tables]
+        )
 
     def sample(self, n, condition=None, *, rng):
         one = np.sin(self.theta.sum(axis=0) / 2) ** 2
@@ -106,7 +112,11 @@ class WeightedMean(Loss):
     reads = "objective"
 
     def __call__(self, output, batch):
-        share = np.full(len(output), 1 / len(output)) if batch.weight is None else batch.weight / batch.weight.sum()
+        share = (
+            np.full(len(output), 1 / len(output))
+            if batch.weight is None
+            else batch.weight / batch.weight.sum()
+        )
         return float(share @ output), share
 
 
@@ -120,7 +130,9 @@ class Shifter(Generator):
         return {"place": self.place}
 
     def forward(self, output, batch, *, rng):
-        return self.sample(len(batch.x), rng=rng), lambda cotangent: {"place": cotangent.sum(axis=0)}
+        return self.sample(len(batch.x), rng=rng), lambda cotangent: {
+            "place": cotangent.sum(axis=0)
+        }
 
     def sample(self, n, condition=None, *, rng):
         return self.place + rng.normal(size=(n, self.space.width))
@@ -140,7 +152,9 @@ class Critic(Loss):
 
     def update(self, output, batch, *, rng):
         self.seen.append((batch.x.copy(), output.copy()))
-        self.c += 0.5 * (batch.x.mean(axis=0) - output.mean(axis=0) - self.c) + 1e-3 * rng.normal(size=len(self.c))
+        self.c += 0.5 * (batch.x.mean(axis=0) - output.mean(axis=0) - self.c) + 1e-3 * rng.normal(
+            size=len(self.c)
+        )
 
     def state(self):
         return {"c": self.c.copy()}
@@ -173,7 +187,9 @@ def real_events(n: int = 60, width: int = 3, seed: int = 2) -> Events:
 class Faults:
     """Counts what a run does to the disk, and its steps, and acts at the ``at``-th of them."""
 
-    def __init__(self, act: Callable[[str], None] | None = None, at: int = -1, only: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, act: Callable[[str], None] | None = None, at: int = -1, only: tuple[str, ...] = ()
+    ) -> None:
         self.act, self.at, self.only, self.count = act, at, only, 0
         self.kinds: list[str] = []
 

@@ -5,26 +5,38 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core import Capabilities, Circuit, Expectations, Probabilities, Simulator
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Measure
+from qgen_core.circuits.paulis import expectations_of_states
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BadOption
-from qgen_core.gates import GATES
-from qgen_core.measures import Measure
-from qgen_core.paulis import expectations_of_states
-from qgen_core.remembered import Remembered
-from qgen_core.resources import require_qubits
-from qgen_core.sdk import sdk
-from qgen_core.simulator import checked_angles
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.simulators.base import checked_angles
+from qgen_core.support.identity_cache import Remembered
+from qgen_core.support.resources import require_qubits
+from qgen_core.typing import Array, Floats
 
 #: Gates that qsim has by its own names.
-FIXED = {"h": "kH", "x": "kX", "y": "kY", "z": "kZ", "s": "kS", "t": "kT", "cx": "kCX", "cz": "kCZ", "swap": "kSWAP"}
+FIXED = {
+    "h": "kH",
+    "x": "kX",
+    "y": "kY",
+    "z": "kZ",
+    "s": "kS",
+    "t": "kT",
+    "cx": "kCX",
+    "cz": "kCZ",
+    "swap": "kSWAP",
+}
 #: Gates with an angle: qsim's power gate, and the global shift of its exponent.
 TURNED = {
-    **{"rx": ("kXPowGate", -0.5), "ry": ("kYPowGate", -0.5), "rz": ("kZPowGate", -0.5), "p": ("kZPowGate", 0.0)},
+    **{
+        "rx": ("kXPowGate", -0.5),
+        "ry": ("kYPowGate", -0.5),
+        "rz": ("kZPowGate", -0.5),
+        "p": ("kZPowGate", 0.0),
+    },
     **{"rxx": ("kXXPowGate", -0.5), "ryy": ("kYYPowGate", -0.5), "rzz": ("kZZPowGate", -0.5)},
     **{"crx": ("kXPowGate", -0.5), "cry": ("kYPowGate", -0.5), "crz": ("kZPowGate", -0.5)},
 }
@@ -69,7 +81,9 @@ class QsimBackend(Simulator):
         rows = checked_angles(circuit, angles)
         self.require(circuit, measure, len(rows))
         steps = self._steps.get(circuit, lambda: self._translated(circuit))
-        return np.concatenate([self._read(self._state(circuit, steps, row), measure) for row in rows.tolist()])
+        return np.concatenate(
+            [self._read(self._state(circuit, steps, row), measure) for row in rows.tolist()]
+        )
 
     def _state(self, circuit: Circuit, steps: list[Step], row: list[float]) -> Array:
         """The state (1, 2^Q) for one row of angles."""
@@ -85,8 +99,18 @@ class QsimBackend(Simulator):
             qsim.add_gate(kind, time, qubits, turn, filled)
             if controls:
                 qsim.control_last_gate(controls, [1], filled)
-        options = {"c": filled, "s": 0, "f": self.fused, "t": self.threads, "r": 1, "v": 0, "z": False}
-        state = qsim.qsim_simulate_fullstate({**options, "g": False, "gmode": 0, "gsst": 512, "gdb": 16}, 0)
+        options = {
+            "c": filled,
+            "s": 0,
+            "f": self.fused,
+            "t": self.threads,
+            "r": 1,
+            "v": 0,
+            "z": False,
+        }
+        state = qsim.qsim_simulate_fullstate(
+            {**options, "g": False, "gmode": 0, "gsst": 512, "gdb": 16}, 0
+        )
         return np.asarray(state).view(np.complex64)[None]
 
     def _translated(self, circuit: Circuit) -> list[Step]:
@@ -97,7 +121,9 @@ class QsimBackend(Simulator):
             if gate.name in TURNED:
                 kind, shift = TURNED[gate.name]
                 controls = qubits[:1] if GATES[gate.name].controlled else []
-                steps.append(Step(getattr(self._qsim, kind), qubits[len(controls) :], controls, shift, []))
+                steps.append(
+                    Step(getattr(self._qsim, kind), qubits[len(controls) :], controls, shift, [])
+                )
             elif gate.name in FIXED:
                 steps.append(Step(getattr(self._qsim, FIXED[gate.name]), qubits, [], None, []))
             else:
@@ -111,4 +137,8 @@ class QsimBackend(Simulator):
         exact /= np.linalg.norm(exact)
         if isinstance(measure, Probabilities):
             return np.asarray(exact.real**2 + exact.imag**2)
-        return expectations_of_states(exact, measure.paulis) if isinstance(measure, Expectations) else exact
+        return (
+            expectations_of_states(exact, measure.paulis)
+            if isinstance(measure, Expectations)
+            else exact
+        )

@@ -6,21 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core import Capabilities, Circuit, Expectations, Probabilities, Simulator, State
-from qgen_core.circuit import Channel
+from qgen_core.circuits.circuit import Channel
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Measure
+from qgen_core.circuits.paulis import expectations_of_densities, expectations_of_states
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import Unsupported
-from qgen_core.gates import GATES
-from qgen_core.measures import Measure
-from qgen_core.paulis import expectations_of_densities, expectations_of_states
-from qgen_core.remembered import Remembered
-from qgen_core.resources import require_qubits
-from qgen_core.sdk import sdk
-from qgen_core.simulator import checked_angles
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.simulators.base import checked_angles
+from qgen_core.support.identity_cache import Remembered
+from qgen_core.support.resources import require_qubits
+from qgen_core.typing import Array, Floats
 
 #: A simulation state holds its array and buffers to write the next one into.
 ARRAYS = {"state": 2, "density": 4}
@@ -56,7 +53,9 @@ class CirqBackend(Simulator):
 
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         if circuit.channels and isinstance(measure, State):
-            raise Unsupported("a circuit with channels has no State(); measure probabilities or expectations")
+            raise Unsupported(
+                "a circuit with channels has no State(); measure probabilities or expectations"
+            )
         rows = checked_angles(circuit, angles)
         self.require(circuit, measure, len(rows))
         read = _read_density if circuit.channels else _read_state
@@ -66,7 +65,11 @@ class CirqBackend(Simulator):
         """The state (1, 2^Q), or the density matrix (1, 2^Q, 2^Q), after the circuit for each row."""
         cirq = self._cirq
         steps = self._steps.get(circuit, lambda: self._translated(circuit))
-        start = cirq.DensityMatrixSimulationState if circuit.channels else cirq.StateVectorSimulationState
+        start = (
+            cirq.DensityMatrixSimulationState
+            if circuit.channels
+            else cirq.StateVectorSimulationState
+        )
         qubits, dim = cirq.LineQubit.range(circuit.num_wires), 2**circuit.num_wires
         for row in angles.tolist():
             state = start(qubits=qubits, initial_state=0, dtype=np.complex128)
@@ -94,8 +97,21 @@ class CirqBackend(Simulator):
 def _gates(cirq: Any) -> tuple[dict[str, Any], dict[str, Callable[[float], Any]]]:
     """Cirq's gates by our names: those without an angle, and what makes those with one."""
     fixed = {
-        **{"h": cirq.H, "x": cirq.X, "y": cirq.Y, "z": cirq.Z, "s": cirq.S, "t": cirq.T, "sx": cirq.X**0.5},
-        **{"cx": cirq.CNOT, "cz": cirq.CZ, "swap": cirq.SWAP, "ecr": cirq.MatrixGate(GATES["ecr"].matrix())},
+        **{
+            "h": cirq.H,
+            "x": cirq.X,
+            "y": cirq.Y,
+            "z": cirq.Z,
+            "s": cirq.S,
+            "t": cirq.T,
+            "sx": cirq.X**0.5,
+        },
+        **{
+            "cx": cirq.CNOT,
+            "cz": cirq.CZ,
+            "swap": cirq.SWAP,
+            "ecr": cirq.MatrixGate(GATES["ecr"].matrix()),
+        },
     }
 
     def half_turns(power_gate: Any) -> Callable[[float], Any]:
@@ -121,7 +137,11 @@ def _read_state(state: Array, measure: Measure) -> Array:
     """What is measured of a state (1, 2^Q)."""
     if isinstance(measure, Probabilities):
         return np.asarray(state.real**2 + state.imag**2)
-    return expectations_of_states(state, measure.paulis) if isinstance(measure, Expectations) else state
+    return (
+        expectations_of_states(state, measure.paulis)
+        if isinstance(measure, Expectations)
+        else state
+    )
 
 
 def _read_density(density: Array, measure: Measure) -> Array:

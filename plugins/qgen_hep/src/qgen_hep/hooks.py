@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qgen_core.hooks import hookimpl
+from qgen_core.discovery.hooks import hookimpl
 
 if TYPE_CHECKING:
-    from qgen_core.report import Section
+    from qgen_core.runs.report import Section
 
 
 @hookimpl

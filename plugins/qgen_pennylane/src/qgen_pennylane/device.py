@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core import Capabilities, Circuit, Expectations, Simulator, State
+from qgen_core.circuits.measures import Measure
 from qgen_core.errors import Unsupported
-from qgen_core.measures import Measure
-from qgen_core.resources import require_qubits
-from qgen_core.simulator import checked_angles
+from qgen_core.simulators.base import checked_angles
+from qgen_core.support.resources import require_qubits
+from qgen_core.typing import Array, Floats
 from qgen_pennylane.making import Maker
 from qgen_pennylane.translate import Translator
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 
 
 class DeviceBackend(Simulator):
@@ -44,17 +41,23 @@ class DeviceBackend(Simulator):
     def refuse(self, circuit: Circuit, measure: Measure, batch: int) -> None:
         """Raise Unsupported or ResourceRefused for what cannot be run."""
         if circuit.channels and isinstance(measure, State):
-            raise Unsupported("a circuit with channels has no State(); measure probabilities or expectations")
+            raise Unsupported(
+                "a circuit with channels has no State(); measure probabilities or expectations"
+            )
         self.require(circuit, measure, batch)
 
-    def exact_vjp(self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array) -> Floats:
+    def exact_vjp(
+        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
+    ) -> Floats:
         if not self._has_adjoint(circuit.num_wires):
             return super().exact_vjp(circuit, angles, measure, cotangent)
         rows = checked_angles(circuit, angles)
         self.refuse(circuit, measure, len(rows))
         return self.adjoint(circuit, rows, measure, np.asarray(cotangent, dtype=np.float64))
 
-    def adjoint(self, circuit: Circuit, angles: Floats, measure: Measure, weights: Floats) -> Floats:
+    def adjoint(
+        self, circuit: Circuit, angles: Floats, measure: Measure, weights: Floats
+    ) -> Floats:
         """d loss / d angles (B, A) by the device's adjoint method, one sweep a row.
 
         It takes expectation values: of diag(cotangent) for probabilities, else of the weighted sum of
@@ -68,7 +71,11 @@ class DeviceBackend(Simulator):
 
         def loss(values: Any) -> Any:
             tapes = [
-                self.translator.tape(circuit, [row[k] for k in range(circuit.num_angles)], [self._weighed(measure, w)])
+                self.translator.tape(
+                    circuit,
+                    [row[k] for k in range(circuit.num_angles)],
+                    [self._weighed(measure, w)],
+                )
                 for row, w in zip(values, weights, strict=True)
             ]
             for tape in tapes:
@@ -87,7 +94,9 @@ class DeviceBackend(Simulator):
 
         places = np.arange(len(weights) + 1)
         diagonal = csr_matrix((weights.astype(np.complex128), places[:-1], places))
-        return self.qml.expval(self.qml.SparseHamiltonian(diagonal, wires=range(len(weights).bit_length() - 1)))
+        return self.qml.expval(
+            self.qml.SparseHamiltonian(diagonal, wires=range(len(weights).bit_length() - 1))
+        )
 
     def _has_adjoint(self, num_wires: int) -> bool:
         config = self.qml.devices.ExecutionConfig(gradient_method="adjoint")

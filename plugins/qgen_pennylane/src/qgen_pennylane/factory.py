@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from qgen_core import Backend
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BadOption
-from qgen_core.sdk import sdk
 from qgen_pennylane.device import DeviceBackend
 from qgen_pennylane.making import Maker
 from qgen_pennylane.numerical import NumericalBackend
@@ -28,7 +28,9 @@ def pennylane(*, device: str = "default.qubit", exact: bool | None = None) -> Ba
     maker = Maker(sdk("pennylane", "backend 'pennylane'", "pennylane"), device)
     if device in NumericalBackend.DEVICES:
         if exact is False:
-            raise BadOption(f"device {device!r} is exact; its shots are drawn from exact probabilities")
+            raise BadOption(
+                f"device {device!r} is exact; its shots are drawn from exact probabilities"
+            )
         return NumericalBackend(maker)
     if maker.exact if exact is None else exact:
         return DeviceBackend(maker)

@@ -6,18 +6,15 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core import Capabilities, Circuit, Expectations, Probabilities, Simulator
+from qgen_core.circuits.measures import Measure
 from qgen_core.errors import BadOption
-from qgen_core.measures import Measure
-from qgen_core.remembered import Remembered
-from qgen_core.resources import require_qubits
-from qgen_core.simulator import checked_angles
+from qgen_core.simulators.base import checked_angles
+from qgen_core.support.identity_cache import Remembered
+from qgen_core.support.resources import require_qubits
+from qgen_core.typing import Array, Floats
 from qgen_pennylane.program import Kernels, Program
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 
 
 class LightningBackend(Simulator):
@@ -47,7 +44,9 @@ class LightningBackend(Simulator):
         states = batch + 6 if train else 1
         rows = 0 if isinstance(measure, Expectations) else batch
         purpose = " to train" if train else ""
-        require_qubits(circuit.num_wires, lambda n: 2**n * (amplitude * states + 16 * rows), purpose)
+        require_qubits(
+            circuit.num_wires, lambda n: 2**n * (amplitude * states + 16 * rows), purpose
+        )
 
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         rows = checked_angles(circuit, angles)
@@ -74,7 +73,9 @@ class LightningBackend(Simulator):
 
         return np.stack([read(state) for state in states]), back
 
-    def exact_vjp(self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array) -> Floats:
+    def exact_vjp(
+        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
+    ) -> Floats:
         return self.exact_forward(circuit, angles, measure)[1](cotangent)
 
     def _program(self, circuit: Circuit) -> Program:
@@ -84,9 +85,13 @@ class LightningBackend(Simulator):
         """What is measured of a state."""
         if isinstance(measure, Expectations):
             words = [self._kernels.word(letters) for letters in measure.paulis]
-            return lambda state: np.array([self._kernels.measurements(state).expval(word) for word in words])
+            return lambda state: np.array(
+                [self._kernels.measurements(state).expval(word) for word in words]
+            )
         if isinstance(measure, Probabilities):
-            return lambda state: _squares(program.amplitudes(state).astype(np.complex128, copy=False))
+            return lambda state: _squares(
+                program.amplitudes(state).astype(np.complex128, copy=False)
+            )
         return program.amplitudes
 
     def _observables(self, program: Program, measure: Measure, weights: Floats) -> Iterator[Any]:

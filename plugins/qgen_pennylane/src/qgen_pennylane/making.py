@@ -22,7 +22,9 @@ class Maker:
     def __init__(self, qml: Any, name: str) -> None:
         qml.refresh_devices()
         if name not in qml.plugin_devices:
-            raise BadOption(f"no PennyLane device {name!r}; installed: {', '.join(sorted(qml.plugin_devices))}")
+            raise BadOption(
+                f"no PennyLane device {name!r}; installed: {', '.join(sorted(qml.plugin_devices))}"
+            )
         self.qml, self.name = qml, name
         self._made: dict[int, Any] = {}
 
@@ -39,7 +41,9 @@ class Maker:
             try:
                 return self.qml.device(self.name, wires=num_wires, **given)
             except (ImportError, TypeError, ValueError) as error:
-                raise BrokenPlugin(f"PennyLane device {self.name!r} cannot be made: {error}") from error
+                raise BrokenPlugin(
+                    f"PennyLane device {self.name!r} cannot be made: {error}"
+                ) from error
 
     @cached_property
     def exact(self) -> bool:
@@ -59,13 +63,20 @@ class Maker:
         """Turn what PennyLane raises for circuits beyond a device into Unsupported, in the device's name."""
         errors = self.qml.exceptions
         refused = (
-            *(errors.DeviceError, errors.QuantumFunctionError, errors.WireError, errors.DecompositionError),
+            *(
+                errors.DeviceError,
+                errors.QuantumFunctionError,
+                errors.WireError,
+                errors.DecompositionError,
+            ),
             *(errors.OperatorPropertyUndefined, errors.AllocationError),
         )
         try:
             yield
         except refused as error:
-            raise Unsupported(f"PennyLane device {self.name!r}: {' '.join(str(error).split())}") from error
+            raise Unsupported(
+                f"PennyLane device {self.name!r}: {' '.join(str(error).split())}"
+            ) from error
 
     @cached_property
     def _takes_seed(self) -> bool:

@@ -8,19 +8,16 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core import Capabilities, Circuit, Expectations, Probabilities, State
+from qgen_core.circuits.measures import LinearReadout, Measure, check_measure, ideal
 from qgen_core.errors import Unsupported
-from qgen_core.measures import LinearReadout, Measure, check_measure, ideal
-from qgen_core.resources import require_qubits
-from qgen_core.simulator import checked_angles
+from qgen_core.simulators.base import checked_angles
+from qgen_core.support.resources import require_qubits
+from qgen_core.typing import Array, Floats
 from qgen_pennylane.device import DeviceBackend
 from qgen_pennylane.making import Maker
 from qgen_pennylane.translate import Translator
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 
 #: Bytes of intermediate states held for the way back; beyond, rows go in parts, or by the adjoint method.
 HELD = 2**31
@@ -53,7 +50,10 @@ class NumericalBackend(DeviceBackend):
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         rows = 0 if isinstance(measure, Expectations) else batch
-        require_qubits(circuit.num_wires, lambda n: 16 * (STATES_PER_GATE * self._size(n) * batch + 2**n * rows))
+        require_qubits(
+            circuit.num_wires,
+            lambda n: 16 * (STATES_PER_GATE * self._size(n) * batch + 2**n * rows),
+        )
 
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         rows = checked_angles(circuit, angles)
@@ -72,9 +72,13 @@ class NumericalBackend(DeviceBackend):
         self.refuse(circuit, measure, len(rows))
         if circuit.num_angles and len(rows) <= self._rows_at_once(circuit):
             return self._differentiable(circuit, rows, measure)
-        return self.exact(circuit, rows, measure), lambda c: self.exact_vjp(circuit, rows, measure, c)
+        return self.exact(circuit, rows, measure), lambda c: self.exact_vjp(
+            circuit, rows, measure, c
+        )
 
-    def exact_vjp(self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array) -> Floats:
+    def exact_vjp(
+        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
+    ) -> Floats:
         rows = checked_angles(circuit, angles)
         self.refuse(circuit, measure, len(rows))
         if not circuit.num_angles:
@@ -83,14 +87,22 @@ class NumericalBackend(DeviceBackend):
         if not size:
             return super().exact_vjp(circuit, rows, measure, weights)
         parts = [slice(start, start + size) for start in range(0, len(rows), size)]
-        return np.concatenate([self._differentiable(circuit, rows[p], measure)[1](weights[p]) for p in parts])
+        return np.concatenate(
+            [self._differentiable(circuit, rows[p], measure)[1](weights[p]) for p in parts]
+        )
 
-    def native(self, circuit: Circuit, measure: Measure, framework: str) -> Callable[..., Any] | None:
+    def native(
+        self, circuit: Circuit, measure: Measure, framework: str
+    ) -> Callable[..., Any] | None:
         """For ``"torch"``, a function of torch tensors, angles (B, A) to probabilities or expectations.
 
         It stays inside torch, on CPU, and can be differentiated twice.
         """
-        if framework != "torch" or self.framework != "torch" or not isinstance(measure, Probabilities | Expectations):
+        if (
+            framework != "torch"
+            or self.framework != "torch"
+            or not isinstance(measure, Probabilities | Expectations)
+        ):
             return None
         import torch
 
@@ -135,13 +147,17 @@ class NumericalBackend(DeviceBackend):
         from autograd import numpy as anp
 
         def run(values: Any) -> Any:
-            found = self._run(circuit, [values[:, k] for k in range(circuit.num_angles)], measure, "autograd")
+            found = self._run(
+                circuit, [values[:, k] for k in range(circuit.num_angles)], measure, "autograd"
+            )
             return anp.stack(found, axis=1) if isinstance(measure, Expectations) else found[0]
 
         vjp, output = make_vjp(run)(angles)
 
         def pull(cotangent: Array) -> Floats:
-            with warnings.catch_warnings():  # the angles are real, and so is what is kept of their cotangents
+            with (
+                warnings.catch_warnings()
+            ):  # the angles are real, and so is what is kept of their cotangents
                 warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
                 return np.asarray(vjp(np.asarray(cotangent, dtype=np.float64)))
 
@@ -155,7 +171,9 @@ class NumericalBackend(DeviceBackend):
         whole = torch.stack(found, dim=-1) if isinstance(measure, Expectations) else found[0]
         return whole if circuit.num_angles else whole.expand(len(angles), -1)
 
-    def _run(self, circuit: Circuit, columns: Any, measure: Measure, interface: str | None) -> tuple[Any, ...]:
+    def _run(
+        self, circuit: Circuit, columns: Any, measure: Measure, interface: str | None
+    ) -> tuple[Any, ...]:
         """What the device gives, measurement by measurement, for angles (A,) that are arrays over the batch."""
         measured = self.translator.measurements(measure, circuit.num_wires)
         tape = self.translator.tape(circuit, columns, measured)
@@ -168,7 +186,9 @@ class NumericalBackend(DeviceBackend):
         """How many rows can be held for backpropagation at once; 0 where the adjoint method has to do."""
         if self.framework == "autograd" and not self.mixed and circuit.num_wires >= WIDE:
             return 0
-        held = STATES_PER_GATE * 16 * self._size(circuit.num_wires) * max(len(circuit.instructions), 1)
+        held = (
+            STATES_PER_GATE * 16 * self._size(circuit.num_wires) * max(len(circuit.instructions), 1)
+        )
         return HELD // held
 
     def _size(self, num_wires: int) -> int:

@@ -7,16 +7,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core import Circuit
+from qgen_core.circuits.gates import GATES
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BrokenPlugin
-from qgen_core.gates import GATES
-from qgen_core.sdk import sdk
+from qgen_core.typing import Array, Floats
 from qgen_pennylane.translate import LETTERS, NAMES
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 
 
 class Kernels:
@@ -29,7 +26,9 @@ class Kernels:
     def __init__(self, precision: str) -> None:
         suffix = "C64" if precision == "single" else "C128"
         self.dtype = np.dtype(np.complex64 if precision == "single" else np.complex128)
-        module = sdk("pennylane_lightning.lightning_qubit_ops", "backend 'lightning'", "pennylane-lightning")
+        module = sdk(
+            "pennylane_lightning.lightning_qubit_ops", "backend 'lightning'", "pennylane-lightning"
+        )
         try:
             self.state = getattr(module, f"StateVector{suffix}")
             self.measurements = getattr(module, f"Measurements{suffix}")
@@ -47,7 +46,11 @@ class Kernels:
 
     def word(self, letters: str) -> Any:
         """The observable of a Pauli word."""
-        factors = [self.named(LETTERS[letter], [wire]) for wire, letter in enumerate(letters) if letter != "I"]
+        factors = [
+            self.named(LETTERS[letter], [wire])
+            for wire, letter in enumerate(letters)
+            if letter != "I"
+        ]
         if len(factors) < 2:
             return factors[0] if factors else self.named("Identity", [0])
         return self.tensor(factors)
@@ -60,7 +63,9 @@ class Program:
         self.kernels, self.num_wires = kernels, circuit.num_wires
         self.turning = [gate.angle is not None for gate in circuit.gates]
         #: Columns of the angle array whose slopes are asked for.
-        self.free = [column for column, angle in enumerate(circuit.angles) if angle.source != "const"]
+        self.free = [
+            column for column, angle in enumerate(circuit.angles) if angle.source != "const"
+        ]
         self.names: list[str] = []
         self.wires: list[list[int]] = []
         self.matrices: list[Array] = []
@@ -74,7 +79,9 @@ class Program:
             self.names.append(name)
             self.wires.append(wires)
             self.matrices.append(matrix.ravel())
-            self._calls.append((method or kernels.state.applyMatrix, matrix if method is None else None, wires))
+            self._calls.append(
+                (method or kernels.state.applyMatrix, matrix if method is None else None, wires)
+            )
 
     def run(self, row: Sequence[float], state: Any) -> Any:
         """The state after the circuit with these angles, written over ``state``."""
@@ -92,7 +99,9 @@ class Program:
         left, gates = iter(row), len(self.names)
         angles = [[next(left)] if turning else [] for turning in self.turning]
         none: list[list[int]] = [[]] * gates
-        operations = self.kernels.operations(self.names, angles, self.wires, [False] * gates, self.matrices, none, none)
+        operations = self.kernels.operations(
+            self.names, angles, self.wires, [False] * gates, self.matrices, none, none
+        )
         found = np.zeros(len(row))
         if self.free:
             found[self.free] = self.kernels.adjoint(state, [observable], operations, self.free)
@@ -107,7 +116,9 @@ class Program:
     def diagonal(self, values: Array) -> Any:
         """The observable diag(values) (2^Q,)."""
         columns, starts = self._diagonal_places
-        return self.kernels.sparse(values.astype(self.kernels.dtype), columns, starts, list(range(self.num_wires)))
+        return self.kernels.sparse(
+            values.astype(self.kernels.dtype), columns, starts, list(range(self.num_wires))
+        )
 
     @cached_property
     def _diagonal_places(self) -> tuple[list[int], list[int]]:

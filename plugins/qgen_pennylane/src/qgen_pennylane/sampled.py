@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core import Backend, Bits, Capabilities, Circuit, Expectations, State
+from qgen_core.circuits.measures import Measure, check_measure, confusion_of
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import bits_to_index
-from qgen_core.measures import Measure, check_measure, confusion_of
-from qgen_core.simulator import checked_angles, group_words, parity, to_basis
+from qgen_core.simulators.base import checked_angles, group_words, parity, to_basis
+from qgen_core.typing import Array, Floats, Rng
 from qgen_pennylane.making import Maker, seeded
 from qgen_pennylane.translate import Translator
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
 
 
 class SampledBackend(Backend):
@@ -33,7 +28,13 @@ class SampledBackend(Backend):
         self.capabilities = Capabilities(exact=False, noise=maker.channels)
 
     def run(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots: int | None = None, rng: Rng | None = None
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        *,
+        shots: int | None = None,
+        rng: Rng | None = None,
     ) -> Array:
         if isinstance(measure, State):
             raise Unsupported(f"PennyLane device {self.maker.name!r} gives shots, not states")
@@ -42,18 +43,24 @@ class SampledBackend(Backend):
         if shots is None or rng is None:
             raise BadOption("sampling needs shots and a random generator")
         if confusion_of(measure) is not None:
-            raise Unsupported(f"PennyLane device {self.maker.name!r} has a readout of its own and takes no confusion")
+            raise Unsupported(
+                f"PennyLane device {self.maker.name!r} has a readout of its own and takes no confusion"
+            )
         if isinstance(measure, Expectations):
             return self._words(circuit, angles, measure, shots, rng)
         bits = self._bits([(circuit, angles)], shots, rng)
         return bits if isinstance(measure, Bits) else _frequencies(bits)
 
-    def _words(self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng) -> Array:
+    def _words(
+        self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng
+    ) -> Array:
         """Expectations; words that agree wire by wire are read from the same shots."""
         groups = group_words(measure.paulis)
         bits = self._bits([to_basis(circuit, angles, basis) for basis in groups], shots, rng)
         out = np.empty((len(angles), len(measure.paulis)))
-        for rows, members in zip(np.split(_frequencies(bits), len(groups)), groups.values(), strict=True):
+        for rows, members in zip(
+            np.split(_frequencies(bits), len(groups)), groups.values(), strict=True
+        ):
             for member in members:
                 out[:, member] = rows @ parity(measure.paulis[member])
         return out

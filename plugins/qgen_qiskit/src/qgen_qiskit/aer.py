@@ -7,26 +7,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.capabilities import Capabilities
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.capabilities import Capabilities
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import (
+    Bits,
+    Expectations,
+    Measure,
+    Probabilities,
+    State,
+    check_measure,
+)
+from qgen_core.circuits.parameter_shift import MAX_OUTPUT, parameter_shift, shifted_rows
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BadOption, Unsupported
-from qgen_core.measures import Bits, Expectations, Measure, Probabilities, State, check_measure
-from qgen_core.remembered import Remembered
-from qgen_core.resources import require_memory, require_qubits
-from qgen_core.sdk import sdk
-from qgen_core.shift import MAX_OUTPUT, parameter_shift, shifted_rows
-from qgen_core.simulator import Simulator, checked_angles, group_words, to_basis
+from qgen_core.simulators.base import Simulator, checked_angles, group_words, to_basis
+from qgen_core.support.identity_cache import Remembered
+from qgen_core.support.resources import require_memory, require_qubits
+from qgen_core.typing import Array, Floats, Rng
 from qgen_qiskit.counts import Counts
 from qgen_qiskit.translate import free_angles, to_qiskit
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
 Method = Literal["automatic", "statevector", "density_matrix", "matrix_product_state"]
 
 #: Aer fuses gates beyond so many wires; up to here a batch is quicker with angles bound while it runs.
@@ -48,9 +52,13 @@ class AerBackend(Simulator):
 
     capabilities = Capabilities(max_wires=MOST_WIRES, noise=True)
 
-    def __init__(self, *, method: Method = "automatic", precision: Literal["double", "single"] = "double") -> None:
+    def __init__(
+        self, *, method: Method = "automatic", precision: Literal["double", "single"] = "double"
+    ) -> None:
         if method not in ("automatic", "statevector", "density_matrix", "matrix_product_state"):
-            raise BadOption(f"method is automatic, statevector, density_matrix or matrix_product_state, not {method!r}")
+            raise BadOption(
+                f"method is automatic, statevector, density_matrix or matrix_product_state, not {method!r}"
+            )
         if precision not in ("double", "single"):
             raise BadOption(f"precision is 'double' or 'single', not {precision!r}")
         self.method, self.precision = method, precision
@@ -70,7 +78,9 @@ class AerBackend(Simulator):
             require_qubits(circuit.num_wires, lambda n: size * 2 ** (factor * n))
         if isinstance(measure, Probabilities | State):
             require_memory(
-                16 * batch * 2**circuit.num_wires, f"{batch} rows of 2^{circuit.num_wires} values", "measure Bits"
+                16 * batch * 2**circuit.num_wires,
+                f"{batch} rows of 2^{circuit.num_wires} values",
+                "measure Bits",
             )
 
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
@@ -81,7 +91,9 @@ class AerBackend(Simulator):
                 f"{circuit.channels[0].name!r}: use the method density_matrix, or shots"
             )
         if circuit.channels and isinstance(measure, State):
-            raise Unsupported("a circuit with channels has no State(); measure probabilities or expectations")
+            raise Unsupported(
+                "a circuit with channels has no State(); measure probabilities or expectations"
+            )
         self.require(circuit, measure, len(angles))
         words = measure.paulis if isinstance(measure, Expectations) else ()
         key = (type(measure), words)
@@ -93,7 +105,13 @@ class AerBackend(Simulator):
         return np.stack([np.asarray(data[name]) for data in found])
 
     def run(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots: int | None = None, rng: Rng | None = None
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        *,
+        shots: int | None = None,
+        rng: Rng | None = None,
     ) -> Array:
         if shots is None or rng is None or isinstance(measure, State):
             return super().run(circuit, angles, measure, shots=shots, rng=rng)
@@ -103,20 +121,30 @@ class AerBackend(Simulator):
         if isinstance(measure, Expectations):
             return self._words(circuit, angles, measure, shots, rng)
         counted = self._counted([(circuit, angles)], shots, rng)
-        read = (Counts.of(data["counts"], shots).misread(measure.confusion, rng) for data in counted)
+        read = (
+            Counts.of(data["counts"], shots).misread(measure.confusion, rng) for data in counted
+        )
         if isinstance(measure, Bits):
             return np.stack([row.bits(circuit.num_wires, rng) for row in read])
         return np.stack([row.table(circuit.num_wires) / shots for row in read])
 
     def forward(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots: int | None = None, rng: Rng | None = None
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        *,
+        shots: int | None = None,
+        rng: Rng | None = None,
     ) -> tuple[Array, Callable[[Array], Floats]]:
         """The values, and their way back: the shifted circuits of the gradient run in the same job."""
         shifted = shifted_rows(circuit, checked_angles(circuit, angles))[0]
         columns = len(measure.paulis) if isinstance(measure, Expectations) else 2**circuit.num_wires
         if isinstance(measure, Bits | State) or len(shifted) * columns > MAX_OUTPUT:
             return super().forward(circuit, angles, measure, shots=shots, rng=rng)
-        outputs = self.run(circuit, np.concatenate([angles, shifted]), measure, shots=shots, rng=rng)
+        outputs = self.run(
+            circuit, np.concatenate([angles, shifted]), measure, shots=shots, rng=rng
+        )
         given, moved = outputs[: len(angles)], outputs[len(angles) :]
         return given, lambda cotangent: parameter_shift(lambda _: moved, circuit, angles, cotangent)
 
@@ -134,10 +162,14 @@ class AerBackend(Simulator):
             return super().vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng)
         return self.forward(circuit, angles, measure, shots=shots, rng=rng)[1](cotangent)
 
-    def _words(self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng) -> Array:
+    def _words(
+        self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng
+    ) -> Array:
         """Expectations from shots: all bases of all rows in one job."""
         bases = group_words(measure.paulis)
-        counted = iter(self._counted([to_basis(circuit, angles, basis) for basis in bases], shots, rng))
+        counted = iter(
+            self._counted([to_basis(circuit, angles, basis) for basis in bases], shots, rng)
+        )
         out = np.empty((len(angles), len(measure.paulis)))
         for members in bases.values():
             for row in range(len(angles)):
@@ -145,7 +177,9 @@ class AerBackend(Simulator):
                 out[row, members] = [read.mean_parity(measure.paulis[member]) for member in members]
         return out
 
-    def _counted(self, runs: list[tuple[Circuit, Floats]], shots: int, rng: Rng) -> list[dict[str, Any]]:
+    def _counted(
+        self, runs: list[tuple[Circuit, Floats]], shots: int, rng: Rng
+    ) -> list[dict[str, Any]]:
         """Counts of all wires for circuits with their angles, circuit by circuit and row by row."""
         method = self._method(runs[0][0])
         ready = [
@@ -166,11 +200,15 @@ class AerBackend(Simulator):
             binds += [dict(zip(to_qiskit(circuit)[1], free.T.tolist(), strict=True))] * copies
             rows += len(free)
         if method == "statevector" and "seed_simulator" not in options:
-            options["runtime_parameter_bind_enable"] = runs[0][0].num_wires <= UNFUSED and bool(binds[0])
+            options["runtime_parameter_bind_enable"] = runs[0][0].num_wires <= UNFUSED and bool(
+                binds[0]
+            )
         result = self._simulators[method].run(circuits, parameter_binds=binds, **options).result()
         if not result.success or len(result.results) != rows:
             reasons = {result.status, *(one.status for one in result.results if not one.success)}
-            raise Unsupported(f"aer did not run {rows} circuits: {'; '.join(sorted(map(str, reasons)))}")
+            raise Unsupported(
+                f"aer did not run {rows} circuits: {'; '.join(sorted(map(str, reasons)))}"
+            )
         return [one.data.to_dict() for one in result.results]
 
     def _method(self, circuit: Circuit) -> str:
@@ -183,7 +221,11 @@ class AerBackend(Simulator):
         known = self._prepared.get(circuit, dict)
         if key not in known:
             plain = to_qiskit(circuit)[0]
-            copy = plain.decompose(list(CONTROLLED)) if set(CONTROLLED) & set(circuit.counts) else plain.copy()
+            copy = (
+                plain.decompose(list(CONTROLLED))
+                if set(CONTROLLED) & set(circuit.counts)
+                else plain.copy()
+            )
             if circuit.channels and self._method(circuit) == "density_matrix":
                 _as_superoperators(copy)
             finish(copy)
@@ -203,7 +245,9 @@ def _as_superoperators(circuit: QuantumCircuit) -> None:
         if step.operation.name == "kraus":
             operators = step.operation.params
             if id(operators[0]) not in made:
-                matrix = sum(np.kron(k.conj(), k) for k in operators)  # on the columns of a density matrix
+                matrix = sum(
+                    np.kron(k.conj(), k) for k in operators
+                )  # on the columns of a density matrix
                 made[id(operators[0])] = instruction("superop", len(step.qubits), 0, [matrix])
             circuit.data[place] = step.replace(operation=made[id(operators[0])])
 

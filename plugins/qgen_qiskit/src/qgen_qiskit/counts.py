@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import Unsupported
 from qgen_core.events import index_to_bits
+from qgen_core.typing import Floats, Rng
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Rng = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,12 @@ class Counts:
             place = len(confusion) - 1 - wire
             bit = outcomes >> place & 1
             wrong = rng.binomial(numbers, np.where(bit, matrix[0, 1], matrix[1, 0]))
-            outcomes, where = np.unique(np.concatenate([outcomes, outcomes ^ (1 << place)]), return_inverse=True)
-            numbers = np.bincount(where, np.concatenate([numbers - wrong, wrong]), len(outcomes)).astype(np.int64)
+            outcomes, where = np.unique(
+                np.concatenate([outcomes, outcomes ^ (1 << place)]), return_inverse=True
+            )
+            numbers = np.bincount(
+                where, np.concatenate([numbers - wrong, wrong]), len(outcomes)
+            ).astype(np.int64)
         return Counts(outcomes, numbers)
 
     def table(self, num_wires: int) -> Floats:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit
-from qgen_core.measures import Expectations, Measure, Probabilities
-from qgen_core.resources import require_qubits
-from qgen_core.sdk import sdk
-from qgen_core.simulator import Simulator
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import Expectations, Measure, Probabilities
+from qgen_core.discovery.optional_import import sdk
+from qgen_core.simulators.base import Simulator
+from qgen_core.support.resources import require_qubits
+from qgen_core.typing import Array, Floats
 from qgen_qiskit.translate import free_angles, to_qiskit
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 
 #: Bytes of an amplitude, and how many states a gate holds at once.
 AMPLITUDE, STATES = 16, 2
@@ -48,5 +43,7 @@ class QiskitStatevector(Simulator):
             if isinstance(measure, Expectations):
                 found.append([np.real(state.expectation_value(operator)) for operator in operators])
             else:
-                found.append(state.probabilities() if isinstance(measure, Probabilities) else state.data)
+                found.append(
+                    state.probabilities() if isinstance(measure, Probabilities) else state.data
+                )
         return np.array(found)

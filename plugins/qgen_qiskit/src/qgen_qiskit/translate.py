@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Channel, Circuit
+from qgen_core.circuits.circuit import Channel, Circuit
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BadOption
-from qgen_core.remembered import Remembered
-from qgen_core.sdk import sdk
-from qgen_core.simulator import checked_angles
+from qgen_core.simulators.base import checked_angles
+from qgen_core.support.identity_cache import Remembered
+from qgen_core.typing import Floats
 
 if TYPE_CHECKING:
     from qiskit.circuit import ParameterVector, QuantumCircuit
 
-Floats = NDArray[np.float64]
 
 _translated: Remembered[Circuit, tuple[QuantumCircuit, ParameterVector]] = Remembered()
 _columns: Remembered[Circuit, NDArray[np.intp]] = Remembered()
@@ -41,7 +41,10 @@ def to_qiskit(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
 def free_columns(circuit: Circuit) -> NDArray[np.intp]:
     """Columns of the angle array that belong to angles that are not constant."""
     return _columns.get(
-        circuit, lambda: np.array([k for k, a in enumerate(circuit.angles) if a.source != "const"], dtype=np.intp)
+        circuit,
+        lambda: np.array(
+            [k for k, a in enumerate(circuit.angles) if a.source != "const"], dtype=np.intp
+        ),
     )
 
 
@@ -75,7 +78,9 @@ def _translate(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
         if isinstance(instruction, Channel):
             if id(instruction) not in kraus:
                 kraus[id(instruction)] = _kraus(instruction)
-            built.append(kraus[id(instruction)], qubits[::-1], copy=False)  # a matrix has its last qubit first
+            built.append(
+                kraus[id(instruction)], qubits[::-1], copy=False
+            )  # a matrix has its last qubit first
         elif instruction.angle is None:
             getattr(built, instruction.name)(*qubits)
         else:

@@ -41,7 +41,12 @@ def make(service: ScriptedService, clock: ScriptedTime, tmp_path: Path):
 
     def new(**options) -> RuntimeBackend:
         return RuntimeBackend(
-            **{"device": "ibm_scripted", "jobs": str(tmp_path / "jobs"), "deadline": 600.0, **options}
+            **{
+                "device": "ibm_scripted",
+                "jobs": str(tmp_path / "jobs"),
+                "deadline": 600.0,
+                **options,
+            }
         )
 
     return new

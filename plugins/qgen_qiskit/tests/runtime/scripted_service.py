@@ -16,7 +16,14 @@ from typing import Any
 
 import numpy as np
 import requests
-from qiskit.primitives import BackendEstimatorV2, BackendSamplerV2, BitArray, DataBin, PrimitiveResult, PubResult
+from qiskit.primitives import (
+    BackendEstimatorV2,
+    BackendSamplerV2,
+    BitArray,
+    DataBin,
+    PrimitiveResult,
+    PubResult,
+)
 from qiskit.providers import BackendV2
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit_aer import AerSimulator
@@ -32,8 +39,14 @@ class ScriptedDevice(IBMBackend):
     """Five qubits in a line, without noise."""
 
     def __init__(self, service: ScriptedService) -> None:
-        plain = GenericBackendV2(5, coupling_map=[[0, 1], [1, 2], [2, 3], [3, 4]], noise_info=False, seed=1)
-        self._configuration, self._properties, self._target = SimpleNamespace(simulator=False), None, plain.target
+        plain = GenericBackendV2(
+            5, coupling_map=[[0, 1], [1, 2], [2, 3], [3, 4]], noise_info=False, seed=1
+        )
+        self._configuration, self._properties, self._target = (
+            SimpleNamespace(simulator=False),
+            None,
+            plain.target,
+        )
         BackendV2.__init__(self, name="ibm_scripted")
         self._service, self._instance, self._calibration_id = service, "crn:scripted", None
 
@@ -79,13 +92,19 @@ class ScriptedService:
         self.played("backend")
         return ScriptedDevice(self)
 
-    def _run(self, program_id: str, inputs: dict[str, Any], options: dict[str, Any], **_: Any) -> Any:
+    def _run(
+        self, program_id: str, inputs: dict[str, Any], options: dict[str, Any], **_: Any
+    ) -> Any:
         self.played("before run")
         self.options, self.pubs = {**options, **inputs}, inputs["pubs"]
         job_id = f"job-{self.submitted:03d}"
         arrays = [np.asarray(a) for a in _simulated(program_id, inputs["pubs"], self.submitted)]
         np.savez(self.folder / f"{job_id}.npz", *arrays)
-        record = {"tags": options["job_tags"], "program": program_id, "bits": inputs["pubs"][0].circuit.num_clbits}
+        record = {
+            "tags": options["job_tags"],
+            "program": program_id,
+            "bits": inputs["pubs"][0].circuit.num_clbits,
+        }
         (self.folder / f"{job_id}.json").write_text(json.dumps(record))
         self.played("after run")
         return ScriptedJob(self, job_id)
@@ -99,8 +118,14 @@ class ScriptedService:
     def jobs(self, *, job_tags: list[str], descending: bool) -> list[Any]:
         self.played("jobs")
         assert descending is False
-        records = {path.stem: json.loads(path.read_text()) for path in sorted(self.folder.glob("*.json"))}
-        return [ScriptedJob(self, name) for name, record in records.items() if set(job_tags) <= set(record["tags"])]
+        records = {
+            path.stem: json.loads(path.read_text()) for path in sorted(self.folder.glob("*.json"))
+        }
+        return [
+            ScriptedJob(self, name)
+            for name, record in records.items()
+            if set(job_tags) <= set(record["tags"])
+        ]
 
 
 class ScriptedJob:
@@ -122,7 +147,9 @@ class ScriptedJob:
         record = json.loads((self._service.folder / f"{self._id}.json").read_text())
         with np.load(self._service.folder / f"{self._id}.npz") as saved:
             arrays = [saved[name] for name in saved.files]
-        return self._service.played("result", PrimitiveResult([PubResult(_bin(a, record)) for a in arrays]))
+        return self._service.played(
+            "result", PrimitiveResult([PubResult(_bin(a, record)) for a in arrays])
+        )
 
 
 def _simulated(program: str, pubs: list[Any], seed: int) -> list[Any]:
@@ -143,7 +170,10 @@ def _bin(array: Any, record: dict[str, Any]) -> DataBin:
 def http(status: int, **headers: str) -> Exception:
     """What the SDK raises for an answer of the server, its cause hidden as the SDK hides it."""
     response = requests.Response()
-    response.status_code, response.url = status, f"https://service.example/jobs?access_token={TOKEN}"
+    response.status_code, response.url = (
+        status,
+        f"https://service.example/jobs?access_token={TOKEN}",
+    )
     response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
     return _as_the_sdk(response.raise_for_status, status)
 

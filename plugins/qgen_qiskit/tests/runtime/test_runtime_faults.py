@@ -15,9 +15,16 @@ from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
 from scripted_service import TOKEN, http, lost
 
 import qgen_core as qgen
-from qgen_core.circuit import Circuit, Gate, param
-from qgen_core.errors import Busy, CheckpointError, QgenError, RemoteError, RemotePending, ResourceRefused
-from qgen_core.measures import Bits, Expectations, Probabilities
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities
+from qgen_core.errors import (
+    Busy,
+    CheckpointError,
+    QgenError,
+    RemoteError,
+    RemotePending,
+    ResourceRefused,
+)
 from qgen_core.testing import reference
 from qgen_qiskit.runtime import service as talking
 
@@ -27,12 +34,16 @@ SHOTS = 1000
 
 
 def ask(backend, measure=None, seed=1, shots=SHOTS):
-    return backend.run(CIRCUIT, ANGLES, measure or Probabilities(), shots=shots, rng=np.random.default_rng(seed))
+    return backend.run(
+        CIRCUIT, ANGLES, measure or Probabilities(), shots=shots, rng=np.random.default_rng(seed)
+    )
 
 
 def good(found, measure=None) -> bool:
     """Near the exact values: within six standard deviations at most."""
-    return np.max(np.abs(found - reference.values(CIRCUIT, ANGLES, measure or Probabilities()))) < 6 / np.sqrt(SHOTS)
+    return np.max(
+        np.abs(found - reference.values(CIRCUIT, ANGLES, measure or Probabilities()))
+    ) < 6 / np.sqrt(SHOTS)
 
 
 def files(folder: Path) -> str:
@@ -59,7 +70,9 @@ def test_all_is_well(make, service, measure) -> None:
     assert not np.array_equal(ask(backend, measure, seed=2), found) and service.submitted == 2
     assert service.pubs[0].circuit.num_parameters == 2 and backend.capabilities.remote
     cotangent = np.random.default_rng(4).normal(size=found.shape)
-    slopes = backend.vjp(CIRCUIT, ANGLES, measure, cotangent, shots=20 * SHOTS, rng=np.random.default_rng(3))
+    slopes = backend.vjp(
+        CIRCUIT, ANGLES, measure, cotangent, shots=20 * SHOTS, rng=np.random.default_rng(3)
+    )
     expected = qgen.backend("statevector").vjp(CIRCUIT, ANGLES, measure, cotangent)
     spread = np.abs(cotangent).sum(axis=1, keepdims=True) * np.sqrt(0.5 / (20 * SHOTS))
     assert np.max(np.abs(slopes - expected) / spread) < 6 < np.max(np.abs(expected) / spread)
@@ -76,13 +89,16 @@ def test_bits_come_in_the_order_of_wires(make, service) -> None:
 def test_raw_values_are_asked_for_and_jobs_are_tagged(make, service) -> None:
     ask(make(), Expectations(("ZZZ",)))
     assert service.options["resilience_level"] == 0
-    assert service.options["job_tags"][0] == "qgen" and service.options["job_tags"][1].startswith("qgen-")
+    assert service.options["job_tags"][0] == "qgen" and service.options["job_tags"][1].startswith(
+        "qgen-"
+    )
     assert service.pubs[0].precision == pytest.approx(1 / np.sqrt(SHOTS), rel=1e-9)
 
 
 def test_timeouts_pass(make, service, clock) -> None:
     service.script = {
-        op: [lost(), lost()] for op in ("connect", "backend", "target", "properties", "job", "status", "result")
+        op: [lost(), lost()]
+        for op in ("connect", "backend", "target", "properties", "job", "status", "result")
     }
     assert good(ask(make())) and service.submitted == 1
     assert clock.slept == [1, 2] * 7
@@ -95,7 +111,10 @@ def test_server_errors_pass(make, service, operation) -> None:
 
 
 def test_too_many_requests_waits_as_told(make, service, clock) -> None:
-    service.script = {"before run": [http(429, Retry_After="37")], "status": [http(429, Retry_After="90")]}
+    service.script = {
+        "before run": [http(429, Retry_After="37")],
+        "status": [http(429, Retry_After="90")],
+    }
     assert good(ask(make())) and service.submitted == 1
     assert clock.slept == [37, 90]
 
@@ -108,7 +127,12 @@ def test_a_long_queue_is_waited_for(make, service, clock) -> None:
 
 def test_a_queue_beyond_the_deadline_is_left_and_collected_later(make, service, clock) -> None:
     service.script = {"status": [lambda _: "QUEUED"] * 8}
-    fails(make(deadline=100.0), RemotePending, "job job-000 on ibm_scripted is queued after 100 s; .* run again", 75)
+    fails(
+        make(deadline=100.0),
+        RemotePending,
+        "job job-000 on ibm_scripted is queued after 100 s; .* run again",
+        75,
+    )
     assert clock.now <= 100 and service.submitted == 1
     assert good(ask(make())) and service.submitted == 1
 
@@ -130,7 +154,9 @@ def test_an_expired_token_while_waiting(make, service, status) -> None:
 def test_a_failed_job(make, service, tmp_path) -> None:
     """Its reason is shown without what looks like a token; only when run again is there a second job."""
     service.script = {"status": [lambda _: "ERROR"]}
-    error = fails(make(), RemoteError, "job job-000 .* the device fell asleep, token .hidden.; run again", 5)
+    error = fails(
+        make(), RemoteError, "job job-000 .* the device fell asleep, token .hidden.; run again", 5
+    )
     assert isinstance(error, RemoteError) and service.submitted == 1
     assert good(ask(make())) and service.submitted == 2
     assert good(ask(make())) and service.submitted == 2
@@ -164,13 +190,22 @@ class Raw:
 
 
 IMPOSSIBLE = {
-    "partial": (changed(lambda a: bits(a[:, :900])), r"3 rows of \[900\] shots instead of 3 rows of 1000"),
+    "partial": (
+        changed(lambda a: bits(a[:, :900])),
+        r"3 rows of \[900\] shots instead of 3 rows of 1000",
+    ),
     "too many": (changed(lambda a: bits(np.repeat(a, 2, axis=1))), r"3 rows of \[2000\] shots"),
     "a row less": (changed(lambda a: bits(a[:2])), "2 rows of"),
     "negative": (changed(lambda a: DataBin(meas=Raw(-a.astype(np.int16)))), "int16"),
     "key out of range": (changed(lambda a: DataBin(meas=Raw(a | 8))), "the outcome 15 on 3 wires"),
-    "too wide": (changed(lambda a: DataBin(meas=Raw(np.repeat(a, 2, axis=2)))), "instead of 1 bytes a shot"),
-    "wrong number of PUBs": (lambda result: PrimitiveResult([*result, *result]), "2 results for 3 rows"),
+    "too wide": (
+        changed(lambda a: DataBin(meas=Raw(np.repeat(a, 2, axis=2)))),
+        "instead of 1 bytes a shot",
+    ),
+    "wrong number of PUBs": (
+        lambda result: PrimitiveResult([*result, *result]),
+        "2 results for 3 rows",
+    ),
     "no counts": (changed(lambda a: DataBin(other=a)), "no 'meas'"),
     "nothing": (lambda result: None, "a NoneType instead of results"),
 }
@@ -180,7 +215,9 @@ IMPOSSIBLE = {
 def test_counts_that_cannot_be(make, service, tmp_path, case) -> None:
     change, match = IMPOSSIBLE[case]
     service.script = {"result": [change]}
-    error = fails(make(), RemoteError, f"job job-000 on ibm_scripted returned .*{match}.* not used", 5)
+    error = fails(
+        make(), RemoteError, f"job job-000 on ibm_scripted returned .*{match}.* not used", 5
+    )
     (record,) = (tmp_path / "jobs").glob("*.json")
     assert str(record) in str(error) and service.submitted == 1
     assert good(ask(make())) and service.submitted == 1, "a better answer to the same job is taken"
@@ -194,9 +231,23 @@ def test_expectations_that_cannot_be(make, service, value) -> None:
         return PrimitiveResult([PubResult(DataBin(evs=evs))])
 
     service.script = {"result": [spoil]}
-    fails(make(), RemoteError, "expectation (nan|1.5|-inf), which is not between", 5, measure=Expectations(("ZII",)))
-    service.script = {"result": [lambda result: PrimitiveResult([PubResult(DataBin(evs=result[0].data.evs[:2]))])]}
-    fails(make(), RemoteError, "2 expectations instead of 3 rows of 1", 5, measure=Expectations(("ZII",)))
+    fails(
+        make(),
+        RemoteError,
+        "expectation (nan|1.5|-inf), which is not between",
+        5,
+        measure=Expectations(("ZII",)),
+    )
+    service.script = {
+        "result": [lambda result: PrimitiveResult([PubResult(DataBin(evs=result[0].data.evs[:2]))])]
+    }
+    fails(
+        make(),
+        RemoteError,
+        "2 expectations instead of 3 rows of 1",
+        5,
+        measure=Expectations(("ZII",)),
+    )
     assert service.submitted == 1
 
 
@@ -206,7 +257,9 @@ def test_a_calibration_between_batches_is_noticed(make, service, caplog) -> None
     service.calibrated = "2026-11-01 16:00"
     with caplog.at_level(logging.WARNING, "qgen"):
         assert good(ask(backend, seed=2))
-    assert "calibrated anew between batches (2026-11-01 10:00, then 2026-11-01 16:00)" in caplog.text
+    assert (
+        "calibrated anew between batches (2026-11-01 10:00, then 2026-11-01 16:00)" in caplog.text
+    )
     strict = make(recalibrated="error")
     ask(strict, seed=1)  # from the first calibration, by the journal
     fails(strict, RemoteError, 'calibrated anew .* recalibrated = "warn"', 5, seed=3)
@@ -241,7 +294,12 @@ def test_lost_before_it_arrived(make, service) -> None:
 
 def test_the_service_is_gone_before_the_lost_job_is_found(make, service) -> None:
     service.script = {"after run": [lost()], "jobs": [http(503)] * 50}
-    fails(make(), RemotePending, "submitting to ibm_scripted: the service answered 503; given up after 600 s", 75)
+    fails(
+        make(),
+        RemotePending,
+        "submitting to ibm_scripted: the service answered 503; given up after 600 s",
+        75,
+    )
     service.script = {}
     assert good(ask(make())) and service.submitted == 1
 
@@ -274,7 +332,12 @@ def test_an_unknown_job_id(make, service, tmp_path) -> None:
     ask(make())
     (record,) = (tmp_path / "jobs").glob("*.json")
     record.write_text(record.read_text().replace("job-000", "job-777"))
-    error = fails(make(), RemoteError, "job job-777 on ibm_scripted is not known to this account; to submit it anew", 5)
+    error = fails(
+        make(),
+        RemoteError,
+        "job job-777 on ibm_scripted is not known to this account; to submit it anew",
+        5,
+    )
     assert str(record) in str(error) and service.submitted == 1
     record.unlink()
     assert good(ask(make())) and service.submitted == 2
@@ -289,11 +352,14 @@ def test_a_damaged_record(make, service, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(
-    "operation", ["connect", "backend", "target", "properties", "before run", "job", "status", "result"]
+    "operation",
+    ["connect", "backend", "target", "properties", "before run", "job", "status", "result"],
 )
 def test_the_service_is_down_for_good(make, service, clock, operation) -> None:
     service.script = {operation: [http(503)] * 1000}
-    fails(make(), RemotePending, "the service answered 503; given up after 600 s; nothing is lost", 75)
+    fails(
+        make(), RemotePending, "the service answered 503; given up after 600 s; nothing is lost", 75
+    )
     assert clock.now <= 600 and service.submitted <= 1
     service.script = {}
     assert good(ask(make())) and service.submitted == 1
@@ -308,7 +374,12 @@ def test_a_deadline_of_zero_submits_and_leaves(make, service, clock) -> None:
 
 def test_a_missing_account(make, service) -> None:
     service.script = {"connect": [AccountNotFoundError("Unable to find account.")] * 2}
-    fails(make(account="nobody"), RemoteError, "no such IBM account is saved here; .*save_account.*QISKIT_IBM_TOKEN", 5)
+    fails(
+        make(account="nobody"),
+        RemoteError,
+        "no such IBM account is saved here; .*save_account.*QISKIT_IBM_TOKEN",
+        5,
+    )
     assert service.submitted == 0
 
 
@@ -329,13 +400,19 @@ def test_job_ids_have_to_be_kept(make, service, tmp_path) -> None:
 
 def test_no_token_is_written(make, service, tmp_path) -> None:
     """Whatever fails, the files hold a batch, a device, a calibration and a job."""
-    for script in ({"status": [lambda _: "ERROR"]}, {"status": [http(401)]}, {"result": [lambda _: None]}):
+    for script in (
+        {"status": [lambda _: "ERROR"]},
+        {"status": [http(401)]},
+        {"result": [lambda _: None]},
+    ):
         service.script = dict(script)
         with pytest.raises(QgenError):
             ask(make(account="mine"))
     written = files(tmp_path / "jobs")
     assert TOKEN not in written and "mine" not in written
-    assert {key for path in (tmp_path / "jobs").glob("*.json") for key in json.loads(path.read_text())} == {
+    assert {
+        key for path in (tmp_path / "jobs").glob("*.json") for key in json.loads(path.read_text())
+    } == {
         "key",
         "device",
         "calibration",

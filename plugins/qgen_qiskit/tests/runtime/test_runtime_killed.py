@@ -12,9 +12,9 @@ import pytest
 from scripted_service import ScriptedService
 
 import qgen_core as qgen
-from qgen_core.circuit import Circuit, Gate, param
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.measures import Probabilities
 from qgen_core.errors import RemotePending
-from qgen_core.measures import Probabilities
 from qgen_core.testing import reference
 from qgen_qiskit.runtime import service as talking
 from qgen_qiskit.runtime.backend import RuntimeBackend
@@ -34,14 +34,20 @@ this.ask({folder!r})
 
 def ask(folder: str):
     backend = RuntimeBackend(device="ibm_scripted", jobs=str(Path(folder) / "jobs"))
-    return backend.run(CIRCUIT, np.array([[0.8]]), Probabilities(), shots=2000, rng=np.random.default_rng(4))
+    return backend.run(
+        CIRCUIT, np.array([[0.8]]), Probabilities(), shots=2000, rng=np.random.default_rng(4)
+    )
 
 
 @pytest.mark.parametrize("operation", ["before run", "after run", "status", "result"])
 def test_killed(operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the service took the job, before its id was noted, while waiting, and while collecting."""
-    text = VICTIM.format(tests=str(Path(__file__).parent), folder=str(tmp_path), operation=operation)
-    died = subprocess.run([sys.executable, "-c", text], env=dict(os.environ), capture_output=True, timeout=120)
+    text = VICTIM.format(
+        tests=str(Path(__file__).parent), folder=str(tmp_path), operation=operation
+    )
+    died = subprocess.run(
+        [sys.executable, "-c", text], env=dict(os.environ), capture_output=True, timeout=120
+    )
     assert died.returncode == 9, died.stderr.decode()
     service = ScriptedService(tmp_path / "service")
     assert service.submitted == (0 if operation == "before run" else 1)
@@ -64,7 +70,9 @@ def trained(service: ScriptedService, folder: Path, monkeypatch: pytest.MonkeyPa
     return model.parameters()["theta"].copy()
 
 
-def test_a_training_that_was_stopped_pays_for_no_batch_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_that_was_stopped_pays_for_no_batch_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The queue is too long three times; what comes out in the end is what comes out undisturbed."""
     calm = ScriptedService(tmp_path / "calm")
     expected = trained(calm, tmp_path / "a", monkeypatch)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.circuit import Circuit, Gate, param
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State
 from qgen_core.errors import BadOption, RemoteError, Unsupported
 from qgen_core.interfaces import Backend
-from qgen_core.measures import Bits, Expectations, Probabilities, State
-from qgen_core.noise_models.readout_mitigated import ReadoutMitigated
-from qgen_core.noise_models.zero_noise import ZeroNoise
+from qgen_core.mitigation.readout_mitigated import ReadoutMitigated
+from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.testing import BackendKit, overrides, reference
 from qgen_qiskit.runtime.backend import RuntimeBackend
 from qgen_qiskit.runtime.prepare import folded
@@ -58,7 +58,9 @@ def test_the_layout_is_kept() -> None:
     """Wires sit on the named qubits, wire by wire, and are read in that order."""
     circuit = Circuit(3, (Gate("x", (0,)), Gate("ry", (2,), param(0))))
     backend = RuntimeBackend(device="fake_guadalupe", layout=(4, 7, 10))
-    found = backend.run(circuit, np.array([[0.0]]), Probabilities(), shots=2000, rng=np.random.default_rng(2))
+    found = backend.run(
+        circuit, np.array([[0.0]]), Probabilities(), shots=2000, rng=np.random.default_rng(2)
+    )
     assert found[0, 0b100] > 0.85
     (ready,) = backend._ready.get(circuit, dict).values()
     assert ready.qubits == (4, 7, 10)
@@ -70,13 +72,19 @@ def test_readout_is_calibrated_on_the_qubits_of_the_circuit() -> None:
     ground = Circuit(2, ())
     confusion = plain.readout(ground, shots)
     spread = 6 / np.sqrt(shots)
-    frequencies = plain.run(ground, np.empty((1, 0)), Probabilities(), shots=shots, rng=np.random.default_rng(3))
+    frequencies = plain.run(
+        ground, np.empty((1, 0)), Probabilities(), shots=shots, rng=np.random.default_rng(3)
+    )
     assert np.max(np.abs(frequencies[0] - np.kron(confusion[0, :, 0], confusion[1, :, 0]))) < spread
     assert np.min(confusion[:, 1, 0]) > 0.003 and plain.readout(ground, shots) is confusion
     mitigated = ReadoutMitigated(backend=plain, calibration_shots=shots)
     flipped = Circuit(2, (Gate("x", (1,)),))
-    raw = plain.run(flipped, np.empty((1, 0)), Expectations(("ZZ",)), shots=shots, rng=np.random.default_rng(4))
-    near = mitigated.run(flipped, np.empty((1, 0)), Expectations(("ZZ",)), shots=shots, rng=np.random.default_rng(4))
+    raw = plain.run(
+        flipped, np.empty((1, 0)), Expectations(("ZZ",)), shots=shots, rng=np.random.default_rng(4)
+    )
+    near = mitigated.run(
+        flipped, np.empty((1, 0)), Expectations(("ZZ",)), shots=shots, rng=np.random.default_rng(4)
+    )
     assert abs(near[0, 0] + 1) < 0.015 < abs(raw[0, 0] + 1)
 
 
@@ -87,14 +95,18 @@ def test_folded_gates_are_not_optimised_away() -> None:
     for amplify in ("gates", "circuit"):
         inner = RuntimeBackend(device="fake_guadalupe")
         backend = ZeroNoise(backend=inner, scales=(1, 5), amplify=amplify)
-        backend.run(cx, np.array([[0.7]]), Expectations(("ZI",)), shots=10, rng=np.random.default_rng(5))
+        backend.run(
+            cx, np.array([[0.7]]), Expectations(("ZI",)), shots=10, rng=np.random.default_rng(5)
+        )
         ran = [inner._ready.get(at.circuit, dict)[False].circuit for at in backend._circuits(cx)]
         counted[amplify] = [circuit.count_ops()["cx"] for circuit in ran]
     assert counted == {"gates": [1, 5], "circuit": [1, 5]}
 
 
 def test_what_counts_as_folded() -> None:
-    assert folded(Circuit(1, (Gate("s", (0,)), Gate("p", (0,), qgen.Angle("const", offset=-np.pi / 2)))))
+    assert folded(
+        Circuit(1, (Gate("s", (0,)), Gate("p", (0,), qgen.Angle("const", offset=-np.pi / 2))))
+    )
     assert folded(Circuit(2, (Gate("cz", (0, 1)), Gate("cz", (0, 1)))))
     assert not folded(Circuit(2, (Gate("cx", (0, 1)), Gate("cx", (1, 0)))))
     assert not folded(Circuit(2, (Gate("cx", (0, 1)), Gate("x", (1,)), Gate("cx", (0, 1)))))
@@ -107,18 +119,25 @@ def test_a_born_machine_trains_on_a_fake_device() -> None:
     ansatz = qgen.ansatz("brick", layers=1)
     model = qgen.generator("qcbm", backend=backend, space=space, ansatz=ansatz, shots=300, seed=1)
     events = qgen.Events(rng.choice([0.0, 1.0], p=[0.85, 0.15], size=(500, 2)), columns=("a", "b"))
-    history = qgen.trainer("adam", steps=4, learning_rate=0.5).fit(model, events, qgen.loss("js"), seed=3)
+    history = qgen.trainer("adam", steps=4, learning_rate=0.5).fit(
+        model, events, qgen.loss("js"), seed=3
+    )
     assert history.losses[-1] < 0.7 * history.losses[0]
 
 
 def test_without_an_account_the_sdk_says_so_and_we_say_how_to_mend_it() -> None:
     """The real SDK, which finds no account of this name and asks no server."""
     backend = RuntimeBackend(device="ibm_fez", account="an account that nobody has")
-    with pytest.raises(RemoteError, match="connecting: no such IBM account is saved here; save one .*QISKIT_IBM_TOKEN"):
+    with pytest.raises(
+        RemoteError,
+        match="connecting: no such IBM account is saved here; save one .*QISKIT_IBM_TOKEN",
+    ):
         backend.run(BELL, ANGLES, Bits(), shots=5, rng=np.random.default_rng(0))
 
 
-def test_the_doctor_is_told_of_accounts_without_asking_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_is_told_of_accounts_without_asking_a_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from qiskit_ibm_runtime import QiskitRuntimeService
 
     monkeypatch.delenv("QISKIT_IBM_TOKEN", raising=False)
@@ -138,11 +157,17 @@ def test_options_are_checked() -> None:
             RuntimeBackend(device="fake_guadalupe", **options)
     rng = np.random.default_rng(0)
     with pytest.raises(BadOption, match="3 qubits for 2 wires"):
-        RuntimeBackend(device="fake_guadalupe", layout=(0, 1, 2)).run(BELL, ANGLES, Bits(), shots=5, rng=rng)
+        RuntimeBackend(device="fake_guadalupe", layout=(0, 1, 2)).run(
+            BELL, ANGLES, Bits(), shots=5, rng=rng
+        )
     with pytest.raises(Unsupported, match="the device does not take the circuit"):
-        RuntimeBackend(device="fake_guadalupe", layout=(0, 99)).run(BELL, ANGLES, Bits(), shots=5, rng=rng)
+        RuntimeBackend(device="fake_guadalupe", layout=(0, 99)).run(
+            BELL, ANGLES, Bits(), shots=5, rng=rng
+        )
     with pytest.raises(Unsupported, match="16 qubits, the circuit has 20 wires"):
-        RuntimeBackend(device="fake_guadalupe").run(Circuit(20, ()), np.empty((1, 0)), Bits(), shots=5, rng=rng)
+        RuntimeBackend(device="fake_guadalupe").run(
+            Circuit(20, ()), np.empty((1, 0)), Bits(), shots=5, rng=rng
+        )
     with pytest.raises(Unsupported, match="misreads by itself"):
         backend = RuntimeBackend(device="fake_guadalupe")
         backend.run(BELL, ANGLES, Bits(np.array([np.eye(2)] * 2)), shots=5, rng=rng)

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from qgen_core import Batch, Component, Loss, Space
 from qgen_core.errors import BadOption, CheckpointError, OutputMismatch
-from qgen_torch.adversarial_terms import SigmaMode, Variant, energy_error, gradient_penalty, of_critic, of_generator
+from qgen_core.typing import Array, Rng
+from qgen_torch.adversarial_terms import (
+    SigmaMode,
+    Variant,
+    energy_error,
+    gradient_penalty,
+    of_critic,
+    of_generator,
+)
 from qgen_torch.networks.arrays import (
     NUMPY,
     TORCH,
@@ -30,8 +36,6 @@ from qgen_torch.networks.mlp import mlp
 from qgen_torch.optim.choice import Optimizers, Options, Schedulers
 from qgen_torch.optim.moving import Moving
 
-Array = NDArray[Any]
-Rng = np.random.Generator
 Tensor = torch.Tensor
 #: A function of the numbers of inputs and outputs that returns a module from (N, inputs) to (N, outputs).
 Network = Annotated[Callable[..., nn.Module], Component("network")]
@@ -122,13 +126,19 @@ class Adversarial(Loss):
                 f"0 to below 1, not {energy_weight:g}, {penalty:g}, {clip:g} and {label_smoothing:g}"
             )
         if energy_weight and condition is None:
-            raise BadOption("energy_weight asks the critic for the condition, and this model has none")
+            raise BadOption(
+                "energy_weight asks the critic for the condition, and this model has none"
+            )
         self.space, self.condition, self.variant, self.updates = space, condition, variant, updates
         self.energy_weight, self.sigma_mode, self.aux_on = energy_weight, sigma_mode, aux_on
         self.penalty, self.clip, self.label_smoothing = penalty, clip, label_smoothing
         self._dtype = NUMPY[precision]
-        self.critic = self._built(mlp if critic is None else critic, seed).to(TORCH[precision]).eval()
-        self._optimizers = Optimizers("loss 'adversarial'", optimizer, learning_rate, optimizer_options)
+        self.critic = (
+            self._built(mlp if critic is None else critic, seed).to(TORCH[precision]).eval()
+        )
+        self._optimizers = Optimizers(
+            "loss 'adversarial'", optimizer, learning_rate, optimizer_options
+        )
         self._constant = Schedulers("loss 'adversarial'", None, None, self._optimizers)
         self._values = list(self.critic.parameters())
         self._has_modes = any(type(module) not in PLAIN for module in self.critic.modules())
@@ -145,7 +155,9 @@ class Adversarial(Loss):
         real, fake = self._events(batch), self._samples(output, batch)
         with self._learning(rng):
             loss = self._loss(real, fake, rng)
-            slopes = torch.autograd.grad(loss, self._values, allow_unused=True, materialize_grads=True)
+            slopes = torch.autograd.grad(
+                loss, self._values, allow_unused=True, materialize_grads=True
+            )
         self._moving.take(dict(zip(self._moving.tensors, slopes, strict=True)))
         self._moving.step(0.0)
         if self.variant == "wgan":
@@ -156,7 +168,11 @@ class Adversarial(Loss):
     def state(self) -> dict[str, Array]:
         """Parameters and buffers of the critic, and its optimiser."""
         parts = {"critic": copied_state(self.critic), "optimizer": self._moving.state()}
-        return {f"{part}/{name}": array for part, arrays in parts.items() for name, array in arrays.items()}
+        return {
+            f"{part}/{name}": array
+            for part, arrays in parts.items()
+            for name, array in arrays.items()
+        }
 
     def load(self, state: Mapping[str, Array]) -> None:
         parts: dict[str, dict[str, Array]] = {"critic": {}, "optimizer": {}}
@@ -176,7 +192,9 @@ class Adversarial(Loss):
         with seeded(drawn_seed(seed, "critic-init")):
             critic = network(self.space.width + conditions, outputs)
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in critic.modules()):
-            raise BadOption("a critic with batch normalisation judges events by their neighbours; take norm = 'layer'")
+            raise BadOption(
+                "a critic with batch normalisation judges events by their neighbours; take norm = 'layer'"
+            )
         return critic
 
     def _fresh(self) -> Moving:
@@ -203,9 +221,13 @@ class Adversarial(Loss):
         loss = of_critic(self.variant, of_real[:, 0], of_fake[:, 0], *shares, self.label_smoothing)
         if self.variant == "wgan-gp" and self.penalty:
             if len(real.x) != len(fake.x):
-                raise OutputMismatch(f"wgan-gp pairs events and samples, there are {len(real.x)} and {len(fake.x)}")
+                raise OutputMismatch(
+                    f"wgan-gp pairs events and samples, there are {len(real.x)} and {len(fake.x)}"
+                )
             mix = as_tensor(rng.random((len(real.x), 1)), self._dtype)
-            slope = gradient_penalty(lambda x: self.critic(real.columns(x))[:, 0], real.x, fake.x, mix, real.share)
+            slope = gradient_penalty(
+                lambda x: self.critic(real.columns(x))[:, 0], real.x, fake.x, mix, real.share
+            )
             loss = loss + self.penalty * slope
         if self.energy_weight:
             loss = loss + self.energy_weight * self._energy(of_real, real)
@@ -221,15 +243,23 @@ class Adversarial(Loss):
         """The batch's events with their weights."""
         if batch.x is None or batch.x.shape[1] != self.space.width:
             found = "none" if batch.x is None else str(batch.x.shape)
-            raise OutputMismatch(f"adversarial compares samples with events of {self.space}, not with {found}")
-        return _Events(self._tensor(batch.x), self._conditions(batch, len(batch.x)), self._shares(batch))
+            raise OutputMismatch(
+                f"adversarial compares samples with events of {self.space}, not with {found}"
+            )
+        return _Events(
+            self._tensor(batch.x), self._conditions(batch, len(batch.x)), self._shares(batch)
+        )
 
     def _samples(self, output: Array, batch: Batch) -> _Events:
         """The samples; with conditions each stands for the event whose condition it was made from."""
         if output.ndim != 2 or output.shape[1] != self.space.width:
-            raise OutputMismatch(f"adversarial reads samples (N, {self.space.width}), not {output.shape}")
+            raise OutputMismatch(
+                f"adversarial reads samples (N, {self.space.width}), not {output.shape}"
+            )
         condition = self._conditions(batch, len(output))
-        return _Events(self._tensor(output), condition, None if condition is None else self._shares(batch))
+        return _Events(
+            self._tensor(output), condition, None if condition is None else self._shares(batch)
+        )
 
     def _conditions(self, batch: Batch, n: int) -> Tensor | None:
         if self.condition is None:
@@ -237,7 +267,9 @@ class Adversarial(Loss):
         wanted = (n, self.condition.width)
         if batch.condition is None or batch.condition.shape != wanted:
             found = "none" if batch.condition is None else str(batch.condition.shape)
-            raise OutputMismatch(f"adversarial needs conditions {wanted} beside the events, there are {found}")
+            raise OutputMismatch(
+                f"adversarial needs conditions {wanted} beside the events, there are {found}"
+            )
         return self._tensor(batch.condition)
 
     def _shares(self, batch: Batch) -> Tensor | None:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from qgen_core import Capabilities, Circuit, Expectations, Probabilities, Simulator, State
+from qgen_core.circuits.measures import Measure, check_measure
 from qgen_core.errors import BadOption
-from qgen_core.measures import Measure, check_measure
-from qgen_core.remembered import Remembered
-from qgen_core.resources import require_qubits
-from qgen_core.simulator import checked_angles
+from qgen_core.simulators.base import checked_angles
+from qgen_core.support.identity_cache import Remembered
+from qgen_core.support.resources import require_qubits
+from qgen_core.typing import Array, Floats
 from qgen_torch.binding import Binding
 from qgen_torch.engine.program import Precision, Program
 from qgen_torch.engine.reading import Reading
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 Tensor = torch.Tensor
 
 #: States that are held at once: to run, and to train.
@@ -44,7 +42,9 @@ class TorchBackend(Simulator):
     Raises BadOption for ``cuda`` where torch sees no such device.
     """
 
-    def __init__(self, *, precision: Precision = "double", device: Literal["auto", "cpu", "cuda"] = "auto") -> None:
+    def __init__(
+        self, *, precision: Precision = "double", device: Literal["auto", "cpu", "cuda"] = "auto"
+    ) -> None:
         if precision not in ("double", "single"):
             raise BadOption(f"precision is 'double' or 'single', not {precision!r}")
         if device not in ("auto", "cpu", "cuda"):
@@ -63,7 +63,9 @@ class TorchBackend(Simulator):
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         rows = self._rows(circuit, angles, train=False)
         with torch.no_grad():
-            found = self._reading(measure, circuit)(self._program(circuit, None)(rows.new_empty(1, 0), rows))
+            found = self._reading(measure, circuit)(
+                self._program(circuit, None)(rows.new_empty(1, 0), rows)
+            )
         return _numpy(found)
 
     def exact_forward(
@@ -71,21 +73,29 @@ class TorchBackend(Simulator):
     ) -> tuple[Array, Callable[[Array], Floats]]:
         leaf = self._rows(circuit, angles, train=True).requires_grad_()
         with torch.enable_grad():  # also inside of another function's forward pass
-            output = self._reading(measure, circuit)(self._program(circuit, None)(leaf.new_empty(1, 0), leaf))
+            output = self._reading(measure, circuit)(
+                self._program(circuit, None)(leaf.new_empty(1, 0), leaf)
+            )
 
         def back(cotangent: Array) -> Floats:
             if not output.requires_grad:
                 return np.zeros(leaf.shape)
-            weights = torch.from_numpy(np.require(cotangent, requirements=["C", "W"])).to(output.device, output.dtype)
+            weights = torch.from_numpy(np.require(cotangent, requirements=["C", "W"])).to(
+                output.device, output.dtype
+            )
             (found,) = torch.autograd.grad(output, leaf, weights, retain_graph=True)
             return np.asarray(_numpy(found), dtype=np.float64)
 
         return _numpy(output.detach()), back
 
-    def exact_vjp(self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array) -> Floats:
+    def exact_vjp(
+        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
+    ) -> Floats:
         return self.exact_forward(circuit, angles, measure)[1](cotangent)
 
-    def native(self, circuit: Circuit, measure: Measure, framework: str) -> Callable[[Tensor], Tensor] | None:
+    def native(
+        self, circuit: Circuit, measure: Measure, framework: str
+    ) -> Callable[[Tensor], Tensor] | None:
         """For ``"torch"``, a function of tensors: angles (B, A) to probabilities, expectations or states.
 
         The output has the precision of the backend and is on the device of the angles.
@@ -129,7 +139,10 @@ class TorchBackend(Simulator):
 
     def _reading(self, measure: Measure, circuit: Circuit) -> Reading:
         """Of a measure with perfect readout, kept for the next call."""
-        key = (circuit.num_wires, measure.paulis if isinstance(measure, Expectations) else type(measure))
+        key = (
+            circuit.num_wires,
+            measure.paulis if isinstance(measure, Expectations) else type(measure),
+        )
         if key not in self._readings:
             self._readings[key] = Reading(measure, circuit.num_wires)
         return self._readings[key]
@@ -144,19 +157,29 @@ class TorchBackend(Simulator):
         """Where circuits run whose angles are ``here``; None: in numpy."""
         if self.device != "auto":
             return torch.device(self.device)
-        return here if here is not None else torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return (
+            here
+            if here is not None
+            else torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        )
 
     def _require(self, circuit: Circuit, batch: int, device: torch.device, *, train: bool) -> None:
         amplitude = 16 if self.precision == "double" else 8
         states = (TRAINING if train else STATES) * amplitude * batch
         rows = f" for a batch of {batch}" if batch > 1 else ""
         free = partial(_free_cuda, device) if device.type == "cuda" else None
-        require_qubits(circuit.num_wires, lambda n: states << n, (" to train" if train else "") + rows, free)
+        require_qubits(
+            circuit.num_wires, lambda n: states << n, (" to train" if train else "") + rows, free
+        )
 
 
 def _free_cuda(device: torch.device) -> int:
     """Bytes of a GPU that nobody holds, and those that torch holds in stock."""
-    return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return (
+        torch.cuda.mem_get_info(device)[0]
+        + torch.cuda.memory_reserved(device)
+        - torch.cuda.memory_allocated(device)
+    )
 
 
 def _numpy(tensor: Tensor) -> Array:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from qgen_core import Circuit
+from qgen_core.typing import Array
 
-Array = NDArray[Any]
 Tensor = torch.Tensor
 
 
@@ -62,6 +59,9 @@ class Binding:
             arrays: list[Array] = [self._place, self._scale[shared], self._offset[shared]]
             arrays += [self._index[own], self._scale[own], self._offset[own], self._order]
             self._held[key] = tuple(
-                torch.from_numpy(a).to(like.device, like.dtype if a.dtype.kind == "f" else torch.int64) for a in arrays
+                torch.from_numpy(a).to(
+                    like.device, like.dtype if a.dtype.kind == "f" else torch.int64
+                )
+                for a in arrays
             )
         return self._held[key]

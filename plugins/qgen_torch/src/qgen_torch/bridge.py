@@ -12,20 +12,20 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from qgen_core import Backend, Circuit
+from qgen_core.circuits.measures import Measure
 from qgen_core.errors import BadOption
-from qgen_core.measures import Measure
-from qgen_core.training import name_of
+from qgen_core.training.loop import name_of
+from qgen_core.typing import Array, Floats, Rng
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
 Tensor = torch.Tensor
 Gradients = tuple[Tensor | None, Tensor | None]
 
-_NUMPY: dict[torch.dtype, np.dtype[Any]] = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+_NUMPY: dict[torch.dtype, np.dtype[Any]] = {
+    torch.float32: np.dtype(np.float32),
+    torch.float64: np.dtype(np.float64),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,9 @@ class Bridge:
         """The same object: nothing in it changes, and devices cannot be copied."""
         return self
 
-    def __call__(self, params: Tensor | None, inputs: Tensor | None, rng: Rng | None = None) -> Tensor:
+    def __call__(
+        self, params: Tensor | None, inputs: Tensor | None, rng: Rng | None = None
+    ) -> Tensor:
         """The output (B, ...) for parameters (P,) and inputs (B, I), in their type and on their device."""
         like = inputs if inputs is not None else params
         needed = any(t is not None and t.requires_grad for t in (params, inputs))
@@ -50,7 +52,9 @@ class Bridge:
             found: Tensor = _CIRCUIT(params, inputs, self, rng)
             return found
         angles = self._angles(params, inputs)
-        return _tensor(self.backend.run(self.circuit, angles, self.measure, shots=self.shots, rng=rng), like)
+        return _tensor(
+            self.backend.run(self.circuit, angles, self.measure, shots=self.shots, rng=rng), like
+        )
 
     def forward(
         self, params: Tensor | None, inputs: Tensor | None, rng: Rng | None
@@ -60,12 +64,18 @@ class Bridge:
         return self.backend.forward(self.circuit, angles, self.measure, shots=self.shots, rng=rng)
 
     def gradients(
-        self, back: Callable[[Array], Floats], cotangent: Tensor, params: Tensor | None, inputs: Tensor | None
+        self,
+        back: Callable[[Array], Floats],
+        cotangent: Tensor,
+        params: Tensor | None,
+        inputs: Tensor | None,
     ) -> Gradients:
         """d loss / d params and d inputs, as far as they are wanted."""
         d_params, d_inputs = self.circuit.pullback(back(_numpy(cotangent)))
         return (
-            _tensor(d_params.sum(axis=0), params) if params is not None and params.requires_grad else None,
+            _tensor(d_params.sum(axis=0), params)
+            if params is not None and params.requires_grad
+            else None,
             _tensor(d_inputs, inputs) if inputs is not None and inputs.requires_grad else None,
         )
 
@@ -79,14 +89,18 @@ class Bridge:
         )
 
     def _angles(self, params: Tensor | None, inputs: Tensor | None) -> Floats:
-        return self.circuit.bind(() if params is None else _numpy(params), None if inputs is None else _numpy(inputs))
+        return self.circuit.bind(
+            () if params is None else _numpy(params), None if inputs is None else _numpy(inputs)
+        )
 
 
 class _Circuit(torch.autograd.Function):
     """A circuit's output; its backward pass is the backend's."""
 
     @staticmethod
-    def forward(ctx: Any, params: Tensor | None, inputs: Tensor | None, bridge: Bridge, rng: Rng | None) -> Tensor:
+    def forward(
+        ctx: Any, params: Tensor | None, inputs: Tensor | None, bridge: Bridge, rng: Rng | None
+    ) -> Tensor:
         output, ctx.back = bridge.forward(params, inputs, rng)
         ctx.bridge = bridge
         ctx.save_for_backward(params, inputs)
@@ -108,7 +122,9 @@ class _Once(torch.autograd.Function):
     """The identity on tensors that depend on others in a way that cannot be differentiated."""
 
     @staticmethod
-    def forward(ctx: Any, message: str, count: int, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
+    def forward(
+        ctx: Any, message: str, count: int, *tensors: Tensor | None
+    ) -> tuple[Tensor | None, ...]:
         ctx.message = message
         return tensors[count:]
 
@@ -137,7 +153,9 @@ def _again(
     output = function(params, inputs)
     wanted = [t for t in (params, inputs) if t is not None and t.requires_grad]
     found = iter(torch.autograd.grad(output, wanted, cotangent, create_graph=True))
-    first, second = (next(found) if t is not None and t.requires_grad else None for t in (params, inputs))
+    first, second = (
+        next(found) if t is not None and t.requires_grad else None for t in (params, inputs)
+    )
     return first, second
 
 
@@ -150,5 +168,7 @@ def _numpy(tensor: Tensor) -> Array:
 def _tensor(array: Array, like: Tensor | None) -> Tensor:
     assert like is not None
     if like.device.type == "cpu" and like.dtype in _NUMPY:  # numpy converts in half the time
-        return torch.from_numpy(array.astype(_NUMPY[like.dtype], order="C", copy=not array.flags.writeable))
+        return torch.from_numpy(
+            array.astype(_NUMPY[like.dtype], order="C", copy=not array.flags.writeable)
+        )
     return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(like.device, like.dtype)

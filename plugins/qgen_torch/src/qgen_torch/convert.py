@@ -9,17 +9,15 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from qgen_core import Batch, Generator, Pullback, Space
+from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption
+from qgen_core.typing import Array, Pullback, Rng
 from qgen_torch.bridge import once
 from qgen_torch.generators.conditions import check_condition
 from qgen_torch.networks.arrays import as_tensor, copied_state, live_parameters, load_state, seeded
 
-Array = NDArray[Any]
-Rng = np.random.Generator
 Tensor = torch.Tensor
 
 #: Events that go through a module at once while sampling.
@@ -47,18 +45,26 @@ class TorchGenerator(Generator):
 
     outputs = frozenset({"samples"})
 
-    def __init__(self, module: nn.Module, *, space: Space, condition: Space | None = None, latent: int) -> None:
+    def __init__(
+        self, module: nn.Module, *, space: Space, condition: Space | None = None, latent: int
+    ) -> None:
         if space.kind not in ("reals", "angles"):
-            raise BadOption(f"a module makes real numbers, not {space}; use an encoder such as 'standard'")
+            raise BadOption(
+                f"a module makes real numbers, not {space}; use an encoder such as 'standard'"
+            )
         if latent < 1:
             raise BadOption(f"latent is at least 1, not {latent}")
         kinds = {(p.device.type, p.dtype) for p in module.parameters()}
         if not kinds <= {("cpu", torch.float32), ("cpu", torch.float64)}:
             found = ", ".join(f"{dtype} on {device}" for device, dtype in kinds)
-            raise BadOption(f"the module's parameters must be float32 or float64 on the CPU, not {found}")
+            raise BadOption(
+                f"the module's parameters must be float32 or float64 on the CPU, not {found}"
+            )
         self.module, self.space, self.condition, self.latent = module, space, condition, latent
         first = next(module.parameters(), None)
-        self._dtype = np.float64 if first is not None and first.dtype == torch.float64 else np.float32
+        self._dtype = (
+            np.float64 if first is not None and first.dtype == torch.float64 else np.float32
+        )
 
     def parameters(self) -> dict[str, Array]:
         return live_parameters(self.module)
@@ -77,7 +83,9 @@ class TorchGenerator(Generator):
         with torch.inference_mode(), _mode(self.module, training=False):
             for start in range(0, n, ROWS):
                 stop = min(start + ROWS, n)
-                out[start:stop] = self._run(stop - start, None if condition is None else condition[start:stop], rng)
+                out[start:stop] = self._run(
+                    stop - start, None if condition is None else condition[start:stop], rng
+                )
         return out
 
     def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
@@ -86,14 +94,22 @@ class TorchGenerator(Generator):
         check_condition(type(self.module).__name__, self.condition, batch.condition, len(batch.x))
         with torch.enable_grad(), _mode(self.module, training=True):
             found = self._run(len(batch.x), batch.condition, rng)
-        named = {name: value for name, value in self.module.named_parameters() if value.requires_grad}
+        named = {
+            name: value for name, value in self.module.named_parameters() if value.requires_grad
+        }
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             gradient = {name: np.zeros_like(value) for name, value in self.parameters().items()}
             slopes = torch.autograd.grad(
-                found, list(named.values()), as_tensor(cotangent, self._dtype), retain_graph=True, allow_unused=True
+                found,
+                list(named.values()),
+                as_tensor(cotangent, self._dtype),
+                retain_graph=True,
+                allow_unused=True,
             )
-            gradient.update({name: s.numpy() for name, s in zip(named, slopes, strict=True) if s is not None})
+            gradient.update(
+                {name: s.numpy() for name, s in zip(named, slopes, strict=True) if s is not None}
+            )
             return gradient
 
         return found.detach().numpy(), pullback
@@ -120,7 +136,9 @@ class GeneratorModule(nn.Module):
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
-        self.weights = nn.ParameterList([torch.from_numpy(array) for array in generator.parameters().values()])
+        self.weights = nn.ParameterList(
+            [torch.from_numpy(array) for array in generator.parameters().values()]
+        )
 
     def forward(self, output: str, batch: Batch, *, rng: Rng) -> Tensor:
         """An output of the generator, as its own ``forward`` gives it, in the type of its arrays.
@@ -144,7 +162,9 @@ class _Output(torch.autograd.Function):
     """``Generator.forward`` and its pullback."""
 
     @staticmethod
-    def forward(ctx: Any, generator: Generator, output: str, batch: Batch, rng: Rng, *weights: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, generator: Generator, output: str, batch: Batch, rng: Rng, *weights: Tensor
+    ) -> Tensor:
         values, ctx.pullback = generator.forward(output, batch, rng=rng)
         ctx.save_for_backward(*weights)
         found = torch.from_numpy(np.require(values, requirements=["C", "W"]))
@@ -154,9 +174,14 @@ class _Output(torch.autograd.Function):
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         weights = ctx.saved_tensors
         gradient = ctx.pullback(cotangent.detach().cpu().numpy())
-        slopes = tuple(as_tensor(array, np.float64).to(w) for array, w in zip(gradient.values(), weights, strict=True))
+        slopes = tuple(
+            as_tensor(array, np.float64).to(w)
+            for array, w in zip(gradient.values(), weights, strict=True)
+        )
         if torch.is_grad_enabled():
-            slopes = once("a generator of qgen has first derivatives only", (cotangent, *weights), slopes)
+            slopes = once(
+                "a generator of qgen has first derivatives only", (cotangent, *weights), slopes
+            )
         return None, None, None, None, *slopes
 
 

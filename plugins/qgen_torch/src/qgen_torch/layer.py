@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from qgen_core import Backend, Circuit, Expectations, Probabilities
+from qgen_core.circuits.measures import check_measure
 from qgen_core.errors import BadOption
-from qgen_core.measures import check_measure
-from qgen_core.seeds import generator, stream
+from qgen_core.support.random_streams import generator, stream
 from qgen_torch.routes import Routes
 
 Tensor = torch.Tensor
@@ -60,7 +60,9 @@ class QuantumLayer(nn.Module):
     ) -> None:
         super().__init__()
         if not isinstance(measure, Probabilities | Expectations):
-            raise BadOption(f"a layer gives probabilities or expectations, not {type(measure).__name__}")
+            raise BadOption(
+                f"a layer gives probabilities or expectations, not {type(measure).__name__}"
+            )
         if not circuit.num_params and not circuit.num_inputs:
             raise BadOption("a circuit with neither parameters nor inputs makes no layer")
         check_measure(measure, circuit.num_wires)
@@ -109,5 +111,7 @@ class QuantumLayer(nn.Module):
         if not inputs.is_floating_point():
             raise BadOption(f"inputs are floating-point angles, not {inputs.dtype}")
         if theta is not None and inputs.device != theta.device:
-            raise BadOption(f"inputs on {inputs.device}, parameters on {theta.device}; move one to the other")
+            raise BadOption(
+                f"inputs on {inputs.device}, parameters on {theta.device}; move one to the other"
+            )
         return inputs

@@ -27,7 +27,11 @@ class Routes:
     """
 
     def __init__(
-        self, circuit: Circuit, measure: Probabilities | Expectations, backend: Backend | None, shots: int | None
+        self,
+        circuit: Circuit,
+        measure: Probabilities | Expectations,
+        backend: Backend | None,
+        shots: int | None,
     ) -> None:
         self.circuit, self.shots = circuit, shots
         self._measure, self._backend = measure, backend
@@ -59,10 +63,16 @@ class Routes:
 
     def _fastest(self, device: str, dtype: torch.dtype) -> Route:
         precision: Precision = "double" if dtype == torch.float64 else "single"
-        exact = self._engine(TorchBackend(precision=precision, device="cuda" if device == "cuda" else "cpu"), dtype)
+        exact = self._engine(
+            TorchBackend(precision=precision, device="cuda" if device == "cuda" else "cpu"), dtype
+        )
         if self.shots is not None:
             return self._bridge(qgen.backend("statevector", precision=precision))
-        return exact if device == "cuda" else self._bridge(qgen.backend("statevector", precision=precision), exact)
+        return (
+            exact
+            if device == "cuda"
+            else self._bridge(qgen.backend("statevector", precision=precision), exact)
+        )
 
     def _bridge(self, backend: Backend, twice: Route | None = None) -> Route:
         return Bridge(self.circuit, self._measure, backend, self.shots, twice)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from qgen_core import Trainer
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.training import Problem
+from qgen_core.training.loop import Problem
+from qgen_core.typing import Array
 from qgen_torch.optim.average import Average
 from qgen_torch.optim.choice import Optimizers, Options, Schedulers
 from qgen_torch.optim.moving import Moving
 from qgen_torch.optim.shares import Processes, cut
-
-Array = NDArray[Any]
 
 
 class TorchTrainer(Trainer):
@@ -72,11 +69,15 @@ class TorchTrainer(Trainer):
         if ema is not None and not 0 < ema < 1:
             raise BadOption(f"ema is the decay of an average, between 0 and 1, not {ema:g}")
         if ema is not None and keep_best:
-            raise BadOption("a training ends on the average (ema) or on the best parameters (keep_best), not on both")
+            raise BadOption(
+                "a training ends on the average (ema) or on the best parameters (keep_best), not on both"
+            )
         if shares < 1:
             raise BadOption(f"shares is at least 1, not {shares}")
         self.optimizers = Optimizers("trainer 'torch'", optimizer, learning_rate, optimizer_options)
-        self.schedulers = Schedulers("trainer 'torch'", scheduler, scheduler_options, self.optimizers)
+        self.schedulers = Schedulers(
+            "trainer 'torch'", scheduler, scheduler_options, self.optimizers
+        )
         self.clip_norm, self.clip_value, self.ema, self.shares = clip_norm, clip_value, ema, shares
         self._processes: Processes | None = None
         self._moving: Moving | None = None
@@ -120,8 +121,13 @@ class TorchTrainer(Trainer):
     def load(self, state: Mapping[str, Array]) -> None:
         """Take it back; whether it fits the parameters is seen at the next step."""
         for name, array in state.items():
-            if name.partition("/")[0] not in ("optimizer", "average") or array.dtype.kind not in "fiub":
-                raise CheckpointError(f"trainer 'torch' has no state {name!r} of type {array.dtype}")
+            if (
+                name.partition("/")[0] not in ("optimizer", "average")
+                or array.dtype.kind not in "fiub"
+            ):
+                raise CheckpointError(
+                    f"trainer 'torch' has no state {name!r} of type {array.dtype}"
+                )
         self._loaded = {name: np.array(array) for name, array in state.items()}
         self._moving = None
 
@@ -160,5 +166,10 @@ class TorchTrainer(Trainer):
             total += weight * value
             gradient = {n: weight * g + gradient.get(n, 0.0) for n, g in part.items()}
         total, gradient = self._processes.sum(total, gradient)
-        problem.log(gradient=max((float(np.max(np.abs(part), initial=0.0)) for part in gradient.values()), default=0.0))
+        problem.log(
+            gradient=max(
+                (float(np.max(np.abs(part), initial=0.0)) for part in gradient.values()),
+                default=0.0,
+            )
+        )
         return total, gradient

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from qgen_core import Batch, Generator, Pullback, Space
-from qgen_core.interfaces import Array, Rng
+from qgen_core import Batch, Generator, Space
+from qgen_core.typing import Array, Pullback, Rng
 
 
 class IndependentBits(Generator):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, combinations
 from typing import Literal, get_args
 
-from qgen_core.circuit import Angle, Circuit, Gate, Label, given, param
+from qgen_core.circuits.circuit import Angle, Circuit, Gate, Label, given, param
 from qgen_core.errors import BadCircuit, BadOption
 
 #: Start states: all zero, Bell pairs on (0,1), (2,3), ..., GHZ triples on (0,1,2), ..., all plus.
@@ -81,7 +81,9 @@ class Builder:
         Inputs are angles in radians. Raises BadCircuit when there are more inputs than wires.
         """
         if inputs > self.wires:
-            raise BadCircuit(f"{self.wires} wires cannot take {inputs} inputs; give each input a wire, or fewer inputs")
+            raise BadCircuit(
+                f"{self.wires} wires cannot take {inputs} inputs; give each input a wire, or fewer inputs"
+            )
         for wire in range(self.wires if inputs else 0):
             self.gate(gate, wire, angle=given(wire % inputs))
 
@@ -130,6 +132,8 @@ def register_wires(wires: int, registers: tuple[int, ...]) -> list[range]:
     """
     widths = registers or (wires,)
     if sum(widths) != wires or min(widths) < 1:
-        raise BadCircuit(f"registers {registers} do not add up to {wires} wires; give each feature one or more bits")
+        raise BadCircuit(
+            f"registers {registers} do not add up to {wires} wires; give each feature one or more bits"
+        )
     ends = list(accumulate(widths))
     return [range(end - width, end) for end, width in zip(ends, widths, strict=True)]

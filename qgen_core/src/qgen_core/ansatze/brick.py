@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from qgen_core.ansatze.blocks import ROT, Builder, Start, chain
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 
 
-def brick(wires: int, *, inputs: int = 0, layers: int = 6, start: Start = "zero", reupload: bool = True) -> Circuit:
+def brick(
+    wires: int, *, inputs: int = 0, layers: int = 6, start: Start = "zero", reupload: bool = True
+) -> Circuit:
     """Rot on all wires, CNOTs on (0,1), (2,3), ..., Rot, CNOTs on (1,2), (3,4), ...; Rot at the end.
 
     The second Rot layer takes the wires that the second CNOTs touch. There are

@@ -7,17 +7,21 @@ from numpy.typing import NDArray
 from scipy.special import rel_entr
 
 from qgen_core.ansatze.blocks import Builder
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
-
-Floats = NDArray[np.float64]
+from qgen_core.typing import Floats
 
 _ROWS = 2**16
 
 
 def chow_liu(
-    wires: int, *, inputs: int = 0, data: Events | None = None, layers: int = 10, reupload: bool = True
+    wires: int,
+    *,
+    inputs: int = 0,
+    data: Events | None = None,
+    layers: int = 10,
+    reupload: bool = True,
 ) -> Circuit:
     """Rotations RZ RX RZ on every wire, and between them CNOTs where the data's bits depend most.
 
@@ -74,7 +78,8 @@ def chow_liu_tree(information: Floats) -> list[tuple[int, int]]:
     outside = list(range(1, len(information)))
     while outside:
         parent, child = max(
-            ((p, c) for p in inside for c in outside), key=lambda edge: (information[edge], -edge[0], -edge[1])
+            ((p, c) for p in inside for c in outside),
+            key=lambda edge: (information[edge], -edge[0], -edge[1]),
         )
         edges.append((parent, child))
         inside.append(child)
@@ -84,7 +89,9 @@ def chow_liu_tree(information: Floats) -> list[tuple[int, int]]:
 
 def _training_bits(data: Events | None, wires: int) -> tuple[NDArray[np.generic], Floats]:
     if data is None or len(data) == 0:
-        raise BadOption("chow-liu finds its tree in training bits; give it data, Events of bits (N, wires)")
+        raise BadOption(
+            "chow-liu finds its tree in training bits; give it data, Events of bits (N, wires)"
+        )
     bits = data.x
     if bits.shape[1] != wires or not np.all((bits == 0) | (bits == 1)):
         raise BadOption(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgen_core.ansatze.blocks import Builder, register_wires
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadCircuit
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from qgen_core.ansatze.blocks import Builder, register_wires
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 
 
 def ising(
-    wires: int, *, inputs: int = 0, registers: tuple[int, ...] = (), layers: int = 1, reupload: bool = True
+    wires: int,
+    *,
+    inputs: int = 0,
+    registers: tuple[int, ...] = (),
+    layers: int = 1,
+    reupload: bool = True,
 ) -> Circuit:
     """A GHZ state on the first wires of the registers, then layers of Ising evolution in each.
 

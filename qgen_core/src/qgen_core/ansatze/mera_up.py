@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgen_core.ansatze.blocks import Builder
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadCircuit
 
 
@@ -25,7 +25,9 @@ def mera_up(wires: int, *, inputs: int = 0) -> Circuit:
     22
     """
     if wires < 2 or wires & (wires - 1):
-        raise BadCircuit(f"mera-up halves its distances, so wires are 2, 4, 8, 16, ..., not {wires}")
+        raise BadCircuit(
+            f"mera-up halves its distances, so wires are 2, 4, 8, 16, ..., not {wires}"
+        )
     build = Builder(wires)
     build.encode(inputs, "ry")
     distance = wires // 2

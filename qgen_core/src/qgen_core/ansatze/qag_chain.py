@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgen_core.ansatze.blocks import Builder, chain
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 
 
 def qag_chain(wires: int, *, inputs: int = 0, layers: int = 2) -> Circuit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgen_core.ansatze.blocks import ROT, Builder, Start
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption
 
 
@@ -34,7 +34,9 @@ def strongly_entangling(
     default = tuple(1 + layer % max(wires - 1, 1) for layer in range(layers))
     steps = default if ranges is None else tuple(ranges)
     if ranges is not None and (len(steps) != layers or not all(0 < r < wires for r in steps)):
-        raise BadOption(f"ranges are {layers} numbers from 1 to {wires - 1}, one a layer, not {list(ranges)}")
+        raise BadOption(
+            f"ranges are {layers} numbers from 1 to {wires - 1}, one a layer, not {list(ranges)}"
+        )
     build = Builder(wires)
     build.start(start)
     for layer in build.layers(layers, inputs, reupload):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from qgen_core.ansatze.blocks import ROT, Builder, Start, chain
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadCircuit, BadOption
 
 
@@ -40,7 +40,9 @@ def tree(
         raise BadOption(f"shape is star or path, not {shape!r}")
     if block < 2 or wires % block:
         divisors = ", ".join(str(b) for b in range(2, wires + 1) if wires % b == 0)
-        raise BadCircuit(f"{wires} wires do not make blocks of {block}; set block to one of {divisors or 'no number'}")
+        raise BadCircuit(
+            f"{wires} wires do not make blocks of {block}; set block to one of {divisors or 'no number'}"
+        )
     edges: list[tuple[int, int]] = []
     for first in range(0, wires, block):
         last = first + block - 1

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from math import pi
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.encoders.columns import ColumnEncoder
 from qgen_core.errors import BadOption, DataError
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Array, Floats
 
 
 class AngleEncoder(ColumnEncoder):
@@ -52,7 +49,9 @@ class AngleEncoder(ColumnEncoder):
     ) -> None:
         super().__init__()
         if range[0] == range[1] or not np.isfinite(range).all():
-            raise BadOption(f"the range of angles is [first, last], two different numbers, not {list(range)}")
+            raise BadOption(
+                f"the range of angles is [first, last], two different numbers, not {list(range)}"
+            )
         if bins is not None and bins < 1:
             raise BadOption(f"bins must be at least 1, not {bins}")
         if any(not (np.isfinite(w).all() and w[0] < w[1]) for w in window or ()):
@@ -66,7 +65,9 @@ class AngleEncoder(ColumnEncoder):
     def _learn(self, x: Floats) -> dict[str, Floats]:
         if self.window is not None:
             if len(self.window) != x.shape[1]:
-                raise BadOption(f"angle has windows for {len(self.window)} columns, the values have {x.shape[1]}")
+                raise BadOption(
+                    f"angle has windows for {len(self.window)} columns, the values have {x.shape[1]}"
+                )
             low, high = np.array(self.window, dtype=np.float64).T
             return {"low": low, "high": high}
         low, high = x.min(axis=0), x.max(axis=0)

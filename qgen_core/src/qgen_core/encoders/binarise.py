@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.encoders.checks import all_in_row, matrix, not_fitted, require_accepted, require_keys, training_matrix
+from qgen_core.encoders.checks import (
+    all_in_row,
+    matrix,
+    not_fitted,
+    require_accepted,
+    require_keys,
+    training_matrix,
+)
 from qgen_core.errors import BadOption, CheckpointError
 from qgen_core.events import Space
 from qgen_core.interfaces import Encoder
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Floats, Rng
 
 
 class BinariseEncoder(Encoder):
@@ -87,7 +91,9 @@ class BinariseEncoder(Encoder):
         given = self.threshold
         columns = len(given) if isinstance(given, list) else levels.shape[-1] if levels.ndim else 0
         if levels.shape != (3, columns) or columns == 0 or not np.isfinite(levels).all():
-            raise CheckpointError(f"binarise needs finite levels (3, F), the checkpoint has {levels.shape}")
+            raise CheckpointError(
+                f"binarise needs finite levels (3, F), the checkpoint has {levels.shape}"
+            )
         self._take(np.array(levels, dtype=np.float64))
 
     @property
@@ -108,5 +114,7 @@ class BinariseEncoder(Encoder):
             return np.asarray(np.median(x, axis=0))
         given = np.asarray(self.threshold, dtype=np.float64)
         if given.ndim and len(given) != x.shape[1]:
-            raise BadOption(f"binarise has {len(given)} thresholds, the events have {x.shape[1]} columns")
+            raise BadOption(
+                f"binarise has {len(given)} thresholds, the events have {x.shape[1]} columns"
+            )
         return np.broadcast_to(given, x.shape[1:]).copy()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.encoders.checks import matrix, not_fitted, require_accepted, require_keys, training_matrix
+from qgen_core.encoders.checks import (
+    matrix,
+    not_fitted,
+    require_accepted,
+    require_keys,
+    training_matrix,
+)
 from qgen_core.errors import BadOption, CheckpointError, DataError
 from qgen_core.events import Space, bits_to_index, index_to_bits
 from qgen_core.interfaces import Encoder
+from qgen_core.typing import Array, Floats, Rng
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
 Spacing = Literal["equal-width", "quantile", "logarithmic"]
 
 #: More bits in one feature would need more than a million edges.
@@ -65,10 +69,14 @@ class BinningEncoder(Encoder):
                 raise BadOption(f"binning takes 1 to {MAX_BITS} bits a feature, not {number}")
         for low, high in window or ():
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
-                raise BadOption(f"a window of binning is [min, max] with min < max, not [{low:g}, {high:g}]")
+                raise BadOption(
+                    f"a window of binning is [min, max] with min < max, not [{low:g}, {high:g}]"
+                )
         for edges in () if isinstance(spacing, str) else spacing:
             if not isinstance(edges, str) and not (len(edges) > 2 and np.all(np.diff(edges) > 0)):
-                raise BadOption(f"given edges of binning are at least three and increase, not {edges[:8]}")
+                raise BadOption(
+                    f"given edges of binning are at least three and increase, not {edges[:8]}"
+                )
         self.bits, self.spacing, self.window = bits, spacing, window
         self._edges: list[Floats] = []
 
@@ -91,7 +99,9 @@ class BinningEncoder(Encoder):
         low, high = (np.array(side, dtype=x.dtype) for side in zip(*bounds, strict=True))
         inside = x[np.all((x >= low) & (x <= high), axis=1)].astype(np.float64)
         if len(inside) == 0:
-            raise DataError(f"none of {len(x)} training events lies in the window {bounds}; widen it")
+            raise DataError(
+                f"none of {len(x)} training events lies in the window {bounds}; widen it"
+            )
         edges = []
         for i, (bits, rule) in enumerate(rules):
             found = _edges(f"feature {i}", 2**bits, rule, bounds[i], inside[:, i])
@@ -112,7 +122,8 @@ class BinningEncoder(Encoder):
     def encode(self, x: Array, condition: Array | None = None, *, rng: Rng | None = None) -> Array:
         """Events (N, F) to bits (N, width) int8. Raises DataError for events outside the window."""
         columns = [
-            index_to_bits(index, bits) for index, bits in zip(self._indices(x), self.space.registers, strict=True)
+            index_to_bits(index, bits)
+            for index, bits in zip(self._indices(x), self.space.registers, strict=True)
         ]
         return np.concatenate(columns, axis=1)
 
@@ -120,7 +131,9 @@ class BinningEncoder(Encoder):
         """Bits (N, width) to events (N, F) float64, uniform inside their bins."""
         place = rng.random((len(z), len(self.edges)))
         if np.ndim(z) != 2 or np.shape(z)[1] != self.space.width:
-            raise DataError(f"binning decodes an array (N, {self.space.width}) of bits, not one of {np.shape(z)}")
+            raise DataError(
+                f"binning decodes an array (N, {self.space.width}) of bits, not one of {np.shape(z)}"
+            )
         start = 0
         for i, (edges, bits) in enumerate(zip(self._edges, self.space.registers, strict=True)):
             index = bits_to_index(z[:, start : start + bits])
@@ -146,7 +159,9 @@ class BinningEncoder(Encoder):
         try:
             bits = [number for number, _ in self._rules(len(edges))]
         except BadOption as error:
-            raise CheckpointError(f"the checkpoint has edges of {len(edges)} features; {error.args[0]}") from error
+            raise CheckpointError(
+                f"the checkpoint has edges of {len(edges)} features; {error.args[0]}"
+            ) from error
         for i, (found, number) in enumerate(zip(edges, bits, strict=True)):
             if found.shape != (2**number + 1,) or not np.all(np.diff(found) > 0):
                 raise CheckpointError(
@@ -166,7 +181,9 @@ class BinningEncoder(Encoder):
         spacing = [self.spacing] * features if isinstance(self.spacing, str) else self.spacing
         for name, given in (("bits", bits), ("spacing", spacing), ("window", self.window)):
             if given is not None and len(given) != features:
-                raise BadOption(f"binning has {name} for {len(given)} features, the events have {features}")
+                raise BadOption(
+                    f"binning has {name} for {len(given)} features, the events have {features}"
+                )
         return list(zip(bits, spacing, strict=True))
 
     def _bounds(self, i: int, rule: Spacing | list[float], values: Array) -> tuple[float, float]:
@@ -174,7 +191,9 @@ class BinningEncoder(Encoder):
         if not isinstance(rule, str):
             outer = float(rule[0]), float(rule[-1])
             if window is not None and tuple(window) != outer:
-                raise BadOption(f"feature {i} has given edges from {outer[0]:g} to {outer[1]:g} and another window")
+                raise BadOption(
+                    f"feature {i} has given edges from {outer[0]:g} to {outer[1]:g} and another window"
+                )
             return outer
         if window is not None:
             return float(window[0]), float(window[1])
@@ -192,7 +211,9 @@ class BinningEncoder(Encoder):
         return found
 
 
-def _edges(what: str, bins: int, rule: Spacing | list[float], bounds: tuple[float, float], values: Floats) -> Floats:
+def _edges(
+    what: str, bins: int, rule: Spacing | list[float], bounds: tuple[float, float], values: Floats
+) -> Floats:
     low, high = bounds
     if not isinstance(rule, str):
         if len(rule) != bins + 1:
@@ -202,7 +223,9 @@ def _edges(what: str, bins: int, rule: Spacing | list[float], bounds: tuple[floa
         return np.linspace(low, high, bins + 1)
     if rule == "logarithmic":
         if low <= 0:
-            raise DataError(f"{what} starts at {low:g}; logarithmic bins need a window that starts above 0")
+            raise DataError(
+                f"{what} starts at {low:g}; logarithmic bins need a window that starts above 0"
+            )
         return np.geomspace(low, high, bins + 1)
     edges = np.quantile(values, np.linspace(0, 1, bins + 1))
     edges[[0, -1]] = low, high
@@ -213,7 +236,11 @@ def _check_increasing(what: str, edges: Array, rule: Spacing | list[float]) -> N
     flat = np.flatnonzero(~(np.diff(edges) > 0))
     if len(flat) == 0:
         return
-    mend = "take fewer bits, equal-width bins, or give edges" if rule == "quantile" else "give a wider window"
+    mend = (
+        "take fewer bits, equal-width bins, or give edges"
+        if rule == "quantile"
+        else "give a wider window"
+    )
     raise DataError(
         f"{what}: {len(flat)} of {len(edges) - 1} bins have no width in {edges.dtype}, "
         f"the first at {edges[flat[0]]:g}; {mend}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from qgen_core.encoders.checks import not_fitted, require_accepted
 from qgen_core.errors import BadOption, CheckpointError
 from qgen_core.interfaces import Encoder
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Floats, Rng
 
 
 class ChainEncoder(Encoder):
@@ -91,7 +88,11 @@ class ChainEncoder(Encoder):
         return total
 
     def state(self) -> dict[str, Array]:
-        return {f"{i}.{name}": value for i, link in enumerate(self.encoders) for name, value in link.state().items()}
+        return {
+            f"{i}.{name}": value
+            for i, link in enumerate(self.encoders)
+            for name, value in link.state().items()
+        }
 
     def load(self, state: Mapping[str, Array]) -> None:
         parts: list[dict[str, Array]] = [{} for _ in self.encoders]
@@ -108,4 +109,6 @@ class ChainEncoder(Encoder):
         """Refuse here, so that the message counts the events of the whole chain."""
         if not hasattr(self, "space"):
             raise not_fitted("chain")
-        require_accepted("chain", np.asarray(x), self.accepts(x, condition), "what all its encoders take")
+        require_accepted(
+            "chain", np.asarray(x), self.accepts(x, condition), "what all its encoders take"
+        )

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import CheckpointError, DataError
-
-Array = NDArray[Any]
+from qgen_core.typing import Array
 
 
 def matrix(owner: str, x: Array, width: int | None = None) -> Array:
@@ -20,7 +19,9 @@ def matrix(owner: str, x: Array, width: int | None = None) -> Array:
         raise DataError(f"{owner} needs numbers, not {array.dtype}")
     if array.ndim != 2 or (width is not None and array.shape[1] != width):
         expected = "features" if width is None else width
-        raise DataError(f"{owner} needs an array (N, {expected}), not one of the shape {array.shape}")
+        raise DataError(
+            f"{owner} needs an array (N, {expected}), not one of the shape {array.shape}"
+        )
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 

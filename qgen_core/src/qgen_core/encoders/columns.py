@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.encoders.checks import all_in_row, matrix, not_fitted, require_accepted, require_keys, training_matrix
+from qgen_core.encoders.checks import (
+    all_in_row,
+    matrix,
+    not_fitted,
+    require_accepted,
+    require_keys,
+    training_matrix,
+)
 from qgen_core.errors import BadOption, CheckpointError
 from qgen_core.events import Space
 from qgen_core.interfaces import Encoder
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Floats, Rng
 
 
 class ChosenColumns(Encoder):
@@ -31,7 +35,9 @@ class ChosenColumns(Encoder):
     learns: tuple[str, ...] = ()
 
     def __init__(self, columns: list[int] | None = None) -> None:
-        if columns is not None and (min(columns, default=-1) < 0 or len(set(columns)) != len(columns)):
+        if columns is not None and (
+            min(columns, default=-1) < 0 or len(set(columns)) != len(columns)
+        ):
             raise BadOption(f"{self.name} takes different column numbers >= 0, not {columns}")
         self.columns = columns
         self.learned: dict[str, Floats] = {}
@@ -52,16 +58,26 @@ class ChosenColumns(Encoder):
 
     def load(self, state: Mapping[str, Array]) -> None:
         require_keys(self.name, state, {"width", *self.learns})
-        if state["width"].shape != (1,) or state["width"].dtype.kind != "i" or state["width"][0] < 1:
-            raise CheckpointError(f"the checkpoint of {self.name} does not say how many features there are")
+        if (
+            state["width"].shape != (1,)
+            or state["width"].dtype.kind != "i"
+            or state["width"][0] < 1
+        ):
+            raise CheckpointError(
+                f"the checkpoint of {self.name} does not say how many features there are"
+            )
         width = int(state["width"][0])
         try:
             chosen = len(self._chosen(width))
         except BadOption as error:
-            raise CheckpointError(f"the checkpoint is of {width} features; {error.args[0]}") from error
+            raise CheckpointError(
+                f"the checkpoint is of {width} features; {error.args[0]}"
+            ) from error
         for name in self.learns:
             if state[name].shape != (chosen,) or not np.isfinite(state[name]).all():
-                raise CheckpointError(f"{name!r} of {self.name} is not {chosen} finite numbers in the checkpoint")
+                raise CheckpointError(
+                    f"{name!r} of {self.name} is not {chosen} finite numbers in the checkpoint"
+                )
         self.learned = {name: np.array(state[name], dtype=np.float64) for name in self.learns}
         self.space = Space(self.kind, width)
 

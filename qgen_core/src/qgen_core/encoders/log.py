@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from math import e
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.encoders.columns import ColumnEncoder
 from qgen_core.errors import BadOption
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Array, Floats
 
 
 class LogEncoder(ColumnEncoder):
@@ -33,7 +30,9 @@ class LogEncoder(ColumnEncoder):
 
     name = "log"
 
-    def __init__(self, *, offset: float = 0.0, base: float = e, columns: list[int] | None = None) -> None:
+    def __init__(
+        self, *, offset: float = 0.0, base: float = e, columns: list[int] | None = None
+    ) -> None:
         super().__init__(columns)
         if not (np.isfinite(offset) and offset >= 0):
             raise BadOption(f"offset is 0 or more, not {offset:g}")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.encoders.columns import ColumnEncoder
 from qgen_core.errors import BadOption
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Array, Floats
 
 
 class LogitEncoder(ColumnEncoder):
@@ -37,10 +33,14 @@ class LogitEncoder(ColumnEncoder):
 
     name = "logit"
 
-    def __init__(self, *, alpha: float = 1e-6, zero: bool = False, columns: list[int] | None = None) -> None:
+    def __init__(
+        self, *, alpha: float = 1e-6, zero: bool = False, columns: list[int] | None = None
+    ) -> None:
         super().__init__(columns)
         if not 0 <= alpha < 0.5 or (zero and alpha == 0):
-            raise BadOption(f"alpha is in [0, 0.5), and above 0 if zero is to be encoded as 0; not {alpha:g}")
+            raise BadOption(
+                f"alpha is in [0, 0.5), and above 0 if zero is to be encoded as 0; not {alpha:g}"
+            )
         self.alpha, self.zero = alpha, zero
         self._shift = 0.0
         self._ends = np.array([-np.inf, np.inf])

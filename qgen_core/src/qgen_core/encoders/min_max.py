@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.encoders.columns import ColumnEncoder
 from qgen_core.errors import BadOption
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Floats
 
 
 class MinMaxEncoder(ColumnEncoder):
@@ -52,7 +49,9 @@ class MinMaxEncoder(ColumnEncoder):
     ) -> None:
         super().__init__(columns)
         if range[0] == range[1] or not np.isfinite(range).all():
-            raise BadOption(f"the range of min-max is [first, last], two different numbers, not {list(range)}")
+            raise BadOption(
+                f"the range of min-max is [first, last], two different numbers, not {list(range)}"
+            )
         if not (np.isfinite(margin) and margin > 0):
             raise BadOption(f"margin is a factor above 0, not {margin:g}")
         self.range, self.start, self.margin = range, start, margin

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.encoders.columns import ColumnEncoder
 from qgen_core.errors import BadOption
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Array, Floats
 
 
 class PowerEncoder(ColumnEncoder):

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.encoders.checks import all_in_row, matrix, require_accepted
 from qgen_core.encoders.columns import ChosenColumns
 from qgen_core.errors import BadOption, DataError
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Floats, Rng
 
 
 class RatioEncoder(ChosenColumns):
@@ -65,12 +60,21 @@ class RatioEncoder(ChosenColumns):
         return -count * np.log(self._positive(x, condition))
 
     def _unit(self, x: Array, condition: Array | None) -> Floats:
-        if condition is None or np.ndim(condition) != 2 or condition.shape[1] <= self.by or len(condition) != len(x):
+        if (
+            condition is None
+            or np.ndim(condition) != 2
+            or condition.shape[1] <= self.by
+            or len(condition) != len(x)
+        ):
             given = "none" if condition is None else f"an array {np.shape(condition)}"
-            raise DataError(f"ratio divides by column {self.by} of each event's condition; there is {given}")
+            raise DataError(
+                f"ratio divides by column {self.by} of each event's condition; there is {given}"
+            )
         unit: Floats = np.asarray(condition)[:, self.by].astype(np.float64)
         return unit
 
     def _positive(self, x: Array, condition: Array | None) -> Floats:
-        require_accepted(self.name, x, self.accepts(x, condition), f"conditions above 0 in column {self.by}")
+        require_accepted(
+            self.name, x, self.accepts(x, condition), f"conditions above 0 in column {self.by}"
+        )
         return self._unit(x, condition)

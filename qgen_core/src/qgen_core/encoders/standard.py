@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.encoders.columns import ColumnEncoder
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Floats
 
 
 class StandardEncoder(ColumnEncoder):

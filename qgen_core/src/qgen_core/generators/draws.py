@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
-from qgen_core.sampling import sample_indices
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.simulators.outcomes import sample_indices
+from qgen_core.typing import Array, Floats, Rng
 
 
 def distinct(condition: Array | None, n: int) -> tuple[Array | None, NDArray[np.intp]]:
@@ -34,7 +29,9 @@ def draw_outcomes(probabilities: Floats, row: NDArray[np.intp], rng: Rng) -> NDA
     p = np.clip(probabilities, 0.0, None)
     totals = p.sum(axis=1, keepdims=True)
     if not np.all(np.abs(totals - 1) < 1e-3):
-        raise BadOption(f"probabilities of a condition sum to {float(totals[np.argmax(np.abs(totals - 1))][0]):g}")
+        raise BadOption(
+            f"probabilities of a condition sum to {float(totals[np.argmax(np.abs(totals - 1))][0]):g}"
+        )
     counts = rng.multinomial(np.bincount(row, minlength=len(p)), p / totals)
     rows, outcomes = np.nonzero(counts)
     outcome = np.empty(len(row), dtype=np.int64)

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import pi
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import Bits, Probabilities
 from qgen_core.errors import BadOption, DataError, OutputMismatch
 from qgen_core.events import Batch, Space, bits_to_index, index_to_bits
 from qgen_core.generators.draws import distinct, draw_outcomes, grouped
-from qgen_core.interfaces import Ansatz, Backend, Generator, Pullback
+from qgen_core.interfaces import Ansatz, Backend, Generator
 from qgen_core.losses.tables import FLOOR, floored_log
-from qgen_core.measures import Bits, Probabilities
-from qgen_core.seeds import generator, stream
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.support.random_streams import generator, stream
+from qgen_core.typing import Array, Floats, Pullback, Rng
 
 #: Probabilities held at once while sampling many conditions.
 MAX_TABLE = 2**24
@@ -70,9 +67,13 @@ class CircuitBornMachine(Generator):
         seed: int | None = None,
     ) -> None:
         if space.kind != "bits":
-            raise BadOption(f"a Born machine makes bits, not {space}; use an encoder to bits, e.g. 'binning'")
+            raise BadOption(
+                f"a Born machine makes bits, not {space}; use an encoder to bits, e.g. 'binning'"
+            )
         if condition is not None and condition.kind != "angles":
-            raise BadOption(f"conditions enter the circuit as angles, not as {condition}; encode them with 'angle'")
+            raise BadOption(
+                f"conditions enter the circuit as angles, not as {condition}; encode them with 'angle'"
+            )
         if not (smoothing >= 0 and scale >= 0):
             raise BadOption(f"smoothing and scale are at least 0, not {smoothing:g} and {scale:g}")
         self.space, self.condition, self.backend = space, condition, backend
@@ -103,7 +104,9 @@ class CircuitBornMachine(Generator):
             return super().forward(output, batch, rng=rng)
         conditions, row, index = self._asked(output, batch)
         angles = self.circuit.bind(self.theta, conditions)
-        found, back = self.backend.forward(self.circuit, angles, Probabilities(), shots=self.shots, rng=rng)
+        found, back = self.backend.forward(
+            self.circuit, angles, Probabilities(), shots=self.shots, rng=rng
+        )
         table, gain = self._smoothed(found, self.shots)
         if output == "probabilities":
             return table, lambda cotangent: self._gradient(back, cotangent, gain)
@@ -116,7 +119,9 @@ class CircuitBornMachine(Generator):
 
         return logs, pullback
 
-    def _gradient(self, back: Callable[[Array], Floats], cotangent: Array, gain: float) -> dict[str, Array]:
+    def _gradient(
+        self, back: Callable[[Array], Floats], cotangent: Array, gain: float
+    ) -> dict[str, Array]:
         d_params, _ = self.circuit.pullback(back(np.asarray(cotangent) * gain))
         return {"theta": d_params.sum(axis=0)}
 
@@ -140,7 +145,9 @@ class CircuitBornMachine(Generator):
         tables = self._smoothed(found.reshape(len(thetas), count, -1), shots)[0]
         return tables if output == "probabilities" else floored_log(tables[:, row, index], FLOOR)[0]
 
-    def _asked(self, output: str, batch: Batch) -> tuple[Array | None, NDArray[np.intp], NDArray[np.int64]]:
+    def _asked(
+        self, output: str, batch: Batch
+    ) -> tuple[Array | None, NDArray[np.intp], NDArray[np.int64]]:
         """Distinct conditions to run, and for each event its row and its basis state."""
         none = np.empty(0, dtype=np.int64)
         if output not in self.outputs:
@@ -162,7 +169,12 @@ class CircuitBornMachine(Generator):
         return (shots * table + self.smoothing) / total, shots / total
 
     def _drawn(
-        self, theta: Floats, conditions: Array | None, row: NDArray[np.intp], backend: Backend, rng: Rng
+        self,
+        theta: Floats,
+        conditions: Array | None,
+        row: NDArray[np.intp],
+        backend: Backend,
+        rng: Rng,
     ) -> Array:
         """Bits (n, Q) of events whose conditions are the rows (n,) of ``conditions``."""
         if not backend.capabilities.exact:
@@ -177,7 +189,12 @@ class CircuitBornMachine(Generator):
         return index_to_bits(outcome, self.space.width)
 
     def _measured(
-        self, theta: Floats, conditions: Array | None, row: NDArray[np.intp], backend: Backend, rng: Rng
+        self,
+        theta: Floats,
+        conditions: Array | None,
+        row: NDArray[np.intp],
+        backend: Backend,
+        rng: Rng,
     ) -> Array:
         """The same from a backend without exact values: as many shots as events, equal numbers in one batch."""
         out = np.empty((len(row), self.space.width), dtype=np.int8)
@@ -193,7 +210,9 @@ class CircuitBornMachine(Generator):
 
     def _check_circuit(self, inputs: int) -> None:
         if self.circuit.num_wires != self.space.width:
-            raise BadOption(f"the ansatz makes {self.circuit.num_wires} wires, the events have {self.space}")
+            raise BadOption(
+                f"the ansatz makes {self.circuit.num_wires} wires, the events have {self.space}"
+            )
         if self.circuit.num_inputs != inputs:
             raise BadOption(
                 f"the ansatz takes {self.circuit.num_inputs} inputs for {inputs} condition columns; "
@@ -207,9 +226,17 @@ class CircuitBornMachine(Generator):
             return
         wanted = "no condition" if self.condition is None else f"conditions of {self.condition}"
         if self.condition is None or condition is None:
-            raise DataError(f"qcbm takes {wanted}; {'none was' if condition is None else 'one was'} given")
-        if np.ndim(condition) != 2 or condition.shape[1] != self.condition.width or n not in (None, len(condition)):
-            raise DataError(f"qcbm takes {wanted}, a row for each of {n} events, not an array {np.shape(condition)}")
+            raise DataError(
+                f"qcbm takes {wanted}; {'none was' if condition is None else 'one was'} given"
+            )
+        if (
+            np.ndim(condition) != 2
+            or condition.shape[1] != self.condition.width
+            or n not in (None, len(condition))
+        ):
+            raise DataError(
+                f"qcbm takes {wanted}, a row for each of {n} events, not an array {np.shape(condition)}"
+            )
 
 
 def _start(count: int, init: str, scale: float, seed: int | None) -> Floats:

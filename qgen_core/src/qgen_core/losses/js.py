@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.events import Batch
 from qgen_core.interfaces import Loss
 from qgen_core.losses.tables import FLOOR, TINY, check_floor, rows
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Array
 
 
 class JensenShannon(Loss):
@@ -44,10 +39,12 @@ class JensenShannon(Loss):
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
         """Value, and cotangent (C, K), of probabilities (C, K)."""
-        from qgen_core.engine.divergences import jensen_shannon
+        from qgen_core.simulators.simd.divergences import jensen_shannon
 
         p, target = rows(output, batch)
         weight = np.empty(p.shape)
-        total = jensen_shannon(p.reshape(-1), target.reshape(-1), self.floor, TINY, weight.reshape(-1))
+        total = jensen_shannon(
+            p.reshape(-1), target.reshape(-1), self.floor, TINY, weight.reshape(-1)
+        )
         weight *= 0.5 / len(p)
         return 0.5 * total / len(p), weight

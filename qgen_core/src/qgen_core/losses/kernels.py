@@ -7,15 +7,12 @@ Kronecker product over registers, or over wires, so it is applied factor by fact
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Floats
 
 Form = Literal["exp(-d2/sigma)", "exp(-d2/(2sigma))", "exp(-d2/(2sigma^2))"]
 
@@ -33,7 +30,9 @@ def denominators(form: Form, bandwidth: Sequence[float]) -> Floats:
     """D of ``exp(-d2 / D)`` for each sigma. Raises BadOption unless all are above 0."""
     sigma = np.array(bandwidth, dtype=np.float64)
     if sigma.size == 0 or not (np.isfinite(sigma).all() and np.all(sigma > 0)):
-        raise BadOption(f"bandwidth is a list of numbers above 0 or 'median', not {list(bandwidth)}")
+        raise BadOption(
+            f"bandwidth is a list of numbers above 0 or 'median', not {list(bandwidth)}"
+        )
     if form == "exp(-d2/sigma)":
         return sigma
     return 2.0 * (sigma if form == "exp(-d2/(2sigma))" else sigma**2)
@@ -44,7 +43,9 @@ def median_denominator(points: Floats) -> Floats:
 
     Raises DataError when all points are one.
     """
-    chosen = np.unique(np.linspace(0, len(points) - 1, min(len(points), MEDIAN_EVENTS)).astype(np.intp))
+    chosen = np.unique(
+        np.linspace(0, len(points) - 1, min(len(points), MEDIAN_EVENTS)).astype(np.intp)
+    )
     d2 = squared_distances(points[chosen], points[chosen])[np.triu_indices(len(chosen), 1)]
     if not np.any(d2 > 0):
         raise DataError("the median distance of the training events is 0; give a bandwidth")
@@ -82,7 +83,9 @@ class TableKernel:
     with ``hamming`` it is the number of wires that differ.
     """
 
-    def __init__(self, registers: Sequence[int], distance: Literal["registers", "hamming"], scales: Floats) -> None:
+    def __init__(
+        self, registers: Sequence[int], distance: Literal["registers", "hamming"], scales: Floats
+    ) -> None:
         if distance == "hamming":
             wires = sum(registers)
             parts = [min(WIRES_AT_ONCE, wires - start) for start in range(0, wires, WIRES_AT_ONCE)]

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from numpy.typing import NDArray
-
 from qgen_core.events import Batch
 from qgen_core.interfaces import Loss
 from qgen_core.losses.nll import NegativeLogLikelihood, entropy
 from qgen_core.losses.tables import FLOOR
-
-Array = NDArray[Any]
+from qgen_core.typing import Array
 
 
 class KullbackLeibler(Loss):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import OutputMismatch
 from qgen_core.events import Batch
 from qgen_core.interfaces import Loss
 from qgen_core.losses.tables import dot, shares
-
-Array = NDArray[Any]
+from qgen_core.typing import Array
 
 
 class Mean(Loss):

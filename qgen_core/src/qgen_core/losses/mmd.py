@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.events import Batch, Events, Space
@@ -18,9 +17,8 @@ from qgen_core.losses.kernels import (
     median_denominator,
 )
 from qgen_core.losses.tables import dot, rows, shares
+from qgen_core.typing import Array, Floats
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 Distance = Literal["registers", "hamming", "euclidean"]
 
 
@@ -75,7 +73,9 @@ class MaximumMeanDiscrepancy(Loss):
         self._scales = self._denominators(kernel, bandwidth, data)
         self._table: TableKernel | None = None
         if space is not None and self.reads == "probabilities" and self.distance != "euclidean":
-            self._table = TableKernel(space.registers or (space.width,), self.distance, self._scales)
+            self._table = TableKernel(
+                space.registers or (space.width,), self.distance, self._scales
+            )
         self._among_data: tuple[Batch, float] | None = None
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
@@ -130,7 +130,9 @@ class MaximumMeanDiscrepancy(Loss):
         points = points if self._features is None else points @ self._features
         return points if condition is None else np.concatenate([points, condition], axis=1)
 
-    def _denominators(self, kernel: Form, bandwidth: tuple[float, ...] | str, data: Events | None) -> Floats:
+    def _denominators(
+        self, kernel: Form, bandwidth: tuple[float, ...] | str, data: Events | None
+    ) -> Floats:
         if not isinstance(bandwidth, str):
             return denominators(kernel, bandwidth)
         if data is None:
@@ -150,7 +152,9 @@ class MaximumMeanDiscrepancy(Loss):
         ):
             raise BadOption(f"{space} have no distance {self.distance!r}; take 'euclidean'")
         if self.reads == "probabilities" and self.unbiased:
-            raise BadOption("estimator = 'unbiased' is for samples: probabilities have no pairs to leave out")
+            raise BadOption(
+                "estimator = 'unbiased' is for samples: probabilities have no pairs to leave out"
+            )
 
 
 def _distance(space: Space | None) -> Distance:

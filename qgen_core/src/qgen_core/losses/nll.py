@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,7 @@ from qgen_core.events import Batch
 from qgen_core.interfaces import Loss
 from qgen_core.losses.mean import weighted_mean
 from qgen_core.losses.tables import FLOOR, TINY, check_floor, dot, floored_log, rows
-
-Array = NDArray[Any]
+from qgen_core.typing import Array
 
 
 class NegativeLogLikelihood(Loss):
@@ -30,7 +29,9 @@ class NegativeLogLikelihood(Loss):
     Raises BadOption for a floor outside (0, 1).
     """
 
-    def __init__(self, *, reads: Literal["probabilities", "log_prob"] = "probabilities", floor: float = FLOOR) -> None:
+    def __init__(
+        self, *, reads: Literal["probabilities", "log_prob"] = "probabilities", floor: float = FLOOR
+    ) -> None:
         self.reads = reads
         self.floor = check_floor(floor)
 

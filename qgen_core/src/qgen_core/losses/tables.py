@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.events import Batch
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Array, Floats
 
 #: The default least probability whose logarithm is taken.
 FLOOR = 1e-12
@@ -30,8 +25,12 @@ def rows(output: Array, batch: Batch) -> tuple[Floats, Floats]:
     """Probabilities p and target P, (C, K) each. Raises OutputMismatch if they do not fit."""
     if batch.target is None or batch.target.shape != np.shape(output):
         target = "none" if batch.target is None else str(batch.target.shape)
-        raise OutputMismatch(f"probabilities {np.shape(output)} need a target of their shape, not {target}")
-    return np.ascontiguousarray(output, dtype=np.float64), np.ascontiguousarray(batch.target, dtype=np.float64)
+        raise OutputMismatch(
+            f"probabilities {np.shape(output)} need a target of their shape, not {target}"
+        )
+    return np.ascontiguousarray(output, dtype=np.float64), np.ascontiguousarray(
+        batch.target, dtype=np.float64
+    )
 
 
 def floored_log(p: Floats, floor: float) -> tuple[Floats, Floats]:
@@ -48,7 +47,9 @@ def shares(weight: Floats | None, count: int) -> Floats:
     """Each event's part of the whole weight (N,). Raises OutputMismatch where there is no whole."""
     w = np.ones(count) if weight is None else np.asarray(weight, dtype=np.float64)
     if count == 0 or w.shape != (count,):
-        raise OutputMismatch(f"one weight per event is needed; there are {w.shape} for {count} events")
+        raise OutputMismatch(
+            f"one weight per event is needed; there are {w.shape} for {count} events"
+        )
     total = float(w.sum())
     if not total > 0:
         raise OutputMismatch(f"the weights of a batch sum to {total:g}; take a larger batch_size")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
 from qgen_core.events import Batch, Space
 from qgen_core.interfaces import Loss
 from qgen_core.losses.tables import rows
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Array
 
 
 class TotalVariation(Loss):
@@ -37,9 +34,13 @@ class TotalVariation(Loss):
 
     reads = "probabilities"
 
-    def __init__(self, *, space: Space | None = None, over: Literal["joint", "marginals"] = "joint") -> None:
+    def __init__(
+        self, *, space: Space | None = None, over: Literal["joint", "marginals"] = "joint"
+    ) -> None:
         if over == "marginals" and (space is None or not space.registers):
-            raise BadOption(f"tv over marginals needs events in registers, not {space}; take over = 'joint'")
+            raise BadOption(
+                f"tv over marginals needs events in registers, not {space}; take over = 'joint'"
+            )
         self.registers = space.registers if space is not None and over == "marginals" else None
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
@@ -47,7 +48,9 @@ class TotalVariation(Loss):
         p, target = rows(output, batch)
         difference = p - target
         if self.registers is None:
-            return 0.5 * float(np.abs(difference).sum()) / len(p), np.sign(difference) * (0.5 / len(p))
+            return 0.5 * float(np.abs(difference).sum()) / len(p), np.sign(difference) * (
+                0.5 / len(p)
+            )
         shape = tuple(2**bits for bits in self.registers)
         box = difference.reshape(-1, *shape)
         cotangent = np.zeros_like(box)

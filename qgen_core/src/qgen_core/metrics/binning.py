@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError
-from qgen_core.events import Array, Events, Floats
+from qgen_core.events import Events
 from qgen_core.metrics.resample import once, source_weights
+from qgen_core.typing import Array, Floats
 
 Edges = Sequence[Array] | None
 
@@ -51,9 +52,15 @@ def columns_of(reference: Events, generated: Events, edges: Edges, bins: int) ->
     if edges is None:
         if bins < 1:
             raise BadOption(f"bins must be at least 1, not {bins}")
-        return once(reference, ("edges", bins), lambda source: [equal_width(column, bins) for column in source.x.T])
+        return once(
+            reference,
+            ("edges", bins),
+            lambda source: [equal_width(column, bins) for column in source.x.T],
+        )
     if len(edges) != len(reference.columns):
-        raise BadOption(f"edges are given for {len(edges)} columns, the events have {len(reference.columns)}")
+        raise BadOption(
+            f"edges are given for {len(edges)} columns, the events have {len(reference.columns)}"
+        )
     arrays = [np.asarray(e, dtype=np.float64) for e in edges]
     for name, e in zip(reference.columns, arrays, strict=True):
         if e.ndim != 1 or len(e) < 2 or not np.all(np.diff(e) > 0):
@@ -78,13 +85,18 @@ def codes(events: Events, column: int, edges: Floats) -> NDArray[np.intp]:
 
 def bin_numbers(values: Array, edges: Floats) -> NDArray[np.intp]:
     """Bin numbers of values (N,), as in :func:`codes`."""
-    return np.asarray(np.searchsorted(edges, values, side="right") - (values == edges[-1]), dtype=np.intp)
+    return np.asarray(
+        np.searchsorted(edges, values, side="right") - (values == edges[-1]), dtype=np.intp
+    )
 
 
 def marginals(reference: Events, generated: Events, edges: Edges, bins: int) -> Iterator[Histogram]:
     """A normalised histogram of each column."""
     for column, e in enumerate(columns_of(reference, generated, edges, bins)):
-        p, q = (shares(codes(events, column, e), events, len(e) + 1) for events in (reference, generated))
+        p, q = (
+            shares(codes(events, column, e), events, len(e) + 1)
+            for events in (reference, generated)
+        )
         yield Histogram(reference.columns[column], len(e) - 1, p, q)
 
 
@@ -97,7 +109,9 @@ def joint(reference: Events, generated: Events, edges: Edges, bins: int) -> tupl
     sizes = [len(e) + 1 for e in every]
     cells = np.prod([float(size) for size in sizes])
     if cells > 2**62:
-        raise BadOption(f"a joint histogram of {len(every)} columns has {cells:.2g} cells; use fewer bins or columns")
+        raise BadOption(
+            f"a joint histogram of {len(every)} columns has {cells:.2g} cells; use fewer bins or columns"
+        )
     first, second = (_cells(events, every, sizes) for events in (reference, generated))
     size = int(cells)
     if size > MAX_DENSE:
@@ -110,7 +124,9 @@ def _cells(events: Events, every: list[Floats], sizes: list[int]) -> NDArray[np.
     """The number of the joint cell of each event of the source (N,)."""
 
     def compute(source: Events) -> NDArray[np.intp]:
-        return np.ravel_multi_index([codes(source, c, e) for c, e in enumerate(every)], tuple(sizes))
+        return np.ravel_multi_index(
+            [codes(source, c, e) for c, e in enumerate(every)], tuple(sizes)
+        )
 
     return once(events, ("cells", *(e.tobytes() for e in every)), compute)
 

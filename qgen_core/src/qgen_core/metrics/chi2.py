@@ -7,12 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.events import Events, Floats
+from qgen_core.events import Events
 from qgen_core.metrics.binning import Edges, codes, columns_of
 from qgen_core.metrics.resample import source_weights
+from qgen_core.typing import Floats
 
 
-def chi2(reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16) -> Mapping[str, float]:
+def chi2(
+    reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
+) -> Mapping[str, float]:
     """``chi2/ndf(column)`` of the two histograms of each column; about 1 for one distribution.
 
     ``sum_i (W_r g_i - W_g r_i)^2 / (W_r^2 s_gi + W_g^2 s_ri)``, r and g the sums of weights in
@@ -27,12 +30,18 @@ def chi2(reference: Events, generated: Events, *, edges: Edges = None, bins: int
     result = {}
     for column, e in enumerate(every):
         first, second = (codes(events, column, e) for events in (reference, generated))
-        result[f"chi2/ndf({reference.columns[column]})"] = per_degree(first, second, reference, generated, len(e) + 1)
+        result[f"chi2/ndf({reference.columns[column]})"] = per_degree(
+            first, second, reference, generated, len(e) + 1
+        )
     return result
 
 
 def per_degree(
-    first: NDArray[np.intp], second: NDArray[np.intp], reference: Events, generated: Events, size: int
+    first: NDArray[np.intp],
+    second: NDArray[np.intp],
+    reference: Events,
+    generated: Events,
+    size: int,
 ) -> float:
     """chi2 / ndf from bin numbers (N,) of both sources; 0 when all are in one bin.
 

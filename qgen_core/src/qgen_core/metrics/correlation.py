@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from qgen_core.events import Events, Floats
+from qgen_core.events import Events
 from qgen_core.metrics.binning import Edges, check_pair
 from qgen_core.metrics.resample import source_of, source_weights
+from qgen_core.typing import Floats
 
 
 def pearson(events: Events) -> Floats:
@@ -30,7 +31,9 @@ def pearson(events: Events) -> Floats:
     return matrix
 
 
-def correlation(reference: Events, generated: Events, *, edges: Edges = None) -> Mapping[str, float]:
+def correlation(
+    reference: Events, generated: Events, *, edges: Edges = None
+) -> Mapping[str, float]:
     """``corr(a,b)``: the Pearson correlations of the generated events, to hold against the reference's.
 
     The reference's own value and spread stand in the floor of a score.
@@ -38,11 +41,15 @@ def correlation(reference: Events, generated: Events, *, edges: Edges = None) ->
     check_pair(reference, generated)
     matrix, names = pearson(generated), generated.columns
     return {
-        f"corr({names[a]},{names[b]})": float(matrix[a, b]) for a in range(len(names)) for b in range(a + 1, len(names))
+        f"corr({names[a]},{names[b]})": float(matrix[a, b])
+        for a in range(len(names))
+        for b in range(a + 1, len(names))
     }
 
 
-def correlation_loss(reference: Events, generated: Events, *, edges: Edges = None) -> Mapping[str, float]:
+def correlation_loss(
+    reference: Events, generated: Events, *, edges: Edges = None
+) -> Mapping[str, float]:
     """``correlation loss``: sum over i, j of (C_ij generated - C_ij reference)^2, C the Pearson matrices.
 
     Each pair of columns counts twice. The formula is our reading of the monitor of the Quantum

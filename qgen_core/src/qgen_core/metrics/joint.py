@@ -6,17 +6,22 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from qgen_core.events import Events, Floats
+from qgen_core.events import Events
 from qgen_core.metrics.binning import Edges, joint
+from qgen_core.typing import Floats
 
 
-def tv(reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16) -> Mapping[str, float]:
+def tv(
+    reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
+) -> Mapping[str, float]:
     """``joint tv``: 1/2 sum |p - q| over the joint bins of all columns, between 0 and 1."""
     p, q = joint(reference, generated, edges, bins)
     return {"joint tv": 0.5 * float(np.abs(p - q).sum())}
 
 
-def js(reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16) -> Mapping[str, float]:
+def js(
+    reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
+) -> Mapping[str, float]:
     """``joint js``: the Jensen-Shannon divergence over the joint bins, natural logarithm, 0 to ln 2.
 
     ``1/2 sum p log(p / m) + 1/2 sum q log(q / m)`` with m = (p + q) / 2 and 0 log 0 = 0. Bins
@@ -28,7 +33,9 @@ def js(reference: Events, generated: Events, *, edges: Edges = None, bins: int =
     """
     p, q = (_clipped(h) for h in joint(reference, generated, edges, bins))
     middle = (p + q) / 2
-    return {"joint js": max(0.0, 0.5 * (_relative_entropy(p, middle) + _relative_entropy(q, middle)))}
+    return {
+        "joint js": max(0.0, 0.5 * (_relative_entropy(p, middle) + _relative_entropy(q, middle)))
+    }
 
 
 def _clipped(histogram: Floats) -> Floats:

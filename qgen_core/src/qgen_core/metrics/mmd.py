@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
-from qgen_core.events import Events, Floats
+from qgen_core.events import Events
 from qgen_core.metrics.binning import Edges, check_pair
 from qgen_core.metrics.resample import Resample, once, source_of
 from qgen_core.metrics.wasserstein import column, spread
+from qgen_core.typing import Floats
 
 
 def mmd(
@@ -41,13 +42,19 @@ def mmd(
     """
     check_pair(reference, generated)
     if events < 2 or (bandwidth is not None and bandwidth <= 0):
-        raise BadOption(f"mmd needs bandwidth > 0 and at least 2 events, not {bandwidth} and {events}")
+        raise BadOption(
+            f"mmd needs bandwidth > 0 and at least 2 events, not {bandwidth} and {events}"
+        )
     source = source_of(reference)
-    scale = np.array([spread(reference, n, partial(column, number=n)) for n in range(source.x.shape[1])])
+    scale = np.array(
+        [spread(reference, n, partial(column, number=n)) for n in range(source.x.shape[1])]
+    )
     scale = scale if standardise else np.ones_like(scale)
     if bandwidth is None:
         key = ("median", standardise, events)
-        bandwidth = once(reference, key, lambda source: _median_distance(_thinned(source, scale, events).x))
+        bandwidth = once(
+            reference, key, lambda source: _median_distance(_thinned(source, scale, events).x)
+        )
     first, second = (_thinned(e, scale, events) for e in (reference, generated))
     same = source is source_of(generated)
     return {

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.events import Array, Events, Floats
+from qgen_core.events import Events
+from qgen_core.typing import Array, Floats
 
 T = TypeVar("T")
 
@@ -30,9 +31,17 @@ class Resample(Events):
     weighted: bool
 
     def __init__(
-        self, source: Events, drawn: NDArray[np.int64], memo: dict[Hashable, Any], *, weighted: bool = True
+        self,
+        source: Events,
+        drawn: NDArray[np.int64],
+        memo: dict[Hashable, Any],
+        *,
+        weighted: bool = True,
     ) -> None:
-        named = {name: getattr(source, name) for name in ("columns", "units", "condition_columns", "provenance")}
+        named = {
+            name: getattr(source, name)
+            for name in ("columns", "units", "condition_columns", "provenance")
+        }
         # The class is frozen, and its source has been checked.
         self.__dict__.update(named, source=source, drawn=drawn, memo=memo, weighted=weighted)
 
@@ -47,7 +56,11 @@ class Resample(Events):
     @cached_property
     def condition(self) -> Array | None:
         """Conditions of the drawn events (N, K), if any."""
-        return None if self.source.condition is None else self.source.condition.take(self.drawn, axis=0)
+        return (
+            None
+            if self.source.condition is None
+            else self.source.condition.take(self.drawn, axis=0)
+        )
 
     @cached_property
     def weight(self) -> Floats | None:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import BadOption
-from qgen_core.events import Array, Events
-from qgen_core.interfaces import Metric, Rng
+from qgen_core.events import Events
+from qgen_core.interfaces import Metric
 from qgen_core.metrics.binning import Edges, check_pair
 from qgen_core.metrics.resample import Resample
+from qgen_core.typing import Array, Rng
 
 
 @dataclass(frozen=True)
@@ -53,28 +54,40 @@ def score(
     if resamples < 2:
         raise BadOption(f"resamples must be at least 2, not {resamples}")
     values = metric(reference, generated, edges=edges)
-    bootstrap = _table(metric, _bootstrapped(reference, generated, rng, resamples), edges, list(values))
+    bootstrap = _table(
+        metric, _bootstrapped(reference, generated, rng, resamples), edges, list(values)
+    )
     null = _table(metric, _null(reference, generated, rng, resamples), edges, list(values))
-    numbers = zip(bootstrap.std(axis=0, ddof=1), null.mean(axis=0), null.std(axis=0, ddof=1), strict=True)
+    numbers = zip(
+        bootstrap.std(axis=0, ddof=1), null.mean(axis=0), null.std(axis=0, ddof=1), strict=True
+    )
     return [
         Score(name, float(value), float(uncertainty), float(floor), float(floor_spread))
-        for (name, value), (uncertainty, floor, floor_spread) in zip(values.items(), numbers, strict=True)
+        for (name, value), (uncertainty, floor, floor_spread) in zip(
+            values.items(), numbers, strict=True
+        )
     ]
 
 
-def _table(metric: Metric, pairs: Iterator[tuple[Events, Events]], edges: Edges, names: list[str]) -> Array:
+def _table(
+    metric: Metric, pairs: Iterator[tuple[Events, Events]], edges: Edges, names: list[str]
+) -> Array:
     """The metric's numbers for each pair, (resamples, numbers)."""
     rows = [metric(first, second, edges=edges) for first, second in pairs]
     return np.array([[row[name] for name in names] for row in rows], dtype=np.float64)
 
 
-def _bootstrapped(reference: Events, generated: Events, rng: Rng, times: int) -> Iterator[tuple[Events, Events]]:
+def _bootstrapped(
+    reference: Events, generated: Events, rng: Rng, times: int
+) -> Iterator[tuple[Events, Events]]:
     memos: tuple[dict[Hashable, Any], dict[Hashable, Any]] = ({}, {})
     for _ in range(times):
         yield _again(reference, memos[0], rng), _again(generated, memos[1], rng)
 
 
-def _null(reference: Events, generated: Events, rng: Rng, times: int) -> Iterator[tuple[Events, Events]]:
+def _null(
+    reference: Events, generated: Events, rng: Rng, times: int
+) -> Iterator[tuple[Events, Events]]:
     memo: dict[Hashable, Any] = {}
     w, v = reference.weight, generated.weight
     size = len(generated) if v is None else max(2, round(float(v.sum() ** 2 / (v @ v))))
@@ -85,7 +98,9 @@ def _null(reference: Events, generated: Events, rng: Rng, times: int) -> Iterato
         if reached is None:
             drawn = rng.integers(len(reference), size=size)
         else:
-            drawn = np.minimum(np.searchsorted(reached, rng.random(size), side="right"), len(reference) - 1)
+            drawn = np.minimum(
+                np.searchsorted(reached, rng.random(size), side="right"), len(reference) - 1
+            )
         yield first, Resample(reference, drawn, memo, weighted=not by_weight)
 
 

@@ -9,13 +9,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.events import Array, Events, Floats
+from qgen_core.events import Events
 from qgen_core.metrics.binning import Edges, check_pair, shares
 from qgen_core.metrics.resample import once, source_of
+from qgen_core.typing import Array, Floats
 
 
 def wasserstein(
-    reference: Events, generated: Events, *, edges: Edges = None, unit: Literal["std", "column"] = "std"
+    reference: Events,
+    generated: Events,
+    *,
+    edges: Edges = None,
+    unit: Literal["std", "column"] = "std",
 ) -> Mapping[str, float]:
     """``W1(column)``: the integral of |F - G|, F and G the weighted cumulative distributions.
 
@@ -28,7 +33,9 @@ def wasserstein(
     for number, name in enumerate(reference.columns):
         values = partial(column, number=number)
         distance = earth_mover(reference, generated, number, values)
-        result[f"W1({name})"] = distance / (spread(reference, number, values) if unit == "std" else 1.0)
+        result[f"W1({name})"] = distance / (
+            spread(reference, number, values) if unit == "std" else 1.0
+        )
     return result
 
 
@@ -37,7 +44,9 @@ def column(events: Events, number: int) -> Array:
     return events.x[:, number]
 
 
-def earth_mover(reference: Events, generated: Events, key: Hashable, values: Callable[[Events], Array]) -> float:
+def earth_mover(
+    reference: Events, generated: Events, key: Hashable, values: Callable[[Events], Array]
+) -> float:
     """The Wasserstein distance of order one between ``values`` (N,) of both, in their unit.
 
     ``key`` names the values.
@@ -49,11 +58,15 @@ def earth_mover(reference: Events, generated: Events, key: Hashable, values: Cal
     other = source_of(generated)
 
     def merge(source: Events) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
-        support, place = np.unique(np.concatenate([values(source), values(other)]), return_inverse=True)
+        support, place = np.unique(
+            np.concatenate([values(source), values(other)]), return_inverse=True
+        )
         return support.astype(np.float64), place[: len(source)], place[len(source) :]
 
     support, first, second = once(reference, ("merged", key, id(other)), merge)
-    ahead = np.cumsum(shares(first, reference, len(support)) - shares(second, generated, len(support)))
+    ahead = np.cumsum(
+        shares(first, reference, len(support)) - shares(second, generated, len(support))
+    )
     return float(np.abs(ahead[:-1]) @ np.diff(support))
 
 

@@ -1,7 +1,7 @@
 """The physics that noise maps share: channels as Kraus operators, how they compose, and how they scale.
 
 A channel is an array of Kraus operators (K, d, d), complex128, with d = 2^wires and wire 0 most
-significant, as :class:`qgen_core.circuit.Channel` takes it. Times may have any unit, one for all.
+significant, as :class:`qgen_core.circuits.circuit.Channel` takes it. Times may have any unit, one for all.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qgen_core.circuit import Gate
+from qgen_core.circuits.circuit import Gate
+from qgen_core.circuits.gates import PAULI
 from qgen_core.errors import BadOption
-from qgen_core.gates import PAULI
+from qgen_core.typing import Floats
 
 Kraus = NDArray[np.complex128]
-Floats = NDArray[np.float64]
 Mode = Literal["semigroup", "linear"]
 
 #: One-wire gates that a device carries out by a change of frame, without a pulse: no time, no noise.
@@ -35,7 +35,9 @@ def depolarizing(rate: float, wires: int = 1) -> Kraus:
     """
     most = most_depolarizing(wires)
     if not 0 <= rate <= most * (1 + ROUNDING):
-        raise BadOption(f"a depolarizing rate of {wires} wires lies between 0 and {most:.6g}, not {rate}")
+        raise BadOption(
+            f"a depolarizing rate of {wires} wires lies between 0 and {most:.6g}, not {rate}"
+        )
     paulis: list[tuple[NDArray[Any], ...]] = list(product(PAULI.values(), repeat=wires))
     words = np.array([reduce(np.kron, word) for word in paulis])
     weights = np.full(len(words), rate / len(words))
@@ -58,7 +60,9 @@ def thermal_relaxation(t1: float, t2: float, time: float, *, excited: float = 0.
     if not (t1 > 0 and 0 < t2 <= 2 * t1 * (1 + ROUNDING)):
         raise BadOption(f"relaxation needs T1 > 0 and 0 < T2 <= 2 T1, not T1 = {t1} and T2 = {t2}")
     if not 0 <= time < np.inf or not 0 <= excited <= 1:
-        raise BadOption(f"relaxation needs a time >= 0 and 0 <= excited <= 1, not {time} and {excited}")
+        raise BadOption(
+            f"relaxation needs a time >= 0 and 0 <= excited <= 1, not {time} and {excited}"
+        )
     stays, coheres = np.exp(-time / t1), np.exp(-time / t2)
     down = [
         np.diag([1, coheres]),
@@ -78,7 +82,9 @@ def tensor(*channels: Kraus) -> Kraus:
 def compose(*channels: Kraus) -> Kraus:
     """Channels one after another, the first first, as one channel of at most d^2 Kraus operators."""
     if not channels or len({c.shape[1:] for c in channels}) != 1:
-        raise BadOption(f"channels on the same wires compose, not ones of {[c.shape[1:] for c in channels]}")
+        raise BadOption(
+            f"channels on the same wires compose, not ones of {[c.shape[1:] for c in channels]}"
+        )
     return kraus_of_choi(reduce(lambda first, then: _after(first, then), map(choi_of, channels)))
 
 
@@ -96,7 +102,9 @@ def kraus_of_choi(choi: ArrayLike) -> Kraus:
     matrix = np.asarray(choi, dtype=np.complex128)
     dim = int(round(len(matrix) ** 0.5)) if matrix.ndim == 2 else 0
     if matrix.shape != (dim * dim, dim * dim) or dim < 2 or not np.all(np.isfinite(matrix)):
-        raise BadOption(f"a Choi matrix is a finite (4^n, 4^n) matrix, not one of shape {matrix.shape}")
+        raise BadOption(
+            f"a Choi matrix is a finite (4^n, 4^n) matrix, not one of shape {matrix.shape}"
+        )
     values, vectors = np.linalg.eigh((matrix + matrix.conj().T) / 2)
     traced = np.einsum("ijil->jl", matrix.reshape(dim, dim, dim, dim))
     skew, least = float(np.max(np.abs(matrix - matrix.conj().T))), float(values[0])
@@ -155,7 +163,9 @@ def scale_depolarizing(rate: float, wires: int, scale: float, mode: Mode = "semi
     if mode == "linear":
         return min(scale * rate, most_depolarizing(wires))
     if rate > 1:
-        raise BadOption(f"a depolarizing rate of {rate} > 1 is in no semigroup; scale it with the mode 'linear'")
+        raise BadOption(
+            f"a depolarizing rate of {rate} > 1 is in no semigroup; scale it with the mode 'linear'"
+        )
     return float(-np.expm1(scale * np.log1p(-rate))) if rate < 1 else 1.0
 
 
@@ -201,6 +211,9 @@ def _after(first: Kraus, then: Kraus) -> Kraus:
     """The Choi matrix of two maps in a row."""
     dim = int(round(len(first) ** 0.5))
     # Choi[(i, j), (k, l)] = E(|j><l|)_ik; a superoperator maps (j, l) to (i, k)
-    one, two = (c.reshape(dim, dim, dim, dim).transpose(0, 2, 1, 3).reshape(dim**2, dim**2) for c in (first, then))
+    one, two = (
+        c.reshape(dim, dim, dim, dim).transpose(0, 2, 1, 3).reshape(dim**2, dim**2)
+        for c in (first, then)
+    )
     both = (two @ one).reshape(dim, dim, dim, dim).transpose(0, 2, 1, 3)
     return np.asarray(both.reshape(dim**2, dim**2))

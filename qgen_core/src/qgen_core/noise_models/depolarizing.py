@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qgen_core.circuit import Channel, Circuit, Gate
-from qgen_core.measures import Measure
+from qgen_core.circuits.circuit import Channel, Circuit, Gate
+from qgen_core.circuits.measures import Measure
 from qgen_core.noise_models import channels
 from qgen_core.noise_models.insertion import insert_after_gates
 

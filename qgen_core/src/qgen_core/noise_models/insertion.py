@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from qgen_core.circuit import Channel, Circuit, Gate, Instruction
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, Instruction
 
 
 def insert_after_gates(circuit: Circuit, noise_of: Callable[[Gate], Iterable[Channel]]) -> Circuit:

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.circuit import Angle, Circuit, Gate, Instruction
+from qgen_core.circuits.circuit import Angle, Circuit, Gate, Instruction
+from qgen_core.circuits.measures import Expectations, Measure, confusion_of
 from qgen_core.errors import BadOption
 from qgen_core.interfaces import Noise
-from qgen_core.measures import Expectations, Measure, confusion_of
-from qgen_core.remembered import Remembered
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.support.identity_cache import Remembered
+from qgen_core.typing import Floats
 
 #: Measures of one circuit whose mapped circuits are kept.
 KEPT = 16
@@ -42,7 +38,9 @@ class Mapped:
         if self.same:
             return angles
         if np.ndim(angles) != 2 or np.shape(angles)[1] != self.columns:
-            raise BadOption(f"angles have the shape {np.shape(angles)}; the circuit needs (B, {self.columns})")
+            raise BadOption(
+                f"angles have the shape {np.shape(angles)}; the circuit needs (B, {self.columns})"
+            )
         return self.circuit.bind(angles[:, : self.circuit.num_params])
 
     def pullback(self, d_angles: Floats, columns: int) -> Floats:
@@ -85,7 +83,11 @@ class Mapping:
         """The measure alone where the circuit stays as it is: a value must not hold its key."""
         columns = self._columns.get(circuit, lambda: _by_column(circuit))
         noisy, read = self.noise(columns, measure)
-        return read if noisy is columns else Mapped(noisy, read, noisy.angles == columns.angles, circuit.num_angles)
+        return (
+            read
+            if noisy is columns
+            else Mapped(noisy, read, noisy.angles == columns.angles, circuit.num_angles)
+        )
 
 
 def _by_column(circuit: Circuit) -> Circuit:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from qgen_core.capabilities import Capabilities
-from qgen_core.circuit import Circuit, Gate, const
+from qgen_core.circuits.capabilities import Capabilities
+from qgen_core.circuits.circuit import Circuit, Gate, const
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Measure, Probabilities
 from qgen_core.errors import QgenError
-from qgen_core.gates import GATES
 from qgen_core.interfaces import Backend, Noise
-from qgen_core.measures import Measure, Probabilities
 from qgen_core.noise_models.mapping import Mapping
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Floats, Rng
 
 
 class NoisyBackend(Backend):
@@ -49,7 +42,9 @@ class NoisyBackend(Backend):
         rng: Rng | None = None,
     ) -> Array:
         mapped = self.mapping(circuit, measure)
-        return self.backend.run(mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng)
+        return self.backend.run(
+            mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng
+        )
 
     def forward(
         self,
@@ -61,7 +56,9 @@ class NoisyBackend(Backend):
         rng: Rng | None = None,
     ) -> tuple[Array, Callable[[Array], Floats]]:
         mapped = self.mapping(circuit, measure)
-        output, back = self.backend.forward(mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng)
+        output, back = self.backend.forward(
+            mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng
+        )
         return output, lambda cotangent: mapped.pullback(back(cotangent), circuit.num_angles)
 
     def vjp(
@@ -75,7 +72,9 @@ class NoisyBackend(Backend):
         rng: Rng | None = None,
     ) -> Floats:
         mapped = self.mapping(circuit, measure)
-        inner = self.backend.vjp(mapped.circuit, mapped.angles(angles), mapped.measure, cotangent, shots=shots, rng=rng)
+        inner = self.backend.vjp(
+            mapped.circuit, mapped.angles(angles), mapped.measure, cotangent, shots=shots, rng=rng
+        )
         return mapped.pullback(inner, circuit.num_angles)
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import Measure, State
 from qgen_core.errors import Unsupported
-from qgen_core.measures import Measure, State
 from qgen_core.noise_models import channels
 
 
@@ -31,7 +31,9 @@ def readout(
     if np.array_equal(matrix, np.eye(2)):
         return circuit, measure
     if isinstance(measure, State):
-        raise Unsupported("a state vector is not read out, so it has no readout errors; measure probabilities")
+        raise Unsupported(
+            "a state vector is not read out, so it has no readout errors; measure probabilities"
+        )
     confusion = np.tile(matrix, (circuit.num_wires, 1, 1))
     if measure.confusion is not None:
         confusion = confusion @ measure.confusion

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.circuit import Angle, Channel, Circuit, Gate, const, given, param
-from qgen_core.gates import GATES, I2, PAULI, X, Y, Z
-
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.gates import GATES, I2, PAULI, X, Y, Z
+from qgen_core.typing import Floats, Rng
 
 #: Gates of one wire that together reach any state, as far as a backend has them.
 TURNS = ("ry", "rz", "rx", "h", "t", "sx", "p")
@@ -76,7 +73,9 @@ def words(num_wires: int, count: int, rng: Rng) -> tuple[str, ...]:
 
 def there_and_back(gates: Set[str], num_wires: int, length: int, rng: Rng) -> Circuit:
     """Half of so many gates, then their inverses in reverse order: the circuit does nothing."""
-    fitting = [n for n in sorted(gates) if GATES[n].wires <= num_wires and n not in ("s", "t", "sx")]
+    fitting = [
+        n for n in sorted(gates) if GATES[n].wires <= num_wires and n not in ("s", "t", "sx")
+    ]
     there, back = [], []
     for name in rng.choice(fitting, length // 2):
         wires = _wires(str(name), num_wires, rng)
@@ -90,15 +89,21 @@ def channels(num_wires: int, rng: Rng) -> Iterator[Channel]:
     """Channels of each sort: depolarizing, damping, correlated flips of two wires, and a general one."""
     p = 0.2
     yield Channel(
-        np.sqrt([[[1 - p]], [[p / 3]], [[p / 3]], [[p / 3]]]) * [I2, X, Y, Z], (num_wires - 1,), "depolarizing"
+        np.sqrt([[[1 - p]], [[p / 3]], [[p / 3]], [[p / 3]]]) * [I2, X, Y, Z],
+        (num_wires - 1,),
+        "depolarizing",
     )
-    damping = np.array([[[1, 0], [0, np.sqrt(0.7)]], [[0, np.sqrt(0.3)], [0, 0]]], dtype=np.complex128)
+    damping = np.array(
+        [[[1, 0], [0, np.sqrt(0.7)]], [[0, np.sqrt(0.3)], [0, 0]]], dtype=np.complex128
+    )
     yield Channel(damping, (0,), "damping")
     if num_wires > 1:
         both = np.sqrt([0.8, 0.2])[:, None, None] * [np.eye(4), np.kron(PAULI["X"], PAULI["Y"])]
         yield Channel(both, (num_wires - 1, 0), "correlated")
     width = min(2, num_wires)
-    stacked = rng.normal(size=(3 * 2**width, 2**width)) + 1j * rng.normal(size=(3 * 2**width, 2**width))
+    stacked = rng.normal(size=(3 * 2**width, 2**width)) + 1j * rng.normal(
+        size=(3 * 2**width, 2**width)
+    )
     isometry = np.linalg.qr(stacked)[0]
     yield Channel(isometry.reshape(3, 2**width, 2**width), tuple(range(width)), "general")
 

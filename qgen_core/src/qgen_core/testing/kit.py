@@ -13,12 +13,12 @@ from typing import Any, NoReturn, TypeVar
 from unittest import SkipTest
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from qgen_core.errors import QgenError
 from qgen_core.testing.randomness import global_states
+from qgen_core.typing import Array
 
-Array = NDArray[Any]
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
@@ -57,7 +57,9 @@ class Kit(ABC):
 def _refuse_silent_override(cls: type, kit: type, name: str) -> None:
     for owner in cls.__mro__[: cls.__mro__.index(kit)]:
         if name in vars(owner) and not getattr(vars(owner)[name], "__qgen_overrides__", ""):
-            whole = next(c for c in cls.__mro__[cls.__mro__.index(owner) + 1 :] if issubclass(c, kit))
+            whole = next(
+                c for c in cls.__mro__[cls.__mro__.index(owner) + 1 :] if issubclass(c, kit)
+            )
             raise TypeError(
                 f"{owner.__name__} overrides {name} of {whole.__name__} in silence; rename it, or say why the kit's "
                 f'test does not apply: @overrides("reason") from qgen_core.testing'
@@ -77,7 +79,12 @@ def not_applicable(reason: str) -> NoReturn:
 
 
 def check_refused(
-    errors: type[QgenError], what: str, action: Callable[..., Any], *given: Any, named: str = "", **options: Any
+    errors: type[QgenError],
+    what: str,
+    action: Callable[..., Any],
+    *given: Any,
+    named: str = "",
+    **options: Any,
 ) -> None:
     """Check that ``action(*given, **options)`` raises one of these errors, and that its message says ``named``."""
     __tracebackhide__ = True
@@ -90,7 +97,9 @@ def check_refused(
             f"{what} must raise {errors.__name__} with a message for people, not {type(error).__name__}: {error}"
         ) from error
     else:
-        raise AssertionError(f"{what} was accepted in silence; raise {errors.__name__} that says what to do instead")
+        raise AssertionError(
+            f"{what} was accepted in silence; raise {errors.__name__} that says what to do instead"
+        )
 
 
 @contextmanager
@@ -128,15 +137,22 @@ def equal(pair: Iterable[ArrayLike]) -> bool:
 
 def same_arrays(first: Mapping[str, Array], second: Mapping[str, Array]) -> bool:
     """Whether two states hold the same arrays."""
-    return set(first) == set(second) and all(np.array_equal(first[name], second[name]) for name in first)
+    return set(first) == set(second) and all(
+        np.array_equal(first[name], second[name]) for name in first
+    )
 
 
 def check_storable(what: str, state: Any) -> None:
     """Check that a state is arrays of plain numbers by name, as a checkpoint holds them."""
     __tracebackhide__ = True
-    check(isinstance(state, dict), f"state() of {what} must be a dict of arrays, not {type(state).__name__}")
+    check(
+        isinstance(state, dict),
+        f"state() of {what} must be a dict of arrays, not {type(state).__name__}",
+    )
     for name, value in state.items():
-        plain = isinstance(name, str) and isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+        plain = (
+            isinstance(name, str) and isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+        )
         check(plain, f"state() of {what} holds {name!r}, which is no numpy array of numbers")
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import CheckpointError
 from qgen_core.events import Batch
@@ -24,10 +23,7 @@ from qgen_core.testing.kit import (
 )
 from qgen_core.testing.slopes import slope
 from qgen_core.testing.spaces import arrays_of
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Floats, Rng
 
 
 class LossKit(Kit):
@@ -75,19 +71,29 @@ class LossKit(Kit):
     def test_value_and_cotangent_form(self) -> None:
         """A finite number, and a finite cotangent in the output's shape; nothing given is changed."""
         loss = self.make()
-        check(loss.reads in OUTPUTS, f"a loss reads one of {', '.join(OUTPUTS)}, not {loss.reads!r}")
+        check(
+            loss.reads in OUTPUTS, f"a loss reads one of {', '.join(OUTPUTS)}, not {loss.reads!r}"
+        )
         output, batch = self.example(np.random.default_rng(71))
         kept = arrays_of(batch) | {"output": output}
         with unchanged("the loss", **kept), globals_untouched("the loss"):
             value, cotangent = loss(output, batch)
-        check(np.ndim(value) == 0 and bool(np.isfinite(value)), f"the value is one finite number, not {value!r}")
+        check(
+            np.ndim(value) == 0 and bool(np.isfinite(value)),
+            f"the value is one finite number, not {value!r}",
+        )
         check(
             np.shape(cotangent) == output.shape and bool(np.all(np.isfinite(cotangent))),
             f"the cotangent is finite and has the output's shape {output.shape}, not {np.shape(cotangent)}",
         )
-        shared = [name for name, array in kept.items() if array is not None and np.shares_memory(array, cotangent)]
+        shared = [
+            name
+            for name, array in kept.items()
+            if array is not None and np.shares_memory(array, cotangent)
+        ]
         check(
-            not shared, f"the cotangent is the memory of {', '.join(shared)}; a trainer may write into it: make it new"
+            not shared,
+            f"the cotangent is the memory of {', '.join(shared)}; a trainer may write into it: make it new",
         )
 
     def test_calls_are_repeatable(self) -> None:
@@ -103,8 +109,14 @@ class LossKit(Kit):
         other, batch_of_other = self.example(np.random.default_rng(73))
         loss(other, batch_of_other)
         third = loss(output, batch)
-        check(first[0] == third[0], f"the value {first[0]!r} becomes {third[0]!r} after a call with another batch")
-        check(same_arrays(before, loss.state()), "a call changed the state; learning belongs into update()")
+        check(
+            first[0] == third[0],
+            f"the value {first[0]!r} becomes {third[0]!r} after a call with another batch",
+        )
+        check(
+            same_arrays(before, loss.state()),
+            "a call changed the state; learning belongs into update()",
+        )
 
     def test_cotangent(self) -> None:
         """Against finite differences; for tables along directions that keep them normalised."""
@@ -121,7 +133,8 @@ class LossKit(Kit):
             expected = slope(moved, self.STEP[self.precision])
             found = float(np.sum(cotangent * direction))
             check(
-                abs(found - expected) <= self.TOLERANCE[self.precision] * max(size, abs(expected), 1e-3),
+                abs(found - expected)
+                <= self.TOLERANCE[self.precision] * max(size, abs(expected), 1e-3),
                 f"the cotangent along direction {number} gives a slope of {found:.9g}, finite differences of the value "
                 f"{expected:.9g}: it is d value / d output, entry by entry",
             )
@@ -142,9 +155,18 @@ class LossKit(Kit):
         for seed in range(20):
             value = loss(*self.example(np.random.default_rng([75, seed])))[0]
             allowed = self.EQUAL[self.precision]
-            check(value >= self.minimum - allowed, f"the value {value:.9g} lies below the minimum {self.minimum:g}")
+            check(
+                value >= self.minimum - allowed,
+                f"the value {value:.9g} lies below the minimum {self.minimum:g}",
+            )
         output, batch = self.example(np.random.default_rng(76))
-        best = batch.target if loss.reads == "probabilities" else batch.x if loss.reads == "samples" else None
+        best = (
+            batch.target
+            if loss.reads == "probabilities"
+            else batch.x
+            if loss.reads == "samples"
+            else None
+        )
         if best is None:
             return
         value = loss(best.copy(), Batch(batch.x, batch.condition, None, batch.target))[0]
@@ -164,15 +186,23 @@ class LossKit(Kit):
         plain, ones = self._value(output, batch, None), self._value(output, batch, np.ones(n))
         check(self._near(plain, ones), "weights of one change the value")
         weighted = self._value(output, batch, batch.weight)
-        check(not self._near(plain, weighted), "the weights of events are ignored; use batch.weight")
+        check(
+            not self._near(plain, weighted), "the weights of events are ignored; use batch.weight"
+        )
         scaled = self._value(output, batch, 3 * batch.weight)
-        check(self._near(weighted, scaled), "three times the weights give another value; divide by their sum")
+        check(
+            self._near(weighted, scaled),
+            "three times the weights give another value; divide by their sum",
+        )
         keep = np.arange(n) % 3 > 0
         gone = self._value(output, batch, np.where(keep, batch.weight, 0.0))
         part = Batch(batch.x[keep], None if batch.condition is None else batch.condition[keep])
         apart = loss.reads == "samples" and batch.condition is None  # no sample belongs to an event
         without = self._value(output if apart else output[keep], part, batch.weight[keep])
-        check(self._near(gone, without), "an event of weight 0 counts; its value differs from leaving it out")
+        check(
+            self._near(gone, without),
+            "an event of weight 0 counts; its value differs from leaving it out",
+        )
 
     def _near(self, first: float, second: float) -> bool:
         return abs(first - second) <= self.EQUAL[self.precision] * max(abs(first), abs(second))
@@ -191,7 +221,10 @@ class LossKit(Kit):
         fresh = self.make()
         fresh.load(state)
         values = [one(output, batch)[0] for one in (loss, fresh)]
-        check(values[0] == values[1], f"after load() into a fresh loss {values[0]!r} becomes {values[1]!r}")
+        check(
+            values[0] == values[1],
+            f"after load() into a fresh loss {values[0]!r} becomes {values[1]!r}",
+        )
         for one in (loss, fresh):
             if loss.updates:
                 one.update(output, batch, rng=np.random.default_rng(2))
@@ -208,7 +241,10 @@ class LossKit(Kit):
         loss = self.make()
         output, batch = self.example(np.random.default_rng(79))
         before = loss.state()
-        with unchanged("update()", output=output, **arrays_of(batch)), globals_untouched("update()"):
+        with (
+            unchanged("update()", output=output, **arrays_of(batch)),
+            globals_untouched("update()"),
+        ):
             loss.update(output, batch, rng=np.random.default_rng(1))
         if loss.updates == 0:
             check(
@@ -216,10 +252,14 @@ class LossKit(Kit):
                 "update() changes the state, but updates is 0: it would never be called",
             )
             return
-        check(not same_arrays(before, loss.state()), "update() leaves the state as it is; the loss says that it learns")
+        check(
+            not same_arrays(before, loss.state()),
+            "update() leaves the state as it is; the loss says that it learns",
+        )
         twin = self.make()
         twin.load(before)
         twin.update(output, batch, rng=np.random.default_rng(1))
         check(
-            same_arrays(twin.state(), loss.state()), "update() from the same state with the same rng goes another way"
+            same_arrays(twin.state(), loss.state()),
+            "update() from the same state with the same rng goes another way",
         )

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit, Gate, Label, param
+from qgen_core.circuits.circuit import Circuit, Gate, Label, param
 from qgen_core.errors import NoGradient
 from qgen_core.events import Batch, Events, Space
-from qgen_core.interfaces import Generator, Pullback
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.interfaces import Generator
+from qgen_core.typing import Array, Floats, Pullback, Rng
 
 #: How steep the bowl is along each of its four axes.
 STEEPNESS = np.array([1.0, 0.5, 2.0, 1.5])
@@ -33,8 +27,12 @@ class Quadratic(Generator):
     def __init__(self) -> None:
         self.space = Space("reals", 4)
         self.first, self.second = np.zeros(3), np.zeros((1, 1))
-        gates = tuple(Gate("ry", (wire,), param(2 * layer + wire)) for layer in range(2) for wire in range(2))
-        self.circuit = Circuit(2, gates, tuple(Label(layer, wire, 0) for layer in range(2) for wire in range(2)))
+        gates = tuple(
+            Gate("ry", (wire,), param(2 * layer + wire)) for layer in range(2) for wire in range(2)
+        )
+        self.circuit = Circuit(
+            2, gates, tuple(Label(layer, wire, 0) for layer in range(2) for wire in range(2))
+        )
 
     def parameters(self) -> dict[str, Array]:
         return {"first": self.first, "second": self.second}

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Channel, Circuit, Gate, Instruction
-from qgen_core.gates import GATES, PAULI
-from qgen_core.measures import Expectations, Measure, confusion_of
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, Instruction
+from qgen_core.circuits.gates import GATES, PAULI
+from qgen_core.circuits.measures import Expectations, Measure, confusion_of
 from qgen_core.testing.slopes import slope
-
-Complex = NDArray[np.complex128]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Complex, Floats
 
 
 def kron(factors: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -28,7 +26,9 @@ def embedded(matrix: NDArray[Any], wires: Sequence[int], num_wires: int) -> Comp
     others = [wire for wire in range(num_wires) if wire not in wires]
     full = np.kron(matrix, np.eye(2 ** len(others))).reshape((2,) * (2 * num_wires))
     place = np.argsort([*wires, *others])
-    return np.asarray(full.transpose(*place, *(place + num_wires)).reshape(2**num_wires, 2**num_wires))
+    return np.asarray(
+        full.transpose(*place, *(place + num_wires)).reshape(2**num_wires, 2**num_wires)
+    )
 
 
 def operations(circuit: Circuit, angles: Floats) -> list[list[Complex]]:
@@ -81,7 +81,10 @@ def _reader(measure: Measure) -> Callable[[Complex], Floats]:
     """The function from a density matrix to what is read."""
     confusion = confusion_of(measure)
     if isinstance(measure, Expectations):
-        words = [kron([_letter(word, wire, confusion) for wire in range(len(word))]) for word in measure.paulis]
+        words = [
+            kron([_letter(word, wire, confusion) for wire in range(len(word))])
+            for word in measure.paulis
+        ]
         return lambda rho: np.array([np.real(np.vdot(word, rho)) for word in words])
     if confusion is None:
         return lambda rho: np.real(np.diag(rho))
@@ -108,17 +111,23 @@ def values(circuit: Circuit, angles: Floats, measure: Measure) -> Floats:
 def angle_slopes(circuit: Circuit, angles: Floats, measure: Measure, cotangent: Floats) -> Floats:
     """d (cotangent . output) / d angles (B, A) by finite differences of the reference; NaN for constant angles."""
     reading, rows = _reader(measure), [operations(circuit, row) for row in angles]
-    turning = [k for k, i in enumerate(circuit.instructions) if isinstance(i, Gate) and i.angle is not None]
+    turning = [
+        k for k, i in enumerate(circuit.instructions) if isinstance(i, Gate) and i.angle is not None
+    ]
     found = np.full(angles.shape, np.nan)
     for column, place in enumerate(turning):
         gate = circuit.instructions[place]
         if circuit.angles[column].source == "const":
             continue
 
-        def moved(t: float, gate: Instruction = gate, place: int = place, column: int = column) -> Floats:
+        def moved(
+            t: float, gate: Instruction = gate, place: int = place, column: int = column
+        ) -> Floats:
             outputs = []
             for steps, row in zip(rows, angles, strict=True):
-                turned = embedded(GATES[gate.name].matrix(float(row[column]) + t), gate.wires, circuit.num_wires)
+                turned = embedded(
+                    GATES[gate.name].matrix(float(row[column]) + t), gate.wires, circuit.num_wires
+                )
                 changed = [*steps[:place], [turned], *steps[place + 1 :]]
                 outputs.append(reading(_evolved(changed, circuit.num_wires)))
             return np.asarray(np.sum(cotangent * np.stack(outputs), axis=1))

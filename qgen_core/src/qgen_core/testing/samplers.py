@@ -8,18 +8,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qgen_core.circuits.gates import PAULI
 from qgen_core.errors import Unsupported
 from qgen_core.events import bits_to_index, index_to_bits
-from qgen_core.gates import PAULI
 from qgen_core.interfaces import Sampler
 from qgen_core.ising import Ising
 from qgen_core.testing import statistics
-from qgen_core.testing.kit import Kit, check, check_storable, equal, globals_untouched, not_applicable, unchanged
+from qgen_core.testing.kit import (
+    Kit,
+    check,
+    check_storable,
+    equal,
+    globals_untouched,
+    not_applicable,
+    unchanged,
+)
 from qgen_core.testing.reference import embedded
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Floats
 
 
 class SamplerKit(Kit):
@@ -48,15 +53,26 @@ class SamplerKit(Kit):
     def ising(self, **changes: Any) -> Ising:
         """A frustrated energy with fields, couplings of both signs and an offset."""
         rng = np.random.default_rng(91)
-        pairs = [(i, j) for i in range(self.spins) for j in range(i + 1, self.spins) if rng.random() < 0.6]
-        fields = {"h": rng.normal(0.0, 0.5, self.spins), "J": rng.normal(0.0, 0.6, len(pairs)), "offset": 0.7}
+        pairs = [
+            (i, j)
+            for i in range(self.spins)
+            for j in range(i + 1, self.spins)
+            if rng.random() < 0.6
+        ]
+        fields = {
+            "h": rng.normal(0.0, 0.5, self.spins),
+            "J": rng.normal(0.0, 0.6, len(pairs)),
+            "offset": 0.7,
+        }
         return Ising(**{**fields, "edges": np.array(pairs), **changes})
 
     def test_boltzmann(self) -> None:
         """Samples follow exp(-beta E) at the sampler's own beta."""
         sampler, ising = self.make(), self.ising()
         spins = self._sample(sampler, ising, self.draws)
-        self._check_distribution(spins, _boltzmann(ising, sampler.beta), f"exp(-beta E) at beta = {sampler.beta:g}")
+        self._check_distribution(
+            spins, _boltzmann(ising, sampler.beta), f"exp(-beta E) at beta = {sampler.beta:g}"
+        )
 
     def test_form(self) -> None:
         """1, 7 and 1000 draws are int8 -1 and +1 of the shape (n, S); nothing global or given is touched."""
@@ -85,8 +101,13 @@ class SamplerKit(Kit):
         ising = self.ising(fixed=fixed)
         spins = self._sample(sampler, ising, self.draws)
         moved = np.flatnonzero(fixed * np.any(spins != fixed, axis=0))
-        check(moved.size == 0, f"the spins {moved.tolist()} are fixed and move; Ising.fixed clamps them")
-        self._check_distribution(spins, _boltzmann(ising, sampler.beta), "the conditional distribution of free spins")
+        check(
+            moved.size == 0,
+            f"the spins {moved.tolist()} are fixed and move; Ising.fixed clamps them",
+        )
+        self._check_distribution(
+            spins, _boltzmann(ising, sampler.beta), "the conditional distribution of free spins"
+        )
 
     def test_info(self) -> None:
         """The info names its source, and its energies are those of the samples."""
@@ -95,11 +116,15 @@ class SamplerKit(Kit):
         for ising in (self.ising(), self.ising(h=h)):
             spins, info = sampler.sample(ising, 50, rng=np.random.default_rng(1))
             source = info.get("source")
-            check(isinstance(source, str) and bool(source), f"info['source'] says who drew the samples, not {source!r}")
+            check(
+                isinstance(source, str) and bool(source),
+                f"info['source'] says who drew the samples, not {source!r}",
+            )
             check("energies" in info, "info has no 'energies'")
             energies, expected = np.asarray(info["energies"]), ising.energy(spins)
             check(
-                energies.shape == expected.shape and np.allclose(energies, expected, rtol=1e-6, atol=1e-6),
+                energies.shape == expected.shape
+                and np.allclose(energies, expected, rtol=1e-6, atol=1e-6),
                 f"info['energies'] are not ising.energy(spins) {expected.shape}, offset included",
             )
 
@@ -107,17 +132,29 @@ class SamplerKit(Kit):
         """The same rng gives the same spins, another one others."""
         ising = self.ising()
         first, again, other = (self._sample(self.make(), ising, 200, seed) for seed in (1, 1, 2))
-        check(np.array_equal(first, again), "sample() gives other spins for the same rng; draw from the rng given")
-        check(not np.array_equal(first, other), "sample() gives the same spins for another rng; the rng is ignored")
+        check(
+            np.array_equal(first, again),
+            "sample() gives other spins for the same rng; draw from the rng given",
+        )
+        check(
+            not np.array_equal(first, other),
+            "sample() gives the same spins for another rng; the rng is ignored",
+        )
 
     def test_initial(self) -> None:
         """Spins to start from are taken or ignored, and not changed."""
         sampler, ising = self.make(), self.ising()
-        initial = np.where(np.random.default_rng(3).random((self.draws, self.spins)) < 0.5, -1, 1).astype(np.int8)
+        initial = np.where(
+            np.random.default_rng(3).random((self.draws, self.spins)) < 0.5, -1, 1
+        ).astype(np.int8)
         with unchanged("sample()", initial=initial):
-            spins = sampler.sample(ising, self.draws, rng=np.random.default_rng(1), initial=initial)[0]
+            spins = sampler.sample(
+                ising, self.draws, rng=np.random.default_rng(1), initial=initial
+            )[0]
         self._check_form(spins, initial.shape)
-        self._check_distribution(spins, _boltzmann(ising, sampler.beta), "exp(-beta E) from initial spins")
+        self._check_distribution(
+            spins, _boltzmann(ising, sampler.beta), "exp(-beta E) from initial spins"
+        )
 
     def test_transverse_field(self) -> None:
         """With a transverse field the diagonal of exp(-beta H) / Z; or the energy is refused with Unsupported."""
@@ -127,7 +164,9 @@ class SamplerKit(Kit):
         except Unsupported as error:
             not_applicable(f"the sampler takes no transverse field: {error}")
         self._check_distribution(
-            spins, _quantum(ising, sampler.beta), "the diagonal of exp(-beta H) of a transverse field"
+            spins,
+            _quantum(ising, sampler.beta),
+            "the diagonal of exp(-beta H) of a transverse field",
         )
 
     def test_state(self) -> None:
@@ -139,7 +178,10 @@ class SamplerKit(Kit):
         fresh = self.make()
         fresh.load(state)
         following = (self._sample(one, ising, 50, 4) for one in (sampler, fresh))
-        check(equal(following), "after load() into a fresh sampler the next samples differ; state() forgets")
+        check(
+            equal(following),
+            "after load() into a fresh sampler the next samples differ; state() forgets",
+        )
 
     def _sample(self, sampler: Sampler, ising: Ising, n: int, seed: int = 1) -> NDArray[np.int8]:
         return sampler.sample(ising, n, rng=np.random.default_rng(seed))[0]
@@ -165,7 +207,10 @@ class SamplerKit(Kit):
             floor = statistics.total_variation_floor(truth, counts.sum() / self.correlated)
             found = f"total variation {off:.3g}, the floor of the draws is {floor:.3g}"
             good = off <= self.bias + 2 * floor
-        check(good, f"{int(counts.sum())} samples do not follow {what}: {found}; the energy is that of Ising.energy")
+        check(
+            good,
+            f"{int(counts.sum())} samples do not follow {what}: {found}; the energy is that of Ising.energy",
+        )
 
 
 def _states(count: int) -> NDArray[np.int8]:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from qgen_core.typing import Floats
+
 Value = TypeVar("Value", float, Floats)
 
 

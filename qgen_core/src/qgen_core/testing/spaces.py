@@ -5,13 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.events import Batch, Space
 from qgen_core.testing.kit import check
-
-Array = NDArray[Any]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Rng
 
 #: The numbers that a space of whole numbers holds.
 VALUES = {"bits": (0, 1), "spins": (-1, 1)}
@@ -32,7 +29,10 @@ def check_encoded(what: str, z: Any, space: Space, n: int) -> None:
         )
         return
     check(z.dtype.kind == "f", f"{what}: {space.kind} are floats, not {z.dtype}")
-    check(bool(np.all(np.isfinite(z))), f"{what}: {int(np.sum(~np.isfinite(z)))} values are not finite")
+    check(
+        bool(np.all(np.isfinite(z))),
+        f"{what}: {int(np.sum(~np.isfinite(z)))} values are not finite",
+    )
 
 
 def some_events(space: Space, n: int, rng: Rng) -> Array:
@@ -46,4 +46,9 @@ def some_events(space: Space, n: int, rng: Rng) -> Array:
 
 def arrays_of(batch: Batch) -> dict[str, Array | None]:
     """The arrays of a batch by name."""
-    return {"x": batch.x, "condition": batch.condition, "weight": batch.weight, "target": batch.target}
+    return {
+        "x": batch.x,
+        "condition": batch.condition,
+        "weight": batch.weight,
+        "target": batch.target,
+    }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from qgen_core.typing import Floats
 
 #: A correct component with another fixed seed fails a test once in a million times.
 LEAST_P = 1e-6
@@ -34,7 +34,9 @@ def chi_square(counts: ArrayLike, probabilities: ArrayLike, *, correlated: float
     expected = found.sum() * p / p.sum()
     group = _groups(expected)
     merged = np.bincount(group, expected)
-    return _survival(float(np.sum((np.bincount(group, found) - merged) ** 2 / merged)), len(merged) - 1)
+    return _survival(
+        float(np.sum((np.bincount(group, found) - merged) ** 2 / merged)), len(merged) - 1
+    )
 
 
 def same_distribution(first: ArrayLike, second: ArrayLike) -> float:

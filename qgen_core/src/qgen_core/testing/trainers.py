@@ -9,19 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.checkpoint import Checkpoints
+from qgen_core.discovery.hooks import hookimpl
 from qgen_core.events import Events
-from qgen_core.hooks import hookimpl
 from qgen_core.interfaces import Generator, Loss, Trainer
 from qgen_core.losses.mean import Mean
+from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.testing.kit import Kit, check, check_storable, globals_untouched
 from qgen_core.testing.quadratic import Quadratic, events
-from qgen_core.training import History, flatten
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.training.loop import History, flatten
+from qgen_core.typing import Floats
 
 #: At most so many steps for trainings that are killed: each is brought to disk.
 RESUMED = 15
@@ -112,7 +109,9 @@ class TrainerKit(Kit):
             folder = tmp_path / f"killed-after-{k}"
             model, data, loss = self.problem()
             with suppress(_Killed):
-                self.make(steps).fit(model, data, loss, seed=3, hooks=[_Kill(k)], run=_checkpoints(folder))
+                self.make(steps).fit(
+                    model, data, loss, seed=3, hooks=[_Kill(k)], run=_checkpoints(folder)
+                )
             resumed = self._fitted(self.make(steps), folder)
             check(
                 _same(whole, resumed),
@@ -131,9 +130,14 @@ class TrainerKit(Kit):
         fresh = self.make(3)
         fresh.load(state)
         again = fresh.state()
-        lost = [name for name in state if name not in again or not np.array_equal(again[name], state[name])]
+        lost = [
+            name
+            for name in state
+            if name not in again or not np.array_equal(again[name], state[name])
+        ]
         check(
-            not lost and set(again) == set(state), f"after load() the state differs in {', '.join(lost) or 'its names'}"
+            not lost and set(again) == set(state),
+            f"after load() the state differs in {', '.join(lost) or 'its names'}",
         )
 
     def _fitted(self, trainer: Trainer, folder: Path | None = None) -> tuple[Floats, Floats]:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.interfaces import Array, Trainer
+from qgen_core.interfaces import Trainer
 from qgen_core.trainers.schedules import Schedule, factor
-from qgen_core.training import Problem
+from qgen_core.training.loop import Problem
+from qgen_core.typing import Array
 
 
 class Adam(Trainer):
@@ -40,9 +41,13 @@ class Adam(Trainer):
     ) -> None:
         super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
         if learning_rate <= 0 or epsilon <= 0:
-            raise BadOption(f"adam needs a learning_rate and an epsilon above 0, not {learning_rate} and {epsilon}")
+            raise BadOption(
+                f"adam needs a learning_rate and an epsilon above 0, not {learning_rate} and {epsilon}"
+            )
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
-            raise BadOption(f"adam needs beta1 and beta2 from 0 to below 1, not {beta1} and {beta2}")
+            raise BadOption(
+                f"adam needs beta1 and beta2 from 0 to below 1, not {beta1} and {beta2}"
+            )
         self.learning_rate, self.epsilon = learning_rate, epsilon
         self.beta1, self.beta2 = beta1, beta2
         self.schedule: Schedule = schedule
@@ -93,4 +98,6 @@ class Adam(Trainer):
         for means in (self._first, self._second):
             found = {name: array.shape for name, array in means.items()}
             if found != shapes:
-                raise CheckpointError(f"the checkpoint of adam is for parameters {found}, the generator has {shapes}")
+                raise CheckpointError(
+                    f"the checkpoint of adam is for parameters {found}, the generator has {shapes}"
+                )

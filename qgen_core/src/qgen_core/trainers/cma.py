@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError
-from qgen_core.interfaces import Array, Floats, Rng, Trainer
-from qgen_core.seeds import stream
-from qgen_core.training import Problem, assign, flatten
+from qgen_core.interfaces import Trainer
+from qgen_core.support.random_streams import stream
+from qgen_core.training.loop import Problem, assign, flatten
+from qgen_core.typing import Array, Floats, Rng
 
 
 class Cma(Trainer):
@@ -39,9 +40,13 @@ class Cma(Trainer):
     ) -> None:
         super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
         if importlib.util.find_spec("cma") is None:
-            raise BrokenPlugin("trainer 'cma' needs the package cma; `pip install 'qgen-core[cma]'` brings it")
+            raise BrokenPlugin(
+                "trainer 'cma' needs the package cma; `pip install 'qgen-core[cma]'` brings it"
+            )
         if sigma <= 0 or (population is not None and population < 4):
-            raise BadOption(f"cma needs sigma above 0 and a population of at least 4, not {sigma} and {population}")
+            raise BadOption(
+                f"cma needs sigma above 0 and a population of at least 4, not {sigma} and {population}"
+            )
         self.sigma, self.population = sigma, population
         self._origin: Floats = np.empty(0)
         self._values: list[Floats] = []
@@ -73,7 +78,9 @@ class Cma(Trainer):
         import cma  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
         if self._origin.size < 2:
-            raise BadOption(f"cma needs at least 2 parameters, the generator has {self._origin.size}")
+            raise BadOption(
+                f"cma needs at least 2 parameters, the generator has {self._origin.size}"
+            )
 
         def normal(*shape: int) -> Floats:
             assert self._rng is not None
@@ -91,13 +98,17 @@ class Cma(Trainer):
 
     def _replay(self, problem: Problem) -> None:
         if len(self._values) != problem.step:
-            raise CheckpointError(f"the checkpoint of cma holds {len(self._values)} generations, not {problem.step}")
+            raise CheckpointError(
+                f"the checkpoint of cma holds {len(self._values)} generations, not {problem.step}"
+            )
         self._strategy = self._begin()
         for generation, values in enumerate(self._values):
             self._rng = stream(problem.seed, "cma", generation)
             candidates = self._strategy.ask()
             if len(values) != len(candidates):
-                raise CheckpointError(f"the checkpoint of cma has a population of {len(values)}, not {len(candidates)}")
+                raise CheckpointError(
+                    f"the checkpoint of cma has a population of {len(values)}, not {len(candidates)}"
+                )
             self._tell(candidates, values)
             self._strategy.stop()
 
@@ -110,7 +121,9 @@ class Cma(Trainer):
         """Take both back; they are replayed at the next step."""
         shapes = {name: (array.dtype.kind, array.ndim) for name, array in state.items()}
         if shapes != {"origin": ("f", 1), "values": ("f", 2)}:
-            raise CheckpointError(f"cma needs an origin (P,) and values (generations, population), not {shapes}")
+            raise CheckpointError(
+                f"cma needs an origin (P,) and values (generations, population), not {shapes}"
+            )
         self._origin = np.array(state["origin"], dtype=np.float64)
         self._values = [np.array(row, dtype=np.float64) for row in state["values"]]
         self._strategy = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from qgen_core.errors import BadOption
-from qgen_core.interfaces import Floats, Trainer
-from qgen_core.training import Problem, assign, flatten
+from qgen_core.interfaces import Trainer
+from qgen_core.training.loop import Problem, assign, flatten
+from qgen_core.typing import Floats
 
 
 class Cobyla(Trainer):
@@ -42,7 +43,9 @@ class Cobyla(Trainer):
         from scipy.optimize import minimize
 
         if problem.loss.updates:
-            raise BadOption("cobyla cannot train against a loss that learns; use a trainer with steps, e.g. 'spsa'")
+            raise BadOption(
+                "cobyla cannot train against a loss that learns; use a trainer with steps, e.g. 'spsa'"
+            )
         start = flatten(problem.generator.parameters())
         least = start.size + 2
         if problem.total < least:
@@ -57,7 +60,11 @@ class Cobyla(Trainer):
         # One value more than there are steps: evaluate() ends the search, not scipy.
         limit = max(problem.total, least) + 1
         result = minimize(
-            value, start, method="COBYLA", tol=self.tol, options={"rhobeg": self.rhobeg, "maxiter": limit}
+            value,
+            start,
+            method="COBYLA",
+            tol=self.tol,
+            options={"rhobeg": self.rhobeg, "maxiter": limit},
         )
         assign(problem.generator.parameters(), result.x)
         reached = f"COBYLA's trust region shrank to tol = {self.tol:g}"

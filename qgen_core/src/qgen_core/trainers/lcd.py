@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.interfaces import Array, Backend, Floats, Trainer
-from qgen_core.training import Problem, assign, flatten, load_into, name_of
+from qgen_core.interfaces import Backend, Trainer
+from qgen_core.training.loop import Problem, assign, flatten, load_into, name_of
+from qgen_core.typing import Array, Floats
 
 
 class Group(NamedTuple):
@@ -99,7 +100,9 @@ class Lcd(Trainer):
         theta = flatten(parameters)
         found = self._next(problem, groups, theta)
         if found is None:
-            problem.stop(f"every layer is flat: the noiseless losses vary by less than {self.skip_below:g}")
+            problem.stop(
+                f"every layer is flat: the noiseless losses vary by less than {self.skip_below:g}"
+            )
             return float(problem.values(theta)[0])
         members, shifts = found.group.members, found.shifts
         losses = problem.values(found.trials).reshape(len(members), len(shifts))
@@ -188,10 +191,17 @@ def sweep(theta: Floats, index: NDArray[np.intp], shifts: Floats) -> Floats:
 
 
 def _log(problem: Problem, found: Sweep, losses: Floats) -> None:
-    problem.log(layer=found.group.layer, angle=found.group.angle, skipped=found.skipped, circuits=losses.size)
+    problem.log(
+        layer=found.group.layer,
+        angle=found.group.angle,
+        skipped=found.skipped,
+        circuits=losses.size,
+    )
     problem.log(**_quartiles(losses))
     if found.ideal is not None:
-        problem.log(**{f"reference_{name}": value for name, value in _quartiles(found.ideal).items()})
+        problem.log(
+            **{f"reference_{name}": value for name, value in _quartiles(found.ideal).items()}
+        )
 
 
 def _quartiles(losses: Floats) -> dict[str, float]:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from qgen_core.errors import BadOption
-from qgen_core.interfaces import Array, Floats, Trainer
-from qgen_core.training import Problem, assign, flatten, load_into
+from qgen_core.interfaces import Trainer
+from qgen_core.training.loop import Problem, assign, flatten, load_into
+from qgen_core.typing import Array, Floats
 
 
 class Spsa(Trainer):
@@ -49,7 +50,9 @@ class Spsa(Trainer):
             if value is not None and value < 0:
                 raise BadOption(f"spsa needs {name} of at least 0, not {value}")
         if samples < 1 or calibration < 1:
-            raise BadOption(f"spsa needs samples and calibration of at least 1, not {samples} and {calibration}")
+            raise BadOption(
+                f"spsa needs samples and calibration of at least 1, not {samples} and {calibration}"
+            )
         self.a, self.c, self.alpha, self.gamma = a, c, alpha, gamma
         self.stability = 0.1 * steps if stability is None else stability
         self.samples, self.first_step, self.calibration = samples, first_step, calibration

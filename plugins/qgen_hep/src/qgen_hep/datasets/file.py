@@ -45,7 +45,9 @@ def file(
         raise BadOption("columns names at least one array of the file")
     wanted = [*columns, *condition_columns, *([] if weight is None else [weight])]
     if len(set(wanted)) < len(wanted):
-        raise BadOption(f"columns, condition_columns and weight are named once each, not {', '.join(wanted)}")
+        raise BadOption(
+            f"columns, condition_columns and weight are named once each, not {', '.join(wanted)}"
+        )
     table = read(
         path,
         wanted,
@@ -57,7 +59,9 @@ def file(
         tree=tree,
     )
     x, names, of = table.only(columns)
-    condition, condition_names, _ = table.only(condition_columns) if condition_columns else (None, (), ())
+    condition, condition_names, _ = (
+        table.only(condition_columns) if condition_columns else (None, (), ())
+    )
     found = Events(
         x,
         condition,

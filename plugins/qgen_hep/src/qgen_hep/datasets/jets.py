@@ -59,7 +59,9 @@ def jets(
         raise BadOption(f"events must be at least 1, not {events}")
     if not columns:
         raise BadOption(f"columns names at least one of {', '.join(COLUMNS)}")
-    windows = [Cut(_stored(c, jet), *_bounds(c, r)) for c, r in {**WINDOW, **(window or {})}.items()]
+    windows = [
+        Cut(_stored(c, jet), *_bounds(c, r)) for c, r in {**WINDOW, **(window or {})}.items()
+    ]
     others = [_renamed(Cut.parse(table), jet) for table in cuts]
     x, condition = _distinct(columns, jet), _distinct(condition_columns, jet)
     needed = dict.fromkeys([*x, *condition, *(c.column for c in (*windows, *others))])
@@ -67,7 +69,9 @@ def jets(
     inside = table.passing(windows)
     chosen = inside.passing(others)
     if not len(chosen):
-        raise DataError(f"{table.path}: no event of {len(table)} passes {_text([*windows, *others])}")
+        raise DataError(
+            f"{table.path}: no event of {len(table)} passes {_text([*windows, *others])}"
+        )
     found = _events(chosen, x, condition, columns, condition_columns)
     found = found.replace(provenance=_provenance(table, inside, chosen, windows, others, jet))
     return found if events is None else found.take(np.arange(min(events, len(found))))
@@ -112,11 +116,21 @@ def _renamed(cut: Cut, jet: str) -> Cut:
 
 
 def _events(
-    table: Table, x: Sequence[str], condition: Sequence[str], columns: Sequence[str], condition_columns: Sequence[str]
+    table: Table,
+    x: Sequence[str],
+    condition: Sequence[str],
+    columns: Sequence[str],
+    condition_columns: Sequence[str],
 ) -> Events:
     values, _, units = table.only(x)
     rows = table.only(condition)[0] if condition else None
-    return Events(values, rows, columns=tuple(columns), units=units, condition_columns=tuple(condition_columns))
+    return Events(
+        values,
+        rows,
+        columns=tuple(columns),
+        units=units,
+        condition_columns=tuple(condition_columns),
+    )
 
 
 def _text(cuts: Sequence[Cut]) -> str:
@@ -124,7 +138,12 @@ def _text(cuts: Sequence[Cut]) -> str:
 
 
 def _provenance(
-    table: Table, inside: Table, chosen: Table, windows: Sequence[Cut], cuts: Sequence[Cut], jet: str
+    table: Table,
+    inside: Table,
+    chosen: Table,
+    windows: Sequence[Cut],
+    cuts: Sequence[Cut],
+    jet: str,
 ) -> Mapping[str, str]:
     said = table.attributes
     stand_in = said.get("stand_in", "False") == "True"

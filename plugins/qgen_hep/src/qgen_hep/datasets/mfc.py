@@ -6,19 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
-from qgen_core.resources import require_memory
-from qgen_core.seeds import stream
+from qgen_core.support.random_streams import stream
+from qgen_core.support.resources import require_memory
+from qgen_core.typing import Floats
 from qgen_hep.generate.cache import cached_mfc
 from qgen_hep.generate.mfc.events import COLUMNS, CONDITION, ENERGIES, UNITS, events_of
 from qgen_hep.generate.mfc.process import Process, Spin, Target
 from qgen_hep.generate.offer import generated_by
 from qgen_hep.readers import read
-
-Floats = NDArray[np.float64]
 
 
 @generated_by(cached_mfc)
@@ -102,7 +100,9 @@ def _chosen(columns: Sequence[str], condition_columns: Sequence[str]) -> list[in
     if len(set(columns)) < len(columns):
         raise BadOption(f"columns are named once each, not {', '.join(columns)}")
     if tuple(condition_columns) not in ((), (CONDITION,)):
-        raise BadOption(f"the condition of mfc is {CONDITION}, or none, not {', '.join(condition_columns)}")
+        raise BadOption(
+            f"the condition of mfc is {CONDITION}, or none, not {', '.join(condition_columns)}"
+        )
     return [COLUMNS.index(column) for column in columns]
 
 
@@ -120,7 +120,9 @@ def _beam(process: Process, energies: Sequence[float], events: int) -> Beam:
     return Beam(np.resize(values, events), {"cross section / epsilon^2": rates})
 
 
-def _measured(process: Process, path: str, columns: Sequence[str], sha256: str | None, events: int, seed: int) -> Beam:
+def _measured(
+    process: Process, path: str, columns: Sequence[str], sha256: str | None, events: int, seed: int
+) -> Beam:
     table = read(path, columns, units=dict.fromkeys(columns, "GeV"), sha256=sha256)
     muons = table.values.ravel()
     fast = muons[muons >= process.least_energy]

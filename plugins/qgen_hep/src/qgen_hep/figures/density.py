@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from qgen_core.typing import Floats
 
 
 def density(counts: ArrayLike, errors: ArrayLike, edges: ArrayLike) -> tuple[Floats, Floats]:
@@ -37,5 +37,7 @@ def pulls(reference: ArrayLike, generated: ArrayLike) -> Floats:
     """
     truth, made = np.asarray(reference, dtype=np.float64), np.asarray(generated, dtype=np.float64)
     variance = np.abs(truth) / truth.sum() ** 2 + np.abs(made) / made.sum() ** 2
-    found: Floats = (made / made.sum() - truth / truth.sum()) / np.sqrt(np.where(variance > 0, variance, np.nan))
+    found: Floats = (made / made.sum() - truth / truth.sum()) / np.sqrt(
+        np.where(variance > 0, variance, np.nan)
+    )
     return found

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qgen_core.typing import Floats
 from qgen_hep.figures.density import pulls
 from qgen_hep.figures.labels import axis_label, plain
 from qgen_hep.figures.style import figure, image, note, side_by_side
 
-Floats = NDArray[np.float64]
 PULL_RANGE = 5.0
 #: The colours of a density span at most so many orders of magnitude.
 DECADES = 1e-4
@@ -20,23 +19,38 @@ DECADES = 1e-4
 
 def joint_figures(joint: dict[str, Any], recipe: Mapping[str, Any]) -> str | None:
     """HTML of three maps; None when one of the histograms is empty."""
-    truth, made = (np.asarray(joint[which], dtype=np.float64) for which in ("reference", "generated"))
+    truth, made = (
+        np.asarray(joint[which], dtype=np.float64) for which in ("reference", "generated")
+    )
     if truth.sum() <= 0 or made.sum() <= 0:
         return None
     first, second = (np.asarray(edges, dtype=np.float64) for edges in joint["edges"])
     area = np.outer(np.diff(first), np.diff(second))
     units = list(joint.get("units") or ["1", "1"])
-    labels = axis_label(joint["columns"][0], units[0], recipe), axis_label(joint["columns"][1], units[1], recipe)
+    labels = (
+        axis_label(joint["columns"][0], units[0], recipe),
+        axis_label(joint["columns"][1], units[1], recipe),
+    )
     densities = [truth / truth.sum() / area, made / made.sum() / area]
     limits = _limits(densities)
     per = "" if units == ["1", "1"] else f" [1/{_area_unit(units)}]"
     of = " and ".join(joint["columns"])
     images = [
-        _map(first, second, d, (*labels, f"Density{per}"), title, limits, f"Density of {of}: {title.lower()}")
+        _map(
+            first,
+            second,
+            d,
+            (*labels, f"Density{per}"),
+            title,
+            limits,
+            f"Density of {of}: {title.lower()}",
+        )
         for d, title in zip(densities, ("Reference", "Generated"), strict=True)
     ]
     bar = "(generated - reference) / error"
-    images.append(_map(first, second, pulls(truth, made), (*labels, bar), "Pull", None, f"Pulls of {of}"))
+    images.append(
+        _map(first, second, pulls(truth, made), (*labels, bar), "Pull", None, f"Pulls of {of}")
+    )
     text = "Cells without events are white. Pulls are differences of the normalised counts over their Poisson errors."
     return side_by_side(images) + note(text)
 

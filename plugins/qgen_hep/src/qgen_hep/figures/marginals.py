@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_hep.figures.density import density, ratio
 from qgen_hep.figures.labels import axis_label, plain
 from qgen_hep.figures.style import GENERATED, GUIDE, REFERENCE, figure, image
 
-Floats = NDArray[np.float64]
 #: A density whose quarter of lowest bins lies further below its top is drawn on a logarithmic axis.
 STEEP = 100.0
 #: Bins whose reference has a smaller relative error decide the range of the ratio.
@@ -32,7 +30,9 @@ def marginal_figure(marginal: dict[str, Any], recipe: Mapping[str, Any], kind: s
     lower.set_xlim(marginal["edges"][0], marginal["edges"][-1])
     unit = marginal["unit"]
     upper.set_ylabel(f"Density [1/{plain(unit)}]" if unit not in ("", "1") else "Density")
-    return image(drawn, f"Density of {marginal['column']}, generated and reference, and their ratio")
+    return image(
+        drawn, f"Density of {marginal['column']}, generated and reference, and their ratio"
+    )
 
 
 def _densities(axes: Any, marginal: dict[str, Any], name: str) -> None:
@@ -42,7 +42,9 @@ def _densities(axes: Any, marginal: dict[str, Any], name: str) -> None:
     truth, truth_error = density(marginal["reference"], marginal["reference_error"], edges)
     made, made_error = density(marginal["generated"], marginal["generated_error"], edges)
     options: dict[str, Any] = {"ax": axes, "flow": "none"}
-    mplhep.histplot(truth, edges, histtype="fill", color=REFERENCE, alpha=0.35, label=name, **options)
+    mplhep.histplot(
+        truth, edges, histtype="fill", color=REFERENCE, alpha=0.35, label=name, **options
+    )
     mplhep.histplot(truth, edges, histtype="step", color=REFERENCE, edges=False, **options)
     band = {"facecolor": GUIDE, "edgecolor": "none", "alpha": 0.45, "hatch": None}
     mplhep.histplot(truth, edges, yerr=truth_error, histtype="band", **band, **options)
@@ -71,10 +73,16 @@ def _ratios(axes: Any, marginal: dict[str, Any]) -> None:
         axes.axhline(line, color=GUIDE, lw=1.0, ls=style, zorder=0)
     wide = np.nan_to_num(band, nan=0.0)
     look = {"facecolor": REFERENCE, "edgecolor": "none", "alpha": 0.45, "hatch": None}
-    mplhep.histplot(np.ones(len(middle)), edges, yerr=wide, histtype="band", ax=axes, flow="none", **look)
+    mplhep.histplot(
+        np.ones(len(middle)), edges, yerr=wide, histtype="band", ax=axes, flow="none", **look
+    )
     inside = np.isfinite(found) & (np.abs(found - 1) <= reach)
-    axes.errorbar(middle[inside], found[inside], error[inside], fmt="o", color=GENERATED, ms=4, elinewidth=1.2)
+    axes.errorbar(
+        middle[inside], found[inside], error[inside], fmt="o", color=GENERATED, ms=4, elinewidth=1.2
+    )
     for beyond, marker, edge in ((found > 1 + reach, "^", 0.93), (found < 1 - reach, "v", -0.93)):
-        axes.plot(middle[beyond], np.full(beyond.sum(), 1 + edge * reach), marker, color=GENERATED, ms=5)
+        axes.plot(
+            middle[beyond], np.full(beyond.sum(), 1 + edge * reach), marker, color=GENERATED, ms=5
+        )
     axes.set_ylim(1 - reach, 1 + reach)
     axes.set_ylabel("Generated /\nreference", loc="center", fontsize=11)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.report import Section
+from qgen_core.runs.report import Section
 from qgen_hep.figures.density import density, ratio
 from qgen_hep.figures.labels import axis_label, plain
 from qgen_hep.figures.style import GUIDE, REFERENCE, figure, image, note, page_style, side_by_side
@@ -33,7 +33,12 @@ def _losses(runs: Sequence[Mapping[str, Any]]) -> str:
     axes = drawn.subplots()
     for run, colour in zip(runs, COLOURS, strict=False):
         steps = [record["step"] for record in run["history"]]
-        axes.plot(steps, [record["loss"] for record in run["history"]], color=colour, label=plain(run["name"]))
+        axes.plot(
+            steps,
+            [record["loss"] for record in run["history"]],
+            color=colour,
+            label=plain(run["name"]),
+        )
     if all(record["loss"] > 0 for run in runs for record in run["history"]):
         axes.set_yscale("log")
     axes.set_xlabel("Step")
@@ -49,7 +54,9 @@ def _common(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _marginal(runs: Sequence[Mapping[str, Any]], column: str) -> str | None:
-    found = [next(m for m in run["evaluation"]["marginals"] if m["column"] == column) for run in runs]
+    found = [
+        next(m for m in run["evaluation"]["marginals"] if m["column"] == column) for run in runs
+    ]
     first = found[0]
     if any(sum(m["reference"]) <= 0 or sum(m["generated"]) <= 0 for m in found):
         return None
@@ -60,7 +67,12 @@ def _marginal(runs: Sequence[Mapping[str, Any]], column: str) -> str | None:
     upper.stairs(truth, edges, fill=True, color=REFERENCE, alpha=0.35, label="Reference")
     _, _, band = ratio(first)
     lower.stairs(
-        1 + np.nan_to_num(band), edges, baseline=1 - np.nan_to_num(band), fill=True, color=REFERENCE, alpha=0.45
+        1 + np.nan_to_num(band),
+        edges,
+        baseline=1 - np.nan_to_num(band),
+        fill=True,
+        color=REFERENCE,
+        alpha=0.45,
     )
     for marginal, run, colour in zip(found, runs, COLOURS, strict=False):
         made, _ = density(marginal["generated"], marginal["generated_error"], marginal["edges"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qgen_core.report import Section
+from qgen_core.runs.report import Section
 from qgen_hep.figures.correlation import correlation_figures
 from qgen_hep.figures.joint import joint_figures
 from qgen_hep.figures.marginals import marginal_figure
@@ -19,7 +19,7 @@ MOST_MARGINALS = 12
 def sections(material: Mapping[str, Any]) -> list[Section]:
     """Marginals, joint distribution, correlations and the training, as far as there is material.
 
-    ``material`` is what :func:`qgen_core.report.material` gives, or holds several of them under
+    ``material`` is what :func:`qgen_core.runs.report.material` gives, or holds several of them under
     ``runs``, which are then laid over each other.
     """
     if "runs" in material:

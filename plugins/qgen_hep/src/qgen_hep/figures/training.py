@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qgen_core.typing import Floats
 from qgen_hep.figures.style import GENERATED, GUIDE, figure, image
-
-Floats = NDArray[np.float64]
 
 
 def loss_curve(history: Sequence[Mapping[str, Any]]) -> str | None:
@@ -23,7 +21,9 @@ def loss_curve(history: Sequence[Mapping[str, Any]]) -> str | None:
     axes = drawn.subplots(2 if len(gradients) else 1, sharex=True, squeeze=False)[:, 0]
     _curve(axes[0], steps, losses, "Loss", GENERATED)
     best = int(np.argmin(losses))
-    axes[0].plot(steps[best], losses[best], "o", color=GENERATED, ms=5, label=f"least: {losses[best]:.4g}")
+    axes[0].plot(
+        steps[best], losses[best], "o", color=GENERATED, ms=5, label=f"least: {losses[best]:.4g}"
+    )
     axes[0].legend(loc="upper right")
     if len(gradients):
         _curve(axes[1], grown, gradients, "Largest\ngradient", GUIDE)
@@ -33,7 +33,11 @@ def loss_curve(history: Sequence[Mapping[str, Any]]) -> str | None:
 
 def _series(history: Sequence[Mapping[str, Any]], key: str) -> tuple[Floats, Floats]:
     """Steps and finite values of one entry of the records."""
-    pairs = [(r["step"], r[key]) for r in history if isinstance(r.get(key), int | float) and np.isfinite(r[key])]
+    pairs = [
+        (r["step"], r[key])
+        for r in history
+        if isinstance(r.get(key), int | float) and np.isfinite(r[key])
+    ]
     steps, values = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
     return steps, values
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
 
-from numpy.typing import NDArray
-
-Array = NDArray[Any]
+from qgen_core.typing import Array
 
 
 def hdf5_bytes(
-    columns: Mapping[str, Array], units: Mapping[str, str], attributes: Mapping[str, str | int | float | bool]
+    columns: Mapping[str, Array],
+    units: Mapping[str, str],
+    attributes: Mapping[str, str | int | float | bool],
 ) -> bytes:
     """The bytes of an HDF5 file with one dataset a column, and its unit: 1 where ``units`` has none."""
     import h5py

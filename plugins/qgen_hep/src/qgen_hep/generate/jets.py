@@ -11,15 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.checkpoint import write_durably
 from qgen_core.errors import BadOption, BrokenPlugin, DataError
+from qgen_core.support.checkpoint import write_durably
+from qgen_core.typing import Floats
 from qgen_hep.generate.hdf5 import hdf5_bytes
 from qgen_hep.generate.offer import Progress
 
-Floats = NDArray[np.float64]
 #: 2 -> 2 QCD matrix elements above a parton-level HT of 500 GeV, Monash tune (PYTHIA's default):
 #: the particle-level sample of DijetGAN, arXiv:1903.02433, without its detector.
-SETTINGS = ("Beams:eCM = 13000.", "HardQCD:all = on", "PhaseSpace:pTHatMin = 250.", "Print:quiet = on")
+SETTINGS = (
+    "Beams:eCM = 13000.",
+    "HardQCD:all = on",
+    "PhaseSpace:pTHatMin = 250.",
+    "Print:quiet = on",
+)
 RADIUS, MAX_ETA, MIN_STORED_PT, MIN_LEADING_PT = 1.0, 4.9, 50.0, 250.0
 MAX_SEED = 900_000_000  # PYTHIA takes no larger one
 MAX_FAILURES = 100
@@ -29,7 +34,11 @@ COLUMNS = (
     "ht", "mjj", "njet", "npu", "pthat",
 )  # fmt: skip
 COUNTS = ("njet", "npu")
-UNITS = {name: "GeV" for name in COLUMNS if name.rpartition("_")[2] in ("pt", "mass", "ht", "mjj", "pthat")}
+UNITS = {
+    name: "GeV"
+    for name in COLUMNS
+    if name.rpartition("_")[2] in ("pt", "mass", "ht", "mjj", "pthat")
+}
 PACKAGES = ("pythia8mc", "fastjet")
 
 
@@ -42,7 +51,9 @@ def generate_jets(events: int, *, seed: int, path: Path, progress: Progress | No
     PYTHIA or FastJet is not installed.
     """
     if events < 1 or not 0 <= seed < MAX_SEED:
-        raise BadOption(f"events must be at least 1 and seed in [0, {MAX_SEED}), not {events} and {seed}")
+        raise BadOption(
+            f"events must be at least 1 and seed in [0, {MAX_SEED}), not {events} and {seed}"
+        )
     versions()
     pythia = _pythia(seed)
     rows = []
@@ -53,7 +64,9 @@ def generate_jets(events: int, *, seed: int, path: Path, progress: Progress | No
         if len(rows) == events:
             break
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(path, hdf5_bytes(_columns(np.array(rows)), UNITS, _attributes(pythia, events, seed)))
+    write_durably(
+        path, hdf5_bytes(_columns(np.array(rows)), UNITS, _attributes(pythia, events, seed))
+    )
     return path
 
 
@@ -99,13 +112,17 @@ def _jets(event: Any) -> list[Any]:
     """Jets above 50 GeV of an event record, by falling pT."""
     import fastjet
 
-    fastjet.ClusterSequenceAreaBase.set_fastjet_banner_stream(None)  # it goes to stdout, which is for data
+    fastjet.ClusterSequenceAreaBase.set_fastjet_banner_stream(
+        None
+    )  # it goes to stdout, which is for data
     particles = [
         fastjet.PseudoJet(p.px(), p.py(), p.pz(), p.e())
         for p in event
         if p.isFinal() and p.isVisible() and abs(p.eta()) < MAX_ETA
     ]
-    sequence = fastjet.ClusterSequence(particles, fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS))
+    sequence = fastjet.ClusterSequence(
+        particles, fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)
+    )
     return sorted(sequence.inclusive_jets(MIN_STORED_PT), key=lambda jet: -float(jet.pt()))
 
 
@@ -143,4 +160,7 @@ def _attributes(pythia: Any, events: int, seed: int) -> dict[str, str | int | fl
 
 def _columns(rows: Floats) -> dict[str, NDArray[Any]]:
     """One array a column, as in the shipped file."""
-    return {name: rows[:, i].astype(np.uint8 if name in COUNTS else np.float32) for i, name in enumerate(COLUMNS)}
+    return {
+        name: rows[:, i].astype(np.uint8 if name in COUNTS else np.float32)
+        for i, name in enumerate(COLUMNS)
+    }

@@ -14,7 +14,12 @@ class Generate(Protocol):
     """Makes a file of so many events, or finds the one made before with the same seed."""
 
     def __call__(
-        self, events: int, *, seed: int = 0, progress: Progress | None = None, cache: Path | None = None
+        self,
+        events: int,
+        *,
+        seed: int = 0,
+        progress: Progress | None = None,
+        cache: Path | None = None,
     ) -> Path:
         """``progress`` is called with the number of events done and a note."""
 

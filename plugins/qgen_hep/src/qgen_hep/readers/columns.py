@@ -10,17 +10,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
-from qgen_core.resources import require_memory
+from qgen_core.support.resources import require_memory
+from qgen_core.typing import Floats
 from qgen_hep.readers.source import Declared, Pick, Source, listed, refuse
 
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
 _ELEMENT = re.compile(r"(?P<name>.+)\[(?P<index>\d{1,9}(,\d{1,9})*)\]")
 #: Every value is held as float64 in the array and in the table made of it.
 BYTES_A_VALUE = 16
@@ -44,7 +41,9 @@ def load_columns(path: Path, source: Source, names: Sequence[str]) -> tuple[list
     wanted = [_resolve(path, source, name) for name in names]
     _same_length(path, [(w.pick.name, w.declared.rows) for w in wanted])
     values = sum((w.declared.rows or 0) * len(w.names) for w in wanted)
-    require_memory(BYTES_A_VALUE * values, f"reading {values} values of {path}", "choose fewer columns")
+    require_memory(
+        BYTES_A_VALUE * values, f"reading {values} values of {path}", "choose fewer columns"
+    )
     arrays = source.load([w.pick for w in wanted])
     _same_length(path, [(w.pick.name, len(a)) for w, a in zip(wanted, arrays, strict=True)])
     for want, array in zip(wanted, arrays, strict=True):

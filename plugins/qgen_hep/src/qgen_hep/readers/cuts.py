@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
-
-Array = NDArray[Any]
+from qgen_core.typing import Array
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,9 @@ class Cut:
         if not bounds:
             raise BadOption(f"the cut on {self.column!r} needs a 'min' or a 'max'")
         if not all(math.isfinite(b) for b in bounds) or bounds != sorted(set(bounds)):
-            raise BadOption(f"the cut on {self.column!r} needs finite bounds with min < max, not {bounds}")
+            raise BadOption(
+                f"the cut on {self.column!r} needs finite bounds with min < max, not {bounds}"
+            )
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Cut:
@@ -47,8 +48,12 @@ class Cut:
         if not isinstance(column, str):
             raise BadOption(f"a cut needs a 'column', this one has {dict(table)}")
         for side in ("min", "max"):
-            if isinstance(table.get(side, 0.0), bool | str) or not isinstance(table.get(side, 0.0), int | float):
-                raise BadOption(f"{side!r} of the cut on {column!r} is a number, not {table[side]!r}")
+            if isinstance(table.get(side, 0.0), bool | str) or not isinstance(
+                table.get(side, 0.0), int | float
+            ):
+                raise BadOption(
+                    f"{side!r} of the cut on {column!r} is a number, not {table[side]!r}"
+                )
         return cls(column, table.get("min"), table.get("max"))
 
     def keeps(self, values: Array) -> NDArray[np.bool_]:

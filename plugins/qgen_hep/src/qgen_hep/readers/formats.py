@@ -48,7 +48,9 @@ def format_of(path: Path) -> str:
     """HDF5, npz, text, parquet or ROOT. Raises DataError when the ending and the content differ."""
     start = _first_bytes(path)
     named = ENDINGS.get(path.suffix.lower())
-    found = next((kind for signature, kind in SIGNATURES.items() if start.startswith(signature)), None)
+    found = next(
+        (kind for signature, kind in SIGNATURES.items() if start.startswith(signature)), None
+    )
     if found is None and named == "HDF5" and is_hdf5(path):
         found = "HDF5"
     if named == "text" and found is None:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
-from qgen_core.resources import require_memory
+from qgen_core.support.resources import require_memory
+from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, element, listed, plain_numbers, refuse
 
-Array = NDArray[Any]
 MAX_TEXT = 4096
 
 
@@ -44,7 +43,9 @@ class Hdf5Source:
         if dataset is None:
             return None
         if not dataset.shape:
-            raise refuse(self.path, name, "an array with an event axis", f"the shape {dataset.shape}")
+            raise refuse(
+                self.path, name, "an array with an event axis", f"the shape {dataset.shape}"
+            )
         plain_numbers(self.path, name, dataset.dtype)
         self._stored_here(name, dataset)
         unit = _text(dataset.attrs.get("unit", dataset.attrs.get("units", "")))
@@ -72,27 +73,47 @@ class Hdf5Source:
                 return None
             if not isinstance(link, h5py.HardLink):
                 kind = "another file" if isinstance(link, h5py.ExternalLink) else "another name"
-                raise refuse(self.path, name, "a dataset", f"a link to {kind} (links are not followed)")
+                raise refuse(
+                    self.path, name, "a dataset", f"a link to {kind} (links are not followed)"
+                )
             node = node[part]
         if not isinstance(node, h5py.Dataset):
-            what = f"a group of {listed(list(node))}" if isinstance(node, h5py.Group) else type(node).__name__
+            what = (
+                f"a group of {listed(list(node))}"
+                if isinstance(node, h5py.Group)
+                else type(node).__name__
+            )
             raise refuse(self.path, name, "a dataset", what)
         return node
 
     def _stored_here(self, name: str, dataset: Any) -> None:
         """Refuse data kept in other files, and shapes that the stored bytes do not fill."""
         if dataset.is_virtual or dataset.external:
-            raise refuse(self.path, name, "data inside this file", "a view of other files (not followed)")
+            raise refuse(
+                self.path, name, "data inside this file", "a view of other files (not followed)"
+            )
         if dataset.chunks is None:
             stored, needed = dataset.id.get_storage_size(), dataset.size * dataset.dtype.itemsize
             if stored != needed:
-                raise refuse(self.path, name, f"{needed} bytes for the shape {dataset.shape}", f"{stored} bytes")
+                raise refuse(
+                    self.path,
+                    name,
+                    f"{needed} bytes for the shape {dataset.shape}",
+                    f"{stored} bytes",
+                )
             return
-        require_memory(math.prod(dataset.chunks) * dataset.dtype.itemsize, f"a chunk of {name!r} in {self.path}")
-        chunks = math.prod(-(-size // part) for size, part in zip(dataset.shape, dataset.chunks, strict=True))
+        require_memory(
+            math.prod(dataset.chunks) * dataset.dtype.itemsize,
+            f"a chunk of {name!r} in {self.path}",
+        )
+        chunks = math.prod(
+            -(-size // part) for size, part in zip(dataset.shape, dataset.chunks, strict=True)
+        )
         there = dataset.id.get_num_chunks()
         if there != chunks:
-            raise refuse(self.path, name, f"{chunks} chunks for the shape {dataset.shape}", f"{there} chunks")
+            raise refuse(
+                self.path, name, f"{chunks} chunks for the shape {dataset.shape}", f"{there} chunks"
+            )
 
 
 def _text(value: Any) -> str:

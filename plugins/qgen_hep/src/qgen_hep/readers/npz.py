@@ -8,16 +8,13 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
-from qgen_core.resources import require_memory
+from qgen_core.support.resources import require_memory
+from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, element, plain_numbers, refuse
-
-Array = NDArray[Any]
 
 
 @contextmanager
@@ -48,7 +45,11 @@ class NpzSource:
         size = self.archive.getinfo(self.members[name]).file_size
         with self.archive.open(self.members[name]) as member:
             version = np.lib.format.read_magic(member)
-            header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            header = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
             shape, _, dtype = header(member)
             start = member.tell()
         plain_numbers(self.path, name, dtype)
@@ -56,7 +57,9 @@ class NpzSource:
             raise refuse(self.path, name, "an array with an event axis", "a single number")
         needed = math.prod(shape) * dtype.itemsize
         if size - start != needed:
-            raise refuse(self.path, name, f"{needed} bytes for the shape {shape}", f"{size - start} bytes")
+            raise refuse(
+                self.path, name, f"{needed} bytes for the shape {shape}", f"{size - start} bytes"
+            )
         return Declared(shape[0], tuple(shape[1:]), dtype)
 
     def load(self, picks: Sequence[Pick]) -> list[Array]:

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BrokenPlugin
+from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, refuse
-
-Array = NDArray[Any]
 
 
 @contextmanager
@@ -22,7 +20,9 @@ def open_parquet(path: Path) -> Iterator[ParquetSource]:
     try:
         import pyarrow.parquet as parquet
     except ImportError as error:
-        raise BrokenPlugin(f"{path} is a parquet file; reading it needs `pip install 'qgen-hep[parquet]'`") from error
+        raise BrokenPlugin(
+            f"{path} is a parquet file; reading it needs `pip install 'qgen-hep[parquet]'`"
+        ) from error
     with parquet.ParquetFile(path, page_checksum_verification=True) as file:
         yield ParquetSource(path, file)
 
@@ -47,7 +47,9 @@ class ParquetSource:
         if len(several) > 1:
             raise refuse(self.path, name, "one column", f"{len(several)} of this name")
         kind = self.schema.field(several[0]).type
-        if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+        if not (
+            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+        ):
             raise refuse(self.path, name, "a column of numbers", f"{kind}")
         return Declared(self.file.metadata.num_rows)
 

@@ -32,7 +32,9 @@ def without_invalid(table: Table, policy: Invalid) -> Table:
     """The events whose numbers are all finite. Raises DataError under the policy ``error``."""
     bad: NDArray[np.bool_] = np.logical_not(np.isfinite(table.values))
     if bad.any() and policy == "error":
-        raise DataError(f'{_first(table, bad, "that are not finite")}; mend the file or say invalid = "drop"')
+        raise DataError(
+            f'{_first(table, bad, "that are not finite")}; mend the file or say invalid = "drop"'
+        )
     return table.take(np.logical_not(np.any(bad, axis=1)), "not finite")
 
 
@@ -43,7 +45,9 @@ def without_negative(table: Table, policy: Negative) -> Table:
     energies = [is_energy(name, unit) for name, unit in zip(table.names, table.units, strict=True)]
     bad = (table.values < 0) & np.array(energies)
     if bad.any() and policy == "error":
-        raise DataError(f'{_first(table, bad, "below zero")}; mend the file or say negative = "drop" or "keep"')
+        raise DataError(
+            f'{_first(table, bad, "below zero")}; mend the file or say negative = "drop" or "keep"'
+        )
     return table.take(~bad.any(axis=1), "negative energy")
 
 
@@ -52,4 +56,6 @@ def _first(table: Table, bad: NDArray[np.bool_], what: str) -> str:
     column = int(np.argmax(bad.any(axis=0)))
     row = int(np.argmax(bad[:, column]))
     count, name, value = int(bad[:, column].sum()), table.names[column], table.values[row, column]
-    return f"{table.path}: {name!r} has {count} values {what}, the first is {value:g} in event {row}"
+    return (
+        f"{table.path}: {name!r} has {count} values {what}, the first is {value:g} in event {row}"
+    )

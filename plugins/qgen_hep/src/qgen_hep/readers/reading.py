@@ -44,7 +44,9 @@ def read(
     format_of(path)
     found = file_hash(path)
     if sha256 is not None and found != sha256.lower():
-        raise DataError(f"{path}: expected the SHA-256 {sha256.lower()}, found {found}; get the file again")
+        raise DataError(
+            f"{path}: expected the SHA-256 {sha256.lower()}, found {found}; get the file again"
+        )
     names = list(dict.fromkeys([*columns, *(cut.column for cut in cuts)]))
     with failures(path), open_source(path, tree) as source:
         wanted, values = load_columns(path, source, names)
@@ -54,7 +56,11 @@ def read(
         path=path,
         sha256=found,
         names=tuple(name for w in wanted for name in w.names),
-        units=tuple(known.get(n, known.get(w.pick.name, w.declared.unit or "1")) for w in wanted for n in w.names),
+        units=tuple(
+            known.get(n, known.get(w.pick.name, w.declared.unit or "1"))
+            for w in wanted
+            for n in w.names
+        ),
         values=values,
         rows=len(values),
         groups={name: w.names for name, w in zip(names, wanted, strict=True)},
@@ -62,7 +68,9 @@ def read(
     )
     table = without_negative(without_invalid(table, invalid), negative).passing(cuts)
     if not len(table):
-        raise DataError(f"{path}: none of its {table.rows} events is left; dropped: {table.dropped}")
+        raise DataError(
+            f"{path}: none of its {table.rows} events is left; dropped: {table.dropped}"
+        )
     return table
 
 

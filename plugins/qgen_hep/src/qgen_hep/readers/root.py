@@ -13,12 +13,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
 from qgen_core.errors import BrokenPlugin, DataError
-from qgen_hep.readers.source import Declared, Pick, element, listed, plain_numbers, printable, refuse
+from qgen_core.typing import Array
+from qgen_hep.readers.source import (
+    Declared,
+    Pick,
+    element,
+    listed,
+    plain_numbers,
+    printable,
+    refuse,
+)
 
-Array = NDArray[Any]
 MAX_TEXT = 4096
 
 
@@ -28,7 +34,9 @@ def open_root(path: Path, tree: str | None) -> Iterator[RootSource]:
     try:
         plain_file = _plain_file_class()
     except ImportError as error:
-        raise BrokenPlugin(f"{path} is a ROOT file; reading it needs `pip install 'qgen-hep[root]'`") from error
+        raise BrokenPlugin(
+            f"{path} is a ROOT file; reading it needs `pip install 'qgen-hep[root]'`"
+        ) from error
     with open(path, "rb") as raw:
         file = plain_file(raw, object_cache=None, array_cache=None)
         yield RootSource(path, _tree(path, file.root_directory, tree))
@@ -54,7 +62,12 @@ class RootSource:
         branch = self.branches[name]
         how = branch.interpretation
         if type(how) is not uproot.AsDtype or how.to_dtype.fields is not None:
-            raise refuse(self.path, name, "a branch of numbers, as many in each event", printable(str(branch.typename)))
+            raise refuse(
+                self.path,
+                name,
+                "a branch of numbers, as many in each event",
+                printable(str(branch.typename)),
+            )
         plain_numbers(self.path, name, how.to_dtype.base)
         return Declared(int(branch.num_entries), tuple(how.to_dtype.shape), how.to_dtype.base)
 
@@ -82,7 +95,9 @@ def _plain_file_class() -> Any:
 
 def _tree(path: Path, directory: Any, wanted: str | None) -> Any:
     """The tree of a name, or the only one."""
-    classes = {name.partition(";")[0]: kind for name, kind in directory.classnames(recursive=True).items()}
+    classes = {
+        name.partition(";")[0]: kind for name, kind in directory.classnames(recursive=True).items()
+    }
     trees = sorted(name for name, kind in classes.items() if kind == "TTree")
     others = sorted(f"{name} ({kind})" for name, kind in classes.items() if kind != "TTree")
     there = listed(trees or others)

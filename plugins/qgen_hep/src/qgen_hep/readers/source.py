@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import DataError, QgenError, ResourceRefused
-
-Array = NDArray[Any]
+from qgen_core.typing import Array
 
 
 @dataclass(frozen=True)
@@ -58,10 +56,14 @@ def failures(path: Path) -> Iterator[None]:
     except QgenError:
         raise
     except MemoryError as error:
-        raise ResourceRefused(f"{path} asks for more memory than there is: it is too large, or damaged") from error
+        raise ResourceRefused(
+            f"{path} asks for more memory than there is: it is too large, or damaged"
+        ) from error
     except Exception as error:  # parsers of damaged files raise every type there is
         reason = printable(" ".join(str(error).split()))[:300] or "no reason given"
-        raise DataError(f"{path} cannot be read, it is damaged: {type(error).__name__}: {reason}") from error
+        raise DataError(
+            f"{path} cannot be read, it is damaged: {type(error).__name__}: {reason}"
+        ) from error
 
 
 def printable(text: str) -> str:

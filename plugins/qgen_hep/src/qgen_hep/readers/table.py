@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
+from qgen_core.typing import Floats
 from qgen_hep.readers.cuts import Cut
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +39,9 @@ class Table:
     def column(self, name: str) -> Floats:
         """One column (N,). Raises DataError when it was not read."""
         if name not in self.names:
-            raise DataError(f"{self.path}: no column {name!r} was read, only {', '.join(self.names)}")
+            raise DataError(
+                f"{self.path}: no column {name!r} was read, only {', '.join(self.names)}"
+            )
         found: Floats = self.values[:, self.names.index(name)]
         return found
 
@@ -63,4 +64,8 @@ class Table:
         """Values (N, F), column names and units of what was requested as ``names``."""
         columns = [column for name in names for column in self.groups[name]]
         at = [self.names.index(column) for column in columns]
-        return np.ascontiguousarray(self.values[:, at]), tuple(columns), tuple(self.units[i] for i in at)
+        return (
+            np.ascontiguousarray(self.values[:, at]),
+            tuple(columns),
+            tuple(self.units[i] for i in at),
+        )

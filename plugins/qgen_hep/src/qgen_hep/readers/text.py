@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
+from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, refuse
 
-Array = NDArray[Any]
 MAX_HEADER = 2**20
 BLOCK = 100_000
 
@@ -39,7 +38,9 @@ class TextSource:
         if not first.strip():
             raise DataError(f"{path}: expected a line of column names, found nothing")
         if "\0" in first or not first.endswith("\n"):
-            raise DataError(f"{path}: expected a line of column names and lines of numbers, found no such lines")
+            raise DataError(
+                f"{path}: expected a line of column names and lines of numbers, found no such lines"
+            )
         self.delimiter = next((d for d in (",", ";", "\t") if d in first), None)
         cells = self._split(first.lstrip("#"))
         self.headless = all(_is_number(cell) for cell in cells)
@@ -78,14 +79,18 @@ class TextSource:
                 continue
             found = len(line.split()) if self.delimiter is None else line.count(self.delimiter) + 1
             if found != expected:
-                raise DataError(f"{self.path}: line {number}: expected {expected} cells, found {found}")
+                raise DataError(
+                    f"{self.path}: line {number}: expected {expected} cells, found {found}"
+                )
             yield line
 
     def _parse(self, lines: list[str], at: list[int], before: int) -> Array:
         try:
             return np.loadtxt(lines, delimiter=self.delimiter, usecols=at, ndmin=2, comments=None)
         except ValueError as error:
-            raise DataError(f"{self.path}: events from {before} on: expected numbers, found: {error}") from error
+            raise DataError(
+                f"{self.path}: events from {before} on: expected numbers, found: {error}"
+            ) from error
 
     def _split(self, line: str) -> list[str]:
         cells = line.split() if self.delimiter is None else line.split(self.delimiter)

@@ -14,7 +14,9 @@ SPACE = "\u00a0"
 PM = "± is the standard deviation over seeds"
 
 
-def over_seeds(values: Sequence[Value | None], number: Callable[[Value], float], form: str = ".3g") -> str:
+def over_seeds(
+    values: Sequence[Value | None], number: Callable[[Value], float], form: str = ".3g"
+) -> str:
     """Mean and standard deviation of a number over the seeds, as text."""
     found = [number(value) for value in values if value is not None]
     if not values:

@@ -50,4 +50,6 @@ def legend(axes: Any, **options: Any) -> None:
     if axes.get_legend_handles_labels()[0]:
         axes.legend(**options)
     else:
-        axes.text(0.5, 0.5, "missing", transform=axes.transAxes, ha="center", va="center", color=GUIDE)
+        axes.text(
+            0.5, 0.5, "missing", transform=axes.transAxes, ha="center", va="center", color=GUIDE
+        )

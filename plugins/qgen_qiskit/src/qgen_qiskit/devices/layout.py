@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption
+from qgen_core.typing import Floats
 
-Floats = NDArray[np.float64]
 Set = tuple[int, ...]
 
 #: Sets, also unfinished ones, that are looked at before the search ends with the best so far: some seconds.
@@ -67,7 +66,9 @@ class Chooser:
     def cost(self, qubits: Sequence[int]) -> float:
         """The sum of errors of the couplings inside a set."""
         inside = set(qubits)
-        return sum(error for a in inside for b, error in self.errors[a].items() if b in inside and a < b)
+        return sum(
+            error for a in inside for b, error in self.errors[a].items() if b in inside and a < b
+        )
 
     def connected(self, qubits: Sequence[int]) -> bool:
         """Whether couplings inside the set connect it."""
@@ -125,7 +126,9 @@ class Chooser:
         """
         looked = 0
 
-        def extend(inside: list[int], near: list[int], seen: set[int], cost: float) -> Iterator[Set]:
+        def extend(
+            inside: list[int], near: list[int], seen: set[int], cost: float
+        ) -> Iterator[Set]:
             nonlocal looked
             looked += 1
             left = size - len(inside)
@@ -137,8 +140,12 @@ class Chooser:
                 return
             for at, qubit in enumerate(near):
                 more = sum(error for other, error in self.errors[qubit].items() if other in inside)
-                new = [b for b in self.errors[qubit] if b > inside[0] and b in free and b not in seen]
-                yield from extend([*inside, qubit], near[at + 1 :] + new, seen | set(new), cost + more)
+                new = [
+                    b for b in self.errors[qubit] if b > inside[0] and b in free and b not in seen
+                ]
+                yield from extend(
+                    [*inside, qubit], near[at + 1 :] + new, seen | set(new), cost + more
+                )
 
         for root in sorted(free):
             near = [b for b in self.errors[root] if b > root and b in free]

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from qgen_core.circuit import Channel, Circuit, Instruction
+from qgen_core.circuits.circuit import Channel, Circuit, Instruction
+from qgen_core.circuits.measures import Measure, State
+from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import BadOption, Unsupported
-from qgen_core.hooks import hookimpl
-from qgen_core.measures import Measure, State
 from qgen_core.noise_models.channels import Mode, check_scale
-from qgen_core.remembered import Remembered
-from qgen_core.seeds import stream
-from qgen_core.training import Problem
+from qgen_core.support.identity_cache import Remembered
+from qgen_core.support.random_streams import stream
+from qgen_core.training.loop import Problem
 from qgen_qiskit.devices.compile import Compiled, compile_for
 from qgen_qiskit.devices.rates import Rates, Readout
 from qgen_qiskit.devices.snapshot import Device, fake_device, live_device
@@ -52,7 +52,9 @@ class DeviceMap(ABC):
         if mode not in ("semigroup", "linear"):
             raise BadOption(f"mode is semigroup or linear, not {mode!r}")
         if not 0 <= drift < 1:
-            raise BadOption(f"drift is a fraction from 0 to below 1 (0.08: up to 8 percent), not {drift}")
+            raise BadOption(
+                f"drift is a fraction from 0 to below 1 (0.08: up to 8 percent), not {drift}"
+            )
         self.layout = None if layout is None else tuple(layout)
         self.readout: Readout = readout
         self.scale, self.mode, self.drift, self.seed = scale, mode, drift, seed
@@ -77,10 +79,14 @@ class DeviceMap(ABC):
 
     def __call__(self, circuit: Circuit, measure: Measure) -> tuple[Circuit, Measure]:
         """The noisy circuit, the same one as long as nothing changes, and the measure read wrongly."""
-        kept = self._circuits.get(circuit, lambda: _Kept(compile_for(circuit, self.device, self.layout)))
+        kept = self._circuits.get(
+            circuit, lambda: _Kept(compile_for(circuit, self.device, self.layout))
+        )
         self._latest = kept.compiled
         if isinstance(measure, State) and self.scale:
-            raise Unsupported("the noise of a device leaves no state vector; measure probabilities or expectations")
+            raise Unsupported(
+                "the noise of a device leaves no state vector; measure probabilities or expectations"
+            )
         rates = self._rates_now()
         if kept.noisy is None or kept.version != self.version:
             kept.noisy, kept.version = _noisy(circuit.num_wires, kept.compiled, rates), self.version
@@ -97,7 +103,12 @@ class DeviceMap(ABC):
         if self._latest is not None:
             found["transpiled by"] = f"qiskit {importlib.metadata.version('qiskit')}"
             found |= {"layout": list(self._latest.start), "read on": list(self._latest.read)}
-        options = {"scale": self.scale, "mode": self.mode, "readout": self.readout, "drift": self.drift}
+        options = {
+            "scale": self.scale,
+            "mode": self.mode,
+            "readout": self.readout,
+            "drift": self.drift,
+        }
         return found | options
 
     @hookimpl
@@ -167,11 +178,15 @@ class DeviceNoise(DeviceMap):
         drift: float = 0.0,
         seed: int = 0,
     ) -> None:
-        super().__init__(layout=layout, readout=readout, scale=scale, mode=mode, drift=drift, seed=seed)
+        super().__init__(
+            layout=layout, readout=readout, scale=scale, mode=mode, drift=drift, seed=seed
+        )
         self.name, self.account = device, account
 
     def _device(self) -> Device:
-        return fake_device(self.name) if self.account is None else live_device(self.name, self.account)
+        return (
+            fake_device(self.name) if self.account is None else live_device(self.name, self.account)
+        )
 
 
 def _noisy(num_wires: int, compiled: Compiled, rates: Rates) -> Circuit:

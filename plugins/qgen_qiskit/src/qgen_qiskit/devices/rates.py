@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
 from qgen_core.noise_models import channels
+from qgen_core.typing import Floats
 from qgen_qiskit.devices.snapshot import Device, Qubits
 
-Floats = NDArray[np.float64]
 Readout = Literal["mean", "asymmetric"]
 
 
@@ -51,7 +50,9 @@ class Rates:
         relaxation = self._relaxation(qubits, calibration.duration * self.scale)
         if self.mode == "linear":
             most = 2**count / (2**count + 1)
-            rate = channels.gate_error_to_depolarizing(min(self.scale * calibration.error, most), relaxation)
+            rate = channels.gate_error_to_depolarizing(
+                min(self.scale * calibration.error, most), relaxation
+            )
         else:
             given = self._relaxation(qubits, calibration.duration)
             rate = channels.gate_error_to_depolarizing(calibration.error, given)
@@ -66,6 +67,8 @@ class Rates:
     def confusion(self, qubits: Qubits) -> Floats:
         """Readout confusion (wires, 2, 2), ``[wire, read, true]``, of wires on these qubits."""
         mean = np.repeat(self.device.mean_readout[:, None], 2, axis=1)
-        errors = mean if self.readout == "mean" or self.device.readout is None else self.device.readout
+        errors = (
+            mean if self.readout == "mean" or self.device.readout is None else self.device.readout
+        )
         given = np.array([channels.readout_confusion(*errors[q]) for q in qubits])
         return channels.scale_readout(given, self.scale, self.mode)

@@ -9,14 +9,12 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BadOption
-from qgen_core.sdk import sdk
+from qgen_core.typing import Floats, Rng
 from qgen_qiskit.runtime.service import Patience, Service
 
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
 Qubits = tuple[int, ...]
 
 PROVIDER = "qiskit-ibm-runtime"
@@ -71,7 +69,9 @@ class Device:
         A gate has one number for both directions. Numbers are drawn for the whole device, so they do
         not depend on the circuit.
         """
-        pairs = sorted({(name, tuple(sorted(qubits))) for name, gate in self.gates.items() for qubits in gate})
+        pairs = sorted(
+            {(name, tuple(sorted(qubits))) for name, gate in self.gates.items() for qubits in gate}
+        )
         factors = dict(zip(pairs, 1 + fraction * rng.uniform(-1, 1, len(pairs)), strict=True))
         gates = {
             name: {
@@ -100,7 +100,11 @@ def fake_device(name: str) -> Device:
     """
     provider = sdk("qiskit_ibm_runtime.fake_provider", f"noise {name!r}", PROVIDER)
     short = name.lower().removeprefix("fake_").removeprefix("ibmq_").removeprefix("ibm_")
-    kinds = {_short(kind): kind for kind in dir(provider) if kind.startswith("Fake") and "Provider" not in kind}
+    kinds = {
+        _short(kind): kind
+        for kind in dir(provider)
+        if kind.startswith("Fake") and "Provider" not in kind
+    }
     if short not in kinds:
         raise BadOption(f"no fake device {name!r}; there are {', '.join(sorted(kinds))}")
     backend = getattr(provider, kinds[short])()
@@ -116,7 +120,9 @@ def live_device(name: str, account: str) -> Device:
     service, patience = Service(account, name), Patience(DEADLINE)
     backend = service.device(patience)
     source = f"live device of the account {account!r}"
-    return service.call(f"calibration of {name!r}", lambda: device_of(backend, name, source), patience)
+    return service.call(
+        f"calibration of {name!r}", lambda: device_of(backend, name, source), patience
+    )
 
 
 def device_of(backend: Any, name: str, source: str) -> Device:
@@ -127,7 +133,9 @@ def device_of(backend: Any, name: str, source: str) -> Device:
         raise BadOption(f"the device {name!r} has no calibration of the gates {', '.join(BASIS)}")
     gates = {
         gate: {
-            tuple(qubits): Calibration((record and record.error) or 0.0, (record and record.duration) or 0.0)
+            tuple(qubits): Calibration(
+                (record and record.error) or 0.0, (record and record.duration) or 0.0
+            )
             for qubits, record in target[gate].items()
         }
         for gate in names
@@ -139,7 +147,9 @@ def device_of(backend: Any, name: str, source: str) -> Device:
     mean = np.array([(record and record.error) or 0.0 for record in records])
     updated = properties.last_update_date
     date = f", calibrated {updated:%Y-%m-%d}" if updated else ""
-    return Device(name, f"{source}{date}", gates, t1, t2, mean, _readout(properties, target.num_qubits))
+    return Device(
+        name, f"{source}{date}", gates, t1, t2, mean, _readout(properties, target.num_qubits)
+    )
 
 
 def _readout(properties: Any, num_qubits: int) -> Floats | None:

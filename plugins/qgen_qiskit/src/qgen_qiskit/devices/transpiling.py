@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from qgen_core.sdk import sdk
+from qgen_core.discovery.optional_import import sdk
 from qgen_qiskit.devices.snapshot import Device, Qubits
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ def _target(device: Device, qubits: Qubits, *, either_way: bool) -> Target:
     target = transpiler.Target(num_qubits=len(qubits))
     for name, gate in device.gates.items():
         known = {
-            tuple(place[q] for q in on): transpiler.InstructionProperties(error=c.error, duration=c.duration)
+            tuple(place[q] for q in on): transpiler.InstructionProperties(
+                error=c.error, duration=c.duration
+            )
             for on, c in gate.items()
             if place.keys() >= set(on)
         }
@@ -61,7 +63,9 @@ def _target(device: Device, qubits: Qubits, *, either_way: bool) -> Target:
             known |= {on[::-1]: record for on, record in known.items() if on[::-1] not in known}
         if known:
             instruction = classes[name]
-            target.add_instruction(type(instruction)(parameter) if instruction.params else instruction, known)
+            target.add_instruction(
+                type(instruction)(parameter) if instruction.params else instruction, known
+            )
     return target
 
 
@@ -73,7 +77,10 @@ def _turned_around(routed: QuantumCircuit, target: Target) -> QuantumCircuit:
     turned = routed.copy_empty_like()
     wrong = 0
     for instruction in routed.data:
-        name, on = instruction.operation.name, [routed.find_bit(bit).index for bit in instruction.qubits]
+        name, on = (
+            instruction.operation.name,
+            [routed.find_bit(bit).index for bit in instruction.qubits],
+        )
         if len(on) == 1 or target.instruction_supported(name, tuple(on)):
             turned.append(instruction)
             continue
@@ -90,9 +97,14 @@ def _turned_around(routed: QuantumCircuit, target: Target) -> QuantumCircuit:
     if not wrong:
         return routed
     passes = sdk("qiskit.transpiler.passes", "noise of a device", "qiskit")
-    library = sdk("qiskit.circuit.equivalence_library", "noise of a device", "qiskit").SessionEquivalenceLibrary
+    library = sdk(
+        "qiskit.circuit.equivalence_library", "noise of a device", "qiskit"
+    ).SessionEquivalenceLibrary
     manager = sdk("qiskit.transpiler", "noise of a device", "qiskit").PassManager(
-        [passes.BasisTranslator(library, None, target), passes.Optimize1qGatesDecomposition(target=target)]
+        [
+            passes.BasisTranslator(library, None, target),
+            passes.Optimize1qGatesDecomposition(target=target),
+        ]
     )
     done: QuantumCircuit = manager.run(turned)
     return done

@@ -10,15 +10,23 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import (
+    Bits,
+    Expectations,
+    Measure,
+    Probabilities,
+    State,
+    check_measure,
+)
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import index_to_bits
 from qgen_core.interfaces import Backend, Capabilities
-from qgen_core.measures import Bits, Expectations, Measure, Probabilities, State, check_measure
-from qgen_core.noise_models.readout_mitigated import confusion_from
-from qgen_core.remembered import Remembered
-from qgen_core.resources import require_memory
-from qgen_core.sdk import sdk
+from qgen_core.mitigation.readout_mitigated import confusion_from
+from qgen_core.support.identity_cache import Remembered
+from qgen_core.support.resources import require_memory
+from qgen_core.typing import Array, Floats, Rng
 from qgen_qiskit.runtime.faults import shown
 from qgen_qiskit.runtime.jobs import Jobs, batch_key
 from qgen_qiskit.runtime.journal import Journal, default_folder
@@ -26,10 +34,6 @@ from qgen_qiskit.runtime.prepare import QISKIT, Ready, calibration_circuits, rea
 from qgen_qiskit.runtime.results import means, outcomes
 from qgen_qiskit.runtime.service import RUNTIME, Patience, Service, missing_account
 from qgen_qiskit.translate import free_angles
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
 
 #: Outcomes are 64-bit integers.
 MOST_WIRES = 62
@@ -83,7 +87,9 @@ class RuntimeBackend(Backend):
         self.layout, self.optimization, self.deadline = layout, optimization, deadline
         self.service = Service(account, device)
         self.capabilities = replace(type(self).capabilities, remote=not self.service.local)
-        self.jobs = Jobs(self.service, Journal(Path(jobs) if jobs else default_folder()), deadline, recalibrated)
+        self.jobs = Jobs(
+            self.service, Journal(Path(jobs) if jobs else default_folder()), deadline, recalibrated
+        )
         self._ready: Remembered[Circuit, dict[bool, Ready]] = Remembered()
         self._readout: dict[object, Floats] = {}
 
@@ -96,17 +102,29 @@ class RuntimeBackend(Backend):
         """Raise ResourceRefused if a table of all outcomes does not fit into memory."""
         if isinstance(measure, Probabilities):
             need = 8 * batch * 2**circuit.num_wires
-            require_memory(need, f"{batch} rows of 2^{circuit.num_wires} frequencies", "measure Bits")
+            require_memory(
+                need, f"{batch} rows of 2^{circuit.num_wires} frequencies", "measure Bits"
+            )
 
     def run(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots: int | None = None, rng: Rng | None = None
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        *,
+        shots: int | None = None,
+        rng: Rng | None = None,
     ) -> Array:
         self.check(circuit, shots)
         check_measure(measure, circuit.num_wires)
         if shots is None or rng is None:
             raise BadOption("ibm needs shots and a random generator")
         if isinstance(measure, State) or measure.confusion is not None:
-            what = "states" if isinstance(measure, State) else "readout confusion: a device misreads by itself"
+            what = (
+                "states"
+                if isinstance(measure, State)
+                else "readout confusion: a device misreads by itself"
+            )
             raise Unsupported(f"ibm takes no {what}")
         self.require(circuit, measure, len(angles))
         rows, draw = free_angles(circuit, angles), int(rng.integers(1, 2**31))
@@ -122,11 +140,21 @@ class RuntimeBackend(Backend):
         place = (qubits, shots, calibration)
         if place not in self._readout:
             target = self.service.target(patience)
-            pubs = [pub for one in calibration_circuits(target, qubits) for pub in one.pubs(np.empty((1, 0)))]
+            pubs = [
+                pub
+                for one in calibration_circuits(target, qubits)
+                for pub in one.pubs(np.empty((1, 0)))
+            ]
             empty = Circuit(circuit.num_wires, ())
-            key = batch_key(empty, np.empty((2, 0)), "readout", self.service.account, self.service.name, *place)
-            found = self._job("SamplerV2", pubs, shots, 1, key, lambda r: outcomes(r, 2, shots, circuit.num_wires))
-            self._readout[place] = confusion_from(*(index_to_bits(row, circuit.num_wires) for row in found))
+            key = batch_key(
+                empty, np.empty((2, 0)), "readout", self.service.account, self.service.name, *place
+            )
+            found = self._job(
+                "SamplerV2", pubs, shots, 1, key, lambda r: outcomes(r, 2, shots, circuit.num_wires)
+            )
+            self._readout[place] = confusion_from(
+                *(index_to_bits(row, circuit.num_wires) for row in found)
+            )
         return self._readout[place]
 
     def _outcomes(self, circuit: Circuit, rows: Floats, shots: int, draw: int) -> NDArray[np.int64]:
@@ -142,7 +170,9 @@ class RuntimeBackend(Backend):
         )
         return found
 
-    def _means(self, circuit: Circuit, rows: Floats, measure: Expectations, shots: int, draw: int) -> Floats:
+    def _means(
+        self, circuit: Circuit, rows: Floats, measure: Expectations, shots: int, draw: int
+    ) -> Floats:
         ready_circuit = self._prepared(circuit, False, Patience(self.deadline))
         operators = word_operators(ready_circuit, measure.paulis)
         key = self._key(circuit, rows, measure.paulis, shots, draw)
@@ -167,20 +197,28 @@ class RuntimeBackend(Backend):
         where = (self.service.account, self.service.name, self.layout, self.optimization)
         return batch_key(circuit, rows, *where, *facts)
 
-    def _job(self, primitive: str, pubs: list[Any], shots: int, draw: int, key: str, read: Any) -> Any:
+    def _job(
+        self, primitive: str, pubs: list[Any], shots: int, draw: int, key: str, read: Any
+    ) -> Any:
         patience = Patience(self.deadline)
         device = self.service.device(patience)
-        if self.service.local:  # such a job ends with this process: there is nothing to collect later
+        if (
+            self.service.local
+        ):  # such a job ends with this process: there is nothing to collect later
             return read(_run_here(primitive, device, pubs, shots, draw))
 
         def submit(tag: str) -> Any:
             raw = {"resilience_level": 0} if primitive == "EstimatorV2" else {}
-            return _submit(primitive, device, pubs, shots, {"environment": {"job_tags": ["qgen", tag]}, **raw})
+            return _submit(
+                primitive, device, pubs, shots, {"environment": {"job_tags": ["qgen", tag]}, **raw}
+            )
 
         return self.jobs.run(key, submit, read)
 
 
-def _submit(primitive: str, device: Any, pubs: list[Any], shots: int, options: dict[str, Any]) -> Any:
+def _submit(
+    primitive: str, device: Any, pubs: list[Any], shots: int, options: dict[str, Any]
+) -> Any:
     runtime = sdk(*RUNTIME)
     with warnings.catch_warnings():
         # the V2 primitives are to be replaced by ones that work in the client; these two still run everywhere
@@ -193,7 +231,9 @@ def _submit(primitive: str, device: Any, pubs: list[Any], shots: int, options: d
 
 def _run_here(primitive: str, device: Any, pubs: list[Any], shots: int, draw: int) -> Any:
     try:
-        return _submit(primitive, device, pubs, shots, {"simulator": {"seed_simulator": draw}}).result()
+        return _submit(
+            primitive, device, pubs, shots, {"simulator": {"seed_simulator": draw}}
+        ).result()
     except sdk("qiskit.exceptions", *QISKIT).QiskitError as error:
         raise Unsupported(f"{device.name} did not run the circuit: {shown(error)}") from error
 

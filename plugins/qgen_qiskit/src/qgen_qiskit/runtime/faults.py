@@ -16,7 +16,9 @@ NO_ACCOUNT = (
     "no such IBM account is saved here; save one once with qiskit_ibm_runtime's QiskitRuntimeService.save_account, or "
     'set QISKIT_IBM_TOKEN and QISKIT_IBM_INSTANCE (without an account, device = "fake_guadalupe" runs locally)'
 )
-REFUSED = "the IBM account was refused: its key is wrong or has expired; save a new one with save_account"
+REFUSED = (
+    "the IBM account was refused: its key is wrong or has expired; save a new one with save_account"
+)
 
 
 class Unanswered(Exception):
@@ -44,14 +46,22 @@ def diagnose(error: BaseException) -> Fault:
     status, wait = _http(causes)
     if "AccountNotFoundError" in kinds:
         return Fault(NO_ACCOUNT)
-    keyless = status == 400 and "ApiException" in kinds  # so IBM Cloud answers for a key that it does not know
+    keyless = (
+        status == 400 and "ApiException" in kinds
+    )  # so IBM Cloud answers for a key that it does not know
     if status in (401, 403) or keyless or kinds & {"IBMNotAuthorizedError", "InvalidAccountError"}:
         return Fault(REFUSED)
     if "RuntimeJobNotFound" in kinds:
         return Fault(shown(error), unknown=True)
     if status in PASSING or status >= 500:
         return Fault(f"the service answered {status}", passing=True, wait=wait)
-    lost = kinds & {"ConnectionError", "Timeout", "TimeoutError", "Unanswered", "ChunkedEncodingError"}
+    lost = kinds & {
+        "ConnectionError",
+        "Timeout",
+        "TimeoutError",
+        "Unanswered",
+        "ChunkedEncodingError",
+    }
     if lost or ("RequestsApiError" in kinds and status < 0):
         return Fault(shown(error), passing=True, answered=False)
     return Fault(shown(error))
@@ -80,5 +90,9 @@ def _http(causes: list[BaseException]) -> tuple[int, float]:
         if isinstance(getattr(response, "status_code", None), int):
             after = str(getattr(response, "headers", {}).get("Retry-After", ""))
             return response.status_code, float(after) if after.isdigit() else 0.0  # type: ignore[union-attr]
-    codes = [code for c in causes if isinstance(code := getattr(c, "status_code", None), int) and code > 0]
+    codes = [
+        code
+        for c in causes
+        if isinstance(code := getattr(c, "status_code", None), int) and code > 0
+    ]
     return (codes[0] if codes else -1), 0.0

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import RemoteError
 from qgen_qiskit.runtime.journal import Entry, Journal
 from qgen_qiskit.runtime.results import BadResult
@@ -29,7 +29,11 @@ class Jobs:
     """
 
     def __init__(
-        self, service: Service, journal: Journal, deadline: float, recalibrated: Literal["warn", "error"]
+        self,
+        service: Service,
+        journal: Journal,
+        deadline: float,
+        recalibrated: Literal["warn", "error"],
     ) -> None:
         self.service, self.journal = service, journal
         self.deadline, self.recalibrated = deadline, recalibrated
@@ -64,7 +68,9 @@ class Jobs:
         perhaps = entry is not None
         opened = replace(entry or Entry(key, self.service.name), calibration=calibration)
         self.journal.write(opened)
-        job = self.service.submitted(opened.tag, lambda: submit(opened.tag), patience, perhaps=perhaps)
+        job = self.service.submitted(
+            opened.tag, lambda: submit(opened.tag), patience, perhaps=perhaps
+        )
         done = replace(opened, job=job)
         self.journal.write(done)
         return done
@@ -75,12 +81,17 @@ class Jobs:
             return
         text = f"{self.service.name} was calibrated anew between batches ({before}, then {calibration})"
         if self.recalibrated == "error":
-            raise RemoteError(f'{text}; run again to go on with the new calibration, or set recalibrated = "warn"')
+            raise RemoteError(
+                f'{text}; run again to go on with the new calibration, or set recalibrated = "warn"'
+            )
         log.warning("%s; its errors differ from now on", text)
 
 
 def batch_key(circuit: Circuit, rows: NDArray[Any], *facts: object) -> str:
     """A name made of the content: gates, free angles (B, A), and whatever else decides about the result."""
-    gates = [(g.name, g.wires, g.angle.offset if g.angle and g.angle.source == "const" else 0.0) for g in circuit.gates]
+    gates = [
+        (g.name, g.wires, g.angle.offset if g.angle and g.angle.source == "const" else 0.0)
+        for g in circuit.gates
+    ]
     head = repr((1, circuit.num_wires, gates, rows.shape, facts)).encode()
     return hashlib.sha256(head + np.ascontiguousarray(rows, dtype="<f8").tobytes()).hexdigest()

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from qgen_core.checkpoint import write_durably
 from qgen_core.errors import Busy, CheckpointError, ResourceRefused
+from qgen_core.support.checkpoint import write_durably
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,9 @@ class Journal:
             ) from error
         try:
             if not _locked(handle, lock):
-                raise Busy(f"another process is submitting batch {key[:8]} just now; nothing was submitted: try again")
+                raise Busy(
+                    f"another process is submitting batch {key[:8]} just now; nothing was submitted: try again"
+                )
             yield
             with suppress(OSError):
                 lock.unlink()
@@ -83,14 +85,20 @@ class Journal:
 
 def default_folder() -> Path:
     """Where job ids are kept for this user."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "qgen" / "ibm-jobs"
+    return (
+        Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        / "qgen"
+        / "ibm-jobs"
+    )
 
 
 def _locked(handle: int, path: Path) -> bool:
     """Lock an open file; False if it is locked, or was removed by the one who had it."""
     try:
         import fcntl
-    except ImportError:  # there are no such locks on Windows; the tag still finds what another process submitted
+    except (
+        ImportError
+    ):  # there are no such locks on Windows; the tag still finds what another process submitted
         return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

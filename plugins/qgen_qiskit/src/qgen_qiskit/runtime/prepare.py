@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit, Gate
+from qgen_core.circuits.circuit import Circuit, Gate
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BadOption, Unsupported
-from qgen_core.noise_models.folding import Step
-from qgen_core.sdk import sdk
+from qgen_core.mitigation.folding import Step
 from qgen_qiskit.runtime.faults import shown
 from qgen_qiskit.translate import to_qiskit
 
@@ -41,10 +41,14 @@ class Ready:
         return [(self.circuit, *observables, values[:, None] if observables else values)]
 
 
-def ready(circuit: Circuit, target: Any, optimization: int, layout: tuple[int, ...] | None, measured: bool) -> Ready:
+def ready(
+    circuit: Circuit, target: Any, optimization: int, layout: tuple[int, ...] | None, measured: bool
+) -> Ready:
     """Transpile for a device. Raises Unsupported or BadOption when the circuit or the layout does not fit it."""
     if circuit.num_wires > (target.num_qubits or circuit.num_wires):
-        raise Unsupported(f"the device has {target.num_qubits} qubits, the circuit has {circuit.num_wires} wires")
+        raise Unsupported(
+            f"the device has {target.num_qubits} qubits, the circuit has {circuit.num_wires} wires"
+        )
     if layout is not None and len(layout) != circuit.num_wires:
         raise BadOption(f"layout names {len(layout)} qubits for {circuit.num_wires} wires")
     plain = to_qiskit(circuit)[0]
@@ -67,7 +71,9 @@ def calibration_circuits(target: Any, qubits: tuple[int, ...]) -> list[Ready]:
     return found
 
 
-def _transpiled(plain: QuantumCircuit, target: Any, optimization: int, layout: tuple[int, ...] | None) -> Ready:
+def _transpiled(
+    plain: QuantumCircuit, target: Any, optimization: int, layout: tuple[int, ...] | None
+) -> Ready:
     managers = sdk("qiskit.transpiler.preset_passmanagers", *QISKIT)
     # wire w is qubit Q - 1 - w of the circuit
     initial = None if layout is None else list(layout[::-1])
@@ -88,7 +94,12 @@ def folded(circuit: Circuit) -> bool:
     for gate in circuit.gates:
         before = last.get(gate.wires[0])
         alone = before is not None and all(last.get(wire) is before for wire in gate.wires)
-        if before is not None and alone and before.wires == gate.wires and Step(before, (), -1).inverse().gate == gate:
+        if (
+            before is not None
+            and alone
+            and before.wires == gate.wires
+            and Step(before, (), -1).inverse().gate == gate
+        ):
             return True
         last.update(dict.fromkeys(gate.wires, gate))
     return False

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import RemoteError
-
-Floats = NDArray[np.float64]
+from qgen_core.typing import Floats
 
 
 class BadResult(RemoteError):
@@ -28,11 +27,15 @@ def outcomes(result: Any, rows: int, shots: int, wires: int) -> NDArray[np.int64
     width = -(-wires // 8)
     pubs = [np.asarray(_data(pub, "meas").array) for pub in _pubs(result, rows)]
     if any(a.dtype != np.uint8 or a.ndim < 2 or a.shape[-1] != width for a in pubs):
-        raise bad(f"{pubs[0].dtype} {pubs[0].shape} instead of {width} bytes a shot for {wires} wires")
+        raise bad(
+            f"{pubs[0].dtype} {pubs[0].shape} instead of {width} bytes a shot for {wires} wires"
+        )
     joined = [a.reshape(-1, *a.shape[-2:]) for a in pubs]
     counted = sorted({a.shape[1] for a in joined})
     if counted != [shots] or sum(len(a) for a in joined) != rows:
-        raise bad(f"{sum(len(a) for a in joined)} rows of {counted} shots instead of {rows} rows of {shots}")
+        raise bad(
+            f"{sum(len(a) for a in joined)} rows of {counted} shots instead of {rows} rows of {shots}"
+        )
     digits = np.concatenate(joined).astype(np.int64)
     found: NDArray[np.int64] = digits @ (1 << 8 * np.arange(width, dtype=np.int64)[::-1])
     if np.max(found) >= 2**wires:
@@ -48,7 +51,9 @@ def means(result: Any, rows: int, words: int) -> Floats:
         raise bad(f"{sizes} expectations instead of {rows} rows of {words}")
     found = np.concatenate([a.reshape(-1, words) for a in pubs])
     if not np.all(np.abs(found) <= 1 + ROUNDING):  # also where one is NaN
-        raise bad(f"the expectation {found[~(np.abs(found) <= 1 + ROUNDING)][0]}, which is not between -1 and 1")
+        raise bad(
+            f"the expectation {found[~(np.abs(found) <= 1 + ROUNDING)][0]}, which is not between -1 and 1"
+        )
     return found
 
 

@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import QgenError, RemoteError, RemotePending
-from qgen_core.sdk import sdk
 from qgen_qiskit.runtime.faults import NO_ACCOUNT, Fault, Unanswered, diagnose, shown
 
 T = TypeVar("T")
@@ -71,10 +71,16 @@ class Service:
             # imported here: Qiskit crashes later when its first import was in a thread that has ended
             runtime = sdk(*RUNTIME)
             if self._service is None:
-                self._service = self.call("connecting", lambda: connect(runtime, self.account, self.local), patience)
+                self._service = self.call(
+                    "connecting", lambda: connect(runtime, self.account, self.local), patience
+                )
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # on fake devices that were not asked for
-                self._device = self.call(f"device {self.name!r}", lambda: self._service.backend(self.name), patience)
+                warnings.simplefilter(
+                    "ignore", UserWarning
+                )  # on fake devices that were not asked for
+                self._device = self.call(
+                    f"device {self.name!r}", lambda: self._service.backend(self.name), patience
+                )
         return self._device
 
     def target(self, patience: Patience) -> Any:
@@ -106,7 +112,9 @@ class Service:
             if not patience.pause(max(next(pauses), fault.wait)):
                 raise given_up(what, fault, patience)
 
-    def submitted(self, tag: str, submit: Callable[[], Any], patience: Patience, *, perhaps: bool) -> str:
+    def submitted(
+        self, tag: str, submit: Callable[[], Any], patience: Patience, *, perhaps: bool
+    ) -> str:
         """The id of the one job with this tag, submitted unless the service has it already.
 
         ``perhaps``: an earlier try may have reached the service. Before each further try the tag is
@@ -129,7 +137,9 @@ class Service:
                 raise RemoteError(f"submitting to {self.name}: {fault.text}")
             perhaps = True
             # a call that hangs may still be under way: to try again now could make two jobs
-            if hung or not patience.pause(max(next(pauses), fault.wait, 0.0 if fault.answered else SETTLE)):
+            if hung or not patience.pause(
+                max(next(pauses), fault.wait, 0.0 if fault.answered else SETTLE)
+            ):
                 raise given_up(f"submitting to {self.name}", fault, patience)
 
     def _tagged(self, tag: str) -> list[Any]:
@@ -147,9 +157,15 @@ class Service:
                 return self.call(f"result of job {job_id}", job.result, patience)
             if state in ("ERROR", "CANCELLED"):
                 failed = state == "ERROR"
-                why = self.call(f"job {job_id}", job.error_message, patience) if failed else "it was cancelled"
+                why = (
+                    self.call(f"job {job_id}", job.error_message, patience)
+                    if failed
+                    else "it was cancelled"
+                )
                 why = shown(why or "no reason is given")
-                raise JobEnded(f"job {job_id} on {self.name} gave no result: {why}; run again to submit it anew")
+                raise JobEnded(
+                    f"job {job_id} on {self.name} gave no result: {why}; run again to submit it anew"
+                )
             if not patience.pause(next(pauses)):
                 raise RemotePending(
                     f"job {job_id} on {self.name} is {state.lower()} after {patience.seconds:g} s; its id is kept: run "
@@ -159,7 +175,11 @@ class Service:
 
 def connect(runtime: Any, account: str | None, local: bool) -> Any:
     """The SDK's service. Tokens stay in its own store (qiskit-ibm.json, QISKIT_IBM_*)."""
-    return runtime.QiskitRuntimeService(channel="local") if local else runtime.QiskitRuntimeService(name=account)
+    return (
+        runtime.QiskitRuntimeService(channel="local")
+        if local
+        else runtime.QiskitRuntimeService(name=account)
+    )
 
 
 def missing_account() -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core import Circuit, Gate
-from qgen_core.gates import GATES, I2, P1, H, S, X
+from qgen_core.circuits.gates import GATES, I2, P1, H, S, X
 
 Matrix = NDArray[np.complex128]
 
@@ -80,7 +80,9 @@ def _two_wires(gate: Gate, column: int) -> Iterator[Op]:
         return
     inside: list[Op] = list(_diagonal(gate, column))
     frame = "x" if gate.name == "ecr" else gate.name[-1]
-    turned: tuple[int, ...] = () if frame == "z" else (a, b) if gate.name in ("rxx", "ryy") else (b,)
+    turned: tuple[int, ...] = (
+        () if frame == "z" else (a, b) if gate.name in ("rxx", "ryy") else (b,)
+    )
     yield from (fixed(wire, FRAMES[frame].conj().T) for wire in turned)
     yield from inside
     yield from (fixed(wire, FRAMES[frame]) for wire in turned)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from qgen_core.resources import ALWAYS_THERE
+from qgen_core.support.resources import ALWAYS_THERE
 
 Tensor = torch.Tensor
 Tensors = Sequence[Tensor]
@@ -30,12 +30,21 @@ class Turn:
         """The states, or their adjoints, before it."""
         return self._apply(made[self.source][:, self.index].mH, state)
 
-    def pull(self, before: Tensor, adjoint: Tensor, behind: Tensor, made: Tensors, slopes: Sequence[Tensor]) -> None:
+    def pull(
+        self,
+        before: Tensor,
+        adjoint: Tensor,
+        behind: Tensor,
+        made: Tensors,
+        slopes: Sequence[Tensor],
+    ) -> None:
         """Write d loss / d matrix, given the states before and the adjoint behind the pass."""
         shape = made[self.source].shape
         size, rows = shape[-1], shape[0]
         if rows == 1 and before.shape[1] == size << self.left:
-            slopes[self.source][0, self.index] = adjoint.reshape(-1, size).mT @ before.reshape(-1, size).conj()
+            slopes[self.source][0, self.index] = (
+                adjoint.reshape(-1, size).mT @ before.reshape(-1, size).conj()
+            )
             return
         slope = self._columns(adjoint, size) @ self._columns(before, size).mH
         slopes[self.source][:, self.index] = slope.sum(dim=0) if rows == 1 else slope
@@ -48,7 +57,9 @@ class Turn:
             return (state.reshape(len(state), left, size) @ matrix.mT).view(state.shape)
         found = matrix @ self._columns(state, size)
         if self.left:
-            found = found.view(len(state), size, left, state.shape[1] // (left * size)).transpose(1, 2)
+            found = found.view(len(state), size, left, state.shape[1] // (left * size)).transpose(
+                1, 2
+            )
         return found.reshape(state.shape)
 
     def _columns(self, state: Tensor, size: int) -> Tensor:
@@ -72,10 +83,19 @@ class Shift:
         """The states, or their adjoints, before it."""
         return state * _unit(-made[self.source])
 
-    def pull(self, before: Tensor, adjoint: Tensor, behind: Tensor, made: Tensors, slopes: Sequence[Tensor]) -> None:
+    def pull(
+        self,
+        before: Tensor,
+        adjoint: Tensor,
+        behind: Tensor,
+        made: Tensors,
+        slopes: Sequence[Tensor],
+    ) -> None:
         """Write d loss / d phases."""
         slope = (adjoint * behind.conj()).imag
-        slopes[self.source].copy_(slope if len(slopes[self.source]) > 1 else slope.sum(dim=0, keepdim=True))
+        slopes[self.source].copy_(
+            slope if len(slopes[self.source]) > 1 else slope.sum(dim=0, keepdim=True)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +113,14 @@ class Permute:
         """The states, or their adjoints, before it."""
         return state.index_select(1, self.target)
 
-    def pull(self, before: Tensor, adjoint: Tensor, behind: Tensor, made: Tensors, slopes: Sequence[Tensor]) -> None:
+    def pull(
+        self,
+        before: Tensor,
+        adjoint: Tensor,
+        behind: Tensor,
+        made: Tensors,
+        slopes: Sequence[Tensor],
+    ) -> None:
         """There is nothing to differentiate by."""
 
 
@@ -153,8 +180,16 @@ class _Evolve(torch.autograd.Function):
     def backward(ctx: Any, adjoint: Tensor) -> tuple[Tensor | None, ...]:
         first, state, *made = ctx.saved_tensors
         if torch.is_grad_enabled():
-            wanted = [t for t, needed in zip((first, *made), ctx.needs_input_grad[1:], strict=True) if needed]
-            found = iter(torch.autograd.grad(plain(ctx.steps, first, made), wanted, adjoint, create_graph=True))
+            wanted = [
+                t
+                for t, needed in zip((first, *made), ctx.needs_input_grad[1:], strict=True)
+                if needed
+            ]
+            found = iter(
+                torch.autograd.grad(
+                    plain(ctx.steps, first, made), wanted, adjoint, create_graph=True
+                )
+            )
             return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
         slopes = [torch.zeros_like(t) for t in made]
         for step in reversed(ctx.steps):

@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core import Circuit
-from qgen_core.gates import I2
+from qgen_core.circuits.gates import I2
+from qgen_core.typing import Ints
 from qgen_torch.engine.decompose import NONE, Move, Op, Phase, Turn, decompose, fixed, fuse
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 #: Wires whose turns are multiplied out to one matrix: at most so many, and at most half of all.
 BLOCK = 4
@@ -175,13 +173,17 @@ def make_plan(circuit: Circuit, own: Ints, most: int = BLOCK) -> Plan:
         return tuple(None if slot is None else number[slot] for slot in slots)
 
     blocks = blocks_of(wires, most)
-    passes = tuple(_turns(blocks, renumbered(one)) if isinstance(one, list) else one for one in found)
+    passes = tuple(
+        _turns(blocks, renumbered(one)) if isinstance(one, list) else one for one in found
+    )
     return Plan(wires, turns, renumbered(first), passes)
 
 
 def _turns(blocks: list[Block], slots: tuple[int | None, ...]) -> TurnPass:
     parts = ((block, slots[block.left : block.left + block.wires]) for block in blocks)
-    return TurnPass(tuple((block, part) for block, part in parts if any(slot is not None for slot in part)))
+    return TurnPass(
+        tuple((block, part) for block, part in parts if any(slot is not None for slot in part))
+    )
 
 
 def _phases(phases: list[Op], wires: int) -> PhasePass:

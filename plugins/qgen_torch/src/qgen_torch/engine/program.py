@@ -39,7 +39,9 @@ class Program:
         """``shared`` is (1, S), ``own`` (B, O), or None where there are no such columns."""
         shared, own = shared.to(self._real), None if own is None else own.to(self._real)
         if shared.device not in self._placed:
-            self._placed[shared.device] = _Placed(self._plan, self._places, self._own, shared.detach())
+            self._placed[shared.device] = _Placed(
+                self._plan, self._places, self._own, shared.detach()
+            )
         return self._placed[shared.device](shared, own)
 
 
@@ -49,7 +51,9 @@ class _Placed:
     def __init__(self, plan: Plan, places: dict[int, int], own: set[int], like: Tensor) -> None:
         self._maker = TurnMaker(plan.turns, places, like)
         self._first = self._slots(plan.first, like)
-        self._first_own = any(slot is not None and slot >= self._maker.identity for slot in plan.first)
+        self._first_own = any(
+            slot is not None and slot >= self._maker.identity for slot in plan.first
+        )
         #: For each tensor that the steps read: which slots, or which phases.
         self._matrices: list[tuple[bool, Tensor]] = []
         self._phases: list[_Phases] = []
@@ -71,7 +75,9 @@ class _Placed:
         numbers = [still if slot is None else slot + (slot >= still) for slot in slots]
         return torch.tensor(numbers, dtype=torch.int64, device=like.device)
 
-    def _make_steps(self, plan: Plan, places: dict[int, int], own: set[int], like: Tensor) -> tuple[Step, ...]:
+    def _make_steps(
+        self, plan: Plan, places: dict[int, int], own: set[int], like: Tensor
+    ) -> tuple[Step, ...]:
         blocks = [found for one in plan.passes if isinstance(one, TurnPass) for found in one.blocks]
         groups: dict[tuple[bool, int], list[Tensor]] = {self._kind(*found): [] for found in blocks}
         steps: list[Step] = []
@@ -80,7 +86,9 @@ class _Placed:
             if isinstance(one, MovePass):
                 key = one.source.tobytes()
                 if key not in moves:
-                    moves[key] = Permute(*(torch.from_numpy(a).to(like.device) for a in (one.source, one.target)))
+                    moves[key] = Permute(
+                        *(torch.from_numpy(a).to(like.device) for a in (one.source, one.target))
+                    )
                 steps.append(moves[key])
             elif isinstance(one, PhasePass):
                 steps.append(Shift(len(groups) + len(self._phases)))
@@ -101,7 +109,9 @@ class _Placed:
 class _Phases:
     """Phases (1 or B, 2^Q) of a pass, from angle columns."""
 
-    def __init__(self, one: PhasePass, wires: int, places: dict[int, int], own: set[int], like: Tensor) -> None:
+    def __init__(
+        self, one: PhasePass, wires: int, places: dict[int, int], own: set[int], like: Tensor
+    ) -> None:
         masks = list(dict.fromkeys(mask for mask, _ in one.terms))
         self._signs = Signs(masks, wires, like)
         constant = np.zeros(len(masks))
@@ -120,11 +130,15 @@ class _Phases:
         for rows, (mask, column, factor) in self._maps.items():
             columns = own if rows else shared
             assert columns is not None
-            values = values.index_add(1, mask, (columns.index_select(1, column) * factor).expand(count, -1))
+            values = values.index_add(
+                1, mask, (columns.index_select(1, column) * factor).expand(count, -1)
+            )
         return self._signs.spread(values)
 
 
 def _linear(entries: list[tuple[int, int, float]], like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     masks, columns, factors = zip(*entries, strict=True)
-    mask, column = (torch.tensor(n, dtype=torch.int64, device=like.device) for n in (masks, columns))
+    mask, column = (
+        torch.tensor(n, dtype=torch.int64, device=like.device) for n in (masks, columns)
+    )
     return mask, column, torch.tensor(factors, dtype=torch.float64).to(like)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from qgen_core.measures import Expectations, LinearReadout, Measure, Probabilities, State
+from qgen_core.circuits.measures import Expectations, LinearReadout, Measure, Probabilities, State
 from qgen_torch.engine.evolve import gathered
 from qgen_torch.engine.walsh import Signs
 
@@ -52,7 +52,9 @@ def _probabilities(states: Tensor) -> Tensor:
 
 def _confused(table: Tensor, maps: list[Tensor]) -> Tensor:
     for wire, matrix in enumerate(maps):
-        table = (matrix @ table.reshape(len(table), 1 << wire, 2, table.shape[1] >> (wire + 1))).flatten(1)
+        table = (
+            matrix @ table.reshape(len(table), 1 << wire, 2, table.shape[1] >> (wire + 1))
+        ).flatten(1)
     return table
 
 
@@ -77,7 +79,9 @@ class _Words:
         number = {key: place for place, key in enumerate(places)}
         self._order = torch.tensor([number[key] for key in keys], device=like.device)
         # i^y is 1, i, -1, -i, and the real part of i z is minus the imaginary part of z.
-        self._signs = torch.tensor([-1.0 if word.count("Y") % 4 in (1, 2) else 1.0 for word in words]).to(like)
+        self._signs = torch.tensor(
+            [-1.0 if word.count("Y") % 4 in (1, 2) else 1.0 for word in words]
+        ).to(like)
         self._sorted = keys == list(places) and bool((self._signs > 0).all())
 
     def __call__(self, states: Tensor) -> Tensor:

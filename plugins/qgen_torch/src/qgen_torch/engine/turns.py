@@ -25,7 +25,9 @@ class TurnMaker:
         self._cut = cut
         self._columns = self._indices([places[turn.column] for turn in gates])
         self._rates = self._reals([turn.rate for turn in gates])
-        parts = np.array([turn.parts for turn in gates], dtype=np.complex128).reshape(len(gates), 3, 4)
+        parts = np.array([turn.parts for turn in gates], dtype=np.complex128).reshape(
+            len(gates), 3, 4
+        )
         self._parts = self._reals(parts.view(np.float64)).unbind(1)
         constants = self._reals(np.array(turns.constants).view(np.float64))
         self._constants = torch.view_as_complex(constants.reshape(1, len(turns.constants), 2, 2, 2))
@@ -34,20 +36,31 @@ class TurnMaker:
         slots = turns.slots
         still = (total - 1,)
         # Shared slots find shared gates and constants in their list; slots of rows own gates before these.
-        self._shared = self._grid([*slots[: turns.shared_slots], still], lambda n: n if n < cut else n - own)
+        self._shared = self._grid(
+            [*slots[: turns.shared_slots], still], lambda n: n if n < cut else n - own
+        )
         self._own = self._grid(
-            slots[turns.shared_slots :], lambda n: n + own if n < cut else n - cut if n < len(gates) else n
+            slots[turns.shared_slots :],
+            lambda n: n + own if n < cut else n - cut if n < len(gates) else n,
         )
 
     def __call__(self, shared: Tensor, own: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Shared slots and the identity (1, n + 1, 2, 2); with slots of rows behind them (B, n + 1 + m, 2, 2)."""
         cut = self._cut
-        known = torch.cat([self._gates(shared, slice(0, cut)), self._constants], dim=1) if cut else self._constants
+        known = (
+            torch.cat([self._gates(shared, slice(0, cut)), self._constants], dim=1)
+            if cut
+            else self._constants
+        )
         made = _products(known, self._shared)
         if own is None or not self._own:
             return made, None
-        gates = torch.cat([self._gates(own, slice(cut, None)), known.expand(len(own), -1, -1, -1)], dim=1)
-        return made, torch.cat([made.expand(len(own), -1, -1, -1), _products(gates, self._own)], dim=1)
+        gates = torch.cat(
+            [self._gates(own, slice(cut, None)), known.expand(len(own), -1, -1, -1)], dim=1
+        )
+        return made, torch.cat(
+            [made.expand(len(own), -1, -1, -1), _products(gates, self._own)], dim=1
+        )
 
     def _gates(self, columns: Tensor, part: slice) -> Tensor:
         """Turns with an angle, (B, n, 2, 2)."""
@@ -84,7 +97,9 @@ def krons(slots: Tensor, wires: Tensor) -> Tensor:
     made: Tensor = factors[0]
     for factor in factors[1:]:
         size = 2 * made.shape[-1]
-        made = (made[..., :, None, :, None] * factor[..., None, :, None, :]).reshape(len(made), count, size, size)
+        made = (made[..., :, None, :, None] * factor[..., None, :, None, :]).reshape(
+            len(made), count, size, size
+        )
     return made
 
 

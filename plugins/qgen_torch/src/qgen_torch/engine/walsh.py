@@ -28,7 +28,9 @@ class Signs:
         self._masks = torch.tensor(list(masks), dtype=torch.int64, device=like.device)
         self._matrix: Tensor | None = None
         if len(masks) << wires <= TABLE:
-            odd = np.bitwise_count(np.array(masks, dtype=np.int64)[:, None] & np.arange(2**wires)) & 1
+            odd = (
+                np.bitwise_count(np.array(masks, dtype=np.int64)[:, None] & np.arange(2**wires)) & 1
+            )
             self._matrix = torch.from_numpy(1.0 - 2.0 * odd).to(like)
             return
         full = np.array([[1.0]])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from qgen_core import Batch, Generator, Pullback, Space
+from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption
+from qgen_core.typing import Array, Pullback, Rng
 from qgen_torch.generators.conditions import check_condition
 from qgen_torch.networks.arrays import (
     NUMPY,
@@ -24,9 +23,6 @@ from qgen_torch.networks.arrays import (
     seeded,
 )
 from qgen_torch.networks.mlp import Activation, Final, Init, Norm, mlp
-
-Array = NDArray[Any]
-Rng = np.random.Generator
 
 #: Events that go through the network at once while sampling: their activations stay in the cache.
 ROWS = 2048
@@ -75,15 +71,27 @@ class MlpGenerator(Generator):
         seed: int | None = None,
     ) -> None:
         if space.kind in ("bits", "spins"):
-            raise BadOption(f"mlp-generator makes real numbers, not {space}; use an encoder such as 'standard'")
+            raise BadOption(
+                f"mlp-generator makes real numbers, not {space}; use an encoder such as 'standard'"
+            )
         if latent < 1 or not latent_std > 0:
-            raise BadOption(f"latent is at least 1 and latent_std above 0, not {latent} and {latent_std:g}")
+            raise BadOption(
+                f"latent is at least 1 and latent_std above 0, not {latent} and {latent_std:g}"
+            )
         self.space, self.condition = space, condition
         self.latent, self.latent_mean, self.latent_std = latent, latent_mean, latent_std
         self._dtype = NUMPY[precision]
         inputs = latent + (0 if condition is None else condition.width)
         with seeded(drawn_seed(seed, "init")):
-            network = mlp(inputs, space.width, widths=widths, activation=activation, norm=norm, final=final, init=init)
+            network = mlp(
+                inputs,
+                space.width,
+                widths=widths,
+                activation=activation,
+                norm=norm,
+                final=final,
+                init=init,
+            )
         self.module = network.to(TORCH[precision])
         self._values = dict(self.module.named_parameters())
 
@@ -120,7 +128,9 @@ class MlpGenerator(Generator):
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             above = as_tensor(cotangent, self._dtype)
-            slopes = torch.autograd.grad(found, list(self._values.values()), above, retain_graph=True)
+            slopes = torch.autograd.grad(
+                found, list(self._values.values()), above, retain_graph=True
+            )
             return {name: slope.numpy() for name, slope in zip(self._values, slopes, strict=True)}
 
         return found.detach().numpy(), pullback

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core import Backend, Batch, Circuit, Expectations, Gate, Generator, Pullback, Space, given
+from qgen_core import Backend, Batch, Circuit, Expectations, Gate, Generator, Space, given
 from qgen_core.errors import BadOption
-from qgen_core.seeds import generator, stream
+from qgen_core.support.random_streams import generator, stream
+from qgen_core.typing import Array, Floats, Pullback, Rng
 from qgen_torch.generators.conditions import check_condition
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
 
 #: Amplitudes held at once while sampling.
 MAX_AMPLITUDES = 2**22
@@ -74,17 +70,25 @@ class StyleQgan(Generator):
         seed: int | None = None,
     ) -> None:
         if space.kind in ("bits", "spins"):
-            raise BadOption(f"style-qgan makes numbers in [-1, 1], not {space}; use an encoder such as 'min-max'")
+            raise BadOption(
+                f"style-qgan makes numbers in [-1, 1], not {space}; use an encoder such as 'min-max'"
+            )
         if layers < 1 or latent < 1 or not scale >= 0:
-            raise BadOption(f"layers and latent are at least 1, scale at least 0, not {layers}, {latent}, {scale:g}")
+            raise BadOption(
+                f"layers and latent are at least 1, scale at least 0, not {layers}, {latent}, {scale:g}"
+            )
         wires = -(-space.width // len(observables)) if wires is None else wires
         if wires * len(observables) < space.width:
-            raise BadOption(f"{wires} wires read by {observables!r} give fewer than {space.width} columns; take more")
+            raise BadOption(
+                f"{wires} wires read by {observables!r} give fewer than {space.width} columns; take more"
+            )
         self.space, self.condition, self.backend, self.shots = space, condition, backend, shots
         self.latent = latent
         self.circuit = style_circuit(wires, layers)
         words = [
-            wire * "I" + letter.upper() + (wires - wire - 1) * "I" for letter in observables for wire in range(wires)
+            wire * "I" + letter.upper() + (wires - wire - 1) * "I"
+            for letter in observables
+            for wire in range(wires)
         ]
         self.measure = Expectations(tuple(words[: space.width]))
         backend.check(self.circuit, shots)
@@ -106,9 +110,13 @@ class StyleQgan(Generator):
         at_once = max(1, MAX_AMPLITUDES >> self.circuit.num_wires)
         for start in range(0, n, at_once):
             stop = min(start + at_once, n)
-            styles = self._styles(stop - start, None if condition is None else condition[start:stop], rng)
+            styles = self._styles(
+                stop - start, None if condition is None else condition[start:stop], rng
+            )
             angles = self._angles(styles)
-            out[start:stop] = self.backend.run(self.circuit, angles, self.measure, shots=self.shots, rng=rng)
+            out[start:stop] = self.backend.run(
+                self.circuit, angles, self.measure, shots=self.shots, rng=rng
+            )
         return out
 
     def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
@@ -116,7 +124,9 @@ class StyleQgan(Generator):
             return super().forward(output, batch, rng=rng)
         check_condition("style-qgan", self.condition, batch.condition, len(batch.x))
         styles = self._styles(len(batch.x), batch.condition, rng)
-        found, back = self.backend.forward(self.circuit, self._angles(styles), self.measure, shots=self.shots, rng=rng)
+        found, back = self.backend.forward(
+            self.circuit, self._angles(styles), self.measure, shots=self.shots, rng=rng
+        )
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             _, slope = self.circuit.pullback(back(cotangent))
@@ -146,7 +156,11 @@ def style_circuit(wires: int, layers: int) -> Circuit:
     def turn(name: str, *on: int) -> None:
         gates.append(Gate(name, on, given(len(gates))))
 
-    pairs = [(0, 1), (0, 2), (1, 2), (2, 0)] if wires == 3 else [(k, (k + 1) % wires) for k in range(wires)]
+    pairs = (
+        [(0, 1), (0, 2), (1, 2), (2, 0)]
+        if wires == 3
+        else [(k, (k + 1) % wires) for k in range(wires)]
+    )
     number = 0
     for layer in range(layers):
         for wire in range(wires):

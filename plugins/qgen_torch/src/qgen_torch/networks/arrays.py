@@ -8,13 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from qgen_core.seeds import generator, stream
-from qgen_core.training import load_into
+from qgen_core.support.random_streams import generator, stream
+from qgen_core.training.loop import load_into
+from qgen_core.typing import Array
 
-Array = NDArray[Any]
 Precision = Literal["single", "double"]
 
 #: Numbers of a precision, in torch and in numpy.
@@ -40,7 +39,10 @@ def load_state(owner: str, module: nn.Module, state: Mapping[str, Array]) -> Non
 def as_tensor(array: Any, dtype: type[np.floating[Any]]) -> torch.Tensor:
     """A tensor of these numbers: the array's own memory where type and layout allow it."""
     plain = (
-        isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.c_contiguous and array.flags.writeable
+        isinstance(array, np.ndarray)
+        and array.dtype == dtype
+        and array.flags.c_contiguous
+        and array.flags.writeable
     )
     return torch.from_numpy(array if plain else np.array(array, dtype=dtype, order="C"))
 

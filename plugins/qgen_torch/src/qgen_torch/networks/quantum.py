@@ -12,7 +12,12 @@ from qgen_torch.layer import QuantumLayer
 
 
 def quantum_critic(
-    inputs: int, outputs: int, *, backend: Backend | None = None, wires: int = 4, ansatz: Ansatz | None = None
+    inputs: int,
+    outputs: int,
+    *,
+    backend: Backend | None = None,
+    wires: int = 4,
+    ansatz: Ansatz | None = None,
 ) -> nn.Sequential:
     """Features to angles by a linear map, a circuit, and its Z expectations to scores by another.
 
@@ -33,9 +38,15 @@ def quantum_critic(
     """
     if wires < 1:
         raise BadOption(f"wires of quantum-critic is at least 1, not {wires}")
-    circuit = hardware_efficient(wires, inputs=wires, layers=2) if ansatz is None else ansatz(wires, inputs=wires)
+    circuit = (
+        hardware_efficient(wires, inputs=wires, layers=2)
+        if ansatz is None
+        else ansatz(wires, inputs=wires)
+    )
     if circuit.num_inputs != wires:
-        raise BadOption(f"the ansatz of quantum-critic takes {circuit.num_inputs} inputs, not one per wire ({wires})")
+        raise BadOption(
+            f"the ansatz of quantum-critic takes {circuit.num_inputs} inputs, not one per wire ({wires})"
+        )
     seed = int(torch.randint(2**62, ()))
     layer = QuantumLayer(circuit, pauli_z(wires), backend, seed=seed)
     return nn.Sequential(nn.Linear(inputs, wires), layer, nn.Linear(wires, outputs))

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.training import load_into
-
-Array = NDArray[Any]
+from qgen_core.training.loop import load_into
+from qgen_core.typing import Array
 
 
 class Average:
@@ -52,12 +49,23 @@ class Average:
     def state(self) -> dict[str, Array]:
         """Copies of the average, and of the parameters where it stands in their place."""
         parts = {"mean": self._mean, "raw": self._raw}
-        return {f"{part}/{name}": array.copy() for part, arrays in parts.items() for name, array in arrays.items()}
+        return {
+            f"{part}/{name}": array.copy()
+            for part, arrays in parts.items()
+            for name, array in arrays.items()
+        }
 
     def load(self, owner: str, state: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave. Raises CheckpointError when it does not fit."""
         parts = {name.partition("/")[0] for name in state}
-        empty = {f"{part}/{name}": np.zeros_like(array) for part in parts for name, array in self._live.items()}
+        empty = {
+            f"{part}/{name}": np.zeros_like(array)
+            for part in parts
+            for name, array in self._live.items()
+        }
         load_into(owner, empty, state)
-        mean, raw = ({n: empty[f"{part}/{n}"] for n in self._live if part in parts} for part in ("mean", "raw"))
+        mean, raw = (
+            {n: empty[f"{part}/{n}"] for n in self._live if part in parts}
+            for part in ("mean", "raw")
+        )
         self._mean, self._raw = mean, raw

@@ -22,8 +22,16 @@ TOTALS = ("T_max", "total_steps")
 
 
 def _public(module: Any, base: type, without: set[str]) -> dict[str, type]:
-    found = {name: getattr(module, name) for name in dir(module) if not name.startswith("_") and name not in without}
-    return {name: value for name, value in found.items() if inspect.isclass(value) and issubclass(value, base)}
+    found = {
+        name: getattr(module, name)
+        for name in dir(module)
+        if not name.startswith("_") and name not in without
+    }
+    return {
+        name: value
+        for name, value in found.items()
+        if inspect.isclass(value) and issubclass(value, base)
+    }
 
 
 def optimizers() -> dict[str, type[torch.optim.Optimizer]]:
@@ -42,7 +50,9 @@ class Optimizers:
     Raises BadOption for names and options that torch.optim does not have, and for values it refuses.
     """
 
-    def __init__(self, owner: str, name: str, learning_rate: float, options: Options | None) -> None:
+    def __init__(
+        self, owner: str, name: str, learning_rate: float, options: Options | None
+    ) -> None:
         self._class: type[Any] = _chosen(owner, "optimizer", name, optimizers())
         self._options = _checked(owner, self._class, options, reserved={"lr": "learning_rate"})
         self._rate = learning_rate
@@ -64,7 +74,9 @@ class Optimizers:
 class Schedulers:
     """A scheduler by name with its options, or none; see :class:`Optimizers`."""
 
-    def __init__(self, owner: str, name: str | None, options: Options | None, optimizer: Optimizers) -> None:
+    def __init__(
+        self, owner: str, name: str | None, options: Options | None, optimizer: Optimizers
+    ) -> None:
         self._class: type[Any] | None = None
         self._options: dict[str, Any] = {}
         if name is None:
@@ -72,7 +84,9 @@ class Schedulers:
                 raise BadOption(f"{owner} has scheduler_options and no scheduler")
             return
         self._class = _chosen(owner, "scheduler", name, schedulers())
-        self._options = _checked(owner, self._class, options, reserved={"optimizer": "optimizer", "last_epoch": ""})
+        self._options = _checked(
+            owner, self._class, options, reserved={"optimizer": "optimizer", "last_epoch": ""}
+        )
         try:
             self.build(optimizer.build([torch.zeros(1)]), 1)
         except (ValueError, TypeError, RuntimeError, AssertionError) as error:
@@ -81,13 +95,19 @@ class Schedulers:
     @property
     def takes(self) -> frozenset[str]:
         """The names of the options that the scheduler has."""
-        return frozenset() if self._class is None else frozenset(inspect.signature(self._class).parameters)
+        return (
+            frozenset()
+            if self._class is None
+            else frozenset(inspect.signature(self._class).parameters)
+        )
 
     def build(self, optimizer: torch.optim.Optimizer, steps: int) -> Any:
         """The scheduler of an optimiser over so many steps; None without one."""
         if self._class is None:
             return None
-        unsaid = {name: steps for name in TOTALS if name in self.takes and name not in self._options}
+        unsaid = {
+            name: steps for name in TOTALS if name in self.takes and name not in self._options
+        }
         if "epochs" in self._options:
             unsaid = {}
         return self._class(optimizer, **self._options, **unsaid)
@@ -99,14 +119,24 @@ def _chosen(owner: str, what: str, name: str, known: Mapping[str, type[Any]]) ->
     return known[name]
 
 
-def _checked(owner: str, factory: type[Any], options: Options | None, reserved: Mapping[str, str]) -> dict[str, Any]:
+def _checked(
+    owner: str, factory: type[Any], options: Options | None, reserved: Mapping[str, str]
+) -> dict[str, Any]:
     """The options, all of which the factory takes."""
     given = dict(options or {})
-    parameters = {n: p for n, p in inspect.signature(factory).parameters.items() if n not in {"params", *reserved}}
+    parameters = {
+        n: p
+        for n, p in inspect.signature(factory).parameters.items()
+        if n not in {"params", *reserved}
+    }
     for name in given:
         if name not in parameters:
-            instead = f"; that is the option {reserved[name]!r} of {owner}" if reserved.get(name) else ""
-            raise BadOption(f"{factory.__name__} of {owner} takes {', '.join(parameters)}; not {name!r}{instead}")
+            instead = (
+                f"; that is the option {reserved[name]!r} of {owner}" if reserved.get(name) else ""
+            )
+            raise BadOption(
+                f"{factory.__name__} of {owner} takes {', '.join(parameters)}; not {name!r}{instead}"
+            )
     return given
 
 

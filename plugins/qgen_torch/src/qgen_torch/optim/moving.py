@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, CheckpointError
+from qgen_core.typing import Array
 from qgen_torch.networks.arrays import as_tensor
 from qgen_torch.optim.choice import Optimizers, Schedulers
-
-Array = NDArray[Any]
 
 
 class Moving:
@@ -23,7 +21,13 @@ class Moving:
     scheduler, the numbers that it changes: enough to go on bit by bit. Raises BadOption without arrays.
     """
 
-    def __init__(self, arrays: Mapping[str, Array], optimizers: Optimizers, schedulers: Schedulers, steps: int) -> None:
+    def __init__(
+        self,
+        arrays: Mapping[str, Array],
+        optimizers: Optimizers,
+        schedulers: Schedulers,
+        steps: int,
+    ) -> None:
         if not arrays:
             raise BadOption("there are no parameters to move")
         self.tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
@@ -35,7 +39,9 @@ class Moving:
         """Give each tensor its gradient; the tensors in order."""
         for name, tensor in self.tensors.items():
             slope = gradients[name]
-            tensor.grad = slope if isinstance(slope, torch.Tensor) else as_tensor(slope, _numpy_type(tensor))
+            tensor.grad = (
+                slope if isinstance(slope, torch.Tensor) else as_tensor(slope, _numpy_type(tensor))
+            )
         return list(self.tensors.values())
 
     def step(self, value: float) -> None:
@@ -48,7 +54,10 @@ class Moving:
 
     def state(self) -> dict[str, Array]:
         """Copies of all arrays, named ``tensor/KEY/PARAMETER``, ``group/KEY`` and ``scheduler/KEY``."""
-        found = {f"tensor/{name}": tensor.numpy().copy() for name, tensor in _tensors(self._optimizer, self.tensors)}
+        found = {
+            f"tensor/{name}": tensor.numpy().copy()
+            for name, tensor in _tensors(self._optimizer, self.tensors)
+        }
         if self._scheduler is None:
             return found
         found |= {f"group/{name}": np.array(value) for name, value in _numbers(self._group)}
@@ -56,11 +65,19 @@ class Moving:
 
     def load(self, owner: str, state: Mapping[str, Array]) -> None:
         """Take back what :meth:`state` gave. Raises CheckpointError when it is of other parameters or options."""
-        expected = self.state() if not any(name.startswith("tensor/") for name in state) else self._after_a_step()
-        found, wanted = ({n: (v.shape, v.dtype.kind) for n, v in one.items()} for one in (state, expected))
+        expected = (
+            self.state()
+            if not any(name.startswith("tensor/") for name in state)
+            else self._after_a_step()
+        )
+        found, wanted = (
+            {n: (v.shape, v.dtype.kind) for n, v in one.items()} for one in (state, expected)
+        )
         if found != wanted:
             odd = sorted(set(found.items()) ^ set(wanted.items()), key=str)[0][0]
-            raise CheckpointError(f"the checkpoint of {owner} does not fit its optimiser and parameters, e.g. {odd!r}")
+            raise CheckpointError(
+                f"the checkpoint of {owner} does not fit its optimiser and parameters, e.g. {odd!r}"
+            )
         for name, value in state.items():
             kind, _, rest = name.partition("/")
             if kind == "tensor":
@@ -70,7 +87,9 @@ class Moving:
                 self._group[rest] = _like(self._group[rest], value)
         if self._scheduler is not None:
             own = self._scheduler.state_dict()
-            changed = {name: _like(own[name], state[f"scheduler/{name}"]) for name, _ in self._changing()}
+            changed = {
+                name: _like(own[name], state[f"scheduler/{name}"]) for name, _ in self._changing()
+            }
             self._scheduler.load_state_dict(own | changed)
 
     @property
@@ -80,7 +99,10 @@ class Moving:
 
     def _after_a_step(self) -> dict[str, Array]:
         """The state of a twin that moved once: which arrays there are."""
-        zeros = {name: np.zeros(tensor.shape, _numpy_type(tensor)) for name, tensor in self.tensors.items()}
+        zeros = {
+            name: np.zeros(tensor.shape, _numpy_type(tensor))
+            for name, tensor in self.tensors.items()
+        }
         twin = Moving(zeros, self._optimizers, self._schedulers, 2)
         twin.take(zeros)
         twin.step(0.0)

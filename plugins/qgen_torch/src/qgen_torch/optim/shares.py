@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, CheckpointError, Interrupted, OutputMismatch
 from qgen_core.events import Batch
-
-Array = NDArray[Any]
+from qgen_core.typing import Array
 
 
 def cut(batch: Batch, shares: int) -> list[tuple[Batch, float]]:
@@ -27,16 +25,24 @@ def cut(batch: Batch, shares: int) -> list[tuple[Batch, float]]:
     leading = batch.target if batch.x is None else batch.x
     rows = 0 if leading is None else len(leading)
     if rows < shares:
-        raise OutputMismatch(f"a batch of {rows} rows cannot be cut into {shares} shares; take fewer")
+        raise OutputMismatch(
+            f"a batch of {rows} rows cannot be cut into {shares} shares; take fewer"
+        )
     weight = np.ones(rows) if batch.weight is None else batch.weight
     total = float(weight.sum())
     found = []
     for share in range(shares):
         part = slice(rows * share // shares, rows * (share + 1) // shares)
         x, condition, own, target = (
-            None if array is None else array[part] for array in (batch.x, batch.condition, batch.weight, batch.target)
+            None if array is None else array[part]
+            for array in (batch.x, batch.condition, batch.weight, batch.target)
         )
-        found.append((Batch(x, condition, own, target, batch.step, batch.total), float(weight[part].sum()) / total))
+        found.append(
+            (
+                Batch(x, condition, own, target, batch.step, batch.total),
+                float(weight[part].sum()) / total,
+            )
+        )
     return found
 
 
@@ -74,7 +80,10 @@ class Processes:
             self._reduce(flat, dist.ReduceOp.SUM)
             ends = np.cumsum([arrays[name].size for name in names])
             parts = np.split(flat.numpy(), ends[:-1])
-            found |= {name: part.reshape(arrays[name].shape) for name, part in zip(names, parts, strict=True)}
+            found |= {
+                name: part.reshape(arrays[name].shape)
+                for name, part in zip(names, parts, strict=True)
+            }
         return float(total), found
 
     def check_alike(self, step: int, arrays: Mapping[str, Array]) -> None:
@@ -88,7 +97,9 @@ class Processes:
         ends = torch.tensor([mark, -mark], dtype=torch.int64)
         self._reduce(ends, dist.ReduceOp.MAX)
         if int(ends[0]) != -int(ends[1]):
-            raise CheckpointError("the processes of this training start from different parameters or steps")
+            raise CheckpointError(
+                "the processes of this training start from different parameters or steps"
+            )
 
     def _reduce(self, tensor: torch.Tensor, how: Any) -> None:
         """The sum or the greatest over all processes, in place. Raises Interrupted when one is gone."""
@@ -96,4 +107,6 @@ class Processes:
             dist.all_reduce(tensor, op=how)
         except RuntimeError as error:
             reason = " ".join(str(error).split())
-            raise Interrupted(f"another process of this training has ended ({reason}); go on with --resume") from error
+            raise Interrupted(
+                f"another process of this training has ended ({reason}); go on with --resume"
+            ) from error

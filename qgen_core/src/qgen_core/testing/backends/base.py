@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import Expectations, Measure
 from qgen_core.interfaces import Backend
-from qgen_core.measures import Expectations, Measure
 from qgen_core.testing import statistics
 from qgen_core.testing.kit import Kit, check
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Floats
 
 
 class BackendBase(Kit):
@@ -44,7 +40,9 @@ class BackendBase(Kit):
         """So many wires, or as many as the backend has."""
         return min(wanted, backend.capabilities.max_wires or wanted)
 
-    def values(self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, seed: int = 5) -> Array:
+    def values(
+        self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, seed: int = 5
+    ) -> Array:
         """A run: exact where the backend is, else with ``shots``; its shape checked."""
         exact = backend.capabilities.exact
         shots, rng = (None, None) if exact else (self.shots, np.random.default_rng(seed))
@@ -55,7 +53,9 @@ class BackendBase(Kit):
             f"{type(measure).__name__} of {len(angles)} rows on {circuit.num_wires} wires have the shape "
             f"{found.shape}, not {(len(angles), columns)}: the batch axis leads",
         )
-        check(found.dtype.kind in "fc", f"{type(measure).__name__} must be floats, not {found.dtype}")
+        check(
+            found.dtype.kind in "fc", f"{type(measure).__name__} must be floats, not {found.dtype}"
+        )
         return found
 
     def distance(self, backend: Backend, found: Array, expected: Floats, measure: Measure) -> str:
@@ -64,7 +64,9 @@ class BackendBase(Kit):
             return "values that are not finite"
         if backend.capabilities.exact:
             off = float(np.max(np.abs(found - expected)))
-            return "" if off <= self.tolerance else f"differ by {off:.3g} (allowed {self.tolerance:g})"
+            return (
+                "" if off <= self.tolerance else f"differ by {off:.3g} (allowed {self.tolerance:g})"
+            )
         if isinstance(measure, Expectations):
             return expectations_stray(found, expected, self.shots)
         return frequencies_stray(found, expected, self.shots)
@@ -73,9 +75,15 @@ class BackendBase(Kit):
 def frequencies_stray(found: Array, expected: Floats, shots: int) -> str:
     """Why relative frequencies (B, K) are none of these probabilities; empty if they are."""
     counts = found * shots
-    if np.max(np.abs(counts - np.rint(counts))) > 1e-6 * shots or np.max(np.abs(found.sum(axis=1) - 1)) > 1e-9:
+    if (
+        np.max(np.abs(counts - np.rint(counts))) > 1e-6 * shots
+        or np.max(np.abs(found.sum(axis=1) - 1)) > 1e-9
+    ):
         return f"are no relative frequencies of {shots} shots"
-    p = min(statistics.chi_square(row, truth) for row, truth in zip(np.rint(counts), expected, strict=True))
+    p = min(
+        statistics.chi_square(row, truth)
+        for row, truth in zip(np.rint(counts), expected, strict=True)
+    )
     return "" if p > statistics.LEAST_P else f"have p = {p:.2g} by chi-square with {shots} shots"
 
 
@@ -83,4 +91,8 @@ def expectations_stray(found: Array, expected: Floats, shots: int) -> str:
     """Why means of +1 and -1 (B, words) have none of these expectations; empty if they have."""
     deviation = np.sqrt(np.clip(1 - expected**2, 0, None) / shots) + 1 / shots
     off = float(np.max(np.abs(found - expected) / deviation))
-    return "" if off <= statistics.SIGMAS else f"are {off:.3g} standard deviations of {shots} shots off"
+    return (
+        ""
+        if off <= statistics.SIGMAS
+        else f"are {off:.3g} standard deviations of {shots} shots off"
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import Expectations, Measure, Probabilities
 from qgen_core.errors import Unsupported
 from qgen_core.interfaces import Backend
-from qgen_core.measures import Expectations, Measure, Probabilities
 from qgen_core.testing import circuits, reference, statistics
-from qgen_core.testing.backends.base import BackendBase, Floats
+from qgen_core.testing.backends.base import BackendBase
 from qgen_core.testing.kit import check, not_applicable, unchanged
+from qgen_core.typing import Floats
 
 #: How much further a gradient may be off than a value: it adds up tens of them.
 SUMMED = 20
@@ -36,7 +37,9 @@ class GradientTests(BackendBase):
         circuit = circuits.trained(backend.capabilities.gates, self.width(2, backend), 4, rng)
         for size in (1, 7, 64):
             for measure in self._measures(circuit.num_wires, rng):
-                self._check_gradient(backend, circuit, circuits.rows(circuit, size, rng), measure, rng)
+                self._check_gradient(
+                    backend, circuit, circuits.rows(circuit, size, rng), measure, rng
+                )
 
     def test_gradients_through_readout(self) -> None:
         """The cotangent goes back through the readout confusion."""
@@ -45,7 +48,10 @@ class GradientTests(BackendBase):
         confusion = np.array([[[0.9, 0.2], [0.1, 0.8]]] * wires)
         circuit = circuits.trained(backend.capabilities.gates, wires, 5, rng)
         angles = circuits.rows(circuit, 2, rng)
-        measures: list[Measure] = [Probabilities(confusion), Expectations(circuits.words(wires, 3, rng), confusion)]
+        measures: list[Measure] = [
+            Probabilities(confusion),
+            Expectations(circuits.words(wires, 3, rng), confusion),
+        ]
         for measure in measures:
             try:
                 self.values(backend, circuit, angles, measure)
@@ -63,11 +69,17 @@ class GradientTests(BackendBase):
         angles = circuits.rows(circuit, 3, rng)
         for measure in self._measures(wires, rng):
             output, back = backend.forward(circuit, angles, measure)
-            fault = self.distance(backend, np.asarray(output), self.values(backend, circuit, angles, measure), measure)
-            check(not fault, f"{type(measure).__name__}: the output of forward() {fault} from run()")
+            fault = self.distance(
+                backend, np.asarray(output), self.values(backend, circuit, angles, measure), measure
+            )
+            check(
+                not fault, f"{type(measure).__name__}: the output of forward() {fault} from run()"
+            )
             for ask in ("first", "second"):
                 cotangent = rng.normal(size=np.shape(output))
-                off = np.max(np.abs(back(cotangent) - backend.vjp(circuit, angles, measure, cotangent)))
+                off = np.max(
+                    np.abs(back(cotangent) - backend.vjp(circuit, angles, measure, cotangent))
+                )
                 check(
                     off <= SUMMED * self.tolerance,
                     f"{type(measure).__name__}: the way back of forward(), asked the {ask} time, is {off:.3g} off "
@@ -93,7 +105,14 @@ class GradientTests(BackendBase):
     def _measures(self, wires: int, rng: np.random.Generator) -> list[Measure]:
         return [Probabilities(), Expectations(circuits.words(wires, 3, rng))]
 
-    def _vjp(self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Floats) -> Floats:
+    def _vjp(
+        self,
+        backend: Backend,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        cotangent: Floats,
+    ) -> Floats:
         exact = backend.capabilities.exact
         shots, rng = (None, None) if exact else (self.shots, np.random.default_rng(5))
         found = np.asarray(backend.vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng))
@@ -104,7 +123,12 @@ class GradientTests(BackendBase):
         return found
 
     def _check_gradient(
-        self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, rng: np.random.Generator
+        self,
+        backend: Backend,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        rng: np.random.Generator,
     ) -> None:
         columns = len(measure.paulis) if isinstance(measure, Expectations) else 2**circuit.num_wires
         cotangent = rng.normal(size=(len(angles), columns))
@@ -127,5 +151,9 @@ class GradientTests(BackendBase):
         """For shots, the noise of a parameter-shift rule."""
         if backend.capabilities.exact:
             return SUMMED * self.tolerance * max(1.0, float(np.max(np.abs(cotangent))))
-        spread = np.ptp(cotangent, axis=1) if isinstance(measure, Probabilities) else 2 * np.abs(cotangent).sum(axis=1)
+        spread = (
+            np.ptp(cotangent, axis=1)
+            if isinstance(measure, Probabilities)
+            else 2 * np.abs(cotangent).sum(axis=1)
+        )
         return float(statistics.SIGMAS * np.sqrt(SHIFT_VARIANCE / self.shots) * np.max(spread) / 2)

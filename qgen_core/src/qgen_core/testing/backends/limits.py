@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from qgen_core.circuit import Channel, Circuit, Gate, const
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, const
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities, State
 from qgen_core.errors import BadOption, QgenError, Unsupported
-from qgen_core.gates import GATES
-from qgen_core.measures import Bits, Expectations, Measure, Probabilities, State
 from qgen_core.testing import circuits, reference
-from qgen_core.testing.backends.base import BackendBase, Floats
+from qgen_core.testing.backends.base import BackendBase
 from qgen_core.testing.kit import check, check_refused, not_applicable
+from qgen_core.typing import Floats
 
 #: One row of no angles.
 NONE = np.empty((1, 0))
@@ -31,18 +32,30 @@ class LimitTests(BackendBase):
             measures: list[Measure] = [Probabilities(), Expectations(circuits.words(wires, 6, rng))]
             for measure in measures:
                 found = self.values(backend, circuit, angles, measure)
-                fault = self.distance(backend, found, reference.values(circuit, angles, measure), measure)
+                fault = self.distance(
+                    backend, found, reference.values(circuit, angles, measure), measure
+                )
                 check(
                     not fault,
                     f"{type(measure).__name__} with a {channel.name} channel on wires {channel.wires} {fault} from "
                     "the density matrix sum_k K rho K^dagger",
                 )
-            check_refused(QgenError, "State() of a circuit with a channel", backend.run, circuit, angles, State())
+            check_refused(
+                QgenError,
+                "State() of a circuit with a channel",
+                backend.run,
+                circuit,
+                angles,
+                State(),
+            )
 
     def test_gradients_with_noise(self) -> None:
         """Gradients of circuits with channels."""
         backend, rng = self.make(), np.random.default_rng(42)
-        if not (backend.capabilities.noise and backend.capabilities.exact) or backend.capabilities.gradients == "none":
+        if (
+            not (backend.capabilities.noise and backend.capabilities.exact)
+            or backend.capabilities.gradients == "none"
+        ):
             not_applicable("no exact noise, or no gradients")
         wires = self.width(2, backend)
         for channel in circuits.channels(wires, rng):
@@ -76,7 +89,9 @@ class LimitTests(BackendBase):
             wide, rng = Circuit(can.max_wires + 1, ()), np.random.default_rng(0)
             what = f"{wide.num_wires} wires on a backend of {can.max_wires}"
             named = str(can.max_wires)
-            check_refused(Unsupported, what, backend.run, wide, NONE, Bits(), shots=1, rng=rng, named=named)
+            check_refused(
+                Unsupported, what, backend.run, wide, NONE, Bits(), shots=1, rng=rng, named=named
+            )
 
     def test_bad_shots(self) -> None:
         """0 shots, bits without shots, shots without an rng, and no shots where nothing is exact are refused."""
@@ -84,19 +99,29 @@ class LimitTests(BackendBase):
         table = Probabilities()
         for shots in (0, -3):
             what = f"shots = {shots}"
-            check_refused(QgenError, what, run, circuit, NONE, table, shots=shots, rng=rng, named=str(shots))
+            check_refused(
+                QgenError, what, run, circuit, NONE, table, shots=shots, rng=rng, named=str(shots)
+            )
         check_refused(QgenError, "Bits() without shots", run, circuit, NONE, Bits())
-        check_refused(QgenError, "shots without a random generator", run, circuit, NONE, Bits(), shots=10)
+        check_refused(
+            QgenError, "shots without a random generator", run, circuit, NONE, Bits(), shots=10
+        )
         if not self.make().capabilities.exact:
-            check_refused(BadOption, "exact values where there are shots alone", run, circuit, NONE, table)
+            check_refused(
+                BadOption, "exact values where there are shots alone", run, circuit, NONE, table
+            )
 
     def test_misfits(self) -> None:
         """Words, confusions and angles of another size than the circuit are refused."""
         turned = circuits.turned(self.make().capabilities.gates, 2, np.random.default_rng(43))
         circuit = Circuit(2, tuple(turned))
-        self._check_refused(QgenError, "a Pauli word of 3 letters on 2 wires", circuit, Expectations(("ZZZ",)))
+        self._check_refused(
+            QgenError, "a Pauli word of 3 letters on 2 wires", circuit, Expectations(("ZZZ",))
+        )
         confusion = np.tile(np.eye(2), (3, 1, 1))
-        self._check_refused(QgenError, "a confusion of 3 wires on 2", circuit, Probabilities(confusion))
+        self._check_refused(
+            QgenError, "a confusion of 3 wires on 2", circuit, Probabilities(confusion)
+        )
         angles = np.zeros((1, circuit.num_angles + 1))
         self._check_refused(QgenError, "a column of angles too many", circuit, angles=angles)
 
@@ -119,7 +144,16 @@ class LimitTests(BackendBase):
         named: str = "",
     ) -> None:
         bound = circuit.bind([]) if angles is None else angles
-        check_refused(errors, what, self.values, self.make(), circuit, bound, measure or Probabilities(), named=named)
+        check_refused(
+            errors,
+            what,
+            self.values,
+            self.make(),
+            circuit,
+            bound,
+            measure or Probabilities(),
+            named=named,
+        )
 
     def _with_channel(self, channel: Channel, wires: int, rng: np.random.Generator) -> Circuit:
         gates = self.make().capabilities.gates

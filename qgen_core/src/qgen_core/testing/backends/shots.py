@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from qgen_core.circuit import Circuit
+from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities
 from qgen_core.errors import Unsupported
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Backend
-from qgen_core.measures import Bits, Expectations, Measure, Probabilities
 from qgen_core.testing import circuits, reference, statistics
-from qgen_core.testing.backends.base import BackendBase, Floats, expectations_stray, frequencies_stray
+from qgen_core.testing.backends.base import BackendBase, expectations_stray, frequencies_stray
 from qgen_core.testing.kit import check, equal, globals_untouched, not_applicable
+from qgen_core.typing import Floats
 
 
 class ShotTests(BackendBase):
@@ -36,28 +37,39 @@ class ShotTests(BackendBase):
                 f"Bits() of row {row} do not follow the probabilities: p = {p:.2g} by chi-square with {self.shots} "
                 "shots; column w is wire w, rows of the batch are independent",
             )
-            halves = (statistics.distribution(part, 2**wires) for part in np.array_split(outcomes, 2))
+            halves = (
+                statistics.distribution(part, 2**wires) for part in np.array_split(outcomes, 2)
+            )
             p = statistics.same_distribution(*halves)
-            check(p > statistics.LEAST_P, f"Bits() come in an order (first against second half: p = {p:.2g}); shuffle")
+            check(
+                p > statistics.LEAST_P,
+                f"Bits() come in an order (first against second half: p = {p:.2g}); shuffle",
+            )
 
     def test_frequencies(self) -> None:
         """Probabilities with shots are relative frequencies, and follow the probabilities."""
         backend, circuit, angles = self._drawn_from(3, 32)
         rng = np.random.default_rng(7)
         found = np.asarray(backend.run(circuit, angles, Probabilities(), shots=self.shots, rng=rng))
-        fault = frequencies_stray(found, reference.values(circuit, angles, Probabilities()), self.shots)
+        fault = frequencies_stray(
+            found, reference.values(circuit, angles, Probabilities()), self.shots
+        )
         check(not fault, f"Probabilities() with shots {fault}")
 
     def test_readout_of_shots(self) -> None:
         """Shots are read wrongly as the confusion says."""
         backend, circuit, angles = self._drawn_from(2, 33)
-        confusion = np.array([[[0.9, 0.3], [0.1, 0.7]], [[0.95, 0.2], [0.05, 0.8]]])[: circuit.num_wires]
+        confusion = np.array([[[0.9, 0.3], [0.1, 0.7]], [[0.95, 0.2], [0.05, 0.8]]])[
+            : circuit.num_wires
+        ]
         rng = np.random.default_rng(8)
         try:
             bits = backend.run(circuit, angles, Bits(confusion), shots=self.shots, rng=rng)
         except Unsupported as error:
             not_applicable(f"the backend takes no readout confusion: {error}")
-        for row, truth in zip(bits, reference.values(circuit, angles, Probabilities(confusion)), strict=True):
+        for row, truth in zip(
+            bits, reference.values(circuit, angles, Probabilities(confusion)), strict=True
+        ):
             counts = statistics.distribution(bits_to_index(row), 2**circuit.num_wires)
             p = statistics.chi_square(counts, truth)
             check(
@@ -73,13 +85,21 @@ class ShotTests(BackendBase):
             not_applicable("one wire has no joint distribution")
         words = ("ZI", "IZ", "ZZ", "XI", "IX", "XX")
         rng = np.random.default_rng(9)
-        found = np.asarray(backend.run(circuit, angles, Expectations(words), shots=self.shots, rng=rng))
-        fault = expectations_stray(found, reference.values(circuit, angles, Expectations(words)), self.shots)
+        found = np.asarray(
+            backend.run(circuit, angles, Expectations(words), shots=self.shots, rng=rng)
+        )
+        fault = expectations_stray(
+            found, reference.values(circuit, angles, Expectations(words)), self.shots
+        )
         check(not fault, f"Expectations() with shots {fault}")
         many = np.repeat(angles[:1], 64, axis=0)
         single = np.asarray(backend.run(circuit, many, Expectations(words), shots=1, rng=rng))
         check(np.all(np.abs(single) == 1), "Expectations() of a single shot are +1 or -1")
-        torn = [w for a, b, w in ((0, 1, 2), (3, 4, 5)) if np.any(single[:, a] * single[:, b] != single[:, w])]
+        torn = [
+            w
+            for a, b, w in ((0, 1, 2), (3, 4, 5))
+            if np.any(single[:, a] * single[:, b] != single[:, w])
+        ]
         check(
             not torn,
             f"in single shots {words[torn[0] if torn else 0]} is not the product of its letters: words that agree wire "
@@ -89,17 +109,34 @@ class ShotTests(BackendBase):
     def test_seeds(self) -> None:
         """The same seed gives the same shots, another seed others; a second call goes on in the stream."""
         backend, circuit, angles = self._drawn_from(4, 35)
-        measures: list[Measure] = [Bits(), Probabilities(), Expectations(circuits.words(circuit.num_wires, 0, _rng()))]
+        measures: list[Measure] = [
+            Bits(),
+            Probabilities(),
+            Expectations(circuits.words(circuit.num_wires, 0, _rng())),
+        ]
         for measure in measures:
-            first, again, other = (self._run(backend, circuit, angles, measure, seed) for seed in (1, 1, 2))
+            first, again, other = (
+                self._run(backend, circuit, angles, measure, seed) for seed in (1, 1, 2)
+            )
             what = f"{type(measure).__name__} with shots"
-            check(np.array_equal(first, again), f"{what}: the same rng gives another result; draw from the rng given")
-            check(not np.array_equal(first, other), f"{what}: another seed gives the same result; the seed is ignored")
+            check(
+                np.array_equal(first, again),
+                f"{what}: the same rng gives another result; draw from the rng given",
+            )
+            check(
+                not np.array_equal(first, other),
+                f"{what}: another seed gives the same result; the seed is ignored",
+            )
             rng = np.random.default_rng(1)
-            two = [backend.run(circuit, angles, measure, shots=self.shots, rng=rng) for _ in range(2)]
+            two = [
+                backend.run(circuit, angles, measure, shots=self.shots, rng=rng) for _ in range(2)
+            ]
             check(not equal(two), f"{what}: a second call with the same rng repeats the first")
             rows = self._run(backend, circuit, np.repeat(angles[:1], 2, axis=0), measure, 1)
-            check(not np.array_equal(rows[0], rows[1]), f"{what}: two equal rows of a batch get the same shots")
+            check(
+                not np.array_equal(rows[0], rows[1]),
+                f"{what}: two equal rows of a batch get the same shots",
+            )
 
     def test_global_random_state(self) -> None:
         """Only the rng that is given is used."""
@@ -119,7 +156,9 @@ class ShotTests(BackendBase):
         circuit = circuits.trained(backend.capabilities.gates, self.width(wires, backend), 6, rng)
         return backend, circuit, circuits.rows(circuit, 2, rng)
 
-    def _run(self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, seed: int) -> Floats:
+    def _run(
+        self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, seed: int
+    ) -> Floats:
         rng = np.random.default_rng(seed)
         return np.asarray(backend.run(circuit, angles, measure, shots=self.shots, rng=rng))
 

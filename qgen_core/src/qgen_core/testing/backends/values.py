@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from qgen_core.circuit import Circuit, Gate, param
+from qgen_core.circuits.circuit import Circuit, Gate, param
+from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.measures import Expectations, Measure, Probabilities, State
 from qgen_core.errors import QgenError, Unsupported
-from qgen_core.gates import GATES
 from qgen_core.interfaces import Backend
-from qgen_core.measures import Expectations, Measure, Probabilities, State
 from qgen_core.testing import circuits, reference
-from qgen_core.testing.backends.base import BackendBase, Floats
+from qgen_core.testing.backends.base import BackendBase
 from qgen_core.testing.kit import check, not_applicable, unchanged
+from qgen_core.typing import Floats
 
 #: How much further a circuit of thousands of gates may be off than a short one.
 LONG = 100
@@ -54,11 +55,16 @@ class ValueTests(BackendBase):
                 wrong += [f"{name} on wires {place}: {fault}"] if fault else []
         check(
             not wrong,
-            f"gates that are not those of qgen_core.gates (control first, r(t) = exp(-i t G / 2)): {'; '.join(wrong)}",
+            f"gates that are not those of qgen_core.circuits.gates (control first, r(t) = exp(-i t G / 2)): {'; '.join(wrong)}",
         )
 
     def _fault_of(
-        self, backend: Backend, name: str, place: tuple[int, ...], wires: int, rng: np.random.Generator
+        self,
+        backend: Backend,
+        name: str,
+        place: tuple[int, ...],
+        wires: int,
+        rng: np.random.Generator,
     ) -> str:
         angle = param(0, 0.7, 0.3) if GATES[name].has_angle else None
         around = (circuits.turned(backend.capabilities.gates, wires, rng) for _ in range(2))
@@ -71,7 +77,9 @@ class ValueTests(BackendBase):
                 found = self.values(backend, circuit, angles, measure)
             except QgenError as error:
                 return f"refused though the capabilities list it ({error})"
-            fault = self.distance(backend, found, reference.values(circuit, angles, measure), measure)
+            fault = self.distance(
+                backend, found, reference.values(circuit, angles, measure), measure
+            )
             if fault:
                 return f"{type(measure).__name__.lower()} {fault}"
         return ""
@@ -85,8 +93,13 @@ class ValueTests(BackendBase):
             measures: list[Measure] = [Probabilities(), Expectations(circuits.words(wires, 6, rng))]
             for measure in measures:
                 found = self.values(backend, circuit, angles, measure)
-                fault = self.distance(backend, found, reference.values(circuit, angles, measure), measure)
-                check(not fault, f"{type(measure).__name__} of a random circuit of {wires} wires {fault}")
+                fault = self.distance(
+                    backend, found, reference.values(circuit, angles, measure), measure
+                )
+                check(
+                    not fault,
+                    f"{type(measure).__name__} of a random circuit of {wires} wires {fault}",
+                )
 
     def test_state(self) -> None:
         """The state vector, up to a global phase; a backend without states refuses with Unsupported."""
@@ -105,7 +118,10 @@ class ValueTests(BackendBase):
         for psi, row in zip(found, angles, strict=True):
             overlap = np.vdot(reference.state(circuit, row), psi)
             off = max(abs(abs(overlap) - 1), abs(float(np.vdot(psi, psi).real) - 1))
-            check(off <= self.tolerance, f"State() overlaps with the reference by {abs(overlap):.6g}, not by 1")
+            check(
+                off <= self.tolerance,
+                f"State() overlaps with the reference by {abs(overlap):.6g}, not by 1",
+            )
 
     def test_batches(self) -> None:
         """Rows of a batch of 1, 7 and 64 are what they are alone."""
@@ -124,7 +140,9 @@ class ValueTests(BackendBase):
                         f"row {row} of a batch of {size}: {type(measure).__name__} {fault} from that row alone",
                     )
 
-    def _alone(self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure) -> Floats:
+    def _alone(
+        self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure
+    ) -> Floats:
         """One row run alone, or where runs are noisy its reference."""
         if backend.capabilities.exact:
             return np.asarray(backend.run(circuit, angles, measure))
@@ -145,11 +163,13 @@ class ValueTests(BackendBase):
                 found = self.values(backend, circuit, angles, measure)
             except Unsupported as error:
                 not_applicable(f"the backend takes no readout confusion: {error}")
-            fault = self.distance(backend, found, reference.values(circuit, angles, measure), measure)
+            fault = self.distance(
+                backend, found, reference.values(circuit, angles, measure), measure
+            )
             check(
                 not fault,
                 f"{type(measure).__name__} with a readout confusion {fault}: confusion[wire, read, true] acts on each "
-                "wire; apply it (qgen_core.measures.confuse, LinearReadout) or raise Unsupported",
+                "wire; apply it (qgen_core.circuits.measures.confuse, LinearReadout) or raise Unsupported",
             )
 
     def test_arguments_unchanged(self) -> None:

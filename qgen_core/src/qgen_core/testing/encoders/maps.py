@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.interfaces import Encoder
-from qgen_core.testing.encoders.base import Array, EncoderBase, Floats
+from qgen_core.testing.encoders.base import EncoderBase
 from qgen_core.testing.kit import check, equal, globals_untouched, not_applicable, unchanged
 from qgen_core.testing.slopes import slope
 from qgen_core.testing.spaces import check_encoded
+from qgen_core.typing import Array, Floats
 
 #: What each precision of the events leaves of a round trip.
 KEPT: dict[type[np.floating[Any]], float] = {np.float64: 1e-9, np.float32: 1e-4}
@@ -56,11 +57,18 @@ class MapTests(EncoderBase):
             else:
                 self._check_same_cells(encoder, z, back, condition)
 
-    def _check_same_cells(self, encoder: Encoder, z: Array, back: Array, condition: Array | None) -> None:
-        check(np.all(encoder.accepts(back, condition)), "decode() makes events that the encoder does not accept")
+    def _check_same_cells(
+        self, encoder: Encoder, z: Array, back: Array, condition: Array | None
+    ) -> None:
+        check(
+            np.all(encoder.accepts(back, condition)),
+            "decode() makes events that the encoder does not accept",
+        )
         again = encoder.encode(back, condition, rng=np.random.default_rng(1))
         wrong = int(np.sum(np.any(again != z, axis=1)))
-        check(not wrong, f"{wrong} of {len(z)} decoded events lie in another cell than they came from")
+        check(
+            not wrong, f"{wrong} of {len(z)} decoded events lie in another cell than they came from"
+        )
 
     def test_decoding_is_reproducible(self) -> None:
         """The same rng decodes to the same events."""
@@ -68,7 +76,9 @@ class MapTests(EncoderBase):
         x, condition = self.accepted(encoder)
         z = encoder.encode(x, condition, rng=np.random.default_rng(1))
         twice = (encoder.decode(z, condition, rng=np.random.default_rng(2)) for _ in range(2))
-        check(equal(twice), "decode() with the same rng gives other events; draw from the rng given")
+        check(
+            equal(twice), "decode() with the same rng gives other events; draw from the rng given"
+        )
 
     def test_events_are_independent(self) -> None:
         """An event is encoded in the same way alone and among others, with its own condition."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from qgen_core.errors import CheckpointError, DataError
 from qgen_core.events import Space
-from qgen_core.testing.encoders.base import Array, EncoderBase
+from qgen_core.testing.encoders.base import EncoderBase
 from qgen_core.testing.kit import (
     check,
     check_refused,
@@ -18,6 +18,7 @@ from qgen_core.testing.kit import (
     unchanged,
 )
 from qgen_core.testing.spaces import check_encoded
+from qgen_core.typing import Array
 
 
 class RuleTests(EncoderBase):
@@ -31,7 +32,8 @@ class RuleTests(EncoderBase):
             result = encoder.fit(x, condition)
         check(result is encoder, "fit() must return self")
         check(
-            isinstance(getattr(encoder, "space", None), Space), "after fit() the encoder has no space; set self.space"
+            isinstance(getattr(encoder, "space", None), Space),
+            "after fit() the encoder has no space; set self.space",
         )
         first = encoder.state()
         encoder.fit(x[: len(x) // 2], None if condition is None else condition[: len(x) // 2])
@@ -46,13 +48,20 @@ class RuleTests(EncoderBase):
         if self.conditional and condition is not None:
             other = encoder.encode(x, condition * 2.0)
             check(
-                np.any(other != encoder.encode(x, condition)), "other conditions change nothing; encode() ignores them"
+                np.any(other != encoder.encode(x, condition)),
+                "other conditions change nothing; encode() ignores them",
             )
-            check_refused(DataError, "encode() without the conditions it depends on", encoder.encode, x)
-            check_refused(DataError, "encode() with a condition too few", encoder.encode, x, condition[:-1])
+            check_refused(
+                DataError, "encode() without the conditions it depends on", encoder.encode, x
+            )
+            check_refused(
+                DataError, "encode() with a condition too few", encoder.encode, x, condition[:-1]
+            )
             return
         strange = np.ones((len(x), 1))
-        undisturbed = equal([self.make().fit(x, strange).encode(x, strange), self.make().fit(x).encode(x)])
+        undisturbed = equal(
+            [self.make().fit(x, strange).encode(x, strange), self.make().fit(x).encode(x)]
+        )
         check(undisturbed, "a condition that says nothing changes the encoding")
 
     def test_state(self) -> None:
@@ -64,12 +73,17 @@ class RuleTests(EncoderBase):
         fresh = self.make()
         fresh.load(state)
         space = getattr(fresh, "space", None)
-        check(space == encoder.space, f"after load() the space is {space}, not {encoder.space}; load() must set it")
+        check(
+            space == encoder.space,
+            f"after load() the space is {space}, not {encoder.space}; load() must set it",
+        )
         z = encoder.encode(x, condition, rng=np.random.default_rng(1))
         try:
             again = fresh.encode(x, condition, rng=np.random.default_rng(1))
         except DataError as error:
-            raise AssertionError(f"after load() encode() fails; state() forgets something: {error}") from error
+            raise AssertionError(
+                f"after load() encode() fails; state() forgets something: {error}"
+            ) from error
         check(
             equal([z, again]),
             "after load() into a fresh encoder events are encoded differently; state() forgets something",
@@ -91,8 +105,14 @@ class RuleTests(EncoderBase):
             check(not passed, f"accepts() lets {value} pass; it says which events can be encoded")
             check_refused(DataError, f"encode() of {value}", encoder.encode, bad, condition)
         wide = np.column_stack([x, x[:, 0]])
-        for what, array in {"a column too many": wide, "one axis": x[:, 0], "text": x.astype(str)}.items():
-            check_refused(DataError, f"encode() of events with {what}", encoder.encode, array, condition)
+        for what, array in {
+            "a column too many": wide,
+            "one axis": x[:, 0],
+            "text": x.astype(str),
+        }.items():
+            check_refused(
+                DataError, f"encode() of events with {what}", encoder.encode, array, condition
+            )
 
     def test_accepts(self) -> None:
         """``accepts`` is a mask; what it lets pass is encoded, what it refuses raises DataError."""
@@ -102,13 +122,19 @@ class RuleTests(EncoderBase):
         given = None if condition is None else np.tile(condition, (3, 1))
         mask = encoder.accepts(strange, given)
         check(
-            isinstance(mask, np.ndarray) and mask.dtype == np.bool_ and mask.shape == (len(strange),),
+            isinstance(mask, np.ndarray)
+            and mask.dtype == np.bool_
+            and mask.shape == (len(strange),),
             f"accepts() of {len(strange)} events is a bool array ({len(strange)},)",
         )
         try:
-            z = encoder.encode(strange[mask], None if given is None else given[mask], rng=np.random.default_rng(1))
+            z = encoder.encode(
+                strange[mask], None if given is None else given[mask], rng=np.random.default_rng(1)
+            )
         except DataError as error:
-            raise AssertionError(f"encode() refuses events that accepts() lets pass: {error}") from error
+            raise AssertionError(
+                f"encode() refuses events that accepts() lets pass: {error}"
+            ) from error
         check_encoded("encode() of accepted events", z, encoder.space, int(mask.sum()))
         if not mask.all():
             refused = np.flatnonzero(~mask)[:1]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.events import Batch
 from qgen_core.interfaces import Generator
 from qgen_core.testing.kit import Kit
 from qgen_core.testing.spaces import some_events
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Array, Rng
 
 #: Outcomes of a space of bits that are still written out one by one.
 MAX_WIDTH = 12

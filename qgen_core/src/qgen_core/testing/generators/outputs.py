@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import NoGradient, QgenError
 from qgen_core.events import Batch
@@ -14,10 +13,8 @@ from qgen_core.testing.generators.base import GeneratorBase
 from qgen_core.testing.kit import check, check_refused, globals_untouched, unchanged
 from qgen_core.testing.slopes import slope
 from qgen_core.testing.spaces import arrays_of, check_encoded
-from qgen_core.training import assign, flatten
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.training.loop import assign, flatten
+from qgen_core.typing import Array, Floats
 
 
 class OutputTests(GeneratorBase):
@@ -67,7 +64,10 @@ class OutputTests(GeneratorBase):
                 with unchanged("the pullback", cotangent=cotangent):
                     found = pullback(cotangent)
             except NoGradient as error:
-                check(output == "samples", f"{output} has no gradient, only samples may have none: {error}")
+                check(
+                    output == "samples",
+                    f"{output} has no gradient, only samples may have none: {error}",
+                )
                 continue
             self._check_keys(model, output, found)
             self._check_slopes(model, output, batch, cotangent, found)
@@ -86,7 +86,12 @@ class OutputTests(GeneratorBase):
             )
 
     def _check_slopes(
-        self, model: Generator, output: str, batch: Batch, cotangent: Floats, found: dict[str, Array]
+        self,
+        model: Generator,
+        output: str,
+        batch: Batch,
+        cotangent: Floats,
+        found: dict[str, Array],
     ) -> None:
         theta, rng = flatten(model.parameters()), np.random.default_rng(6)
         ends = np.cumsum([value.size for value in model.parameters().values()])
@@ -119,7 +124,10 @@ class OutputTests(GeneratorBase):
         thetas = theta + 0.3 * np.random.default_rng(7).normal(size=(3, len(theta)))
         for output in sorted(model.outputs):
             batch = self.batch(output)
-            single = [model.outputs_at(output, t[None], batch, rng=np.random.default_rng(8))[0] for t in thetas]
+            single = [
+                model.outputs_at(output, t[None], batch, rng=np.random.default_rng(8))[0]
+                for t in thetas
+            ]
             many = model.outputs_at(output, thetas, batch, rng=np.random.default_rng(8))
             check(
                 np.array_equal(flatten(model.parameters()), theta),
@@ -134,10 +142,18 @@ class OutputTests(GeneratorBase):
                 assign(there.parameters(), t)
                 expected = forward(there, output, batch, 8)
                 alike = np.allclose(single[row], expected, rtol=1e-5, atol=1e-8)
-                check(alike, f"outputs_at({output!r}) is not what forward() gives with these parameters")
-                if np.array_equal(expected, forward(there, output, batch, 9)):  # nothing random in it
+                check(
+                    alike,
+                    f"outputs_at({output!r}) is not what forward() gives with these parameters",
+                )
+                if np.array_equal(
+                    expected, forward(there, output, batch, 9)
+                ):  # nothing random in it
                     alike = np.allclose(many[row], expected, rtol=1e-5, atol=1e-8)
-                    check(alike, f"row {row} of outputs_at({output!r}) is not what forward() gives at vector {row}")
+                    check(
+                        alike,
+                        f"row {row} of outputs_at({output!r}) is not what forward() gives at vector {row}",
+                    )
 
 
 def forward(model: Generator, output: str, batch: Batch, seed: int = 1) -> Array:

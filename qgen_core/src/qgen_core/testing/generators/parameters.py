@@ -8,7 +8,14 @@ from qgen_core.errors import CheckpointError
 from qgen_core.interfaces import Generator
 from qgen_core.testing.generators.base import GeneratorBase
 from qgen_core.testing.generators.outputs import forward
-from qgen_core.testing.kit import check, check_refused, check_state_copied, check_storable, equal, not_applicable
+from qgen_core.testing.kit import (
+    check,
+    check_refused,
+    check_state_copied,
+    check_storable,
+    equal,
+    not_applicable,
+)
 
 
 class ParameterTests(GeneratorBase):
@@ -19,7 +26,9 @@ class ParameterTests(GeneratorBase):
         model = self._with_parameters()
         for name, value in model.parameters().items():
             check(
-                isinstance(value, np.ndarray) and value.dtype.kind == "f" and bool(np.all(np.isfinite(value))),
+                isinstance(value, np.ndarray)
+                and value.dtype.kind == "f"
+                and bool(np.all(np.isfinite(value))),
                 f"parameter {name!r} is no array of finite floats",
             )
         twin = self.twin(model)
@@ -38,7 +47,9 @@ class ParameterTests(GeneratorBase):
             value += shift[at : at + value.size].reshape(value.shape)
             at += value.size
         check(
-            any(not equal(self._look(m, output) for m in (model, twin)) for output in model.outputs),
+            any(
+                not equal(self._look(m, output) for m in (model, twin)) for output in model.outputs
+            ),
             "other parameters give the same outputs: the model does not look at what parameters() hands out",
         )
 
@@ -58,7 +69,10 @@ class ParameterTests(GeneratorBase):
             )
         for output in sorted(model.outputs):
             same = np.array_equal(self._look(model, output), self._look(fresh, output))
-            check(same, f"after load() into a fresh model {output} differ for the same rng; state() forgets something")
+            check(
+                same,
+                f"after load() into a fresh model {output} differ for the same rng; state() forgets something",
+            )
         check_state_copied("the model", model.state)
 
     def test_wrong_state_is_refused(self) -> None:
@@ -69,7 +83,10 @@ class ParameterTests(GeneratorBase):
         wrong = {"with an array too many": {**state, "nonsense": np.zeros(1)}}
         for name, value in state.items():
             wrong[f"without {name!r}"] = {key: v for key, v in state.items() if key != name}
-            wrong[f"with {name!r} of another shape"] = {**state, name: np.zeros((*value.shape, 2), dtype=value.dtype)}
+            wrong[f"with {name!r} of another shape"] = {
+                **state,
+                name: np.zeros((*value.shape, 2), dtype=value.dtype),
+            }
         for what, spoilt in wrong.items():
             check_refused(CheckpointError, f"load() of a state {what}", self.make().load, spoilt)
 
@@ -79,5 +96,7 @@ class ParameterTests(GeneratorBase):
             not_applicable("the model has no parameters")
         return model
 
-    def _look(self, model: Generator, output: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def _look(
+        self, model: Generator, output: str
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         return np.asarray(forward(model, output, self.batch(output)))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import QgenError
 from qgen_core.events import Batch, bits_to_index, index_to_bits
@@ -14,9 +11,7 @@ from qgen_core.testing import statistics
 from qgen_core.testing.generators.base import CONDITIONS, MAX_WIDTH, GeneratorBase
 from qgen_core.testing.kit import check, check_refused, globals_untouched, not_applicable, unchanged
 from qgen_core.testing.spaces import check_encoded
-
-Array = NDArray[Any]
-Floats = NDArray[np.float64]
+from qgen_core.typing import Array, Floats
 
 
 class SampleTests(GeneratorBase):
@@ -35,10 +30,17 @@ class SampleTests(GeneratorBase):
         """The same state and rng give the same events, another rng others."""
         model, condition = self.make(), self._conditions(1000)
         first, again, other = (
-            self.twin(model).sample(1000, condition, rng=np.random.default_rng(seed)) for seed in (1, 1, 2)
+            self.twin(model).sample(1000, condition, rng=np.random.default_rng(seed))
+            for seed in (1, 1, 2)
         )
-        check(np.array_equal(first, again), "sample() gives other events for the same rng; draw from the rng given")
-        check(not np.array_equal(first, other), "sample() gives the same events for another rng; the rng is ignored")
+        check(
+            np.array_equal(first, again),
+            "sample() gives other events for the same rng; draw from the rng given",
+        )
+        check(
+            not np.array_equal(first, other),
+            "sample() gives the same events for another rng; the rng is ignored",
+        )
 
     def test_conditions(self) -> None:
         """Events follow the condition in their row; a missing condition or a row too few is refused."""
@@ -48,8 +50,16 @@ class SampleTests(GeneratorBase):
         condition = self._conditions(10)
         assert condition is not None
         rng = np.random.default_rng(1)
-        check_refused(QgenError, "sample() of a conditional model without conditions", model.sample, 10, rng=rng)
-        check_refused(QgenError, "sample(10) with 9 conditions", model.sample, 10, condition[:9], rng=rng)
+        check_refused(
+            QgenError,
+            "sample() of a conditional model without conditions",
+            model.sample,
+            10,
+            rng=rng,
+        )
+        check_refused(
+            QgenError, "sample(10) with 9 conditions", model.sample, 10, condition[:9], rng=rng
+        )
         wide = np.repeat(condition, 2, axis=1)
         check_refused(QgenError, "conditions of twice the width", model.sample, 10, wide, rng=rng)
         for output in sorted(model.outputs - {"samples"}):
@@ -64,7 +74,9 @@ class SampleTests(GeneratorBase):
             condition=batch.condition[::-1],
             target=None if batch.target is None else batch.target[::-1],
         )
-        rows, back = (model.forward(output, b, rng=np.random.default_rng(1))[0] for b in (batch, turned))
+        rows, back = (
+            model.forward(output, b, rng=np.random.default_rng(1))[0] for b in (batch, turned)
+        )
         if np.array_equal(rows, model.forward(output, batch, rng=np.random.default_rng(2))[0]):
             check(
                 np.allclose(rows, back[::-1], rtol=1e-6, atol=1e-9),
@@ -95,13 +107,20 @@ class SampleTests(GeneratorBase):
         rows = []
         for given in [None] if conditions is None else conditions:
             many = None if given is None else np.repeat(given[None], len(everything), axis=0)
-            rows.append(model.forward("log_prob", Batch(everything, many), rng=np.random.default_rng(1))[0])
+            rows.append(
+                model.forward("log_prob", Batch(everything, many), rng=np.random.default_rng(1))[0]
+            )
         table = np.exp(np.stack(rows))
         sums = table.sum(axis=1)
         worst = float(sums[np.argmax(np.abs(sums - 1))])
-        check(abs(worst - 1) <= 1e-5, f"exp(log_prob) of all {len(everything)} events sums to {worst:.9g}, not to 1")
+        check(
+            abs(worst - 1) <= 1e-5,
+            f"exp(log_prob) of all {len(everything)} events sums to {worst:.9g}, not to 1",
+        )
         if "probabilities" in model.outputs:
-            direct = model.forward("probabilities", self.batch("probabilities"), rng=np.random.default_rng(1))[0]
+            direct = model.forward(
+                "probabilities", self.batch("probabilities"), rng=np.random.default_rng(1)
+            )[0]
             off = float(np.max(np.abs(direct - table)))
             check(off <= 1e-5, f"exp(log_prob) differs from the probabilities by {off:.3g}")
         self._check_samples(model, table, conditions, "log_prob")
@@ -112,7 +131,9 @@ class SampleTests(GeneratorBase):
         if model.space.kind != "bits" or model.space.width > MAX_WIDTH:
             not_applicable(f"{model.space} cannot be written out one by one")
 
-    def _check_samples(self, model: Generator, table: Floats, conditions: Array | None, output: str) -> None:
+    def _check_samples(
+        self, model: Generator, table: Floats, conditions: Array | None, output: str
+    ) -> None:
         """Samples of all conditions in turn, drawn at once, follow the rows of the table."""
         n, rows = self.draws, len(table)
         given = None if conditions is None else conditions[np.arange(n) % rows]

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
+from qgen_core.typing import Floats, Rng
 
 
 class Envelope:

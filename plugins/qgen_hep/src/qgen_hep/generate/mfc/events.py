@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from qgen_core.seeds import stream
+from qgen_core.support.random_streams import stream
+from qgen_core.typing import Floats, Rng
 from qgen_hep.generate.mfc.process import MUON, Process
-
-Floats = NDArray[np.float64]
-Rng = np.random.Generator
 
 #: What is sampled of each event: outgoing muon and carrier, GeV and 1, relative to the incoming muon's direction.
 COLUMNS = ("muon_energy", "muon_pt", "muon_eta", "carrier_energy", "carrier_pt", "carrier_eta")
@@ -42,7 +39,9 @@ def sample(process: Process, energy: Floats, rng: Rng) -> Floats:
     muon_p = np.sqrt(np.maximum(0.0, muon**2 - MUON**2))
     muon_pt = _kicked(process, energy, carrier_pt, muon_p, rng)
     muon_pz = np.sqrt(np.maximum(0.0, muon_p**2 - muon_pt**2))
-    return np.column_stack([muon, muon_pt, _eta(muon_pt, muon_pz), carrier, carrier_pt, _eta(carrier_pt, carrier_pz)])
+    return np.column_stack(
+        [muon, muon_pt, _eta(muon_pt, muon_pz), carrier, carrier_pt, _eta(carrier_pt, carrier_pz)]
+    )
 
 
 def sample_carrier(process: Process, energy: Floats, rng: Rng) -> tuple[Floats, Floats]:
@@ -54,14 +53,18 @@ def sample_carrier(process: Process, energy: Floats, rng: Rng) -> tuple[Floats, 
         e = energy[left]
         proposed, share = process.carriers.propose(low[left], high[left], rng)
         turned = rng.random(len(left))
-        weight = share * process.beta(e, proposed) * process.amplitude(proposed, turned) / process.most
+        weight = (
+            share * process.beta(e, proposed) * process.amplitude(proposed, turned) / process.most
+        )
         kept = (rng.random(len(left)) < weight) & (turned > process.least_tau(e, proposed))
         x[left[kept]], tau[left[kept]] = proposed[kept], turned[kept]
         left = left[~kept]
     return x, process.angle(energy, x, tau)
 
 
-def _kicked(process: Process, energy: Floats, carrier_pt: Floats, muon_p: Floats, rng: Rng) -> Floats:
+def _kicked(
+    process: Process, energy: Floats, carrier_pt: Floats, muon_p: Floats, rng: Rng
+) -> Floats:
     """The outgoing muon's transverse momentum (N,)."""
     muon_pt = np.empty(len(energy))
     left = np.arange(len(energy))

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.checkpoint import write_durably
 from qgen_core.errors import BadOption
+from qgen_core.support.checkpoint import write_durably
 from qgen_hep.generate.hdf5 import hdf5_bytes
 from qgen_hep.generate.mfc.events import COLUMNS, CONDITION, ENERGIES, UNITS, events_of
 from qgen_hep.generate.mfc.process import Process
@@ -39,7 +39,9 @@ def generate_mfc(events: int, *, seed: int, path: Path, progress: Progress | Non
         raise BadOption(f"events must be at least 1 and seed at least 0, not {events} and {seed}")
     energy = np.resize(ENERGIES, events)
     rows = events_of(Process(), energy, seed)
-    columns = {name: values.astype(np.float32) for name, values in zip(COLUMNS, rows.T, strict=True)}
+    columns = {
+        name: values.astype(np.float32) for name, values in zip(COLUMNS, rows.T, strict=True)
+    }
     columns[CONDITION] = energy.astype(np.float32)
     attributes = {
         "title": "mu N -> mu N X, STAND-IN for simulated events of muonic force carriers",

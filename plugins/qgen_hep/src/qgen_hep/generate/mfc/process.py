@@ -7,12 +7,11 @@ from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
+from qgen_core.typing import Floats
 from qgen_hep.generate.mfc.envelope import Envelope
 
-Floats = NDArray[np.float64]
 Spin = Literal["vector", "scalar"]
 Target = Literal["lead", "tungsten", "copper", "iron", "argon", "carbon"]
 
@@ -77,7 +76,10 @@ class Process:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.mass) and self.mass > 0):
             raise BadOption(f"the mass of the carrier is above 0 GeV, not {self.mass:g}")
-        for name, value, allowed in (("spin", self.spin, get_args(Spin)), ("target", self.target, tuple(NUCLEI))):
+        for name, value, allowed in (
+            ("spin", self.spin, get_args(Spin)),
+            ("target", self.target, tuple(NUCLEI)),
+        ):
             if value not in allowed:
                 raise BadOption(f"{name} is one of {', '.join(allowed)}, not {value!r}")
 
@@ -163,7 +165,9 @@ class Process:
         peak = np.log(np.sqrt(self._size) * ELECTRON / 111 * charge ** (1 / 3))
         top = np.log(self.transfers(np.ones(1))[1])
         return Envelope(
-            lambda log_t: self.form_factor(np.exp(log_t)), np.linspace(top - 60, top, 1201), mode=float(peak)
+            lambda log_t: self.form_factor(np.exp(log_t)),
+            np.linspace(top - 60, top, 1201),
+            mode=float(peak),
         )
 
     def flux(self, energy: Floats) -> Floats:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from qgen_core.errors import BadOption, DataError
-from qgen_core.studies import Cell, Result, Study, Table
+from qgen_core.studies.study import Cell, Result, Study, Table
 from qgen_hep.studies.jets import points
 from qgen_hep.studies.jets.book import Book
 from qgen_hep.studies.jets.measure import target, trained
@@ -27,7 +27,10 @@ class JetsStudy(Study):
         shot_seeds: the same for the 12-qubit trainings from shots, each of which takes minutes.
     """
 
-    measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {"target": target, "trained": trained}
+    measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {
+        "target": target,
+        "trained": trained,
+    }
 
     def __init__(self, *, path: str | None = None, seeds: int = 3, shot_seeds: int = 1) -> None:
         if seeds < 1 or shot_seeds < 1:
@@ -48,7 +51,9 @@ class JetsStudy(Study):
             with open(self.path, "rb") as file:
                 return {"name": "jets", "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
         except OSError as error:
-            raise DataError(f"cannot read {self.path}: {error.strerror}; give the study another path") from error
+            raise DataError(
+                f"cannot read {self.path}: {error.strerror}; give the study another path"
+            ) from error
 
     def local(self, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.path is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.studies import Result
+from qgen_core.studies.study import Result
 from qgen_hep.studies.jets.points import CHOSEN, Point
 from qgen_hep.studies.seeds import MISSING, NONE, Value, plus_minus
 
@@ -30,14 +30,22 @@ class Book:
             else:
                 self.points[point] = result.value and result.value["trained"]
 
-    def seeds(self, features: int, ansatz: int, start: str = "zero", **fields: Any) -> list[Value | None]:
+    def seeds(
+        self, features: int, ansatz: int, start: str = "zero", **fields: Any
+    ) -> list[Value | None]:
         """The values of one configuration for each seed there is in the study; layers as the paper chose."""
         wanted = Point(features, ansatz, **{"layers": CHOSEN[ansatz], "start": start, **fields})
-        return [value for point, value in self.points.items() if replace(point, seed=wanted.seed) == wanted]
+        return [
+            value
+            for point, value in self.points.items()
+            if replace(point, seed=wanted.seed) == wanted
+        ]
 
     def whole(self, features: int, ansatz: int, start: str = "zero", **fields: Any) -> list[Value]:
         """Those of them that have been run."""
-        return [value for value in self.seeds(features, ansatz, start, **fields) if value is not None]
+        return [
+            value for value in self.seeds(features, ansatz, start, **fields) if value is not None
+        ]
 
 
 def measured(values: Sequence[Value | None], shots: int, name: str) -> str:
@@ -50,7 +58,10 @@ def measured(values: Sequence[Value | None], shots: int, name: str) -> str:
 
 def parameters(values: Sequence[Value | None]) -> str:
     """The number of parameters of a configuration, as text."""
-    return next((str(value["parameters"]) for value in values if value is not None), MISSING if values else NONE)
+    return next(
+        (str(value["parameters"]) for value in values if value is not None),
+        MISSING if values else NONE,
+    )
 
 
 def exact_js(value: Value) -> float:

@@ -8,7 +8,15 @@ import numpy as np
 
 from qgen_hep.studies.jets.book import START, Book
 from qgen_hep.studies.jets.points import FRACTIONS, SCAN
-from qgen_hep.studies.jets.style import COLOUR, curve, floor_line, from_shots, how, independent_line, steps_axes
+from qgen_hep.studies.jets.style import (
+    COLOUR,
+    curve,
+    floor_line,
+    from_shots,
+    how,
+    independent_line,
+    steps_axes,
+)
 from qgen_hep.studies.seeds import Value
 from qgen_hep.studies.style import GUIDE, figure, legend
 
@@ -57,8 +65,21 @@ def figure_7(book: Book) -> Any:
     axes.set_ylabel("JS of 8192 shots against all events")
     axes.set_title("8 qubits, start zero", loc="left")
     for ansatz, colour in COLOUR.items():
-        _fraction_points(axes, book, ansatz, 8192, color=colour, marker="o", label=f"ansatz {ansatz}, from 8192 shots")
-        style = {"color": colour, "marker": "o", "mfc": "white", "label": f"ansatz {ansatz}, trained exactly"}
+        _fraction_points(
+            axes,
+            book,
+            ansatz,
+            8192,
+            color=colour,
+            marker="o",
+            label=f"ansatz {ansatz}, from 8192 shots",
+        )
+        style = {
+            "color": colour,
+            "marker": "o",
+            "mfc": "white",
+            "label": f"ansatz {ansatz}, trained exactly",
+        }
         _fraction_points(axes, book, ansatz, None, **style)
     target = book.targets.get(2)
     if target is not None:
@@ -67,7 +88,12 @@ def figure_7(book: Book) -> Any:
         events = (target["occupied"] - 1) / (8 * target["events"] * fraction)
         axes.axhline(level, color=GUIDE, ls=":", lw=1.1, label="floor of 8192 shots")
         axes.plot(
-            fraction, level + events, color=GUIDE, ls="--", lw=1.1, label="and $(K-1)/8N$ of the N events trained on"
+            fraction,
+            level + events,
+            color=GUIDE,
+            ls="--",
+            lw=1.1,
+            label="and $(K-1)/8N$ of the N events trained on",
         )
     legend(axes)
     return made
@@ -79,7 +105,9 @@ def _fraction_points(axes: Any, book: Book, ansatz: int, shots: int | None, **st
     for fraction in (*FRACTIONS, 1.0):
         values: list[Value] = book.whole(2, ansatz, fraction=fraction, shots=shots)
         if values:
-            rows.append((fraction, *np.mean([value["shots"]["8192"]["js"] for value in values], axis=0)))
+            rows.append(
+                (fraction, *np.mean([value["shots"]["8192"]["js"] for value in values], axis=0))
+            )
     if not rows:
         return
     x, mean, sigma = np.array(rows).T
@@ -94,8 +122,13 @@ def figure_8(book: Book) -> Any:
     axes = made.subplots()
     steps_axes(axes, "12 qubits, start zero")
     for ansatz, colour in COLOUR.items():
-        for shots, marks in ((8192, {}), (20000, {"ls": "none", "marker": "^", "ms": 4, "markevery": 6})):
-            values = book.whole(3, ansatz, shots=shots) or book.whole(3, ansatz, shots=shots, steps=40)
+        for shots, marks in (
+            (8192, {}),
+            (20000, {"ls": "none", "marker": "^", "ms": 4, "markevery": 6}),
+        ):
+            values = book.whole(3, ansatz, shots=shots) or book.whole(
+                3, ansatz, shots=shots, steps=40
+            )
             curve(axes, values, color=colour, label=f"ansatz {ansatz}, {shots} shots", **marks)
         exact = {"color": colour, "ls": "-.", "lw": 0.9, "label": f"ansatz {ansatz}, exact"}
         curve(axes, book.whole(3, ansatz), **exact)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qgen_core.studies import Table
+from qgen_core.studies.study import Table
 from qgen_hep.studies.jets import published
 from qgen_hep.studies.jets.book import TRAINED, Book, exact_d, exact_js, measured
 from qgen_hep.studies.jets.points import ANSATZE, Empty
@@ -75,7 +75,15 @@ def empty_bins(book: Book) -> Table:
                         measured(values, shots, "d"),
                     )
                     rows.append((str(4 * features), str(ansatz), text, *numbers, paper))
-    columns = ("qubits", "ansatz", "empty bins", "JS exact", "D exact", "D of the shots", "D of the paper")
+    columns = (
+        "qubits",
+        "ansatz",
+        "empty bins",
+        "JS exact",
+        "D exact",
+        "D of the shots",
+        "D of the paper",
+    )
     note = (
         "Trained from 8192 (8 qubits) or 20000 shots (12 qubits), start zero. The gradient's weight log(p/M) is "
         "infinite where a bin got no shots, so something must be done; the paper does not say what it did. "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
-from qgen_core.studies import Cell
+from qgen_core.studies.study import Cell
 
 #: The ansatze of the paper, by its number: our name, the layers it scans, and those it chooses.
 ANSATZE = {1: "brick", 2: "tree"}
@@ -52,8 +52,15 @@ class Point:
             "seed": self.seed,
             "split": [self.fraction, 0.0, round(1 - self.fraction, 9)],
             "dataset": {**dataset, "columns": columns},
-            "encoder": {"name": "binning", "bits": BITS, "window": [list(WINDOW[c]) for c in columns]},
-            "backend": {"name": "statevector", "threads": 1},  # the executor fills the processors with cells
+            "encoder": {
+                "name": "binning",
+                "bits": BITS,
+                "window": [list(WINDOW[c]) for c in columns],
+            },
+            "backend": {
+                "name": "statevector",
+                "threads": 1,
+            },  # the executor fills the processors with cells
             "generator": {"name": "qcbm", "ansatz": ansatz, **shots},
             "loss": {"name": "js", **floor},
             "trainer": {"name": "adam", "learning_rate": 0.01, "steps": self.steps},
@@ -78,7 +85,11 @@ class Point:
             fraction=recipe["split"][0],
             seed=recipe["seed"],
             steps=recipe["trainer"]["steps"],
-            empty="clip" if "floor" in recipe["loss"] else "raw" if "smoothing" in recipe["generator"] else "half",
+            empty="clip"
+            if "floor" in recipe["loss"]
+            else "raw"
+            if "smoothing" in recipe["generator"]
+            else "half",
         )
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from qgen_core.typing import Floats
 from qgen_hep.studies.jets.book import START, Book
 from qgen_hep.studies.jets.points import COLUMNS
-from qgen_hep.studies.jets.style import COLOUR, LABEL, Floats, from_shots, how
+from qgen_hep.studies.jets.style import COLOUR, LABEL, from_shots, how
 from qgen_hep.studies.seeds import Value
 from qgen_hep.studies.style import BLACK, GREY, GUIDE, figure, legend
 
@@ -35,7 +36,9 @@ def figure_5(book: Book) -> Any:
 
 def figure_11(book: Book) -> Any:
     """Start states, 12 qubits."""
-    return _by_start(book, 3, 20000, {"zero": ("-", None), "bell": ("--", BLACK), "plus": (":", GREY)})
+    return _by_start(
+        book, 3, 20000, {"zero": ("-", None), "bell": ("--", BLACK), "plus": (":", GREY)}
+    )
 
 
 def _both(book: Book, features: int, shots: int) -> Any:
@@ -45,13 +48,18 @@ def _both(book: Book, features: int, shots: int) -> Any:
         lines += [(value, style) for value in from_shots(book, shots, features, ansatz)[:1]]
     made = figure(4.2 * features, 4.9)
     grid = made.subplots(2, features, sharex="col", height_ratios=[3, 1.2], squeeze=False)
-    made.suptitle(f"{4 * features} qubits, start zero, {how(book, shots, features)}; bars: {shots} shots", fontsize=11)
+    made.suptitle(
+        f"{4 * features} qubits, start zero, {how(book, shots, features)}; bars: {shots} shots",
+        fontsize=11,
+    )
     panels(grid, book.targets.get(features), features, lines, shots)
     legend(grid[0, -1])
     return made
 
 
-def _by_start(book: Book, features: int, shots: int, starts: dict[str, tuple[str, str | None]]) -> Any:
+def _by_start(
+    book: Book, features: int, shots: int, starts: dict[str, tuple[str, str | None]]
+) -> Any:
     made = figure(4.2 * features, 8.6)
     heights = [3, 1.2, 3, 1.2]
     grid = made.subplots(4, features, sharex="col", height_ratios=heights, squeeze=False)
@@ -59,14 +67,22 @@ def _by_start(book: Book, features: int, shots: int, starts: dict[str, tuple[str
     for top, (ansatz, colour) in zip((0, 2), COLOUR.items(), strict=True):
         lines = []
         for start, (dashes, other) in starts.items():
-            style = {"color": other or colour, "ls": dashes, "label": f"ansatz {ansatz}, {START[start]}"}
-            lines += [(value, style) for value in from_shots(book, shots, features, ansatz, start)[:1]]
+            style = {
+                "color": other or colour,
+                "ls": dashes,
+                "label": f"ansatz {ansatz}, {START[start]}",
+            }
+            lines += [
+                (value, style) for value in from_shots(book, shots, features, ansatz, start)[:1]
+            ]
         panels(grid[top : top + 2], book.targets.get(features), features, lines, shots)
         legend(grid[top, -1])
     return made
 
 
-def panels(grid: Any, target: Value | None, features: int, lines: Sequence[Line], shots: int) -> None:
+def panels(
+    grid: Any, target: Value | None, features: int, lines: Sequence[Line], shots: int
+) -> None:
     """Spectra above, the ratio of the target to them below, feature by feature; nothing without a target."""
     if target is None:
         return
@@ -79,7 +95,14 @@ def panels(grid: Any, target: Value | None, features: int, lines: Sequence[Line]
             model = np.array(value["exact"]["marginals"][column])
             _draw(top, edges, model, np.sqrt(model * (1 - model) / shots), style)
             ratio = truth / model
-            _draw(bottom, edges, ratio, ratio * np.sqrt((1 - model) / (model * shots)), style, within=RATIO)
+            _draw(
+                bottom,
+                edges,
+                ratio,
+                ratio * np.sqrt((1 - model) / (model * shots)),
+                style,
+                within=RATIO,
+            )
         for level in (0.9, 1.1):
             bottom.axhline(level, color=GUIDE, ls="--", lw=0.8)
         bottom.set_xlabel(LABEL[name])
@@ -105,5 +128,15 @@ def _draw(
     inside = (height > low) & (height < high)
     bars = {"ls": "none", "ms": 3.5, "elinewidth": 1.0}
     axes.errorbar(centres[inside], height[inside], yerr=error[inside], **bars, **style)
-    for beyond, level, marker in ((height >= high, high - 0.05, "^"), (height <= low, low + 0.05, "v")):
-        axes.plot(centres[beyond], np.full(beyond.sum(), level), ls="none", ms=5, marker=marker, color=style["color"])
+    for beyond, level, marker in (
+        (height >= high, high - 0.05, "^"),
+        (height <= low, low + 0.05, "v"),
+    ):
+        axes.plot(
+            centres[beyond],
+            np.full(beyond.sum(), level),
+            ls="none",
+            ms=5,
+            marker=marker,
+            color=style["color"],
+        )

@@ -11,11 +11,10 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qgen_core.typing import Floats
 from qgen_hep.studies.plain import plain
 
-Floats = NDArray[np.float64]
 Edges = Sequence[Floats]
 
 #: Numbers of samples held at once.
@@ -82,7 +81,14 @@ def independent(table: Floats, edges: Edges) -> Floats:
 
 
 def resampled(
-    table: Floats, reference: Floats, edges: Edges, shots: int, times: int, rng: Any, *, pseudo_counts: float = 0.0
+    table: Floats,
+    reference: Floats,
+    edges: Edges,
+    shots: int,
+    times: int,
+    rng: Any,
+    *,
+    pseudo_counts: float = 0.0,
 ) -> dict[str, Any]:
     """[mean, standard deviation] of JS, D and each correlation over ``times`` samples of ``shots`` from a table.
 
@@ -99,5 +105,8 @@ def resampled(
         found["d"].append(mean_distance(rows, reference, edges))
         found["correlation"].append(correlations(rows, edges)[:, pairs[0], pairs[1]])
     joined = {name: np.concatenate(parts) for name, parts in found.items()}
-    spread = {name: np.stack([v.mean(axis=0), v.std(axis=0, ddof=1)], axis=-1) for name, v in joined.items()}
+    spread = {
+        name: np.stack([v.mean(axis=0), v.std(axis=0, ddof=1)], axis=-1)
+        for name, v in joined.items()
+    }
     return {name: plain(value) for name, value in spread.items()}

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_hep.studies.jets.book import Book
 from qgen_hep.studies.seeds import Value
 from qgen_hep.studies.style import BLUE, GREY, GUIDE, RED
-
-Floats = NDArray[np.float64]
 
 #: As in the paper: ansatz 1 blue, ansatz 2 red.
 COLOUR = {1: BLUE, 2: RED}
 LABEL = {"pt": "$p_T$ [GeV]", "mass": "mass [GeV]", "eta": r"$\eta$"}
 
 
-def from_shots(book: Book, shots: int, features: int, ansatz: int, start: str = "zero", **fields: Any) -> list[Value]:
+def from_shots(
+    book: Book, shots: int, features: int, ansatz: int, start: str = "zero", **fields: Any
+) -> list[Value]:
     """Trainings from so many shots; exact ones where none has been run."""
     found = book.whole(features, ansatz, start, shots=shots, **fields)
     return found or book.whole(features, ansatz, start, **fields)
@@ -40,7 +39,9 @@ def curve(axes: Any, values: Sequence[Value], **style: Any) -> None:
     steps = np.arange(shortest)
     axes.plot(steps, losses.mean(axis=0), **style)
     if len(losses) > 1:
-        axes.fill_between(steps, losses.min(axis=0), losses.max(axis=0), color=style["color"], alpha=0.15, lw=0)
+        axes.fill_between(
+            steps, losses.min(axis=0), losses.max(axis=0), color=style["color"], alpha=0.15, lw=0
+        )
 
 
 def steps_axes(axes: Any, title: str = "") -> None:
@@ -57,7 +58,10 @@ def floor_line(axes: Any, book: Book, features: int, shots: int, **style: Any) -
     target = book.targets.get(features)
     if target is not None:
         level = target["floors"][str(shots)]["js_smoothed"][0]
-        axes.axhline(level, **{"color": GUIDE, "ls": ":", "lw": 1.1, "label": f"floor of {shots} shots", **style})
+        axes.axhline(
+            level,
+            **{"color": GUIDE, "ls": ":", "lw": 1.1, "label": f"floor of {shots} shots", **style},
+        )
 
 
 def independent_line(axes: Any, book: Book, features: int) -> None:

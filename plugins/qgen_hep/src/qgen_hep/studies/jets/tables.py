@@ -7,9 +7,18 @@ from itertools import combinations
 
 import numpy as np
 
-from qgen_core.studies import Table
+from qgen_core.studies.study import Table
 from qgen_hep.studies.jets import published
-from qgen_hep.studies.jets.book import START, TRAINED, Book, exact_d, exact_js, js_floor, measured, parameters
+from qgen_hep.studies.jets.book import (
+    START,
+    TRAINED,
+    Book,
+    exact_d,
+    exact_js,
+    js_floor,
+    measured,
+    parameters,
+)
 from qgen_hep.studies.jets.floors import empty_bins, floors
 from qgen_hep.studies.jets.points import ANSATZE, COLUMNS, FRACTIONS, SCAN, SHOTS, STARTS
 from qgen_hep.studies.seeds import MISSING, NONE, PM, SPACE, Value, over_seeds, plus_minus
@@ -60,7 +69,10 @@ def _distance(book: Book, features: int, title: str) -> Table:
         f"trained from {shots} shots",
         f"the same, {shots} shots drawn",
     )
-    notes = (f"D of exact probabilities but for the last column. {SEEDS}", _floor_of_d(book, features, shots))
+    notes = (
+        f"D of exact probabilities but for the last column. {SEEDS}",
+        _floor_of_d(book, features, shots),
+    )
     return Table(title, columns, tuple(rows), notes)
 
 
@@ -88,10 +100,19 @@ def _correlation(book: Book, features: int, title: str) -> Table:
                         pair,
                         NONE if paper is None else paper[number],
                         over_seeds(book.seeds(features, ansatz, start), _entry(a, b), "z.3f"),
-                        over_seeds(book.seeds(features, ansatz, start, shots=shots), _entry(a, b), "z.3f"),
+                        over_seeds(
+                            book.seeds(features, ansatz, start, shots=shots), _entry(a, b), "z.3f"
+                        ),
                     )
                 )
-    columns = ("of", "start", "pair", "paper", "ours, trained exactly", f"ours, trained from {shots} shots")
+    columns = (
+        "of",
+        "start",
+        "pair",
+        "paper",
+        "ours, trained exactly",
+        f"ours, trained from {shots} shots",
+    )
     notes = ["Ours of exact probabilities, uniform inside the bins. " + PM + ".", _binned(target)]
     if features == 3:
         notes.append(
@@ -116,7 +137,15 @@ def _entry(a: int, b: int) -> Callable[[Value], float]:
 def _divergence(book: Book) -> Table:
     configurations = [(f, a, start) for f in COLUMNS for a in ANSATZE for start in STARTS[f]]
     rows = [row for configuration in configurations for row in _divergences(book, *configuration)]
-    columns = ("qubits", "ansatz", "start", "trained from shots", "JS exact", "JS of so many shots", "its floor")
+    columns = (
+        "qubits",
+        "ansatz",
+        "start",
+        "trained from shots",
+        "JS exact",
+        "JS of so many shots",
+        "its floor",
+    )
     note = (
         "JS of the trained circuit against all events. The floor is what so many shots of a perfect model would show. "
         f"{SEEDS}"
@@ -132,7 +161,13 @@ def _divergences(book: Book, features: int, ansatz: int, start: str) -> Iterator
         values = book.seeds(features, ansatz, start, shots=shots)
         if values:
             seen = measured(values, shots, "js")
-            yield (*name, str(shots), over_seeds(values, exact_js), seen, js_floor(book, features, shots))
+            yield (
+                *name,
+                str(shots),
+                over_seeds(values, exact_js),
+                seen,
+                js_floor(book, features, shots),
+            )
 
 
 def _layers(book: Book) -> Table:
@@ -141,7 +176,11 @@ def _layers(book: Book) -> Table:
         for layers in scan:
             exact = book.seeds(2, ansatz, layers=layers)
             sampled = book.seeds(2, ansatz, layers=layers, shots=8192)
-            texts = (over_seeds(exact, exact_js), over_seeds(exact, settled, ".0f"), over_seeds(sampled, exact_js))
+            texts = (
+                over_seeds(exact, exact_js),
+                over_seeds(exact, settled, ".0f"),
+                over_seeds(sampled, exact_js),
+            )
             rows.append((str(ansatz), str(layers), parameters(exact), *texts))
     columns = (
         "ansatz",
@@ -179,5 +218,8 @@ def _fractions(book: Book) -> Table:
         f"averaged over seeds. Its floor is {js_floor(book, 2, 8192)}."
     )
     return Table(
-        "Part of the events trained on, 8 qubits (figure 7)", ("fraction", "events", *ways), tuple(rows), (note,)
+        "Part of the events trained on, 8 qubits (figure 7)",
+        ("fraction", "events", *ways),
+        tuple(rows),
+        (note,),
     )

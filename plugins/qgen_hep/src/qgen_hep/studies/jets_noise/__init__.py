@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from qgen_core.errors import BadOption
-from qgen_core.studies import Cell, Result, Study, Table
+from qgen_core.studies.study import Cell, Result, Study, Table
 from qgen_hep.studies.jets.measure import target
 from qgen_hep.studies.jets_noise import points
 from qgen_hep.studies.jets_noise.book import Book
@@ -29,7 +29,9 @@ class JetsNoiseStudy(Study):
 
     measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {"target": target, "tuned": tuned}
 
-    def __init__(self, *, seeds: int = 3, devices: tuple[str, str] = ("ibm_guadalupe", "ibm_cairo")) -> None:
+    def __init__(
+        self, *, seeds: int = 3, devices: tuple[str, str] = ("ibm_guadalupe", "ibm_cairo")
+    ) -> None:
         if seeds < 1:
             raise BadOption(f"seeds is at least 1, not {seeds}")
         self.seeds, self.devices = seeds, devices

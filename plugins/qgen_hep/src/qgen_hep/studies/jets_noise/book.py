@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qgen_core.studies import Result
+from qgen_core.studies.study import Result
 from qgen_hep.studies.jets_noise.points import CONFIGURATIONS, Mode, Tuning
 from qgen_hep.studies.seeds import Value
 
@@ -25,11 +25,15 @@ class Book:
     def seeds(self, features: int, ansatz: int, mode: Mode = "jacobi") -> list[Value | None]:
         """The values of one configuration for each seed there is in the study."""
         wanted = (features, ansatz, mode)
-        return [value for p, value in self.tunings.items() if (p.features, p.ansatz, p.mode) == wanted]
+        return [
+            value for p, value in self.tunings.items() if (p.features, p.ansatz, p.mode) == wanted
+        ]
 
     def first(self, features: int, ansatz: int, mode: Mode = "jacobi") -> Value | None:
         """The first seed that has been run."""
-        return next((value for value in self.seeds(features, ansatz, mode) if value is not None), None)
+        return next(
+            (value for value in self.seeds(features, ansatz, mode) if value is not None), None
+        )
 
     def device(self, features: int) -> str:
         """The name of the noise model for so many features."""

@@ -28,18 +28,30 @@ def _tuning(book: Book, features: int, ansatze: Sequence[int]) -> Any:
     """Quartiles of JS by iteration above, marginals before and after below."""
     made = figure(4.6 * features if features > 2 else 9.2, 3.0 * len(ansatze) + 4.8)
     top, bottom = made.subfigures(2, 1, height_ratios=[3.0 * len(ansatze), 4.8])
-    for axes, ansatz in zip(np.atleast_1d(top.subplots(len(ansatze), sharex=True)), ansatze, strict=True):
+    for axes, ansatz in zip(
+        np.atleast_1d(top.subplots(len(ansatze), sharex=True)), ansatze, strict=True
+    ):
         _quartiles(axes, book, features, ansatz)
     grid = bottom.subplots(2, features, sharex="col", height_ratios=[3, 1.2], squeeze=False)
     lines = []
     for number, ansatz in enumerate(ansatze):
         value = book.first(features, ansatz)
         if value is not None:
-            before = {"color": COLOUR[ansatz], "ls": ":", "label": f"ansatz {ansatz}, noisy, before"}
-            after = {"color": COLOUR[ansatz], "marker": "os"[number], "label": f"ansatz {ansatz}, noisy, after"}
+            before = {
+                "color": COLOUR[ansatz],
+                "ls": ":",
+                "label": f"ansatz {ansatz}, noisy, before",
+            }
+            after = {
+                "color": COLOUR[ansatz],
+                "marker": "os"[number],
+                "label": f"ansatz {ansatz}, noisy, after",
+            }
             lines += [(value["before"]["noisy"], before), (value["after"]["noisy"], after)]
     panels(grid, book.targets.get(features), features, lines, SHOTS)
-    bottom.suptitle(f"marginals on {book.device(features)} (emulated), bars: {SHOTS} shots", fontsize=11)
+    bottom.suptitle(
+        f"marginals on {book.device(features)} (emulated), bars: {SHOTS} shots", fontsize=11
+    )
     legend(grid[0, -1])
     return made
 
@@ -72,7 +84,9 @@ def _other_way(axes: Any, value: Value | None) -> None:
     if value is not None:
         median = value["iterations"]["median"]
         number = np.arange(1, len(median) + 1)
-        axes.plot(number, median, color=GREEN, lw=1.0, label=f"noisy, {SHOTS} shots, one gate moves")
+        axes.plot(
+            number, median, color=GREEN, lw=1.0, label=f"noisy, {SHOTS} shots, one gate moves"
+        )
 
 
 def _band(axes: Any, value: Value, way: str, colour: str, dashes: str, label: str) -> None:
@@ -80,8 +94,18 @@ def _band(axes: Any, value: Value, way: str, colour: str, dashes: str, label: st
     lines = value["iterations"]
     number = np.arange(1, len(lines["loss"]) + 1)
     axes.plot(number, lines[f"{way}median"], color=colour, ls=dashes, label=label)
-    axes.fill_between(number, lines[f"{way}q1"], lines[f"{way}q3"], color=colour, alpha=0.35, lw=0, step="mid")
-    axes.fill_between(number, lines[f"{way}least"], lines[f"{way}most"], color=colour, alpha=0.12, lw=0, step="mid")
+    axes.fill_between(
+        number, lines[f"{way}q1"], lines[f"{way}q3"], color=colour, alpha=0.35, lw=0, step="mid"
+    )
+    axes.fill_between(
+        number,
+        lines[f"{way}least"],
+        lines[f"{way}most"],
+        color=colour,
+        alpha=0.12,
+        lw=0,
+        step="mid",
+    )
 
 
 def _landscapes(book: Book) -> Any:
@@ -90,7 +114,10 @@ def _landscapes(book: Book) -> Any:
     grid = made.subplots(len(CONFIGURATIONS), 2, width_ratios=[1, 1.3])
     for (left, right), (features, ansatz) in zip(grid, CONFIGURATIONS, strict=True):
         value = book.first(features, ansatz)
-        left.set_title(f"{4 * features} qubits, ansatz {ansatz}, {book.device(features)} (emulated)", loc="left")
+        left.set_title(
+            f"{4 * features} qubits, ansatz {ansatz}, {book.device(features)} (emulated)",
+            loc="left",
+        )
         left.set_ylabel(r"$JS(P\,|\,\tilde{P})$")
         right.set_ylabel("distance of the quartiles")
         right.set_xlabel("iteration")
@@ -99,8 +126,12 @@ def _landscapes(book: Book) -> Any:
             right.set_yscale("log")
             number = np.arange(1, len(widths(value)) + 1)
             right.plot(number, widths(value), color=COLOUR[ansatz], label="noisy")
-            right.plot(number, widths(value, "reference_"), color=GUIDE, ls="--", label="without noise")
-            right.axhline(width_of_shots(value), color=GREY, lw=1.0, ls="-.", label=f"{SHOTS} shots alone")
+            right.plot(
+                number, widths(value, "reference_"), color=GUIDE, ls="--", label="without noise"
+            )
+            right.axhline(
+                width_of_shots(value), color=GREY, lw=1.0, ls="-.", label=f"{SHOTS} shots alone"
+            )
         legend(right)
     return made
 
@@ -112,8 +143,13 @@ def _boxes(axes: Any, value: Value, colour: str) -> None:
     chosen = sorted({0, count // 2, count - 1})
     for way, shift, edge in (("reference_", -0.2, GUIDE), ("", 0.2, colour)):
         keys = {"whislo": "least", "q1": "q1", "med": "median", "q3": "q3", "whishi": "most"}
-        boxes = [{key: lines[way + name][number] for key, name in keys.items()} for number in chosen]
-        style = {name: {"color": edge} for name in ("boxprops", "whiskerprops", "capprops", "medianprops")}
+        boxes = [
+            {key: lines[way + name][number] for key, name in keys.items()} for number in chosen
+        ]
+        style = {
+            name: {"color": edge}
+            for name in ("boxprops", "whiskerprops", "capprops", "medianprops")
+        }
         places = [place + shift for place in range(len(chosen))]
         axes.bxp(boxes, positions=places, widths=0.3, showfliers=False, manage_ticks=False, **style)
     axes.set_xticks(range(len(chosen)), [f"iteration {number + 1}" for number in chosen])

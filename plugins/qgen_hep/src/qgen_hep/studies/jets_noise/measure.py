@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.checkpoint import read_history
 from qgen_core.interfaces import Backend
-from qgen_core.runs import Assembly
-from qgen_core.seeds import stream
-from qgen_core.studies import Trial
+from qgen_core.runs.run import Assembly
+from qgen_core.studies.study import Trial
+from qgen_core.support.checkpoint import read_history
+from qgen_core.support.random_streams import stream
+from qgen_core.typing import Floats
 from qgen_hep.studies.jets.measure import Truth, compared, truth_of
-from qgen_hep.studies.jets.statistics import Floats, resampled
+from qgen_hep.studies.jets.statistics import resampled
 from qgen_hep.studies.jets_noise.points import noiseless
 from qgen_hep.studies.plain import plain
 
@@ -48,7 +49,10 @@ def tuned(trial: Trial, steps: int, shots: int, resamples: int) -> dict[str, Any
         "iterations": {name: [plain(line[name]) for line in history] for name in KEPT},
         "best": int(np.argmin([line["loss"] for line in history])),
         "uniform": _uniform(truth),
-        **{when: {how: seen(b, theta) for how, b in backends.items()} for when, theta in pair.items()},
+        **{
+            when: {how: seen(b, theta) for how, b in backends.items()}
+            for when, theta in pair.items()
+        },
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from qgen_core.studies import Cell
+from qgen_core.studies.study import Cell
 from qgen_hep.studies.jets.points import ANSATZE, CHOSEN, RESAMPLES, STEPS, Point
 
 Mode = Literal["jacobi", "single"]
@@ -37,7 +37,9 @@ class Tuning:
     def recipe(self) -> dict[str, Any]:
         """The recipe of the tuning; what it starts from is trained by :func:`noiseless` of it."""
         layers = self.layers or CHOSEN[self.ansatz]
-        exact = Point(self.features, self.ansatz, layers, seed=self.seed, steps=self.steps).recipe(DATASET)
+        exact = Point(self.features, self.ansatz, layers, seed=self.seed, steps=self.steps).recipe(
+            DATASET
+        )
         trainer = {
             "name": "lcd",
             "circuits": self.circuits,
@@ -49,7 +51,10 @@ class Tuning:
         }
         return {
             **exact,
-            "backend": {"name": "density", "threads": 1},  # the executor fills the processors with cells
+            "backend": {
+                "name": "density",
+                "threads": 1,
+            },  # the executor fills the processors with cells
             "noise": {"name": self.device},
             "generator": {**exact["generator"], "shots": SHOTS},
             "trainer": trainer,
@@ -57,7 +62,9 @@ class Tuning:
 
     def cell(self) -> Cell:
         """Train without noise, tune with it, and measure both."""
-        return Cell(self.recipe(), {"tuned": {"steps": self.steps, "shots": SHOTS, "resamples": RESAMPLES}})
+        return Cell(
+            self.recipe(), {"tuned": {"steps": self.steps, "shots": SHOTS, "resamples": RESAMPLES}}
+        )
 
     @classmethod
     def of(cls, cell: Cell) -> Tuning:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from qgen_core.studies import Table
+from qgen_core.studies.study import Table
 from qgen_hep.studies.jets.book import measured
 from qgen_hep.studies.jets.floors import floors
 from qgen_hep.studies.jets_noise.book import Book
@@ -28,7 +28,12 @@ def tables(book: Book) -> list[Table]:
         _exact(book, "Jensen-Shannon divergence before and after tuning", "js", _js_notes(book)),
         _sampled(book),
         _exact(book, "D of the marginals before and after tuning", "d", _d_notes(book)),
-        _exact(book, "Correlation of pT and mass before and after tuning", "correlation", _correlation_notes(book)),
+        _exact(
+            book,
+            "Correlation of pT and mass before and after tuning",
+            "correlation",
+            _correlation_notes(book),
+        ),
         _iterations(book),
         _landscapes(book),
         floors(book.targets),
@@ -96,14 +101,21 @@ def _sampled(book: Book) -> Table:
     for configuration in book.configurations():
         values = book.seeds(*configuration)
         target = book.targets.get(configuration[0])
-        numbers = [measured([v and v[when][how] for v in values], SHOTS, "js") for when, how in SIGHTS]
+        numbers = [
+            measured([v and v[when][how] for v in values], SHOTS, "js") for when, how in SIGHTS
+        ]
         floor = MISSING if target is None else plus_minus(target["floors"][str(SHOTS)]["js"])
         rows.append((*_heads(book, *configuration), *numbers, floor))
     note = (
         f"Mean over the seeds and standard deviation over samples of {SHOTS} shots. The floor is what so many shots of "
         "a perfect model would show."
     )
-    return Table(f"Jensen-Shannon divergence of {SHOTS} shots", (*HEAD, *HEADS, "its floor"), tuple(rows), (note,))
+    return Table(
+        f"Jensen-Shannon divergence of {SHOTS} shots",
+        (*HEAD, *HEADS, "its floor"),
+        tuple(rows),
+        (note,),
+    )
 
 
 def _iterations(book: Book) -> Table:
@@ -114,7 +126,16 @@ def _iterations(book: Book) -> Table:
         losses = [over_seeds(values, number) for number in (_first_loss, _least_loss)]
         best = over_seeds(values, lambda value: value["best"] + 1, ".0f")
         rows.append((*_heads(book, *configuration), *texts, _skipped(values), *losses, best))
-    columns = (*HEAD, "groups", "iterations", "circuits", "skipped (layer, angle)", "first loss", "least loss", "at")
+    columns = (
+        *HEAD,
+        "groups",
+        "iterations",
+        "circuits",
+        "skipped (layer, angle)",
+        "first loss",
+        "least loss",
+        "at",
+    )
     notes = (
         "A group is one angle of the rotations of one layer; a pass comes to each once, from the measurement to the "
         "start. Skipped: groups whose noiseless losses vary by less than 5e-7, with the number of seeds.",
@@ -148,8 +169,13 @@ def _least_loss(value: Value) -> float:
 def skipped(value: Value) -> list[tuple[int, int]]:
     """Layer and angle of the groups that no iteration has."""
     lines = value["iterations"]
-    done = {(int(layer), int(angle)) for layer, angle in zip(lines["layer"], lines["angle"], strict=True)}
-    return [(layer, angle) for layer, angle in map(tuple, value["groups"]) if (layer, angle) not in done]
+    done = {
+        (int(layer), int(angle))
+        for layer, angle in zip(lines["layer"], lines["angle"], strict=True)
+    }
+    return [
+        (layer, angle) for layer, angle in map(tuple, value["groups"]) if (layer, angle) not in done
+    ]
 
 
 def _skipped(values: Sequence[Value | None]) -> str:
@@ -157,7 +183,10 @@ def _skipped(values: Sequence[Value | None]) -> str:
     if not there:
         return MISSING
     found = [group for value in there for group in skipped(value)]
-    names = [f"{layer} {ANGLES[angle]} ({found.count((layer, angle))})" for layer, angle in sorted(set(found))]
+    names = [
+        f"{layer} {ANGLES[angle]} ({found.count((layer, angle))})"
+        for layer, angle in sorted(set(found))
+    ]
     return ", ".join(names) or NONE
 
 
@@ -179,7 +208,16 @@ def _landscapes(book: Book) -> Table:
         values = book.seeds(*configuration)
         texts = [over_seeds(values, width) for width in WIDTHS]
         rows.append((*_heads(book, *configuration), *texts))
-    columns = (*HEAD, "first, ideal", "first, noisy", "last, ideal", "last, noisy", "all, ideal", "all, noisy", "shots")
+    columns = (
+        *HEAD,
+        "first, ideal",
+        "first, noisy",
+        "last, ideal",
+        "last, noisy",
+        "all, ideal",
+        "all, noisy",
+        "shots",
+    )
     notes = (
         "The distance of the quartiles of the losses of an iteration: the first, the last, and the median over all. "
         f"Noisy: measured with {SHOTS} shots, which alone would make the distance in the last column; ideal: exact "

@@ -8,7 +8,7 @@ from math import pi
 from typing import Any
 
 import qgen_core as qgen
-from qgen_core.studies import Cell
+from qgen_core.studies.study import Cell
 
 #: Beam energies that the C-GAN sees, GeV, and the one that it does not.
 BEAMS = (50.0, 75.0, 100.0, 150.0, 175.0, 200.0)
@@ -52,7 +52,9 @@ class Case:
 
     def cell(self, seed: int) -> Cell:
         """Train with a seed, and measure."""
-        return Cell({"seed": seed, **self.recipe}, {self.measurement: {"case": self.name, **self.options}})
+        return Cell(
+            {"seed": seed, **self.recipe}, {self.measurement: {"case": self.name, **self.options}}
+        )
 
     @property
     def is_gan(self) -> bool:
@@ -62,7 +64,9 @@ class Case:
     @property
     def package(self) -> str | None:
         """The package that is missing here; None: the case can be run."""
-        return None if all(offered(kind, name) for kind, name in self.needs) else PACKAGES[self.needs]
+        return (
+            None if all(offered(kind, name) for kind, name in self.needs) else PACKAGES[self.needs]
+        )
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,13 @@ def _gan(steps: int, *, rate: float = 5e-4, final: str = "none", **loss: Any) ->
     return {
         "generator": {"name": "mlp-generator", "final": final},
         "loss": {"name": "adversarial", **move, **loss},
-        "trainer": {"name": "torch", **move, "scheduler": "CosineAnnealingLR", "batch_size": 512, "steps": steps},
+        "trainer": {
+            "name": "torch",
+            **move,
+            "scheduler": "CosineAnnealingLR",
+            "batch_size": 512,
+            "steps": steps,
+        },
     }
 
 
@@ -126,7 +136,9 @@ def conditional_gans(sizes: Sizes) -> Iterator[Case]:
     trainings = {
         "cgan": _gan(sizes.steps, energy_weight=1.0),
         "cgan-without-aux": _gan(sizes.steps),
-        "wgan": _gan(sizes.wasserstein_steps, rate=5e-5, variant="wgan", updates=5, energy_weight=1.0),
+        "wgan": _gan(
+            sizes.wasserstein_steps, rate=5e-5, variant="wgan", updates=5, energy_weight=1.0
+        ),
         "wgan-gp": _gan(sizes.wasserstein_steps, variant="wgan-gp", updates=5, energy_weight=1.0),
     }
     for name, gan in trainings.items():
@@ -143,7 +155,12 @@ def spectrum_gan(sizes: Sizes, spectrum: Mapping[str, Any]) -> Case:
 
 def at_125(sizes: Sizes) -> Iterator[Case]:
     """Born machine and GAN on the same discretised events of the outgoing muon at 125 GeV."""
-    dataset = {"energies": [HELD_OUT], "columns": list(MUON), "condition_columns": [], "events": sizes.events}
+    dataset = {
+        "energies": [HELD_OUT],
+        "columns": list(MUON),
+        "condition_columns": [],
+        "events": sizes.events,
+    }
     window = [list(w) for w in WINDOW_125]
     born = _recipe(
         dataset,
@@ -194,5 +211,10 @@ def _conditional(
     )
     if trained_under:
         recipe["noise"] = {"name": trained_under}
-    options: dict[str, Any] = {"energies": [TAUGHT[0], TESTED, TAUGHT[1]], "noise": measured_under or ""}
-    return Case(name, recipe, "tabulated", options, NOISE if measured_under or trained_under else ())
+    options: dict[str, Any] = {
+        "energies": [TAUGHT[0], TESTED, TAUGHT[1]],
+        "noise": measured_under or "",
+    }
+    return Case(
+        name, recipe, "tabulated", options, NOISE if measured_under or trained_under else ()
+    )

@@ -31,7 +31,9 @@ def losses(book: Book) -> Any:
     ):
         for i, value in enumerate(book.whole(case)):
             label = {} if i else {"label": name}
-            born.plot(value["curves"]["step"], value["curves"]["loss"], color=colour, lw=0.9, **label)
+            born.plot(
+                value["curves"]["step"], value["curves"]["loss"], color=colour, lw=0.9, **label
+            )
     born.set_yscale("log")
     born.set_title("Born machines: MMD", loc="left")
     for axes in (adversarial, wasserstein, born):
@@ -49,7 +51,9 @@ def _pair(axes: Any, book: Book, case: str, name: str, colour: str) -> None:
     found = value["curves"]
     axes.plot(found["step"], found["loss"], color=colour, label=f"{name}, generator")
     if "critic" in found:
-        axes.plot(found["step"], found["critic"], color=colour, ls="--", lw=1.0, label=f"{name}, critic")
+        axes.plot(
+            found["step"], found["critic"], color=colour, ls="--", lw=1.0, label=f"{name}, critic"
+        )
 
 
 def ranges(book: Book) -> Any:
@@ -63,7 +67,9 @@ def ranges(book: Book) -> Any:
     some = book.first("conditional-narrow")
     if some is not None:
         points = [(float(e), value["true mean"]) for e, value in some["energies"].items()]
-        axes.plot(*zip(*points, strict=True), ls="none", marker="o", color=BLACK, label="truth (stand-in)")
+        axes.plot(
+            *zip(*points, strict=True), ls="none", marker="o", color=BLACK, label="truth (stand-in)"
+        )
     axes.set_xlabel("incoming energy [GeV]")
     axes.set_ylabel("mean energy of the outgoing muon [GeV]")
     axes.set_title("conditional Born machines trained at 150 and 200 GeV", loc="left")

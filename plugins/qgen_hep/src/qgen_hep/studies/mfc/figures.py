@@ -40,7 +40,11 @@ def at_125(book: Book) -> Any:
     """Born machine and GAN on the same bins."""
     title = f"outgoing muon at {HELD_OUT:g} GeV, 16 bins a feature"
     models = (("born-125", "Born machine", BLUE), ("gan-125", "GAN", RED))
-    found = [(name, colour, value["made"]) for case, name, colour in models if (value := book.first(case))]
+    found = [
+        (name, colour, value["made"])
+        for case, name, colour in models
+        if (value := book.first(case))
+    ]
     some = book.first("born-125") or book.first("gan-125")
     if some is None:
         return panels(None, title)

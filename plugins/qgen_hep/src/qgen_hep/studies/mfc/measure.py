@@ -11,18 +11,22 @@ from numpy.typing import NDArray
 import qgen_core as qgen
 from qgen_core.events import Events
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.seeds import stream
-from qgen_core.studies import Trial
+from qgen_core.studies.study import Trial
+from qgen_core.support.random_streams import stream
+from qgen_core.typing import Floats
 from qgen_hep.studies.mfc.truth import floor, joint_variation, shares, truths, variation
 from qgen_hep.studies.plain import plain
-
-Floats = NDArray[np.float64]
 
 #: Points of a loss curve that a result keeps, each the mean of its steps.
 POINTS = 100
 #: Bins of the six features, and where they lie; what lies outside is counted as well.
 BINS = 50
-WINDOWS = {"energy": (0.0, 200.0), "pt": (0.0, 2.0), "muon_eta": (0.0, 10.0), "carrier_eta": (2.0, 12.0)}
+WINDOWS = {
+    "energy": (0.0, 200.0),
+    "pt": (0.0, 2.0),
+    "muon_eta": (0.0, 10.0),
+    "carrier_eta": (2.0, 12.0),
+}
 
 
 def curves(trial: Trial) -> dict[str, Any]:
@@ -94,7 +98,9 @@ def binned(trial: Trial, case: str, window: Sequence[Sequence[float]], bins: int
     low, high = np.array(window, dtype=np.float64).T
     edges = [np.linspace(a, b, bins + 1) for a, b in zip(low, high, strict=True)]
     every = truths(trial.recipe.tables["dataset"])
-    inside = [events.take(np.all((events.x >= low) & (events.x <= high), axis=1)) for events in every]
+    inside = [
+        events.take(np.all((events.x >= low) & (events.x <= high), axis=1)) for events in every
+    ]
     truth = inside[0]
     raw = generated(trial, len(every[0]))
     made = raw.replace(x=np.clip(raw.x, low, high))
@@ -125,19 +131,33 @@ def shuffled(events: Events) -> Events:
 def tabulated(trial: Trial, case: str, energies: Sequence[float], noise: str) -> dict[str, Any]:
     """A conditional Born machine by incoming energy, if asked for as a noisy device would run it."""
     assembly = trial.run.assembly
-    backend = NoisyBackend(qgen.backend("density", threads=1), qgen.noise(noise)) if noise else assembly.backend
-    circuit, theta = getattr(assembly.generator, "circuit"), assembly.generator.parameters()["theta"]  # noqa: B009
+    backend = (
+        NoisyBackend(qgen.backend("density", threads=1), qgen.noise(noise))
+        if noise
+        else assembly.backend
+    )
+    circuit, theta = (
+        getattr(assembly.generator, "circuit"),
+        assembly.generator.parameters()["theta"],
+    )  # noqa: B009
 
     encoder = assembly.condition_encoder
     assert encoder is not None
     encode = encoder.encode
 
     def table(at: Sequence[float]) -> Floats:
-        return np.asarray(backend.probabilities(circuit, np.tile(theta, (len(at), 1)), encode(np.array(at)[:, None])))
+        return np.asarray(
+            backend.probabilities(
+                circuit, np.tile(theta, (len(at), 1)), encode(np.array(at)[:, None])
+            )
+        )
 
     edges = [np.asarray(getattr(assembly.encoder, "edges")[0])]  # noqa: B009 (only binning has them)
     dataset = trial.recipe.tables["dataset"]
-    found = {e: _at(truths(dataset, [e]), p, edges, e) for e, p in zip(energies, table(energies), strict=True)}
+    found = {
+        e: _at(truths(dataset, [e]), p, edges, e)
+        for e, p in zip(energies, table(energies), strict=True)
+    }
     scan = np.linspace(energies[0], energies[-1], 51)
     centres = (edges[0][1:] + edges[0][:-1]) / 2
     return {
@@ -151,7 +171,9 @@ def tabulated(trial: Trial, case: str, energies: Sequence[float], noise: str) ->
     }
 
 
-def _at(events: Sequence[Events], p: Floats, edges: Sequence[Floats], energy: float) -> dict[str, Any]:
+def _at(
+    events: Sequence[Events], p: Floats, edges: Sequence[Floats], energy: float
+) -> dict[str, Any]:
     """Probabilities (K,) against the truth at one energy: as they are, and a sample of them."""
     (truth,) = shares(events[0].x, edges)
     shots = len(events[0])

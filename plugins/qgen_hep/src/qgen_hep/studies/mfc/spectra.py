@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qgen_core.typing import Floats
 from qgen_hep.studies.mfc.book import Book
 from qgen_hep.studies.style import BLUE, GREEN, GREY, GUIDE, figure, legend
-
-Floats = NDArray[np.float64]
 
 LABEL = {
     "muon_energy": "outgoing muon: E [GeV]",
@@ -66,13 +64,19 @@ def panels(spectra: Spectra | None, title: str) -> Any:
     return made
 
 
-def _panel(top: Any, bottom: Any, edges: Floats, truth: Floats, models: list[tuple[str, str, Floats]]) -> None:
+def _panel(
+    top: Any, bottom: Any, edges: Floats, truth: Floats, models: list[tuple[str, str, Floats]]
+) -> None:
     import mplhep
 
     options: dict[str, Any] = {"flow": "none"}
-    mplhep.histplot(truth, edges, ax=top, histtype="fill", color=GREY, alpha=0.35, label="truth", **options)
+    mplhep.histplot(
+        truth, edges, ax=top, histtype="fill", color=GREY, alpha=0.35, label="truth", **options
+    )
     for name, colour, shares in models:
-        mplhep.histplot(shares, edges, ax=top, color=colour, label=name, lw=1.5, yerr=False, **options)
+        mplhep.histplot(
+            shares, edges, ax=top, color=colour, label=name, lw=1.5, yerr=False, **options
+        )
         ratio = np.divide(shares, truth, out=np.full(len(truth), np.nan), where=truth > 0)
         centres, inside = (edges[1:] + edges[:-1]) / 2, (ratio > RATIO[0]) & (ratio < RATIO[1])
         bottom.plot(centres[inside], ratio[inside], ls="none", marker=".", ms=5, color=colour)
@@ -80,7 +84,14 @@ def _panel(top: Any, bottom: Any, edges: Floats, truth: Floats, models: list[tup
             (ratio >= RATIO[1], RATIO[1] - 0.06, "^"),
             (ratio <= RATIO[0], RATIO[0] + 0.06, "v"),
         ):
-            bottom.plot(centres[beyond], np.full(beyond.sum(), at), ls="none", marker=marker, ms=4, color=colour)
+            bottom.plot(
+                centres[beyond],
+                np.full(beyond.sum(), at),
+                ls="none",
+                marker=marker,
+                ms=4,
+                color=colour,
+            )
     positive = truth[truth > 0]
     if len(positive) and positive.max() > STEEP * positive.min():
         top.set_yscale("log")
@@ -109,7 +120,9 @@ def conditional(book: Book) -> Any:
         if noisy is not None:
             models.append(("with noise", GREEN, np.asarray(noisy["energies"][energy]["made"])))
         _panel(top, bottom, edges, np.asarray(value["truth"]), models)
-        top.set_title(f"{energy} GeV" + ("" if energy in ("150", "200") else ", not trained at"), loc="left")
+        top.set_title(
+            f"{energy} GeV" + ("" if energy in ("150", "200") else ", not trained at"), loc="left"
+        )
         bottom.set_xlabel(LABEL["muon_energy"])
     grid[0, 0].set_ylabel("share of events in a bin")
     grid[1, 0].set_ylabel("model / truth")

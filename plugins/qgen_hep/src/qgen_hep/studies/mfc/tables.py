@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import pi
 
-from qgen_core.studies import Table
+from qgen_core.studies.study import Table
 from qgen_hep.studies.mfc import published
 from qgen_hep.studies.mfc.book import Book, Quantity, at_energy, of_group, over_features
 from qgen_hep.studies.mfc.cases import BEAMS, HELD_OUT, MORE, RANGES, TAUGHT, TESTED
@@ -51,10 +51,24 @@ def tables(book: Book) -> list[Table]:
 
 def _document(book: Book) -> Table:
     rows = [
-        _row(book, "C-GAN, six features, all beams", "cgan", published.TV["cgan"], of_group("trained")),
+        _row(
+            book,
+            "C-GAN, six features, all beams",
+            "cgan",
+            published.TV["cgan"],
+            of_group("trained"),
+        ),
         _row(book, f"C-GAN at {HELD_OUT:g} GeV, held out", "cgan", None, of_group("held out")),
-        _row(book, "GAN at 125 GeV, discretised", "gan-125", published.TV["gan-125"], over_features),
-        _row(book, "Born machine at 125 GeV, discretised", "born-125", published.TV["born-125"], over_features),
+        _row(
+            book, "GAN at 125 GeV, discretised", "gan-125", published.TV["gan-125"], over_features
+        ),
+        _row(
+            book,
+            "Born machine at 125 GeV, discretised",
+            "born-125",
+            published.TV["born-125"],
+            over_features,
+        ),
     ]
     for case, under, numbers in (
         ("conditional-narrow", "", published.CONDITIONAL),
@@ -141,7 +155,15 @@ def _binned(book: Book) -> Table:
                 book.once(case, over_features("joint of the product")),
             )
         )
-    columns = ("model", "parameters", "TV", "floor", "joint TV", "its floor", "without correlations")
+    columns = (
+        "model",
+        "parameters",
+        "TV",
+        "floor",
+        "joint TV",
+        "its floor",
+        "without correlations",
+    )
     notes = (
         "Outgoing muon of E, pT and eta at 125 GeV, 16 bins each; pT to 1.6 GeV and eta from 2 to 8 "
         f"hold {book.once('born-125', lambda value: 100 * value['inside'])} % of the events. {PM}.",
@@ -155,14 +177,29 @@ def _ranges(book: Book) -> Table:
     rows = []
     for name, (angle, window) in RANGES.items():
         rows.append(
-            (_angles(angle), f"{window[0]:g}, {window[1]:g} GeV", "150, 200", *_three(book, f"conditional-{name}"))
+            (
+                _angles(angle),
+                f"{window[0]:g}, {window[1]:g} GeV",
+                "150, 200",
+                *_three(book, f"conditional-{name}"),
+            )
         )
     angle, window = RANGES["narrow"]
     more = ", ".join(f"{e:g}" for e in MORE)
-    rows.append((_angles(angle), f"{window[0]:g}, {window[1]:g} GeV", more, *_three(book, "conditional-more")))
+    rows.append(
+        (
+            _angles(angle),
+            f"{window[0]:g}, {window[1]:g} GeV",
+            more,
+            *_three(book, "conditional-more"),
+        )
+    )
     some = book.first("conditional-narrow")
     if some is not None:
-        for what, text in (("nearest", "the nearest beam's distribution"), ("mixture", "half of each beam's")):
+        for what, text in (
+            ("nearest", "the nearest beam's distribution"),
+            ("mixture", "half of each beam's"),
+        ):
             rows.append((text, NONE, "150, 200", NONE, f"{some['without'][what]:.2g}", NONE))
     columns = ("angles", "of", "trained at", *(f"TV, {e:g} GeV" for e in ENERGIES))
     notes = (
@@ -185,13 +222,21 @@ def _three(book: Book, case: str) -> list[str]:
 
 def _noise(book: Book) -> Table:
     rows = [(text, *_three(book, case)) for case, text in NOISY.items()]
-    paper = [tuple(f"{numbers[int(e)]:g}" for e in ENERGIES) for numbers in (published.CONDITIONAL, published.NOISY)]
+    paper = [
+        tuple(f"{numbers[int(e)]:g}" for e in ENERGIES)
+        for numbers in (published.CONDITIONAL, published.NOISY)
+    ]
     rows = [("document, without noise", *paper[0]), ("document, with noise", *paper[1]), *rows]
     note = (
         "Exact density matrices with the gate and readout errors of a stored calibration of ibmq_casablanca (an "
         f"emulated device), the circuit in the gates of the device on the qubits of least error. {PM}."
     )
-    return Table("Noise", ("conditional Born machine", *(f"TV, {e:g} GeV" for e in ENERGIES)), tuple(rows), (note,))
+    return Table(
+        "Noise",
+        ("conditional Born machine", *(f"TV, {e:g} GeV" for e in ENERGIES)),
+        tuple(rows),
+        (note,),
+    )
 
 
 def _spectrum(book: Book) -> Table:
@@ -203,4 +248,9 @@ def _spectrum(book: Book) -> Table:
         book.number("spectrum", of("energy balance")),
     )
     note = f"Incoming muons drawn from the measured ones, each with its own energy as condition. {PM}. {FLOOR}"
-    return Table("Incoming muons of a measured spectrum", ("what", "TV", "floor", "energy balance"), (row,), (note,))
+    return Table(
+        "Incoming muons of a measured spectrum",
+        ("what", "TV", "floor", "energy balance"),
+        (row,),
+        (note,),
+    )

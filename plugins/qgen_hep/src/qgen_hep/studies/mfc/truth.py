@@ -7,13 +7,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import qgen_core as qgen
 from qgen_core.events import Events
+from qgen_core.typing import Floats
 from qgen_hep.datasets.mfc import mfc
-
-Floats = NDArray[np.float64]
 
 #: Generated events, and true ones, of every comparison.
 EVENTS = 100_000
@@ -21,9 +19,15 @@ EVENTS = 100_000
 SEEDS = (900_001, 900_002, 900_003, 900_004)
 
 
-def truths(dataset: Mapping[str, Any], energies: Sequence[float] | None = None) -> tuple[Events, ...]:
+def truths(
+    dataset: Mapping[str, Any], energies: Sequence[float] | None = None
+) -> tuple[Events, ...]:
     """Samples of the distribution that a recipe's dataset is drawn from, or of the same at other beam energies."""
-    options = {k: tuple(v) if isinstance(v, list) else v for k, v in dataset.items() if k not in ("name", "events")}
+    options = {
+        k: tuple(v) if isinstance(v, list) else v
+        for k, v in dataset.items()
+        if k not in ("name", "events")
+    }
     if energies is not None:
         options["energies"] = tuple(energies)
     return _truths(tuple(sorted(options.items())))

@@ -1,0 +1,1 @@
+"""Circuits: gates, measures, what a backend can do, and how circuits are drawn and exported."""

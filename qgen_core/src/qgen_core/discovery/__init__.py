@@ -1,0 +1,1 @@
+"""How installed components, hooks and optional packages are found."""

@@ -1,0 +1,106 @@
+"""Hooks: what everyone may add to a run, a report or the command line.
+
+A callback for one run is any object with ``@hookimpl`` methods; a plugin offers such an
+object under the entry-point group ``qgen.hooks``. Both are called in the same way. Hook
+modules are imported at start-up, so they import heavy frameworks inside functions only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from qgen_core.discovery.entry_points import entries, import_failures
+from qgen_core.errors import BrokenPlugin
+
+if TYPE_CHECKING:
+    from qgen_core.training.loop import History, Problem
+
+GROUP = "qgen.hooks"
+hookspec = pluggy.HookspecMarker("qgen")
+hookimpl = pluggy.HookimplMarker("qgen")
+log = logging.getLogger("qgen")
+
+
+class Specs:
+    """The hooks there are. An implementation takes any subset of the arguments."""
+
+    @hookspec
+    def on_fit_start(self, problem: Problem) -> None:
+        """Before the first step of this process; ``problem.step`` is where it starts."""
+
+    @hookspec
+    def on_step(self, problem: Problem, record: Mapping[str, Any]) -> None:
+        """After each step; ``record`` is its line of history.jsonl."""
+
+    @hookspec
+    def on_epoch(self, problem: Problem, epoch: int) -> None:
+        """After each pass over the events, where a loss reads events in batches."""
+
+    @hookspec
+    def on_fit_end(self, problem: Problem, history: History) -> None:
+        """After the last step, also when it was stopped early."""
+
+    @hookspec
+    def environment(self) -> Mapping[str, str]:  # type: ignore[empty-body]
+        """Facts to record with every run, e.g. versions of drivers."""
+
+    @hookspec
+    def report_sections(self, material: Mapping[str, Any]) -> Sequence[Any]:  # type: ignore[empty-body]
+        """Sections (:class:`qgen_core.runs.report.Section`) for the report of a run."""
+
+    @hookspec
+    def register_commands(self, app: Any) -> None:
+        """Add commands to the ``qgen`` command line (a typer.Typer)."""
+
+
+@cache
+def discovered() -> tuple[object, ...]:
+    """The hook objects of installed plugins. One that cannot be imported is logged, not fatal."""
+    found = []
+    for entry in entries(GROUP):
+        try:
+            with import_failures(f"hook {entry.name!r}", entry):
+                found.append(entry.load())
+        except BrokenPlugin as error:
+            log.warning("%s; its hooks are left out", error)
+    return tuple(found)
+
+
+def manager(extra: Sequence[object] = ()) -> Any:
+    """The callable hooks: those of plugins, then ``extra``.
+
+    A plugin's hook that asks for an argument there is not is logged; one of ``extra`` raises BrokenPlugin.
+    """
+    plugins = _empty()
+    installed = discovered()
+    for number, plugin in enumerate((*installed, *extra)):
+        if plugins.is_registered(plugin):
+            continue
+        reason = _misfit(plugin)
+        if not reason:
+            plugins.register(plugin, name=str(number))  # by number: two may share a ``__name__``
+        elif number < len(installed):
+            log.warning("a plugin's hooks do not fit and are left out: %s", reason)
+        else:
+            raise BrokenPlugin(f"hooks do not fit: {reason}")
+    return plugins.hook
+
+
+def _empty() -> pluggy.PluginManager:
+    plugins = pluggy.PluginManager("qgen")
+    plugins.add_hookspecs(Specs)
+    return plugins
+
+
+def _misfit(plugin: object) -> str:
+    """Why the hooks of an object cannot be called, tried on a manager of its own; empty if they can."""
+    try:
+        _empty().register(plugin, name=getattr(plugin, "__name__", type(plugin).__name__))
+    except pluggy.PluginValidationError as error:
+        return " ".join(str(error).split())
+    return ""

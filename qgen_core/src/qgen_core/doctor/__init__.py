@@ -1,0 +1,1 @@
+"""What `qgen doctor` does: each package is tried in a process of its own."""

@@ -1,0 +1,1 @@
+"""Error mitigation: backends that undo noise."""

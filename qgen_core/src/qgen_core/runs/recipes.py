@@ -1,0 +1,213 @@
+"""Recipes: TOML files that name components and their options, and nothing that is executed."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qgen_core.errors import RecipeError
+
+Table = dict[str, Any]
+
+#: Tables of a recipe, each the kind of component it names.
+TABLES = {
+    "dataset": "dataset",
+    "encoder": "encoder",
+    "condition_encoder": "encoder",
+    "backend": "backend",
+    "noise": "noise",
+    "sampler": "sampler",
+    "generator": "generator",
+    "loss": "loss",
+    "trainer": "trainer",
+}
+REQUIRED = ("dataset", "encoder", "generator", "loss", "trainer")
+MAX_BYTES = 2**20
+MAX_DEPTH = 8
+_SECRET = re.compile(
+    r"(^|_)(token|password|passwd|secret|api_?key|credentials?)($|_)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train on what, with which seed.
+
+    ``tables`` holds one table per component; ``split`` the fractions of events for training,
+    validation and test; ``metrics`` names or tables, None for the default ones.
+    """
+
+    tables: Mapping[str, Table]
+    seed: int = 0
+    split: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    metrics: tuple[str | Table, ...] | None = None
+    source: str = field(default="recipe", compare=False)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str], settings: Sequence[str] = ()) -> Recipe:
+        """Read a file, then apply ``key.sub=value`` settings. Raises RecipeError."""
+        file = Path(path)
+        try:
+            if file.stat().st_size > MAX_BYTES:
+                raise RecipeError(f"{file} has more than {MAX_BYTES} bytes; that is no recipe")
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise RecipeError(f"cannot read {file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise RecipeError(
+                f"{file} is not UTF-8 text: {error.reason} at byte {error.start}"
+            ) from error
+        return cls.parse(text, settings, source=str(file))
+
+    @classmethod
+    def parse(cls, text: str, settings: Sequence[str] = (), *, source: str = "recipe") -> Recipe:
+        """A recipe from TOML text. Raises RecipeError that names the place."""
+        try:
+            document = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
+            raise RecipeError(f"{source} is not TOML: {error}") from error
+        document = apply_settings(document, settings)
+        return cls.from_dict(document, source=source)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
+        """A recipe from nested tables, checked."""
+        _check_values(document, source)
+        document = dict(document)
+        seed, split = document.pop("seed", 0), document.pop("split", (0.8, 0.1, 0.1))
+        metrics = document.pop("metrics", None)
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+            raise RecipeError(f"{source}: seed is a whole number from 0 to 2^63 - 1, not {seed!r}")
+        for key, value in document.items():
+            if key not in TABLES:
+                allowed = ", ".join([*TABLES, "seed", "split", "metrics"])
+                raise RecipeError(f"{source}: no table {key!r} in a recipe; there are {allowed}")
+            if isinstance(value, str):  # backend = "aer" is short for [backend] name = "aer"
+                value = document[key] = {"name": value}
+            if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+                raise RecipeError(f'{source}: [{key}] needs a name, e.g. name = "..."')
+        missing = [key for key in REQUIRED if key not in document]
+        if missing:
+            raise RecipeError(
+                f"{source} lacks the table {', '.join(f'[{key}]' for key in missing)}"
+            )
+        return cls(
+            document, seed, _checked_split(split, source), _checked_metrics(metrics, source), source
+        )
+
+    def changed(self, settings: Sequence[str]) -> Recipe:
+        """A copy with ``key.sub=value`` settings applied."""
+        return Recipe.parse(self.to_toml(), settings, source=self.source)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested tables, as in the file."""
+        document: dict[str, Any] = {"seed": self.seed, "split": list(self.split)}
+        if self.metrics is not None:
+            document["metrics"] = list(self.metrics)
+        return document | {key: dict(self.tables[key]) for key in TABLES if key in self.tables}
+
+    def to_toml(self) -> str:
+        """TOML text that reads back as this recipe."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_dict())
+
+    def flat(self) -> dict[str, Any]:
+        """Dotted keys to plain values, for comparing recipes field by field."""
+        return dict(_leaves(self.to_dict()))
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _checked_split(split: Any, source: str) -> tuple[float, float, float]:
+    numbers = list(split) if isinstance(split, list | tuple) else []
+    if len(numbers) != 3 or any(
+        isinstance(v, bool) or not isinstance(v, int | float) for v in numbers
+    ):
+        raise RecipeError(
+            f"{source}: split holds three fractions (train, validation, test), not {split!r}"
+        )
+    if min(numbers) < 0 or abs(sum(numbers) - 1) > 1e-9:
+        raise RecipeError(f"{source}: the fractions of split are >= 0 and sum to 1, not {split!r}")
+    return (float(numbers[0]), float(numbers[1]), float(numbers[2]))
+
+
+def _checked_metrics(metrics: Any, source: str) -> tuple[str | Table, ...] | None:
+    if metrics is None:
+        return None
+    if not isinstance(metrics, list) or not all(
+        isinstance(m, str) or (isinstance(m, dict) and isinstance(m.get("name"), str))
+        for m in metrics
+    ):
+        raise RecipeError(
+            f"{source}: metrics is a list of names, or of tables with a name, not {metrics!r}"
+        )
+    return tuple(metrics)
+
+
+def _check_values(node: Any, where: str, depth: int = 0) -> None:
+    """Refuse secrets, numbers that are not finite, dates and bottomless nesting."""
+    if depth > MAX_DEPTH:
+        raise RecipeError(f"{where} nests tables deeper than {MAX_DEPTH}")
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if _SECRET.search(key):
+                raise RecipeError(
+                    f"{where}: {key!r} looks like a secret; those stay in the vendor's own store, "
+                    "a recipe holds a profile name"
+                )
+            _check_values(value, f"{where}: {key}" if depth == 0 else f"{where}.{key}", depth + 1)
+    elif isinstance(node, list):
+        for value in node:
+            _check_values(value, where, depth + 1)
+    elif isinstance(node, float) and not math.isfinite(node):
+        raise RecipeError(f"{where} is {node}; numbers in a recipe are finite")
+    elif not isinstance(node, str | int | float | bool):
+        raise RecipeError(
+            f"{where} is a {type(node).__name__}; a recipe holds text, numbers, truth values and lists"
+        )
+
+
+def apply_settings(document: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """Nested tables with ``key.sub=value`` settings applied. Raises RecipeError."""
+    changed = copy.deepcopy(dict(document))
+    for setting in settings:
+        _apply(changed, setting)
+    return changed
+
+
+def _apply(document: dict[str, Any], setting: str) -> None:
+    """Apply one ``key.sub=value``; the value is TOML, or plain text where that does not parse."""
+    key, equals, text = setting.partition("=")
+    parts = [part.strip() for part in key.split(".")]
+    if not equals or not all(parts):
+        raise RecipeError(f"--set takes key.sub=value, not {setting!r}")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    node = document
+    for part in parts[:-1]:
+        child = node.setdefault(part, {})
+        if isinstance(child, str):  # a component given by its name becomes a table
+            child = node[part] = {"name": child}
+        if not isinstance(child, dict):
+            raise RecipeError(f"--set {setting!r}: {part!r} holds a value, not a table")
+        node = child
+    old = node.get(parts[-1])
+    if isinstance(old, dict) and isinstance(value, str):
+        value = {"name": value}
+    node[parts[-1]] = value

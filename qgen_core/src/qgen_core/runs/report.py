@@ -1,0 +1,137 @@
+"""The report of a run: one self-contained HTML file.
+
+Core writes what needs no drawing: summary, metric table, circuit, recipe, provenance. Figures
+come from plugins by the hook ``report_sections``; without one the report says what to install.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from qgen_core.discovery.hooks import manager
+from qgen_core.support.checkpoint import read_history, write_durably
+
+log = logging.getLogger("qgen")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report. ``body`` is HTML and trusted: escape what comes from outside.
+
+    Sections are sorted by ``order``: core uses 0 summary, 40 metrics, 60 circuit,
+    70 model card, 80 recipe, 90 provenance.
+    """
+
+    title: str
+    body: str
+    order: int = 50
+
+
+def material(folder: Path) -> dict[str, Any]:
+    """What a report is made of, read from a run folder without any plugin of the model."""
+    from qgen_core.runs.evaluation import load
+    from qgen_core.runs.recipes import Recipe
+
+    recipe = Recipe.read(folder / "recipe.toml")
+    history = folder / "history.jsonl"
+    return {
+        "name": folder.resolve().name,
+        "recipe": recipe.to_dict(),
+        "recipe_text": recipe.to_toml(),
+        "run": json.loads((folder / "run.json").read_text(encoding="utf-8")),
+        "history": read_history(history) if history.exists() else [],
+        "evaluation": load(folder / "evaluation.json"),
+    }
+
+
+def write_report(folder: Path) -> Path:
+    """Write ``report.html`` into a run folder and return its path."""
+    found = material(folder)
+    path = folder / "report.html"
+    write_durably(path, render(found).encode("utf-8"))
+    return path
+
+
+def render(found: Mapping[str, Any]) -> str:
+    """The HTML of a report."""
+    recipe = found["recipe"]
+    subtitle = (
+        f"{recipe['generator']['name']} on {recipe['dataset']['name']}, "
+        f"trained with {recipe['trainer']['name']} on {recipe['loss']['name']}"
+    )
+    drawn = plugin_sections(found)
+    return page(found["name"], subtitle, [*core_sections(found), *drawn], figures=bool(drawn))
+
+
+def page(title: str, subtitle: str, sections: Sequence[Section], *, figures: bool) -> str:
+    """One self-contained HTML page; without ``figures`` it says what to install."""
+    if not figures:
+        sections = [*sections, section("Figures", "no_figures.html", 20)]
+    ordered = sorted(sections, key=lambda s: s.order)
+    template = _template("report.html")
+    return str(
+        template.render(
+            title=title, subtitle=subtitle, sections=ordered, version=version("qgen-core")
+        )
+    )
+
+
+def section(title: str, template: str, order: int, **values: Any) -> Section:
+    """A section from a template of this package; values are escaped."""
+    return Section(title, str(_template(template).render(**values)), order)
+
+
+def core_sections(found: Mapping[str, Any]) -> list[Section]:
+    """Summary, metric table, circuit, model card, recipe and provenance."""
+    sections = [section("Summary", "summary.html", 0, found=found)]
+    evaluation = found["evaluation"]
+    if evaluation is not None:
+        sections.append(section("Metrics", "metrics.html", 40, evaluation=evaluation))
+        if evaluation.get("circuit"):
+            sections.append(section("Circuit", "pre.html", 60, text=evaluation["circuit"]))
+    sections.append(
+        section("Model card", "model_card.html", 70, found=found, evaluation=evaluation)
+    )
+    sections.append(section("Recipe", "pre.html", 80, text=found["recipe_text"]))
+    sections.append(section("Provenance", "provenance.html", 90, run=found["run"]))
+    return sections
+
+
+def plugin_sections(found: Mapping[str, Any]) -> list[Section]:
+    """Sections of plugins; one that fails is logged and left out."""
+    sections: list[Section] = []
+    try:
+        for offered in manager().report_sections(material=found):
+            sections.extend(s for s in offered if isinstance(s, Section))
+    except Exception as error:  # a drawing that fails must not cost the tables
+        log.warning("figures are left out of the report: %s: %s", type(error).__name__, error)
+    return sections
+
+
+def _template(name: str) -> Any:
+    import jinja2
+
+    text = resources.files("qgen_core.runs").joinpath("templates", name).read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.ChainableUndefined
+    )
+    environment.filters["short"] = _short
+    return environment.from_string(text)
+
+
+def _short(value: Any) -> str:
+    """A number in four digits, a mapping or list on one line, anything else as text."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k}: {_short(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_short(v) for v in value)
+    return str(value)

@@ -1,0 +1,1 @@
+"""The embedded simulators, and what all exact simulators share."""

@@ -1,0 +1,200 @@
+"""What every exact simulator shares: shots, bits and readout on top of exact values.
+
+A simulator adapter implements :meth:`Simulator.exact` for perfect readout; sampling from the
+joint distribution, readout confusion and Pauli bases are the same for all and stand here.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+
+from qgen_core.circuits.circuit import Circuit, Gate, const
+from qgen_core.circuits.measures import (
+    Bits,
+    Expectations,
+    LinearReadout,
+    Measure,
+    Probabilities,
+    State,
+    check_measure,
+    confuse,
+    ideal,
+)
+from qgen_core.errors import BadOption, Unsupported
+from qgen_core.events import index_to_bits
+from qgen_core.interfaces import Backend
+from qgen_core.simulators.outcomes import sample_counts, sample_indices
+from qgen_core.support.resources import require_memory
+from qgen_core.typing import Array, Floats, Rng
+
+
+class Simulator(Backend):
+    """A backend that knows exact values."""
+
+    @abstractmethod
+    def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
+        """Probabilities (B, 2^Q), Expectations (B, words) or State (B, 2^Q), readout perfect."""
+
+    def exact_vjp(
+        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
+    ) -> Floats:
+        """d loss / d angles of :meth:`exact`; by default parameter shift."""
+        return super().vjp(circuit, angles, measure, cotangent)
+
+    def exact_forward(
+        self, circuit: Circuit, angles: Floats, measure: Measure
+    ) -> tuple[Array, Callable[[Array], Floats]]:
+        """:meth:`exact` and its way back; an engine overrides it to keep the state between."""
+        return (
+            self.exact(circuit, angles, measure),
+            lambda cotangent: self.exact_vjp(circuit, angles, measure, cotangent),
+        )
+
+    def run(
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        *,
+        shots: int | None = None,
+        rng: Rng | None = None,
+    ) -> Array:
+        self.check(circuit, shots)
+        check_measure(measure, circuit.num_wires)
+        if isinstance(measure, Bits) or shots is not None:
+            return self._sampled(circuit, angles, measure, shots, rng)
+        if isinstance(measure, State) or measure.confusion is None:
+            return self.exact(circuit, angles, measure)
+        if isinstance(measure, Probabilities):
+            return confuse(self.exact(circuit, angles, ideal(measure)), measure.confusion)
+        readout = LinearReadout.of(measure)
+        return np.asarray(self.exact(circuit, angles, readout.measure) @ readout.matrix.T)
+
+    def forward(
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        *,
+        shots: int | None = None,
+        rng: Rng | None = None,
+    ) -> tuple[Array, Callable[[Array], Floats]]:
+        if shots is not None or isinstance(measure, Bits | State):
+            return super().forward(circuit, angles, measure, shots=shots, rng=rng)
+        self.check(circuit)
+        check_measure(measure, circuit.num_wires)
+        if measure.confusion is None:
+            return self.exact_forward(circuit, angles, measure)
+        if isinstance(measure, Expectations):
+            readout = LinearReadout.of(measure)
+            output, back = self.exact_forward(circuit, angles, readout.measure)
+            return np.asarray(output @ readout.matrix.T), lambda c: back(
+                np.asarray(c @ readout.matrix)
+            )
+        output, back = self.exact_forward(circuit, angles, ideal(measure))
+        transposed = measure.confusion.transpose(0, 2, 1)
+        return confuse(output, measure.confusion), lambda c: back(confuse(c, transposed))
+
+    def vjp(
+        self,
+        circuit: Circuit,
+        angles: Floats,
+        measure: Measure,
+        cotangent: Array,
+        *,
+        shots: int | None = None,
+        rng: Rng | None = None,
+    ) -> Floats:
+        if isinstance(measure, Bits | State):
+            raise Unsupported(
+                f"{type(measure).__name__} has no gradient; measure probabilities or expectations"
+            )
+        if shots is not None:
+            return super().vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng)
+        return self.forward(circuit, angles, measure)[1](np.asarray(cotangent))
+
+    def _sampled(
+        self, circuit: Circuit, angles: Floats, measure: Measure, shots: int | None, rng: Rng | None
+    ) -> Array:
+        if shots is None or rng is None:
+            raise BadOption("sampling needs shots and a random generator")
+        if isinstance(measure, State):
+            raise BadOption("a state is exact; it takes no shots")
+        if isinstance(measure, Expectations):
+            return self._sampled_words(circuit, angles, measure, shots, rng)
+        if isinstance(measure, Bits):
+            needed = len(angles) * shots * (circuit.num_wires + 16)
+            require_memory(
+                needed,
+                f"{shots} shots of {circuit.num_wires} bits",
+                "take fewer at once, or counts",
+            )
+        joint = confuse(self.exact(circuit, angles, Probabilities()), measure.confusion)
+        if isinstance(measure, Bits):
+            return np.stack(
+                [index_to_bits(sample_indices(p, shots, rng), circuit.num_wires) for p in joint]
+            )
+        return np.stack([sample_counts(p, shots, rng) / shots for p in joint])
+
+    def _sampled_words(
+        self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng
+    ) -> Array:
+        out = np.empty((len(angles), len(measure.paulis)))
+        for basis, members in group_words(measure.paulis).items():
+            turned, extended = to_basis(circuit, angles, basis)
+            frequencies = self._sampled(
+                turned, extended, Probabilities(measure.confusion), shots, rng
+            )
+            for member in members:
+                out[:, member] = frequencies @ parity(measure.paulis[member])
+        return out
+
+
+def checked_angles(circuit: Circuit, angles: Floats) -> Floats:
+    """Angles as contiguous float64. Raises BadOption unless they are rows (B, A) of the circuit."""
+    rows = np.ascontiguousarray(angles, dtype=np.float64)
+    if rows.ndim != 2 or rows.shape[1] != circuit.num_angles:
+        raise BadOption(
+            f"angles have the shape {rows.shape}; the circuit needs (B, {circuit.num_angles})"
+        )
+    return rows
+
+
+def group_words(words: tuple[str, ...]) -> dict[str, list[int]]:
+    """Measurement bases, each with the words (by number) that it reads, first fit first."""
+    groups: dict[str, list[int]] = {}
+    for number, word in enumerate(words):
+        for basis in groups:
+            if all("I" in (a, b) or a == b for a, b in zip(word, basis, strict=True)):
+                merged = "".join(b if a == "I" else a for a, b in zip(word, basis, strict=True))
+                members = groups.pop(basis)
+                groups[merged] = [*members, number]
+                break
+        else:
+            groups[word] = [number]
+    return groups
+
+
+def to_basis(circuit: Circuit, angles: Floats, basis: str) -> tuple[Circuit, Floats]:
+    """The circuit with rotations behind it that turn X and Y to Z, and its angles (B, A')."""
+    turns = tuple(
+        Gate("ry", (w,), const(-np.pi / 2)) if letter == "X" else Gate("rx", (w,), const(np.pi / 2))
+        for w, letter in enumerate(basis)
+        if letter in "XY"
+    )
+    if not turns:  # engines know a circuit by its identity
+        return circuit, angles
+    fixed = np.tile([t.angle.offset for t in turns if t.angle is not None], (len(angles), 1))
+    extended = np.concatenate([angles, fixed.reshape(len(angles), len(turns))], axis=1)
+    return Circuit(circuit.num_wires, circuit.instructions + turns), extended
+
+
+def parity(word: str) -> Floats:
+    """(-1)^(number of ones under the letters) for each basis state (2^Q,)."""
+    signs = np.ones(1)
+    for letter in word:
+        signs = np.kron(signs, np.array([1.0, 1.0] if letter == "I" else [1.0, -1.0]))
+    return signs

@@ -1,0 +1,72 @@
+"""Gates and channels as Pauli transfer matrices.
+
+A density matrix of n wires is the vector of its 4^n real coefficients ``tr(P rho)``, P running over the
+Pauli words with letters I, X, Y, Z as digits 0 to 3, wire 0 most significant. A map E becomes the
+real matrix ``tr(P_i E(P_j)) / 2^n``; its first row is (1, 0, ...) because the trace is preserved.
+"""
+
+from __future__ import annotations
+
+from functools import cache, reduce
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.circuits.gates import GATES, PAULI
+from qgen_core.typing import Complex, Floats
+
+LETTERS = "IXYZ"
+#: Terms of a gate with an angle t: 1, cos t, sin t, cos t/2, sin t/2. Rotations need the first three.
+TERMS = 5
+
+
+@cache
+def _words(wires: int) -> Complex:
+    """All Pauli words as rows (4^n, 4^n), each matrix written out row by row."""
+    paulis: list[list[NDArray[Any]]] = [
+        [PAULI[letter] for letter in word] for word in product(LETTERS, repeat=wires)
+    ]
+    return np.array([reduce(np.kron, word) for word in paulis]).reshape(4**wires, -1)
+
+
+def transfer_matrix(kraus: Complex) -> Floats:
+    """The map ``rho -> sum_k K rho K^dagger`` of Kraus operators (K, 2^w, 2^w) as (4^w, 4^w)."""
+    dim = kraus.shape[1]
+    words = _words(dim.bit_length() - 1)
+    rows = kraus.reshape(len(kraus), -1)
+    # sum_k K_ij conj(K_kl), turned to map (j, l) to (i, k)
+    map_ = (rows.T @ rows.conj()).reshape((dim,) * 4).transpose(0, 2, 1, 3).reshape(dim**2, dim**2)
+    return np.ascontiguousarray(np.real(words.conj() @ (map_ @ words.T)) / dim)
+
+
+@cache
+def gate_terms(name: str) -> Floats:
+    """The transfer matrix of a gate as a sum of terms: (1, D, D), or (3 or 5, D, D) with an angle.
+
+    It has the frequencies 0, 1/2 and 1 in the angle, so five values a period of 4 pi give them all.
+    """
+    spec = GATES[name]
+    if not spec.has_angle:
+        return transfer_matrix(spec.matrix()[None])[None]
+    nodes = 4 * np.pi * np.arange(5) / 5
+    values = np.array([transfer_matrix(spec.matrix(float(t))[None]) for t in nodes])
+    waves = np.array(
+        [np.full(5, 0.5), np.cos(nodes), np.sin(nodes), np.cos(nodes / 2), np.sin(nodes / 2)]
+    )
+    # the entries are multiples of 1/4: rounding makes them exact
+    terms = np.round(0.4 * np.einsum("tk,kij->tij", waves, values), 12)
+    return terms if np.any(terms[3:]) else np.ascontiguousarray(terms[:3])
+
+
+def on_all(terms: Floats, positions: tuple[int, ...], width: int) -> Floats:
+    """Matrices (T, 4^k, 4^k) on some of ``width`` wires as (T, 4^width, 4^width) on all, in order."""
+    count = len(positions)
+    others = [p for p in range(width) if p not in positions]
+    full = np.einsum("tij,kl->tikjl", terms, np.eye(4 ** len(others)))
+    place = np.argsort([*positions, *others])
+    axes = (0, *(1 + place), *(1 + width + place))
+    assert count + len(others) == width
+    out = full.reshape(len(terms), *(4,) * (2 * width)).transpose(axes)
+    return np.ascontiguousarray(out.reshape(len(terms), 4**width, 4**width))

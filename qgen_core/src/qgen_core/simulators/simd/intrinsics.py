@@ -1,0 +1,335 @@
+"""Vector registers for numba: one opaque type and the few operations the kernels need.
+
+numba has no vector type, and LLVM does not find the lane shuffles that gates on the lowest
+wires need. Each function below emits the LLVM instruction of the same meaning, so it is
+right on every machine; ``WIDTH`` is the register width of this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import llvmlite.binding as llvm
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import models, register_model
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _digest(folder: Path) -> str:
+    """Of all source files below a folder, names and contents."""
+    digest = sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+#: What compiled code belongs to: all of the engine.
+SOURCES = _digest(Path(__file__).parents[1])
+
+
+def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
+    """Compile without the interpreter lock, and keep the result on disk until a file of the engine changes.
+
+    numba looks at the file of the function itself, and would go on using old code of what that function calls.
+    Where nothing is said of ``fastmath``, a function takes over what its first caller allows.
+    """
+    always = {
+        "nogil": True,
+        "error_model": "numpy",
+        "no_cfunc_wrapper": True,
+        "fastmath": fastmath or False,
+    }
+    dispatcher: Any = numba.njit(**({"cache": True} | options | always))(function)
+    if options.get("cache", True):
+        dispatcher._cache._cache_file._source_stamp = SOURCES
+    return cast(F, dispatcher)
+
+
+#: Options of functions that make no arrays: numba then counts no references to those that they are given.
+FLAT = {"_nrt": False}
+#: Options of such functions that compiled code calls, and Python does not.
+INNER = {"no_cpython_wrapper": True, "cache": False} | FLAT
+
+
+def jit(function: F, /, **options: Any) -> F:
+    """Compile it; sums and products are done as they stand."""
+    return _compiled(function, set(), **options)
+
+
+def jit_fused(function: F, /, **options: Any) -> F:
+    """Like :func:`jit`; a product and a sum may become one instruction."""
+    return _compiled(function, {"contract"}, **options)
+
+
+def jit_sums(function: F, /, **options: Any) -> F:
+    """Like :func:`jit_fused`, with sums in any order, so that they vectorise."""
+    return _compiled(function, {"reassoc", "contract", "nsz"}, **options)
+
+
+def jit_inline(function: F) -> F:
+    """Like :func:`jit`, always put in where it is called: registers must not pass through memory."""
+    return _compiled(function, set(), forceinline=True)
+
+
+def jit_body(function: F) -> F:
+    """Put into its caller before that is compiled: it is compiled once, and with the caller's choice of sums."""
+    return _compiled(function, {"contract"}, inline="always")
+
+
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A typed door to numba's decorator; the typing context is not an argument of the result."""
+    return cast(Callable[..., Any], _intrinsic(function))
+
+
+def _register_bytes() -> int:
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64
+    return 32 if features.get("avx2") else 16
+
+
+WIDTH = _register_bytes()
+
+
+def lanes_of(dtype: np.dtype[Any]) -> int:
+    """Numbers in one register."""
+    return WIDTH // np.dtype(dtype).itemsize
+
+
+class Vec(types.Type):
+    """One register of float32 or float64 lanes."""
+
+    def __init__(self, scalar: Any) -> None:
+        self.scalar = scalar
+        self.lanes = 8 * WIDTH // scalar.bitwidth
+        super().__init__(name=f"vec({scalar}, {self.lanes})")
+
+
+@register_model(Vec)
+class _VecModel(models.PrimitiveModel):
+    def __init__(self, dmm: Any, fe_type: Vec) -> None:
+        element = dmm.lookup(fe_type.scalar).get_value_type()
+        super().__init__(dmm, fe_type, ir.VectorType(element, fe_type.lanes))
+
+
+_BYTES = ir.IntType(8).as_pointer()
+
+
+def data_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """A pointer to the numbers of an array; what is a pointer already is that itself."""
+    if isinstance(kind, types.CPointer):
+        return array
+    return context.data_model_manager[kind].get(builder, array, "data")
+
+
+def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any, vec: Any) -> Any:
+    """A pointer to the register at ``array[index:]``."""
+    return builder.bitcast(
+        builder.gep(data_of(context, builder, array_type, array), [index]), vec.as_pointer()
+    )
+
+
+@intrinsic
+def pointer(typingctx: Any, array: Any, index: Any) -> Any:
+    """A pointer to ``array[index]``, which is a row where there are several axes; indexed like an array of one.
+
+    numba carries nine numbers with an array, and looks at each index whether it counts from the end. Where functions
+    are put into others, that is most of what there is to compile.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        kind = signature.args[0]
+        data = data_of(context, builder, kind, args[0])
+        if isinstance(kind, types.CPointer):
+            return builder.gep(data, [args[1]])
+        strides = context.data_model_manager[kind].get(builder, args[0], "strides")
+        offset = builder.mul(builder.extract_value(strides, 0), args[1])
+        return builder.bitcast(builder.gep(builder.bitcast(data, _BYTES), [offset]), data.type)
+
+    return types.CPointer(array.dtype)(array, types.int64), emit
+
+
+def llvm_vec(context: Any, vec: Vec) -> Any:
+    """The type of LLVM."""
+    return context.get_value_type(vec)
+
+
+def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a b + c`` in one instruction."""
+    kind = f"v{a.type.count}f{32 if isinstance(a.type.element, ir.FloatType) else 64}"
+    callee = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fma.{kind}"
+    )
+    return builder.call(callee, [a, b, c])
+
+
+@intrinsic
+def lane_bits(typingctx: Any, array: Any) -> Any:
+    """log2 of the number of lanes, a constant."""
+    bits = lane_bits_of(Vec(array.dtype))
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return ir.Constant(ir.IntType(64), bits)
+
+    return types.int64(array), emit
+
+
+def load_number(builder: Any, data: Any, index: Any) -> Any:
+    """The number at an index, from a pointer to the first."""
+    place = builder.gep(data, [index])
+    return builder.load(place, typ=place.type.pointee)
+
+
+@intrinsic
+def rounded(typingctx: Any, number: Any, array: Any) -> Any:
+    """A double in the precision of an array."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return args[0] if array.dtype == types.float64 else builder.fptrunc(args[0], ir.FloatType())
+
+    return array.dtype(types.float64, array), emit
+
+
+@intrinsic
+def load(typingctx: Any, array: Any, index: Any) -> Any:
+    """The register at ``array[index:]``."""
+    vec = Vec(array.dtype)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = address(
+            context, builder, signature.args[0], args[0], args[1], llvm_vec(context, vec)
+        )
+        return builder.load(place, align=vec.scalar.bitwidth // 8, typ=llvm_vec(context, vec))
+
+    return vec(array, types.int64), emit
+
+
+@intrinsic
+def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write a register to ``array[index:]``."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = address(context, builder, signature.args[0], args[0], args[1], args[2].type)
+        builder.store(args[2], place, align=value.scalar.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, value), emit
+
+
+def lane_bits_of(vec: Vec) -> int:
+    """log2 of the number of lanes."""
+    return int(vec.lanes).bit_length() - 1
+
+
+def splat_of(builder: Any, number: Any, lanes: int) -> Any:
+    """The same number in every lane."""
+    one = builder.insert_element(
+        ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined), number, ir.IntType(32)(0)
+    )
+    return builder.shuffle_vector(
+        one, one, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    )
+
+
+@intrinsic
+def splat(typingctx: Any, scalar: Any) -> Any:
+    """The same number in every lane."""
+    vec = Vec(scalar)
+    return vec(scalar), lambda context, builder, signature, args: splat_of(
+        builder, args[0], vec.lanes
+    )
+
+
+@intrinsic
+def multiply_add(typingctx: Any, total: Any, a: Any, b: Any) -> Any:
+    """``total + a b``."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return fma(builder, args[1], args[2], args[0])
+
+    return total(total, a, b), emit
+
+
+@intrinsic
+def plus(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a + b``."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fadd(args[0], args[1])
+
+    return a(a, b), emit
+
+
+@intrinsic
+def times(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a b``."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fmul(args[0], args[1])
+
+    return a(a, b), emit
+
+
+@intrinsic
+def widen_add(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """Add the lanes of a register to the doubles at ``array[index:]``."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        wide = ir.VectorType(ir.DoubleType(), value.lanes)
+        place = address(context, builder, signature.args[0], args[0], args[1], wide)
+        more = args[2] if value.scalar.bitwidth == 64 else builder.fpext(args[2], wide)
+        total = builder.fadd(builder.load(place, align=8, typ=wide), more)
+        builder.store(total, place, align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, value), emit
+
+
+@intrinsic
+def lane_sum(typingctx: Any, a: Any) -> Any:
+    """The sum of the lanes, halves first."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        total, count = args[0], a.lanes
+        while count > 1:
+            half = count // 2
+            low, high = (
+                ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(k, k + half)))
+                for k in (0, half)
+            )
+            total = builder.fadd(
+                builder.shuffle_vector(total, total, low),
+                builder.shuffle_vector(total, total, high),
+            )
+            count = half
+        return builder.extract_element(total, ir.IntType(32)(0))
+
+    return a.scalar(a), emit
+
+
+@intrinsic
+def to_bits(typingctx: Any, number: Any) -> Any:
+    """The bits of a double as an unsigned integer."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.uint64(types.float64), emit
+
+
+@intrinsic
+def to_number(typingctx: Any, bits: Any) -> Any:
+    """The double with these bits."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.uint64), emit

@@ -1,0 +1,1 @@
+"""Studies: grids of trainings, their results, and who executes them."""

@@ -1,0 +1,1 @@
+"""Files, memory, random streams and caches, below everything else."""

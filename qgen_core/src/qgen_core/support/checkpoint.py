@@ -1,0 +1,278 @@
+"""Checkpoints: two slots in a folder, each detected when damaged, and the history beside them.
+
+A slot is a safetensors file and a JSON file that names its SHA-256, step and origin, and
+carries its own. The older slot is overwritten, so whatever moment a process dies, one slot is
+whole; what is damaged is detected before it is parsed. Arrays and paths only: nothing here
+knows what they mean. Nothing read is ever executed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qgen_core.errors import CheckpointError, ResourceRefused
+from qgen_core.support.resources import human, require_memory
+from qgen_core.typing import Array
+
+SLOTS = ("a", "b")
+MAX_JSON = 2**20
+#: What the JSON file of a slot holds.
+NOTE = {"number": int, "step": int, "meta": dict, "origin": dict, "bytes": int, "sha256": str}
+
+
+def first_process() -> bool:
+    """Whether this process keeps the books: of those that torchrun started only the first does."""
+    beside_others = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ)
+    return not beside_others or os.environ["RANK"] == "0"
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Replace a file so that a crash leaves the old or the new one, never a mixture.
+
+    Raises ResourceRefused, with the free space, when the disk is full or refuses.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise refused(path, len(data), error) from error
+
+
+def refused(path: Path, size: int, error: OSError) -> ResourceRefused:
+    """The error for a write that the disk did not take."""
+    try:
+        free = human(shutil.disk_usage(path.parent).free)
+    except OSError:
+        free = "an unknown amount"
+    return ResourceRefused(
+        f"could not write {human(size)} to {path} ({error.strerror or error}); {free} free there; "
+        "what was saved before is intact: make room and resume"
+    )
+
+
+@dataclass(frozen=True)
+class Saved:
+    """One checkpoint: arrays by name, the step after which it was taken, and its origin."""
+
+    step: int
+    arrays: dict[str, Array]
+    meta: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints and the history of one run folder.
+
+    ``every`` is the number of seconds between checkpoints; after ``time_limit`` seconds a
+    training saves and stops as on a signal. ``origin`` says what the state
+    belongs to (recipe fields, data hash, versions); :meth:`latest` refuses a checkpoint of
+    another origin, naming each field that differs, except those in ``may_differ``; without
+    an ``origin`` it asks for none. Of the processes that torchrun started only the first
+    ``writes``; the others read.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        every: float = 5.0,
+        time_limit: float | None = None,
+        origin: Mapping[str, Any] | None = None,
+        may_differ: frozenset[str] = frozenset(),
+    ) -> None:
+        self.path = Path(path)
+        self.every = every
+        self.time_limit = time_limit
+        self.origin: dict[str, Any] | None = (
+            None if origin is None else json.loads(json.dumps(dict(origin)))
+        )
+        self.may_differ = may_differ
+        self.writes = first_process()
+
+    @property
+    def history_path(self) -> Path:
+        """Where the history stands."""
+        return self.path / "history.jsonl"
+
+    def make_folder(self) -> None:
+        """Make the run folder if it is not there. Raises ResourceRefused."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise refused(self.path, 0, error) from error
+
+    def save(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
+        """Write the slot that does not hold the latest checkpoint. Raises ResourceRefused."""
+        from safetensors.numpy import save as to_bytes
+
+        if not self.writes:
+            return
+        self.make_folder()
+        contiguous = {name: np.asarray(value, order="C") for name, value in arrays.items()}
+        data = to_bytes(contiguous)
+        latest, newest = self._newest()
+        note = {
+            "number": newest.get("number", 0) + 1,
+            "step": step,
+            "meta": dict(meta),
+            "origin": self.origin or {},
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        slot = SLOTS[0] if latest != SLOTS[0] else SLOTS[1]
+        write_durably(self._file(slot, "safetensors"), data)
+        body = json.dumps(note, sort_keys=True)
+        seal = hashlib.sha256(body.encode()).hexdigest()
+        write_durably(self._file(slot, "json"), f"{body}\n{seal}\n".encode())
+
+    def latest(self) -> Saved | None:
+        """The newest whole checkpoint; None if there never was one.
+
+        Raises CheckpointError when both slots are damaged, or when the checkpoint belongs to
+        another recipe, other data or another version.
+        """
+        for temporary in (
+            *self.path.glob("checkpoint-*.tmp"),
+            *self.path.glob("history.jsonl.tmp"),
+        ):
+            if self.writes:
+                temporary.unlink(missing_ok=True)
+        slot, note = self._newest()
+        if slot is None:
+            present = [self._file(s, "json") for s in SLOTS if self._file(s, "json").exists()]
+            if present:
+                raise CheckpointError(
+                    f"no whole checkpoint in {self.path}: {', '.join(p.name for p in present)} "
+                    "and the arrays beside them are damaged; start the run anew"
+                )
+            return None
+        if self.origin is not None:
+            self._check_origin(note["origin"], self.origin)
+        require_memory(2 * note["bytes"], f"the checkpoint in {self.path}")
+        return Saved(note["step"], self._arrays(slot), note["meta"])
+
+    def _arrays(self, slot: str) -> dict[str, Array]:
+        from safetensors import SafetensorError
+        from safetensors.numpy import load as from_bytes
+
+        file = self._file(slot, "safetensors")
+        try:
+            return from_bytes(file.read_bytes())
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{file} holds no arrays of a checkpoint: {error}") from error
+
+    def _file(self, slot: str, kind: str) -> Path:
+        return self.path / f"checkpoint-{slot}.{kind}"
+
+    def _newest(self) -> tuple[str | None, dict[str, Any]]:
+        whole = [(slot, note) for slot in SLOTS if (note := self._whole(slot)) is not None]
+        return max(whole, key=lambda found: int(found[1]["number"]), default=(None, {}))
+
+    def _whole(self, slot: str) -> dict[str, Any] | None:
+        """The note of a slot whose two files are exactly what was written, else None."""
+        try:
+            file = self._file(slot, "json")
+            if file.stat().st_size > MAX_JSON:
+                return None
+            body, seal, _ = file.read_text(encoding="utf-8").split("\n")
+            if hashlib.sha256(body.encode()).hexdigest() != seal:
+                return None
+            note: dict[str, Any] = json.loads(body)
+            if (
+                any(type(note[key]) is not kind for key, kind in NOTE.items())
+                or not 0 <= note["step"] < 2**63
+            ):
+                return None
+            arrays = self._file(slot, "safetensors")
+            if arrays.stat().st_size != note["bytes"]:
+                return None
+            with open(arrays, "rb") as data:
+                return (
+                    note
+                    if hashlib.file_digest(data, "sha256").hexdigest() == note["sha256"]
+                    else None
+                )
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def _check_origin(self, found: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        differing = [
+            f"{field}: saved {found.get(field)!r}, now {now.get(field)!r}"
+            for field in sorted(set(found) | set(now))
+            if field not in self.may_differ and found.get(field) != now.get(field)
+        ]
+        if differing:
+            raise CheckpointError(
+                f"the checkpoint in {self.path} belongs to another run; "
+                + "; ".join(differing)
+                + "; "
+                "use another folder, or --from to start a new run from its parameters"
+            )
+
+
+def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, Any]]:
+    """The records of history.jsonl in order of steps, up to the first line that is torn."""
+    records: list[dict[str, Any]] = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            record = json.loads(line)
+            step, loss = record["step"], record["loss"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            break
+        if type(step) is not int or type(loss) not in (int, float):
+            break
+        if (records and step <= records[-1]["step"]) or (
+            keep_until is not None and step >= keep_until
+        ):
+            break
+        records.append(record)
+    return records
+
+
+class HistoryFile:
+    """One JSON line a step, appended; cut back to the checkpoint when a run is resumed."""
+
+    def __init__(self, path: Path, keep_until: int) -> None:
+        """Keep the lines of steps below ``keep_until``, in order; drop the rest and torn lines."""
+        self.path = path
+        self.kept: list[dict[str, Any]] = read_history(path, keep_until) if path.exists() else []
+        write_durably(path, "".join(json.dumps(r) + "\n" for r in self.kept).encode())
+        self._pending: list[str] = []
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add a record; it reaches the disk with the next :meth:`flush`."""
+        self._pending.append(json.dumps(record) + "\n")
+
+    def flush(self) -> None:
+        """Bring pending lines to disk. Raises ResourceRefused when it does not take them."""
+        if not self._pending:
+            return
+        text = "".join(self._pending)
+        try:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise refused(self.path, len(text), error) from error
+        self._pending.clear()
