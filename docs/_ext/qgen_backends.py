@@ -14,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from qgen_components import row
 from qgen_core import Capabilities, backend, describe, names
 from qgen_core.circuits.gates import GATES
-from qgen_core.discovery.registry import factory_of, known
+from qgen_core.discovery.registry import factory_of, known_providers
 
 HEAD = (
     "backend",
@@ -85,7 +85,7 @@ def rst() -> Iterator[str]:
     yield from (".. list-table::", "   :header-rows: 1", "   :class: options", "")
     yield from row(*HEAD)
     installed = names("backend")
-    for name, package in known()["backend"].items():
+    for name, package in known_providers()["backend"].items():
         if name not in installed:
             yield from row(name, f"``pip install {package}``", *("",) * (len(HEAD) - 2))
         else:

@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from qgen_core import describe, errors, names
-from qgen_core.discovery.registry import KINDS, Description, Option, known, offers
+from qgen_core.discovery.registry import KINDS, Description, Option, known_providers, offers
 from qgen_docstrings import literal_bars
 
 ARTICLES = {"encoder": "an", "ansatz": "an", "executor": "an"}
@@ -24,7 +24,7 @@ OPTION = re.compile(r"^    (\w+): (.*)")
 
 def our_packages() -> set[str]:
     """Distributions of this project; what others have installed here is no part of its documentation."""
-    return {package for by_name in known().values() for package in by_name.values()}
+    return {package for by_name in known_providers().values() for package in by_name.values()}
 
 
 def described(kind: str) -> list[Description]:

@@ -16,7 +16,7 @@ import pytest
 import qgen_core as qgen
 from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.parameter_shift import parameter_shift
-from qgen_core.discovery.registry import factory_of, known
+from qgen_core.discovery.registry import factory_of, known_providers
 from qgen_core.errors import BrokenPlugin
 from qgen_core.typing import Array, Floats, Rng
 
@@ -61,7 +61,7 @@ def _left_out(name: str) -> bool:
 def build(name: str, options: tuple[tuple[str, Any], ...] = ()) -> qgen.Backend:
     """The backend of a name, made once; skips the test when it is not installed."""
     if name not in qgen.names("backend"):
-        package = known()["backend"].get(name, "a package")
+        package = known_providers()["backend"].get(name, "a package")
         pytest.skip(f"backend {name!r} is not installed; `pip install {package}` provides it")
     return qgen.backend(name, **dict(options))
 

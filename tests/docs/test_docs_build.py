@@ -15,7 +15,7 @@ import pytest
 from docs_blocks import ROOT
 
 import qgen_core as qgen
-from qgen_core.discovery.registry import KINDS, known
+from qgen_core.discovery.registry import KINDS, known_providers
 
 NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
 missing = [name for name in NEEDED if find_spec(name) is None]
@@ -76,7 +76,7 @@ def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
 
 
 def test_every_component_is_in_the_reference_with_its_options(site: Path) -> None:
-    packages = {package for by_name in known().values() for package in by_name.values()}
+    packages = {package for by_name in known_providers().values() for package in by_name.values()}
     seen = 0
     for kind in KINDS:
         page = site / "reference" / f"{kind}.html"
@@ -122,7 +122,7 @@ def test_backends_are_tabled_with_what_they_can_do(site: Path) -> None:
     )
     table = [re.sub(r"<[^>]+>", " ", row).split() for row in rows]
     found = {cells[0]: " ".join(cells[1:]) for cells in table if cells}
-    assert set(known()["backend"]) <= set(found)
+    assert set(known_providers()["backend"]) <= set(found)
     assert found["statevector"] == "qgen-core exact no adjoint complex128 all"
     assert found["density"].startswith("qgen-core exact yes")
     measured = json.loads(
@@ -132,7 +132,7 @@ def test_backends_are_tabled_with_what_they_can_do(site: Path) -> None:
         ("lightning", "exact no adjoint complex128 all", ("probabilities", "gradient")),
         ("qsim", "exact no parameter-shift complex64 all", ("probabilities",)),
     ):
-        package = known()["backend"][name]
+        package = known_providers()["backend"][name]
         if name not in qgen.names("backend"):
             assert found[name] == f"pip install {package}"
             continue

@@ -69,5 +69,5 @@ def test_entry_points_load() -> None:
 )
 def test_what_is_missing_is_named(module: str, call: str, who: str, package: str) -> None:
     text = said(USES.format(module=module, call=call))
-    assert f"{who} needs the package {package}; `pip install {package}` brings it" in text
+    assert f"{who} needs the package {package}; `pip install {package}` installs it" in text
     assert text.strip().endswith("4")

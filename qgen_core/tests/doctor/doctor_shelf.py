@@ -7,7 +7,7 @@ from pathlib import Path
 HEAD = """
 import numpy as np
 import qgen_core as qgen
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 
 class Fine(qgen.Simulator):
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ PACKAGES = {
     ),
     "qgen-lacks": (
         HEAD + "class Lacks(Fine):\n    def __init__(self) -> None:\n"
-        "        sdk('no_such_sdk', \"backend 'lacks'\", 'no-such-sdk>=3')\n",
+        "        import_optional('no_such_sdk', \"backend 'lacks'\", 'no-such-sdk>=3')\n",
         "[qgen.backends]\nlacks = qgen_lacks:Lacks\n",
     ),
     "qgen-crashes": (

@@ -63,7 +63,7 @@ CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
         {},
         ", whose Part is no component of qgen, not of kind 'backend'",
     ),
-    "table": ("Part = {}\n", None, {}, ", which offers a dict where a factory is needed"),
+    "table": ("Part = {}\n", None, {}, ", which offers an object of type dict where a factory is needed"),
     "returns": (
         "def Part() -> dict:\n    return {}\n",
         None,
@@ -201,7 +201,7 @@ def test_two_offers_of_one_name(shelf: Any) -> None:
     ]
     answer, _ = shelf.ask(["generator"], wanted)
     assert answer["built"]["ghz"] == {
-        "error": "TwoOffers: generator 'ghz' is offered by qgen-ghz and qgen-states; say e.g. 'qgen-ghz:ghz'",
+        "error": "TwoOffers: generator 'ghz' is offered by qgen-ghz and qgen-states; choose one by its package, e.g. 'qgen-ghz:ghz'",
         "exit_code": 4,
     }
     assert answer["built"]["qgen-ghz:ghz"] == {"type": "qgen_ghz.Part"}

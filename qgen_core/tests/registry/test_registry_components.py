@@ -212,7 +212,7 @@ def test_an_optional_component_may_stay_away() -> None:
 
 
 def test_a_default_that_names_a_component_is_built() -> None:
-    assert isinstance(model().ansatz, registry.Bound)
+    assert isinstance(model().ansatz, registry.BoundFunction)
     assert model().ansatz(3) == flat(3)
 
 
@@ -221,7 +221,7 @@ def test_backend_and_sampler_of_the_run_reach_those_who_ask_unless_they_name_ano
     built = model(backend=backend, sampler=sampler)
     assert built.backend is backend
     assert built.sampler is sampler
-    assert isinstance(built.ansatz, registry.Bound), "an ansatz asks for neither"
+    assert isinstance(built.ansatz, registry.BoundFunction), "an ansatz asks for neither"
     assert model({"backend": "plain"}, backend=backend).backend is not backend
     nested = model({"backend": {"name": "wrapped"}}, backend=backend).backend
     assert isinstance(nested, Wrapped)

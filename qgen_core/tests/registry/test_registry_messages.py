@@ -192,7 +192,7 @@ def test_two_offers_in_this_process(only_shelf: Any) -> None:
     with pytest.raises(TwoOffers) as caught:
         qgen.backend("ghz")
     assert str(caught.value) == (
-        "TwoOffers: backend 'ghz' is offered by qgen-ghz and qgen-states; say e.g. 'qgen-ghz:ghz'"
+        "TwoOffers: backend 'ghz' is offered by qgen-ghz and qgen-states; choose one by its package, e.g. 'qgen-ghz:ghz'"
     )
     assert type(qgen.backend("qgen-states:ghz")).__module__ == "qgen_states"
     qgen.register("backend", "ghz", type(qgen.backend("qgen-ghz:ghz")))
@@ -204,7 +204,7 @@ def test_a_broken_component_of_this_process(fresh: None) -> None:
     with pytest.raises(BrokenPlugin) as caught:
         qgen.backend("number")
     assert str(caught.value) == (
-        "BrokenPlugin: backend 'number' comes from this process, which offers a int where a factory is needed"
+        "BrokenPlugin: backend 'number' comes from this process, which offers an object of type int where a factory is needed"
     )
 
     def fails() -> Backend:

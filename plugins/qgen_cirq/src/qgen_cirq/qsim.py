@@ -10,7 +10,7 @@ from qgen_core import Capabilities, Circuit, Expectations, Probabilities, Simula
 from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Measure
 from qgen_core.circuits.paulis import expectations_of_states
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption
 from qgen_core.simulators.base import checked_angles
 from qgen_core.support.identity_cache import Remembered
@@ -69,7 +69,7 @@ class QsimBackend(Simulator):
     def __init__(self, *, threads: int = 1, fused: int = 2) -> None:
         if threads < 1 or not 2 <= fused <= 4:
             raise BadOption(f"threads is at least 1 and fused 2 to 4, not {threads} and {fused}")
-        self._qsim = sdk("qsimcirq", "backend 'qsim'", "qsimcirq").qsim
+        self._qsim = import_optional("qsimcirq", "backend 'qsim'", "qsimcirq").qsim
         self.threads, self.fused = threads, fused
         self._steps: Remembered[Circuit, list[Step]] = Remembered()
 

@@ -12,7 +12,7 @@ from qgen_core.circuits.circuit import Channel
 from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Measure
 from qgen_core.circuits.paulis import expectations_of_densities, expectations_of_states
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import Unsupported
 from qgen_core.simulators.base import checked_angles
 from qgen_core.support.identity_cache import Remembered
@@ -43,7 +43,7 @@ class CirqBackend(Simulator):
     capabilities = Capabilities(noise=True)
 
     def __init__(self) -> None:
-        self._cirq = sdk("cirq", "backend 'cirq'", "cirq-core")
+        self._cirq = import_optional("cirq", "backend 'cirq'", "cirq-core")
         self._steps: Remembered[Circuit, list[Step]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgen_core import Backend
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption
 from qgen_pennylane.device import DeviceBackend
 from qgen_pennylane.making import Maker
@@ -25,7 +25,7 @@ def pennylane(*, device: str = "default.qubit", exact: bool | None = None) -> Ba
         device: The name of an installed PennyLane device.
         exact: Whether the device has exact values; without it, as the device declares.
     """
-    maker = Maker(sdk("pennylane", "backend 'pennylane'", "pennylane"), device)
+    maker = Maker(import_optional("pennylane", "backend 'pennylane'", "pennylane"), device)
     if device in NumericalBackend.DEVICES:
         if exact is False:
             raise BadOption(

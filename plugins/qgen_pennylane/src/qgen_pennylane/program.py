@@ -10,7 +10,7 @@ import numpy as np
 
 from qgen_core import Circuit
 from qgen_core.circuits.gates import GATES
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BrokenPlugin
 from qgen_core.typing import Array, Floats
 from qgen_pennylane.translate import LETTERS, NAMES
@@ -26,7 +26,7 @@ class Kernels:
     def __init__(self, precision: str) -> None:
         suffix = "C64" if precision == "single" else "C128"
         self.dtype = np.dtype(np.complex64 if precision == "single" else np.complex128)
-        module = sdk(
+        module = import_optional(
             "pennylane_lightning.lightning_qubit_ops", "backend 'lightning'", "pennylane-lightning"
         )
         try:

@@ -19,7 +19,7 @@ from qgen_core.circuits.measures import (
     check_measure,
 )
 from qgen_core.circuits.parameter_shift import MAX_OUTPUT, parameter_shift, shifted_rows
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.simulators.base import Simulator, checked_angles, group_words, to_basis
 from qgen_core.support.identity_cache import Remembered
@@ -63,7 +63,7 @@ class AerBackend(Simulator):
             raise BadOption(f"precision is 'double' or 'single', not {precision!r}")
         self.method, self.precision = method, precision
         self.capabilities = replace(self.capabilities, precision=precision)
-        aer = sdk("qiskit_aer", "backend 'aer'", "qiskit-aer")
+        aer = import_optional("qiskit_aer", "backend 'aer'", "qiskit-aer")
         self._simulators = {
             name: aer.AerSimulator(method=name, precision=precision)
             for name in ("statevector", "density_matrix", "matrix_product_state")
@@ -239,7 +239,7 @@ def _as_superoperators(circuit: QuantumCircuit) -> None:
     Those it fuses by way of the eigenvectors of a Choi matrix, which fails ("heevx", 0.18.2) where
     eigenvalues are equal, as for depolarizing channels on two wires.
     """
-    instruction = sdk("qiskit.circuit", "backend 'aer'", "qiskit").Instruction
+    instruction = import_optional("qiskit.circuit", "backend 'aer'", "qiskit").Instruction
     made: dict[int, Any] = {}
     for place, step in enumerate(circuit.data):
         if step.operation.name == "kraus":
@@ -258,7 +258,7 @@ def _save(circuit: QuantumCircuit, measure: Measure) -> None:
     if isinstance(measure, Probabilities):
         saving.save_probabilities()
     elif isinstance(measure, Expectations):
-        pauli = sdk("qiskit.quantum_info", "backend 'aer'", "qiskit").Pauli
+        pauli = import_optional("qiskit.quantum_info", "backend 'aer'", "qiskit").Pauli
         for number, word in enumerate(measure.paulis):
             saving.save_expectation_value(pauli(word), range(circuit.num_qubits), label=str(number))
     else:

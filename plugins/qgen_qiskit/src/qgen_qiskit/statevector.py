@@ -6,7 +6,7 @@ import numpy as np
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.measures import Expectations, Measure, Probabilities
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.simulators.base import Simulator
 from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
@@ -24,7 +24,9 @@ class QiskitStatevector(Simulator):
     """
 
     def __init__(self) -> None:
-        self._info = sdk("qiskit.quantum_info", "backend 'qiskit-statevector'", "qiskit")
+        self._info = import_optional(
+            "qiskit.quantum_info", "backend 'qiskit-statevector'", "qiskit"
+        )
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if memory for a state and the values of a batch is not there."""

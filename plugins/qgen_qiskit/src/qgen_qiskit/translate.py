@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Channel, Circuit
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption
 from qgen_core.simulators.base import checked_angles
 from qgen_core.support.identity_cache import Remembered
@@ -68,7 +68,7 @@ def qubits_of(wires: Sequence[int], num_wires: int) -> list[int]:
 
 
 def _translate(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
-    qiskit_circuit = sdk("qiskit.circuit", "translating a circuit", "qiskit")
+    qiskit_circuit = import_optional("qiskit.circuit", "translating a circuit", "qiskit")
     built: QuantumCircuit = qiskit_circuit.QuantumCircuit(circuit.num_wires)
     vector: ParameterVector = qiskit_circuit.ParameterVector("angle", len(free_columns(circuit)))
     free = iter(vector)
@@ -92,5 +92,5 @@ def _translate(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
 
 def _kraus(channel: Channel) -> object:
     """The instruction of a channel."""
-    instruction = sdk("qiskit.circuit", "translating a circuit", "qiskit").Instruction
+    instruction = import_optional("qiskit.circuit", "translating a circuit", "qiskit").Instruction
     return instruction("kraus", len(channel.wires), 0, list(channel.kraus))

@@ -1,7 +1,8 @@
-"""Reading installed packages: which are allowed, whom an entry point comes from, what broke.
+"""Reading the entry points and metadata of installed packages.
 
-Only metadata is read until a component is asked for by name. (``importlib.metadata`` is the
-standard library's successor of the PyPI package ``entrypoints``.)
+Which packages are admitted, which distribution an entry point comes from, and whose fault it is
+when an import fails. Only metadata is read until a component is asked for by name.
+(``importlib.metadata`` is the standard library's successor of the PyPI package ``entrypoints``.)
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ log = logging.getLogger("qgen")
 
 @cache
 def all_entries() -> tuple[importlib.metadata.EntryPoint, ...]:
-    """The entry points of all installed packages in groups ``qgen.*``, read once a process.
+    """The entry points of all installed packages in groups ``qgen.*``, read once per process.
 
-    Package by package, since one malformed file, of any package whatever, ends
-    ``importlib.metadata.entry_points()`` for all. As on import, the first of a name on the path wins.
+    Packages are read one by one, because ``importlib.metadata.entry_points()`` fails as a whole
+    when the file of any one package is malformed. If a package is found twice, the first on the
+    import path counts, as for imports.
     """
-    found: dict[str, list[importlib.metadata.EntryPoint]] = {}
+    by_package: dict[str, list[importlib.metadata.EntryPoint]] = {}
     for distribution in importlib.metadata.distributions():
         where = str(getattr(distribution, "_path", "a package"))
         try:
@@ -40,51 +42,71 @@ def all_entries() -> tuple[importlib.metadata.EntryPoint, ...]:
         except Exception as error:
             log.warning("%s is left out, its entry points cannot be read: %s", where, error)
             continue
-        found.setdefault(_facts(distribution).get("Name", where), own)
-    return tuple(entry for own in found.values() for entry in own)
+        by_package.setdefault(_name_and_version(distribution).get("Name", where), own)
+    found = []
+    for own in by_package.values():
+        found.extend(own)
+    return tuple(found)
 
 
 def entries(group: str) -> list[importlib.metadata.EntryPoint]:
-    """The entry points of a group that QGEN_PLUGINS admits."""
+    """The entry points of a group that QGEN_PLUGINS admits.
+
+    >>> "js" in [entry.name for entry in entries("qgen.losses")]
+    True
+    """
     return [entry for entry in all_entries() if entry.group == group and allowed(entry)]
 
 
 def distribution_of(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
     """Name and version of the distribution that an entry point comes from.
 
-    A package without readable metadata is called by its module, with version "unknown".
+    A package without readable metadata is named by its module, with version "unknown".
     """
-    facts = _facts(entry.dist)
-    module = entry.value.partition(":")[0].partition(".")[0]
-    return facts.get("Name") or module, facts.get("Version") or "unknown"
+    facts = _name_and_version(entry.dist)
+    module = entry.value.partition(":")[0]
+    top_module = module.partition(".")[0]
+    return facts.get("Name") or top_module, facts.get("Version") or "unknown"
 
 
-@cache  # reading metadata takes a millisecond, and every entry point asks for its package's
-def _facts(distribution: importlib.metadata.Distribution | None) -> dict[str, str]:
+@cache  # reading metadata takes a millisecond, and each entry point asks for that of its package
+def _name_and_version(distribution: importlib.metadata.Distribution | None) -> dict[str, str]:
     """Name and Version, as far as the metadata can be read."""
+    if distribution is None:
+        return {}
     try:
-        metadata = None if distribution is None else distribution.metadata
-    except (OSError, ValueError):  # e.g. no UTF-8
-        metadata = None
-    return (
-        {}
-        if metadata is None
-        else {key: metadata[key] for key in ("Name", "Version") if key in metadata}
-    )
+        metadata = distribution.metadata
+    except (OSError, ValueError):  # e.g. not UTF-8
+        return {}
+    if metadata is None:
+        return {}
+    return {key: metadata[key] for key in ("Name", "Version") if key in metadata}
 
 
 def allowed(entry: importlib.metadata.EntryPoint) -> bool:
-    """Whether QGEN_PLUGINS (names of distributions, comma separated) admits this entry point."""
-    limit = os.environ.get("QGEN_PLUGINS")
-    if limit is None:
+    """Whether QGEN_PLUGINS (names of distributions, comma separated) admits this entry point.
+
+    Without that variable, every package is admitted; the core always is.
+    """
+    setting = os.environ.get("QGEN_PLUGINS")
+    if setting is None:
         return True
-    names = {part.strip().lower().replace("_", "-") for part in limit.split(",")}
-    return distribution_of(entry)[0].lower().replace("_", "-") in names | {CORE}
+    admitted = {_normalised(part.strip()) for part in setting.split(",")}
+    distribution, _ = distribution_of(entry)
+    return _normalised(distribution) in admitted | {CORE}
+
+
+def _normalised(distribution: str) -> str:
+    return distribution.lower().replace("_", "-")
 
 
 @contextmanager
 def import_failures(what: str, entry: importlib.metadata.EntryPoint) -> Iterator[None]:
-    """Turn whatever an import raises, SystemExit too, into BrokenPlugin that blames the package."""
+    """Turn whatever an import raises, SystemExit too, into BrokenPlugin that names the package.
+
+    ``what`` is what is being imported, e.g. ``"backend 'aer'"``. Raises BrokenPlugin also if the
+    package requires another version of qgen-core.
+    """
     check_core_version(what, entry)
     name, version = distribution_of(entry)
     try:
@@ -92,54 +114,71 @@ def import_failures(what: str, entry: importlib.metadata.EntryPoint) -> Iterator
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        reason = (
-            f"it called exit({error.code!r}) on import"
-            if isinstance(error, SystemExit)
-            else reason_of(error)
-        )
+        reason = reason_of(error)
+        if isinstance(error, SystemExit):
+            reason = f"it called exit({error.code!r}) on import"
         raise BrokenPlugin(
             f"{what} comes from {name} {version}, which could not be imported: {reason}"
         ) from error
 
 
 def reason_of(error: BaseException) -> str:
-    """What an exception says, on one line; its type too, unless it is an import that failed."""
+    """The message of an exception on one line, after its type unless it is an ImportError.
+
+    >>> reason_of(OSError("no such device"))
+    'OSError: no such device'
+    """
     text = " ".join(str(error).split())
     if isinstance(error, ImportError) and text:
         return text
-    return ": ".join(filter(None, [type(error).__name__, text]))
+    name = type(error).__name__
+    if not text:
+        return name
+    return f"{name}: {text}"
 
 
 def check_core_version(what: str, entry: importlib.metadata.EntryPoint) -> None:
-    """Raise BrokenPlugin if the package asks for another version of qgen-core."""
+    """Raise BrokenPlugin if the package of an entry point requires another qgen-core version."""
     installed = importlib.metadata.version(CORE)
-    for need in _requirements(entry.dist):
-        if need.name.lower().replace("_", "-") == CORE and not need.specifier.contains(
-            installed, prereleases=True
-        ):
+    for requirement in _requirements(entry.dist):
+        if _normalised(requirement.name) != CORE:
+            continue
+        if not requirement.specifier.contains(installed, prereleases=True):
             name, version = distribution_of(entry)
             raise BrokenPlugin(
-                f"{what} comes from {name} {version}, which needs {CORE} {need.specifier}; installed is {installed}"
+                f"{what} comes from {name} {version}, which needs {CORE} {requirement.specifier}; "
+                f"installed is {installed}"
             )
 
 
 @cache
 def packages() -> dict[str, dict[str, str]]:
-    """Versions of the core and the plugins, each with those of what it requires; empty for what is not there."""
+    """Versions of the core and of each plugin, with those of the packages that each requires.
+
+    Keys are distributions, the core first; a version is empty for what is not installed.
+
+    >>> "numpy" in packages()["qgen-core"]
+    True
+    """
+    plugins = {distribution_of(entry)[0] for entry in all_entries() if allowed(entry)}
     found: dict[str, dict[str, str]] = {}
-    names = {CORE, *(distribution_of(entry)[0] for entry in all_entries() if allowed(entry))}
-    for name in sorted(names, key=lambda n: (n != CORE, n)):
+    for name in [CORE, *sorted(plugins - {CORE})]:
         found[name] = {name: version_of(name)}
-        if found[name][name]:
-            needs = {need.name for need in _requirements(importlib.metadata.distribution(name))} - {
-                CORE
-            }
-            found[name] |= {need: version_of(need) for need in sorted(needs)}
+        if not found[name][name]:
+            continue
+        requirements = _requirements(importlib.metadata.distribution(name))
+        required = {requirement.name for requirement in requirements}
+        for requirement_name in sorted(required - {CORE}):
+            found[name][requirement_name] = version_of(requirement_name)
     return found
 
 
 def version_of(distribution: str) -> str:
-    """The version that is installed; empty if none is."""
+    """The installed version of a distribution; empty if it is not installed.
+
+    >>> version_of("no-such-package")
+    ''
+    """
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -147,17 +186,19 @@ def version_of(distribution: str) -> str:
 
 
 def _requirements(distribution: importlib.metadata.Distribution | None) -> Iterator[Requirement]:
-    """What a distribution requires on this system, without its extras, as far as that can be read."""
+    """What a distribution requires on this system, without its extras, as far as it can be read."""
     from packaging.requirements import InvalidRequirement, Requirement
 
+    if distribution is None:
+        return
     try:
-        texts = (distribution.requires or []) if distribution is not None else []
+        texts = distribution.requires or []
     except (OSError, ValueError):
-        texts = []
+        return
     for text in texts:
         try:
-            need = Requirement(text)
+            requirement = Requirement(text)
         except InvalidRequirement:
             continue
-        if need.marker is None or need.marker.evaluate({"extra": ""}):
-            yield need
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield requirement

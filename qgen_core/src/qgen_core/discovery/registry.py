@@ -1,8 +1,9 @@
 """Finding and building components by name.
 
-Offers are entry points, one group a kind; only metadata is read until a component is asked
-for. A factory's signature is its option list. Options that expect a component take a name,
-a table with ``name``, or the object itself.
+Packages offer components as entry points, one group for each kind. Listing them reads metadata
+only; the package is imported when one of its components is asked for. The options of a component
+are the parameters of its factory. An option that expects a component takes a name, a table with
+``name`` and options, or the object itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import importlib.resources
 import inspect
 import os
 import tomllib
-import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,12 +28,21 @@ from qgen_core.discovery.entry_points import (
     import_failures,
     reason_of,
 )
+from qgen_core.discovery.option_types import (
+    component_kind,
+    element_kind,
+    shown,
+    type_name,
+    validated,
+)
 from qgen_core.errors import BadOption, BrokenPlugin, QgenError, TwoOffers, UnknownName
 
+#: A class or function that returns a component; its parameters are the component's options.
 Factory = Callable[..., Any]
+#: How a recipe refers to a component: its name, or a table with ``name`` and options.
 Ref = str | Mapping[str, Any]
 
-#: Kinds and their entry-point groups.
+#: Kinds of components and their groups of entry points.
 KINDS = {
     "encoder": "qgen.encoders",
     "generator": "qgen.generators",
@@ -49,31 +58,40 @@ KINDS = {
     "executor": "qgen.executors",
     "study": "qgen.studies",
 }
-#: Kinds whose components inherit an interface, which marks them with ``__qgen_kind__``.
+#: Kinds whose components inherit an interface class, which names the kind as ``__qgen_kind__``.
 INTERFACES = frozenset({"encoder", "generator", "sampler", "loss", "trainer", "backend"})
-#: Kinds that are functions: the verb binds the options, these arguments come at the call. Instead of
-#: a function it may be a class that is built from its options and whose objects take these arguments.
-AT_THE_CALL = {
+#: Kinds whose components are functions, and the arguments that they get when they are called.
+#: The other parameters are options, bound when the component is built. A class may stand in for
+#: such a function: it is built from its options, and its objects are called with these arguments.
+CALL_ARGUMENTS: Mapping[str, Sequence[str]] = {
     "noise": ("circuit", "measure"),
     "ansatz": ("wires", "inputs", "registers", "data"),
     "dataset": (),
     "metric": ("reference", "generated", "edges"),
     "network": ("inputs", "outputs"),
 }
-#: What a run gives to each factory that asks; never recipe keys.
-GIVEN = frozenset({"space", "condition", "data", "seed", "edges"})
+#: Parameters that a run fills in for every factory that has them; a recipe cannot set them.
+SUPPLIED_BY_RUN = frozenset({"space", "condition", "data", "seed", "edges"})
 
 
 @dataclass(frozen=True)
 class Deferred:
-    """A given value that is computed only if a factory asks for it."""
+    """A value that a run supplies, computed only if a factory has a parameter for it.
+
+    >>> training_events = Deferred(lambda: [1.0, 2.0])
+    >>> training_events.compute()
+    [1.0, 2.0]
+    """
 
     compute: Callable[[], Any]
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One component that an installed package, or this process, offers."""
+    """A component that an installed package, or this process, offers under a name.
+
+    ``load`` imports the package and returns the factory.
+    """
 
     kind: str
     name: str
@@ -87,7 +105,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a factory; ``required`` if it has no default."""
+    """One option of a component: its type as text, and its default unless it is ``required``."""
 
     name: str
     type: str
@@ -97,7 +115,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Description:
-    """What ``qgen info`` shows."""
+    """What ``qgen info`` shows: who provides a component, its documentation and its options."""
 
     kind: str
     name: str
@@ -108,8 +126,12 @@ class Description:
 
 
 @dataclass(frozen=True)
-class Bound:
-    """A function kind with its options bound; the arguments of the call remain."""
+class BoundFunction:
+    """A component that is a function, with its options bound; call it with the other arguments.
+
+    Of the keyword arguments of a call, those that the function has no parameter for are left out.
+    Raises BadOption when ``inputs`` are given to an ansatz that takes none.
+    """
 
     kind: str
     name: str
@@ -120,32 +142,53 @@ class Bound:
     def __qgen_name__(self) -> str:
         return self.name
 
-    def __call__(self, *args: Any, **at_the_call: Any) -> Any:
-        takes = inspect.signature(self.function).parameters
-        if at_the_call.get("inputs") and "inputs" not in takes:
+    def __call__(self, *args: Any, **call_arguments: Any) -> Any:
+        parameters = inspect.signature(self.function).parameters
+        if call_arguments.get("inputs") and "inputs" not in parameters:
             raise BadOption(
                 f"{self.kind} {self.name!r} takes no inputs, so it cannot be conditioned"
             )
-        passed = {k: v for k, v in at_the_call.items() if k in takes and k not in self.options}
+        passed = {}
+        for key, value in call_arguments.items():
+            if key in parameters and key not in self.options:
+                passed[key] = value
         return self.function(*args, **passed, **self.options)
 
 
+#: Components offered in this process only, by kind and name.
 _local: dict[tuple[str, str], Offer] = {}
 
 
 def register(kind: str, name: str, factory: Factory) -> None:
-    """Offer a component in this process only, e.g. from a notebook; it wins over installed ones."""
+    """Offer a component in this process only, e.g. from a notebook.
+
+    It takes precedence over an installed component of the same name. Raises UnknownName for a
+    kind that does not exist.
+
+    >>> import qgen_core as qgen
+    >>> def bell_pair(wires, *, angle: float = 0.5):
+    ...     rotation = qgen.Gate("ry", (0,), qgen.const(angle))
+    ...     return qgen.Circuit(wires, (rotation, qgen.Gate("cx", (0, 1))))
+    >>> qgen.register("ansatz", "doctest-bell-pair", bell_pair)
+    >>> qgen.ansatz("doctest-bell-pair", angle=0.1)(2).num_wires
+    2
+    """
     _check_kind(kind)
     _local[kind, name] = Offer(kind, name, "this process", "", lambda: factory)
 
 
 def offers(kind: str) -> dict[str, list[Offer]]:
-    """All offers of a kind by name, from metadata alone."""
+    """All offers of a kind by name, sorted; reads metadata only.
+
+    Raises UnknownName for a kind that does not exist.
+
+    >>> offers("loss")["js"][0].distribution
+    'qgen-core'
+    """
     _check_kind(kind)
-    found = {
-        name: list(several)
-        for name, several in _installed(kind, os.environ.get("QGEN_PLUGINS")).items()
-    }
+    found = {}
+    for name, same_name in _installed(kind, os.environ.get("QGEN_PLUGINS")).items():
+        found[name] = list(same_name)
     for (local_kind, name), offer in _local.items():
         if local_kind == kind:
             found[name] = [offer]
@@ -153,18 +196,30 @@ def offers(kind: str) -> dict[str, list[Offer]]:
 
 
 def names(kind: str) -> list[str]:
-    """The installed names of a kind."""
+    """The names of a kind that can be built here, sorted; reads metadata only.
+
+    Raises UnknownName for a kind that does not exist.
+
+    >>> import qgen_core as qgen
+    >>> "statevector" in qgen.names("backend")
+    True
+    """
     return list(offers(kind))
 
 
 @cache
-def _installed(kind: str, limit: str | None) -> dict[str, list[Offer]]:
+def _installed(kind: str, admitted: str | None) -> dict[str, list[Offer]]:
+    """Offers of installed packages by name; ``admitted`` is QGEN_PLUGINS, so that it is cached by it.
+
+    The same entry point found twice, e.g. in two folders on the import path, is one offer.
+    """
     found: dict[str, dict[tuple[str, str], Offer]] = {}
     for entry in entries(KINDS[kind]):
         distribution, version = distribution_of(entry)
         offer = Offer(kind, entry.name, distribution, version, _loader(kind, entry))
-        found.setdefault(entry.name, {}).setdefault((distribution, entry.value), offer)
-    return {name: list(several.values()) for name, several in found.items()}
+        same_name = found.setdefault(entry.name, {})
+        same_name.setdefault((distribution, entry.value), offer)
+    return {name: list(same_name.values()) for name, same_name in found.items()}
 
 
 def _loader(kind: str, entry: importlib.metadata.EntryPoint) -> Factory:
@@ -179,31 +234,46 @@ def _loader(kind: str, entry: importlib.metadata.EntryPoint) -> Factory:
 
 
 def find(kind: str, name: str) -> Offer:
-    """The one offer of a name; ``"distribution:name"`` chooses between several.
+    """The offer of a name; ``"distribution:name"`` chooses one package among several.
 
-    Raises UnknownName, with what is installed and what could be, or TwoOffers.
+    Raises UnknownName, listing what is installed and which package would provide the name, and
+    TwoOffers if several packages offer it.
+
+    >>> str(find("backend", "statevector")).partition(" comes from ")[0]
+    "backend 'statevector'"
     """
     available = offers(kind)
-    chosen, _, bare = name.rpartition(":")
-    several = available.get(bare, [])
-    if chosen:
-        several = [o for o in several if o.distribution == chosen]
-    if not several:
-        raise UnknownName(_unknown(kind, name, available))
-    if len(several) > 1:
-        who = " and ".join(sorted(o.distribution for o in several))
-        example = f"{sorted(o.distribution for o in several)[0]}:{bare}"
-        raise TwoOffers(f"{kind} {bare!r} is offered by {who}; say e.g. {example!r}")
-    return several[0]
+    distribution, _, bare_name = name.rpartition(":")
+    found = available.get(bare_name, [])
+    if distribution:
+        found = [offer for offer in found if offer.distribution == distribution]
+    if not found:
+        raise UnknownName(_unknown_name(kind, name, available))
+    if len(found) > 1:
+        distributions = sorted(offer.distribution for offer in found)
+        raise TwoOffers(
+            f"{kind} {bare_name!r} is offered by {' and '.join(distributions)}; "
+            f"choose one by its package, e.g. '{distributions[0]}:{bare_name}'"
+        )
+    return found[0]
 
 
 def factory_of(kind: str, name: str) -> tuple[Offer, Factory]:
-    """The offer and its imported factory. Raises BrokenPlugin if it breaks the contract."""
+    """The offer of a name and its factory, imported.
+
+    Raises BrokenPlugin if the package cannot be imported or what it offers is no factory of this
+    kind, and what :func:`find` raises.
+
+    >>> offer, factory = factory_of("loss", "js")
+    >>> factory.__name__
+    'JensenShannon'
+    """
     offer = find(kind, name)
     factory = offer.load()
     if not callable(factory):
         raise BrokenPlugin(
-            f"{offer}, which offers a {type(factory).__name__} where a factory is needed"
+            f"{offer}, which offers an object of type {type(factory).__name__} "
+            "where a factory is needed"
         )
     if kind in INTERFACES and isinstance(factory, type):
         _check_interface(offer, factory)
@@ -215,72 +285,76 @@ def factory_of(kind: str, name: str) -> tuple[Offer, Factory]:
 
 def _check_interface(offer: Offer, component: type) -> None:
     found = getattr(component, "__qgen_kind__", None)
-    if found != offer.kind:
-        what = "no component of qgen" if found is None else f"of kind {found!r}"
-        raise BrokenPlugin(
-            f"{offer}, whose {component.__name__} is {what}, not of kind {offer.kind!r}"
-        )
+    if found == offer.kind:
+        return
+    what = f"of kind {found!r}"
+    if found is None:
+        what = "no component of qgen"
+    raise BrokenPlugin(f"{offer}, whose {component.__name__} is {what}, not of kind {offer.kind!r}")
 
 
-def build(kind: str, ref: Ref, given: Mapping[str, Any] | None = None, /, **options: Any) -> Any:
+def build(kind: str, ref: Ref, supplied: Mapping[str, Any] | None = None, /, **options: Any) -> Any:
     """Build a component from its name, or from a recipe table with ``name`` and options.
 
-    ``given`` holds what a run hands to factories that ask for it; keywords are options of a
-    call from Python. Raises BadOption for options that the factory does not take, that are
-    missing, or that have the wrong type.
+    Args:
+        kind: the kind of component, a key of ``KINDS``.
+        ref: the name, or a table with ``name`` and options as in a recipe.
+        supplied: values that a run passes on to every factory with a parameter of that name,
+            unless the option is set: ``space``, ``condition``, ``data``, ``seed``, ``edges``, and
+            the run's backend and sampler.
+        options: options given from Python; they take precedence over those of the table.
+
+    Returns the component; for a kind of functions, the function with its options bound. Raises
+    BadOption for an option that the factory does not have, that is missing or that has the wrong
+    type, UnknownName or TwoOffers if the name does not identify one component, and BrokenPlugin
+    if its package cannot be imported or breaks the contract.
+
+    >>> import qgen_core as qgen
+    >>> trainer = qgen.build("trainer", {"name": "adam", "steps": 10}, learning_rate=0.02)
+    >>> trainer.steps, trainer.learning_rate
+    (10, 0.02)
     """
-    name, table = _split(kind, ref)
+    name, table = _parse_ref(kind, ref)
     offer, factory = factory_of(kind, name)
     parameters = _parameters(offer, factory)
-    at_the_call = AT_THE_CALL.get(kind)
-    allowed_names = [
-        p for p in parameters if at_the_call is None or p not in at_the_call or p in options
-    ]
-    for key in [*table, *options]:
-        if key not in allowed_names or (key in table and key in GIVEN):
-            takes = (
-                ", ".join(p for p in allowed_names if not (key in table and p in GIVEN))
-                or "no options"
-            )
-            raise BadOption(f"{kind} {name!r} takes {takes}; not {key!r}")
-    values = {**table, **options}
-    for key, value in (given or {}).items():
-        needs_it = at_the_call is None or key == "data" or key not in at_the_call
-        if key in parameters and key not in values and needs_it:
-            values[key] = value.compute() if isinstance(value, Deferred) else value
     where = f"{kind} {name!r}"
-    checked = {k: _checked(where, k, v, parameters[k], given) for k, v in values.items()}
-    for key, parameter in parameters.items():
-        if key in checked or (at_the_call is not None and key in at_the_call):
-            continue
-        if parameter.default is inspect.Parameter.empty:
-            raise BadOption(f"{where} needs {key!r}")
-        takes_components = _component_kind(parameter.annotation) or _element_kind(
-            parameter.annotation
-        )
-        if takes_components and parameter.default is not None:
-            checked[key] = _checked(where, key, parameter.default, parameter, given)
-    if at_the_call is not None and not isinstance(factory, type):
-        return Bound(kind, name, factory, checked)
-    return _named(_call(offer, factory, checked), name)
+    _check_keys(kind, where, parameters, table, options)
+    values = {**table, **options}
+    values.update(_supplied_values(kind, parameters, values, supplied or {}))
+    arguments = _checked_arguments(kind, where, parameters, values, supplied)
+    if kind in CALL_ARGUMENTS and not isinstance(factory, type):
+        return BoundFunction(kind, name, factory, arguments)
+    component = _call_factory(offer, factory, arguments)
+    with contextlib.suppress(AttributeError):  # e.g. of a class with __slots__
+        component.__qgen_name__ = name
+    return component
 
 
 def describe(kind: str, name: str) -> Description:
-    """Provider, documentation and options of a component; imports that one provider."""
+    """Who provides a component, its documentation and its options; imports that package.
+
+    Raises what :func:`build` raises for a name that cannot be found or imported.
+
+    >>> import qgen_core as qgen
+    >>> bits = qgen.describe("encoder", "binning").options[0]
+    >>> bits.name, bits.type, bits.default
+    ('bits', 'int | list[int]', 4)
+    """
     offer, factory = factory_of(kind, name)
-    at_the_call = AT_THE_CALL.get(kind, ())
-    options = tuple(
-        Option(
-            p.name,
-            _type_name(p.annotation),
-            None if p.default is p.empty else p.default,
-            p.default is p.empty,
-        )
-        for p in _parameters(offer, factory).values()
-        if p.name not in at_the_call and p.name not in GIVEN
-    )
+    call_arguments = CALL_ARGUMENTS.get(kind, ())
+    options = []
+    for key, parameter in _parameters(offer, factory).items():
+        if key in call_arguments or key in SUPPLIED_BY_RUN:
+            continue
+        option_type = type_name(parameter.annotation)
+        if parameter.default is inspect.Parameter.empty:
+            options.append(Option(key, option_type, required=True))
+        else:
+            options.append(Option(key, option_type, parameter.default))
     doc = inspect.getdoc(factory) or ""
-    return Description(kind, offer.name, offer.distribution, offer.version, doc, options)
+    return Description(
+        kind, offer.name, offer.distribution, offer.version, doc, options=tuple(options)
+    )
 
 
 def _check_kind(kind: str) -> None:
@@ -288,43 +362,149 @@ def _check_kind(kind: str) -> None:
         raise UnknownName(f"no kind {kind!r}; there are {', '.join(KINDS)}")
 
 
-def _split(kind: str, ref: Ref) -> tuple[str, dict[str, Any]]:
+def _parse_ref(kind: str, ref: Ref) -> tuple[str, dict[str, Any]]:
+    """The name of the component, and the options of its recipe table."""
     if isinstance(ref, str):
         return ref, {}
     if not isinstance(ref, Mapping):
-        raise BadOption(f"a {kind} is a name or a table with a name, not {_shown(ref)}")
+        raise BadOption(f"a {kind} is a name or a table with a name, not {shown(ref)}")
     table = dict(ref)
     name = table.pop("name", None)
     if not isinstance(name, str):
-        raise BadOption(
-            f"a {kind} table needs a 'name', this one has {', '.join(table) or 'nothing'}"
-        )
+        keys = ", ".join(table) or "nothing"
+        raise BadOption(f"a {kind} table needs a 'name', this one has {keys}")
     return name, table
 
 
 def _parameters(offer: Offer, factory: Factory) -> dict[str, inspect.Parameter]:
-    """The parameters by name, annotations resolved; variadic ones break the contract."""
-    target = factory.__init__ if isinstance(factory, type) else factory  # type: ignore[misc]
+    """The parameters of a factory by name, with their annotations resolved.
+
+    Raises BrokenPlugin for ``*args`` and ``**kwargs``: no option could be checked against them.
+    """
+    annotated: Any = factory
+    if isinstance(factory, type):
+        annotated = factory.__init__  # type: ignore[misc]
     try:
-        hints = typing.get_type_hints(target, include_extras=True)
-        parameters = dict(inspect.signature(factory).parameters)
+        annotations = typing.get_type_hints(annotated, include_extras=True)
+        signature = inspect.signature(factory)
     except (NameError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise BrokenPlugin(f"{offer}, whose signature cannot be read: {error}") from error
-    for p in parameters.values():
-        if p.kind in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
-            stars = "**" if p.kind is p.VAR_KEYWORD else "*"
+    stars = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
+    parameters = {}
+    for key, parameter in signature.parameters.items():
+        if parameter.kind in stars:
             raise BrokenPlugin(
-                f"{offer}, and takes {stars}{p.name}, so its options cannot be checked"
+                f"{offer}, and takes {stars[parameter.kind]}{key}, so its options cannot be checked"
             )
-    return {n: p.replace(annotation=hints.get(n, Any)) for n, p in parameters.items()}
+        parameters[key] = parameter.replace(annotation=annotations.get(key, Any))
+    return parameters
 
 
-def _call(offer: Offer, factory: Factory, arguments: Mapping[str, Any]) -> Any:
+def _check_keys(
+    kind: str,
+    where: str,
+    parameters: Mapping[str, inspect.Parameter],
+    table: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> None:
+    """Raise BadOption for the first key that the component does not take.
+
+    From Python, arguments of the later call can be bound in advance, and what a run would supply
+    can be given. A recipe table can hold neither.
+    """
+    call_arguments = CALL_ARGUMENTS.get(kind, ())
+    accepted = [key for key in parameters if key not in call_arguments or key in options]
+    accepted_in_table = [key for key in accepted if key not in SUPPLIED_BY_RUN]
+    for key in table:
+        if key not in accepted_in_table:
+            raise _unknown_option(where, key, accepted_in_table)
+    for key in options:
+        if key not in accepted:
+            raise _unknown_option(where, key, accepted)
+
+
+def _unknown_option(where: str, key: str, accepted: Sequence[str]) -> BadOption:
+    return BadOption(f"{where} takes {', '.join(accepted) or 'no options'}; not {key!r}")
+
+
+def _supplied_values(
+    kind: str,
+    parameters: Mapping[str, inspect.Parameter],
+    values: Mapping[str, Any],
+    supplied: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What the run supplies for parameters that are not set yet.
+
+    Arguments of the later call are left to that call, except for ``data``: an ansatz that learns
+    from training events gets them from the run that builds it.
+    """
+    call_arguments = CALL_ARGUMENTS.get(kind, ())
+    found = {}
+    for key, value in supplied.items():
+        left_to_the_call = key in call_arguments and key != "data"
+        if key not in parameters or key in values or left_to_the_call:
+            continue
+        if isinstance(value, Deferred):
+            value = value.compute()
+        found[key] = value
+    return found
+
+
+def _checked_arguments(
+    kind: str,
+    where: str,
+    parameters: Mapping[str, inspect.Parameter],
+    values: Mapping[str, Any],
+    supplied: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The keyword arguments for the factory: values checked, nested components built.
+
+    Defaults are left to the factory, except for the names of components, which are built here.
+    Raises BadOption for an option that is missing.
+    """
+    call_arguments = CALL_ARGUMENTS.get(kind, ())
+    arguments = {}
+    for key, value in values.items():
+        arguments[key] = _checked(where, parameters[key], value, supplied)
+    for key, parameter in parameters.items():
+        if key in arguments or key in call_arguments:
+            continue
+        default = parameter.default
+        if default is inspect.Parameter.empty:
+            raise BadOption(f"{where} needs {key!r}")
+        if default is not None and _takes_components(parameter.annotation):
+            arguments[key] = _checked(where, parameter, default, supplied)
+    return arguments
+
+
+def _takes_components(annotation: Any) -> bool:
+    return component_kind(annotation) is not None or element_kind(annotation) is not None
+
+
+def _checked(
+    where: str, parameter: inspect.Parameter, value: Any, supplied: Mapping[str, Any] | None
+) -> Any:
+    """One option as its annotated type, with components built from their names and tables."""
+    kind = component_kind(parameter.annotation)
+    if kind is not None and isinstance(value, str | Mapping):
+        return build(kind, value, supplied)
+    kind_of_elements = element_kind(parameter.annotation)
+    if kind_of_elements is not None and isinstance(value, list | tuple):
+        components = []
+        for element in value:
+            if isinstance(element, str | Mapping):
+                element = build(kind_of_elements, element, supplied)
+            components.append(element)
+        value = components
+    return validated(where, parameter.name, value, parameter.annotation)
+
+
+def _call_factory(offer: Offer, factory: Factory, arguments: Mapping[str, Any]) -> Any:
     try:
         component = factory(**arguments)
     except (QgenError, MemoryError):
         raise
-    except ImportError as error:  # adapters import their framework when they are built
+    except ImportError as error:  # adapters import their SDK when they are built
         raise BrokenPlugin(f"{offer}, which could not be imported: {reason_of(error)}") from error
     except (Exception, SystemExit) as error:
         raise BrokenPlugin(f"{offer}, and failed while it was built: {reason_of(error)}") from error
@@ -333,120 +513,32 @@ def _call(offer: Offer, factory: Factory, arguments: Mapping[str, Any]) -> Any:
     return component
 
 
-def _named(component: Any, name: str) -> Any:
-    with contextlib.suppress(AttributeError):
-        component.__qgen_name__ = name
-    return component
-
-
-def _component_kind(annotation: Any) -> str | None:
-    """The kind that an annotation asks for: an interface, a marked alias, or None."""
-    kind = getattr(annotation, "__qgen_kind__", None)
-    if isinstance(kind, str):
-        return kind
-    if typing.get_origin(annotation) is typing.Annotated:
-        for mark in annotation.__metadata__:
-            if isinstance(getattr(mark, "kind", None), str):
-                return str(mark.kind)
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next((k for a in typing.get_args(annotation) if (k := _component_kind(a))), None)
-    return None
-
-
-def _element_kind(annotation: Any) -> str | None:
-    """The kind that an annotation asks for several of, e.g. ``list[Encoder]`` or ``tuple[Noise, ...] | None``."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return next((k for a in typing.get_args(annotation) if (k := _element_kind(a))), None)
-    several = typing.get_origin(annotation) in (list, tuple, Sequence)
-    return _component_kind(typing.get_args(annotation)[0]) if several else None
-
-
-def _checked(
-    where: str, key: str, value: Any, parameter: inspect.Parameter, given: Mapping[str, Any] | None
-) -> Any:
-    """The value as the option's type, with components built from their names and tables."""
-    kind, element = _component_kind(parameter.annotation), _element_kind(parameter.annotation)
-    if kind is not None and isinstance(value, str | Mapping):
-        return build(kind, value, given)
-    if element is not None and isinstance(value, list | tuple):
-        value = [build(element, v, given) if isinstance(v, str | Mapping) else v for v in value]
-    return _validated(where, key, value, parameter.annotation)
-
-
-def _validated(where: str, key: str, value: Any, annotation: Any) -> Any:
-    """The value as the annotation's type; numbers are not made from text or truth values."""
-    import pydantic
-
-    config = pydantic.ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
-    try:
-        adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(annotation, config=config)
-    except (pydantic.PydanticUserError, TypeError):
-        try:
-            adapter = pydantic.TypeAdapter(annotation)
-        except (pydantic.PydanticUserError, TypeError):
-            return value
-    try:
-        result = adapter.validate_python(value)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"[{part!r}]" for part in first["loc"] if isinstance(part, int | str))
-        raise BadOption(
-            f"{where} option {key!r}{place}: {first['msg']}, not {_shown(first['input'])}"
-        ) from None
-    if _coerced(value, result):
-        raise BadOption(f"{where} option {key!r} is {_type_name(annotation)}, not {_shown(value)}")
-    return result
-
-
-def _coerced(value: Any, result: Any) -> bool:
-    """Whether a number was made of text or of a truth value, or a truth value of a number, at any depth."""
-    if isinstance(value, Mapping) and isinstance(result, Mapping):
-        return any(_coerced(value[key], result[key]) for key in value if key in result)
-    if isinstance(value, list | tuple) and isinstance(result, list | tuple):
-        return any(_coerced(v, r) for v, r in zip(value, result, strict=False))
-    if isinstance(value, bool) or isinstance(result, bool):
-        return isinstance(value, bool | int | float | str) and type(value) is not type(result)
-    return isinstance(value, str) and isinstance(result, int | float)
-
-
-def _shown(value: Any) -> str:
-    """A value on one line of an error message."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _type_name(annotation: Any) -> str:
-    kind = _component_kind(annotation)
-    if kind is not None:
-        return f"{kind} (name or table)"
-    if annotation is Any:
-        return "any"
-    text = (
-        annotation.__name__
-        if isinstance(annotation, type) and not typing.get_args(annotation)
-        else str(annotation)
-    )
-    return text.replace("typing.", "").replace("collections.abc.", "")
-
-
 @cache
-def known() -> dict[str, dict[str, str]]:
-    """Names that packages of this project provide: kind to name to distribution; hints only."""
-    text = (
-        importlib.resources.files("qgen_core.discovery")
-        .joinpath("known.toml")
-        .read_text(encoding="utf-8")
-    )
-    return tomllib.loads(text)
+def known_providers() -> dict[str, dict[str, str]]:
+    """Which package of this project provides which name: kind to name to distribution.
+
+    Used for hints in messages only; nothing here needs to be installed.
+
+    >>> known_providers()["backend"]["lightning"]
+    'qgen-pennylane'
+    """
+    file = importlib.resources.files("qgen_core.discovery").joinpath("known.toml")
+    return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
-def _unknown(kind: str, name: str, available: Mapping[str, Any]) -> str:
-    hints = {k: v for k, v in known().get(kind, {}).items() if v != CORE and k not in available}
+def _unknown_name(kind: str, name: str, available: Mapping[str, Any]) -> str:
+    """The message for a name that nothing offers: what is installed, and what may be meant."""
+    providers = {}
+    for other, distribution in known_providers().get(kind, {}).items():
+        if distribution != CORE and other not in available:
+            providers[other] = distribution
     message = f"no {kind} {name!r}; installed: {', '.join(available) or 'none'}"
-    if name in hints:
-        return f"{message}\n  `pip install {hints[name]}` provides it"
-    close = difflib.get_close_matches(name, [*available, *hints], n=1, cutoff=0.6)
+    if name in providers:
+        return f"{message}\n  `pip install {providers[name]}` provides it"
+    close = difflib.get_close_matches(name, [*available, *providers], n=1, cutoff=0.6)
     if not close:
         return message
     message += f"\n  did you mean {close[0]!r}?"
-    return message + (f"  `pip install {hints[close[0]]}` provides it" if close[0] in hints else "")
+    if close[0] in providers:
+        message += f"  `pip install {providers[close[0]]}` provides it"
+    return message

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption
 from qgen_core.typing import Floats, Rng
 from qgen_qiskit.runtime.service import Patience, Service
@@ -98,7 +98,7 @@ def fake_device(name: str) -> Device:
 
     Raises BadOption, with the names there are, for another one.
     """
-    provider = sdk("qiskit_ibm_runtime.fake_provider", f"noise {name!r}", PROVIDER)
+    provider = import_optional("qiskit_ibm_runtime.fake_provider", f"noise {name!r}", PROVIDER)
     short = name.lower().removeprefix("fake_").removeprefix("ibmq_").removeprefix("ibm_")
     kinds = {
         _short(kind): kind

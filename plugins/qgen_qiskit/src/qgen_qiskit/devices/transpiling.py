@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_qiskit.devices.snapshot import Device, Qubits
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def transpiled(
     ``fixed``: wire w, which is qubit Q - 1 - w of the circuit, begins on the w-th of them. Level 1
     rewrites constant gates only; higher levels may join rotations of different parameters. Seeds are fixed.
     """
-    transpiler: Any = sdk("qiskit.transpiler", f"noise of {device.name!r}", "qiskit")
+    transpiler: Any = import_optional("qiskit.transpiler", f"noise of {device.name!r}", "qiskit")
     size = built.num_qubits
     either = _target(device, qubits, either_way=True)
     routed = [
@@ -45,9 +45,11 @@ def transpiled(
 
 def _target(device: Device, qubits: Qubits, *, either_way: bool) -> Target:
     """The device cut to these qubits; ``either_way`` gives gates of one direction the other as well."""
-    transpiler = sdk("qiskit.transpiler", f"noise of {device.name!r}", "qiskit")
-    library = sdk("qiskit.circuit.library", f"noise of {device.name!r}", "qiskit")
-    parameter = sdk("qiskit.circuit", f"noise of {device.name!r}", "qiskit").Parameter("angle")
+    transpiler = import_optional("qiskit.transpiler", f"noise of {device.name!r}", "qiskit")
+    library = import_optional("qiskit.circuit.library", f"noise of {device.name!r}", "qiskit")
+    parameter = import_optional("qiskit.circuit", f"noise of {device.name!r}", "qiskit").Parameter(
+        "angle"
+    )
     classes = library.get_standard_gate_name_mapping()
     place = {qubit: local for local, qubit in enumerate(qubits)}
     target = transpiler.Target(num_qubits=len(qubits))
@@ -96,11 +98,11 @@ def _turned_around(routed: QuantumCircuit, target: Target) -> QuantumCircuit:
             _reversed_cx(turned, on)
     if not wrong:
         return routed
-    passes = sdk("qiskit.transpiler.passes", "noise of a device", "qiskit")
-    library = sdk(
+    passes = import_optional("qiskit.transpiler.passes", "noise of a device", "qiskit")
+    library = import_optional(
         "qiskit.circuit.equivalence_library", "noise of a device", "qiskit"
     ).SessionEquivalenceLibrary
-    manager = sdk("qiskit.transpiler", "noise of a device", "qiskit").PassManager(
+    manager = import_optional("qiskit.transpiler", "noise of a device", "qiskit").PassManager(
         [
             passes.BasisTranslator(library, None, target),
             passes.Optimize1qGatesDecomposition(target=target),

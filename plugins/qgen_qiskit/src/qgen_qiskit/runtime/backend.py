@@ -19,7 +19,7 @@ from qgen_core.circuits.measures import (
     State,
     check_measure,
 )
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import index_to_bits
 from qgen_core.interfaces import Backend, Capabilities
@@ -219,7 +219,7 @@ class RuntimeBackend(Backend):
 def _submit(
     primitive: str, device: Any, pubs: list[Any], shots: int, options: dict[str, Any]
 ) -> Any:
-    runtime = sdk(*RUNTIME)
+    runtime = import_optional(*RUNTIME)
     with warnings.catch_warnings():
         # the V2 primitives are to be replaced by ones that work in the client; these two still run everywhere
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -234,7 +234,7 @@ def _run_here(primitive: str, device: Any, pubs: list[Any], shots: int, draw: in
         return _submit(
             primitive, device, pubs, shots, {"simulator": {"seed_simulator": draw}}
         ).result()
-    except sdk("qiskit.exceptions", *QISKIT).QiskitError as error:
+    except import_optional("qiskit.exceptions", *QISKIT).QiskitError as error:
         raise Unsupported(f"{device.name} did not run the circuit: {shown(error)}") from error
 
 

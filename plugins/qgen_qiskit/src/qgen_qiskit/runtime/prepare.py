@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit, Gate
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.mitigation.folding import Step
 from qgen_qiskit.runtime.faults import shown
@@ -60,7 +60,7 @@ def ready(
 
 def calibration_circuits(target: Any, qubits: tuple[int, ...]) -> list[Ready]:
     """All of these qubits in 0, and all in 1, measured."""
-    library = sdk("qiskit.circuit", *QISKIT)
+    library = import_optional("qiskit.circuit", *QISKIT)
     found: list[Ready] = []
     for flipped in (False, True):
         plain = library.QuantumCircuit(len(qubits))
@@ -74,7 +74,7 @@ def calibration_circuits(target: Any, qubits: tuple[int, ...]) -> list[Ready]:
 def _transpiled(
     plain: QuantumCircuit, target: Any, optimization: int, layout: tuple[int, ...] | None
 ) -> Ready:
-    managers = sdk("qiskit.transpiler.preset_passmanagers", *QISKIT)
+    managers = import_optional("qiskit.transpiler.preset_passmanagers", *QISKIT)
     # wire w is qubit Q - 1 - w of the circuit
     initial = None if layout is None else list(layout[::-1])
     try:
@@ -82,7 +82,7 @@ def _transpiled(
             optimization, target=target, initial_layout=initial, seed_transpiler=0
         )
         done = manager.run(plain)
-    except sdk("qiskit.exceptions", *QISKIT).QiskitError as error:
+    except import_optional("qiskit.exceptions", *QISKIT).QiskitError as error:
         raise Unsupported(f"the device does not take the circuit: {shown(error)}") from error
     where = range(plain.num_qubits) if done.layout is None else done.layout.final_index_layout()
     return Ready(done, [p.index for p in done.parameters], tuple(where)[::-1])
@@ -116,7 +116,7 @@ def _kept(plain: QuantumCircuit) -> QuantumCircuit:
 
 def word_operators(ready_circuit: Ready, words: tuple[str, ...]) -> list[Any]:
     """Pauli words on the qubits where the wires of a transpiled circuit are."""
-    info = sdk("qiskit.quantum_info", *QISKIT)
+    info = import_optional("qiskit.quantum_info", *QISKIT)
     layout = ready_circuit.circuit.layout
     plain = [info.SparsePauliOp(word) for word in words]
     return [[one if layout is None else one.apply_layout(layout) for one in plain]]

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from qgen_core.discovery.optional_import import sdk
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import QgenError, RemoteError, RemotePending
 from qgen_qiskit.runtime.faults import NO_ACCOUNT, Fault, Unanswered, diagnose, shown
 
@@ -69,7 +69,7 @@ class Service:
         """The device as Qiskit knows it."""
         if self._device is None:
             # imported here: Qiskit crashes later when its first import was in a thread that has ended
-            runtime = sdk(*RUNTIME)
+            runtime = import_optional(*RUNTIME)
             if self._service is None:
                 self._service = self.call(
                     "connecting", lambda: connect(runtime, self.account, self.local), patience
@@ -184,7 +184,7 @@ def connect(runtime: Any, account: str | None, local: bool) -> Any:
 
 def missing_account() -> str:
     """Why there can be no account: none is saved and none is in the environment; empty if there is one."""
-    runtime = sdk(*RUNTIME)
+    runtime = import_optional(*RUNTIME)
     if os.environ.get("QISKIT_IBM_TOKEN"):
         return ""
     try:

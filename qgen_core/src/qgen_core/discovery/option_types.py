@@ -1,0 +1,157 @@
+"""Types of factory options: what an annotation asks for, and checking a value against it.
+
+pydantic does the checking. On top of it, values are never converted between text, numbers and
+truth values: ``"3"`` and ``True`` are not accepted where a number is expected.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from qgen_core.errors import BadOption
+
+if TYPE_CHECKING:
+    import pydantic
+
+#: Longest text of a value in an error message.
+MAX_SHOWN = 80
+
+
+def component_kind(annotation: Any) -> str | None:
+    """The kind of component that an annotation asks for; None if it asks for no component.
+
+    An interface class carries its kind as ``__qgen_kind__``; the aliases of function kinds are
+    ``Annotated[..., Component(kind)]``. Of a union, the first member that names a kind counts.
+
+    >>> from qgen_core.interfaces import Ansatz, Backend
+    >>> component_kind(Backend), component_kind(Ansatz | None), component_kind(int)
+    ('backend', 'ansatz', None)
+    """
+    kind = getattr(annotation, "__qgen_kind__", None)
+    if isinstance(kind, str):
+        return kind
+    if typing.get_origin(annotation) is typing.Annotated:
+        for mark in annotation.__metadata__:
+            if isinstance(getattr(mark, "kind", None), str):
+                return str(mark.kind)
+    if _is_union(annotation):
+        for member in typing.get_args(annotation):
+            kind = component_kind(member)
+            if kind is not None:
+                return kind
+    return None
+
+
+def element_kind(annotation: Any) -> str | None:
+    """The kind of component that an annotation asks for a list or tuple of; None otherwise.
+
+    >>> from qgen_core.interfaces import Encoder, Noise
+    >>> element_kind(list[Encoder]), element_kind(tuple[Noise, ...] | None), element_kind(Encoder)
+    ('encoder', 'noise', None)
+    """
+    if _is_union(annotation):
+        for member in typing.get_args(annotation):
+            kind = element_kind(member)
+            if kind is not None:
+                return kind
+        return None
+    if typing.get_origin(annotation) in (list, tuple, Sequence):
+        return component_kind(typing.get_args(annotation)[0])
+    return None
+
+
+def validated(where: str, key: str, value: Any, annotation: Any) -> Any:
+    """The value converted to the annotated type, e.g. a list to a tuple.
+
+    ``where`` names the component in messages, e.g. ``"trainer 'adam'"``. Raises BadOption if the
+    value does not fit, is NaN or infinite, or would be converted between text, number and truth
+    value.
+
+    >>> validated("trainer 'adam'", "betas", [0.9, 0.99], tuple[float, float])
+    (0.9, 0.99)
+    """
+    import pydantic
+
+    adapter = _type_adapter(annotation)
+    if adapter is None:
+        return value
+    try:
+        result = adapter.validate_python(value)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ""
+        for part in first["loc"]:
+            if isinstance(part, int | str):
+                place += f"[{part!r}]"
+        raise BadOption(
+            f"{where} option {key!r}{place}: {first['msg']}, not {shown(first['input'])}"
+        ) from None
+    if _changed_type(value, result):
+        raise BadOption(f"{where} option {key!r} is {type_name(annotation)}, not {shown(value)}")
+    return result
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in an error message: its ``repr`` on one line, cut if it is long.
+
+    >>> shown([1, 2])
+    '[1, 2]'
+    """
+    text = " ".join(repr(value).split())
+    if len(text) <= MAX_SHOWN:
+        return text
+    return f"{text[: MAX_SHOWN - 3]}..."
+
+
+def type_name(annotation: Any) -> str:
+    """An annotation as ``qgen info`` and error messages show it.
+
+    >>> from qgen_core.interfaces import Backend
+    >>> type_name(list[float]), type_name(Backend)
+    ('list[float]', 'backend (name or table)')
+    """
+    kind = component_kind(annotation)
+    if kind is not None:
+        return f"{kind} (name or table)"
+    if annotation is Any:
+        return "any"
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        text = annotation.__name__
+    else:
+        text = str(annotation)
+    return text.replace("typing.", "").replace("collections.abc.", "")
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
+
+
+def _type_adapter(annotation: Any) -> pydantic.TypeAdapter[Any] | None:
+    """What checks values of an annotation; None for a type that pydantic knows nothing about."""
+    import pydantic
+
+    config = pydantic.ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+    try:
+        return pydantic.TypeAdapter(annotation, config=config)
+    except (pydantic.PydanticUserError, TypeError):
+        pass  # dataclasses and the like have a configuration of their own and refuse another
+    try:
+        return pydantic.TypeAdapter(annotation)
+    except (pydantic.PydanticUserError, TypeError):
+        return None
+
+
+def _changed_type(value: Any, result: Any) -> bool:
+    """Whether validation converted between text, number and truth value, at any depth."""
+    if isinstance(value, Mapping) and isinstance(result, Mapping):
+        common = [key for key in value if key in result]
+        return any(_changed_type(value[key], result[key]) for key in common)
+    if isinstance(value, list | tuple) and isinstance(result, list | tuple):
+        pairs = zip(value, result, strict=False)
+        return any(_changed_type(before, after) for before, after in pairs)
+    if isinstance(value, bool) or isinstance(result, bool):
+        return isinstance(value, bool | int | float | str) and type(value) is not type(result)
+    return isinstance(value, str) and isinstance(result, int | float)
