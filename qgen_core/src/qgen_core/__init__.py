@@ -1,10 +1,13 @@
-"""qgen: quantum and classical generative models for high-energy physics, swapped by name.
+"""qgen: quantum and classical generative models for high-energy physics, chosen by name.
 
-    import qgen_core as qgen
-    backend = qgen.backend("statevector")
-    circuit = qgen.ansatz("brick", layers=6)(8)
+Functions named after a kind of component build one by name; :func:`names` lists the names of a
+kind, :func:`describe` the options of a component, and :func:`register` adds one of your own.
 
-Verbs are singular and build a component by name; ``names`` and ``describe`` say what there is.
+>>> import qgen_core as qgen
+>>> circuit = qgen.ansatz("brick", layers=6)(8)
+>>> theta = [0.1] * circuit.num_params
+>>> qgen.backend("statevector").probabilities(circuit, theta).shape
+(256,)
 """
 
 from __future__ import annotations
@@ -42,52 +45,116 @@ __version__ = _version("qgen-core")
 
 
 def encoder(name: str, /, **options: Any) -> Encoder:
-    """Build an encoder by name."""
+    """Build an encoder by name; fit it before it encodes.
+
+    >>> import numpy as np
+    >>> import qgen_core as qgen
+    >>> x = np.array([[10.0], [20.0], [30.0]])
+    >>> qgen.encoder("min-max").fit(x).encode(x).tolist()
+    [[0.0], [0.5], [1.0]]
+    """
     return build("encoder", name, **options)  # type: ignore[no-any-return]
 
 
 def generator(name: str, /, **options: Any) -> Generator:
-    """Build a generator by name."""
+    """Build a generator, the model that is trained, by name.
+
+    >>> import qgen_core as qgen
+    >>> model = qgen.generator("qcbm", space=qgen.Space("bits", 4), seed=7,
+    ...                        ansatz=qgen.ansatz("brick", layers=2))
+    >>> sorted(model.outputs), str(model.space)
+    (['probabilities', 'samples'], '4 bits')
+    """
     return build("generator", name, **options)  # type: ignore[no-any-return]
 
 
 def sampler(name: str, /, **options: Any) -> Sampler:
-    """Build a sampler by name."""
+    """Build a sampler of Ising energies by name.
+
+    >>> import qgen_core as qgen
+    >>> qgen.names("sampler")
+    []
+    """
     return build("sampler", name, **options)  # type: ignore[no-any-return]
 
 
 def loss(name: str, /, **options: Any) -> Loss:
-    """Build a loss by name."""
+    """Build a loss by name; it gives a value and the derivative with respect to what it reads.
+
+    >>> import qgen_core as qgen
+    >>> qgen.loss("js").reads
+    'probabilities'
+    """
     return build("loss", name, **options)  # type: ignore[no-any-return]
 
 
 def trainer(name: str, /, **options: Any) -> Trainer:
-    """Build a trainer by name."""
+    """Build a trainer by name; its ``fit`` trains a generator on events with a loss.
+
+    >>> import qgen_core as qgen
+    >>> qgen.trainer("adam", steps=50).steps
+    50
+    """
     return build("trainer", name, **options)  # type: ignore[no-any-return]
 
 
 def backend(name: str, /, **options: Any) -> Backend:
-    """Build a backend by name; it has no size, the circuit has."""
+    """Build a backend, which runs circuits, by name; the number of wires is the circuit's.
+
+    >>> import qgen_core as qgen
+    >>> rotation = qgen.Gate("ry", (0,), qgen.param(0))
+    >>> circuit = qgen.Circuit(2, (rotation, qgen.Gate("cx", (0, 1))))
+    >>> qgen.backend("statevector").probabilities(circuit, [0.0]).tolist()
+    [1.0, 0.0, 0.0, 0.0]
+    """
     return build("backend", name, **options)  # type: ignore[no-any-return]
 
 
 def noise(name: str, /, **options: Any) -> Noise:
-    """A noise model: a function of (circuit, measure) that returns both, made noisy."""
+    """Build a noise model by name: a function of (circuit, measure) that returns both with noise.
+
+    >>> import qgen_core as qgen
+    >>> circuit = qgen.Circuit(1, (qgen.Gate("h", (0,)),))
+    >>> noisy, measure = qgen.noise("depolarizing", rate=0.1)(circuit, qgen.Probabilities())
+    >>> len(noisy.gates), len(noisy.channels)
+    (1, 1)
+    """
     return build("noise", name, **options)  # type: ignore[no-any-return]
 
 
 def ansatz(name: str, /, **options: Any) -> Ansatz:
-    """An ansatz: a function of the number of wires that returns a circuit."""
+    """Build an ansatz by name: a function of the number of wires that returns a circuit.
+
+    >>> import qgen_core as qgen
+    >>> qgen.ansatz("brick", layers=6)(8).num_wires
+    8
+    """
     return build("ansatz", name, **options)  # type: ignore[no-any-return]
 
 
 def dataset(name: str, /, **options: Any) -> Dataset:
-    """A dataset: a function without arguments that returns events."""
+    """Build a dataset by name: a function without arguments that returns events.
+
+    >>> import numpy as np
+    >>> import qgen_core as qgen
+    >>> def two_masses(*, mass: float = 91.2):
+    ...     return qgen.Events(np.array([[mass], [125.0]]), columns=("mass",), units=("GeV",))
+    >>> qgen.register("dataset", "doctest-masses", two_masses)
+    >>> qgen.dataset("doctest-masses", mass=80.4)().x.ravel().tolist()
+    [80.4, 125.0]
+    """
     return build("dataset", name, **options)  # type: ignore[no-any-return]
 
 
 def metric(name: str, /, **options: Any) -> Metric:
-    """A metric: a function of (reference, generated) that returns numbers by name."""
+    """Build a metric by name: a function of (reference, generated) that returns numbers by name.
+
+    >>> import numpy as np
+    >>> import qgen_core as qgen
+    >>> events = qgen.Events(np.arange(100.0)[:, None], columns=("pt",))
+    >>> list(qgen.metric("moments")(events, events))
+    []
+    """
     return build("metric", name, **options)  # type: ignore[no-any-return]
 
 

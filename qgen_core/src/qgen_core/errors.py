@@ -1,8 +1,8 @@
-"""Every failure a user can cause or meet, as a type with an exit code.
+"""Every error that qgen raises on purpose, as a type with an exit code.
 
-One rule for the message: what went wrong, where, and how to mend it, on one line
-(a second line may hold a hint). ``exit_code`` is what the command line returns:
-2 recipe, 3 data, 4 plugin, 5 remote service, 6 resource refused, 75 try again.
+A message says what went wrong, where, and how to mend it, on one line; a second line may hold a
+hint. ``exit_code`` is what the command line returns: 2 recipe or option, 3 data, 4 installed
+packages, 5 remote service, 6 not enough memory or disk, 75 try again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from typing import ClassVar
 
 
 class QgenError(Exception):
-    """Base of all errors that qgen raises on purpose."""
+    """Base class of all errors that qgen raises on purpose.
+
+    >>> try:
+    ...     raise BadOption("steps must be at least 1, not 0")
+    ... except QgenError as error:
+    ...     print(error, error.exit_code)
+    BadOption: steps must be at least 1, not 0 2
+    """
 
     exit_code: ClassVar[int] = 1
 
@@ -20,43 +27,43 @@ class QgenError(Exception):
 
 
 class RecipeError(QgenError):
-    """A recipe that cannot be read or holds what no recipe may hold."""
+    """A recipe cannot be read, or holds what a recipe must not hold."""
 
     exit_code = 2
 
 
 class BadOption(RecipeError):
-    """An option that a factory does not take, or a value it cannot take."""
+    """A component does not have this option, or not with this value."""
 
 
 class BadCircuit(RecipeError):
-    """A gate, channel, wire or angle that makes no circuit."""
+    """A gate, channel, wire or angle does not make a valid circuit."""
 
 
 class OutputMismatch(RecipeError):
-    """A loss reads an output that the generator does not offer, or spaces differ."""
+    """A loss reads an output that the generator does not offer, or their spaces differ."""
 
 
 class NoGradient(RecipeError):
-    """A gradient was asked of something that has none."""
+    """A gradient was asked for where none can be computed."""
 
 
 class Diverged(RecipeError):
-    """A loss or a gradient became NaN or infinite; the last good state is kept."""
+    """A loss or a gradient became NaN or infinite; the last good parameters are kept."""
 
 
 class DataError(QgenError):
-    """A file or an array of events that is not what it should be."""
+    """A file or an array of events is malformed or damaged."""
 
     exit_code = 3
 
 
 class CheckpointError(DataError):
-    """A checkpoint that is damaged, missing, or belongs to another run."""
+    """A checkpoint is damaged, missing, or belongs to another run."""
 
 
 class PluginError(QgenError):
-    """Something about installed components."""
+    """Base class of errors about installed components."""
 
     exit_code = 4
 
@@ -66,42 +73,42 @@ class UnknownName(PluginError):
 
 
 class BrokenPlugin(PluginError):
-    """A component whose package cannot be imported, or that breaks its contract."""
+    """The package of a component cannot be imported, or the component breaks its contract."""
 
 
 class TwoOffers(PluginError):
-    """Two installed packages offer the same name."""
+    """Two installed packages offer a component of the same name."""
 
 
 class Unsupported(PluginError):
-    """A backend or sampler was asked for something its capabilities exclude."""
+    """A backend or sampler was asked for something that it does not support."""
 
 
 class RemoteError(QgenError):
-    """A remote service failed, refused or took too long."""
+    """A remote service failed, refused a request, or took too long."""
 
     exit_code = 5
 
 
 class RemotePending(RemoteError):
-    """A remote service has not answered or finished in time; what was submitted is kept, to be collected later."""
+    """A remote service has not finished in time; its jobs are kept, to be collected later."""
 
     exit_code = 75
 
 
 class ResourceRefused(QgenError):
-    """Memory or disk would not suffice; nothing was started."""
+    """Memory or disk space would not suffice; nothing was started."""
 
     exit_code = 6
 
 
 class Busy(QgenError):
-    """Another process holds the run folder."""
+    """Another process is using the run folder."""
 
     exit_code = 75
 
 
 class Interrupted(QgenError):
-    """A signal stopped the work after it was saved; it can be resumed."""
+    """A signal or the time limit stopped the work after it was saved; it can be resumed."""
 
     exit_code = 75

@@ -1,4 +1,4 @@
-"""Events: physics numbers or encoded ones, with conditions and weights."""
+"""Events, in physical units or encoded, with their conditions and weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats
 
-#: More distinct conditions than this make no sensible table of target distributions.
+#: Most distinct conditions for which target distributions are tabulated.
 MAX_CONDITIONS = 4096
 
 
@@ -22,8 +22,16 @@ MAX_CONDITIONS = 4096
 class Space:
     """What encoded events look like: ``width`` columns of one kind.
 
-    bits are int8 0 or 1, spins int8 -1 or +1, angles radians, reals anything. ``registers``
-    are the widths of the features in order; empty when the columns are one register.
+    Args:
+        kind: ``bits`` (int8, 0 or 1), ``spins`` (int8, -1 or +1), ``angles`` (floats, radians) or
+            ``reals`` (floats).
+        width: the number of columns.
+        registers: the number of columns of each feature in order; empty for one register.
+
+    Raises DataError for another kind, a width below 1, or registers that do not add up to it.
+
+    >>> print(Space("bits", 8, (4, 4)))
+    8 bits in registers (4, 4)
     """
 
     kind: Literal["bits", "spins", "angles", "reals"]
@@ -40,25 +48,38 @@ class Space:
             raise DataError(f"registers {self.registers} do not add up to the width {self.width}")
 
     def __str__(self) -> str:
-        parts = f" in registers {self.registers}" if len(self.registers) > 1 else ""
-        return f"{self.width} {self.kind}{parts}"
+        text = f"{self.width} {self.kind}"
+        if len(self.registers) > 1:
+            text += f" in registers {self.registers}"
+        return text
 
 
 def bits_to_index(bits: Array) -> NDArray[np.int64]:
-    """Basis-state numbers of bits (..., Q); column 0 is the most significant bit."""
+    """Basis-state numbers (...,) int64 of bits (..., Q); column 0 is the most significant bit.
+
+    Raises DataError for more than 62 bits.
+
+    >>> bits_to_index(np.array([[0, 1, 1], [1, 0, 0]])).tolist()
+    [3, 4]
+    """
     width = bits.shape[-1]
     if width > 62:
-        raise DataError(f"{width} bits do not fit a basis-state number; at most 62 do")
+        raise DataError(f"{width} bits do not fit into a 64-bit basis-state number; at most 62 do")
     powers = 1 << np.arange(width - 1, -1, -1, dtype=np.int64)
     index: NDArray[np.int64] = np.asarray(bits, dtype=np.int64) @ powers
     return index
 
 
 def index_to_bits(index: Array, width: int) -> NDArray[np.int8]:
-    """Bits (..., width) int8 of basis-state numbers; inverse of :func:`bits_to_index`."""
+    """Bits (..., width) int8 of basis-state numbers (...,); inverse of :func:`bits_to_index`.
+
+    >>> index_to_bits(np.array([3, 4]), 3).tolist()
+    [[0, 1, 1], [1, 0, 0]]
+    """
     index = np.asarray(index, dtype=np.int64)
-    if width <= 16 and index.size > 2**width:  # looking up is many times faster than shifting
-        found: NDArray[np.int8] = np.take(index_to_bits(np.arange(2**width), width), index, axis=0)
+    if width <= 16 and index.size > 2**width:  # a table is many times faster than shifting
+        table = index_to_bits(np.arange(2**width), width)
+        found: NDArray[np.int8] = np.take(table, index, axis=0)
         return found
     shifts = np.arange(width - 1, -1, -1, dtype=np.int64)
     return ((index[..., None] >> shifts) & 1).astype(np.int8)
@@ -66,13 +87,26 @@ def index_to_bits(index: Array, width: int) -> NDArray[np.int8]:
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """N events: ``x`` (N, F), optional ``condition`` (N, K) and ``weight`` (N,).
+    """N events with their features and, optionally, conditions and weights.
 
-    ``columns`` and ``units`` name the features, ``condition_columns`` the conditions.
-    ``provenance`` says where they come from; its key ``kind`` is measured, simulated,
-    stand-in or generated, and every report repeats it. Raises DataError for shapes that do
-    not fit, values that are not finite (with their count and first place) and weights that
-    sum to nothing. Weights may be negative (subtraction at next-to-leading order).
+    Args:
+        x: features (N, F), any type of number.
+        condition: conditions (N, K); None: there are none.
+        weight: weights (N,); they may be negative (subtraction at next-to-leading order), and
+            must sum to more than 0. None: all events count the same.
+        columns: names of the features; by default x0, x1, ...
+        units: units of the features; by default "1".
+        condition_columns: names of the conditions; by default c0, c1, ...
+        provenance: where the events come from. Its key ``kind`` is measured, simulated, stand-in
+            or generated, and every report repeats it.
+
+    Raises DataError for shapes that do not fit together, values that are not finite (with their
+    number and the first place) and weights that do not sum to more than 0.
+
+    >>> jets = Events(np.array([[250.0, 80.0], [400.0, 91.0]]), columns=("pt", "mass"),
+    ...               units=("GeV", "GeV"))
+    >>> len(jets), jets.columns, jets.weights.tolist()
+    (2, ('pt', 'mass'), [1.0, 1.0])
     """
 
     x: Array
@@ -99,19 +133,20 @@ class Events:
         if self.condition is not None:
             condition = np.asarray(self.condition)
             if condition.ndim != 2 or len(condition) != len(x):
-                raise DataError(f"conditions {condition.shape} do not go with {len(x)} events")
-            names = tuple(self.condition_columns) or tuple(
-                f"c{i}" for i in range(condition.shape[1])
-            )
-            if len(names) != condition.shape[1]:
-                raise DataError(f"{len(names)} names for {condition.shape[1]} condition columns")
+                raise DataError(
+                    f"conditions of shape {condition.shape} do not match {len(x)} events"
+                )
+            num_conditions = condition.shape[1]
+            names = tuple(self.condition_columns) or tuple(f"c{i}" for i in range(num_conditions))
+            if len(names) != num_conditions:
+                raise DataError(f"{len(names)} names for {num_conditions} condition columns")
             _check_finite("condition", condition, names)
             object.__setattr__(self, "condition", condition)
             object.__setattr__(self, "condition_columns", names)
         if self.weight is not None:
             weight = np.asarray(self.weight, dtype=np.float64)
             if weight.shape != (len(x),):
-                raise DataError(f"weights {weight.shape} do not go with {len(x)} events")
+                raise DataError(f"weights of shape {weight.shape} do not match {len(x)} events")
             _check_finite("weight", weight[:, None], ("weight",))
             if len(weight) and not weight.sum() > 0:
                 raise DataError(
@@ -124,32 +159,51 @@ class Events:
 
     @property
     def weights(self) -> Floats:
-        """``weight``, or ones."""
-        return np.ones(len(self)) if self.weight is None else self.weight
+        """The weights (N,); ones where none are given."""
+        if self.weight is None:
+            return np.ones(len(self))
+        return self.weight
 
     def take(self, index: Array) -> Events:
-        """The events at an index array or where a mask is true."""
-        return self.replace(
-            x=self.x[index],
-            condition=None if self.condition is None else self.condition[index],
-            weight=None if self.weight is None else self.weight[index],
-        )
+        """The events at the positions of an index array, or where a mask (N,) is true.
+
+        >>> Events(np.array([[1.0], [2.0], [3.0]])).take(np.array([True, False, True])).x.ravel()
+        array([1., 3.])
+        """
+        condition = self.condition
+        if condition is not None:
+            condition = condition[index]
+        weight = self.weight
+        if weight is not None:
+            weight = weight[index]
+        return self.replace(x=self.x[index], condition=condition, weight=weight)
 
     def replace(self, **changes: Any) -> Events:
-        """A copy with some fields changed; new columns come with their names."""
+        """A copy with some fields changed; give the names together with new columns.
+
+        >>> Events(np.array([[1.0]])).replace(x=np.array([[2.0]])).x.tolist()
+        [[2.0]]
+        """
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return Events(**(fields | changes))
 
     def split(
         self, seed: int, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     ) -> tuple[Events, Events, Events]:
-        """Train, validation and test events: a seeded permutation, cut at the fractions.
+        """Training, validation and test events: a seeded permutation, cut at the fractions.
 
-        Raises DataError unless the fractions are >= 0, sum to 1 and leave events to train on.
+        Raises DataError unless the fractions are 0 or more, sum to 1 and leave training events.
+
+        >>> parts = Events(np.arange(10.0)[:, None]).split(seed=7)
+        >>> [len(part) for part in parts]
+        [8, 1, 1]
         """
         shares = np.asarray(fractions, dtype=np.float64)
         if shares.shape != (3,) or np.any(shares < 0) or abs(shares.sum() - 1) > 1e-9:
-            raise DataError(f"fractions for train, validation and test sum to 1, not {fractions}")
+            raise DataError(
+                "fractions for training, validation and test are 0 or more and sum to 1, "
+                f"not {fractions}"
+            )
         order = stream(seed, "split").permutation(len(self))
         cuts = np.rint(np.cumsum(shares)[:2] * len(self)).astype(int)
         if cuts[0] == 0:
@@ -158,27 +212,33 @@ class Events:
         return train, validation, test
 
     def target(self, space: Space) -> tuple[Array | None, Floats]:
-        """Distinct conditions (C, K) and their distributions P (C, 2^Q) of encoded bits.
+        """Distinct conditions (C, K) and the distribution (C, 2^Q) of encoded bits for each.
 
-        Weighted; None and one row without conditions. Raises DataError when the events are
-        not bits of this space, when conditions are too many to tabulate, or when negative
-        weights leave a bin below zero.
+        Without conditions: None, and one row. Events count with their weights. Raises DataError
+        if the events are not bits of this space, if there are too many distinct conditions, or if
+        negative weights leave a bin below zero, and ResourceRefused if the table is too large.
+
+        >>> bits = Events(np.array([[0, 1], [0, 1], [1, 1], [0, 0]]))
+        >>> bits.target(Space("bits", 2))[1].tolist()
+        [[0.25, 0.5, 0.0, 0.25]]
         """
         if space.kind != "bits" or self.x.shape[1] != space.width:
             raise DataError(
                 f"a target needs events of {space.width} bits, not {self.x.shape[1]} columns"
             )
         index = bits_to_index(self.x)
-        conditions, row = None, np.zeros(len(self), dtype=np.int64)
+        conditions = None
+        rows = 1
+        row = np.zeros(len(self), dtype=np.int64)
         if self.condition is not None:
             conditions, row = np.unique(self.condition, axis=0, return_inverse=True)
+            rows = len(conditions)
             if len(conditions) > MAX_CONDITIONS:
                 raise DataError(
                     f"{len(conditions)} distinct conditions are too many to train on their "
                     f"distributions (at most {MAX_CONDITIONS}); bin them in the condition encoder"
                 )
         size = 2**space.width
-        rows = 1 if conditions is None else len(conditions)
         require_memory(2 * 8 * rows * size, f"a table of {rows} x 2^{space.width} probabilities")
         counts = np.bincount(
             row.ravel() * size + index, weights=self.weights, minlength=rows * size
@@ -194,11 +254,16 @@ class Events:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What one training step looks at.
+    """The data of one training step.
 
-    For the output ``probabilities``: ``condition`` (C, K) holds the distinct conditions and
-    ``target`` (C, 2^Q) their distributions. For the others: ``x`` (N, width) is a minibatch
-    of encoded events with ``condition`` (N, K) and ``weight`` (N,). ``step`` of ``total``.
+    A loss that reads ``probabilities`` gets the distinct conditions as ``condition`` (C, K) and
+    their distributions as ``target`` (C, 2^Q). Other losses get a minibatch of encoded events
+    ``x`` (N, width), with ``condition`` (N, K) and ``weight`` (N,). ``step`` counts from 0 to
+    ``total`` - 1.
+
+    >>> batch = Batch(target=np.array([[0.5, 0.5]]), step=3, total=100)
+    >>> batch.x is None, batch.target.shape
+    (True, (1, 2))
     """
 
     x: Array | None = None
@@ -211,12 +276,12 @@ class Batch:
 
 def _check_finite(what: str, values: Array, names: tuple[str, ...]) -> None:
     if values.dtype.kind not in "fiub":
-        raise DataError(f"{what} holds {values.dtype} where numbers are needed")
+        raise DataError(f"{what} must hold numbers, not {values.dtype}")
     if values.dtype.kind == "f" and not np.isfinite(values.sum()):
         bad = ~np.isfinite(values)
         if bad.any():
             row, column = np.argwhere(bad)[0]
             raise DataError(
                 f"{what} has {int(bad.sum())} values that are not finite, the first in "
-                f"{names[column]!r} of event {row}; drop or mend them before training"
+                f"{names[column]!r} of event {row}; drop or correct them before training"
             )

@@ -1,4 +1,4 @@
-"""Ising energies, what a sampler draws from."""
+"""Ising energies: what a sampler draws spins from."""
 
 from __future__ import annotations
 
@@ -13,12 +13,26 @@ from qgen_core.typing import Floats
 
 @dataclass(frozen=True, eq=False)
 class Ising:
-    """``E(s) = sum_i h_i s_i + sum_e J_e s_{i(e)} s_{j(e)} + offset``, spins -1 or +1.
+    """The energy ``E(s) = sum_i h_i s_i + sum_e J_e s_i(e) s_j(e) + offset`` of spins -1 or +1.
 
-    h: (S,) or (B, S), a row per condition; edges: (E, 2) pairs i < j, each once; J: (E,).
-    ``transverse`` is the field Gamma of ``- Gamma sum_i s^x_i``: more than zero makes it a
-    quantum model, of which samplers draw the diagonal. ``fixed`` (S,) int8 clamps spins to
-    -1 or +1 where it is not zero. A sampler draws from exp(-beta E) with its own beta.
+    A sampler draws from exp(-beta E), where beta is the sampler's own. Energies have no unit.
+
+    Args:
+        h: fields (S,), or (B, S) with one row per condition.
+        edges: pairs i < j of spins, (E, 2), each pair at most once.
+        J: couplings (E,), one per edge.
+        offset: a constant.
+        transverse: the field Gamma of a term ``- Gamma sum_i s^x_i``; above 0 it makes this a
+            quantum model, of which samplers draw the diagonal in the z basis.
+        fixed: (S,) int8, -1 or +1 for spins that are clamped to that value, 0 for the others.
+
+    Raises DataError for shapes that do not fit together, edges that are not pairs i < j or occur
+    twice, and numbers that are not finite.
+
+    >>> import numpy as np
+    >>> pair = Ising(h=np.zeros(2), edges=np.array([[0, 1]]), J=np.array([-1.0]))
+    >>> pair.energy([[1, 1], [1, -1]]).tolist()
+    [-1.0, 1.0]
     """
 
     h: Floats
@@ -38,18 +52,17 @@ class Ising:
                 f"{len(edges)} edges and J {coupling.shape}"
             )
         spins = h.shape[-1]
-        if len(edges) and not (
-            edges.min() >= 0 and edges.max() < spins and np.all(edges[:, 0] < edges[:, 1])
-        ):
-            raise DataError(f"edges are pairs i < j of spins 0 to {spins - 1}")
+        if len(edges):
+            in_range = edges.min() >= 0 and edges.max() < spins
+            if not (in_range and np.all(edges[:, 0] < edges[:, 1])):
+                raise DataError(f"edges are pairs i < j of spins 0 to {spins - 1}")
         if len(np.unique(edges, axis=0)) != len(edges):
-            raise DataError("an edge occurs twice; add its couplings up")
-        if not (
-            np.all(np.isfinite(h)) and np.all(np.isfinite(coupling)) and np.isfinite(self.offset)
-        ):
+            raise DataError("an edge occurs twice; give it once, with the sum of its couplings")
+        finite = np.all(np.isfinite(h)) and np.all(np.isfinite(coupling))
+        if not (finite and np.isfinite(self.offset)):
             raise DataError("h, J and offset must be finite")
         if not self.transverse >= 0:
-            raise DataError(f"the transverse field is >= 0, not {self.transverse}")
+            raise DataError(f"the transverse field must be 0 or more, not {self.transverse}")
         if self.fixed is not None:
             fixed = np.asarray(self.fixed, dtype=np.int8)
             if fixed.shape != (spins,) or not np.all(np.isin(fixed, (-1, 0, 1))):
@@ -65,9 +78,15 @@ class Ising:
         return int(self.h.shape[-1])
 
     def energy(self, spins: ArrayLike) -> Floats:
-        """Classical energies of spins (..., S); with h (B, S), of spins (B, n, S)."""
+        """The classical energy, without the transverse field, of each configuration.
+
+        Spins (..., S) give energies (...,). If h is (B, S), spins (B, n, S) give energies (B, n).
+        """
         s = np.asarray(spins, dtype=np.float64)
-        field = self.h[:, None, :] if self.h.ndim == 2 else self.h
-        i, j = self.edges[:, 0], self.edges[:, 1]
-        energy: Floats = np.sum(s * field, axis=-1) + (s[..., i] * s[..., j]) @ self.J + self.offset
+        h = self.h
+        if h.ndim == 2:
+            h = h[:, None, :]
+        left = s[..., self.edges[:, 0]]
+        right = s[..., self.edges[:, 1]]
+        energy: Floats = np.sum(s * h, axis=-1) + (left * right) @ self.J + self.offset
         return energy

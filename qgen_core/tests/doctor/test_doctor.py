@@ -16,11 +16,10 @@ import pytest
 import qgen_core as qgen
 from qgen_core import cli
 from qgen_core.discovery import registry
-from qgen_core.doctor import benchmark as speed
+from qgen_core.doctor import benchmark, probe
 from qgen_core.doctor import checkup as doctor
-from qgen_core.doctor import probe as tryout
 from qgen_core.doctor.checkup import Checkup, Finding
-from qgen_core.doctor.child_process import Aside, Lost
+from qgen_core.doctor.child_process import ChildLost, ChildProcess
 from qgen_core.errors import BrokenPlugin
 
 CHECK = """
@@ -141,7 +140,7 @@ def test_the_text_says_all_of_it(looked: Any) -> None:
         "try: pip install no-such-sdk>=3",
         "no account of the vendor is saved",
         "numpy " + np.__version__,
-        "qgen-qiskit is not installed; `pip install qgen-qiskit` brings"
+        "qgen-qiskit is not installed; `pip install qgen-qiskit` provides"
         if "qgen-qiskit" in data["not_installed"]
         else "",
     ):
@@ -162,7 +161,7 @@ FINE = Finding("backend", "fine", "qgen-fine", "0.1.0", "works", gradients="adjo
 FAR = Finding("backend", "far", "qgen-far", "0.1.0", "remote", "no account")
 BROKEN = Finding("loss", "odd", "qgen-odd", "0.1.0", "broken", "it fell over", "pip install odd")
 RIGHT, WRONG = (
-    speed.Line("small", "forward", "fine", [0.1], 0.0, agrees) for agrees in (True, False)
+    benchmark.Timing("small", "forward", "fine", [0.1], 0.0, agrees) for agrees in (True, False)
 )
 
 
@@ -178,7 +177,7 @@ RIGHT, WRONG = (
 @pytest.mark.parametrize("as_json", [False, True])
 def test_exit_codes_and_json(
     findings: list[Finding],
-    line: speed.Line | None,
+    line: benchmark.Timing | None,
     code: int,
     said: str,
     as_json: bool,
@@ -189,16 +188,19 @@ def test_exit_codes_and_json(
 
     def measure(
         names: list[str], *, noise: list[str], remote: list[str], spent: float
-    ) -> speed.Bench:
+    ) -> benchmark.Benchmark:
         assert spent == 7.0
         asked.append((names, noise, remote))
-        return speed.Bench(
-            {case.name: [line] if line and case.name == line.case else [] for case in speed.CASES}
+        return benchmark.Benchmark(
+            {
+                case.name: [line] if line and case.name == line.case else []
+                for case in benchmark.CASES
+            }
         )
 
     checkup = Checkup(SYSTEM, {"qgen-core": {"qgen-core": "0.1.0"}}, findings, {}, 7.0)
     monkeypatch.setattr(doctor, "check", lambda: checkup)
-    monkeypatch.setattr(speed, "measure", measure)
+    monkeypatch.setattr(benchmark, "measure", measure)
     with pytest.raises(SystemExit) as end:
         cli.main(["doctor", *(["--bench"] if line else []), *(["--json"] if as_json else [])])
     out, err = capsys.readouterr()
@@ -223,23 +225,23 @@ def test_a_backend_of_shots_is_judged_by_its_statistics() -> None:
             found = qgen.backend("statevector").probabilities(circuit, angles)
             return (1 - self.tilt) * found + self.tilt / found.shape[1]
 
-    tryout.try_circuit(Dice(), "dice")
+    probe.check_backend(Dice(), "dice")
     Dice.tilt = 0.2
     with pytest.raises(BrokenPlugin, match="20000 shots of a Bell pair and was wrong"):
-        tryout.try_circuit(Dice(), "dice")
+        probe.check_backend(Dice(), "dice")
 
 
 def test_a_child_that_hangs_prints_or_leaves_is_an_answer(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with Aside() as aside:
-        assert aside.ask("math", "hypot", 3, 4, limit=30) == 5.0
-        assert aside.ask("builtins", "print", "hello", limit=30) is None
-        with pytest.raises(Lost, match=r"stopped after 0\.5 s"):
-            aside.ask("time", "sleep", 60, limit=0.5)
-        assert aside.ask("math", "hypot", 6, 8, limit=30) == 10.0, "a new child answers"
-        with pytest.raises(Lost, match=r"its process died \(exit code 3\)"):
-            aside.ask("os", "_exit", 3, limit=30)
-        with pytest.raises(Lost, match="ZeroDivisionError"):
-            aside.ask("operator", "truediv", 1, 0, limit=30)
+    with ChildProcess() as child:
+        assert child.call("math", "hypot", 3, 4, timeout=30) == 5.0
+        assert child.call("builtins", "print", "hello", timeout=30) is None
+        with pytest.raises(ChildLost, match=r"stopped after 0\.5 s"):
+            child.call("time", "sleep", 60, timeout=0.5)
+        assert child.call("math", "hypot", 6, 8, timeout=30) == 10.0, "a new child answers"
+        with pytest.raises(ChildLost, match=r"its process died \(exit code 3\)"):
+            child.call("os", "_exit", 3, timeout=30)
+        with pytest.raises(ChildLost, match="ZeroDivisionError"):
+            child.call("operator", "truediv", 1, 0, timeout=30)
     assert capfd.readouterr().out == ""

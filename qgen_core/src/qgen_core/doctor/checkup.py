@@ -1,9 +1,9 @@
 """What is installed, what of it works, and why the rest does not: ``qgen doctor``.
 
-Every component is imported, and every backend runs a circuit whose result is known, in a process of
-its own for each package: what one SDK does on import, a crash included, concerns no other. A remote
-backend is never run. Its class may have a class method ``missing_account()`` that says what the account
-lacks, without asking the service; empty: nothing.
+Every component is imported, and every backend runs a circuit whose result is known. Each package
+gets a process of its own, so that what it does on import, a crash included, does not affect the
+others. A remote backend is never run; its class may have a class method ``missing_account()`` that
+returns what the account lacks (empty: nothing) without contacting the service.
 """
 
 from __future__ import annotations
@@ -19,20 +19,25 @@ from typing import Any, Literal
 from qgen_core.discovery import registry
 from qgen_core.discovery.entry_points import distribution_of, entries, packages, version_of
 from qgen_core.discovery.hooks import GROUP as HOOKS
-from qgen_core.doctor import probe as tryout
-from qgen_core.doctor.child_process import Aside, Lost
+from qgen_core.doctor import probe
+from qgen_core.doctor.child_process import ChildLost, ChildProcess
 from qgen_core.runs.progress import counter
-from qgen_core.support.resources import available_memory, human
+from qgen_core.support.resources import available_memory, cores, human
 
-#: Seconds that a component may take, compiling for the first time included.
-LIMIT = 180.0
+#: Seconds that one component may take; the engine may have to be compiled in them.
+TIMEOUT = 180.0
 
 State = Literal["works", "broken", "remote", "needs options"]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One component: ``why`` it is not in order, and the command that may ``mend`` it."""
+    """The state of one component.
+
+    ``why`` says what is wrong, or why a backend was not run, and ``mend`` is a command that may
+    repair it. For a backend that works: whether it ``wraps`` another one, runs circuits with
+    channels (``noise``), and how it computes ``gradients``.
+    """
 
     kind: str
     name: str
@@ -49,7 +54,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Checkup:
-    """Everything that ``qgen doctor`` says, and the seconds that it took to find out."""
+    """The result of ``qgen doctor``, and the seconds that it took.
+
+    >>> cirq = Finding("backend", "cirq", "qgen-cirq", "0.1.0", "broken")
+    >>> Checkup(system={}, packages={}, findings=[cirq], not_installed={}).broken
+    ['backend cirq']
+    """
 
     system: Mapping[str, Any]
     packages: Mapping[str, Mapping[str, str]]
@@ -59,97 +69,97 @@ class Checkup:
 
     @property
     def broken(self) -> list[str]:
-        """Kind and name of what is installed and does not work."""
+        """Kind and name of each component that is installed and does not work."""
         return [f"{found.kind} {found.name}" for found in self.findings if found.state == "broken"]
 
     @property
     def remote(self) -> list[str]:
-        """The backends that run elsewhere."""
+        """The names of the backends that run elsewhere."""
         return [found.name for found in self.findings if found.state == "remote"]
 
     def names(self, kind: str = "backend", *, noise: bool = False) -> list[str]:
-        """What works of a kind by itself; with ``noise`` only what runs channels."""
-        working = (
-            f for f in self.findings if f.kind == kind and f.state == "works" and not f.wraps
-        )
-        return [found.name for found in working if found.noise or not noise]
+        """The components of a kind that work without another one to wrap.
+
+        With ``noise``, only those that run circuits with channels.
+        """
+        names = []
+        for found in self.findings:
+            works = found.kind == kind and found.state == "works" and not found.wraps
+            if works and (found.noise or not noise):
+                names.append(found.name)
+        return names
 
     def data(self) -> dict[str, Any]:
-        """All of it, as plain data."""
+        """The whole result as data that JSON can hold."""
         return asdict(self) | {"broken": self.broken}
 
 
 def check() -> Checkup:
-    """Import and try everything that is installed."""
-    from qgen_core.simulators.simd.threads import cores
-
+    """Import and try everything that is installed, several packages at a time."""
     begun = time.monotonic()
-    offers: dict[str, list[tuple[str, str, str]]] = {}
+    by_package: dict[str, list[tuple[str, str, str]]] = {}
     for kind, name, distribution, version in _installed():
-        offers.setdefault(f"{distribution} {version}", []).append((kind, name, distribution))
-    total = sum(len(wanted) for wanted in offers.values())
-    found: list[Finding] = []
+        components = by_package.setdefault(f"{distribution} {version}", [])
+        components.append((kind, name, distribution))
+    number = sum(len(components) for components in by_package.values())
+    findings: list[Finding] = []
 
-    def package(title: str) -> None:
-        for finding in _examined(offers[title]):
-            found.append(finding)
-            advance(len(found))
+    def examine_package(package: str) -> None:
+        for finding in _examine(by_package[package]):
+            findings.append(finding)
+            advance(len(findings))
 
-    with Aside() as aside:
-        system = _system(aside)
-    with counter(total, "trying components") as advance, ThreadPoolExecutor(cores()) as several:
-        for _ in several.map(package, offers):
-            pass
-    order = {kind: number for number, kind in enumerate((*registry.KINDS, "hook"))}
-    found.sort(key=lambda f: (order[f.kind], f.name, f.distribution))
-    return Checkup(system, packages(), found, _not_installed(), round(time.monotonic() - begun, 1))
+    with ChildProcess() as child:
+        system = _system(child)
+    with counter(number, "trying components") as advance, ThreadPoolExecutor(cores()) as pool:
+        for _ in pool.map(examine_package, by_package):
+            pass  # raises here what a thread raised
+    kinds = [*registry.KINDS, "hook"]
+    findings.sort(key=lambda found: (kinds.index(found.kind), found.name, found.distribution))
+    seconds = round(time.monotonic() - begun, 1)
+    return Checkup(system, packages(), findings, _not_installed(), seconds)
 
 
 def _installed() -> Iterator[tuple[str, str, str, str]]:
-    """Kind, name, distribution and version of every offer and of every plugin's hooks."""
+    """Kind, name, distribution and version of every component and of every plugin's hooks."""
     for kind in registry.KINDS:
-        for name, several in registry.offers(kind).items():
-            for offer in several:
+        for name, offers in registry.offers(kind).items():
+            for offer in offers:
                 yield kind, name, offer.distribution, offer.version
     for entry in entries(HOOKS):
-        yield "hook", entry.name, *distribution_of(entry)
+        distribution, version = distribution_of(entry)
+        yield "hook", entry.name, distribution, version
 
 
-def _examined(wanted: Sequence[tuple[str, str, str]]) -> Iterator[Finding]:
-    """What is found of the components of one package, one after another in one process."""
-    with Aside() as aside:
-        for kind, name, distribution in wanted:
+def _examine(components: Sequence[tuple[str, str, str]]) -> Iterator[Finding]:
+    """Findings about the components of one package, tried one after another in one process."""
+    with ChildProcess() as child:
+        for kind, name, distribution in components:
             try:
-                answer = aside.ask(
-                    tryout.__name__, "examine", kind, name, distribution, limit=LIMIT
+                result = child.call(
+                    probe.__name__, "examine", kind, name, distribution, timeout=TIMEOUT
                 )
-            except Lost as error:
-                answer = {
-                    "state": "broken",
-                    "why": str(error),
-                    "mend": tryout.mend("", distribution),
-                }
-            version = version_of(distribution)
-            yield Finding(kind, name, distribution, version, **answer)
+            except ChildLost as error:
+                command = probe.repair_command("", distribution)
+                result = {"state": "broken", "why": str(error), "mend": command}
+            yield Finding(kind, name, distribution, version_of(distribution), **result)
 
 
 def _not_installed() -> dict[str, list[str]]:
-    """Packages of this project that would provide more, and what."""
+    """Packages of this project that are not installed, with the components they would add."""
     found: dict[str, list[str]] = {}
-    for kind, names in registry.known().items():
-        there = registry.offers(kind)
-        for name, distribution in names.items():
-            if name not in there and not version_of(distribution):
+    for kind, providers in registry.known_providers().items():
+        available = registry.offers(kind)
+        for name, distribution in providers.items():
+            if name not in available and not version_of(distribution):
                 found.setdefault(distribution, []).append(f"{kind} {name}")
     return dict(sorted(found.items()))
 
 
-def _system(aside: Aside) -> dict[str, Any]:
-    from qgen_core.simulators.simd.threads import cores
-
+def _system(child: ChildProcess) -> dict[str, Any]:
     try:
-        cache = aside.ask(tryout.__name__, "compiled_code", limit=LIMIT)
-    except Lost as error:
+        cache = child.call(probe.__name__, "compiled_code", timeout=TIMEOUT)
+    except ChildLost as error:
         cache = {"state": str(error), "pieces": 0, "bytes": 0, "folders": [], "writable": False}
     return {
         "python": platform.python_version(),
@@ -162,43 +172,72 @@ def _system(aside: Aside) -> dict[str, Any]:
 
 
 def as_text(checkup: Checkup) -> str:
-    """The whole of it, to read."""
+    """The report that ``qgen doctor`` prints."""
     system = checkup.system
-    memory = "unknown" if system["memory_free"] is None else human(system["memory_free"])
+    memory = "unknown"
+    if system["memory_free"] is not None:
+        memory = human(system["memory_free"])
     lines = [
-        f"Python {system['python']} on {system['platform']}; {system['cores']} cores, {memory} of memory free",
+        f"Python {system['python']} on {system['platform']}; {system['cores']} cores, "
+        f"{memory} of memory free",
         f"compiled code: {system['compiled_code']['state']}",
         "",
         "packages",
+        *_package_lines(checkup),
+        "",
+        "components",
+        *_component_lines(checkup),
+        "",
+        "backends",
+        *_backend_lines(checkup),
     ]
-    for name, needs in checkup.packages.items():
-        others = ", ".join(f"{n} {v or 'MISSING'}" for n, v in needs.items() if n != name)
-        lines.append(f"  {name} {needs[name]}" + (f" with {others}" if others else ""))
-    lines += [f"  {name} is not installed; `pip install {name}` brings {', '.join(more)}"
-              for name, more in checkup.not_installed.items()]  # fmt: skip
-    lines += ["", "components", *_offers(checkup), "", "backends", *_backends(checkup)]
     if checkup.broken:
-        lines += ["", "broken"]
-        for found in (f for f in checkup.findings if f.state == "broken"):
-            lines += [f"  {found.kind} {found.name}: {found.why}", f"    try: {found.mend}"]
+        lines += ["", "broken", *_broken_lines(checkup)]
     return "\n".join(lines)
 
 
-def _offers(checkup: Checkup) -> Iterator[str]:
+def _package_lines(checkup: Checkup) -> Iterator[str]:
+    for name, versions in checkup.packages.items():
+        requirements = []
+        for requirement, version in versions.items():
+            if requirement != name:
+                requirements.append(f"{requirement} {version or 'MISSING'}")
+        line = f"  {name} {versions[name]}"
+        if requirements:
+            line += f" with {', '.join(requirements)}"
+        yield line
+    for name, components in checkup.not_installed.items():
+        yield (f"  {name} is not installed; `pip install {name}` provides {', '.join(components)}")
+
+
+def _component_lines(checkup: Checkup) -> Iterator[str]:
     for kind in (*registry.KINDS, "hook"):
         names = checkup.names(kind)
         if names and kind != "backend":
             yield f"  {kind:<10} {', '.join(names)}"
 
 
-def _backends(checkup: Checkup) -> Iterator[str]:
+def _backend_lines(checkup: Checkup) -> Iterator[str]:
     for found in checkup.findings:
         if found.kind != "backend":
             continue
-        who = f"{found.distribution} {found.version}"
-        if found.state == "works":
-            what = "wraps another" if found.wraps else f"gradients: {found.gradients}"
-            what += ", channels" if found.noise and not found.wraps else ""
-            yield f"  {found.name:<20} works   {found.seconds:6.2f} s  {who:<22} {what}"
-        else:
-            yield f"  {found.name:<20} {found.state:<15}  {who:<22} {'' if found.state == 'broken' else found.why}"
+        package = f"{found.distribution} {found.version}"
+        if found.state != "works":
+            why = found.why
+            if found.state == "broken":
+                why = ""  # the section "broken" says it
+            yield f"  {found.name:<20} {found.state:<15}  {package:<22} {why}"
+            continue
+        what = f"gradients: {found.gradients}"
+        if found.wraps:
+            what = "wraps another"
+        elif found.noise:
+            what += ", channels"
+        yield f"  {found.name:<20} works   {found.seconds:6.2f} s  {package:<22} {what}"
+
+
+def _broken_lines(checkup: Checkup) -> Iterator[str]:
+    for found in checkup.findings:
+        if found.state == "broken":
+            yield f"  {found.kind} {found.name}: {found.why}"
+            yield f"    try: {found.mend}"

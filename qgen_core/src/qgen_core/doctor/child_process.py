@@ -1,7 +1,7 @@
-"""Work in a process of its own: a crash, an exit or a hang there is an answer here.
+"""Calling functions in a child process, where a crash, an exit or a hang does no harm.
 
-A child is started without the main module of its parent, so it works from notebooks and scripts alike.
-Questions and answers are lines of JSON.
+The child does not import the main module of its parent, so this works from notebooks and from
+scripts without a main guard. Calls and results are lines of JSON.
 """
 
 from __future__ import annotations
@@ -19,76 +19,102 @@ from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any, Self
 
-#: Gives the child the parent's import path before anything is imported.
-START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from qgen_core.doctor.child_process import serve; serve()"
+#: Runs in the child: takes over the parent's import path before anything is imported from it.
+PROGRAM = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from qgen_core.doctor.child_process import answer_calls; answer_calls()"
+)
+#: Longest text of the child's last words in a message.
+MAX_LAST_WORDS = 300
 
 
-class Lost(Exception):
-    """The process died or was stopped; what it was asked has no answer."""
+class ChildLost(Exception):
+    """The child process died or was stopped, so the call has no result."""
 
 
-class Aside:
-    """One child process, started when it is first asked, and again after it was lost."""
+class ChildProcess:
+    """A child process in which functions can be called.
+
+    It is started by the first call, and started again by the next call after it was lost.
+
+    >>> with ChildProcess() as child:
+    ...     child.call("math", "hypot", 3, 4, timeout=60)
+    5.0
+    """
 
     def __init__(self) -> None:
-        self._child: subprocess.Popen[str] | None = None
-        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._said: IO[bytes] | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._results: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._stderr: IO[bytes] | None = None
 
-    def ask(self, module: str, function: str, *arguments: Any, limit: float) -> Any:
-        """The answer of a function of a module, plain data as its arguments are.
+    def call(self, module: str, function: str, *arguments: Any, timeout: float) -> Any:
+        """The result of a function of a module, called in the child.
 
-        Raises Lost when the child dies, or has not answered after ``limit`` seconds.
+        Arguments and result are data that JSON can hold. Raises ChildLost if the child dies or has
+        not answered after ``timeout`` seconds.
         """
-        child = self._child or self._start()
+        process = self._process or self._start()
         try:
-            assert child.stdin is not None
-            child.stdin.write(json.dumps([module, function, arguments]) + "\n")
-            child.stdin.flush()
-            line = self._answers.get(timeout=limit)
+            assert process.stdin is not None
+            process.stdin.write(json.dumps([module, function, arguments]) + "\n")
+            process.stdin.flush()
+            line = self._results.get(timeout=timeout)
         except queue.Empty:
-            self._end()
-            raise Lost(f"stopped after {limit:.3g} s without an answer") from None
+            self.close()
+            raise ChildLost(f"stopped after {timeout:.3g} s without an answer") from None
         except OSError:
             line = ""
         if not line:
-            raise Lost(self._died(child))
+            raise ChildLost(self._cause_of_death(process))
         return json.loads(line)
 
     def close(self) -> None:
-        """End the child, whatever it is doing."""
-        self._end()
-
-    def _start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", START, json.dumps(sys.path)]
-        pipe = subprocess.PIPE
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the child has ended)
-        child = subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, stderr=self._said, text=True, encoding="utf-8"
-        )
-        self._child, self._answers = child, queue.SimpleQueue()
-        threading.Thread(target=_listen, args=(child.stdout, self._answers), daemon=True).start()
-        return child
-
-    def _died(self, child: subprocess.Popen[str]) -> str:
-        code, last = child.wait(), ""
-        how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        if self._said is not None:
-            self._said.seek(0)
-            last = self._said.read().decode("utf-8", "replace").strip().rpartition("\n")[2]
-        self._end()
-        return f"its process died ({how})" + (f": {last[:300]}" if last else "")
-
-    def _end(self) -> None:
-        child, self._child = self._child, None
-        if child is None:
+        """Kill the child, whatever it is doing."""
+        process = self._process
+        self._process = None
+        if process is None:
             return
-        child.kill()
-        child.wait()
-        for stream in (child.stdin, child.stdout, self._said):
-            with suppress(OSError):  # what could not be flushed goes to nobody
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, self._stderr):
+            with suppress(OSError):  # what is still buffered for a dead child cannot be flushed
                 if stream is not None:
                     stream.close()
+
+    def _start(self) -> subprocess.Popen[str]:
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (close() closes it)
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, json.dumps(sys.path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            text=True,
+            encoding="utf-8",
+        )
+        self._process = process
+        self._results = queue.SimpleQueue()
+        reader = threading.Thread(
+            target=_forward_lines, args=(process.stdout, self._results), daemon=True
+        )
+        reader.start()
+        return process
+
+    def _cause_of_death(self, process: subprocess.Popen[str]) -> str:
+        """How the child ended, with the last line that it wrote to stderr."""
+        code = process.wait()
+        if code < 0:
+            cause = f"its process died ({signal.Signals(-code).name})"
+        else:
+            cause = f"its process died (exit code {code})"
+        last_line = ""
+        if self._stderr is not None:
+            self._stderr.seek(0)
+            written = self._stderr.read().decode("utf-8", "replace")
+            last_line = written.strip().rpartition("\n")[2]
+        self.close()
+        if last_line:
+            cause += f": {last_line[:MAX_LAST_WORDS]}"
+        return cause
 
     def __enter__(self) -> Self:
         return self
@@ -102,19 +128,23 @@ class Aside:
         self.close()
 
 
-def _listen(answers: IO[str], to: queue.SimpleQueue[str]) -> None:
-    with suppress(ValueError, OSError):  # closed by the other thread
-        for line in answers:
-            to.put(line)
-    to.put("")
+def _forward_lines(stream: IO[str], results: queue.SimpleQueue[str]) -> None:
+    """Put each line into the queue, and an empty one at the end of the stream."""
+    with suppress(ValueError, OSError):  # close() runs in another thread
+        for line in stream:
+            results.put(line)
+    results.put("")
 
 
-def serve() -> None:
-    """Answer the parent until it closes the pipe; what is printed meanwhile goes to stderr."""
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+def answer_calls() -> None:
+    """Run in the child: answer calls until the parent closes the pipe.
+
+    What the called functions print goes to stderr, since stdout carries the results.
+    """
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as results:
         os.dup2(2, 1)
         for line in sys.stdin:
             module, function, arguments = json.loads(line)
-            answer = getattr(importlib.import_module(module), function)(*arguments)
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
+            result = getattr(importlib.import_module(module), function)(*arguments)
+            results.write(json.dumps(result) + "\n")
+            results.flush()

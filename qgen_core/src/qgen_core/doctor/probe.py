@@ -1,4 +1,4 @@
-"""Trying one component, in a process that may be lost to it (see ``doctor``)."""
+"""Trying one component; runs in a child process that the component may take down."""
 
 from __future__ import annotations
 
@@ -24,80 +24,121 @@ from qgen_core.support.resources import human
 
 #: Shots for a backend without exact values.
 SHOTS = 20000
-TURN = 0.7
-#: How far a value may be off, by precision; in standard deviations where there are only shots.
-OFF = {"double": 1e-9, "single": 1e-5}
+#: Angle of the rotation in the circuit whose result is known, in radians.
+ANGLE = 0.7
+#: Largest error of an exact value, by precision.
+TOLERANCE = {"double": 1e-9, "single": 1e-5}
+#: Largest error of a value estimated from shots, in standard deviations.
 SIGMAS = 6.0
 
 
 def examine(kind: str, name: str, distribution: str) -> dict[str, Any]:
-    """Import one component, and try it if it is a backend: the fields of its finding."""
+    """Import one component and, if it is a backend, run it.
+
+    Returns the fields of its :class:`~qgen_core.doctor.checkup.Finding`, from ``state`` on.
+
+    >>> found = examine("loss", "js", "qgen-core")
+    >>> found["state"]
+    'works'
+    """
     begun = time.monotonic()
     try:
-        found = _tried(kind, name, distribution)
+        found = _try(kind, name, distribution)
     except QgenError as error:
         why = str(error.args[0])
-        found = {"state": "broken", "why": why, "mend": mend(why, distribution)}
+        found = {"state": "broken", "why": why, "mend": repair_command(why, distribution)}
     except Exception as error:
-        found = {"state": "broken", "why": reason_of(error), "mend": mend("", distribution)}
+        command = repair_command("", distribution)
+        found = {"state": "broken", "why": reason_of(error), "mend": command}
     return found | {"seconds": round(time.monotonic() - begun, 3)}
 
 
-def _tried(kind: str, name: str, distribution: str) -> dict[str, Any]:
+def _try(kind: str, name: str, distribution: str) -> dict[str, Any]:
     if kind == "hook":
-        for entry in entries(HOOKS):
-            if (entry.name, distribution_of(entry)[0]) == (name, distribution):
-                with import_failures(f"hook {name!r}", entry):
-                    entry.load()
+        _import_hook(name, distribution)
         return {"state": "works"}
-    where = name if len(registry.offers(kind)[name]) == 1 else f"{distribution}:{name}"
-    options = registry.describe(kind, where).options
+    ref = name
+    if len(registry.offers(kind)[name]) > 1:
+        ref = f"{distribution}:{name}"
+    options = registry.describe(kind, ref).options  # imports the component
     if kind != "backend":
         return {"state": "works"}
-    factory = registry.factory_of(kind, where)[1]
+    return _try_backend(name, ref, options)
+
+
+def _import_hook(name: str, distribution: str) -> None:
+    for entry in entries(HOOKS):
+        if entry.name == name and distribution_of(entry)[0] == distribution:
+            with import_failures(f"hook {name!r}", entry):
+                entry.load()
+
+
+def _try_backend(name: str, ref: str, options: tuple[registry.Option, ...]) -> dict[str, Any]:
+    """Run a backend, unless it is remote or has options without a default."""
+    _, factory = registry.factory_of("backend", ref)
     if getattr(getattr(factory, "capabilities", None), "remote", False):
-        missing = getattr(
-            factory, "missing_account", lambda: "whether there is an account is not known"
-        )()
-        return {"state": "remote", "why": missing or "an account is there; not run"}
-    required = [option for option in options if option.required]
-    inner = {
-        option.name: "statevector" for option in required if option.type.startswith("backend ")
-    }
-    if len(inner) < len(required):
-        lacking = ", ".join(option.name for option in required if option.name not in inner)
-        return {"state": "needs options", "why": f"not run: it has no default for {lacking}"}
-    backend: Backend = registry.build(kind, {"name": where, **inner})
-    can = backend.capabilities
-    if can.remote:
+        return {"state": "remote", "why": _account_of(factory)}
+    wrapped: dict[str, str] = {}
+    lacking = []
+    for option in options:
+        if not option.required:
+            continue
+        if option.type.startswith("backend "):
+            wrapped[option.name] = "statevector"
+        else:
+            lacking.append(option.name)
+    if lacking:
+        why = f"not run: it has no default for {', '.join(lacking)}"
+        return {"state": "needs options", "why": why}
+    backend: Backend = registry.build("backend", {"name": ref, **wrapped})
+    capabilities = backend.capabilities
+    if capabilities.remote:
         return {"state": "remote", "why": "not run"}
-    try_circuit(backend, name)
-    return {"state": "works", "wraps": bool(inner), "noise": can.noise, "gradients": can.gradients}
+    check_backend(backend, name)
+    return {
+        "state": "works",
+        "wraps": bool(wrapped),
+        "noise": capabilities.noise,
+        "gradients": capabilities.gradients,
+    }
 
 
-def try_circuit(backend: Backend, name: str) -> None:
-    """Run a Bell pair next to a turned wire, and its gradient. Raises BrokenPlugin if a number is wrong.
+def _account_of(factory: registry.Factory) -> str:
+    """What is known of the account of a remote backend, without asking its service."""
+    if not hasattr(factory, "missing_account"):
+        return "whether an account is stored is not known"
+    return factory.missing_account() or "an account is stored; not run"
 
-    The third wire makes the result know the order of the wires.
+
+def check_backend(backend: Backend, name: str) -> None:
+    """Run a Bell pair next to a rotated wire, and its gradient, and compare with the known result.
+
+    The third wire makes the result depend on the order of the wires. Raises BrokenPlugin if a
+    number or a shape is wrong.
+
+    >>> import qgen_core as qgen
+    >>> check_backend(qgen.backend("statevector"), "statevector")
     """
     circuit = Circuit(3, (Gate("h", (0,)), Gate("cx", (0, 1)), Gate("ry", (2,), param(0))))
-    angles = np.array([[TURN]])
-    cotangent = np.arange(8.0)[None]
-    turned = np.array([np.cos(TURN / 2) ** 2, np.sin(TURN / 2) ** 2])
-    slope = np.array([-np.sin(TURN), np.sin(TURN)]) / 2
-    expected, derivative = (np.kron([0.5, 0, 0, 0.5], part)[None] for part in (turned, slope))
-    if backend.capabilities.exact:
-        found, back = backend.forward(circuit, angles, Probabilities())
-        allowed: Any = OFF[backend.capabilities.precision]
-        _compare(name, "a Bell pair", found, expected, allowed)
-        gradient = np.array([[float(np.sum(cotangent * derivative))]])
-        _compare(name, "the gradient of a Bell pair", back(cotangent), gradient, 8 * allowed)
-    else:
+    angles = np.array([[ANGLE]])
+    bell = np.array([0.5, 0, 0, 0.5])
+    rotated = np.array([np.cos(ANGLE / 2) ** 2, np.sin(ANGLE / 2) ** 2])
+    rotated_slope = np.array([-np.sin(ANGLE), np.sin(ANGLE)]) / 2
+    expected = np.kron(bell, rotated)[None]
+    slope = np.kron(bell, rotated_slope)[None]
+    if not backend.capabilities.exact:
         found = backend.run(
             circuit, angles, Probabilities(), shots=SHOTS, rng=np.random.default_rng(1)
         )
         allowed = SIGMAS * np.sqrt(expected * (1 - expected) / SHOTS)
         _compare(name, f"{SHOTS} shots of a Bell pair", found, expected, allowed)
+        return
+    tolerance = TOLERANCE[backend.capabilities.precision]
+    found, pullback = backend.forward(circuit, angles, Probabilities())
+    _compare(name, "a Bell pair", found, expected, tolerance)
+    cotangent = np.arange(8.0)[None]
+    gradient = np.array([[float(np.sum(cotangent * slope))]])
+    _compare(name, "the gradient of a Bell pair", pullback(cotangent), gradient, 8 * tolerance)
 
 
 def _compare(name: str, what: str, found: Any, expected: Any, allowed: Any) -> None:
@@ -107,33 +148,46 @@ def _compare(name: str, what: str, found: Any, expected: Any, allowed: Any) -> N
             f"backend {name!r} gave an array {found.shape} for {what}, not {expected.shape}"
         )
     if not np.all(np.abs(found - expected) <= allowed):
-        off = float(np.max(np.abs(found - expected)))
-        raise BrokenPlugin(f"backend {name!r} ran {what} and was wrong by {off:.2g}")
+        error = float(np.max(np.abs(found - expected)))
+        raise BrokenPlugin(f"backend {name!r} ran {what} and was wrong by {error:.2g}")
 
 
-def mend(why: str, distribution: str) -> str:
-    """The pip line that a message holds, or the one that puts a package and what it needs in order."""
-    given = re.search(r"`(pip install [^`]+)`", why)
-    return given[1] if given else f"pip install --force-reinstall {distribution}"
+def repair_command(message: str, distribution: str) -> str:
+    """The ``pip`` command that a message holds, or one that reinstalls the package.
+
+    >>> repair_command("needs cirq; `pip install cirq-core` installs it", "qgen-cirq")
+    'pip install cirq-core'
+    >>> repair_command("", "qgen-cirq")
+    'pip install --force-reinstall qgen-cirq'
+    """
+    in_message = re.search(r"`(pip install [^`]+)`", message)
+    if in_message:
+        return in_message[1]
+    return f"pip install --force-reinstall {distribution}"
 
 
 def compiled_code() -> dict[str, Any]:
-    """What is kept on disk of the engine's compiled code, and where."""
+    """How much of the engine's compiled code is cached on disk, and where.
+
+    Keys: ``state`` in words, ``pieces``, ``bytes``, ``folders`` and whether they are ``writable``.
+    """
     folders = sorted(set(_cache_folders()))
-    kept = [file for folder in folders for file in folder.glob("*.nbc")]
-    size = sum(file.stat().st_size for file in kept)
+    files: list[Path] = []
+    for folder in folders:
+        files.extend(folder.glob("*.nbc"))
+    size = sum(file.stat().st_size for file in files)
     writable = all(_writable(folder) for folder in folders)
     if not folders:
-        state = "numba keeps nothing, so the engine is compiled anew in each process"
-    elif not kept:
+        state = "numba caches nothing, so the engine is compiled again in each process"
+    elif not files:
         state = "none yet: the first circuit compiles for up to some minutes"
     else:
-        state = f"{len(kept)} pieces, {human(size)}"
+        state = f"{len(files)} pieces, {human(size)}"
     if folders and not writable:
-        state += "; the folder cannot be written: set NUMBA_CACHE_DIR to one that can"
+        state += "; the folder is not writable: set NUMBA_CACHE_DIR to one that is"
     return {
         "state": state,
-        "pieces": len(kept),
+        "pieces": len(files),
         "bytes": size,
         "folders": [str(folder) for folder in folders],
         "writable": writable,
@@ -141,15 +195,19 @@ def compiled_code() -> dict[str, Any]:
 
 
 def _cache_folders() -> Iterator[Path]:
-    """Where numba keeps what it compiles of the engine's modules."""
-    from qgen_core.simulators import statevector as engine
+    """Where numba caches the compiled functions of the embedded simulators."""
+    from qgen_core import simulators
 
-    for found in pkgutil.walk_packages(engine.__path__, f"{engine.__name__}."):
-        for member in vars(importlib.import_module(found.name)).values():
+    for module in pkgutil.walk_packages(simulators.__path__, f"{simulators.__name__}."):
+        for member in vars(importlib.import_module(module.name)).values():
             path = getattr(getattr(member, "stats", None), "cache_path", None)
             if isinstance(path, str):
                 yield Path(path)
 
 
 def _writable(folder: Path) -> bool:
-    return os.access(next(p for p in (folder, *folder.parents) if p.exists()), os.W_OK)
+    """Whether a folder, or its nearest parent that exists, can be written."""
+    nearest = folder
+    while not nearest.exists():
+        nearest = nearest.parent
+    return os.access(nearest, os.W_OK)

@@ -1,63 +1,103 @@
-"""How much memory a process may still take, and refusing before it is taken."""
+"""Memory and cores that this process may use, and refusing work that would need more memory."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from qgen_core.errors import ResourceRefused
 
-_CGROUP_V2 = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
-_CGROUP_V1 = (
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+#: Files with the memory limit of a control group and its use, for versions 2 and 1.
+_CGROUP_FILES = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
 )
+#: A larger limit of a control group means that there is none.
+_NO_LIMIT = 2**60
 
-#: Bytes that are taken without asking, because asking takes longer than a small circuit.
+#: Below this number of bytes the memory check is skipped: it takes longer than a small circuit.
 ALWAYS_THERE = 2**26
 
 
-def _number(path: str) -> int | None:
+def cores() -> int:
+    """How many processors this process may use.
+
+    >>> cores() >= 1
+    True
+    """
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS or Windows
+        return os.cpu_count() or 1
+
+
+def available_memory() -> int | None:
+    """Bytes that this process can still allocate; None if unknown.
+
+    The least of what the machine and the process's control group (its container) have left.
+    """
+    free = []
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free.append(int(line.split()[1]) * 1024)
+    except (OSError, ValueError, IndexError):
+        pass
+    for limit_file, used_file in _CGROUP_FILES:
+        limit = _number_in(limit_file)
+        used = _number_in(used_file)
+        if limit is not None and used is not None and limit < _NO_LIMIT:
+            free.append(max(0, limit - used))
+    return min(free, default=None)
+
+
+def _number_in(path: str) -> int | None:
     try:
         return int(Path(path).read_text())
     except (OSError, ValueError):
         return None
 
 
-def available_memory() -> int | None:
-    """Bytes that can still be taken: the least of the machine and its cgroup; None if unknown."""
-    free: list[int] = []
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
-    except (OSError, ValueError, IndexError):
-        pass
-    for limit, used in (_CGROUP_V2, _CGROUP_V1):
-        most, now = _number(limit), _number(used)
-        if most is not None and now is not None and most < 2**60:
-            free.append(max(0, most - now))
-    return min(free, default=None)
-
-
 def human(size: float) -> str:
-    """Bytes as people read them.
+    """A number of bytes with its unit.
 
     >>> human(512 * 2**30)
     '512 GiB'
     """
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB", "PiB"):
-        if size < 1024 or unit == "PiB":
-            return f"{size:.3g} {unit}" if size < 100 else f"{size:.0f} {unit}"
+    unit = "B"
+    for larger_unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if size < 1024:
+            break
         size /= 1024
-    raise AssertionError
+        unit = larger_unit
+    if size < 100:
+        return f"{size:.3g} {unit}"
+    return f"{size:.0f} {unit}"
 
 
 def require_memory(needed: int, what: str, mend: str = "") -> None:
-    """Raise ResourceRefused, with the numbers, if ``needed`` bytes are not there."""
+    """Raise ResourceRefused if ``needed`` bytes are not available.
+
+    Args:
+        needed: bytes.
+        what: what needs them, as the message names it, e.g. ``"a table of probabilities"``.
+        mend: how to need less, for the end of the message.
+
+    >>> require_memory(2**70, "a table", "take fewer bits")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    qgen_core.errors.ResourceRefused: ResourceRefused: a table needs ...
+    """
     free = available_memory()
-    if free is not None and needed > free:
-        hint = f"; {mend}" if mend else ""
-        raise ResourceRefused(f"{what} needs {human(needed)}, {human(free)} free{hint}")
+    if free is None or needed <= free:
+        return
+    message = f"{what} needs {human(needed)}, {human(free)} free"
+    if mend:
+        message += f"; {mend}"
+    raise ResourceRefused(message)
 
 
 def require_qubits(
@@ -66,17 +106,29 @@ def require_qubits(
     purpose: str = "",
     available: Callable[[], int | None] | None = None,
 ) -> None:
-    """Raise ResourceRefused, with the number that would fit, if ``needed(wires)`` bytes are not there.
+    """Raise ResourceRefused, with the number of qubits that fit, if memory does not suffice.
 
-    ``purpose`` goes on "34 qubits need 512 GiB", e.g. " to train". ``available`` tells what is
-    free; None: of the memory of the machine.
+    Args:
+        wires: the number of qubits of the circuit.
+        needed: bytes as a function of the number of qubits.
+        purpose: what follows "34 qubits need 512 GiB" in the message, e.g. ``" to train"``.
+        available: returns the bytes that are free, e.g. on a GPU; None: :func:`available_memory`.
+
+    >>> bytes_of_state = lambda wires: 16 * 2**wires
+    >>> free = lambda: 21 * 2**30
+    >>> require_qubits(34, bytes_of_state, available=free)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    qgen_core.errors.ResourceRefused: ResourceRefused: 34 qubits need 256 GiB, 21 GiB free; ...
     """
     if needed(wires) < ALWAYS_THERE:
         return
-    free = (available or available_memory)()
+    if available is None:
+        available = available_memory
+    free = available()
     if free is None or needed(wires) <= free:
         return
-    most = max((n for n in range(wires) if needed(n) <= free), default=0)
+    most = max((number for number in range(wires) if needed(number) <= free), default=0)
     raise ResourceRefused(
-        f"{wires} qubits need {human(needed(wires))}{purpose}, {human(free)} free; at most {most} here"
+        f"{wires} qubits need {human(needed(wires))}{purpose}, {human(free)} free; "
+        f"at most {most} here"
     )

@@ -15,18 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from qgen_core.support.resources import cores as cores
 from qgen_core.typing import Ints
 
 #: How often a helper looks for more work before it sleeps, at 15 to 60 nanoseconds each.
 PATIENCE = 150_000
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS or Windows
-        return os.cpu_count() or 1
 
 
 class _Helper:
