@@ -60,20 +60,36 @@ def generator(name: str, /, **options: Any) -> Generator:
     """Build a generator, the model that is trained, by name.
 
     >>> import qgen_core as qgen
-    >>> model = qgen.generator("qcbm", space=qgen.Space("bits", 4), seed=7,
-    ...                        ansatz=qgen.ansatz("brick", layers=2))
+    >>> model = qgen.generator(
+    ...     "qcbm",
+    ...     ansatz="brick",
+    ...     backend="statevector",
+    ...     space=qgen.Space("bits", 4),
+    ...     seed=7,
+    ... )
     >>> sorted(model.outputs), str(model.space)
-    (['probabilities', 'samples'], '4 bits')
+    (['log_prob', 'probabilities', 'samples'], '4 bits')
     """
     return build("generator", name, **options)  # type: ignore[no-any-return]
 
 
 def sampler(name: str, /, **options: Any) -> Sampler:
-    """Build a sampler of Ising energies by name.
+    """Build a sampler, which draws spins from an Ising energy, by name.
 
+    >>> import numpy as np
     >>> import qgen_core as qgen
-    >>> qgen.names("sampler")
-    []
+    >>> class FreeSpins(qgen.Sampler):
+    ...     def sample(self, ising, n, *, rng, initial=None):
+    ...         up = 1 / (1 + np.exp(2 * self.beta * ising.h))
+    ...         spins = np.where(rng.random((n, ising.num_spins)) < up, 1, -1)
+    ...         return spins.astype(np.int8), {"source": "independent spins"}
+    >>> qgen.register("sampler", "doctest-free-spins", FreeSpins)
+    >>> energy = qgen.Ising(h=np.array([-50.0, 50.0]), edges=np.empty((0, 2)), J=np.empty(0))
+    >>> spins, info = qgen.sampler("doctest-free-spins").sample(
+    ...     energy, 2, rng=np.random.default_rng(1)
+    ... )
+    >>> spins.tolist()
+    [[1, -1], [1, -1]]
     """
     return build("sampler", name, **options)  # type: ignore[no-any-return]
 
@@ -115,9 +131,10 @@ def noise(name: str, /, **options: Any) -> Noise:
 
     >>> import qgen_core as qgen
     >>> circuit = qgen.Circuit(1, (qgen.Gate("h", (0,)),))
-    >>> noisy, measure = qgen.noise("depolarizing", rate=0.1)(circuit, qgen.Probabilities())
-    >>> len(noisy.gates), len(noisy.channels)
-    (1, 1)
+    >>> depolarizing = qgen.noise("depolarizing", one_wire=0.2)
+    >>> noisy, measure = depolarizing(circuit, qgen.Probabilities())
+    >>> [type(operation).__name__ for operation in noisy.instructions]
+    ['Gate', 'Channel']
     """
     return build("noise", name, **options)  # type: ignore[no-any-return]
 
@@ -152,8 +169,8 @@ def metric(name: str, /, **options: Any) -> Metric:
     >>> import numpy as np
     >>> import qgen_core as qgen
     >>> events = qgen.Events(np.arange(100.0)[:, None], columns=("pt",))
-    >>> list(qgen.metric("moments")(events, events))
-    []
+    >>> qgen.metric("wasserstein")(events, events)
+    {'W1(pt)': 0.0}
     """
     return build("metric", name, **options)  # type: ignore[no-any-return]
 

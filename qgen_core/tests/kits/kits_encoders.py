@@ -54,7 +54,7 @@ class BinNumbers(BinningEncoder):
     """Gives a column per feature and says that they are bits."""
 
     def encode(self, x: Array, condition: Array | None = None, *, rng: Any = None) -> Array:
-        return np.stack(self._indices(x), axis=1).astype(np.int8)
+        return np.stack(self._bin_numbers(x), axis=1).astype(np.int8)
 
 
 class Draws(StandardEncoder):

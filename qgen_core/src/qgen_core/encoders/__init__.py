@@ -1,1 +1,1 @@
-"""Encoders: physics numbers to and from a model's alphabet."""
+"""Encoders: maps between physical quantities and the bits, spins, angles or reals of a model."""

@@ -1,4 +1,4 @@
-"""The encoder ``angle``: numbers to rotation angles, for conditions above all."""
+"""The encoder ``angle``: numbers to rotation angles, mostly used for conditions."""
 
 from __future__ import annotations
 
@@ -13,27 +13,34 @@ from qgen_core.typing import Array, Floats
 
 
 class AngleEncoder(ColumnEncoder):
-    """Each column linearly from its window to a range of angles, in radians.
+    """Maps each column linearly from its window to a range of angles, in radians.
+
+    ``angle = first + (last - first) (x - min) / (max - min)``, with the window [min, max] and the
+    range [first, last]. Events (N, F) in any unit give angles (N, F).
 
     Args:
-        range: the angles of the window's two ends. The default leaves out a tenth on either
-            side: a rotation by -pi and one by +pi make the same state, so over [-pi, pi] a
-            model cannot tell the least condition from the greatest. [-pi, pi] is the mode of
-            the paper.
-        bins: replace each value by the centre of one of so many equal bins of the window, so
+        range: the angles of the two ends of the window. The default leaves out a tenth on either
+            side: rotations by -pi and +pi give the same state, so over [-pi, pi] a model could
+            not tell the smallest condition from the largest. The paper uses [-pi, pi].
+        bins: replace each value by the centre of one of this many equal bins of the window, so
             that a continuous condition has few distinct values and a distribution can be
             tabulated for each. Encoding then has no density (``log_det`` is None). None: no bins.
         window: [min, max] of each column; values outside are not accepted. None: from the
-            least to the greatest training value.
+            smallest to the largest training value.
 
-    Raises BadOption for an empty range, less than one bin or an empty window.
+    Raises BadOption for an empty range, fewer than one bin or an empty window; ``fit`` raises
+    DataError for a column with one single value.
 
     Source: Kiss et al., arXiv:2205.07674 (conditional Born machine); the inner range is ours.
 
     >>> import numpy as np
     >>> energy = np.array([[100.0], [150.0], [200.0]])
-    >>> (AngleEncoder(range=(-1.0, 1.0)).fit(energy).encode(energy)).ravel().tolist()
+    >>> encoder = AngleEncoder(range=(-1.0, 1.0)).fit(energy)
+    >>> angles = encoder.encode(energy)
+    >>> angles.ravel().tolist()
     [-1.0, 0.0, 1.0]
+    >>> encoder.decode(angles, rng=np.random.default_rng(0)).ravel().tolist()
+    [100.0, 150.0, 200.0]
     """
 
     name = "angle"
@@ -50,36 +57,44 @@ class AngleEncoder(ColumnEncoder):
         super().__init__()
         if range[0] == range[1] or not np.isfinite(range).all():
             raise BadOption(
-                f"the range of angles is [first, last], two different numbers, not {list(range)}"
+                f"the range of angle is [first, last], two different numbers, not {list(range)}"
             )
         if bins is not None and bins < 1:
             raise BadOption(f"bins must be at least 1, not {bins}")
-        if any(not (np.isfinite(w).all() and w[0] < w[1]) for w in window or ()):
-            raise BadOption(f"a window of angle is [min, max] with min < max, not {window}")
-        self.range, self.bins, self.window = range, bins, window
+        for bounds in window or ():
+            if not (np.isfinite(bounds).all() and bounds[0] < bounds[1]):
+                raise BadOption(f"a window of angle is [min, max] with min < max, not {window}")
+        self.range = range
+        self.bins = bins
+        self.window = window
 
     def _allowed(self) -> str:
-        low, high = self.learned["low"], self.learned["high"]
-        return "values in " + ", ".join(f"[{a:g}, {b:g}]" for a, b in zip(low, high, strict=True))
+        bounds = zip(self.learned["low"], self.learned["high"], strict=True)
+        windows = [f"[{low:g}, {high:g}]" for low, high in bounds]
+        return f"values in {', '.join(windows)}"
 
     def _learn(self, x: Floats) -> dict[str, Floats]:
         if self.window is not None:
             if len(self.window) != x.shape[1]:
                 raise BadOption(
-                    f"angle has windows for {len(self.window)} columns, the values have {x.shape[1]}"
+                    f"angle has windows for {len(self.window)} columns, the events have "
+                    f"{x.shape[1]}"
                 )
             low, high = np.array(self.window, dtype=np.float64).T
             return {"low": low, "high": high}
-        low, high = x.min(axis=0), x.max(axis=0)
+        low = x.min(axis=0)
+        high = x.max(axis=0)
         if np.any(low == high):
             column = int(np.argmax(low == high))
             raise DataError(
-                f"column {column} has the one value {low[column]:g}; give angle a window, or leave the column out"
+                f"column {column} has the one value {low[column]:g}; give angle a window, or "
+                "leave the column out"
             )
         return {"low": low, "high": high}
 
     def _inside(self, x: Array) -> NDArray[np.bool_]:
-        low, high = (self.learned[side].astype(x.dtype) for side in ("low", "high"))
+        low = self.learned["low"].astype(x.dtype)
+        high = self.learned["high"].astype(x.dtype)
         inside: NDArray[np.bool_] = (x >= low) & (x <= high)
         return inside
 
@@ -88,10 +103,11 @@ class AngleEncoder(ColumnEncoder):
         return (self.range[1] - self.range[0]) / (self.learned["high"] - self.learned["low"])
 
     def _map(self, x: Floats) -> Floats:
-        low, high = self.learned["low"], self.learned["high"]
+        low = self.learned["low"]
         if self.bins is not None:
-            step = (high - low) / self.bins
-            x = low + (np.clip(np.floor((x - low) / step), 0, self.bins - 1) + 0.5) * step
+            bin_width = (self.learned["high"] - low) / self.bins
+            number = np.clip(np.floor((x - low) / bin_width), 0, self.bins - 1)
+            x = low + (number + 0.5) * bin_width
         return self.range[0] + (x - low) * self._slope
 
     def _unmap(self, y: Floats) -> Floats:
@@ -101,5 +117,7 @@ class AngleEncoder(ColumnEncoder):
         return np.broadcast_to(np.log(np.abs(self._slope)), x.shape)
 
     def log_det(self, x: Array, condition: Array | None = None) -> Floats | None:
-        """The log Jacobian per event (N,); None with bins."""
-        return None if self.bins is not None else super().log_det(x, condition)
+        """log |d encode / d x| per event (N,); None with bins."""
+        if self.bins is not None:
+            return None
+        return super().log_det(x, condition)

@@ -1,4 +1,4 @@
-"""The encoder ``binning``: each feature becomes the number of its bin, in bits."""
+"""The encoder ``binning``: the number of the bin of each feature, in bits."""
 
 from __future__ import annotations
 
@@ -27,34 +27,40 @@ MAX_BITS = 20
 
 
 class BinningEncoder(Encoder):
-    """Features to bits: a register per feature holds its bin number, first wire most significant.
+    """Features to bits: each feature gets a register that holds the number of its bin.
 
-    Feature 0 has the first wires, so the basis-state number of an event is
-    ``ravel_multi_index`` of its bin numbers. A feature with b bits has 2^b bins; they are
-    closed below and open above, the last one closed. Decoding draws uniformly inside the bin,
-    so a model of bits is a piecewise constant density of the features.
+    Events (N, F) in any unit give bits (N, sum of the bits) int8. The first bit of a register is
+    the most significant one, and feature 0 has the first register, so the basis-state number of an
+    event is ``np.ravel_multi_index`` of its bin numbers. A feature with b bits has 2^b bins, closed
+    below and open above; the last one is closed on both sides. Decoding draws uniformly inside the
+    bin, so a model of bits is a piecewise constant density of the features.
 
     Values are compared with the edges in the precision of the values: a float32 event that was
     written as 0.1 lies in the bin that starts at 0.1.
 
     Args:
-        bits: bits of every feature, or of each in order.
-        spacing: how the edges lie, for every feature or for each in order: ``equal-width``,
-            ``quantile`` (as many training events in each bin), ``logarithmic`` (equal ratios),
-            or for single features a list of 2^bits + 1 edges.
+        bits: the number of bits for every feature, or a list of one for each.
+        spacing: how the edges are placed, for every feature or for each in a list: ``equal-width``,
+            ``quantile`` (equal numbers of training events in all bins), ``logarithmic`` (equal
+            ratios) or, in a list, the 2^bits + 1 edges themselves.
         window: [min, max] of each feature; events outside are not accepted. None: from the
-            least to the greatest training value. A feature with given edges has them as window.
+            smallest to the largest training value. Given edges are a window of their own.
 
-    Raises BadOption for options that contradict each other.
+    Raises BadOption for options that contradict each other; ``fit`` raises DataError if the
+    training events leave a bin without width.
 
     Source: Delgado and Hamilton, arXiv:2203.03578, section II; the paper gives no edges, equal
     widths are our reading.
 
     >>> import numpy as np
     >>> x = np.array([[0.0], [1.0], [2.0], [4.0]])
-    >>> binning = BinningEncoder(bits=2).fit(x)
-    >>> binning.encode(x).tolist()
+    >>> encoder = BinningEncoder(bits=2).fit(x)
+    >>> z = encoder.encode(x)
+    >>> z.tolist()
     [[0, 0], [0, 1], [1, 0], [1, 1]]
+    >>> drawn = encoder.decode(z, rng=np.random.default_rng(0))
+    >>> np.floor(drawn).ravel().tolist()
+    [0.0, 1.0, 2.0, 3.0]
     """
 
     def __init__(
@@ -64,20 +70,23 @@ class BinningEncoder(Encoder):
         spacing: Spacing | list[Spacing | list[float]] = "equal-width",
         window: list[tuple[float, float]] | None = None,
     ) -> None:
-        for number in [bits] if isinstance(bits, int) else bits:
+        numbers_of_bits = bits
+        if isinstance(numbers_of_bits, int):
+            numbers_of_bits = [numbers_of_bits]
+        for number in numbers_of_bits:
             if not 1 <= number <= MAX_BITS:
-                raise BadOption(f"binning takes 1 to {MAX_BITS} bits a feature, not {number}")
+                raise BadOption(f"binning takes 1 to {MAX_BITS} bits per feature, not {number}")
         for low, high in window or ():
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 raise BadOption(
                     f"a window of binning is [min, max] with min < max, not [{low:g}, {high:g}]"
                 )
-        for edges in () if isinstance(spacing, str) else spacing:
-            if not isinstance(edges, str) and not (len(edges) > 2 and np.all(np.diff(edges) > 0)):
-                raise BadOption(
-                    f"given edges of binning are at least three and increase, not {edges[:8]}"
-                )
-        self.bits, self.spacing, self.window = bits, spacing, window
+        if not isinstance(spacing, str):
+            for rule in spacing:
+                _check_given_edges(rule)
+        self.bits = bits
+        self.spacing = spacing
+        self.window = window
         self._edges: list[Floats] = []
 
     @property
@@ -96,7 +105,8 @@ class BinningEncoder(Encoder):
         x = training_matrix("binning", x)
         rules = self._rules(x.shape[1])
         bounds = [self._bounds(i, rule, x[:, i]) for i, (_, rule) in enumerate(rules)]
-        low, high = (np.array(side, dtype=x.dtype) for side in zip(*bounds, strict=True))
+        low = np.array([lower for lower, _ in bounds], dtype=x.dtype)
+        high = np.array([upper for _, upper in bounds], dtype=x.dtype)
         inside = x[np.all((x >= low) & (x <= high), axis=1)].astype(np.float64)
         if len(inside) == 0:
             raise DataError(
@@ -107,7 +117,7 @@ class BinningEncoder(Encoder):
             found = _edges(f"feature {i}", 2**bits, rule, bounds[i], inside[:, i])
             _check_increasing(f"feature {i}", found.astype(x.dtype), rule)
             edges.append(found)
-        self._take(edges)
+        self._use(edges)
         return self
 
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
@@ -121,32 +131,36 @@ class BinningEncoder(Encoder):
 
     def encode(self, x: Array, condition: Array | None = None, *, rng: Rng | None = None) -> Array:
         """Events (N, F) to bits (N, width) int8. Raises DataError for events outside the window."""
-        columns = [
-            index_to_bits(index, bits)
-            for index, bits in zip(self._indices(x), self.space.registers, strict=True)
-        ]
-        return np.concatenate(columns, axis=1)
+        registers = []
+        for index, bits in zip(self._bin_numbers(x), self.space.registers, strict=True):
+            registers.append(index_to_bits(index, bits))
+        return np.concatenate(registers, axis=1)
 
     def decode(self, z: Array, condition: Array | None = None, *, rng: Rng) -> Array:
-        """Bits (N, width) to events (N, F) float64, uniform inside their bins."""
-        place = rng.random((len(z), len(self.edges)))
+        """Bits (N, width) to events (N, F) float64, drawn uniformly inside their bins."""
+        x = rng.random((len(z), len(self.edges)))
         if np.ndim(z) != 2 or np.shape(z)[1] != self.space.width:
             raise DataError(
-                f"binning decodes an array (N, {self.space.width}) of bits, not one of {np.shape(z)}"
+                f"binning decodes an array (N, {self.space.width}) of bits, not one of the shape "
+                f"{np.shape(z)}"
             )
         start = 0
         for i, (edges, bits) in enumerate(zip(self._edges, self.space.registers, strict=True)):
             index = bits_to_index(z[:, start : start + bits])
-            low, high = edges[index], edges[index + 1]
+            low = edges[index]
+            high = edges[index + 1]
             # rounding may reach the upper edge, which belongs to the next bin
-            place[:, i] = np.minimum(low + place[:, i] * (high - low), np.nextafter(high, low))
+            x[:, i] = np.minimum(low + x[:, i] * (high - low), np.nextafter(high, low))
             start += bits
-        return place
+        return x
 
     def log_det(self, x: Array, condition: Array | None = None) -> Floats:
-        """Minus the sum of the log widths of an event's bins (N,): log P(bits) + log_det is a log density."""
+        """Minus the sum of the logarithms of the widths of an event's bins (N,).
+
+        log P(bits) + log_det is the logarithm of a density of the features.
+        """
         total = np.zeros(len(x))
-        for index, edges in zip(self._indices(x), self._edges, strict=True):
+        for index, edges in zip(self._bin_numbers(x), self._edges, strict=True):
             total -= np.log(np.diff(edges))[index]
         return total
 
@@ -154,8 +168,9 @@ class BinningEncoder(Encoder):
         return {f"edges{i}": edges.copy() for i, edges in enumerate(self.edges)}
 
     def load(self, state: Mapping[str, Array]) -> None:
-        require_keys("binning", state, {f"edges{i}" for i in range(max(len(state), 1))})
-        edges = [np.array(state[f"edges{i}"], dtype=np.float64) for i in range(len(state))]
+        keys = [f"edges{i}" for i in range(max(len(state), 1))]
+        require_keys("binning", state, set(keys))
+        edges = [np.array(state[key], dtype=np.float64) for key in keys]
         try:
             bits = [number for number, _ in self._rules(len(edges))]
         except BadOption as error:
@@ -168,17 +183,21 @@ class BinningEncoder(Encoder):
                     f"binning needs {2**number + 1} increasing edges for feature {i}, "
                     f"the checkpoint has an array of the shape {found.shape}"
                 )
-        self._take(edges)
+        self._use(edges)
 
-    def _take(self, edges: list[Floats]) -> None:
-        registers = tuple(len(e).bit_length() - 1 for e in edges)
+    def _use(self, edges: list[Floats]) -> None:
+        registers = tuple(len(of_feature).bit_length() - 1 for of_feature in edges)
         self._edges = edges
         self.space = Space("bits", sum(registers), registers)
 
     def _rules(self, features: int) -> list[tuple[int, Spacing | list[float]]]:
         """Bits and spacing of each feature. Raises BadOption for lists of another length."""
-        bits = [self.bits] * features if isinstance(self.bits, int) else self.bits
-        spacing = [self.spacing] * features if isinstance(self.spacing, str) else self.spacing
+        bits = self.bits
+        if isinstance(bits, int):
+            bits = [bits] * features
+        spacing = self.spacing
+        if isinstance(spacing, str):
+            spacing = [spacing] * features
         for name, given in (("bits", bits), ("spacing", spacing), ("window", self.window)):
             if given is not None and len(given) != features:
                 raise BadOption(
@@ -187,23 +206,28 @@ class BinningEncoder(Encoder):
         return list(zip(bits, spacing, strict=True))
 
     def _bounds(self, i: int, rule: Spacing | list[float], values: Array) -> tuple[float, float]:
-        window = None if self.window is None else self.window[i]
+        """The window of feature ``i`` with these training values (N,)."""
+        window = None
+        if self.window is not None:
+            window = self.window[i]
         if not isinstance(rule, str):
-            outer = float(rule[0]), float(rule[-1])
-            if window is not None and tuple(window) != outer:
+            first = float(rule[0])
+            last = float(rule[-1])
+            if window is not None and tuple(window) != (first, last):
                 raise BadOption(
-                    f"feature {i} has given edges from {outer[0]:g} to {outer[1]:g} and another window"
+                    f"feature {i} of binning has given edges from {first:g} to {last:g} and "
+                    "another window; leave one of them out"
                 )
-            return outer
+            return first, last
         if window is not None:
             return float(window[0]), float(window[1])
         return float(values.min()), float(values.max())
 
-    def _indices(self, x: Array) -> list[NDArray[np.intp]]:
+    def _bin_numbers(self, x: Array) -> list[NDArray[np.intp]]:
         """Bin numbers (N,) of each feature."""
         x = matrix("binning", x, len(self.edges))
-        allowed = ", ".join(f"[{e[0]:g}, {e[-1]:g}]" for e in self._edges)
-        require_accepted("binning", x, self.accepts(x), f"values in {allowed}")
+        windows = [f"[{edges[0]:g}, {edges[-1]:g}]" for edges in self._edges]
+        require_accepted("binning", x, self.accepts(x), f"values in {', '.join(windows)}")
         found = []
         for i, edges in enumerate(self._edges):
             inner = edges[1:-1].astype(x.dtype)
@@ -211,9 +235,18 @@ class BinningEncoder(Encoder):
         return found
 
 
+def _check_given_edges(rule: Spacing | list[float]) -> None:
+    """Raise BadOption for a list of edges that do not make bins."""
+    if isinstance(rule, str):
+        return
+    if len(rule) < 3 or not np.all(np.diff(rule) > 0):
+        raise BadOption(f"given edges of binning are at least three and increase, not {rule[:8]}")
+
+
 def _edges(
     what: str, bins: int, rule: Spacing | list[float], bounds: tuple[float, float], values: Floats
 ) -> Floats:
+    """The edges (bins + 1,) of a feature, from its window and the training values inside it."""
     low, high = bounds
     if not isinstance(rule, str):
         if len(rule) != bins + 1:
@@ -228,7 +261,8 @@ def _edges(
             )
         return np.geomspace(low, high, bins + 1)
     edges = np.quantile(values, np.linspace(0, 1, bins + 1))
-    edges[[0, -1]] = low, high
+    edges[0] = low
+    edges[-1] = high
     return np.asarray(edges, dtype=np.float64)
 
 
@@ -236,12 +270,10 @@ def _check_increasing(what: str, edges: Array, rule: Spacing | list[float]) -> N
     flat = np.flatnonzero(~(np.diff(edges) > 0))
     if len(flat) == 0:
         return
-    mend = (
-        "take fewer bits, equal-width bins, or give edges"
-        if rule == "quantile"
-        else "give a wider window"
-    )
+    remedy = "give a wider window"
+    if rule == "quantile":
+        remedy = "take fewer bits, equal-width bins, or give edges"
     raise DataError(
         f"{what}: {len(flat)} of {len(edges) - 1} bins have no width in {edges.dtype}, "
-        f"the first at {edges[flat[0]]:g}; {mend}"
+        f"the first at {edges[flat[0]]:g}; {remedy}"
     )

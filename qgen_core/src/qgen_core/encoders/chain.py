@@ -1,4 +1,4 @@
-"""The encoder ``chain``: encoders one after another."""
+"""The encoder ``chain``: several encoders applied one after another."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from qgen_core.typing import Array, Floats, Rng
 
 
 class ChainEncoder(Encoder):
-    """The first encoder sees the events, each other one what the one before it made.
+    """Applies each encoder to the output of the one before: ``z = e_n(... e_2(e_1(x)))``.
 
-    All see the same condition. An event is accepted if every link accepts it; a link is fitted
-    on the training events that the links before it accept. ``log_det`` adds up, and is None if
-    one link has none.
+    All encoders get the same condition. An event is accepted if every encoder accepts it, and an
+    encoder is fitted on the training events that those before it accept. ``log_det`` is the sum
+    over the encoders, or None if one of them has none.
 
     Args:
-        encoders: the links, in the order of encoding.
+        encoders: the encoders, in the order of encoding.
 
-    Raises BadOption for an empty chain.
+    Raises BadOption for an empty list.
 
     >>> import numpy as np
     >>> from qgen_core.encoders.log import LogEncoder
     >>> from qgen_core.encoders.min_max import MinMaxEncoder
     >>> x = np.array([[1.0], [10.0], [100.0]])
-    >>> ChainEncoder(encoders=[LogEncoder(), MinMaxEncoder()]).fit(x).encode(x).round(12).ravel().tolist()
+    >>> chain = ChainEncoder(encoders=[LogEncoder(), MinMaxEncoder()]).fit(x)
+    >>> z = chain.encode(x)
+    >>> z.round(12).ravel().tolist()
     [0.0, 0.5, 1.0]
+    >>> chain.decode(z, rng=np.random.default_rng(0)).round(9).ravel().tolist()
+    [1.0, 10.0, 100.0]
     """
 
     def __init__(self, *, encoders: list[Encoder]) -> None:
@@ -40,59 +44,61 @@ class ChainEncoder(Encoder):
         self.encoders = list(encoders)
 
     def fit(self, x: Array, condition: Array | None = None) -> Self:
-        """Fit link by link on training events (N, F)."""
-        for link in self.encoders:
-            link.fit(x, condition)
-            inside = link.accepts(x, condition)
-            condition = None if condition is None else condition[inside]
-            x = link.encode(x[inside], condition)
+        """Fit the encoders in order on training events (N, F)."""
+        for encoder in self.encoders:
+            encoder.fit(x, condition)
+            accepted = encoder.accepts(x, condition)
+            if condition is not None:
+                condition = condition[accepted]
+            x = encoder.encode(x[accepted], condition)
         self.space = self.encoders[-1].space
         return self
 
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
-        """Which events (N,) every link accepts."""
-        inside = np.ones(len(x), dtype=np.bool_)
-        left = np.arange(len(x))
-        for link in self.encoders:
-            passed = link.accepts(x, condition)
-            inside[left[~passed]] = False
-            left = left[passed]
-            condition = None if condition is None else condition[passed]
-            if link is not self.encoders[-1]:
-                x = link.encode(x[passed], condition)
-        return inside
+        """Which events (N,) every encoder accepts."""
+        accepted_by_all = np.ones(len(x), dtype=np.bool_)
+        remaining = np.arange(len(x))
+        for encoder in self.encoders:
+            accepted = encoder.accepts(x, condition)
+            accepted_by_all[remaining[~accepted]] = False
+            remaining = remaining[accepted]
+            if condition is not None:
+                condition = condition[accepted]
+            if encoder is not self.encoders[-1]:
+                x = encoder.encode(x[accepted], condition)
+        return accepted_by_all
 
     def encode(self, x: Array, condition: Array | None = None, *, rng: Rng | None = None) -> Array:
-        """(N, F) to (N, space.width). Raises DataError for events that a link refuses."""
+        """(N, F) to (N, space.width). Raises DataError for events that are not accepted."""
         self._require(x, condition)
-        for link in self.encoders:
-            x = link.encode(x, condition, rng=rng)
+        for encoder in self.encoders:
+            x = encoder.encode(x, condition, rng=rng)
         return x
 
     def decode(self, z: Array, condition: Array | None = None, *, rng: Rng) -> Array:
-        """(N, space.width) to (N, F), through the links backwards."""
-        for link in reversed(self.encoders):
-            z = link.decode(z, condition, rng=rng)
+        """(N, space.width) to (N, F), through the encoders in reverse order."""
+        for encoder in reversed(self.encoders):
+            z = encoder.decode(z, condition, rng=rng)
         return z
 
     def log_det(self, x: Array, condition: Array | None = None) -> Floats | None:
-        """The sum over the links (N,); None if one has none."""
+        """The sum over the encoders (N,); None if one has none."""
         self._require(x, condition)
         total = np.zeros(len(x))
-        for link in self.encoders:
-            term = link.log_det(x, condition)
+        for encoder in self.encoders:
+            term = encoder.log_det(x, condition)
             if term is None:
                 return None
             total += term
-            x = link.encode(x, condition)
+            x = encoder.encode(x, condition)
         return total
 
     def state(self) -> dict[str, Array]:
-        return {
-            f"{i}.{name}": value
-            for i, link in enumerate(self.encoders)
-            for name, value in link.state().items()
-        }
+        state = {}
+        for number, encoder in enumerate(self.encoders):
+            for name, value in encoder.state().items():
+                state[f"{number}.{name}"] = value
+        return state
 
     def load(self, state: Mapping[str, Array]) -> None:
         parts: list[dict[str, Array]] = [{} for _ in self.encoders]
@@ -101,14 +107,14 @@ class ChainEncoder(Encoder):
             if not dot or not number.isdecimal() or int(number) >= len(parts):
                 raise CheckpointError(f"a chain of {len(parts)} encoders has no state {name!r}")
             parts[int(number)][rest] = value
-        for link, part in zip(self.encoders, parts, strict=True):
-            link.load(part)
+        for encoder, part in zip(self.encoders, parts, strict=True):
+            encoder.load(part)
         self.space = self.encoders[-1].space
 
     def _require(self, x: Array, condition: Array | None) -> None:
-        """Refuse here, so that the message counts the events of the whole chain."""
+        """Check here, so that the message counts events of the chain and not of one encoder."""
         if not hasattr(self, "space"):
             raise not_fitted("chain")
         require_accepted(
-            "chain", np.asarray(x), self.accepts(x, condition), "what all its encoders take"
+            "chain", np.asarray(x), self.accepts(x, condition), "what all its encoders accept"
         )

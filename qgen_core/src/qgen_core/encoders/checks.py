@@ -1,4 +1,4 @@
-"""What every encoder asks of its arrays, and the errors it raises when they are not so."""
+"""Checks of arrays that the encoders share, and their errors."""
 
 from __future__ import annotations
 
@@ -13,20 +13,35 @@ from qgen_core.typing import Array
 
 
 def matrix(owner: str, x: Array, width: int | None = None) -> Array:
-    """``x`` as (N, width) numbers, floats kept in their precision. Raises DataError."""
+    """``x`` as floats (N, width), in its own precision if it has one, else float64.
+
+    ``owner`` is the encoder's name for messages; ``width`` None accepts any number of columns.
+    Raises DataError for what is no matrix of numbers, or of another width.
+
+    >>> matrix("log", np.array([[1, 2]])).dtype
+    dtype('float64')
+    """
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
         raise DataError(f"{owner} needs numbers, not {array.dtype}")
     if array.ndim != 2 or (width is not None and array.shape[1] != width):
-        expected = "features" if width is None else width
+        columns = "features"
+        if width is not None:
+            columns = str(width)
         raise DataError(
-            f"{owner} needs an array (N, {expected}), not one of the shape {array.shape}"
+            f"{owner} needs an array (N, {columns}), not one of the shape {array.shape}"
         )
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    if array.dtype.kind == "f":
+        return array
+    return array.astype(np.float64)
 
 
 def training_matrix(owner: str, x: Array) -> Array:
-    """Training events (N, F), N >= 1, all finite. Raises DataError."""
+    """Training events (N, F) as :func:`matrix`. Raises DataError for none and for NaN or infinity.
+
+    >>> training_matrix("log", np.array([[1.0], [2.0]])).shape
+    (2, 1)
+    """
     array = matrix(owner, x)
     if array.size == 0:
         raise DataError(f"{owner} cannot be fitted: there are no training events")
@@ -35,35 +50,54 @@ def training_matrix(owner: str, x: Array) -> Array:
         row, column = np.argwhere(bad)[0]
         raise DataError(
             f"{owner} cannot be fitted: {int(bad.sum())} values are not finite, "
-            f"the first in feature {column} of event {row}; drop or mend them"
+            f"the first in feature {column} of event {row}; drop or correct them"
         )
     return array
 
 
 def all_in_row(mask: Array) -> NDArray[np.bool_]:
-    """Where a mask (N, F) is true in all columns (N,)."""
+    """Which rows (N,) of a mask (N, F) are true in all columns.
+
+    >>> all_in_row(np.array([[True, True], [True, False]])).tolist()
+    [True, False]
+    """
     rows: Any = np.all(mask, axis=1)
     return np.asarray(rows, dtype=np.bool_)
 
 
 def require_accepted(owner: str, x: Array, accepted: NDArray[np.bool_], allowed: str) -> None:
-    """Raise DataError, with the count and the first event, unless all events are accepted."""
+    """Raise DataError, with the number and the first of them, if events are not accepted.
+
+    ``accepted`` (N,) is what ``accepts`` returned; ``allowed`` says in words what it requires.
+
+    >>> require_accepted("log", np.array([[1.0]]), np.array([True]), "values above 0")
+    """
     if accepted.all():
         return
     outside = np.flatnonzero(~accepted)
     values = ", ".join(f"{float(v):g}" for v in x[outside[0]][:8])
     raise DataError(
-        f"{owner} cannot encode {len(outside)} of {len(x)} events, the first is event {outside[0]} ({values}); "
-        f"it takes {allowed}: drop the others, or widen the encoder's options"
+        f"{owner} cannot encode {len(outside)} of {len(x)} events, the first is event "
+        f"{outside[0]} ({values}); it accepts {allowed}: drop the others, or widen the encoder's "
+        "options"
     )
 
 
 def require_keys(owner: str, state: Mapping[str, Array], expected: set[str]) -> None:
-    """Raise CheckpointError unless the saved state has exactly these arrays."""
+    """Raise CheckpointError unless the saved state has exactly these arrays.
+
+    >>> require_keys("log", {"width": np.array([2])}, {"width"})
+    """
     if set(state) != expected:
-        raise CheckpointError(f"{owner} holds {sorted(expected)}, the checkpoint {sorted(state)}")
+        raise CheckpointError(
+            f"{owner} needs the arrays {sorted(expected)}, the checkpoint holds {sorted(state)}"
+        )
 
 
 def not_fitted(owner: str) -> DataError:
-    """The error for an encoder that is used before it was fitted or loaded."""
-    return DataError(f"{owner} has seen no training events; call fit or load first")
+    """The error for an encoder that is used before it was fitted or loaded.
+
+    >>> print(not_fitted("log"))
+    DataError: log is not fitted to training events yet; call fit or load first
+    """
+    return DataError(f"{owner} is not fitted to training events yet; call fit or load first")

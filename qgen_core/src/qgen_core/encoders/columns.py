@@ -1,4 +1,4 @@
-"""The bases of encoders that map chosen columns and let the others pass."""
+"""Base classes of encoders that map chosen columns and leave the others unchanged."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from qgen_core.typing import Array, Floats, Rng
 
 
 class ChosenColumns(Encoder):
-    """What encoders of chosen columns share: learning, saving, and which columns they are.
+    """Base class of encoders of chosen columns: which columns they are, fitting and saving.
 
-    A subclass names itself; if it learns, ``learns`` names the arrays (k,) that :meth:`_learn`
-    returns for the k chosen columns, found in ``self.learned`` afterwards.
+    A subclass sets ``name``, and ``learns`` if it learns from training events: the names of the
+    arrays (k,) that :meth:`_learn` returns for the k chosen columns. They are in ``self.learned``
+    after ``fit``. Raises BadOption for column numbers that are negative or occur twice.
     """
 
     name: str
@@ -35,10 +36,12 @@ class ChosenColumns(Encoder):
     learns: tuple[str, ...] = ()
 
     def __init__(self, columns: list[int] | None = None) -> None:
-        if columns is not None and (
-            min(columns, default=-1) < 0 or len(set(columns)) != len(columns)
-        ):
-            raise BadOption(f"{self.name} takes different column numbers >= 0, not {columns}")
+        if columns is not None:
+            twice = len(set(columns)) != len(columns)
+            if twice or min(columns, default=-1) < 0:
+                raise BadOption(
+                    f"columns of {self.name} are different column numbers, 0 or more, not {columns}"
+                )
         self.columns = columns
         self.learned: dict[str, Floats] = {}
 
@@ -46,32 +49,35 @@ class ChosenColumns(Encoder):
         return {}
 
     def fit(self, x: Array, condition: Array | None = None) -> Self:
-        """Learn from training events (N, F). Raises DataError for none, BadOption for missing columns."""
+        """Learn from training events (N, F).
+
+        Raises DataError if there are none or if they are not finite, and BadOption if they lack a
+        chosen column.
+        """
         x = training_matrix(self.name, x)
-        self.learned = self._learn(x[:, self._chosen(x.shape[1])].astype(np.float64))
+        self.learned = self._learn(self._part(x))
         self.space = Space(self.kind, x.shape[1])
         return self
 
     def state(self) -> dict[str, Array]:
-        width = np.array([self._width()])
-        return {"width": width} | {name: self.learned[name].copy() for name in self.learns}
+        state = {"width": np.array([self._width()])}
+        for name in self.learns:
+            state[name] = self.learned[name].copy()
+        return state
 
     def load(self, state: Mapping[str, Array]) -> None:
         require_keys(self.name, state, {"width", *self.learns})
-        if (
-            state["width"].shape != (1,)
-            or state["width"].dtype.kind != "i"
-            or state["width"][0] < 1
-        ):
+        saved = state["width"]
+        if saved.shape != (1,) or saved.dtype.kind != "i" or saved[0] < 1:
             raise CheckpointError(
                 f"the checkpoint of {self.name} does not say how many features there are"
             )
-        width = int(state["width"][0])
+        width = int(saved[0])
         try:
             chosen = len(self._chosen(width))
         except BadOption as error:
             raise CheckpointError(
-                f"the checkpoint is of {width} features; {error.args[0]}"
+                f"the checkpoint is of events with {width} features; {error.args[0]}"
             ) from error
         for name in self.learns:
             if state[name].shape != (chosen,) or not np.isfinite(state[name]).all():
@@ -88,9 +94,11 @@ class ChosenColumns(Encoder):
 
     def _chosen(self, width: int) -> list[int]:
         """The chosen column numbers. Raises BadOption for those that the events lack."""
-        chosen = list(range(width)) if self.columns is None else self.columns
+        chosen = self.columns
+        if chosen is None:
+            chosen = list(range(width))
         if max(chosen) >= width:
-            raise BadOption(f"{self.name} has columns {self.columns}, the events have {width}")
+            raise BadOption(f"{self.name} maps columns {chosen}, the events have {width} columns")
         return chosen
 
     def _part(self, x: Array) -> Floats:
@@ -99,17 +107,32 @@ class ChosenColumns(Encoder):
         return part
 
     def _with(self, x: Array, part: Floats) -> Floats:
-        """``x`` (N, F) in double precision with other values in the chosen columns."""
-        out = x.astype(np.float64)
-        out[:, self._chosen(x.shape[1])] = part
-        return out
+        """``x`` (N, F) in double precision, with ``part`` (N, k) in the chosen columns."""
+        result = x.astype(np.float64)
+        result[:, self._chosen(x.shape[1])] = part
+        return result
 
 
 class ColumnEncoder(ChosenColumns):
-    """y = f(x) on each chosen column, f invertible.
+    """Base class of encoders y = f(x) of each chosen column, with f invertible.
 
-    A subclass says :meth:`_map`, :meth:`_unmap` and :meth:`_log_slope`, and if f is not defined
-    everywhere :meth:`_inside` and :meth:`_allowed`.
+    A subclass defines :meth:`_map`, :meth:`_unmap` and :meth:`_log_slope` and, if f is not defined
+    everywhere, :meth:`_inside` and :meth:`_allowed`.
+
+    >>> class Halve(ColumnEncoder):
+    ...     name = "halve"
+    ...
+    ...     def _map(self, x):
+    ...         return x / 2
+    ...
+    ...     def _unmap(self, y):
+    ...         return 2 * y
+    ...
+    ...     def _log_slope(self, x):
+    ...         return np.full(x.shape, np.log(0.5))
+    >>> x = np.array([[4.0, 4.0]])
+    >>> Halve(columns=[1]).fit(x).encode(x).tolist()
+    [[4.0, 2.0]]
     """
 
     @abstractmethod
@@ -118,27 +141,28 @@ class ColumnEncoder(ChosenColumns):
 
     @abstractmethod
     def _unmap(self, y: Floats) -> Floats:
-        """The inverse of :meth:`_map`, also for values that a model makes outside of its image."""
+        """The inverse of :meth:`_map`; also defined for values of a model outside its image."""
 
     @abstractmethod
     def _log_slope(self, x: Floats) -> Floats:
         """The logarithm of |df / dx| (N, k)."""
 
     def _inside(self, x: Array) -> NDArray[np.bool_]:
-        """Where f is defined (N, k); ``x`` comes in the precision of the events."""
+        """Where f is defined (N, k); ``x`` (N, k) is in the precision of the events."""
         return np.ones(x.shape, dtype=np.bool_)
 
     def _allowed(self) -> str:
-        """What :meth:`_inside` lets pass, in words."""
+        """What :meth:`_inside` accepts, in words."""
         return "finite values"
 
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
         """Which events (N,) are finite and where f is defined."""
         x = matrix(self.name, x, self._width())
-        return all_in_row(np.isfinite(x)) & all_in_row(self._inside(x[:, self._chosen(x.shape[1])]))
+        chosen = x[:, self._chosen(x.shape[1])]
+        return all_in_row(np.isfinite(x)) & all_in_row(self._inside(chosen))
 
     def encode(self, x: Array, condition: Array | None = None, *, rng: Rng | None = None) -> Array:
-        """(N, F) to (N, F) float64. Raises DataError for events that :meth:`accepts` refuses."""
+        """(N, F) to (N, F) float64. Raises DataError for events that are not accepted."""
         x = self._accepted(x)
         return self._with(x, self._map(self._part(x)))
 

@@ -1,4 +1,4 @@
-"""The encoder ``logit``: fractions to the whole line."""
+"""The encoder ``logit``: fractions between 0 and 1 to the real line."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from qgen_core.typing import Array, Floats
 
 
 class LogitEncoder(ColumnEncoder):
-    """``logit(alpha + (1 - 2 alpha) x)``, logit(t) = ln(t / (1 - t)), for x in [0, 1].
+    """``logit(alpha + (1 - 2 alpha) x)`` with ``logit(t) = ln(t / (1 - t))``, for x in [0, 1].
 
-    Decoding takes what a model makes beyond the images of 0 and 1 as 0 and 1.
+    Events (N, F), fractions without a unit, give (N, F). Decoding returns 0 and 1 for values of a
+    model beyond the images of 0 and 1.
 
     Args:
-        alpha: keeps 0 and 1 off the ends of the logarithm. With 0 they are not accepted.
+        alpha: keeps the images of 0 and 1 finite; if it is 0, these two values are not accepted.
         zero: subtract the image of 0, so that an empty cell is encoded as 0.
         columns: numbers of the columns to map; None: all.
 
@@ -27,8 +28,11 @@ class LogitEncoder(ColumnEncoder):
 
     >>> import numpy as np
     >>> x = np.array([[0.0], [0.5]])
-    >>> LogitEncoder(zero=True).fit(x).encode(x).round(3).ravel().tolist()
+    >>> encoder = LogitEncoder(zero=True).fit(x)
+    >>> encoder.encode(x).round(3).ravel().tolist()
     [0.0, 13.816]
+    >>> encoder.decode(encoder.encode(x), rng=np.random.default_rng(0)).round(9).ravel().tolist()
+    [0.0, 0.5]
     """
 
     name = "logit"
@@ -39,9 +43,11 @@ class LogitEncoder(ColumnEncoder):
         super().__init__(columns)
         if not 0 <= alpha < 0.5 or (zero and alpha == 0):
             raise BadOption(
-                f"alpha is in [0, 0.5), and above 0 if zero is to be encoded as 0; not {alpha:g}"
+                "alpha of logit is in [0, 0.5), and above 0 if zero is to be encoded as 0; "
+                f"not {alpha:g}"
             )
-        self.alpha, self.zero = alpha, zero
+        self.alpha = alpha
+        self.zero = zero
         self._shift = 0.0
         self._ends = np.array([-np.inf, np.inf])
         if alpha > 0:
@@ -51,14 +57,18 @@ class LogitEncoder(ColumnEncoder):
             self._ends -= self._shift
 
     def _inside(self, x: Array) -> NDArray[np.bool_]:
-        inside: NDArray[np.bool_] = (x >= 0) & (x <= 1) if self.alpha > 0 else (x > 0) & (x < 1)
+        inside: NDArray[np.bool_] = (x > 0) & (x < 1)
+        if self.alpha > 0:
+            inside = (x >= 0) & (x <= 1)
         return inside
 
     def _allowed(self) -> str:
-        return "values from 0 to 1" + ("" if self.alpha > 0 else ", without the ends")
+        if self.alpha > 0:
+            return "values from 0 to 1"
+        return "values from 0 to 1, without the ends"
 
     def _inner(self, x: Floats) -> tuple[Floats, Floats]:
-        """t and 1 - t, each without cancellation near its end."""
+        """t and 1 - t of ``t = alpha + (1 - 2 alpha) x``, each without cancellation near 0."""
         stretch = 1.0 - 2.0 * self.alpha
         return self.alpha + stretch * x, self.alpha + stretch * (1.0 - x)
 

@@ -1,4 +1,4 @@
-"""The encoder ``min-max``: each column linearly from its window to a range."""
+"""The encoder ``min-max``: a linear map of each column from its window to a range."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from qgen_core.typing import Floats
 
 
 class MinMaxEncoder(ColumnEncoder):
-    """The window [start, start + margin (max - start)] of a column onto ``range``, linearly.
+    """Maps the window [low, low + length] of each column linearly to [first, last].
 
-    Values outside the window are mapped on by the same line. A column with one single value
-    keeps its scale.
+    ``z = first + (last - first) (x - low) / length``, with ``length = margin (max - low)`` and the
+    largest training value ``max``. Events (N, F) in any unit give (N, F). Values outside the window
+    are accepted, and mapped by the same formula. For a column with one single value, length is 1.
 
     Args:
-        range: where the two ends of the window go; [1, -1] turns the column round. The
-            expectations of a Quantum Angle Generator, ``z = 1 - 2 E / Emax`` with
+        range: [first, last], the images of the two ends of the window; [1, -1] reverses the
+            direction. The expectations of a Quantum Angle Generator, ``z = 1 - 2 E / Emax`` with
             ``Emax = 1.05 max E``, are ``range = [1, -1], start = "zero", margin = 1.05``.
-        start: the window starts at the least training value (``min``) or at ``zero``.
-        margin: factor on the length of the window, so that the greatest training value stays
-            inside of the range.
+        start: ``low`` is the smallest training value (``min``) or 0 (``zero``).
+        margin: factor on the length of the window; above 1, the largest training value is mapped
+            to the inside of the range.
         columns: numbers of the columns to map; None: all.
 
     Raises BadOption for an empty range or a margin that is not above 0.
@@ -32,8 +33,12 @@ class MinMaxEncoder(ColumnEncoder):
 
     >>> import numpy as np
     >>> pixels = np.array([[0.0], [1.0], [4.0]])
-    >>> MinMaxEncoder(range=(1.0, -1.0), start="zero").fit(pixels).encode(pixels).ravel().tolist()
+    >>> encoder = MinMaxEncoder(range=(1.0, -1.0), start="zero").fit(pixels)
+    >>> z = encoder.encode(pixels)
+    >>> z.ravel().tolist()
     [1.0, 0.5, -1.0]
+    >>> encoder.decode(z, rng=np.random.default_rng(0)).ravel().tolist()
+    [0.0, 1.0, 4.0]
     """
 
     name = "min-max"
@@ -53,11 +58,15 @@ class MinMaxEncoder(ColumnEncoder):
                 f"the range of min-max is [first, last], two different numbers, not {list(range)}"
             )
         if not (np.isfinite(margin) and margin > 0):
-            raise BadOption(f"margin is a factor above 0, not {margin:g}")
-        self.range, self.start, self.margin = range, start, margin
+            raise BadOption(f"the margin of min-max is a factor above 0, not {margin:g}")
+        self.range = range
+        self.start = start
+        self.margin = margin
 
     def _learn(self, x: Floats) -> dict[str, Floats]:
-        low = x.min(axis=0) if self.start == "min" else np.zeros(x.shape[1])
+        low = np.zeros(x.shape[1])
+        if self.start == "min":
+            low = x.min(axis=0)
         length = self.margin * (x.max(axis=0) - low)
         return {"low": low, "length": np.where(length > 0, length, 1.0)}
 

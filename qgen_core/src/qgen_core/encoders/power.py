@@ -1,4 +1,4 @@
-"""The encoder ``power``: a power of each column, to tame long tails."""
+"""The encoder ``power``: a power of each column, to shorten long tails."""
 
 from __future__ import annotations
 
@@ -11,20 +11,25 @@ from qgen_core.typing import Array, Floats
 
 
 class PowerEncoder(ColumnEncoder):
-    """``x^exponent`` for x >= 0; decoding takes what a model makes below 0 as 0.
+    """``x^exponent`` of each column, for x >= 0; for a negative exponent, for x > 0.
+
+    Events (N, F) give (N, F). Decoding returns 0 for values of a model below 0.
 
     Args:
-        exponent: not 0; pT^0.2 is the default.
+        exponent: not 0; the default, 0.2, is used for transverse momenta.
         columns: numbers of the columns to map; None: all.
 
-    Raises BadOption for an exponent of 0.
+    Raises BadOption for an exponent that is 0 or not finite.
 
     Source: the preprocessing of the conditional GAN, docs/readings.md.
 
     >>> import numpy as np
     >>> x = np.array([[32.0], [0.0]])
-    >>> PowerEncoder().fit(x).encode(x).ravel().tolist()
+    >>> encoder = PowerEncoder().fit(x)
+    >>> encoder.encode(x).ravel().tolist()
     [2.0, 0.0]
+    >>> encoder.decode(encoder.encode(x), rng=np.random.default_rng(0)).ravel().tolist()
+    [32.0, 0.0]
     """
 
     name = "power"
@@ -32,21 +37,27 @@ class PowerEncoder(ColumnEncoder):
     def __init__(self, *, exponent: float = 0.2, columns: list[int] | None = None) -> None:
         super().__init__(columns)
         if exponent == 0 or not np.isfinite(exponent):
-            raise BadOption(f"exponent is a number other than 0, not {exponent:g}")
+            raise BadOption(f"the exponent of power is a number other than 0, not {exponent:g}")
         self.exponent = exponent
 
     def _inside(self, x: Array) -> NDArray[np.bool_]:
-        return x >= 0 if self.exponent > 0 else x > 0
+        if self.exponent > 0:
+            return x >= 0
+        return x > 0
 
     def _allowed(self) -> str:
-        return "values of 0 or more" if self.exponent > 0 else "values above 0"
+        if self.exponent > 0:
+            return "values of 0 or more"
+        return "values above 0"
 
     def _map(self, x: Floats) -> Floats:
         result: Floats = x**self.exponent
         return result
 
     def _unmap(self, y: Floats) -> Floats:
-        least = 0.0 if self.exponent > 0 else np.finfo(np.float64).tiny
+        least = 0.0
+        if self.exponent < 0:
+            least = float(np.finfo(np.float64).tiny)
         result: Floats = np.maximum(y, least) ** (1.0 / self.exponent)
         return result
 

@@ -1,4 +1,4 @@
-"""The encoder ``ratio``: columns in units of a condition, as E / E_in."""
+"""The encoder ``ratio``: columns divided by a condition, as in E / E_in."""
 
 from __future__ import annotations
 
@@ -12,21 +12,29 @@ from qgen_core.typing import Array, Floats, Rng
 
 
 class RatioEncoder(ChosenColumns):
-    """``x / c``, c > 0 a column of the event's condition.
+    """``x / c`` with c > 0, a column of the event's condition.
+
+    Events (N, F) with conditions (N, K) give (N, F); the divided columns are without a unit if they
+    have that of the condition.
 
     Args:
-        by: number of the condition's column.
+        by: number of the condition's column c.
         columns: numbers of the columns to divide; None: all.
 
-    Raises BadOption for a negative number; all methods raise DataError without a condition, or
-    where it is not above 0.
+    Raises BadOption for a negative ``by``; all methods raise DataError without a condition, and
+    ``encode`` where it is not above 0.
 
     Source: E / E_in of docs/readings.md.
 
     >>> import numpy as np
-    >>> x, energy = np.array([[30.0, 2.0]]), np.array([[120.0]])
-    >>> RatioEncoder(columns=[0]).fit(x, energy).encode(x, energy).tolist()
+    >>> x = np.array([[30.0, 2.0]])
+    >>> energy = np.array([[120.0]])
+    >>> encoder = RatioEncoder(columns=[0]).fit(x, energy)
+    >>> z = encoder.encode(x, energy)
+    >>> z.tolist()
     [[0.25, 2.0]]
+    >>> encoder.decode(z, energy, rng=np.random.default_rng(0)).tolist()
+    [[30.0, 2.0]]
     """
 
     name = "ratio"
@@ -34,7 +42,7 @@ class RatioEncoder(ChosenColumns):
     def __init__(self, *, by: int = 0, columns: list[int] | None = None) -> None:
         super().__init__(columns)
         if by < 0:
-            raise BadOption(f"by is the number of a condition column, not {by}")
+            raise BadOption(f"by of ratio is the number of a condition column, 0 or more, not {by}")
         self.by = by
 
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
@@ -66,9 +74,11 @@ class RatioEncoder(ChosenColumns):
             or condition.shape[1] <= self.by
             or len(condition) != len(x)
         ):
-            given = "none" if condition is None else f"an array {np.shape(condition)}"
+            found = "none"
+            if condition is not None:
+                found = f"an array {np.shape(condition)} for {len(x)} events"
             raise DataError(
-                f"ratio divides by column {self.by} of each event's condition; there is {given}"
+                f"ratio divides by column {self.by} of each event's condition; there is {found}"
             )
         unit: Floats = np.asarray(condition)[:, self.by].astype(np.float64)
         return unit

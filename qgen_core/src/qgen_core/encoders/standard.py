@@ -9,17 +9,24 @@ from qgen_core.typing import Floats
 
 
 class StandardEncoder(ColumnEncoder):
-    """``(x - mean) / deviation`` of the training events; a column with one value keeps its scale.
+    """``(x - mean) / deviation`` of each column, with both taken from the training events.
 
-    The deviation is that of the training events themselves (divided by N).
+    Events (N, F) in any unit give (N, F) without a unit. The deviation is the root of the mean
+    square (divided by N, not N - 1); for a column with one single value it is 1.
 
     Args:
         columns: numbers of the columns to map; None: all.
 
+    Raises BadOption for column numbers that are negative or occur twice; ``fit`` raises it for
+    those that the events do not have.
+
     >>> import numpy as np
     >>> x = np.array([[1.0], [3.0]])
-    >>> StandardEncoder().fit(x).encode(x).ravel().tolist()
+    >>> encoder = StandardEncoder().fit(x)
+    >>> encoder.encode(x).ravel().tolist()
     [-1.0, 1.0]
+    >>> encoder.decode(encoder.encode(x), rng=np.random.default_rng(0)).ravel().tolist()
+    [1.0, 3.0]
     """
 
     name = "standard"
