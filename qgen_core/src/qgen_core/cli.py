@@ -1,6 +1,7 @@
-"""The command line. Data goes to stdout, messages and progress to stderr.
+"""The command line ``qgen``. Results go to stdout, messages and progress to stderr.
 
-Exit codes: 0 ok, 2 recipe or usage, 3 data, 4 plugin, 5 remote, 6 resource refused, 75 try again.
+Exit codes: 0 success, 2 recipe or usage, 3 data, 4 installed packages, 5 remote service, 6 not
+enough memory or disk, 75 try again.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TO
 
 
 def say(text: str) -> None:
-    """A message for people."""
+    """Print a message to stderr."""
     typer.echo(text, err=True)
 
 
@@ -47,7 +48,7 @@ def train(
     recipe: RecipeFile,
     run: Annotated[Path, typer.Option("--run", metavar="DIR", help="The run folder to write.")],
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the folder's checkpoint.")
+        bool, typer.Option("--resume", help="Continue from the folder's checkpoint.")
     ] = False,
     start_from: Annotated[
         Path | None,
@@ -80,8 +81,10 @@ def train(
         )
     finally:
         progress.close()
-    last = f"; loss {history.losses[-1]:.6g}" if len(history.losses) else ""
-    say(f"trained: {history.stopped}{last}; saved in {run}")
+    message = f"trained: {history.stopped}"
+    if len(history.losses):
+        message += f"; loss {history.losses[-1]:.6g}"
+    say(f"{message}; saved in {run}")
 
 
 @app.command()
@@ -90,7 +93,7 @@ def generate(
     n: Annotated[int, typer.Option("-n", help="Number of events.", min=1)],
     output: Annotated[Path, typer.Option("-o", metavar="FILE", help="The HDF5 file to write.")],
     seed: Annotated[
-        int | None, typer.Option("--seed", help="Another seed than the recipe's.", min=0)
+        int | None, typer.Option("--seed", help="A seed; default: the recipe's.", min=0)
     ] = None,
     condition: Annotated[
         list[str] | None,
@@ -108,12 +111,14 @@ def generate(
 
     loaded = Run(run, settings or ())
     rows = _conditions(loaded, condition or [])
-    used = loaded.recipe.seed if seed is None else seed
+    used_seed = seed
+    if used_seed is None:
+        used_seed = loaded.recipe.seed
     attributes = {
         "kind": "generated",
         "recipe": loaded.recipe.to_toml(),
         "run": str(run),
-        "seed": str(used),
+        "seed": str(used_seed),
     }
     pieces = counted(loaded.generate(n, seed=seed, condition=rows), n, "generating")
     written = write_events(pieces, output, attributes)
@@ -140,11 +145,16 @@ def evaluate(
     from qgen_core.runs.report import write_report
     from qgen_core.runs.run import Run
 
-    folder = target if target.is_dir() else run_of(target)
-    run = Run(folder, settings or ())
-    generated = None if target.is_dir() else read_events(target, run)
-    other = None if reference is None else read_events(reference, run)
-    result = evaluation.evaluate(run, generated=generated, reference=other)
+    generated = None
+    if target.is_dir():
+        run = Run(target, settings or ())
+    else:
+        run = Run(run_of(target), settings or ())
+        generated = read_events(target, run)
+    reference_events = None
+    if reference is not None:
+        reference_events = read_events(reference, run)
+    result = evaluation.evaluate(run, generated=generated, reference=reference_events)
     if as_json:
         typer.echo(json.dumps(result))
     else:
@@ -161,7 +171,7 @@ def report(run: RunFolder) -> None:
     from qgen_core.runs.report import write_report
 
     if not (run / "recipe.toml").exists():
-        raise CheckpointError(f"{run} is no run folder: it has no recipe.toml")
+        raise CheckpointError(f"{run} is not a run folder: it has no recipe.toml")
     typer.echo(str(write_report(run)))
 
 
@@ -190,7 +200,9 @@ def compare(
 @app.command()
 def reproduce(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="A study, e.g. jets.")],
-    quick: Annotated[bool, typer.Option("--quick", help="A small setting, in minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A smaller version that takes minutes.")
+    ] = False,
     run: Annotated[
         Path | None, typer.Option("--run", metavar="DIR", help="Where its cells are kept.")
     ] = None,
@@ -198,7 +210,7 @@ def reproduce(
         int, typer.Option("--workers", min=1, help="Processes to run cells in.")
     ] = 1,
     show: Annotated[
-        bool, typer.Option("--show", help="Run nothing; tabulate and draw what there is.")
+        bool, typer.Option("--show", help="Run nothing; tabulate and draw the results so far.")
     ] = False,
     settings: Annotated[
         list[str] | None,
@@ -206,12 +218,14 @@ def reproduce(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Reproduce a paper's study: run the cells that are missing, print its tables, draw its figures."""
+    """Reproduce the study of a paper: run missing cells, print its tables, draw its figures."""
     from qgen_core.runs.recipes import apply_settings
     from qgen_core.studies import study as studies
 
     ref = apply_settings({"name": study}, settings or ())
-    executor = {"name": "processes", "workers": workers} if workers > 1 else "serial"
+    executor: registry.Ref = "serial"
+    if workers > 1:
+        executor = {"name": "processes", "workers": workers}
     outcome = studies.reproduce(ref, run, quick=quick, executor=executor, show=show)
     typer.echo(json.dumps(outcome.data()) if as_json else outcome.markdown())
     say(f"results: {outcome.folder / 'result'}")
@@ -223,23 +237,18 @@ def list_components(
     as_json: Json = False,
 ) -> None:
     """List what is installed; reads metadata only."""
-    kinds = [kind] if kind else list(registry.KINDS)
-    found = {
-        k: [
-            {"name": o.name, "distribution": o.distribution, "version": o.version}
-            for several in registry.offers(k).values()
-            for o in several
-        ]
-        for k in kinds
-    }
+    kinds = list(registry.KINDS)
+    if kind:
+        kinds = [kind]
+    found = {each: _offers(each) for each in kinds}
     if as_json:
         typer.echo(json.dumps(found))
         return
-    for k, offers in found.items():
+    for each, offers in found.items():
         if offers:
-            typer.echo(k)
-        for o in offers:
-            typer.echo(f"  {o['name']:<24} {o['distribution']} {o['version']}")
+            typer.echo(each)
+        for offer in offers:
+            typer.echo(f"  {offer['name']:<24} {offer['distribution']} {offer['version']}")
 
 
 @app.command()
@@ -251,28 +260,22 @@ def info(
     """Describe one component: what it is, who provides it, its options."""
     found = registry.describe(kind, name)
     if as_json:
-        options = [
-            {"name": o.name, "type": o.type, "default": _plain(o.default), "required": o.required}
-            for o in found.options
-        ]
-        typer.echo(
-            json.dumps(
-                {
-                    "kind": kind,
-                    "name": name,
-                    "distribution": found.distribution,
-                    "version": found.version,
-                    "doc": found.doc,
-                    "options": options,
-                }
-            )
-        )
+        data = {
+            "kind": kind,
+            "name": name,
+            "distribution": found.distribution,
+            "version": found.version,
+            "doc": found.doc,
+            "options": [_option_data(option) for option in found.options],
+        }
+        typer.echo(json.dumps(data))
         return
     typer.echo(f"{kind} {found.name}  ({found.distribution} {found.version})\n\n{found.doc}\n")
-    for o in found.options:
-        typer.echo(
-            f"  {o.name}: {o.type}" + ("  (required)" if o.required else f" = {o.default!r}")
-        )
+    for option in found.options:
+        default = f" = {option.default!r}"
+        if option.required:
+            default = "  (required)"
+        typer.echo(f"  {option.name}: {option.type}{default}")
 
 
 @app.command()
@@ -307,23 +310,31 @@ def estimate(recipe: RecipeFile, settings: Settings = None, as_json: Json = Fals
 def doctor(
     bench: Annotated[
         bool,
-        typer.Option("--bench", help="Also measure the backends that work, in about two minutes."),
+        typer.Option("--bench", help="Also time the backends that work; takes two minutes."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Try everything that is installed, and say what does not work and how to mend it."""
-    from qgen_core.doctor import benchmark as speed
-    from qgen_core.doctor import checkup as examining
+    """Try everything that is installed; say what does not work and how to repair it."""
+    from qgen_core.doctor import benchmark, checkup
 
-    checkup = examining.check()
-    found, text, broken = checkup.data(), examining.as_text(checkup), checkup.broken
+    found = checkup.check()
+    data = found.data()
+    text = checkup.as_text(found)
+    broken = found.broken
     if bench:
-        working, noise = checkup.names(), checkup.names(noise=True)
-        measured = speed.measure(working, noise=noise, remote=checkup.remote, spent=checkup.seconds)
-        found["bench"] = measured.data()
+        measured = benchmark.measure(
+            found.names(),
+            noise=found.names(noise=True),
+            remote=found.remote,
+            spent=found.seconds,
+        )
+        data["bench"] = measured.data()
         text += f"\n\n{measured.text()}"
         broken += measured.wrong
-    typer.echo(json.dumps(found) if as_json else text)
+    if as_json:
+        typer.echo(json.dumps(data))
+    else:
+        typer.echo(text)
     if broken:
         raise BrokenPlugin(f"installed, but broken: {', '.join(broken)}")
 
@@ -343,12 +354,10 @@ def data(
     from qgen_core.runs.progress import counter
 
     offer, factory = registry.factory_of("dataset", name)
-    for wanted, attribute, what in (
-        (events is not None, "generate", "generated"),
-        (fetch, "fetch", "fetched"),
-    ):
-        if wanted and not hasattr(factory, attribute):
-            raise DataError(f"dataset {name!r} of {offer.distribution} cannot be {what}")
+    if events is not None and not hasattr(factory, "generate"):
+        raise DataError(f"dataset {name!r} of {offer.distribution} cannot be generated")
+    if fetch and not hasattr(factory, "fetch"):
+        raise DataError(f"dataset {name!r} of {offer.distribution} cannot be fetched")
     if events is not None:
         with counter(events, f"generating {name}") as advance:
             typer.echo(str(factory.generate(events, seed=seed, progress=advance)))  # type: ignore[attr-defined]
@@ -363,7 +372,7 @@ def data(
 
 
 def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
-    """Rows of conditions from ``name=value`` settings or one file."""
+    """Rows of conditions (C, K) from ``name=value`` settings or one file; None without any."""
     import numpy as np
 
     from qgen_core.runs.eventfile import read_columns
@@ -381,7 +390,7 @@ def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
         try:
             values[name] = float(text)
         except ValueError:
-            raise RecipeError(f"--condition {setting!r}: {text!r} is no number") from None
+            raise RecipeError(f"--condition {setting!r}: {text!r} is not a number") from None
     missing = [name for name in names if name not in values]
     if missing:
         raise RecipeError(f"--condition lacks {', '.join(missing)}")
@@ -389,33 +398,67 @@ def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
 
 
 def _table(result: dict[str, Any]) -> str:
-    lines = [
-        f"{'metric':<14} {'quantity':<22} {'value':>12} {'± bootstrap':>12} {'floor':>12} {'± spread':>12}"
-    ]
+    """The metrics of an evaluation, one per line."""
+    columns = {
+        "value": "value",
+        "uncertainty": "± bootstrap",
+        "floor": "floor",
+        "floor_spread": "± spread",
+    }
+    headings = " ".join(f"{heading:>12}" for heading in columns.values())
+    lines = [f"{'metric':<14} {'quantity':<22} {headings}"]
     for row in result["metrics"]:
-        numbers = " ".join(
-            f"{row[key]:>12.4g}" for key in ("value", "uncertainty", "floor", "floor_spread")
-        )
+        numbers = " ".join(f"{row[key]:>12.4g}" for key in columns)
         lines.append(f"{row['metric']:<14} {row['name']:<22} {numbers}")
     return "\n".join(lines)
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool | list | type(None)) else repr(value)
+def _offers(kind: str) -> list[dict[str, str]]:
+    """Name, distribution and version of every offer of a kind."""
+    found = []
+    for same_name in registry.offers(kind).values():
+        for offer in same_name:
+            found.append(
+                {
+                    "name": offer.name,
+                    "distribution": offer.distribution,
+                    "version": offer.version,
+                }
+            )
+    return found
+
+
+def _option_data(option: registry.Option) -> dict[str, Any]:
+    """An option as data that JSON can hold."""
+    default = option.default
+    if not isinstance(default, str | int | float | bool | list | type(None)):
+        default = repr(default)
+    return {
+        "name": option.name,
+        "type": option.type,
+        "default": default,
+        "required": option.required,
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Entry point of ``qgen``; exits with the code of the error, if any."""
+    """Run the command line with ``arguments``, by default those of the process.
+
+    Exits with the exit code of the error, if there is one.
+    """
     import logging
 
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # an odd locale must not turn a message into a crash
+        if hasattr(stream, "reconfigure"):  # so that no locale turns a message into a crash
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("qgen").setLevel(logging.INFO)
     manager().register_commands(app=app)
     try:
-        app(args=list(arguments) if arguments is not None else None)
+        if arguments is None:
+            app()
+        else:
+            app(args=list(arguments))
     except QgenError as error:
         say(str(error))
         sys.exit(error.exit_code)

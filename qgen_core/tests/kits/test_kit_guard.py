@@ -1,4 +1,4 @@
-"""The tests of a kit cannot be replaced in silence, and kits speak through pytest as they should."""
+"""The tests of a kit cannot be replaced without a reason, and pytest shows what a kit has to say."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ def standard(kit: EncoderKit) -> StandardEncoder:
 def test_a_silent_override_is_refused() -> None:
     with pytest.raises(
         TypeError,
-        match=r"TestMine overrides test_fit of EncoderKit in silence.*@overrides\(\"reason",
+        match=r"TestMine overrides test_fit of EncoderKit without a reason.*@overrides\(\"reason",
     ):
         type("TestMine", (EncoderKit,), {"make": standard, "test_fit": lambda self: None})
 
 
 def test_a_test_set_to_none_is_refused() -> None:
-    with pytest.raises(TypeError, match="overrides test_log_det of EncoderKit in silence"):
+    with pytest.raises(TypeError, match="overrides test_log_det of EncoderKit without a reason"):
         type("TestMine", (EncoderKit,), {"make": standard, "test_log_det": None})
 
 
 def test_an_override_in_a_mixin_is_refused() -> None:
     mixin = type("Mixin", (), {"test_state": lambda self: None})
-    with pytest.raises(TypeError, match="Mixin overrides test_state of EncoderKit in silence"):
+    with pytest.raises(TypeError, match="Mixin overrides test_state of EncoderKit without a reason"):
         type("TestMine", (mixin, EncoderKit), {"make": standard})
 
 
 def test_an_override_further_up_is_refused() -> None:
     """A replacement of a test that a part of a kit defines, by a class between."""
-    with pytest.raises(TypeError, match="overrides test_wire_order of BackendKit in silence"):
+    with pytest.raises(TypeError, match="overrides test_wire_order of BackendKit without a reason"):
         type("TestMine", (BackendKit,), {"test_wire_order": lambda self: None})
 
 
@@ -126,4 +126,4 @@ def test_pytest_refuses_to_collect_a_silent_override(tmp_path: Path) -> None:
         tmp_path, "WrongSign", "\n    def test_gradients(self):\n        pass\n"
     )
     assert code == 2, words
-    assert "TestMine overrides test_gradients of" in words and "in silence" in words
+    assert "TestMine overrides test_gradients of" in words and "without a reason" in words

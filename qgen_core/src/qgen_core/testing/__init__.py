@@ -1,9 +1,10 @@
-"""Conformance kits: inherit one in a test class, say ``make``, and run pytest.
+"""Conformance kits: inherit one in a test class, define ``make``, and run pytest.
 
-One kit a kind: EncoderKit, BackendKit, SamplerKit, GeneratorKit, LossKit, TrainerKit. Their tests
-assert mathematics (distributions, gradients, round trips, reproducibility) and name the fault.
-Tolerances follow the precision and the number of shots. A kit's test that a subclass replaces must
-say why, with ``@overrides("reason")``. Several variants go through one class by a fixture:
+There is one kit for each kind: EncoderKit, BackendKit, SamplerKit, GeneratorKit, LossKit and
+TrainerKit. Their tests check mathematics (distributions, gradients, round trips, reproducibility),
+and their messages name the fault. Tolerances follow from the precision and the number of shots. A
+subclass that replaces a test of its kit must say why, with ``@overrides("reason")``. A fixture runs
+one class for several variants of a component:
 
     class TestMine(EncoderKit):
         @pytest.fixture(autouse=True, params=[2, 5])

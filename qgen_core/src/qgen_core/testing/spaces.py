@@ -1,4 +1,4 @@
-"""What encoded events must look like."""
+"""Checking encoded events against their space, and making some."""
 
 from __future__ import annotations
 
@@ -10,22 +10,27 @@ from qgen_core.events import Batch, Space
 from qgen_core.testing.kit import check
 from qgen_core.typing import Array, Rng
 
-#: The numbers that a space of whole numbers holds.
+#: The two values of bits and of spins.
 VALUES = {"bits": (0, 1), "spins": (-1, 1)}
 
 
 def check_encoded(what: str, z: Any, space: Space, n: int) -> None:
-    """Check that ``z`` is n events of a space: shape, type and values."""
+    """Check shape, type and values of ``n`` encoded events ``z`` against their space.
+
+    >>> check_encoded("encode()", np.array([[0, 1]], dtype=np.int8), Space("bits", 2), 1)
+    """
     __tracebackhide__ = True
     check(
         isinstance(z, np.ndarray) and z.shape == (n, space.width),
-        f"{what} must be an array ({n}, {space.width}) of {space}, not {type(z).__name__} {np.shape(z)}",
+        f"{what} must be an array ({n}, {space.width}) of {space}, not {type(z).__name__} "
+        f"{np.shape(z)}",
     )
     if space.kind in VALUES:
-        allowed = VALUES[space.kind]
+        low, high = VALUES[space.kind]
         check(
-            z.dtype == np.int8 and bool(np.all(np.isin(z, allowed))),
-            f"{what}: {space.kind} are int8 {allowed[0]} and {allowed[1]}, not {z.dtype} such as {np.unique(z)[:5]}",
+            z.dtype == np.int8 and bool(np.all(np.isin(z, (low, high)))),
+            f"{what}: {space.kind} are int8 {low} and {high}, not {z.dtype} such as "
+            f"{np.unique(z)[:5]}",
         )
         return
     check(z.dtype.kind == "f", f"{what}: {space.kind} are floats, not {z.dtype}")
@@ -36,7 +41,11 @@ def check_encoded(what: str, z: Any, space: Space, n: int) -> None:
 
 
 def some_events(space: Space, n: int, rng: Rng) -> Array:
-    """Any n encoded events of a space, for models to look at."""
+    """Any ``n`` encoded events (n, width) of a space, to give to a model.
+
+    >>> some_events(Space("angles", 2), 3, np.random.default_rng(0)).shape
+    (3, 2)
+    """
     if space.kind in VALUES:
         return rng.choice(np.array(VALUES[space.kind], dtype=np.int8), (n, space.width))
     if space.kind == "angles":
@@ -45,7 +54,11 @@ def some_events(space: Space, n: int, rng: Rng) -> Array:
 
 
 def arrays_of(batch: Batch) -> dict[str, Array | None]:
-    """The arrays of a batch by name."""
+    """The arrays of a batch by name; None for those that it lacks.
+
+    >>> sorted(arrays_of(Batch()))
+    ['condition', 'target', 'weight', 'x']
+    """
     return {
         "x": batch.x,
         "condition": batch.condition,

@@ -7,12 +7,12 @@ from qgen_core.testing.encoders.rules import RuleTests
 
 
 class EncoderKit(MapTests, RuleTests):
-    """Holds an encoder to its contract: inherit it, say how to make one.
+    """Checks an encoder against its contract; inherit it and define ``make``.
 
         class TestMine(EncoderKit):
             def make(self):
                 return MyEncoder(bits=3)
 
-    Override ``events`` where two falling positive columns in GeV are not what it takes, and set
-    ``conditional`` for an encoder that cannot do without conditions.
+    Override ``events`` if the encoder does not accept two falling positive columns in GeV, and set
+    ``conditional`` for an encoder that needs conditions.
     """

@@ -1,4 +1,4 @@
-"""What the parts of the encoder kit share: the encoder, and events that it is tried with."""
+"""What the parts of the encoder kit share: the encoder, and the events it is tested with."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from qgen_core.typing import Array
 
 
 class EncoderBase(Kit):
-    """The hooks of the encoder kit."""
+    """What a user of the encoder kit defines or may change."""
 
-    #: Whether encoding depends on the condition: it must then be refused without.
+    #: Whether encoding depends on the condition; encoding without one must then raise DataError.
     conditional: bool = False
 
     @abstractmethod
     def make(self) -> Encoder:
-        """The encoder to try, not fitted, a fresh one with the same options at each call."""
+        """The encoder to test: not fitted, and at each call a new one with the same options."""
 
     def events(self) -> tuple[Array, Array | None]:
         """Events (N, F) float64 that it accepts, and their conditions (N, K) or None."""
@@ -29,11 +29,10 @@ class EncoderBase(Kit):
         x = np.column_stack(
             [shared + rng.gamma(2.0, 1.0, 400), 0.5 * shared + rng.gamma(3.0, 0.3, 400)]
         )
-        return x, (
-            1.0 + rng.integers(1, 4, (400, 1)) + x.sum(axis=1, keepdims=True)
-            if self.conditional
-            else None
-        )
+        if not self.conditional:
+            return x, None
+        condition = 1.0 + rng.integers(1, 4, (400, 1)) + x.sum(axis=1, keepdims=True)
+        return x, condition
 
     def fitted(self) -> Encoder:
         """The encoder, fitted on the events."""
@@ -43,7 +42,7 @@ class EncoderBase(Kit):
     def accepted(
         self, encoder: Encoder, kind: DTypeLike = np.float64
     ) -> tuple[Array, Array | None]:
-        """The events that the encoder accepts, in a precision."""
+        """The events that the encoder accepts, as floats of type ``kind``, and their conditions."""
         x, condition = self.events()
         x = x.astype(kind)
         inside = encoder.accepts(x, condition)
@@ -51,11 +50,13 @@ class EncoderBase(Kit):
             np.mean(inside) > 0.5,
             f"only {np.sum(inside)} of {len(x)} training events are accepted after fit()",
         )
-        return x[inside], None if condition is None else condition[inside]
+        if condition is not None:
+            condition = condition[inside]
+        return x[inside], condition
 
     def continuous(self, encoder: Encoder) -> bool:
-        """Whether encoding is one to one: numbers to numbers, with a density."""
-        return (
-            encoder.space.kind in ("reals", "angles")
-            and encoder.log_det(*self.accepted(encoder)) is not None
-        )
+        """Whether the encoder maps numbers to numbers one to one, with a density."""
+        if encoder.space.kind not in ("reals", "angles"):
+            return False
+        x, condition = self.accepted(encoder)
+        return encoder.log_det(x, condition) is not None

@@ -1,4 +1,4 @@
-"""Encoder kit: the map there and back, and its density."""
+"""Encoder kit: encoding, decoding and the density of the map."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from qgen_core.testing.slopes import slope
 from qgen_core.testing.spaces import check_encoded
 from qgen_core.typing import Array, Floats
 
-#: What each precision of the events leaves of a round trip.
-KEPT: dict[type[np.floating[Any]], float] = {np.float64: 1e-9, np.float32: 1e-4}
-#: By what part of itself a value is moved to find a slope.
+#: Largest error of a round trip, as a part of a column's range, by precision of the events.
+ROUND_TRIP_TOLERANCE: dict[type[np.floating[Any]], float] = {np.float64: 1e-9, np.float32: 1e-4}
+#: Step of the finite differences, relative to the value.
 STEP = 1e-3
-#: Events drawn in one cell to integrate its density.
+#: Number of events drawn in one cell to integrate its density.
 DRAWS = 4000
 
 
@@ -26,33 +26,36 @@ class MapTests(EncoderBase):
     """``encode``, ``decode`` and ``log_det``."""
 
     def test_encoded_form(self) -> None:
-        """Shape, type and values of encoded events are those of the space; events are not changed."""
+        """Encoded events have the shape, type and values of the space; events are not changed."""
         encoder = self.fitted()
         x, condition = self.accepted(encoder)
         for size in (1, 7, len(x)):
-            part, given = x[:size], None if condition is None else condition[:size]
-            with unchanged("encode()", x=part, condition=given), globals_untouched("encode()"):
-                z = encoder.encode(part, given, rng=np.random.default_rng(1))
+            part = x[:size]
+            conditions = _rows(condition, slice(size))
+            with unchanged("encode()", x=part, condition=conditions), globals_untouched("encode()"):
+                z = encoder.encode(part, conditions, rng=np.random.default_rng(1))
             check_encoded(f"encode() of {size} events", z, encoder.space, size)
 
     def test_round_trip(self) -> None:
-        """Decoding gives the events back, exactly or from the same cell; float64 and float32."""
+        """Decoding returns the events, or events of the same cell, in float64 and float32."""
         encoder = self.fitted()
-        for kind, kept in KEPT.items():
+        for kind, tolerance in ROUND_TRIP_TOLERANCE.items():
             x, condition = self.accepted(encoder, kind)
             z = encoder.encode(x, condition, rng=np.random.default_rng(1))
             with unchanged("decode()", z=z, condition=condition), globals_untouched("decode()"):
                 back = np.asarray(encoder.decode(z, condition, rng=np.random.default_rng(2)))
+            is_floats = back.shape == x.shape and back.dtype.kind == "f"
             check(
-                back.shape == x.shape and back.dtype.kind == "f" and np.all(np.isfinite(back)),
-                f"decode() of {z.shape} must give finite floats {x.shape}, not {back.dtype} {back.shape}",
+                is_floats and np.all(np.isfinite(back)),
+                f"decode() of {z.shape} must give finite floats {x.shape}, not {back.dtype} "
+                f"{back.shape}",
             )
             if self.continuous(encoder):
-                off = float(np.max(np.abs(back - x) / np.ptp(x, axis=0)))
+                error = float(np.max(np.abs(back - x) / np.ptp(x, axis=0)))
                 check(
-                    off <= kept,
-                    f"decode(encode(x)) is off by {off:.3g} of a column's range for {kind.__name__} events (allowed "
-                    f"{kept:g}): decode must invert encode",
+                    error <= tolerance,
+                    f"decode(encode(x)) is off by {error:.3g} of a column's range for "
+                    f"{kind.__name__} events (allowed {tolerance:g}): decode must invert encode",
                 )
             else:
                 self._check_same_cells(encoder, z, back, condition)
@@ -75,27 +78,27 @@ class MapTests(EncoderBase):
         encoder = self.fitted()
         x, condition = self.accepted(encoder)
         z = encoder.encode(x, condition, rng=np.random.default_rng(1))
-        twice = (encoder.decode(z, condition, rng=np.random.default_rng(2)) for _ in range(2))
+        twice = [encoder.decode(z, condition, rng=np.random.default_rng(2)) for _ in range(2)]
         check(
             equal(twice), "decode() with the same rng gives other events; draw from the rng given"
         )
 
     def test_events_are_independent(self) -> None:
-        """An event is encoded in the same way alone and among others, with its own condition."""
+        """An event is encoded alone as among others, with its own condition."""
         encoder = self.fitted()
         x, condition = self.accepted(encoder)
         together = encoder.encode(x, condition, rng=np.random.default_rng(1))
         for row in range(0, len(x), max(1, len(x) // 20)):
-            given = None if condition is None else condition[row : row + 1]
-            alone = encoder.encode(x[row : row + 1], given, rng=np.random.default_rng(1))
+            only = slice(row, row + 1)
+            alone = encoder.encode(x[only], _rows(condition, only), rng=np.random.default_rng(1))
             check(
                 np.allclose(alone[0], together[row], rtol=1e-12, atol=1e-12),
-                f"event {row} is encoded as {together[row]} among others and as {alone[0]} alone; what is learned "
-                "belongs into fit()",
+                f"event {row} is encoded as {together[row]} among others and as {alone[0]} alone; "
+                "what is learned belongs into fit()",
             )
 
     def test_log_det(self) -> None:
-        """log |d encode / d x| by finite differences; of cells, a density that integrates to one in each."""
+        """log_det agrees with finite differences; for cells, exp(log_det) integrates to one."""
         encoder = self.fitted()
         x, condition = self.accepted(encoder)
         found = encoder.log_det(x, condition)
@@ -103,51 +106,62 @@ class MapTests(EncoderBase):
             not_applicable("the encoder has no density")
         check(
             np.shape(found) == (len(x),) and np.all(np.isfinite(found)),
-            f"log_det() of {len(x)} events is finite and of the shape ({len(x)},), not {np.shape(found)}",
+            f"log_det() of {len(x)} events is finite and of the shape ({len(x)},), not "
+            f"{np.shape(found)}",
         )
         if not self.continuous(encoder):
             self._check_cells(encoder)
             return
         rows = _inner(encoder, x, condition)[:50]
-        expected = _log_jacobian(encoder, x[rows], None if condition is None else condition[rows])
+        expected = _log_jacobian(encoder, x[rows], _rows(condition, rows))
         worst = int(np.argmax(np.abs(found[rows] - expected)))
         row = rows[worst]
         check(
             abs(found[row] - expected[worst]) <= 1e-5,
-            f"log_det() of event {row} is {found[row]:.8g}, finite differences of encode() give {expected[worst]:.8g}: "
-            "it is log |det d encode / d x|, summed over columns",
+            f"log_det() of event {row} is {found[row]:.8g}, finite differences of encode() give "
+            f"{expected[worst]:.8g}: it is log |det d encode / d x|, summed over columns",
         )
 
     def _check_cells(self, encoder: Encoder) -> None:
-        """The density exp(log_det) of decoded events integrates to one over the cell of an event."""
+        """The density exp(log_det) integrates to one over the cell of an event."""
         x, condition = self.accepted(encoder)
         rng = np.random.default_rng(3)
         for row in (0, 1, 2):
-            one = None if condition is None else condition[row : row + 1]
-            many = None if one is None else np.repeat(one, DRAWS, axis=0)
+            one = _rows(condition, slice(row, row + 1))
+            many = None
+            if one is not None:
+                many = np.repeat(one, DRAWS, axis=0)
             z = np.repeat(encoder.encode(x[row : row + 1], one), DRAWS, axis=0)
             inside = encoder.decode(z, many, rng=rng)
-            low, high = inside.min(axis=0), inside.max(axis=0)
+            low = inside.min(axis=0)
+            high = inside.max(axis=0)
             density = encoder.log_det(rng.uniform(low, high, inside.shape), many)
             assert density is not None
             total = float(np.mean(np.exp(density)) * np.prod(high - low))
             check(
                 abs(total - 1) < 0.05,
-                f"exp(log_det) integrates to {total:.4g} over the cell of event {row}, not to 1: it is minus the log "
-                "of the cell's volume where decode() draws uniformly",
+                f"exp(log_det) integrates to {total:.4g} over the cell of event {row}, not to 1: "
+                "it is minus the logarithm of the cell's volume where decode() draws uniformly",
             )
 
 
-def _moves(x: Floats) -> Floats:
-    """How far to move each value to find a slope."""
+def _rows(condition: Array | None, rows: slice | NDArray[np.intp]) -> Array | None:
+    """The conditions of some events; None if there are none."""
+    if condition is None:
+        return None
+    return condition[rows]
+
+
+def _steps(x: Floats) -> Floats:
+    """The step of the finite differences for each value."""
     return np.asarray(STEP * np.where(x == 0, np.ptp(x, axis=0), np.abs(x)))
 
 
 def _inner(encoder: Encoder, x: Floats, condition: Array | None) -> NDArray[np.intp]:
-    """The numbers of events around which events are accepted too."""
+    """The positions of events whose neighbours, one step away, are accepted as well."""
     inside = np.ones(len(x), dtype=np.bool_)
     for sign in (-1, 1):
-        inside &= encoder.accepts(x + sign * _moves(x), condition)
+        inside &= encoder.accepts(x + sign * _steps(x), condition)
     return np.flatnonzero(inside)
 
 
@@ -155,7 +169,7 @@ def _log_jacobian(encoder: Encoder, x: Floats, condition: Array | None) -> Float
     """log |det d encode / d x| of events (N, F) by finite differences."""
     columns = []
     for column in range(x.shape[1]):
-        unit = _moves(x) * np.eye(x.shape[1])[column]
+        unit = _steps(x) * np.eye(x.shape[1])[column]
 
         def moved(t: float, unit: Floats = unit) -> Floats:
             return np.asarray(encoder.encode(x + t * unit, condition), dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Encoder kit: fitting, saving, conditions, and what is refused."""
+"""Encoder kit: fitting, saving, conditions, and what must raise an error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RuleTests(EncoderBase):
     """``fit``, ``state``, ``load``, ``accepts``."""
 
     def test_fit(self) -> None:
-        """Fitting returns the encoder, gives it a space, and starts anew each time."""
+        """Fitting returns the encoder, sets its space, and forgets an earlier fit."""
         x, condition = self.events()
         encoder = self.make()
         with unchanged("fit()", x=x, condition=condition), globals_untouched("fit()"):
@@ -36,13 +36,17 @@ class RuleTests(EncoderBase):
             "after fit() the encoder has no space; set self.space",
         )
         first = encoder.state()
-        encoder.fit(x[: len(x) // 2], None if condition is None else condition[: len(x) // 2])
+        half = len(x) // 2
+        condition_of_half = None
+        if condition is not None:
+            condition_of_half = condition[:half]
+        encoder.fit(x[:half], condition_of_half)
         encoder.fit(x, condition)
-        anew = same_arrays(first, encoder.state())
-        check(anew, "fitting a second time does not start anew: the state is another one")
+        same = same_arrays(first, encoder.state())
+        check(same, "fitting a second time does not start anew: the state is another one")
 
     def test_conditions(self) -> None:
-        """A conditional encoder refuses to go without, an other one is not disturbed by conditions."""
+        """A conditional encoder needs its conditions; any other one is not affected by them."""
         encoder = self.fitted()
         x, condition = self.accepted(encoder)
         if self.conditional and condition is not None:
@@ -58,14 +62,15 @@ class RuleTests(EncoderBase):
                 DataError, "encode() with a condition too few", encoder.encode, x, condition[:-1]
             )
             return
-        strange = np.ones((len(x), 1))
-        undisturbed = equal(
-            [self.make().fit(x, strange).encode(x, strange), self.make().fit(x).encode(x)]
+        constant = np.ones((len(x), 1))
+        with_condition = self.make().fit(x, constant).encode(x, constant)
+        without = self.make().fit(x).encode(x)
+        check(
+            equal([with_condition, without]), "a condition that says nothing changes the encoding"
         )
-        check(undisturbed, "a condition that says nothing changes the encoding")
 
     def test_state(self) -> None:
-        """A fresh encoder that loads the state encodes and decodes identically; nonsense is refused."""
+        """A new encoder that loads the state works identically; other states raise an error."""
         encoder = self.fitted()
         x, condition = self.accepted(encoder)
         state = encoder.state()
@@ -86,69 +91,75 @@ class RuleTests(EncoderBase):
             ) from error
         check(
             equal([z, again]),
-            "after load() into a fresh encoder events are encoded differently; state() forgets something",
+            "after load() into a fresh encoder events are encoded differently; "
+            "state() forgets something",
         )
-        twice = (e.decode(z, condition, rng=np.random.default_rng(2)) for e in (encoder, fresh))
-        check(equal(twice), "after load() decode() gives other events for the same rng")
+        decoded = encoder.decode(z, condition, rng=np.random.default_rng(2))
+        decoded_again = fresh.decode(z, condition, rng=np.random.default_rng(2))
+        check(
+            equal([decoded, decoded_again]),
+            "after load() decode() gives other events for the same rng",
+        )
         check_state_copied("the encoder", encoder.state)
-        for what, wrong in _spoilt(state).items():
+        for what, wrong in _wrong_states(state).items():
             check_refused(CheckpointError, f"load() of a state {what}", self.make().load, wrong)
 
     def test_rubbish_is_refused(self) -> None:
-        """NaN and infinity are not accepted; encoding them, text or another number of columns raises DataError."""
+        """NaN and infinity are not accepted; encoding these, or another shape, raises DataError."""
         encoder = self.fitted()
         x, condition = self.accepted(encoder)
         for value in (np.nan, np.inf):
             bad = x.copy()
             bad[3, 0] = value
-            passed = encoder.accepts(bad, condition)[3]
-            check(not passed, f"accepts() lets {value} pass; it says which events can be encoded")
+            accepted = encoder.accepts(bad, condition)[3]
+            check(not accepted, f"accepts() lets {value} pass; it says which events can be encoded")
             check_refused(DataError, f"encode() of {value}", encoder.encode, bad, condition)
         wide = np.column_stack([x, x[:, 0]])
-        for what, array in {
-            "a column too many": wide,
-            "one axis": x[:, 0],
-            "text": x.astype(str),
-        }.items():
+        malformed = {"a column too many": wide, "one axis": x[:, 0], "text": x.astype(str)}
+        for what, array in malformed.items():
             check_refused(
                 DataError, f"encode() of events with {what}", encoder.encode, array, condition
             )
 
     def test_accepts(self) -> None:
-        """``accepts`` is a mask; what it lets pass is encoded, what it refuses raises DataError."""
+        """``accepts`` is a mask: events that it selects can be encoded, others raise DataError."""
         encoder = self.fitted()
         x, condition = self.events()
-        strange = np.concatenate([x, -x, 1e6 * x])
-        given = None if condition is None else np.tile(condition, (3, 1))
-        mask = encoder.accepts(strange, given)
+        events = np.concatenate([x, -x, 1e6 * x])
+        if condition is not None:
+            condition = np.tile(condition, (3, 1))
+        mask = encoder.accepts(events, condition)
+        is_mask = isinstance(mask, np.ndarray) and mask.dtype == np.bool_
         check(
-            isinstance(mask, np.ndarray)
-            and mask.dtype == np.bool_
-            and mask.shape == (len(strange),),
-            f"accepts() of {len(strange)} events is a bool array ({len(strange)},)",
+            is_mask and mask.shape == (len(events),),
+            f"accepts() of {len(events)} events is a bool array ({len(events)},)",
         )
+        condition_of_accepted = None
+        if condition is not None:
+            condition_of_accepted = condition[mask]
         try:
-            z = encoder.encode(
-                strange[mask], None if given is None else given[mask], rng=np.random.default_rng(1)
-            )
+            z = encoder.encode(events[mask], condition_of_accepted, rng=np.random.default_rng(1))
         except DataError as error:
             raise AssertionError(
                 f"encode() refuses events that accepts() lets pass: {error}"
             ) from error
         check_encoded("encode() of accepted events", z, encoder.space, int(mask.sum()))
-        if not mask.all():
-            refused = np.flatnonzero(~mask)[:1]
-            what = f"encode() of the event {strange[refused][0]}, which accepts() refuses,"
-            theirs = None if given is None else given[refused]
-            check_refused(DataError, what, encoder.encode, strange[refused], theirs)
+        if mask.all():
+            return
+        refused = np.flatnonzero(~mask)[:1]
+        condition_of_refused = None
+        if condition is not None:
+            condition_of_refused = condition[refused]
+        what = f"encode() of the event {events[refused][0]}, which accepts() refuses,"
+        check_refused(DataError, what, encoder.encode, events[refused], condition_of_refused)
 
 
-def _spoilt(state: dict[str, Array]) -> dict[str, dict[str, Array]]:
-    """States that belong to no encoder of this kind, by what is wrong with them."""
-    spoilt = {"with an array too many": {**state, "nonsense": np.zeros(1)}}
+def _wrong_states(state: dict[str, Array]) -> dict[str, dict[str, Array]]:
+    """States that an encoder of this kind must not load, by what is wrong with them."""
+    wrong = {"with an array too many": {**state, "nonsense": np.zeros(1)}}
     if state:
-        spoilt["without arrays"] = {}
+        wrong["without arrays"] = {}
     for name, value in state.items():
         others = {key: other for key, other in state.items() if key != name}
-        spoilt[f"where {name!r} is called 'nonsense'"] = {**others, "nonsense": value}
-    return spoilt
+        wrong[f"where {name!r} is called 'nonsense'"] = {**others, "nonsense": value}
+    return wrong
