@@ -360,7 +360,8 @@ def data(
         raise DataError(f"dataset {name!r} of {offer.distribution} cannot be fetched")
     if events is not None:
         with counter(events, f"generating {name}") as advance:
-            typer.echo(str(factory.generate(events, seed=seed, progress=advance)))  # type: ignore[attr-defined]
+            generate_file: Any = factory.generate  # type: ignore[attr-defined]
+            typer.echo(str(generate_file(events, seed=seed, progress=advance)))
         return
     if fetch:
         typer.echo(str(factory.fetch()))  # type: ignore[attr-defined]

@@ -209,7 +209,7 @@ def names(kind: str) -> list[str]:
 
 @cache
 def _installed(kind: str, admitted: str | None) -> dict[str, list[Offer]]:
-    """Offers of installed packages by name; ``admitted`` is QGEN_PLUGINS, so that it is cached by it.
+    """Offers of installed packages by name, cached for each value ``admitted`` of QGEN_PLUGINS.
 
     The same entry point found twice, e.g. in two folders on the import path, is one offer.
     """

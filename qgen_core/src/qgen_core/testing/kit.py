@@ -68,7 +68,10 @@ def _check_overrides(cls: type, kit: type, name: str) -> None:
     """Raise TypeError if a class before ``kit`` in the resolution order replaces its test."""
     order = cls.__mro__
     for position, owner in enumerate(order[: order.index(kit)]):
-        if name not in vars(owner) or getattr(vars(owner)[name], "__qgen_overrides__", ""):
+        if name not in vars(owner):
+            continue
+        reason: str = getattr(vars(owner)[name], "__qgen_overrides__", "")
+        if reason:
             continue
         # the kit as its user knows it: the test may be defined in a part of it
         whole_kit = next(base for base in order[position + 1 :] if issubclass(base, kit))

@@ -23,8 +23,8 @@ def chi_square(counts: ArrayLike, probabilities: ArrayLike, *, correlated: float
     """The p-value of counts (K,) under probabilities (K,), by a chi-square test.
 
     Rare outcomes are merged into bins of at least ``LEAST_EXPECTED`` expected counts. The p-value
-    is 0 if an impossible outcome occurred. For correlated draws, ``correlated`` is the number of draws
-    that count as one independent draw.
+    is 0 if an impossible outcome occurred. For correlated draws, ``correlated`` is the number of
+    draws that count as one independent draw.
 
     >>> chi_square([250, 250, 500], [0.25, 0.25, 0.5])
     1.0
