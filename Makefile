@@ -7,7 +7,7 @@ CORE := qgen_core/pyproject.toml plugins/qgen_hep/pyproject.toml constraints.txt
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 RUN := runs/jets
 
-.PHONY: demo test test-long docs bench clean
+.PHONY: demo test test-long docs bench equal clean
 
 demo: $(VENV)/.installed-core
 	rm -rf $(RUN)
@@ -37,6 +37,10 @@ else
 	$(PYTHON) -m benchmarks.environments $(if $(QUICK),--quick)
 	.bench/peers/bin/python -m benchmarks.run $(if $(QUICK),--quick) $(if $(CASE),--case $(CASE))
 endif
+
+# Results of this checkout and of another one, recipe by recipe: equal bit for bit, or what differs.
+equal:
+	$(BIN)/python -m benchmarks.equal $(AGAINST)
 
 $(VENV)/.installed-core: $(CORE)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qgen needs Python 3.11 or newer")'
