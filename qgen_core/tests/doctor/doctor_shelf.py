@@ -28,13 +28,16 @@ PACKAGES = {
         "[qgen.backends]\nlacks = qgen_lacks:Lacks\n",
     ),
     "qgen-crashes": (
-        "import os, sys\nprint('the vendor says hello')\nprint('bus error ahead', file=sys.stderr)\nos.abort()\n",
-        "[qgen.backends]\ncrashes = qgen_crashes:X\n[qgen.losses]\ncrashing-loss = qgen_crashes:X\n",
+        "import os, sys\nprint('the vendor says hello')\nprint('bus error ahead', "
+        "file=sys.stderr)\nos.abort()\n",
+        "[qgen.backends]\ncrashes = qgen_crashes:X\n[qgen.losses]\ncrashing-loss = "
+        "qgen_crashes:X\n",
     ),
     "qgen-reversed": (
         HEAD + "class Reversed(Fine):\n    def exact(self, circuit, angles, measure):\n"
         "        found = super().exact(circuit, angles, measure)\n"
-        "        return found.reshape(-1, *[2] * circuit.num_wires).transpose(0, *range(circuit.num_wires, 0, -1))"
+        "        return found.reshape(-1, *[2] * circuit.num_wires).transpose(0, "
+        "*range(circuit.num_wires, 0, -1))"
         ".reshape(found.shape)\n",
         "[qgen.backends]\nreversed = qgen_reversed:Reversed\n",
     ),
@@ -46,13 +49,15 @@ PACKAGES = {
     ),
     "qgen-remote": (
         HEAD + "class Far(Fine):\n    capabilities = qgen.Capabilities(remote=True, exact=False)\n"
-        "    def __init__(self, *, device: str) -> None:\n        raise AssertionError('a remote backend was built')\n"
-        "    @classmethod\n    def missing_account(cls) -> str:\n        return 'no account of the vendor is saved'\n",
+        "    def __init__(self, *, device: str) -> None:\n        raise AssertionError('a "
+        "remote backend was built')\n"
+        "    @classmethod\n    def missing_account(cls) -> str:\n        return 'no account "
+        "of the vendor is saved'\n",
         "[qgen.backends]\nfar = qgen_remote:Far\n",
     ),
     "qgen-asks": (
-        HEAD
-        + "class Asks(Fine):\n    def __init__(self, *, device: str) -> None:\n        super().__init__()\n",
+        HEAD + "class Asks(Fine):\n    def __init__(self, *, device: str) -> None:\n        "
+        "super().__init__()\n",
         "[qgen.backends]\nasks = qgen_asks:Asks\n",
     ),
     "qgen-hooked": ("1 / 0\n", "[qgen.hooks]\nhooked = qgen_hooked\n"),
@@ -70,7 +75,8 @@ def install(folder: Path, *names: str) -> None:
             (info / "entry_points.txt", entry_points),
             (
                 info / "METADATA",
-                f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\nRequires-Dist: qgen-core>=0.1\n",
+                f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1.0\nRequires-Dist: "
+                f"qgen-core>=0.1\n",
             ),
         ):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""``qgen doctor --bench``: who takes part how long, whose numbers are wrong, and what is advised."""
+"""``qgen doctor --bench``: how long each backend is timed, wrong numbers, recommendations."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ def test_the_quickest_that_is_right_is_advised() -> None:
     uses = list(bench.recommendations())
     assert (
         uses[0]
-        == "one circuit at a time (8 wires): b (180 ms), about as fast: a; with gradients c (500 ms)"
+        == "one circuit at a time (8 wires): b (180 ms), about as fast: a; with gradients c "
+        "(500 ms)"
     )
     assert uses[-2:] == ["circuits with channels: density", "devices: ibm"]
     rows = bench.data()["lines"]

@@ -1,4 +1,4 @@
-"""min-max, standard, power, log, logit, ratio, binarise and chain: maps, inverses, densities, states."""
+"""Encoders of columns, binarise and chain: maps, inverses, densities and states."""
 
 from __future__ import annotations
 

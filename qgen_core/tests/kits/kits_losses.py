@@ -19,7 +19,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Critic(Loss):
-    """The mean of w . x over the model's samples less that over the data; w grows to tell them apart."""
+    """The mean of w . x over the model's samples minus that over the data; w separates them."""
 
     reads = "samples"
     updates = 1

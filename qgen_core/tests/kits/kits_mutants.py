@@ -1,4 +1,4 @@
-"""Deliberately broken components: each must fail a test of its kit, with a message that names the fault."""
+"""Deliberately broken components; each must fail a test of its kit with a clear message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sampler that writes all states out, for the kit to hold; the core's own ones may be approximate."""
+"""A sampler that enumerates all states, to test with the kit; those of the core may approximate."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class QuantumSampler(ExactSampler):
 
 
 class SlowChain(ExactSampler):
-    """Metropolis chains, a draw every ten sweeps: draws are correlated, but right in the long run."""
+    """Metropolis chains with a draw every ten sweeps: correlated draws, right in the long run."""
 
     def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> np.ndarray:
         h = np.atleast_2d(ising.h)

@@ -1,4 +1,4 @@
-"""The sampler kit on the built-in samplers, and on three of another kind: exact, quantum, and a chain."""
+"""The sampler kit on the built-in samplers, and on an exact one, a quantum one and a chain."""
 
 from __future__ import annotations
 

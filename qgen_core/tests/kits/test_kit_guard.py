@@ -1,4 +1,4 @@
-"""The tests of a kit cannot be replaced without a reason, and pytest shows what a kit has to say."""
+"""The tests of a kit cannot be replaced without a reason; pytest shows its messages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def test_a_test_set_to_none_is_refused() -> None:
 
 def test_an_override_in_a_mixin_is_refused() -> None:
     mixin = type("Mixin", (), {"test_state": lambda self: None})
-    with pytest.raises(TypeError, match="Mixin overrides test_state of EncoderKit without a reason"):
+    with pytest.raises(
+        TypeError, match="Mixin overrides test_state of EncoderKit without a reason"
+    ):
         type("TestMine", (mixin, EncoderKit), {"make": standard})
 
 

@@ -131,7 +131,12 @@ MUTANTS = [
         "test_gradients_with_noise",
         r"gradient through a depolarizing channel is",
     ),
-    Mutant(broken.Unchecked, "test_unsupported", r"the gate 'crx', .* was accepted without an error"),
+    Mutant(
+        broken.Unchecked,
+        "test_unsupported",
+        r"the gate 'crx', .* was accepted without "
+        r"an error",
+    ),
     Mutant(broken.UnnamedRefusal, "test_unsupported", r"does not mention 'crx', it says"),
     Mutant(broken.RefusesByKeyError, "test_unsupported", r"must raise Unsupported .* not KeyError"),
     Mutant(
@@ -146,7 +151,12 @@ MUTANTS = [
     ),
     Mutant(broken.NoShotsIsOneShot, "test_bad_shots", r"shots = 0 was accepted without an error"),
     Mutant(broken.MakesUpAnRng, "test_bad_shots", r"shots without a random generator was accepted"),
-    Mutant(broken.Dense, "test_misfits", r"a column of angles too many was accepted without an error"),
+    Mutant(
+        broken.Dense,
+        "test_misfits",
+        r"a column of angles too many was accepted without "
+        r"an error",
+    ),
     Mutant(
         broken.Dense,
         "test_memory_is_refused",

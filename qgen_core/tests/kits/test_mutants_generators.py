@@ -66,7 +66,12 @@ MUTANTS = [
         "test_outputs",
         r"forward\('log_prob'\) gives finite values of the shape \(12,\), not",
     ),
-    Mutant(broken.AnyOutput, "test_outputs", r"forward\('objective'\) was accepted without an error"),
+    Mutant(
+        broken.AnyOutput,
+        "test_outputs",
+        r"forward\('objective'\) was accepted without "
+        r"an error",
+    ),
     Mutant(
         broken.ScalesEvents, "test_outputs", r"forward\(\) changed the array x that it was given"
     ),

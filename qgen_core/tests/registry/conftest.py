@@ -1,4 +1,4 @@
-"""Sample packages on a shelf: folders that hold what an installer leaves, and a process to ask about them."""
+"""Sample packages in a folder on the import path, and a process in which they are used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 from qgen_core.discovery import entry_points as plugins
 from qgen_core.discovery import hooks, registry
 
-#: Asks the verbs of qgen in a fresh process: names of kinds, then components, each built or failing.
+#: Run in a new process: lists the names of kinds, then builds components or reports errors.
 PROBE = """
 import json, sys
 import qgen_core as qgen
@@ -51,7 +51,7 @@ class Shelf:
         metadata: bytes | None = b"",
         modules: Mapping[str, str] | None = None,
     ) -> None:
-        """Write package NAME with ``source`` as its __init__.py; ``metadata`` None: no METADATA at all."""
+        """Write package NAME with ``source`` as __init__.py; ``metadata`` None: no METADATA."""
         package = name.replace("-", "_")
         files = {f"{package}/__init__.py": source}
         files |= {f"{package}/{module}.py": text for module, text in (modules or {}).items()}
@@ -69,7 +69,7 @@ class Shelf:
     def ask(
         self, kinds: Sequence[str], wanted: Sequence[tuple[str, str]] = (), **environment: str
     ) -> tuple[dict[str, Any], str]:
-        """Names of kinds and fates of components in a fresh process, and what it wrote to stderr."""
+        """Names of kinds, built components or errors, and stderr of a new process."""
         path = os.pathsep.join([str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])])
         done = subprocess.run(
             [sys.executable, "-c", PROBE, json.dumps([kinds, wanted])],
@@ -105,7 +105,8 @@ def shelf(tmp_path: Path) -> Shelf:
     shelf.install(
         "qgen-fine",
         FINE,
-        "[qgen.backends]\nfine = qgen_fine:FineBackend\n[qgen.generators]\nfine = qgen_fine:FineGenerator\n",
+        "[qgen.backends]\nfine = qgen_fine:FineBackend\n[qgen.generators]\nfine = "
+        "qgen_fine:FineGenerator\n",
     )
     return shelf
 

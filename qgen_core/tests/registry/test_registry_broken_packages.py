@@ -1,4 +1,4 @@
-"""Broken packages: the right one is blamed, in one line; the others work and all names are listed (F17-F20)."""
+"""Broken packages: one line names the right one; the others work and all names are listed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from qgen_core import __version__
 from qgen_core.discovery.entry_points import import_failures
 
 HEAD = "import numpy as np\nimport qgen_core as qgen\n"
-RUN = "    def run(self, circuit, angles, measure, *, shots=None, rng=None):\n        return np.ones((1, 1))\n"
+RUN = (
+    "    def run(self, circuit, angles, measure, *, shots=None, rng=None):\n        return "
+    "np.ones((1, 1))\n"
+)
 
-# name: (source of qgen_NAME, entry point or None for NAME = qgen_NAME:Part, extra arguments of install, message
+# name: (source of qgen_NAME, entry point or None for NAME = qgen_NAME:Part, extra arguments of
+# install, message
 # after "BrokenPlugin: backend 'NAME' comes from qgen-NAME 0.1.0")
 CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
     "exits": (
@@ -51,8 +55,8 @@ CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
     ),
     "half": (HEAD + "class Part(qgen.Backend):\n    pass\n", None, {}, ", whose Part lacks run"),
     "loss": (
-        HEAD
-        + "class Part(qgen.Loss):\n    reads = 'samples'\n    def __call__(self, output, batch): return 0.0, output\n",
+        HEAD + "class Part(qgen.Loss):\n    reads = 'samples'\n    def __call__(self, output, "
+        "batch): return 0.0, output\n",
         None,
         {},
         ", whose Part is of kind 'loss', not of kind 'backend'",
@@ -63,7 +67,12 @@ CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
         {},
         ", whose Part is no component of qgen, not of kind 'backend'",
     ),
-    "table": ("Part = {}\n", None, {}, ", which offers an object of type dict where a factory is needed"),
+    "table": (
+        "Part = {}\n",
+        None,
+        {},
+        ", which offers an object of type dict where a factory is needed",
+    ),
     "returns": (
         "def Part() -> dict:\n    return {}\n",
         None,
@@ -101,22 +110,22 @@ CASES: dict[str, tuple[str, str | None, dict[str, Any], str]] = {
         ", and takes *options, so its options cannot be checked",
     ),
     "unnamed": (
-        HEAD
-        + f"class Part(qgen.Backend):\n    def __init__(self, *, device: 'Missing' = None): pass\n{RUN}",
+        HEAD + f"class Part(qgen.Backend):\n    def __init__(self, *, device: 'Missing' = None): "
+        f"pass\n{RUN}",
         None,
         {},
         ", whose signature cannot be read: name 'Missing' is not defined",
     ),
     "absent": (
-        HEAD
-        + f"class Part(qgen.Backend):\n    def __init__(self, *, device: 'np.missing' = None): pass\n{RUN}",
+        HEAD + f"class Part(qgen.Backend):\n    def __init__(self, *, device: 'np.missing' = "
+        f"None): pass\n{RUN}",
         None,
         {},
         ", whose signature cannot be read: module 'numpy' has no attribute 'missing'",
     ),
     "refuses": (
-        HEAD
-        + f"class Part(qgen.Backend):\n    def __init__(self): raise RuntimeError('no device')\n{RUN}",
+        HEAD + f"class Part(qgen.Backend):\n    def __init__(self): raise RuntimeError('no "
+        f"device')\n{RUN}",
         None,
         {},
         ", and failed while it was built: RuntimeError: no device",
@@ -192,7 +201,8 @@ def test_the_missing_dependency_of_the_architecture(shelf: Any) -> None:
 def test_two_offers_of_one_name(shelf: Any) -> None:
     for name in ("qgen-ghz", "qgen-states"):
         source = HEAD + (
-            "class Part(qgen.Generator):\n    def sample(self, n, condition=None, *, rng): return np.zeros((n, 1))\n"
+            "class Part(qgen.Generator):\n    def sample(self, n, condition=None, *, rng): "
+            "return np.zeros((n, 1))\n"
         )
         shelf.install(name, source, f"[qgen.generators]\nghz = {name.replace('-', '_')}:Part\n")
     wanted = [
@@ -201,7 +211,8 @@ def test_two_offers_of_one_name(shelf: Any) -> None:
     ]
     answer, _ = shelf.ask(["generator"], wanted)
     assert answer["built"]["ghz"] == {
-        "error": "TwoOffers: generator 'ghz' is offered by qgen-ghz and qgen-states; choose one by its package, e.g. 'qgen-ghz:ghz'",
+        "error": "TwoOffers: generator 'ghz' is offered by qgen-ghz and qgen-states; choose "
+        "one by its package, e.g. 'qgen-ghz:ghz'",
         "exit_code": 4,
     }
     assert answer["built"]["qgen-ghz:ghz"] == {"type": "qgen_ghz.Part"}
@@ -285,9 +296,12 @@ def test_what_pip_leaves_is_found_and_the_same(shelf: Any, tmp_path: Path) -> No
     info = "qgen_wheel-0.2.0.dist-info"
     files = {
         "qgen_wheel/__init__.py": HEAD + f"class Part(qgen.Backend):\n{RUN}",
-        f"{info}/METADATA": "Metadata-Version: 2.1\nName: qgen-wheel\nVersion: 0.2.0\nRequires-Dist: qgen-core>=0.1\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/entry_points.txt": "[qgen.backends]\nwheel = qgen_wheel:Part\nwheel-gone = qgen_wheel:Gone\n",
+        f"{info}/METADATA": "Metadata-Version: 2.1\nName: qgen-wheel\nVersion: 0.2.0\n"
+        "Requires-Dist: qgen-core>=0.1\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: "
+        "py3-none-any\n",
+        f"{info}/entry_points.txt": "[qgen.backends]\nwheel = qgen_wheel:Part\nwheel-gone = "
+        "qgen_wheel:Gone\n",
     }
     with zipfile.ZipFile(wheel, "w") as archive:
         for path, text in files.items():
@@ -300,7 +314,8 @@ def test_what_pip_leaves_is_found_and_the_same(shelf: Any, tmp_path: Path) -> No
     answer, _ = shelf.ask(["backend"], [("backend", n) for n in ("wheel", "wheel-gone", "fine")])
     assert answer["built"]["wheel"] == {"type": "qgen_wheel.Part"}
     assert answer["built"]["wheel-gone"]["error"] == (
-        "BrokenPlugin: backend 'wheel-gone' comes from qgen-wheel 0.2.0, which could not be imported: "
+        "BrokenPlugin: backend 'wheel-gone' comes from qgen-wheel 0.2.0, which could not be "
+        "imported: "
         "AttributeError: module 'qgen_wheel' has no attribute 'Gone'"
     )
     still_fine(answer)

@@ -1,4 +1,4 @@
-"""Options that take components, what the run gives, functions with bound options, register, QGEN_PLUGINS."""
+"""Options that take components, values supplied by a run, bound functions, register."""
 
 from __future__ import annotations
 
@@ -157,7 +157,8 @@ def test_tables_nest() -> None:
         ),
         (
             {"backend": 5},
-            "BadOption: generator 'model' option 'backend': Input should be an instance of Backend, not 5",
+            "BadOption: generator 'model' option 'backend': Input should be an instance of "
+            "Backend, not 5",
         ),
         (
             {"ansatz": 5},

@@ -1,4 +1,4 @@
-"""Hooks of installed packages and of one run: called alike, any subset of arguments, broken ones left out."""
+"""Hooks of installed packages and of one run: called alike, with any subset of arguments."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ def test_a_hook_module_that_fails_is_left_out_and_logged(
     with caplog.at_level(logging.WARNING, "qgen"):
         assert manager().environment() == [{"good": "1"}]
     assert [record.getMessage() for record in caplog.records] == [
-        f"BrokenPlugin: hook 'bad' comes from qgen-bad 0.1.0, which could not be imported: {reason}; "
+        f"BrokenPlugin: hook 'bad' comes from qgen-bad 0.1.0, which could not be imported: "
+        f"{reason}; "
         "its hooks are left out"
     ]
     caplog.clear()
@@ -130,7 +131,8 @@ def test_a_hook_that_asks_for_an_argument_there_is_not(
     only_shelf: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = (
-        "from qgen_core import hookimpl\nclass Facts:\n    @hookimpl\n    def on_step(self, weather): ...\n"
+        "from qgen_core import hookimpl\nclass Facts:\n    @hookimpl\n    def on_step(self, "
+        "weather): ...\n"
         "    @hookimpl\n    def environment(self): return {'bad': '1'}\nfacts = Facts()\n"
     )
     offer(only_shelf, "bad", source)

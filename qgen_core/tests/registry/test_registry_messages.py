@@ -116,7 +116,8 @@ def test_no_such_kind() -> None:
         with pytest.raises(UnknownName) as caught:
             ask("backends")
         assert str(caught.value) == (
-            "UnknownName: no kind 'backends'; there are encoder, generator, sampler, loss, trainer, backend, noise, "
+            "UnknownName: no kind 'backends'; there are encoder, generator, sampler, loss, "
+            "trainer, backend, noise, "
             "ansatz, dataset, metric, network, executor, study"
         )
 
@@ -192,7 +193,8 @@ def test_two_offers_in_this_process(only_shelf: Any) -> None:
     with pytest.raises(TwoOffers) as caught:
         qgen.backend("ghz")
     assert str(caught.value) == (
-        "TwoOffers: backend 'ghz' is offered by qgen-ghz and qgen-states; choose one by its package, e.g. 'qgen-ghz:ghz'"
+        "TwoOffers: backend 'ghz' is offered by qgen-ghz and qgen-states; choose one by its "
+        "package, e.g. 'qgen-ghz:ghz'"
     )
     assert type(qgen.backend("qgen-states:ghz")).__module__ == "qgen_states"
     qgen.register("backend", "ghz", type(qgen.backend("qgen-ghz:ghz")))
@@ -204,7 +206,8 @@ def test_a_broken_component_of_this_process(fresh: None) -> None:
     with pytest.raises(BrokenPlugin) as caught:
         qgen.backend("number")
     assert str(caught.value) == (
-        "BrokenPlugin: backend 'number' comes from this process, which offers an object of type int where a factory is needed"
+        "BrokenPlugin: backend 'number' comes from this process, which offers an object of "
+        "type int where a factory is needed"
     )
 
     def fails() -> Backend:
@@ -214,7 +217,8 @@ def test_a_broken_component_of_this_process(fresh: None) -> None:
     with pytest.raises(BrokenPlugin) as caught:
         qgen.backend("fails")
     assert str(caught.value) == (
-        "BrokenPlugin: backend 'fails' comes from this process, and failed while it was built: OSError: no such device"
+        "BrokenPlugin: backend 'fails' comes from this process, and failed while it was "
+        "built: OSError: no such device"
     )
 
 

@@ -162,7 +162,8 @@ def test_describe_a_component_of_a_package(only_shelf: Any) -> None:
     source = (
         "import numpy as np\nimport qgen_core as qgen\n\n\nclass Part(qgen.Loss):\n"
         '    """Says what it does."""\n\n    reads = "samples"\n\n'
-        "    def __init__(self, *, backend: qgen.Backend, space: qgen.Space, seed: int, steps: int, rate: float = 0.1)"
+        "    def __init__(self, *, backend: qgen.Backend, space: qgen.Space, seed: int, "
+        "steps: int, rate: float = 0.1)"
         " -> None: ...\n    def __call__(self, output, batch): return 0.0, output\n"
     )
     only_shelf.install(
