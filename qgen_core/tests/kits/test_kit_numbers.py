@@ -31,7 +31,7 @@ def test_chi_square_merges_rare_bins() -> None:
 
 
 def test_what_is_left_over_joins_the_last_full_bin() -> None:
-    group = statistics._groups(np.array([3.0, 3.0, 3.0]))
+    group = statistics._merged_bins(np.array([3.0, 3.0, 3.0]))
     assert np.bincount(group, [3.0, 3.0, 3.0]).tolist() == [9.0]
 
 
