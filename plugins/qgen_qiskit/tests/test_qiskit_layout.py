@@ -9,8 +9,8 @@ import pytest
 
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.errors import BadOption
+from qgen_qiskit.devices.calibration import Device, fake_device
 from qgen_qiskit.devices.layout import Chooser, parts_of
-from qgen_qiskit.devices.snapshot import Device, fake_device
 
 
 def chooser(device: Device) -> Chooser:

@@ -13,8 +13,8 @@ import qgen_core as qgen
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.circuits.measures import Probabilities
 from qgen_core.noise_models import channels
-from qgen_qiskit.devices.rates import Rates
-from qgen_qiskit.devices.snapshot import fake_device
+from qgen_qiskit.devices.calibration import fake_device
+from qgen_qiskit.devices.gate_channels import Rates
 
 GATES = [("sx", (3,)), ("x", (6,)), ("cx", (1, 3)), ("cx", (5, 3))]
 

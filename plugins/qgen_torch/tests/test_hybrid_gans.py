@@ -16,7 +16,7 @@ from qgen_torch.adversarial import Adversarial
 from qgen_torch.generators.mlp import MlpGenerator
 from qgen_torch.generators.style_qgan import StyleQgan
 from qgen_torch.networks.mlp import mlp
-from qgen_torch.networks.quantum import quantum_critic
+from qgen_torch.networks.quantum_critic import quantum_critic
 from qgen_torch.trainer import TorchTrainer
 
 SPACE = Space("reals", 2)

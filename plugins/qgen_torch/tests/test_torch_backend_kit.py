@@ -7,7 +7,7 @@ import torch
 
 import qgen_core as qgen
 from qgen_core.testing import BackendKit
-from qgen_torch.engine import evolve
+from qgen_torch.simulator import evolve
 
 
 class TestTorch(BackendKit):

@@ -13,9 +13,9 @@ from qgen_core.errors import BadOption, ResourceRefused, Unsupported
 from qgen_core.testing import circuits
 from qgen_torch import TorchBackend
 from qgen_torch.binding import Binding
-from qgen_torch.engine import evolve, walsh
-from qgen_torch.engine.decompose import Turn, decompose
-from qgen_torch.engine.plan import MovePass, PhasePass, TurnPass, make_plan
+from qgen_torch.simulator import evolve, signed_sums
+from qgen_torch.simulator.decompose import Turn, decompose
+from qgen_torch.simulator.passes import MovePass, PhasePass, TurnPass, make_plan
 
 EVERY_GATE = frozenset(GATES)
 
@@ -54,7 +54,7 @@ def test_wide_circuits_use_the_walsh_transform(monkeypatch: pytest.MonkeyPatch) 
         )
 
     table = found()
-    monkeypatch.setattr(walsh, "TABLE", 0)
+    monkeypatch.setattr(signed_sums, "TABLE", 0)
     for here, there in zip(found(), table, strict=True):
         torch.testing.assert_close(here, there, rtol=0, atol=1e-12)
 

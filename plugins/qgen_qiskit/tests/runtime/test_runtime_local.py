@@ -14,7 +14,7 @@ from qgen_core.mitigation.readout_mitigated import ReadoutMitigated
 from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.testing import BackendKit, overrides, reference
 from qgen_qiskit.runtime.backend import RuntimeBackend
-from qgen_qiskit.runtime.prepare import folded
+from qgen_qiskit.runtime.prepared_circuit import folded
 
 BELL = Circuit(2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1)), Gate("ry", (1,), param(1))))
 ANGLES = np.array([[np.pi / 2, 0.3], [0.4, -1.0]])

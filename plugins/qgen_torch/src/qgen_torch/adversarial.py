@@ -21,7 +21,8 @@ from qgen_torch.adversarial_terms import (
     of_critic,
     of_generator,
 )
-from qgen_torch.networks.arrays import (
+from qgen_torch.networks.mlp import mlp
+from qgen_torch.networks.module_arrays import (
     NUMPY,
     TORCH,
     Precision,
@@ -32,9 +33,8 @@ from qgen_torch.networks.arrays import (
     load_state,
     seeded,
 )
-from qgen_torch.networks.mlp import mlp
-from qgen_torch.optim.choice import Optimizers, Options, Schedulers
-from qgen_torch.optim.moving import Moving
+from qgen_torch.optim.factories import Optimizers, Options, Schedulers
+from qgen_torch.optim.optimizer_state import Moving
 
 Tensor = torch.Tensor
 #: A function of the numbers of inputs and outputs that returns a module from (N, inputs) to (N, outputs).

@@ -17,8 +17,8 @@ from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
 from qgen_torch.binding import Binding
-from qgen_torch.engine.program import Precision, Program
-from qgen_torch.engine.reading import Reading
+from qgen_torch.simulator.measure_function import Reading
+from qgen_torch.simulator.state_function import Precision, Program
 
 Tensor = torch.Tensor
 

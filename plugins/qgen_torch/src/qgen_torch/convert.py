@@ -14,9 +14,15 @@ from torch import nn
 from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption
 from qgen_core.typing import Array, Pullback, Rng
-from qgen_torch.bridge import once
+from qgen_torch.backend_function import once
 from qgen_torch.generators.conditions import check_condition
-from qgen_torch.networks.arrays import as_tensor, copied_state, live_parameters, load_state, seeded
+from qgen_torch.networks.module_arrays import (
+    as_tensor,
+    copied_state,
+    live_parameters,
+    load_state,
+    seeded,
+)
 
 Tensor = torch.Tensor
 

@@ -11,7 +11,7 @@ from qgen_core import Backend, Circuit, Expectations, Probabilities
 from qgen_core.circuits.measures import check_measure
 from qgen_core.errors import BadOption
 from qgen_core.support.random_streams import generator, stream
-from qgen_torch.routes import Routes
+from qgen_torch.circuit_functions import Routes
 
 Tensor = torch.Tensor
 

@@ -11,10 +11,10 @@ from qgen_core import Trainer
 from qgen_core.errors import BadOption, CheckpointError
 from qgen_core.training.loop import Problem
 from qgen_core.typing import Array
-from qgen_torch.optim.average import Average
-from qgen_torch.optim.choice import Optimizers, Options, Schedulers
-from qgen_torch.optim.moving import Moving
-from qgen_torch.optim.shares import Processes, cut
+from qgen_torch.optim.data_parallel import Processes, cut
+from qgen_torch.optim.factories import Optimizers, Options, Schedulers
+from qgen_torch.optim.moving_average import Average
+from qgen_torch.optim.optimizer_state import Moving
 
 
 class TorchTrainer(Trainer):

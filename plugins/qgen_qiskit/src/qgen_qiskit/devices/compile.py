@@ -10,9 +10,9 @@ from typing import Any
 from qgen_core.circuits.circuit import Angle, Circuit, Gate, const
 from qgen_core.circuits.gates import GATES
 from qgen_core.errors import BadOption, Unsupported
+from qgen_qiskit.devices.calibration import Device, Qubits
 from qgen_qiskit.devices.layout import Chooser, parts_of
-from qgen_qiskit.devices.snapshot import Device, Qubits
-from qgen_qiskit.devices.transpiling import transpiled
+from qgen_qiskit.devices.transpiler import transpiled
 from qgen_qiskit.translate import free_columns, to_qiskit
 
 #: Constant turns below this are left out.

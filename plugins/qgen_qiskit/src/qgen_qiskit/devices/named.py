@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from qgen_qiskit.devices.calibration import Device, fake_device
 from qgen_qiskit.devices.noise import DeviceMap
-from qgen_qiskit.devices.snapshot import Device, fake_device
 
 
 class NamedDevice(DeviceMap):

@@ -17,9 +17,9 @@ from qgen_core.noise_models.channels import Mode, check_scale
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.random_streams import stream
 from qgen_core.training.loop import Problem
+from qgen_qiskit.devices.calibration import Device, fake_device, live_device
 from qgen_qiskit.devices.compile import Compiled, compile_for
-from qgen_qiskit.devices.rates import Rates, Readout
-from qgen_qiskit.devices.snapshot import Device, fake_device, live_device
+from qgen_qiskit.devices.gate_channels import Rates, Readout
 
 log = logging.getLogger("qgen")
 

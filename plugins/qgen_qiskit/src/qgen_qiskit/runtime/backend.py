@@ -28,9 +28,15 @@ from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats, Rng
 from qgen_qiskit.runtime.faults import shown
+from qgen_qiskit.runtime.job_records import Journal, default_folder
 from qgen_qiskit.runtime.jobs import Jobs, batch_key
-from qgen_qiskit.runtime.journal import Journal, default_folder
-from qgen_qiskit.runtime.prepare import QISKIT, Ready, calibration_circuits, ready, word_operators
+from qgen_qiskit.runtime.prepared_circuit import (
+    QISKIT,
+    Ready,
+    calibration_circuits,
+    ready,
+    word_operators,
+)
 from qgen_qiskit.runtime.results import means, outcomes
 from qgen_qiskit.runtime.service import RUNTIME, Patience, Service, missing_account
 from qgen_qiskit.translate import free_angles

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import RemoteError
-from qgen_qiskit.runtime.journal import Entry, Journal
+from qgen_qiskit.runtime.job_records import Entry, Journal
 from qgen_qiskit.runtime.results import BadResult
 from qgen_qiskit.runtime.service import JobEnded, Patience, Service, UnknownJob
 

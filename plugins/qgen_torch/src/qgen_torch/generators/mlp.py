@@ -11,7 +11,8 @@ from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption
 from qgen_core.typing import Array, Pullback, Rng
 from qgen_torch.generators.conditions import check_condition
-from qgen_torch.networks.arrays import (
+from qgen_torch.networks.mlp import Activation, Final, Init, Norm, mlp
+from qgen_torch.networks.module_arrays import (
     NUMPY,
     TORCH,
     Precision,
@@ -22,7 +23,6 @@ from qgen_torch.networks.arrays import (
     load_state,
     seeded,
 )
-from qgen_torch.networks.mlp import Activation, Final, Init, Norm, mlp
 
 #: Events that go through the network at once while sampling: their activations stay in the cache.
 ROWS = 2048

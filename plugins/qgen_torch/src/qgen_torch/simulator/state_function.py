@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from qgen_core import Circuit
-from qgen_torch.engine.evolve import Permute, Shift, Step, Turn, evolve
-from qgen_torch.engine.plan import Block, MovePass, PhasePass, Plan, TurnPass, make_plan
-from qgen_torch.engine.turns import TurnMaker, krons, product_state
-from qgen_torch.engine.walsh import Signs
+from qgen_torch.simulator.evolve import Permute, Shift, Step, Turn, evolve
+from qgen_torch.simulator.passes import Block, MovePass, PhasePass, Plan, TurnPass, make_plan
+from qgen_torch.simulator.signed_sums import Signs
+from qgen_torch.simulator.wire_matrices import TurnMaker, krons, product_state
 
 Tensor = torch.Tensor
 Precision = Literal["single", "double"]

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from qgen_core.discovery.optional_import import sdk
-from qgen_qiskit.devices.snapshot import Device, Qubits
+from qgen_qiskit.devices.calibration import Device, Qubits
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit

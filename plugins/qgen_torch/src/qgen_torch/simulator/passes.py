@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qgen_core import Circuit
 from qgen_core.circuits.gates import I2
 from qgen_core.typing import Ints
-from qgen_torch.engine.decompose import NONE, Move, Op, Phase, Turn, decompose, fixed, fuse
+from qgen_torch.simulator.decompose import NONE, Move, Op, Phase, Turn, decompose, fixed, fuse
 
 #: Wires whose turns are multiplied out to one matrix: at most so many, and at most half of all.
 BLOCK = 4

@@ -10,9 +10,9 @@ import torch
 import qgen_core as qgen
 from qgen_core import Backend, Circuit, Expectations, Probabilities
 from qgen_torch.backend import TorchBackend
+from qgen_torch.backend_function import Bridge
 from qgen_torch.binding import Binding
-from qgen_torch.bridge import Bridge
-from qgen_torch.engine.program import Precision
+from qgen_torch.simulator.state_function import Precision
 
 Tensor = torch.Tensor
 #: Parameters (P,), inputs (B, I) and, with shots, a generator, to the output (B, ...).

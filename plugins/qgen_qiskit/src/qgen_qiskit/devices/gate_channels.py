@@ -9,7 +9,7 @@ import numpy as np
 from qgen_core.errors import BadOption
 from qgen_core.noise_models import channels
 from qgen_core.typing import Floats
-from qgen_qiskit.devices.snapshot import Device, Qubits
+from qgen_qiskit.devices.calibration import Device, Qubits
 
 Readout = Literal["mean", "asymmetric"]
 

@@ -10,8 +10,8 @@ import torch
 
 from qgen_core.errors import BadOption, CheckpointError
 from qgen_core.typing import Array
-from qgen_torch.networks.arrays import as_tensor
-from qgen_torch.optim.choice import Optimizers, Schedulers
+from qgen_torch.networks.module_arrays import as_tensor
+from qgen_torch.optim.factories import Optimizers, Schedulers
 
 
 class Moving:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from qgen_torch.engine.plan import Turns
+from qgen_torch.simulator.passes import Turns
 
 Tensor = torch.Tensor
 

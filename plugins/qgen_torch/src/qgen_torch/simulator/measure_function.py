@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 
 from qgen_core.circuits.measures import Expectations, LinearReadout, Measure, Probabilities, State
-from qgen_torch.engine.evolve import gathered
-from qgen_torch.engine.walsh import Signs
+from qgen_torch.simulator.evolve import gathered
+from qgen_torch.simulator.signed_sums import Signs
 
 Tensor = torch.Tensor
 
