@@ -17,7 +17,7 @@ from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.testing.quadratic import Quadratic, events
 from qgen_core.testing.randomness import global_states
 from qgen_core.training.loop import flatten
-from qgen_torch.optim.data_parallel import cut
+from qgen_torch.optim.data_parallel import split_batch
 from qgen_torch.trainer import TorchTrainer
 
 
@@ -177,16 +177,16 @@ def test_each_share_has_random_numbers_of_its_own() -> None:
 
 def test_batches_are_cut_by_rows() -> None:
     batch = Batch(np.arange(14.0).reshape(7, 2), np.arange(7.0)[:, None], np.arange(1.0, 8.0))
-    parts = cut(batch, 3)
+    parts = split_batch(batch, 3)
     for name in ("x", "condition", "weight"):
         assert np.array_equal(
             np.concatenate([getattr(part, name) for part, _ in parts]), getattr(batch, name)
         )
     assert [weight for _, weight in parts] == pytest.approx([3 / 28, 7 / 28, 18 / 28])
     table = Batch(condition=np.zeros((4, 1)), target=np.full((4, 8), 1 / 8))
-    assert [weight for _, weight in cut(table, 2)] == [0.5, 0.5]
-    with pytest.raises(OutputMismatch, match="7 rows cannot be cut into 8"):
-        cut(batch, 8)
+    assert [weight for _, weight in split_batch(table, 2)] == [0.5, 0.5]
+    with pytest.raises(OutputMismatch, match="7 rows cannot be split into 8"):
+        split_batch(batch, 8)
 
 
 def test_no_global_random_state_is_touched() -> None:
@@ -238,7 +238,7 @@ def test_no_number_ends_the_training_on_good_parameters() -> None:
         ({"optimizer_options": {"lr": 0.5}}, "option 'learning_rate'"),
         ({"optimizer_options": {"betas": (1.5, 0.9)}}, "refuses its options: Invalid beta"),
         ({"optimizer_options": {"capturable": True}}, "refuses its options"),
-        ({"learning_rate": 0.0}, "above 0"),
+        ({"learning_rate": 0.0}, "must be above 0"),
         ({"scheduler": "Cosine"}, "there are ConstantLR"),
         ({"scheduler": "LambdaLR"}, "has no scheduler"),
         ({"scheduler": "StepLR"}, "refuses its options"),

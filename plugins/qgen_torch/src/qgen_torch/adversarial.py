@@ -28,10 +28,10 @@ from qgen_torch.networks.module_arrays import (
     Precision,
     as_tensor,
     copied_state,
-    drawn_seed,
     live_parameters,
     load_state,
     seeded,
+    torch_seed,
 )
 from qgen_torch.optim.factories import Optimizers, Options, Schedulers
 from qgen_torch.optim.optimizer_state import Moving
@@ -189,7 +189,7 @@ class Adversarial(Loss):
     def _built(self, network: Network, seed: int | None) -> nn.Module:
         conditions = 0 if self.condition is None else self.condition.width
         outputs = 1 + (conditions if self.energy_weight else 0)
-        with seeded(drawn_seed(seed, "critic-init")):
+        with seeded(torch_seed(seed, "critic-init")):
             critic = network(self.space.width + conditions, outputs)
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in critic.modules()):
             raise BadOption(

@@ -1,7 +1,7 @@
-"""Circuits inside torch's autograd, over any backend: numpy goes in and comes out at the boundary.
+"""Circuits on any backend in torch's autograd; tensors are converted to numpy arrays and back.
 
-The way back that ``Backend.forward`` gives is kept until the cotangent arrives, so an adjoint
-sweep runs on the state of the forward pass, for parameters and inputs at once.
+The pullback that ``Backend.forward`` returns is kept until the cotangent arrives, so an adjoint
+sweep starts from the state of the forward pass and serves parameters and inputs at once.
 """
 
 from __future__ import annotations
@@ -29,97 +29,109 @@ _NUMPY: dict[torch.dtype, np.dtype[Any]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Bridge:
-    """What is run for a layer. ``twice`` is the same function in torch, for second derivatives; None: has none."""
+class BackendFunction:
+    """A circuit on a backend as a differentiable function of tensors.
+
+    ``differentiable`` is the same function in torch, used for second derivatives; with None there
+    are none.
+    """
 
     circuit: Circuit
     measure: Measure
     backend: Backend
     shots: int | None
-    twice: Callable[[Tensor | None, Tensor | None], Tensor] | None = None
+    differentiable: Callable[[Tensor | None, Tensor | None], Tensor] | None = None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """The same object: nothing in it changes, and devices cannot be copied."""
+        """The same object: it is immutable, and devices cannot be copied."""
         return self
 
     def __call__(
         self, params: Tensor | None, inputs: Tensor | None, rng: Rng | None = None
     ) -> Tensor:
-        """The output (B, ...) for parameters (P,) and inputs (B, I), in their type and on their device."""
-        like = inputs if inputs is not None else params
-        needed = any(t is not None and t.requires_grad for t in (params, inputs))
-        if torch.is_grad_enabled() and needed:
-            found: Tensor = _CIRCUIT(params, inputs, self, rng)
-            return found
+        """The output (B, ...) for parameters (P,) and inputs (B, I), with their dtype and device."""
+        if torch.is_grad_enabled() and (_needs_gradient(params) or _needs_gradient(inputs)):
+            output: Tensor = _CIRCUIT(params, inputs, self, rng)
+            return output
         angles = self._angles(params, inputs)
-        return _tensor(
-            self.backend.run(self.circuit, angles, self.measure, shots=self.shots, rng=rng), like
-        )
+        values = self.backend.run(self.circuit, angles, self.measure, shots=self.shots, rng=rng)
+        return _tensor(values, inputs if inputs is not None else params)
 
     def forward(
         self, params: Tensor | None, inputs: Tensor | None, rng: Rng | None
     ) -> tuple[Array, Callable[[Array], Floats]]:
-        """The output in numpy and the backend's way back to angles."""
+        """The output in numpy and the backend's pullback to angles."""
         angles = self._angles(params, inputs)
         return self.backend.forward(self.circuit, angles, self.measure, shots=self.shots, rng=rng)
 
     def gradients(
         self,
-        back: Callable[[Array], Floats],
+        pullback: Callable[[Array], Floats],
         cotangent: Tensor,
         params: Tensor | None,
         inputs: Tensor | None,
     ) -> Gradients:
-        """d loss / d params and d inputs, as far as they are wanted."""
-        d_params, d_inputs = self.circuit.pullback(back(_numpy(cotangent)))
-        return (
-            _tensor(d_params.sum(axis=0), params)
-            if params is not None and params.requires_grad
-            else None,
-            _tensor(d_inputs, inputs) if inputs is not None and inputs.requires_grad else None,
-        )
+        """d loss / d params and d loss / d inputs; None where no gradient is required."""
+        d_params, d_inputs = self.circuit.pullback(pullback(_numpy(cotangent)))
+        of_params: Tensor | None = None
+        of_inputs: Tensor | None = None
+        if _needs_gradient(params):
+            of_params = _tensor(d_params.sum(axis=0), params)
+        if _needs_gradient(inputs):
+            of_inputs = _tensor(d_inputs, inputs)
+        return of_params, of_inputs
 
     @property
-    def refusal(self) -> str:
-        """Why there are no second derivatives."""
+    def second_derivative_error(self) -> str:
+        """The error message for second derivatives."""
         shots = "" if self.shots is None else " with shots"
         return (
-            f"backend {name_of(self.backend)!r}{shots} has first derivatives only; second ones (a gradient penalty "
-            "through a circuit, say) need the backend 'torch', exact"
+            f"backend {name_of(self.backend)!r}{shots} has first derivatives only; second ones "
+            "(e.g. a gradient penalty through a circuit) need the backend 'torch' without shots"
         )
 
     def _angles(self, params: Tensor | None, inputs: Tensor | None) -> Floats:
-        return self.circuit.bind(
-            () if params is None else _numpy(params), None if inputs is None else _numpy(inputs)
-        )
+        params_array = () if params is None else _numpy(params)
+        inputs_array = None if inputs is None else _numpy(inputs)
+        return self.circuit.bind(params_array, inputs_array)
 
 
 class _Circuit(torch.autograd.Function):
-    """A circuit's output; its backward pass is the backend's."""
+    """A circuit's output, with the backend's pullback as backward pass."""
 
     @staticmethod
     def forward(
-        ctx: Any, params: Tensor | None, inputs: Tensor | None, bridge: Bridge, rng: Rng | None
+        ctx: Any,
+        params: Tensor | None,
+        inputs: Tensor | None,
+        function: BackendFunction,
+        rng: Rng | None,
     ) -> Tensor:
-        output, ctx.back = bridge.forward(params, inputs, rng)
-        ctx.bridge = bridge
+        output, ctx.pullback = function.forward(params, inputs, rng)
+        ctx.function = function
         ctx.save_for_backward(params, inputs)
         return _tensor(output, inputs if inputs is not None else params)
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         params, inputs = ctx.saved_tensors
-        bridge: Bridge = ctx.bridge
-        if torch.is_grad_enabled() and bridge.twice is not None:
-            return *_again(bridge.twice, cotangent, params, inputs), None, None
-        found = bridge.gradients(ctx.back, cotangent, params, inputs)
-        if torch.is_grad_enabled():  # a graph of this backward pass is recorded
-            found = once(bridge.refusal, (cotangent, params, inputs), found)
-        return *found, None, None
+        function: BackendFunction = ctx.function
+        if torch.is_grad_enabled() and function.differentiable is not None:
+            of_params, of_inputs = _gradients_in_torch(
+                function.differentiable, cotangent, params, inputs
+            )
+            return of_params, of_inputs, None, None
+        gradients = function.gradients(ctx.pullback, cotangent, params, inputs)
+        if torch.is_grad_enabled():  # the caller wants to differentiate this backward pass
+            gradients = differentiable_once(
+                function.second_derivative_error, (cotangent, params, inputs), gradients
+            )
+        of_params, of_inputs = gradients
+        return of_params, of_inputs, None, None
 
 
-class _Once(torch.autograd.Function):
-    """The identity on tensors that depend on others in a way that cannot be differentiated."""
+class _DifferentiableOnce(torch.autograd.Function):
+    """The identity on tensors whose dependence on others torch does not know."""
 
     @staticmethod
     def forward(
@@ -133,42 +145,55 @@ class _Once(torch.autograd.Function):
         raise BadOption(ctx.message)
 
 
-def once(message: str, sources: tuple[Tensor | None, ...], found: tuple[Tensor | None, ...]) -> Any:
-    """First derivatives that were found without torch: going back from them to their sources raises BadOption."""
-    return _ONCE(message, len(sources), *sources, *found)
+def differentiable_once(
+    message: str, sources: tuple[Tensor | None, ...], gradients: tuple[Tensor | None, ...]
+) -> Any:
+    """Gradients that were computed outside of torch, marked as functions of their sources.
+
+    Differentiating them again raises BadOption with this message, instead of giving zeros.
+    """
+    return _DIFFERENTIABLE_ONCE(message, len(sources), *sources, *gradients)
 
 
-# torch leaves ``apply`` without types.
+# torch leaves ``apply`` untyped.
 _CIRCUIT: Any = _Circuit.apply
-_ONCE: Any = _Once.apply
+_DIFFERENTIABLE_ONCE: Any = _DifferentiableOnce.apply
 
 
-def _again(
+def _gradients_in_torch(
     function: Callable[[Tensor | None, Tensor | None], Tensor],
     cotangent: Tensor,
     params: Tensor | None,
     inputs: Tensor | None,
 ) -> Gradients:
-    """The gradients by a function of torch, with a graph of their own."""
+    """The gradients of a torch function, themselves differentiable."""
     output = function(params, inputs)
-    wanted = [t for t in (params, inputs) if t is not None and t.requires_grad]
-    found = iter(torch.autograd.grad(output, wanted, cotangent, create_graph=True))
-    first, second = (
-        next(found) if t is not None and t.requires_grad else None for t in (params, inputs)
-    )
-    return first, second
+    required = []
+    for tensor in (params, inputs):
+        if tensor is not None and tensor.requires_grad:
+            required.append(tensor)
+    gradients = iter(torch.autograd.grad(output, required, cotangent, create_graph=True))
+    of_params = next(gradients) if _needs_gradient(params) else None
+    of_inputs = next(gradients) if _needs_gradient(inputs) else None
+    return of_params, of_inputs
+
+
+def _needs_gradient(tensor: Tensor | None) -> bool:
+    return tensor is not None and tensor.requires_grad
 
 
 def _numpy(tensor: Tensor) -> Array:
     wide = tensor if tensor.dtype in _NUMPY else tensor.float()
-    found: Array = wide.numpy(force=True)
-    return found
+    array: Array = wide.numpy(force=True)
+    return array
 
 
-def _tensor(array: Array, like: Tensor | None) -> Tensor:
-    assert like is not None
-    if like.device.type == "cpu" and like.dtype in _NUMPY:  # numpy converts in half the time
-        return torch.from_numpy(
-            array.astype(_NUMPY[like.dtype], order="C", copy=not array.flags.writeable)
-        )
-    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(like.device, like.dtype)
+def _tensor(array: Array, reference: Tensor | None) -> Tensor:
+    """The array as a tensor with the dtype and on the device of the reference."""
+    assert reference is not None
+    if reference.device.type == "cpu" and reference.dtype in _NUMPY:
+        # numpy converts in half the time
+        dtype = _NUMPY[reference.dtype]
+        return torch.from_numpy(array.astype(dtype, order="C", copy=not array.flags.writeable))
+    shareable = np.require(array, requirements=["C", "W"])
+    return torch.from_numpy(shareable).to(reference.device, reference.dtype)

@@ -1,4 +1,4 @@
-"""Which way a layer's tensors go through its circuit."""
+"""A layer's circuit as a function of tensors, one function for each device and dtype."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import torch
 import qgen_core as qgen
 from qgen_core import Backend, Circuit, Expectations, Probabilities
 from qgen_torch.backend import TorchBackend
-from qgen_torch.backend_function import Bridge
+from qgen_torch.backend_function import BackendFunction
 from qgen_torch.binding import Binding
 from qgen_torch.simulator.state_function import Precision
 
 Tensor = torch.Tensor
-#: Parameters (P,), inputs (B, I) and, with shots, a generator, to the output (B, ...).
-Route = Callable[..., Tensor]
+#: From parameters (P,), inputs (B, I) and, with shots, a random generator to outputs (B, ...).
+CircuitFunction = Callable[..., Tensor]
 
 
-class Routes:
-    """Functions of parameters and inputs, one for each device and type of tensors, made when they are asked for.
+class CircuitFunctions:
+    """Functions of parameters and inputs, built for each device and dtype when first needed.
 
-    A given backend runs as it can: the torch engine itself, another backend by its native
-    function where it has one, else over the bridge. Without one, the fastest exact way.
+    A given backend is used as it is: the torch simulator directly, another backend through its
+    native torch function if it has one, else through numpy arrays. Without a backend the fastest
+    exact method is used.
     """
 
     def __init__(
@@ -33,69 +34,83 @@ class Routes:
         backend: Backend | None,
         shots: int | None,
     ) -> None:
-        self.circuit, self.shots = circuit, shots
-        self._measure, self._backend = measure, backend
+        self.circuit = circuit
+        self.shots = shots
+        self._measure = measure
+        self._backend = backend
         self._binding = Binding(circuit)
-        self._known: dict[tuple[str, torch.dtype], Route] = {}
-        asked = qgen.backend("statevector") if backend is None else backend
-        asked.check(circuit, shots)
-        asked.require(circuit, measure)
+        self._cache: dict[tuple[str, torch.dtype], CircuitFunction] = {}
+        checked = qgen.backend("statevector") if backend is None else backend
+        checked.check(circuit, shots)
+        checked.require(circuit, measure)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """The same object: copies of a layer share what is known of the circuit, and devices cannot be copied."""
+        """The same object: copies of a layer share it, because devices cannot be copied."""
         return self
 
-    def find(self, like: Tensor) -> Route:
-        """The way for tensors like this one, whose type the output has."""
-        key = (like.device.type, like.dtype)
-        if key not in self._known:
-            self._known[key] = self._make(*key)
-        return self._known[key]
+    def for_tensor(self, reference: Tensor) -> CircuitFunction:
+        """The function whose output has the dtype of this tensor and is on its device."""
+        key = (reference.device.type, reference.dtype)
+        if key not in self._cache:
+            self._cache[key] = self._build(*key)
+        return self._cache[key]
 
-    def _make(self, device: str, dtype: torch.dtype) -> Route:
-        backend, shots = self._backend, self.shots
+    def _build(self, device: str, dtype: torch.dtype) -> CircuitFunction:
+        backend = self._backend
         if backend is None:
             return self._fastest(device, dtype)
-        if shots is None and isinstance(backend, TorchBackend):
-            return self._engine(backend, dtype)
-        native = backend.native(self.circuit, self._measure, "torch") if shots is None else None
-        return self._bridge(backend) if native is None else self._native(native, device, dtype)
+        if self.shots is not None:
+            return self._through_numpy(backend)
+        if isinstance(backend, TorchBackend):
+            return self._torch_simulator(backend, dtype)
+        native = backend.native(self.circuit, self._measure, "torch")
+        if native is None:
+            return self._through_numpy(backend)
+        return self._native(native, device, dtype)
 
-    def _fastest(self, device: str, dtype: torch.dtype) -> Route:
+    def _fastest(self, device: str, dtype: torch.dtype) -> CircuitFunction:
         precision: Precision = "double" if dtype == torch.float64 else "single"
-        exact = self._engine(
-            TorchBackend(precision=precision, device="cuda" if device == "cuda" else "cpu"), dtype
+        torch_device: Any = "cuda" if device == "cuda" else "cpu"
+        in_torch = self._torch_simulator(
+            TorchBackend(precision=precision, device=torch_device), dtype
         )
         if self.shots is not None:
-            return self._bridge(qgen.backend("statevector", precision=precision))
-        return (
-            exact
-            if device == "cuda"
-            else self._bridge(qgen.backend("statevector", precision=precision), exact)
-        )
+            return self._through_numpy(qgen.backend("statevector", precision=precision))
+        if device == "cuda":
+            return in_torch
+        return self._through_numpy(qgen.backend("statevector", precision=precision), in_torch)
 
-    def _bridge(self, backend: Backend, twice: Route | None = None) -> Route:
-        return Bridge(self.circuit, self._measure, backend, self.shots, twice)
+    def _through_numpy(
+        self, backend: Backend, differentiable: CircuitFunction | None = None
+    ) -> CircuitFunction:
+        return BackendFunction(self.circuit, self._measure, backend, self.shots, differentiable)
 
-    def _engine(self, backend: TorchBackend, dtype: torch.dtype) -> Route:
-        made: list[Route] = []
+    def _torch_simulator(self, backend: TorchBackend, dtype: torch.dtype) -> CircuitFunction:
+        built: list[CircuitFunction] = []
 
-        def route(params: Tensor | None, inputs: Tensor | None) -> Tensor:
-            if not made:  # planning takes a moment, and may never be needed
-                made.append(backend.layer(self.circuit, self._measure, self._binding))
-            return made[0](*_wide(dtype, params, inputs)).to(dtype)
+        def function(params: Tensor | None, inputs: Tensor | None) -> Tensor:
+            if not built:  # the preparation takes a moment and may never be needed
+                built.append(backend.bound_function(self.circuit, self._measure, self._binding))
+            wide_params = _at_least_float32(dtype, params)
+            wide_inputs = _at_least_float32(dtype, inputs)
+            return built[0](wide_params, wide_inputs).to(dtype)
 
-        return route
+        return function
 
-    def _native(self, native: Callable[[Tensor], Tensor], device: str, dtype: torch.dtype) -> Route:
-        def route(params: Tensor | None, inputs: Tensor | None) -> Tensor:
-            angles = self._binding.angles(*_wide(dtype, params, inputs)).to("cpu", torch.float64)
+    def _native(
+        self, native: Callable[[Tensor], Tensor], device: str, dtype: torch.dtype
+    ) -> CircuitFunction:
+        def function(params: Tensor | None, inputs: Tensor | None) -> Tensor:
+            wide_params = _at_least_float32(dtype, params)
+            wide_inputs = _at_least_float32(dtype, inputs)
+            angles = self._binding.angles(wide_params, wide_inputs).to("cpu", torch.float64)
             return native(angles).to(device, dtype)
 
-        return route
+        return function
 
 
-def _wide(dtype: torch.dtype, *tensors: Tensor | None) -> tuple[Tensor | None, ...]:
-    """Tensors of one type that holds angles well: float32, or float64."""
-    wide = dtype if dtype == torch.float64 else torch.float32
-    return tuple(None if tensor is None else tensor.to(wide) for tensor in tensors)
+def _at_least_float32(dtype: torch.dtype, tensor: Tensor | None) -> Tensor | None:
+    """The tensor as float64 if that is the dtype, else as float32: half precision loses angles."""
+    if tensor is None:
+        return None
+    return tensor.to(dtype if dtype == torch.float64 else torch.float32)

@@ -1,4 +1,4 @@
-"""Torch modules seen as named numpy arrays: the same memory, as the contract of parameters asks."""
+"""Parameters of torch modules as named numpy arrays that share the modules' memory."""
 
 from __future__ import annotations
 
@@ -16,40 +16,57 @@ from qgen_core.typing import Array
 
 Precision = Literal["single", "double"]
 
-#: Numbers of a precision, in torch and in numpy.
+#: The floating-point type of a precision, in torch and in numpy.
 TORCH = {"single": torch.float32, "double": torch.float64}
 NUMPY: dict[str, type[np.floating[Any]]] = {"single": np.float32, "double": np.float64}
 
 
 def live_parameters(module: nn.Module) -> dict[str, Array]:
-    """The parameters of a module on the CPU by name, in its own memory."""
+    """The parameters of a module on the CPU by name, as views of its memory.
+
+    >>> linear = nn.Linear(2, 1)
+    >>> live_parameters(linear)["bias"][:] = 3.0
+    >>> linear.bias.item()
+    3.0
+    """
     return {name: value.detach().numpy() for name, value in module.named_parameters()}
 
 
 def copied_state(module: nn.Module) -> dict[str, Array]:
-    """Copies of its parameters and buffers."""
+    """Copies of a module's parameters and buffers."""
     return {name: value.numpy().copy() for name, value in module.state_dict().items()}
 
 
 def load_state(owner: str, module: nn.Module, state: Mapping[str, Array]) -> None:
-    """Take back what :func:`copied_state` gave. Raises CheckpointError when it does not fit."""
-    load_into(owner, {name: value.numpy() for name, value in module.state_dict().items()}, state)
+    """Restore what :func:`copied_state` returned. Raises CheckpointError if it does not fit."""
+    live = {name: value.numpy() for name, value in module.state_dict().items()}
+    load_into(owner, live, state)
 
 
 def as_tensor(array: Any, dtype: type[np.floating[Any]]) -> torch.Tensor:
-    """A tensor of these numbers: the array's own memory where type and layout allow it."""
-    plain = (
+    """A tensor of these numbers; it shares the array's memory if type and layout allow it."""
+    shareable = (
         isinstance(array, np.ndarray)
         and array.dtype == dtype
         and array.flags.c_contiguous
         and array.flags.writeable
     )
-    return torch.from_numpy(array if plain else np.array(array, dtype=dtype, order="C"))
+    if not shareable:
+        array = np.array(array, dtype=dtype, order="C")
+    return torch.from_numpy(array)
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """What torch draws on the CPU within the block depends on the seed; its global state is put back."""
+    """Seed torch's CPU random numbers within the block; restore its global state afterwards.
+
+    >>> with seeded(1):
+    ...     first = torch.rand(2)
+    >>> with seeded(1):
+    ...     second = torch.rand(2)
+    >>> bool((first == second).all())
+    True
+    """
     before = torch.get_rng_state()
     torch.default_generator.manual_seed(seed)
     try:
@@ -58,7 +75,7 @@ def seeded(seed: int) -> Iterator[None]:
         torch.set_rng_state(before)
 
 
-def drawn_seed(seed: int | None, purpose: str) -> int:
-    """A seed for torch from the stream of a purpose; of fresh entropy without a seed."""
+def torch_seed(seed: int | None, purpose: str) -> int:
+    """A seed for torch from the random stream of a purpose; from fresh entropy if seed is None."""
     rng = generator(None) if seed is None else stream(seed, purpose)
     return int(rng.integers(2**63))

@@ -19,33 +19,38 @@ def quantum_critic(
     wires: int = 4,
     ansatz: Ansatz | None = None,
 ) -> nn.Sequential:
-    """Features to angles by a linear map, a circuit, and its Z expectations to scores by another.
+    """A linear map from features to angles, a circuit, and a linear map from ``<Z>`` to scores.
 
-    The circuit takes an input per wire, uploaded again before each layer. Expectations are exact.
+    The circuit has one input per wire, uploaded again before each layer. Expectations are exact.
 
     Args:
-        inputs: columns that come in.
-        outputs: columns that go out.
-        backend: runs the circuit. Under ``wgan-gp`` it has to be ``torch``: the gradient penalty needs
-            second derivatives. None, from Python: the fastest way there is.
+        inputs: number of input columns.
+        outputs: number of output columns.
+        backend: runs the circuit. The loss variant ``wgan-gp`` requires ``torch``, because its
+            gradient penalty needs second derivatives. None, from Python only: the fastest way, as
+            in :class:`~qgen_torch.layer.QuantumLayer`.
         wires: of the circuit.
-        ansatz: one that takes inputs; by default ``hardware-efficient`` with two layers.
+        ansatz: with inputs; default ``hardware-efficient`` with two layers.
 
-    Raises BadOption for less than one wire, or an ansatz that does not take an input per wire.
+    Raises BadOption for less than one wire, or an ansatz that does not take one input per wire.
 
     Source: the critic of hybrid and fully quantum GANs (Lloyd and Weedbrook, arXiv:1804.09139;
     Dallaire-Demers and Killoran, arXiv:1804.08641); the linear maps are our choice.
+
+    >>> critic = quantum_critic(6, 1, wires=2)
+    >>> critic(torch.zeros(5, 6)).shape
+    torch.Size([5, 1])
     """
     if wires < 1:
-        raise BadOption(f"wires of quantum-critic is at least 1, not {wires}")
-    circuit = (
-        hardware_efficient(wires, inputs=wires, layers=2)
-        if ansatz is None
-        else ansatz(wires, inputs=wires)
-    )
+        raise BadOption(f"wires of quantum-critic must be at least 1, not {wires}")
+    if ansatz is None:
+        circuit = hardware_efficient(wires, inputs=wires, layers=2)
+    else:
+        circuit = ansatz(wires, inputs=wires)
     if circuit.num_inputs != wires:
         raise BadOption(
-            f"the ansatz of quantum-critic takes {circuit.num_inputs} inputs, not one per wire ({wires})"
+            f"the ansatz of quantum-critic takes {circuit.num_inputs} inputs; "
+            f"it must take one per wire, that is {wires}"
         )
     seed = int(torch.randint(2**62, ()))
     layer = QuantumLayer(circuit, pauli_z(wires), backend, seed=seed)

@@ -1,4 +1,4 @@
-"""Batches cut into shares, and the processes that torchrun starts to work on them."""
+"""Data parallelism: a batch is split into shares, which torchrun's processes work on."""
 
 from __future__ import annotations
 
@@ -17,96 +17,117 @@ from qgen_core.events import Batch
 from qgen_core.typing import Array
 
 
-def cut(batch: Batch, shares: int) -> list[tuple[Batch, float]]:
-    """The batch in ``shares`` parts of rows that follow each other, and what each part weighs; 1 in all.
+def split_batch(batch: Batch, shares: int) -> list[tuple[Batch, float]]:
+    """Split a batch into ``shares`` blocks of consecutive rows, each with its weight.
 
-    Rows are events, or the conditions of a table. Raises OutputMismatch for fewer rows than shares.
+    Rows are events, or the conditions of a table. The weight of a block is the sum of its events'
+    weights over that of the batch, so the weights sum to 1. Raises OutputMismatch if there are
+    fewer rows than shares.
+
+    >>> first, second = split_batch(Batch(np.arange(5.0)[:, None]), 2)
+    >>> first[0].x.ravel().tolist(), first[1]
+    ([0.0, 1.0], 0.4)
+    >>> second[0].x.ravel().tolist(), second[1]
+    ([2.0, 3.0, 4.0], 0.6)
     """
     leading = batch.target if batch.x is None else batch.x
     rows = 0 if leading is None else len(leading)
     if rows < shares:
         raise OutputMismatch(
-            f"a batch of {rows} rows cannot be cut into {shares} shares; take fewer"
+            f"a batch of {rows} rows cannot be split into {shares} shares; set fewer shares"
         )
     weight = np.ones(rows) if batch.weight is None else batch.weight
     total = float(weight.sum())
     found = []
     for share in range(shares):
         part = slice(rows * share // shares, rows * (share + 1) // shares)
-        x, condition, own, target = (
-            None if array is None else array[part]
-            for array in (batch.x, batch.condition, batch.weight, batch.target)
+        block = Batch(
+            _rows(batch.x, part),
+            _rows(batch.condition, part),
+            _rows(batch.weight, part),
+            _rows(batch.target, part),
+            batch.step,
+            batch.total,
         )
-        found.append(
-            (
-                Batch(x, condition, own, target, batch.step, batch.total),
-                float(weight[part].sum()) / total,
-            )
-        )
+        found.append((block, float(weight[part].sum()) / total))
     return found
 
 
-class Processes:
-    """The processes that share a training; one alone unless torchrun started several.
+def _rows(array: Array | None, part: slice) -> Array | None:
+    return None if array is None else array[part]
 
-    Raises BadOption when they cannot share ``shares`` parts of a batch evenly.
+
+class ProcessGroup:
+    """The processes that share a training: one, unless torchrun started several.
+
+    Each process takes an equal number of shares, ``own_shares``. Raises BadOption if ``shares`` is
+    not a multiple of the number of processes.
+
+    >>> alone = ProcessGroup(shares=3)
+    >>> alone.size, alone.own_shares
+    (1, range(0, 3))
     """
 
     def __init__(self, shares: int) -> None:
-        self.number = int(os.environ.get("WORLD_SIZE", "1"))
+        self.size = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
-        if shares % self.number:
+        if shares % self.size:
             raise BadOption(
-                f"trainer 'torch' shares a batch between {self.number} processes, so its shares are a multiple of "
-                f"{self.number}, not {shares}"
+                f"trainer 'torch' divides the shares of a batch between {self.size} processes, so "
+                f"shares must be a multiple of {self.size}, not {shares}"
             )
-        if self.number > 1 and not dist.is_initialized():
-            dist.init_process_group("gloo")  # once: a store does not serve a second group
+        if self.size > 1 and not dist.is_initialized():
+            # Initialised once and left open: a store does not serve a second group.
+            dist.init_process_group("gloo")
             atexit.register(dist.destroy_process_group)
-        each = shares // self.number
+        per_process = shares // self.size
         #: The shares of this process.
-        self.own = range(self.rank * each, (self.rank + 1) * each)
+        self.own_shares = range(self.rank * per_process, (self.rank + 1) * per_process)
 
     def sum(self, value: float, arrays: Mapping[str, Array]) -> tuple[float, dict[str, Array]]:
-        """The sums of a number and of arrays over all processes, in one message for each type of number."""
-        if self.number == 1:
+        """Sum a number and named arrays over all processes, with one message for each dtype.
+
+        Raises Interrupted if another process has ended.
+        """
+        if self.size == 1:
             return value, dict(arrays)
         total = torch.tensor([value], dtype=torch.float64)
         self._reduce(total, dist.ReduceOp.SUM)
         found = dict(arrays)
-        for kind in sorted({array.dtype for array in arrays.values()}, key=str):
-            names = [name for name, array in arrays.items() if array.dtype == kind]
+        dtypes = {array.dtype for array in arrays.values()}
+        for dtype in sorted(dtypes, key=str):
+            names = [name for name, array in arrays.items() if array.dtype == dtype]
             flat = torch.from_numpy(np.concatenate([np.ravel(arrays[name]) for name in names]))
             self._reduce(flat, dist.ReduceOp.SUM)
             ends = np.cumsum([arrays[name].size for name in names])
             parts = np.split(flat.numpy(), ends[:-1])
-            found |= {
-                name: part.reshape(arrays[name].shape)
-                for name, part in zip(names, parts, strict=True)
-            }
+            for name, part in zip(names, parts, strict=True):
+                found[name] = part.reshape(arrays[name].shape)
         return float(total), found
 
-    def check_alike(self, step: int, arrays: Mapping[str, Array]) -> None:
-        """Raise CheckpointError unless all processes are at the same step with the same arrays."""
-        if self.number == 1:
+    def check_consistent(self, step: int, arrays: Mapping[str, Array]) -> None:
+        """Raise CheckpointError unless all processes are at the same step with equal arrays."""
+        if self.size == 1:
             return
         digest = hashlib.sha256(str(step).encode())
         for array in arrays.values():
             digest.update(np.ascontiguousarray(array).data)
         mark = int.from_bytes(digest.digest()[:7], "big")
-        ends = torch.tensor([mark, -mark], dtype=torch.int64)
-        self._reduce(ends, dist.ReduceOp.MAX)
-        if int(ends[0]) != -int(ends[1]):
+        # The maxima of mark and -mark are opposite only if all processes have the same mark.
+        extremes = torch.tensor([mark, -mark], dtype=torch.int64)
+        self._reduce(extremes, dist.ReduceOp.MAX)
+        if int(extremes[0]) != -int(extremes[1]):
             raise CheckpointError(
-                "the processes of this training start from different parameters or steps"
+                "the processes of this training start from different parameters or steps; "
+                "check that all of them read the same run folder"
             )
 
-    def _reduce(self, tensor: torch.Tensor, how: Any) -> None:
-        """The sum or the greatest over all processes, in place. Raises Interrupted when one is gone."""
+    def _reduce(self, tensor: torch.Tensor, operation: Any) -> None:
+        """Reduce over all processes, in place. Raises Interrupted if one has ended."""
         try:
-            dist.all_reduce(tensor, op=how)
+            dist.all_reduce(tensor, op=operation)
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise Interrupted(
-                f"another process of this training has ended ({reason}); go on with --resume"
+                f"another process of this training has ended ({reason}); continue with --resume"
             ) from error

@@ -1,4 +1,4 @@
-"""An optimiser at work on named arrays, whose whole state is numpy arrays."""
+"""Optimisers of torch on named numpy arrays, with their whole state as numpy arrays."""
 
 from __future__ import annotations
 
@@ -11,41 +11,61 @@ import torch
 from qgen_core.errors import BadOption, CheckpointError
 from qgen_core.typing import Array
 from qgen_torch.networks.module_arrays import as_tensor
-from qgen_torch.optim.factories import Optimizers, Schedulers
+from qgen_torch.optim.factories import OptimizerFactory, SchedulerFactory
 
 
-class Moving:
-    """Moves live arrays with an optimiser of torch.optim, and its rate with a scheduler.
+class ArrayOptimizer:
+    """An optimiser of torch.optim, with an optional scheduler, that updates numpy arrays in place.
 
-    The arrays' own memory is written. The state holds the optimiser's tensors and, with a
-    scheduler, the numbers that it changes: enough to go on bit by bit. Raises BadOption without arrays.
+    The arrays share their memory with the tensors that torch updates. The state holds the
+    optimiser's tensors and, with a scheduler, the numbers that it changes, so a restored optimiser
+    continues bit for bit. Raises BadOption if there are no arrays.
+
+    Args:
+        arrays: the parameters by name.
+        optimizers: builds the optimiser.
+        schedulers: builds the scheduler, if any.
+        steps: of the training, for schedulers that need the total.
+
+    >>> sgd = OptimizerFactory("an example", "SGD", 0.5, None)
+    >>> constant = SchedulerFactory("an example", None, None, sgd)
+    >>> theta = np.array([1.0, 2.0])
+    >>> optimizer = ArrayOptimizer({"theta": theta}, sgd, constant, steps=1)
+    >>> _ = optimizer.set_gradients({"theta": np.array([1.0, -1.0])})
+    >>> optimizer.step(0.0)
+    >>> theta
+    array([0.5, 2.5])
     """
 
     def __init__(
         self,
         arrays: Mapping[str, Array],
-        optimizers: Optimizers,
-        schedulers: Schedulers,
+        optimizers: OptimizerFactory,
+        schedulers: SchedulerFactory,
         steps: int,
     ) -> None:
         if not arrays:
-            raise BadOption("there are no parameters to move")
+            raise BadOption("there are no parameters to train: the model's parameters() is empty")
         self.tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        self._optimizers, self._schedulers = optimizers, schedulers
+        self._optimizers = optimizers
+        self._schedulers = schedulers
         self._optimizer = optimizers.build(self.tensors.values())
         self._scheduler = schedulers.build(self._optimizer, steps)
 
-    def take(self, gradients: Mapping[str, Array | torch.Tensor]) -> list[torch.Tensor]:
-        """Give each tensor its gradient; the tensors in order."""
+    def set_gradients(self, gradients: Mapping[str, Array | torch.Tensor]) -> list[torch.Tensor]:
+        """Set the gradient of each parameter; returns the parameters as tensors, in order."""
         for name, tensor in self.tensors.items():
-            slope = gradients[name]
-            tensor.grad = (
-                slope if isinstance(slope, torch.Tensor) else as_tensor(slope, _numpy_type(tensor))
-            )
+            gradient = gradients[name]
+            if not isinstance(gradient, torch.Tensor):
+                gradient = as_tensor(gradient, _numpy_dtype(tensor))
+            tensor.grad = gradient
         return list(self.tensors.values())
 
     def step(self, value: float) -> None:
-        """Move along the gradients that were taken; ``value`` is the loss, for schedulers that look at it."""
+        """Update the arrays with the gradients that were set.
+
+        ``value`` is the loss; only the scheduler ReduceLROnPlateau reads it.
+        """
         self._optimizer.step()
         if isinstance(self._scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau):
             self._scheduler.step(value)
@@ -53,30 +73,33 @@ class Moving:
             self._scheduler.step()
 
     def state(self) -> dict[str, Array]:
-        """Copies of all arrays, named ``tensor/KEY/PARAMETER``, ``group/KEY`` and ``scheduler/KEY``."""
-        found = {
-            f"tensor/{name}": tensor.numpy().copy()
-            for name, tensor in _tensors(self._optimizer, self.tensors)
-        }
+        """Copies of all state, named ``tensor/KEY/PARAMETER``, ``group/KEY``, ``scheduler/KEY``."""
+        found: dict[str, Array] = {}
+        for name, tensor in _state_tensors(self._optimizer, self.tensors):
+            found[f"tensor/{name}"] = tensor.numpy().copy()
         if self._scheduler is None:
             return found
-        found |= {f"group/{name}": np.array(value) for name, value in _numbers(self._group)}
-        return found | {f"scheduler/{name}": np.array(value) for name, value in self._changing()}
+        for name, value in _numeric_items(self._group):
+            found[f"group/{name}"] = np.array(value)
+        for name, value in self._scheduler_counters():
+            found[f"scheduler/{name}"] = np.array(value)
+        return found
 
     def load(self, owner: str, state: Mapping[str, Array]) -> None:
-        """Take back what :meth:`state` gave. Raises CheckpointError when it is of other parameters or options."""
-        expected = (
-            self.state()
-            if not any(name.startswith("tensor/") for name in state)
-            else self._after_a_step()
-        )
-        found, wanted = (
-            {n: (v.shape, v.dtype.kind) for n, v in one.items()} for one in (state, expected)
-        )
-        if found != wanted:
-            odd = sorted(set(found.items()) ^ set(wanted.items()), key=str)[0][0]
+        """Restore what :meth:`state` returned.
+
+        Raises CheckpointError if it belongs to other parameters or options.
+        """
+        has_tensors = any(name.startswith("tensor/") for name in state)
+        expected = self._state_after_a_step() if has_tensors else self.state()
+        found_forms = _forms(state)
+        expected_forms = _forms(expected)
+        if found_forms != expected_forms:
+            differing = set(found_forms.items()) ^ set(expected_forms.items())
+            example = sorted(differing, key=str)[0][0]
             raise CheckpointError(
-                f"the checkpoint of {owner} does not fit its optimiser and parameters, e.g. {odd!r}"
+                f"the checkpoint of {owner} does not fit its optimiser and parameters, "
+                f"e.g. {example!r}; resume with the options that it was saved with"
             )
         for name, value in state.items():
             kind, _, rest = name.partition("/")
@@ -84,58 +107,67 @@ class Moving:
                 key, _, parameter = rest.partition("/")
                 self._optimizer.state[self.tensors[parameter]][key] = torch.from_numpy(value.copy())
             elif kind == "group":
-                self._group[rest] = _like(self._group[rest], value)
+                self._group[rest] = _with_type_of(self._group[rest], value)
         if self._scheduler is not None:
-            own = self._scheduler.state_dict()
-            changed = {
-                name: _like(own[name], state[f"scheduler/{name}"]) for name, _ in self._changing()
-            }
-            self._scheduler.load_state_dict(own | changed)
+            restored = self._scheduler.state_dict()
+            for name, old in self._scheduler_counters():
+                restored[name] = _with_type_of(old, state[f"scheduler/{name}"])
+            self._scheduler.load_state_dict(restored)
 
     @property
     def _group(self) -> dict[str, Any]:
+        """The optimiser's only parameter group, which holds the learning rate."""
         group: dict[str, Any] = self._optimizer.param_groups[0]
         return group
 
-    def _after_a_step(self) -> dict[str, Array]:
-        """The state of a twin that moved once: which arrays there are."""
-        zeros = {
-            name: np.zeros(tensor.shape, _numpy_type(tensor))
-            for name, tensor in self.tensors.items()
-        }
-        twin = Moving(zeros, self._optimizers, self._schedulers, 2)
-        twin.take(zeros)
+    def _state_after_a_step(self) -> dict[str, Array]:
+        """The state of an equal optimiser after one step, to know which arrays there are."""
+        zeros = {}
+        for name, tensor in self.tensors.items():
+            zeros[name] = np.zeros(tensor.shape, _numpy_dtype(tensor))
+        twin = ArrayOptimizer(zeros, self._optimizers, self._schedulers, 2)
+        twin.set_gradients(zeros)
         twin.step(0.0)
         return twin.state()
 
-    def _changing(self) -> Iterator[tuple[str, Any]]:
-        """What a scheduler counts, without the options that it was made of."""
-        constant = self._schedulers.takes - {"last_epoch"}
-        yield from ((n, v) for n, v in _numbers(self._scheduler.state_dict()) if n not in constant)
+    def _scheduler_counters(self) -> Iterator[tuple[str, Any]]:
+        """The numbers that a scheduler changes, without the options it was built from."""
+        options = self._schedulers.option_names - {"last_epoch"}
+        for name, value in _numeric_items(self._scheduler.state_dict()):
+            if name not in options:
+                yield name, value
 
 
-def _tensors(
+def _forms(state: Mapping[str, Array]) -> dict[str, tuple[tuple[int, ...], str]]:
+    """The shape and the kind of numbers of each array."""
+    return {name: (array.shape, array.dtype.kind) for name, array in state.items()}
+
+
+def _state_tensors(
     optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors that an optimiser remembers, as KEY/PARAMETER."""
+    """The tensors in an optimiser's state (e.g. momenta), as KEY/PARAMETER."""
     for name, tensor in tensors.items():
         for key, value in optimizer.state.get(tensor, {}).items():
             if isinstance(value, torch.Tensor):
                 yield f"{key}/{name}", value
 
 
-def _numbers(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """The entries that are numbers or lists of numbers."""
+def _numeric_items(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The entries that are numbers or sequences of numbers."""
     for name, value in values.items():
-        several = isinstance(value, list | tuple) and all(isinstance(v, int | float) for v in value)
-        if isinstance(value, int | float) or several:
+        if isinstance(value, list | tuple):
+            numeric = all(isinstance(entry, int | float) for entry in value)
+        else:
+            numeric = isinstance(value, int | float)
+        if numeric:
             yield name, value
 
 
-def _like(old: Any, value: Array) -> Any:
-    """A saved number, or several, of the type of the present ones."""
+def _with_type_of(old: Any, value: Array) -> Any:
+    """A saved number or sequence, converted to the type of the present one."""
     return type(old)(value.tolist())
 
 
-def _numpy_type(tensor: torch.Tensor) -> type[np.floating[Any]]:
+def _numpy_dtype(tensor: torch.Tensor) -> type[np.floating[Any]]:
     return np.float32 if tensor.dtype == torch.float32 else np.float64

@@ -1,4 +1,4 @@
-"""Passes over a batch of states, and their way back without stored states."""
+"""Maps of a batch of states, and their adjoints, which need no stored states."""
 
 from __future__ import annotations
 
@@ -15,120 +15,128 @@ Tensors = Sequence[Tensor]
 
 
 @dataclass(frozen=True)
-class Turn:
-    """A matrix on neighbouring wires: number ``index`` of the matrices (1 or B, G, K, K) at ``source``."""
+class MatrixMap:
+    """A matrix on neighbouring wires, of which ``left`` wires stand to the left.
+
+    The matrix is number ``index`` of those in tensor ``source``, (1 or B, G, K, K).
+    """
 
     source: int
     index: int
     left: int
 
-    def there(self, state: Tensor, made: Tensors) -> Tensor:
-        """The states (B, 2^Q) behind the pass."""
-        return self._apply(made[self.source][:, self.index], state)
+    def apply(self, state: Tensor, tensors: Tensors) -> Tensor:
+        """The states (B, 2^Q) after the map."""
+        return self._apply(tensors[self.source][:, self.index], state)
 
-    def back(self, state: Tensor, made: Tensors) -> Tensor:
-        """The states, or their adjoints, before it."""
-        return self._apply(made[self.source][:, self.index].mH, state)
+    def apply_adjoint(self, state: Tensor, tensors: Tensors) -> Tensor:
+        """The states before the map from those after it; likewise for cotangents."""
+        return self._apply(tensors[self.source][:, self.index].mH, state)
 
-    def pull(
+    def store_gradient(
         self,
         before: Tensor,
-        adjoint: Tensor,
-        behind: Tensor,
-        made: Tensors,
-        slopes: Sequence[Tensor],
+        cotangent: Tensor,
+        after: Tensor,
+        tensors: Tensors,
+        gradients: Tensors,
     ) -> None:
-        """Write d loss / d matrix, given the states before and the adjoint behind the pass."""
-        shape = made[self.source].shape
-        size, rows = shape[-1], shape[0]
+        """Write d loss / d matrix, from the states before and after and the cotangent after."""
+        shape = tensors[self.source].shape
+        size = shape[-1]
+        rows = shape[0]
         if rows == 1 and before.shape[1] == size << self.left:
-            slopes[self.source][0, self.index] = (
-                adjoint.reshape(-1, size).mT @ before.reshape(-1, size).conj()
+            gradients[self.source][0, self.index] = (
+                cotangent.reshape(-1, size).mT @ before.reshape(-1, size).conj()
             )
             return
-        slope = self._columns(adjoint, size) @ self._columns(before, size).mH
-        slopes[self.source][:, self.index] = slope.sum(dim=0) if rows == 1 else slope
+        gradient = self._columns(cotangent, size) @ self._columns(before, size).mH
+        if rows == 1:
+            gradient = gradient.sum(dim=0)
+        gradients[self.source][:, self.index] = gradient
 
     def _apply(self, matrix: Tensor, state: Tensor) -> Tensor:
-        size, left = matrix.shape[-1], 1 << self.left
-        if state.shape[1] == size * left:  # the last wires
+        size = matrix.shape[-1]
+        left = 1 << self.left
+        if state.shape[1] == size * left:  # the matrix acts on the last wires
             if len(matrix) == 1:
                 return (state.reshape(len(state) * left, size) @ matrix[0].mT).view(state.shape)
             return (state.reshape(len(state), left, size) @ matrix.mT).view(state.shape)
-        found = matrix @ self._columns(state, size)
+        product = matrix @ self._columns(state, size)
         if self.left:
-            found = found.view(len(state), size, left, state.shape[1] // (left * size)).transpose(
-                1, 2
-            )
-        return found.reshape(state.shape)
+            right = state.shape[1] // (left * size)
+            product = product.view(len(state), size, left, right).transpose(1, 2)
+        return product.reshape(state.shape)
 
     def _columns(self, state: Tensor, size: int) -> Tensor:
-        """The states (B, 2^Q) as vectors of the wires that turn, (B, K, 2^Q / K)."""
+        """The states (B, 2^Q) as vectors of the matrix's wires, (B, K, 2^Q / K)."""
         left = 1 << self.left
         split = state.reshape(len(state), left, size, state.shape[1] // (left * size))
-        return split[:, 0] if not self.left else split.transpose(1, 2).flatten(2)
+        if not self.left:
+            return split[:, 0]
+        return split.transpose(1, 2).flatten(2)
 
 
 @dataclass(frozen=True)
-class Shift:
-    """Phases (1 or B, 2^Q) of the basis states, at ``source``."""
+class PhaseMap:
+    """Phases of the basis states, in tensor ``source``, (1 or B, 2^Q)."""
 
     source: int
 
-    def there(self, state: Tensor, made: Tensors) -> Tensor:
-        """The states behind the pass."""
-        return state * _unit(made[self.source])
+    def apply(self, state: Tensor, tensors: Tensors) -> Tensor:
+        """The states (B, 2^Q) after the map."""
+        return state * _phase_factors(tensors[self.source])
 
-    def back(self, state: Tensor, made: Tensors) -> Tensor:
-        """The states, or their adjoints, before it."""
-        return state * _unit(-made[self.source])
+    def apply_adjoint(self, state: Tensor, tensors: Tensors) -> Tensor:
+        """The states before the map from those after it; likewise for cotangents."""
+        return state * _phase_factors(-tensors[self.source])
 
-    def pull(
+    def store_gradient(
         self,
         before: Tensor,
-        adjoint: Tensor,
-        behind: Tensor,
-        made: Tensors,
-        slopes: Sequence[Tensor],
+        cotangent: Tensor,
+        after: Tensor,
+        tensors: Tensors,
+        gradients: Tensors,
     ) -> None:
         """Write d loss / d phases."""
-        slope = (adjoint * behind.conj()).imag
-        slopes[self.source].copy_(
-            slope if len(slopes[self.source]) > 1 else slope.sum(dim=0, keepdim=True)
-        )
+        gradient = (cotangent * after.conj()).imag
+        if len(gradients[self.source]) == 1:
+            gradient = gradient.sum(dim=0, keepdim=True)
+        gradients[self.source].copy_(gradient)
 
 
 @dataclass(frozen=True, eq=False)
-class Permute:
-    """Basis states change places: ``new[x] = old[source[x]]``."""
+class PermutationMap:
+    """A permutation of the basis states: ``new[x] = old[source[x]]``; ``target`` is its inverse."""
 
     source: Tensor
     target: Tensor
 
-    def there(self, state: Tensor, made: Tensors) -> Tensor:
-        """The states behind the pass."""
+    def apply(self, state: Tensor, tensors: Tensors) -> Tensor:
+        """The states (B, 2^Q) after the map."""
         return gathered(state, self.source, self.target)
 
-    def back(self, state: Tensor, made: Tensors) -> Tensor:
-        """The states, or their adjoints, before it."""
-        return state.index_select(1, self.target)
+    def apply_adjoint(self, state: Tensor, tensors: Tensors) -> Tensor:
+        """The states before the map from those after it; likewise for cotangents."""
+        return gathered(state, self.target, self.source)
 
-    def pull(
+    def store_gradient(
         self,
         before: Tensor,
-        adjoint: Tensor,
-        behind: Tensor,
-        made: Tensors,
-        slopes: Sequence[Tensor],
+        cotangent: Tensor,
+        after: Tensor,
+        tensors: Tensors,
+        gradients: Tensors,
     ) -> None:
-        """There is nothing to differentiate by."""
+        """A permutation reads no tensor, so there is nothing to store."""
 
 
-Step = Turn | Shift | Permute
+StateMap = MatrixMap | PhaseMap | PermutationMap
 
 
 class _Gather(torch.autograd.Function):
-    """Reading columns in another order; unlike torch's own, the way back reads too and adds nothing up."""
+    """Columns in another order. Its backward pass gathers, where torch's own would scatter-add."""
 
     @staticmethod
     def forward(ctx: Any, state: Tensor, source: Tensor, target: Tensor) -> Tensor:
@@ -142,67 +150,77 @@ class _Gather(torch.autograd.Function):
 
 
 def gathered(state: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """``state[:, source]``, with the inverse permutation ``target`` for the way back."""
+    """``state[:, source]``; the backward pass uses the inverse permutation ``target``."""
     found: Tensor = _GATHER(state, source, target)
     return found
 
 
-def evolve(steps: Sequence[Step], state: Tensor, made: Tensors) -> Tensor:
-    """The states behind all steps; those between are held for the way back if they are small."""
-    held = len(steps) * state.numel() * state.element_size()
-    if held <= ALWAYS_THERE:
-        return plain(steps, state, made)
-    found: Tensor = _EVOLVE(steps, state, *made)
+def evolve(maps: Sequence[StateMap], state: Tensor, tensors: Tensors) -> Tensor:
+    """The states after all maps.
+
+    States between the maps are stored for the backward pass if they are small, else recomputed.
+    """
+    stored_bytes = len(maps) * state.numel() * state.element_size()
+    if stored_bytes <= ALWAYS_THERE:
+        return apply_maps(maps, state, tensors)
+    found: Tensor = _EVOLVE(maps, state, *tensors)
     return found
 
 
-def plain(steps: Sequence[Step], state: Tensor, made: Tensors) -> Tensor:
-    """The states behind all steps, for torch to differentiate any number of times."""
-    for step in steps:
-        state = step.there(state, made)
+def apply_maps(maps: Sequence[StateMap], state: Tensor, tensors: Tensors) -> Tensor:
+    """The states after all maps, differentiated by torch, which stores the states between."""
+    for one in maps:
+        state = one.apply(state, tensors)
     return state
 
 
 class _Evolve(torch.autograd.Function):
-    """:func:`plain` with a backward pass that runs the steps back: it holds two states, not one for every step.
+    """:func:`apply_maps` whose backward pass undoes the maps, so that it stores two states only.
 
-    Where the backward pass is to be differentiated itself, it is that of :func:`plain`.
+    If the backward pass is itself to be differentiated, that of :func:`apply_maps` is used.
     """
 
     @staticmethod
-    def forward(ctx: Any, steps: Sequence[Step], state: Tensor, *made: Tensor) -> Tensor:
-        ctx.steps = steps
-        found = plain(steps, state, made)
-        ctx.save_for_backward(state, found, *made)
-        return found
+    def forward(ctx: Any, maps: Sequence[StateMap], state: Tensor, *tensors: Tensor) -> Tensor:
+        ctx.maps = maps
+        final = apply_maps(maps, state, tensors)
+        ctx.save_for_backward(state, final, *tensors)
+        return final
 
     @staticmethod
-    def backward(ctx: Any, adjoint: Tensor) -> tuple[Tensor | None, ...]:
-        first, state, *made = ctx.saved_tensors
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
         if torch.is_grad_enabled():
-            wanted = [
-                t
-                for t, needed in zip((first, *made), ctx.needs_input_grad[1:], strict=True)
-                if needed
-            ]
-            found = iter(
-                torch.autograd.grad(
-                    plain(ctx.steps, first, made), wanted, adjoint, create_graph=True
-                )
-            )
-            return None, *(next(found) if needed else None for needed in ctx.needs_input_grad[1:])
-        slopes = [torch.zeros_like(t) for t in made]
-        for step in reversed(ctx.steps):
-            before = step.back(state, made)
-            step.pull(before, adjoint, state, made, slopes)
-            adjoint, state = step.back(adjoint, made), before
-        return None, adjoint, *slopes
+            return None, *_differentiable_gradients(ctx, cotangent)
+        _, state, *tensors = ctx.saved_tensors
+        gradients = [torch.zeros_like(tensor) for tensor in tensors]
+        for one in reversed(ctx.maps):
+            before = one.apply_adjoint(state, tensors)
+            one.store_gradient(before, cotangent, state, tensors, gradients)
+            cotangent = one.apply_adjoint(cotangent, tensors)
+            state = before
+        return None, cotangent, *gradients
 
 
-# torch leaves ``apply`` without types.
+def _differentiable_gradients(ctx: Any, cotangent: Tensor) -> list[Tensor | None]:
+    """The gradients of :func:`apply_maps` by torch, themselves differentiable."""
+    first, _, *tensors = ctx.saved_tensors
+    needed = ctx.needs_input_grad[1:]
+    required = []
+    for tensor, is_needed in zip((first, *tensors), needed, strict=True):
+        if is_needed:
+            required.append(tensor)
+    output = apply_maps(ctx.maps, first, tensors)
+    gradients = iter(torch.autograd.grad(output, required, cotangent, create_graph=True))
+    found: list[Tensor | None] = []
+    for is_needed in needed:
+        found.append(next(gradients) if is_needed else None)
+    return found
+
+
+# torch leaves ``apply`` untyped.
 _GATHER: Any = _Gather.apply
 _EVOLVE: Any = _Evolve.apply
 
 
-def _unit(phases: Tensor) -> Tensor:
+def _phase_factors(phases: Tensor) -> Tensor:
     return torch.polar(torch.ones_like(phases), phases)

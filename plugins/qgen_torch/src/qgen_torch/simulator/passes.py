@@ -1,7 +1,8 @@
-"""Ordering a circuit into passes over the state: all turns that can be done, all phases, all moves, and so on."""
+"""A circuit as a sequence of passes over the state: phases, permutations and one-wire matrices."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,18 +13,21 @@ from qgen_core.circuits.gates import I2
 from qgen_core.typing import Ints
 from qgen_torch.simulator.decompose import NONE, Move, Op, Phase, Turn, decompose, fixed, fuse
 
-#: Wires whose turns are multiplied out to one matrix: at most so many, and at most half of all.
-BLOCK = 4
+#: The largest number of wires whose matrices are multiplied into one; never more than half of all.
+BLOCK_WIRES = 4
+
+#: For each wire the number of its slot; None: nothing acts on the wire.
+Slots = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Turns:
-    """Which 2x2 matrices to make: a slot is the product of the turns of one wire in one pass.
+class SlotTable:
+    """The 2x2 matrices to compute: a slot is the product of one wire's operations in one pass.
 
-    ``gates``: turns with an angle, first those of shared columns. ``constants``: fixed
-    matrices, the last one is the identity. ``slots``: numbers of gates (first done first),
-    or of constants behind them; shared slots first. ``shared_gates`` and ``shared_slots``
-    count those that do not differ from row to row.
+    ``gates``: operations with an angle, those of shared columns first. ``constants``: fixed
+    matrices; the last one is the identity. ``slots``: for each slot the numbers of its factors in
+    ``gates`` followed by ``constants``, in the order in which they act; shared slots first.
+    ``shared_gates`` and ``shared_slots`` count those that are equal in all rows of a batch.
     """
 
     gates: tuple[Turn, ...]
@@ -35,57 +39,70 @@ class Turns:
 
 @dataclass(frozen=True)
 class Block:
-    """Neighbouring wires: ``left`` wires stand before them, ``wires`` are they."""
+    """``wires`` neighbouring wires with ``left`` wires before them."""
 
     left: int
     wires: int
 
 
 @dataclass(frozen=True)
-class TurnPass:
-    """For each block that turns, the slots of its wires; None: the wire rests."""
+class MatrixPass:
+    """For each block on which something acts, the slots of its wires."""
 
-    blocks: tuple[tuple[Block, tuple[int | None, ...]], ...]
+    blocks: tuple[tuple[Block, Slots], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class PhasePass:
-    """Factors by (mask, column): ``exp(i sum factor t (-1)^(mask . x))``."""
+    """Factors by (mask, column): phases ``exp(i sum factor angle[column] (-1)^(mask . x))``."""
 
     terms: dict[tuple[int, int], float]
 
 
 @dataclass(frozen=True, eq=False)
-class MovePass:
-    """``new[x] = old[source[x]]``, and the way back."""
+class PermutationPass:
+    """``new[x] = old[source[x]]``; ``target`` is the inverse permutation."""
 
     source: Ints
     target: Ints
 
 
-Pass = TurnPass | PhasePass | MovePass
+Pass = MatrixPass | PhasePass | PermutationPass
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
-    """``first``: slots of the wires by which |0...0> is turned; then the passes."""
+class PassSequence:
+    """The slots ``first`` act on |0...0>, then come the passes."""
 
     wires: int
-    turns: Turns
-    first: tuple[int | None, ...]
+    slots: SlotTable
+    first: Slots
     passes: tuple[Pass, ...]
+
+    def blocks(self) -> Iterator[tuple[Block, Slots]]:
+        """The blocks of all matrix passes, in order."""
+        for one in self.passes:
+            if isinstance(one, MatrixPass):
+                yield from one.blocks
 
 
 def blocks_of(wires: int, most: int) -> list[Block]:
-    """Blocks of nearly equal size, at least two where there are two wires."""
+    """Blocks of nearly equal size; at least two if there are two wires.
+
+    >>> [block.wires for block in blocks_of(6, most=4)]
+    [3, 3]
+    """
     size = max(1, min(most, -(-wires // 2)))
     count = -(-wires // size)
-    cuts = [wires * k // count for k in range(count + 1)]
-    return [Block(a, b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
+    cuts = [wires * number // count for number in range(count + 1)]
+    return [Block(start, stop - start) for start, stop in zip(cuts, cuts[1:], strict=False)]
 
 
 def take(ops: list[Op], kind: type, wires: int) -> tuple[list[Op], list[Op]]:
-    """The ops of this kind on so many wires that wait for no other, and the rest, in order."""
+    """Split off the operations of one kind that no earlier other operation on their wires precedes.
+
+    Returns these operations and the rest, both in order.
+    """
     taken: list[Op] = []
     rest: list[Op] = []
     blocked: set[int] = set()
@@ -101,26 +118,35 @@ def take(ops: list[Op], kind: type, wires: int) -> tuple[list[Op], list[Op]]:
 
 
 def source_of(moves: list[Op], wires: int) -> Ints:
-    """Where each amplitude comes from."""
+    """The index from which each amplitude comes when ``cx`` and ``swap`` gates are applied.
+
+    >>> source_of([Move((0, 1), "cx")], wires=2)
+    array([0, 1, 3, 2])
+    """
     source = np.arange(2**wires)
-    for move in reversed(moves):  # from the last to the first: where was what is here now?
+    for move in reversed(moves):  # trace each index back from the last gate to the first
         assert isinstance(move, Move)
-        first, second = (1 << (wires - 1 - w) for w in move.wires)
-        a, b = source & first != 0, source & second != 0
-        flips = np.where(a, second, 0) if move.name == "cx" else np.where(a != b, first | second, 0)
+        first, second = (1 << (wires - 1 - wire) for wire in move.wires)
+        first_set = source & first != 0
+        second_set = source & second != 0
+        if move.name == "cx":
+            flips = np.where(first_set, second, 0)
+        else:
+            flips = np.where(first_set != second_set, first | second, 0)
         source = source ^ flips
     return source
 
 
-class _Planner:
-    """Collects slots while passes are made."""
+class _SlotCollector:
+    """Collects slots while passes are arranged."""
 
-    def __init__(self, wires: int, own: set[int]) -> None:
-        self.wires, self.own = wires, own
+    def __init__(self, wires: int, row_columns: set[int]) -> None:
+        self.wires = wires
+        self.row_columns = row_columns
         self.slots: list[list[Turn]] = []
 
-    def slots_of(self, turns: list[Op]) -> list[int | None]:
-        """The slot of each wire."""
+    def add(self, turns: list[Op]) -> list[int | None]:
+        """Make a slot for each wire on which these operations act; returns the slot of each wire."""
         by_wire: dict[int, list[Turn]] = {}
         for turn in turns:
             assert isinstance(turn, Turn)
@@ -131,70 +157,100 @@ class _Planner:
             self.slots.append(fuse(run))
         return found
 
-    def table(self) -> tuple[Turns, dict[int, int]]:
-        """All turns, shared ones first, and the new number of each slot."""
-        is_own = [any(turn.column in self.own for turn in slot) for slot in self.slots]
-        order = sorted(range(len(self.slots)), key=lambda s: is_own[s])
-        gates = [turn for slot in self.slots for turn in slot if turn.column != NONE]
-        gates.sort(key=lambda turn: turn.column in self.own)
-        number = {id(turn): n for n, turn in enumerate(gates)}
-        constants = [turn for slot in self.slots for turn in slot if turn.column == NONE]
+    def table(self) -> tuple[SlotTable, dict[int, int]]:
+        """The table of all slots, shared ones first, and the new number of each slot."""
+        differs_by_row = []
+        gates: list[Turn] = []
+        constants: list[Turn] = []
+        for slot in self.slots:
+            differs_by_row.append(any(turn.column in self.row_columns for turn in slot))
+            gates += [turn for turn in slot if turn.column != NONE]
+            constants += [turn for turn in slot if turn.column == NONE]
+        order = sorted(range(len(self.slots)), key=lambda number: differs_by_row[number])
+        gates.sort(key=lambda turn: turn.column in self.row_columns)
         constants.append(fixed(0, I2))
-        number |= {id(turn): len(gates) + n for n, turn in enumerate(constants)}
-        turns = Turns(
-            tuple(gates),
-            sum(turn.column not in self.own for turn in gates),
-            tuple(turn.parts[0] for turn in constants),
-            tuple(tuple(number[id(turn)] for turn in self.slots[s]) for s in order),
-            len(order) - sum(is_own),
+        factor_number = {id(turn): number for number, turn in enumerate([*gates, *constants])}
+        slots = []
+        for number in order:
+            slots.append(tuple(factor_number[id(turn)] for turn in self.slots[number]))
+        table = SlotTable(
+            gates=tuple(gates),
+            shared_gates=sum(turn.column not in self.row_columns for turn in gates),
+            constants=tuple(turn.parts[0] for turn in constants),
+            slots=tuple(slots),
+            shared_slots=len(order) - sum(differs_by_row),
         )
-        return turns, {old: new for new, old in enumerate(order)}
+        return table, {old: new for new, old in enumerate(order)}
 
 
-def make_plan(circuit: Circuit, own: Ints, most: int = BLOCK) -> Plan:
-    """Plan a circuit whose angle columns ``own`` differ from row to row, the others being shared."""
+def arrange_passes(circuit: Circuit, row_columns: Ints, most: int = BLOCK_WIRES) -> PassSequence:
+    """Arrange a circuit in few passes over the state.
+
+    Each pass takes all operations of its kind that can be done at that point.
+
+    Args:
+        circuit: without channels.
+        row_columns: angle columns that differ from row to row of a batch; the others are shared.
+        most: the largest number of wires whose matrices are multiplied into one.
+
+    >>> from qgen_core import Gate, param
+    >>> gates = (Gate("ry", (0,), param(0)), Gate("cx", (0, 1)), Gate("rz", (1,), param(1)))
+    >>> [type(one).__name__ for one in arrange_passes(Circuit(2, gates), np.arange(0)).passes]
+    ['PermutationPass', 'MatrixPass']
+    """
     wires = circuit.num_wires
-    planner = _Planner(wires, {int(column) for column in own})
+    collector = _SlotCollector(wires, {int(column) for column in row_columns})
     taken, ops = take(decompose(circuit), Turn, wires)
-    first = planner.slots_of(taken)
-    found: list[list[int | None] | PhasePass | MovePass] = []
+    first = collector.add(taken)
+    found: list[list[int | None] | PhasePass | PermutationPass] = []
     while ops:
         for kind in (Phase, Move, Turn):
             taken, ops = take(ops, kind, wires)
             if not taken:
                 continue
             if kind is Turn:
-                found.append(planner.slots_of(taken))
+                found.append(collector.add(taken))
+            elif kind is Phase:
+                found.append(_phase_pass(taken, wires))
             else:
-                found.append(_phases(taken, wires) if kind is Phase else _moves(taken, wires))
-    turns, number = planner.table()
-
-    def renumbered(slots: list[int | None]) -> tuple[int | None, ...]:
-        return tuple(None if slot is None else number[slot] for slot in slots)
-
+                found.append(_permutation_pass(taken, wires))
+    table, new_number = collector.table()
     blocks = blocks_of(wires, most)
-    passes = tuple(
-        _turns(blocks, renumbered(one)) if isinstance(one, list) else one for one in found
-    )
-    return Plan(wires, turns, renumbered(first), passes)
+    passes: list[Pass] = []
+    for one in found:
+        if isinstance(one, list):
+            passes.append(_matrix_pass(blocks, _renumbered(one, new_number)))
+        else:
+            passes.append(one)
+    return PassSequence(wires, table, _renumbered(first, new_number), tuple(passes))
 
 
-def _turns(blocks: list[Block], slots: tuple[int | None, ...]) -> TurnPass:
-    parts = ((block, slots[block.left : block.left + block.wires]) for block in blocks)
-    return TurnPass(
-        tuple((block, part) for block, part in parts if any(slot is not None for slot in part))
-    )
+def _renumbered(slots: list[int | None], new_number: dict[int, int]) -> Slots:
+    found: list[int | None] = []
+    for slot in slots:
+        found.append(None if slot is None else new_number[slot])
+    return tuple(found)
 
 
-def _phases(phases: list[Op], wires: int) -> PhasePass:
+def _matrix_pass(blocks: list[Block], slots: Slots) -> MatrixPass:
+    found = []
+    for block in blocks:
+        part = slots[block.left : block.left + block.wires]
+        if any(slot is not None for slot in part):
+            found.append((block, part))
+    return MatrixPass(tuple(found))
+
+
+def _phase_pass(phases: list[Op], wires: int) -> PhasePass:
     terms: dict[tuple[int, int], float] = {}
     for phase in phases:
         assert isinstance(phase, Phase)
-        key = (sum(1 << (wires - 1 - w) for w in phase.wires), phase.column)
+        mask = sum(1 << (wires - 1 - wire) for wire in phase.wires)
+        key = (mask, phase.column)
         terms[key] = terms.get(key, 0.0) + phase.factor
     return PhasePass(terms)
 
 
-def _moves(moves: list[Op], wires: int) -> MovePass:
+def _permutation_pass(moves: list[Op], wires: int) -> PermutationPass:
     source = source_of(moves, wires)
-    return MovePass(source, np.argsort(source))
+    return PermutationPass(source, np.argsort(source))
