@@ -167,8 +167,8 @@ def test_refusals() -> None:
 def test_counts_are_checked() -> None:
     """Counts that are not those of all shots are refused, not used (qiskit-machine-learning#1040)."""
     with pytest.raises(Unsupported, match="the counts of 10 shots sum to 9"):
-        Counts.of({"0x0": 4, "0x3": 5}, 10)
-    counts = Counts.of({"0x0": 4, "0x3": 6}, 10)
+        Counts.from_hexadecimal({"0x0": 4, "0x3": 5}, 10)
+    counts = Counts.from_hexadecimal({"0x0": 4, "0x3": 6}, 10)
     assert list(counts.table(2)) == [4, 0, 0, 6]
     assert counts.mean_parity("ZZ") == 1
     assert counts.mean_parity("IZ") == pytest.approx(-0.2)

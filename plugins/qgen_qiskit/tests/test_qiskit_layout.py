@@ -10,11 +10,11 @@ import pytest
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.errors import BadOption
 from qgen_qiskit.devices.calibration import Device, fake_device
-from qgen_qiskit.devices.layout import Chooser, parts_of
+from qgen_qiskit.devices.layout import LayoutChooser, parts_of
 
 
-def chooser(device: Device) -> Chooser:
-    return Chooser(device.couplings(), device.mean_readout)
+def chooser(device: Device) -> LayoutChooser:
+    return LayoutChooser(device.couplings(), device.mean_readout)
 
 
 def connected(qubits, pairs) -> bool:
@@ -43,7 +43,7 @@ def test_the_set_is_the_best_of_all(size: int) -> None:
 def test_sums_of_errors_in_a_loop_count_every_coupling() -> None:
     """On a square with a tail the three corners next to the best edges are not the best set of three."""
     couplings = {(0, 1): 0.1, (1, 2): 0.1, (0, 2): 0.3, (2, 3): 0.15}
-    assert Chooser(couplings, np.zeros(4)).choose([3]) == [(1, 2, 3)]
+    assert LayoutChooser(couplings, np.zeros(4)).choose([3]) == [(1, 2, 3)]
 
 
 def test_the_nearest_neighbour_may_lead_astray() -> None:
@@ -58,7 +58,7 @@ def test_the_nearest_neighbour_may_lead_astray() -> None:
         (2, 4): 0.9,
         (1, 5): 0.9,
     }
-    choose = Chooser(line | lures, np.zeros(6))
+    choose = LayoutChooser(line | lures, np.zeros(6))
     assert choose.choose([3]) == [(0, 1, 2)]
     assert choose._greedy(3, frozenset(range(6)), []).rank[0] > 0.6
 
@@ -81,8 +81,8 @@ def test_parts_lie_side_by_side(sizes: list[int]) -> None:
 def test_the_first_set_leaves_room() -> None:
     """On a line of five with its best pair in the middle, two pairs fit only beside it."""
     couplings = {(0, 1): 0.3, (1, 2): 0.01, (2, 3): 0.3}
-    assert Chooser(couplings, np.zeros(4)).choose([2, 2]) == [(0, 1), (2, 3)]
-    assert Chooser(couplings, np.zeros(4)).choose([2]) == [(1, 2)]
+    assert LayoutChooser(couplings, np.zeros(4)).choose([2, 2]) == [(0, 1), (2, 3)]
+    assert LayoutChooser(couplings, np.zeros(4)).choose([2]) == [(1, 2)]
 
 
 def test_no_room_is_said() -> None:

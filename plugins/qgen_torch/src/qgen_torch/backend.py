@@ -47,7 +47,7 @@ class TorchBackend(Simulator):
     >>> from qgen_core import Gate, param
     >>> bell = Circuit(2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1))))
     >>> TorchBackend(device="cpu").probabilities(bell, [np.pi / 2]).round(3)
-    array([[0.5, 0. , 0. , 0.5]])
+    array([0.5, 0. , 0. , 0.5])
     """
 
     def __init__(

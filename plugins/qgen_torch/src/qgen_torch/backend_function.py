@@ -49,7 +49,7 @@ class BackendFunction:
     def __call__(
         self, params: Tensor | None, inputs: Tensor | None, rng: Rng | None = None
     ) -> Tensor:
-        """The output (B, ...) for parameters (P,) and inputs (B, I), with their dtype and device."""
+        """The output (B, ...) for parameters (P,) and inputs (B, I), in their dtype and device."""
         if torch.is_grad_enabled() and (_needs_gradient(params) or _needs_gradient(inputs)):
             output: Tensor = _CIRCUIT(params, inputs, self, rng)
             return output

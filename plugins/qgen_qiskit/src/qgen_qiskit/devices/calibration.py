@@ -1,4 +1,4 @@
-"""What is known of a device: its gates with their errors and durations, its relaxation, its readout."""
+"""The calibration of a device: its gates' errors and durations, T1 and T2, readout errors."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import numpy as np
 from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BadOption
 from qgen_core.typing import Floats, Rng
-from qgen_qiskit.runtime.service import Patience, Service
+from qgen_qiskit.runtime.service import Deadline, Service
 
 Qubits = tuple[int, ...]
 
 PROVIDER = "qiskit-ibm-runtime"
-#: Seconds in which a live device must have told its calibration.
-DEADLINE = 300.0
-#: Gates of a device that circuits are made of. Fractional ones (rx, rzz) must be asked for and are left out.
+#: Seconds within which a live device must return its calibration.
+CALIBRATION_DEADLINE = 300.0
+#: The gates that circuits are made of. Fractional gates (rx, rzz) are off by default at IBM.
 BASIS = ("rz", "sx", "x", "cx", "cz", "ecr")
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """The average error of a gate, and how long it takes in seconds."""
+class GateCalibration:
+    """The average error of a gate, and its duration in seconds."""
 
     error: float
     duration: float
@@ -34,15 +34,16 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class Device:
-    """A calibration. ``t1`` and ``t2`` (Q,) are in seconds, infinite where unknown.
+    """A device's calibration.
 
-    ``mean_readout`` (Q,) is the readout error as one number, ``readout`` (Q, 2) the probabilities to
-    read 1 for 0 and 0 for 1, where the device gives them.
+    ``t1`` and ``t2`` (Q,) are in seconds, infinite if unknown. ``mean_readout`` (Q,) is the
+    readout error as one number; ``readout`` (Q, 2) holds the probabilities to read 1 for 0 and 0
+    for 1, or is None if the device does not give them.
     """
 
     name: str
     source: str
-    gates: Mapping[str, Mapping[Qubits, Calibration]]
+    gates: Mapping[str, Mapping[Qubits, GateCalibration]]
     t1: Floats
     t2: Floats
     mean_readout: Floats
@@ -50,11 +51,11 @@ class Device:
 
     @property
     def num_qubits(self) -> int:
-        """Qubits of the whole device."""
+        """The number of qubits of the device."""
         return len(self.t1)
 
     def couplings(self) -> dict[tuple[int, int], float]:
-        """Pairs of qubits (the lower first) with a gate, and its least error in either direction."""
+        """Coupled pairs of qubits, lower first, and the least error of a gate between them."""
         found: dict[tuple[int, int], float] = {}
         for gate in self.gates.values():
             for qubits, calibration in gate.items():
@@ -64,92 +65,103 @@ class Device:
         return found
 
     def drifted(self, fraction: float, rng: Rng) -> Device:
-        """Every rate times a number between 1 - fraction and 1 + fraction; times are inverse rates.
+        """A calibration in which every rate is multiplied by 1 - fraction to 1 + fraction.
 
-        A gate has one number for both directions. Numbers are drawn for the whole device, so they do
-        not depend on the circuit.
+        Rates are gate errors, 1 / T1, 1 / T2 and readout errors. Both directions of a gate share
+        one factor. Factors are drawn for the whole device, so they do not depend on the circuit.
         """
-        pairs = sorted(
-            {(name, tuple(sorted(qubits))) for name, gate in self.gates.items() for qubits in gate}
-        )
-        factors = dict(zip(pairs, 1 + fraction * rng.uniform(-1, 1, len(pairs)), strict=True))
-        gates = {
-            name: {
-                qubits: replace(c, error=min(c.error * factors[name, tuple(sorted(qubits))], 1.0))
-                for qubits, c in gate.items()
-            }
-            for name, gate in self.gates.items()
-        }
-        one, two = 1 + fraction * rng.uniform(-1, 1, (2, self.num_qubits))
-        both = 1 + fraction * rng.uniform(-1, 1, (self.num_qubits, 2))
+        pairs = set()
+        for name, gate in self.gates.items():
+            for qubits in gate:
+                pairs.add((name, tuple(sorted(qubits))))
+        ordered = sorted(pairs)
+        draws = 1 + fraction * rng.uniform(-1, 1, len(ordered))
+        factors = dict(zip(ordered, draws, strict=True))
+        gates: dict[str, dict[Qubits, GateCalibration]] = {}
+        for name, gate in self.gates.items():
+            gates[name] = {}
+            for qubits, calibration in gate.items():
+                error = calibration.error * factors[name, tuple(sorted(qubits))]
+                gates[name][qubits] = replace(calibration, error=min(error, 1.0))
+        t1_factors, t2_factors = 1 + fraction * rng.uniform(-1, 1, (2, self.num_qubits))
+        readout_factors = 1 + fraction * rng.uniform(-1, 1, (self.num_qubits, 2))
+        readout = self.readout
+        if readout is not None:
+            readout = np.minimum(readout * readout_factors, 1.0)
         return replace(
             self,
             gates=gates,
-            t1=self.t1 / one,
-            t2=self.t2 / two,
-            mean_readout=np.minimum(self.mean_readout * both[:, 0], 1.0),
-            readout=None if self.readout is None else np.minimum(self.readout * both, 1.0),
+            t1=self.t1 / t1_factors,
+            t2=self.t2 / t2_factors,
+            mean_readout=np.minimum(self.mean_readout * readout_factors[:, 0], 1.0),
+            readout=readout,
         )
 
 
 @cache
 def fake_device(name: str) -> Device:
-    """The stored calibration of a device of IBM, e.g. ``ibm_fez``, that comes with qiskit-ibm-runtime.
+    """The calibration of an IBM device that is stored in qiskit-ibm-runtime, e.g. ``ibm_fez``.
 
-    Raises BadOption, with the names there are, for another one.
+    Raises BadOption, with the known names, for an unknown one.
+
+    >>> fake_device("ibm_guadalupe").num_qubits
+    16
     """
     provider = sdk("qiskit_ibm_runtime.fake_provider", f"noise {name!r}", PROVIDER)
     short = name.lower().removeprefix("fake_").removeprefix("ibmq_").removeprefix("ibm_")
-    kinds = {
-        _short(kind): kind
-        for kind in dir(provider)
-        if kind.startswith("Fake") and "Provider" not in kind
-    }
-    if short not in kinds:
-        raise BadOption(f"no fake device {name!r}; there are {', '.join(sorted(kinds))}")
-    backend = getattr(provider, kinds[short])()
+    class_names: dict[str, str] = {}
+    for class_name in dir(provider):
+        if class_name.startswith("Fake") and "Provider" not in class_name:
+            class_names[_short_name(class_name)] = class_name
+    if short not in class_names:
+        raise BadOption(f"no fake device {name!r}; there are {', '.join(sorted(class_names))}")
+    backend = getattr(provider, class_names[short])()
     version = importlib.metadata.version(PROVIDER)
-    return device_of(backend, name, f"{kinds[short]} of {PROVIDER} {version}")
+    return device_of(backend, name, f"{class_names[short]} of {PROVIDER} {version}")
 
 
 def live_device(name: str, account: str) -> Device:
-    """The present calibration of a device, asked of IBM with the stored account ``account``.
+    """The present calibration of a device, fetched from IBM with the stored account ``account``.
 
     Raises RemoteError or, at the deadline, RemotePending.
     """
-    service, patience = Service(account, name), Patience(DEADLINE)
-    backend = service.device(patience)
+    service = Service(account, name)
+    deadline = Deadline(CALIBRATION_DEADLINE)
+    backend = service.device(deadline)
     source = f"live device of the account {account!r}"
     return service.call(
-        f"calibration of {name!r}", lambda: device_of(backend, name, source), patience
+        f"calibration of {name!r}", lambda: device_of(backend, name, source), deadline
     )
 
 
 def device_of(backend: Any, name: str, source: str) -> Device:
-    """What is known of a Qiskit backend. Raises BadOption when it has no calibration."""
-    target, properties = backend.target, backend.properties()
+    """The calibration of a Qiskit backend. Raises BadOption if it has none."""
+    target = backend.target
+    properties = backend.properties()
     names = [gate for gate in BASIS if gate in target.operation_names]
     if target.qubit_properties is None or properties is None or not {"rz", "sx"} <= set(names):
         raise BadOption(f"the device {name!r} has no calibration of the gates {', '.join(BASIS)}")
-    gates = {
-        gate: {
-            tuple(qubits): Calibration(
-                (record and record.error) or 0.0, (record and record.duration) or 0.0
-            )
-            for qubits, record in target[gate].items()
-        }
-        for gate in names
-    }
-    known = [target.qubit_properties[q] for q in range(target.num_qubits)]
-    t1 = np.array([q.t1 or np.inf for q in known])
-    t2 = np.minimum([q.t2 or np.inf for q in known], 2 * t1)
-    records = [target["measure"].get((q,)) for q in range(target.num_qubits)]
-    mean = np.array([(record and record.error) or 0.0 for record in records])
+    gates: dict[str, dict[Qubits, GateCalibration]] = {}
+    for gate in names:
+        gates[gate] = {}
+        for qubits, record in target[gate].items():
+            duration = (record and record.duration) or 0.0
+            gates[gate][tuple(qubits)] = GateCalibration(_error_of(record), duration)
+    qubits_in_order = range(target.num_qubits)
+    known = [target.qubit_properties[qubit] for qubit in qubits_in_order]
+    t1 = np.array([one.t1 or np.inf for one in known])
+    t2 = np.minimum([one.t2 or np.inf for one in known], 2 * t1)
+    mean_readout = [_error_of(target["measure"].get((qubit,))) for qubit in qubits_in_order]
     updated = properties.last_update_date
-    date = f", calibrated {updated:%Y-%m-%d}" if updated else ""
-    return Device(
-        name, f"{source}{date}", gates, t1, t2, mean, _readout(properties, target.num_qubits)
-    )
+    if updated:
+        source = f"{source}, calibrated {updated:%Y-%m-%d}"
+    readout = _readout(properties, target.num_qubits)
+    return Device(name, source, gates, t1, t2, np.array(mean_readout), readout)
+
+
+def _error_of(record: Any) -> float:
+    """The error in a record of Qiskit's target; 0 if there is none."""
+    return (record and record.error) or 0.0
 
 
 def _readout(properties: Any, num_qubits: int) -> Floats | None:
@@ -162,5 +174,5 @@ def _readout(properties: Any, num_qubits: int) -> Floats | None:
     return np.array(rows)
 
 
-def _short(kind: str) -> str:
-    return kind.removeprefix("Fake").removesuffix("V2").lower()
+def _short_name(class_name: str) -> str:
+    return class_name.removeprefix("Fake").removesuffix("V2").lower()

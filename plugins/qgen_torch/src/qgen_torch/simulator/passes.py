@@ -146,7 +146,7 @@ class _SlotCollector:
         self.slots: list[list[Turn]] = []
 
     def add(self, turns: list[Op]) -> list[int | None]:
-        """Make a slot for each wire on which these operations act; returns the slot of each wire."""
+        """Make a slot for each wire on which these operations act; the slot of each wire."""
         by_wire: dict[int, list[Turn]] = {}
         for turn in turns:
             assert isinstance(turn, Turn)
