@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 Method = Literal["automatic", "statevector", "density_matrix", "matrix_product_state"]
 
+BYTES_PER_AMPLITUDE = {"double": 16, "single": 8}
 #: Aer fuses gates of circuits with more wires than this. Up to it a batch is faster if Aer binds
 #: the angles while it runs.
 MAX_UNFUSED_WIRES = 14
@@ -86,7 +87,7 @@ class AerBackend(Simulator):
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if a state and the values of a batch do not fit in memory."""
-        size = 16 if self.precision == "double" else 8
+        size = BYTES_PER_AMPLITUDE[self.precision]
         factor = {"statevector": 1, "density_matrix": 2}.get(self._method(circuit))
         if factor is not None:
             require_qubits(circuit.num_wires, lambda n: size * 2 ** (factor * n))
@@ -162,8 +163,13 @@ class AerBackend(Simulator):
         outputs = self.run(
             circuit, np.concatenate([angles, shifted]), measure, shots=shots, rng=rng
         )
-        given, moved = outputs[: len(angles)], outputs[len(angles) :]
-        return given, lambda cotangent: parameter_shift(lambda _: moved, circuit, angles, cotangent)
+        values = outputs[: len(angles)]
+        moved = outputs[len(angles) :]
+
+        def pullback(cotangent: Array) -> Floats:
+            return parameter_shift(lambda _: moved, circuit, angles, cotangent)
+
+        return values, pullback
 
     def vjp(
         self,

@@ -70,7 +70,8 @@ class Counts:
 
     def mean_parity(self, word: str) -> float:
         """The mean of (-1)^(number of ones under the letters X, Y, Z of a Pauli word)."""
-        letters = ["0" if letter == "I" else "1" for letter in word]
-        mask = int("".join(letters), 2)
+        mask = 0
+        for letter in word:
+            mask = 2 * mask + (letter != "I")
         signs = 1 - 2 * (np.bitwise_count(self.outcomes & mask) & 1).astype(np.int64)
         return float(signs @ self.numbers / self.numbers.sum())

@@ -95,7 +95,9 @@ def _translate(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
             getattr(built, instruction.name)(*qubits)
         else:
             angle = instruction.angle
-            value = angle.offset if angle.source == "const" else next(free)
+            value: object = angle.offset
+            if angle.source != "const":
+                value = next(free)
             getattr(built, instruction.name)(value, *qubits)
     return built, vector
 

@@ -21,6 +21,7 @@ from qgen_torch.adversarial_terms import (
     generator_loss,
     gradient_penalty,
 )
+from qgen_torch.generators.conditions import condition_width
 from qgen_torch.networks.mlp import mlp
 from qgen_torch.networks.module_arrays import (
     NUMPY,
@@ -165,8 +166,9 @@ class Adversarial(Loss):
         self.clip = clip
         self.label_smoothing = label_smoothing
         self._dtype = NUMPY[precision]
-        network = self._build_critic(mlp if critic is None else critic, seed)
-        self.critic = network.to(TORCH[precision]).eval()
+        if critic is None:
+            critic = mlp
+        self.critic = self._build_critic(critic, seed).to(TORCH[precision]).eval()
         self._optimizers = OptimizerFactory(
             "loss 'adversarial'", optimizer, learning_rate, optimizer_options
         )
@@ -223,7 +225,7 @@ class Adversarial(Loss):
         self._optimizer = optimizer
 
     def _build_critic(self, network: Network, seed: int | None) -> nn.Module:
-        conditions = 0 if self.condition is None else self.condition.width
+        conditions = condition_width(self.condition)
         outputs = 1
         if self.energy_weight:
             outputs += conditions
@@ -292,9 +294,9 @@ class Adversarial(Loss):
     def _events(self, batch: Batch) -> _CriticInput:
         """The batch's events with their conditions and weights."""
         if batch.x is None or batch.x.shape[1] != self.space.width:
-            found = "none" if batch.x is None else str(batch.x.shape)
             raise OutputMismatch(
-                f"adversarial compares samples with events of {self.space}, not with {found}"
+                f"adversarial compares samples with events of {self.space}, "
+                f"not with {_shape(batch.x)}"
             )
         condition = self._condition(batch, len(batch.x))
         return _CriticInput(self._tensor(batch.x), condition, self._weights(batch))
@@ -305,18 +307,20 @@ class Adversarial(Loss):
             raise OutputMismatch(
                 f"adversarial reads samples (N, {self.space.width}), not {output.shape}"
             )
+        x = self._tensor(output)
         condition = self._condition(batch, len(output))
-        weights = None if condition is None else self._weights(batch)
-        return _CriticInput(self._tensor(output), condition, weights)
+        if condition is None:
+            return _CriticInput(x, None, None)
+        return _CriticInput(x, condition, self._weights(batch))
 
     def _condition(self, batch: Batch, n: int) -> Tensor | None:
         if self.condition is None:
             return None
         wanted = (n, self.condition.width)
         if batch.condition is None or batch.condition.shape != wanted:
-            found = "none" if batch.condition is None else str(batch.condition.shape)
             raise OutputMismatch(
-                f"adversarial needs conditions {wanted} beside the events; found {found}"
+                f"adversarial needs conditions {wanted} beside the events; "
+                f"found {_shape(batch.condition)}"
             )
         return self._tensor(batch.condition)
 
@@ -327,3 +331,10 @@ class Adversarial(Loss):
 
     def _tensor(self, array: Array) -> Tensor:
         return as_tensor(array, self._dtype)
+
+
+def _shape(array: Array | None) -> str:
+    """The shape of an array, for error messages."""
+    if array is None:
+        return "none"
+    return str(array.shape)

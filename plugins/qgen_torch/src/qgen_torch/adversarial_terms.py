@@ -39,8 +39,9 @@ def generator_loss(variant: Variant, fake: Tensor, weights: Tensor | None) -> Te
     >>> generator_loss("hinge", torch.tensor([1.0, 3.0]), None)
     tensor(-2.)
     """
-    losses = -F.logsigmoid(fake) if variant == "bce" else -fake
-    return mean(losses, weights)
+    if variant == "bce":
+        return mean(-F.logsigmoid(fake), weights)
+    return mean(-fake, weights)
 
 
 def critic_loss(
@@ -109,9 +110,10 @@ def energy_error(guess: Tensor, label: Tensor, weights: Tensor | None, mode: Sig
         difference = _standard_deviation(label, weights) - _standard_deviation(guess, weights)
         return error + (difference**2).mean()
     bins, which = torch.unique(label, dim=0, return_inverse=True)
-    weight = torch.ones_like(guess[:, 0]) if weights is None else weights
-    total = guess.new_zeros(len(bins)).index_add(0, which, weight)
-    weight = (weight / total[which])[:, None]
+    if weights is None:
+        weights = torch.ones_like(guess[:, 0])
+    total = guess.new_zeros(len(bins)).index_add(0, which, weights)
+    weight = (weights / total[which])[:, None]
     centre = torch.zeros_like(bins).index_add(0, which, weight * guess)
     variance = torch.zeros_like(bins).index_add(0, which, weight * (guess - centre[which]) ** 2)
     return error + variance.mean()

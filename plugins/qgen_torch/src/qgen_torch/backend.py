@@ -22,6 +22,7 @@ from qgen_torch.simulator.state_function import Precision, StateFunction
 
 Tensor = torch.Tensor
 
+BYTES_PER_AMPLITUDE = {"double": 16, "single": 8}
 #: Batches of states in memory at once during a run.
 STATES_TO_RUN = 3
 #: Batches of states in memory at once during a run and its gradient.
@@ -169,14 +170,18 @@ class TorchBackend(Simulator):
             return torch.device(self.device)
         if here is not None:
             return here
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("cpu")
 
     def _require(self, circuit: Circuit, batch: int, device: torch.device, *, train: bool) -> None:
         """Raise ResourceRefused if the states of a batch do not fit in the device's memory."""
-        bytes_per_amplitude = 16 if self.precision == "double" else 8
-        states = STATES_TO_TRAIN if train else STATES_TO_RUN
-        bytes_per_basis_state = states * bytes_per_amplitude * batch
-        purpose = " to train" if train else ""
+        states = STATES_TO_RUN
+        purpose = ""
+        if train:
+            states = STATES_TO_TRAIN
+            purpose = " to train"
+        bytes_per_basis_state = states * BYTES_PER_AMPLITUDE[self.precision] * batch
         if batch > 1:
             purpose += f" for a batch of {batch}"
         free = partial(_free_cuda, device) if device.type == "cuda" else None

@@ -55,7 +55,7 @@ class BackendFunction:
             return output
         angles = self._angles(params, inputs)
         values = self.backend.run(self.circuit, angles, self.measure, shots=self.shots, rng=rng)
-        return _tensor(values, inputs if inputs is not None else params)
+        return _tensor(values, _reference_tensor(params, inputs))
 
     def forward(
         self, params: Tensor | None, inputs: Tensor | None, rng: Rng | None
@@ -110,7 +110,7 @@ class _Circuit(torch.autograd.Function):
         output, ctx.pullback = function.forward(params, inputs, rng)
         ctx.function = function
         ctx.save_for_backward(params, inputs)
-        return _tensor(output, inputs if inputs is not None else params)
+        return _tensor(output, _reference_tensor(params, inputs))
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
@@ -172,10 +172,21 @@ def _gradients_in_torch(
     for tensor in (params, inputs):
         if tensor is not None and tensor.requires_grad:
             required.append(tensor)
-    gradients = iter(torch.autograd.grad(output, required, cotangent, create_graph=True))
-    of_params = next(gradients) if _needs_gradient(params) else None
-    of_inputs = next(gradients) if _needs_gradient(inputs) else None
+    gradients = list(torch.autograd.grad(output, required, cotangent, create_graph=True))
+    of_params: Tensor | None = None
+    of_inputs: Tensor | None = None
+    if _needs_gradient(inputs):
+        of_inputs = gradients.pop()
+    if _needs_gradient(params):
+        of_params = gradients.pop()
     return of_params, of_inputs
+
+
+def _reference_tensor(params: Tensor | None, inputs: Tensor | None) -> Tensor | None:
+    """The tensor whose dtype and device the output has."""
+    if inputs is not None:
+        return inputs
+    return params
 
 
 def _needs_gradient(tensor: Tensor | None) -> bool:

@@ -44,13 +44,16 @@ class Binding:
 
         ``params`` is (P,), ``inputs`` (B, I), of equal dtype and device.
         """
-        reference = params if params is not None else inputs
+        reference = params
+        if reference is None:
+            reference = inputs
         assert reference is not None, "a circuit without parameters and inputs has constant angles"
         place, shared_scale, shared_offset, index, row_scale, row_offset, _ = self._tensors(
             reference
         )
-        zero = reference.new_zeros(1)
-        sources = zero if params is None else torch.cat([params, zero])
+        sources = reference.new_zeros(1)
+        if params is not None:
+            sources = torch.cat([params, sources])
         shared = torch.addcmul(shared_offset, sources.index_select(0, place), shared_scale)[None]
         if inputs is None:
             return shared, None

@@ -40,7 +40,9 @@ class CircuitFunctions:
         self._backend = backend
         self._binding = Binding(circuit)
         self._cache: dict[tuple[str, torch.dtype], CircuitFunction] = {}
-        checked = qgen.backend("statevector") if backend is None else backend
+        checked = backend
+        if checked is None:
+            checked = qgen.backend("statevector")
         checked.check(circuit, shots)
         checked.require(circuit, measure)
 
@@ -70,15 +72,12 @@ class CircuitFunctions:
 
     def _fastest(self, device: str, dtype: torch.dtype) -> CircuitFunction:
         precision: Precision = "double" if dtype == torch.float64 else "single"
-        torch_device: Any = "cuda" if device == "cuda" else "cpu"
-        in_torch = self._torch_simulator(
-            TorchBackend(precision=precision, device=torch_device), dtype
-        )
         if self.shots is not None:
             return self._through_numpy(qgen.backend("statevector", precision=precision))
         if device == "cuda":
-            return in_torch
-        return self._through_numpy(qgen.backend("statevector", precision=precision), in_torch)
+            return self._torch_simulator(TorchBackend(precision=precision, device="cuda"), dtype)
+        second_order = self._torch_simulator(TorchBackend(precision=precision, device="cpu"), dtype)
+        return self._through_numpy(qgen.backend("statevector", precision=precision), second_order)
 
     def _through_numpy(
         self, backend: Backend, differentiable: CircuitFunction | None = None
@@ -113,4 +112,6 @@ def _at_least_float32(dtype: torch.dtype, tensor: Tensor | None) -> Tensor | Non
     """The tensor as float64 if that is the dtype, else as float32: half precision loses angles."""
     if tensor is None:
         return None
-    return tensor.to(dtype if dtype == torch.float64 else torch.float32)
+    if dtype == torch.float64:
+        return tensor.to(torch.float64)
+    return tensor.to(torch.float32)

@@ -15,7 +15,7 @@ from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption
 from qgen_core.typing import Array, Pullback, Rng
 from qgen_torch.backend_function import differentiable_once
-from qgen_torch.generators.conditions import check_condition
+from qgen_torch.generators.conditions import check_condition, condition_rows
 from qgen_torch.networks.module_arrays import (
     as_tensor,
     copied_state,
@@ -97,7 +97,7 @@ class TorchGenerator(Generator):
         with torch.inference_mode(), _mode(self.module, training=False):
             for start in range(0, n, ROWS):
                 stop = min(start + ROWS, n)
-                rows = None if condition is None else condition[start:stop]
+                rows = condition_rows(condition, start, stop)
                 out[start:stop] = self._run(stop - start, rows, rng)
         return out
 

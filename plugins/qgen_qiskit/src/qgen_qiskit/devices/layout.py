@@ -30,7 +30,9 @@ def parts_of(circuit: Circuit) -> list[tuple[int, ...]]:
         old = root[max(instruction.wires)]
         new = root[min(instruction.wires)]
         if old != new:
-            root = [new if one == old else one for one in root]
+            for wire, key in enumerate(root):
+                if key == old:
+                    root[wire] = new
     parts: dict[int, list[int]] = {}
     for wire, key in enumerate(root):
         parts.setdefault(key, []).append(wire)

@@ -142,9 +142,12 @@ class Service:
             submitting = False
             unanswered = False
             try:
-                found = call_with_limit(lambda: self._jobs_with_tag(tag)) if maybe_submitted else []
-                submitting = not found
-                job = found[0] if found else call_with_limit(submit)
+                if maybe_submitted:
+                    found = call_with_limit(lambda: self._jobs_with_tag(tag))
+                    if found:
+                        return str(found[0].job_id())
+                submitting = True
+                job = call_with_limit(submit)
                 return str(job.job_id())
             except QgenError:
                 raise

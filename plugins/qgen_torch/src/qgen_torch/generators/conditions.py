@@ -1,4 +1,4 @@
-"""The check that conditions fit a model."""
+"""Conditions of generators: the check that they fit, their width, and blocks of them."""
 
 from __future__ import annotations
 
@@ -32,3 +32,21 @@ def check_condition(
             f"{model} takes conditions of {space}, one row for each of {n} events, "
             f"not an array of shape {np.shape(condition)}"
         )
+
+
+def condition_width(space: Space | None) -> int:
+    """The number of columns of the conditions; 0 without conditions.
+
+    >>> condition_width(Space("reals", 2)), condition_width(None)
+    (2, 0)
+    """
+    if space is None:
+        return 0
+    return space.width
+
+
+def condition_rows(condition: NDArray[Any] | None, start: int, stop: int) -> NDArray[Any] | None:
+    """The conditions of events ``start`` to ``stop``; None without conditions."""
+    if condition is None:
+        return None
+    return condition[start:stop]

@@ -10,7 +10,11 @@ import torch
 from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption
 from qgen_core.typing import Array, Pullback, Rng
-from qgen_torch.generators.conditions import check_condition
+from qgen_torch.generators.conditions import (
+    check_condition,
+    condition_rows,
+    condition_width,
+)
 from qgen_torch.networks.mlp import Activation, Final, Init, Norm, mlp
 from qgen_torch.networks.module_arrays import (
     NUMPY,
@@ -88,10 +92,9 @@ class MlpGenerator(Generator):
         self.latent_mean = latent_mean
         self.latent_std = latent_std
         self._dtype = NUMPY[precision]
-        conditions = 0 if condition is None else condition.width
         with seeded(torch_seed(seed, "init")):
             network = mlp(
-                latent + conditions,
+                latent + condition_width(condition),
                 space.width,
                 widths=widths,
                 activation=activation,
@@ -121,7 +124,7 @@ class MlpGenerator(Generator):
             with torch.inference_mode():
                 for start in range(0, n, ROWS):
                     stop = min(start + ROWS, n)
-                    rows = None if condition is None else condition[start:stop]
+                    rows = condition_rows(condition, start, stop)
                     out[start:stop] = self.module(self._inputs(stop - start, rows, rng)).numpy()
         finally:
             self.module.train()

@@ -10,7 +10,11 @@ from qgen_core import Backend, Batch, Circuit, Expectations, Gate, Generator, Sp
 from qgen_core.errors import BadOption
 from qgen_core.support.random_streams import generator, stream
 from qgen_core.typing import Array, Floats, Pullback, Rng
-from qgen_torch.generators.conditions import check_condition
+from qgen_torch.generators.conditions import (
+    check_condition,
+    condition_rows,
+    condition_width,
+)
 
 #: Amplitudes in memory at once while sampling; sets the number of events per backend call.
 MAX_AMPLITUDES = 2**22
@@ -106,9 +110,9 @@ class StyleQgan(Generator):
             angles += layers
         rng = generator(None) if seed is None else stream(seed, "init")
         self.weight, self.bias = rng.uniform(-scale, scale, (2, angles))
-        conditions = 0 if condition is None else condition.width
+        style_width = latent + condition_width(condition)
         #: The column of (z, condition) that each angle of the circuit uses.
-        self._style_columns = np.arange(self.circuit.num_angles) % (latent + conditions)
+        self._style_columns = np.arange(self.circuit.num_angles) % style_width
 
     def parameters(self) -> dict[str, Array]:
         return {"weight": self.weight, "bias": self.bias}
@@ -121,7 +125,7 @@ class StyleQgan(Generator):
         at_once = max(1, MAX_AMPLITUDES >> self.circuit.num_wires)
         for start in range(0, n, at_once):
             stop = min(start + at_once, n)
-            rows = None if condition is None else condition[start:stop]
+            rows = condition_rows(condition, start, stop)
             styles = self._styles(stop - start, rows, rng)
             angles = self._angles(styles)
             out[start:stop] = self.backend.run(

@@ -30,13 +30,18 @@ def split_batch(batch: Batch, shares: int) -> list[tuple[Batch, float]]:
     >>> second[0].x.ravel().tolist(), second[1]
     ([2.0, 3.0, 4.0], 0.6)
     """
-    leading = batch.target if batch.x is None else batch.x
-    rows = 0 if leading is None else len(leading)
+    rows = 0
+    if batch.x is not None:
+        rows = len(batch.x)
+    elif batch.target is not None:
+        rows = len(batch.target)
     if rows < shares:
         raise OutputMismatch(
             f"a batch of {rows} rows cannot be split into {shares} shares; set fewer shares"
         )
-    weight = np.ones(rows) if batch.weight is None else batch.weight
+    weight = batch.weight
+    if weight is None:
+        weight = np.ones(rows)
     total = float(weight.sum())
     found = []
     for share in range(shares):
@@ -54,7 +59,9 @@ def split_batch(batch: Batch, shares: int) -> list[tuple[Batch, float]]:
 
 
 def _rows(array: Array | None, part: slice) -> Array | None:
-    return None if array is None else array[part]
+    if array is None:
+        return None
+    return array[part]
 
 
 class ProcessGroup:

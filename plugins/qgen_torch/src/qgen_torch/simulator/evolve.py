@@ -213,7 +213,10 @@ def _differentiable_gradients(ctx: Any, cotangent: Tensor) -> list[Tensor | None
     gradients = iter(torch.autograd.grad(output, required, cotangent, create_graph=True))
     found: list[Tensor | None] = []
     for is_needed in needed:
-        found.append(next(gradients) if is_needed else None)
+        gradient: Tensor | None = None
+        if is_needed:
+            gradient = next(gradients)
+        found.append(gradient)
     return found
 
 

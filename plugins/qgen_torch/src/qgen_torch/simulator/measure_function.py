@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 
 from qgen_core.circuits.measures import Expectations, LinearReadout, Measure, Probabilities, State
@@ -82,14 +83,16 @@ class _Expectations:
         self._groups: list[tuple[Tensor | None, bool, SignedSums]] = []
         computed: list[tuple[int, int]] = []
         for (flips, imaginary), masks in groups.items():
-            flipped = basis ^ flips if flips else None
+            flipped: Tensor | None = None
+            if flips:
+                flipped = basis ^ flips
             self._groups.append((flipped, imaginary, SignedSums(masks, wires, reference)))
             computed += [(flips, mask) for mask in masks]
         place = {key: number for number, key in enumerate(computed)}
         self._order = torch.tensor([place[key] for key in keys], device=reference.device)
         # i^y is 1, i, -1, -i, and the real part of i z is minus the imaginary part of z.
-        factors = [-1.0 if word.count("Y") % 4 in (1, 2) else 1.0 for word in words]
-        self._factors = torch.tensor(factors).to(reference)
+        negative = [word.count("Y") % 4 in (1, 2) for word in words]
+        self._factors = torch.tensor(np.where(negative, -1.0, 1.0)).to(reference)
         self._is_sorted = keys == computed and bool((self._factors > 0).all())
 
     def __call__(self, states: Tensor) -> Tensor:
@@ -99,8 +102,9 @@ class _Expectations:
                 parts.append(sums.collect(_probabilities(states)))
                 continue
             product = gathered(states, flipped, flipped).conj() * states
-            parts.append(sums.collect(product.imag if imaginary else product.real))
-        values = parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+            part = product.imag if imaginary else product.real
+            parts.append(sums.collect(part))
+        values = torch.cat(parts, dim=1)
         if self._is_sorted:
             return values
         return values.index_select(1, self._order) * self._factors
@@ -108,5 +112,7 @@ class _Expectations:
 
 def _mask(word: str, letters: str) -> int:
     """The bits of the wires on which a word has one of these letters."""
-    bits = ["1" if letter in letters else "0" for letter in word]
-    return int("".join(bits), 2)
+    mask = 0
+    for letter in word:
+        mask = 2 * mask + (letter in letters)
+    return mask

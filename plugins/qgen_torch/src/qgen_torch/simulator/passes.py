@@ -228,7 +228,9 @@ def arrange_passes(circuit: Circuit, row_columns: Ints, most: int = BLOCK_WIRES)
 def _renumbered(slots: list[int | None], new_number: dict[int, int]) -> Slots:
     found: list[int | None] = []
     for slot in slots:
-        found.append(None if slot is None else new_number[slot])
+        if slot is not None:
+            slot = new_number[slot]
+        found.append(slot)
     return tuple(found)
 
 

@@ -89,15 +89,14 @@ class _DeviceStateFunction:
         shared_matrices, row_matrices = self._wire_matrices(shared, rows)
         if row_matrices is None:
             row_matrices = shared_matrices
-        state = product_state(
-            row_matrices if self._first_differs_by_row else shared_matrices, self._first
-        )
+        # By whether they differ from row to row.
+        matrices = {False: shared_matrices, True: row_matrices}
+        state = product_state(matrices[self._first_differs_by_row], self._first)
         if rows is not None:
             state = state.expand(len(rows), -1)
         tensors = []
         for differs, slots in self._matrices:
-            matrices = row_matrices if differs else shared_matrices
-            tensors.append(kronecker_products(matrices, slots))
+            tensors.append(kronecker_products(matrices[differs], slots))
         tensors += [phases(shared, rows) for phases in self._phases]
         return evolve(self._maps, state, tensors)
 

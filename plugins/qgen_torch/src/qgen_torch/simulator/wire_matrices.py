@@ -37,7 +37,9 @@ class WireMatrices:
 
         # Shared slots read the list (shared gates, constants).
         def place_for_shared(number: int) -> int:
-            return number if number < shared else number - row_gates
+            if number < shared:
+                return number
+            return number - row_gates
 
         # Slots of rows read the list (gates of rows, shared gates, constants).
         def place_for_rows(number: int) -> int:
