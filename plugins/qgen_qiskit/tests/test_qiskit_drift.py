@@ -1,4 +1,4 @@
-"""Noise that drifts: a function of the step, so a run that resumes goes on as if it had not stopped."""
+"""Noise that drifts is a function of the step, so a resumed run equals an uninterrupted one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scaling the noise of a device: its two modes against the formulas and against Aer on a changed target."""
+"""Scaling device noise: both modes against the formulas and against Aer on a changed target."""
 
 from __future__ import annotations
 

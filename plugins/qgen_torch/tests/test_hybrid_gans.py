@@ -1,4 +1,4 @@
-"""Quantum and classical generators against quantum and classical critics, on two normal variables."""
+"""Quantum and classical generators and critics in all combinations, on two normal variables."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class TestQuantumCritic(LossKit):
 
 
 def test_a_gradient_penalty_goes_through_a_circuit_on_the_torch_engine() -> None:
-    """The critic's update equals the one by finite differences of its whole loss, penalty and all."""
+    """The critic's update equals that by finite differences of its loss, including the penalty."""
     x, samples = (np.random.default_rng(seed).normal(size=(5, 2)) for seed in (1, 2))
 
     def made() -> Adversarial:

@@ -1,4 +1,4 @@
-"""What is particular about CUDA: tensors that stay there or come back, its memory, states moved between devices."""
+"""CUDA: tensors that stay on the device or return, its memory, states moved between devices."""
 
 from __future__ import annotations
 

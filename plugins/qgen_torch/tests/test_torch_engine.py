@@ -39,7 +39,7 @@ def test_it_agrees_with_the_embedded_engine(wires: int) -> None:
 
 
 def test_wide_circuits_use_the_walsh_transform(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sums with signs are the same whether the signs are a table or a transform; here for phases and for words."""
+    """Signed sums by a matrix and by a transform are equal, for phases and for Pauli words."""
     rng = np.random.default_rng(4)
     circuit = circuits.trained(EVERY_GATE, 8, 40, rng)
     angles = torch.from_numpy(circuits.rows(circuit, 2, rng)).requires_grad_()
@@ -103,7 +103,7 @@ def test_readout_confusion_stays_in_torch() -> None:
 
 
 def test_what_rows_share_is_the_same() -> None:
-    """Parameters for the whole batch give what the same parameters in each row give, gradients summed."""
+    """Shared parameters equal the same parameters in each row, with gradients summed."""
     rng = np.random.default_rng(9)
     circuit = circuits.trained(EVERY_GATE, 5, 40, rng)
     measure, backend = Expectations(circuits.words(5, 4, rng)), TorchBackend(device="cpu")
@@ -124,7 +124,7 @@ def test_what_rows_share_is_the_same() -> None:
 
 
 def test_a_layer_of_the_circuit_is_a_few_passes() -> None:
-    """An angle embedding is the start; each entangling layer is one move, and a turn of a block or two."""
+    """An angle embedding is the start; an entangling layer is one permutation and few matrices."""
     circuit = qgen.ansatz("strongly-entangling", layers=3, reupload=False)(6, inputs=6)
     sequence = arrange_passes(circuit, Binding(circuit).row_columns)
     assert [type(one) for one in sequence.passes] == [

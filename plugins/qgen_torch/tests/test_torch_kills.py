@@ -1,4 +1,4 @@
-"""kill -9 at any step and inside any write of a GAN training: resumed, it is bit-identical, critic and all."""
+"""kill -9 at any step or write of a GAN training: resumed, it is bit-identical, with its critic."""
 
 from __future__ import annotations
 

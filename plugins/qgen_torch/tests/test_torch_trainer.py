@@ -1,4 +1,4 @@
-"""The trainer ``torch`` moves as a loop written by hand does; clipping, averages, shares and resuming."""
+"""The trainer ``torch`` equals a hand-written loop; clipping, averages, shares and resuming."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Path_:
 
 
 def test_the_run_ends_on_the_average() -> None:
-    """``a_1 = theta_1``, then ``a = d a + (1 - d) theta``; the steps themselves are not changed by it."""
+    """``a_1 = theta_1``, then ``a = d a + (1 - d) theta``; the steps do not depend on it."""
     path = Path_()
     model, losses = fitted(TorchTrainer(learning_rate=0.1, ema=0.7, steps=9), hooks=[path])
     plain = Path_()
@@ -144,7 +144,7 @@ def test_the_run_ends_on_the_average() -> None:
 
 
 def test_a_finished_run_with_an_average_is_taken_up_again(tmp_path: Path) -> None:
-    """Resumed without more to do it is the same; with more steps it goes on from the parameters themselves."""
+    """Resumed without further steps it is the same; with more it continues from the parameters."""
     ended, _ = fitted(TorchTrainer(ema=0.7, steps=6), run=Checkpoints(tmp_path, every=0))
     again, _ = fitted(TorchTrainer(ema=0.7, steps=6), run=Checkpoints(tmp_path, every=0))
     assert np.array_equal(flatten(ended.parameters()), flatten(again.parameters()))
@@ -155,7 +155,7 @@ def test_a_finished_run_with_an_average_is_taken_up_again(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("shares", [2, 5])
 def test_shares_add_up_to_the_whole_batch(shares: int) -> None:
-    """Also with weights: the weighted mean over events is the weighted sum of those of the shares."""
+    """Also with weights: the weighted mean over events is the weighted sum over the shares."""
     data = events().replace(weight=np.random.default_rng(3).uniform(0.1, 3.0, 12))
     whole, losses = fitted(TorchTrainer(learning_rate=0.1, steps=15), data)
     cut_up, same = fitted(TorchTrainer(learning_rate=0.1, steps=15, shares=shares), data)

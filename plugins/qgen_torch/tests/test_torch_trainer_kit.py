@@ -1,4 +1,4 @@
-"""The trainer ``torch`` keeps the contract of trainers, whatever its optimiser, scheduler and average."""
+"""The trainer ``torch`` fulfils the contract with every optimiser, scheduler and average."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The backend ``ibm`` in the runtime's local testing mode: on a simulator without noise, and on fake devices."""
+"""The backend ``ibm`` in the local testing mode: without noise, and on fake devices."""
 
 from __future__ import annotations
 
