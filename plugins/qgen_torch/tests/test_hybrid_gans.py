@@ -88,7 +88,7 @@ class TestQuantumCritic(LossKit):
         return Adversarial(space=Space("reals", 3), critic=quantum, precision="double", seed=3)
 
 
-def test_a_gradient_penalty_goes_through_a_circuit_on_the_torch_engine() -> None:
+def test_a_gradient_penalty_goes_through_a_circuit_on_the_torch_simulator() -> None:
     """The critic's update equals that by finite differences of its loss, including the penalty."""
     x, samples = (np.random.default_rng(seed).normal(size=(5, 2)) for seed in (1, 2))
 

@@ -44,7 +44,13 @@ def to_qiskit(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
 
 
 def free_columns(circuit: Circuit) -> NDArray[np.intp]:
-    """The columns of the angle array whose angles are not constant."""
+    """The columns of the angle array whose angles are not constant.
+
+    >>> from qgen_core import Gate, const, param
+    >>> gates = (Gate("rx", (0,), const(0.3)), Gate("ry", (0,), param(0)))
+    >>> free_columns(Circuit(1, gates))
+    array([1])
+    """
     return _columns.get(circuit, lambda: _find_free_columns(circuit))
 
 
@@ -57,6 +63,11 @@ def free_angles(circuit: Circuit, angles: Floats) -> Floats:
     """The values (B, parameters) of the parameters of :func:`to_qiskit`, from angles (B, A).
 
     Raises BadOption if the angles do not fit the circuit, or give a constant angle another value.
+
+    >>> from qgen_core import Gate, const, param
+    >>> gates = (Gate("rx", (0,), const(0.3)), Gate("ry", (0,), param(0)))
+    >>> free_angles(Circuit(1, gates), np.array([[0.3, 1.5]]))
+    array([[1.5]])
     """
     rows = checked_angles(circuit, angles)
     columns = free_columns(circuit)

@@ -34,6 +34,13 @@ class BackendFunction:
 
     ``differentiable`` is the same function in torch, used for second derivatives; with None there
     are none.
+
+    >>> from qgen_core import Gate, backend, param, pauli_z
+    >>> circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
+    >>> function = BackendFunction(circuit, pauli_z(1), backend("statevector"), shots=None)
+    >>> theta = torch.tensor([0.0], requires_grad=True)
+    >>> function(theta, None).detach()
+    tensor([[1.]])
     """
 
     circuit: Circuit

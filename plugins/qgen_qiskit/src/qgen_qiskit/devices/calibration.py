@@ -39,6 +39,9 @@ class Device:
     ``t1`` and ``t2`` (Q,) are in seconds, infinite if unknown. ``mean_readout`` (Q,) is the
     readout error as one number; ``readout`` (Q, 2) holds the probabilities to read 1 for 0 and 0
     for 1, or is None if the device does not give them.
+
+    >>> sorted(fake_device("ibm_casablanca").couplings())
+    [(0, 1), (1, 2), (1, 3), (3, 5), (4, 5), (5, 6)]
     """
 
     name: str
@@ -135,7 +138,12 @@ def live_device(name: str, account: str) -> Device:
 
 
 def device_of(backend: Any, name: str, source: str) -> Device:
-    """The calibration of a Qiskit backend. Raises BadOption if it has none."""
+    """The calibration of a Qiskit backend. Raises BadOption if it has none.
+
+    >>> from qiskit_ibm_runtime.fake_provider import FakeCairoV2
+    >>> device_of(FakeCairoV2(), "cairo", "an example").source
+    'an example, calibrated 2024-03-25'
+    """
     target = backend.target
     properties = backend.properties()
     names = [gate for gate in BASIS if gate in target.operation_names]

@@ -81,7 +81,11 @@ def compile_for(circuit: Circuit, device: Device, layout: Sequence[int] | None) 
 
 
 def check_layout(layout: Sequence[int], num_wires: int, device: Device) -> None:
-    """Raise BadOption unless a layout names a different qubit of the device for each wire."""
+    """Raise BadOption unless a layout names a different qubit of the device for each wire.
+
+    >>> from qgen_qiskit.devices.calibration import fake_device
+    >>> check_layout((1, 3), 2, fake_device("ibm_casablanca"))
+    """
     if len(layout) != num_wires or len(set(layout)) != num_wires:
         raise BadOption(
             f"layout names {len(set(layout))} different qubits; the circuit has {num_wires} wires"

@@ -19,6 +19,9 @@ class JobRecord:
 
     ``attempt`` counts jobs that the service failed; ``calibration`` is that of the device at
     submission.
+
+    >>> JobRecord("a1b2", "ibm_fez", attempt=2).tag
+    'qgen-a1b2-2'
     """
 
     key: str

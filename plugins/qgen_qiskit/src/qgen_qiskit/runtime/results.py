@@ -23,6 +23,12 @@ def outcomes(result: Any, rows: int, shots: int, wires: int) -> NDArray[np.int64
     """The outcome of each shot (rows, shots) as integers, wire 0 the most significant bit.
 
     A row is one PUB, or one set of parameters of the only PUB. Raises BadResult.
+
+    >>> from types import SimpleNamespace
+    >>> array = np.array([[[1], [2]]], dtype=np.uint8)  # (rows, shots, bytes)
+    >>> pub = SimpleNamespace(data=SimpleNamespace(meas=SimpleNamespace(array=array)))
+    >>> outcomes([pub], rows=1, shots=2, wires=2)
+    array([[1, 2]])
     """
     width = -(-wires // 8)
     arrays = [np.asarray(_data(pub, "meas").array) for pub in _pubs(result, rows)]
@@ -47,7 +53,13 @@ def outcomes(result: Any, rows: int, shots: int, wires: int) -> NDArray[np.int64
 
 
 def means(result: Any, rows: int, words: int) -> Floats:
-    """Expectations (rows, words). Raises BadResult."""
+    """Expectations (rows, words). Raises BadResult.
+
+    >>> from types import SimpleNamespace
+    >>> pub = SimpleNamespace(data=SimpleNamespace(evs=[[0.5, -1.0]]))
+    >>> means([pub], rows=1, words=2)
+    array([[ 0.5, -1. ]])
+    """
     arrays = [np.asarray(_data(pub, "evs"), dtype=np.float64) for pub in _pubs(result, rows)]
     size = sum(array.size for array in arrays)
     misshapen = any(array.ndim < 1 or array.shape[-1] != words for array in arrays)

@@ -46,7 +46,12 @@ def condition_width(space: Space | None) -> int:
 
 
 def condition_rows(condition: NDArray[Any] | None, start: int, stop: int) -> NDArray[Any] | None:
-    """The conditions of events ``start`` to ``stop``; None without conditions."""
+    """The conditions of events ``start`` to ``stop``; None without conditions.
+
+    >>> condition_rows(np.array([[0.1], [0.2], [0.3]]), 1, 3)
+    array([[0.2],
+           [0.3]])
+    """
     if condition is None:
         return None
     return condition[start:stop]

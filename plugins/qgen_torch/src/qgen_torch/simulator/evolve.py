@@ -19,6 +19,10 @@ class MatrixMap:
     """A matrix on neighbouring wires, of which ``left`` wires stand to the left.
 
     The matrix is number ``index`` of those in tensor ``source``, (1 or B, G, K, K).
+
+    >>> flip = torch.tensor([[[[0.0, 1.0], [1.0, 0.0]]]])
+    >>> MatrixMap(0, 0, left=1).apply(torch.tensor([[1.0, 0.0, 0.0, 0.0]]), [flip])
+    tensor([[0., 1., 0., 0.]])
     """
 
     source: int
@@ -79,7 +83,12 @@ class MatrixMap:
 
 @dataclass(frozen=True)
 class PhaseMap:
-    """Phases of the basis states, in tensor ``source``, (1 or B, 2^Q)."""
+    """Phases of the basis states, in tensor ``source``, (1 or B, 2^Q).
+
+    >>> state = torch.tensor([[1.0, 2.0]])
+    >>> PhaseMap(0).apply(state, [torch.tensor([[0.0, torch.pi]])]).real
+    tensor([[ 1., -2.]])
+    """
 
     source: int
 
@@ -108,7 +117,15 @@ class PhaseMap:
 
 @dataclass(frozen=True, eq=False)
 class PermutationMap:
-    """A permutation of the basis states: ``new[x] = old[source[x]]``; ``target`` is its inverse."""
+    """A permutation of the basis states: ``new[x] = old[source[x]]``; ``target`` is its inverse.
+
+    >>> cycle = PermutationMap(torch.tensor([2, 0, 1]), torch.tensor([1, 2, 0]))
+    >>> state = torch.tensor([[1.0, 2.0, 3.0]])
+    >>> cycle.apply(state, [])
+    tensor([[3., 1., 2.]])
+    >>> cycle.apply_adjoint(cycle.apply(state, []), [])
+    tensor([[1., 2., 3.]])
+    """
 
     source: Tensor
     target: Tensor
@@ -159,6 +176,10 @@ def evolve(maps: Sequence[StateMap], state: Tensor, tensors: Tensors) -> Tensor:
     """The states after all maps.
 
     States between the maps are stored for the backward pass if they are small, else recomputed.
+
+    >>> phases = torch.tensor([[0.0, torch.pi / 2]])
+    >>> evolve([PhaseMap(0), PhaseMap(0)], torch.tensor([[1.0, 1.0]]), [phases]).real
+    tensor([[ 1., -1.]])
     """
     stored_bytes = len(maps) * state.numel() * state.element_size()
     if stored_bytes <= ALWAYS_THERE:

@@ -102,6 +102,11 @@ def take(ops: list[Op], kind: type, wires: int) -> tuple[list[Op], list[Op]]:
     """Split off the operations of one kind that no earlier other operation on their wires precedes.
 
     Returns these operations and the rest, both in order.
+
+    >>> ops = [Move((0, 1), "cx"), fixed(0, I2), Move((1, 2), "swap")]
+    >>> taken, rest = take(ops, Move, wires=3)
+    >>> [op.name for op in taken], len(rest)
+    (['cx', 'swap'], 1)
     """
     taken: list[Op] = []
     rest: list[Op] = []

@@ -137,6 +137,11 @@ def product_state(matrices: Tensor, slots: Tensor) -> Tensor:
     """|0...0> (B, 2^Q) with the slot of each wire (Q,) applied.
 
     Wires are multiplied in pairs, then pairs of pairs, and so on.
+
+    >>> identity = torch.eye(2)
+    >>> flip = identity.flip(0)
+    >>> product_state(torch.stack([identity, flip])[None], torch.tensor([0, 1]))  # |01>
+    tensor([[0., 1., 0., 0.]])
     """
     state = matrices[..., 0].index_select(1, slots)
     remainder: Tensor | None = None

@@ -1,4 +1,4 @@
-"""The torch engine against the embedded one, its second derivatives, its plans, its memory."""
+"""The torch simulator against the embedded one, its second derivatives, its passes, its memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVERY_GATE = frozenset(GATES)
 
 
 @pytest.mark.parametrize("wires", [1, 2, 3, 5, 8, 9, 10])
-def test_it_agrees_with_the_embedded_engine(wires: int) -> None:
+def test_it_agrees_with_the_embedded_simulator(wires: int) -> None:
     """Values, the global phase of states, and gradients to 1e-9."""
     rng = np.random.default_rng(wires)
     circuit = circuits.trained(EVERY_GATE, wires, 8 * wires, rng)
