@@ -74,7 +74,7 @@ def test_a_circuit_without_angles_gives_every_row_its_own_shots(jobs: list[int])
 @pytest.mark.parametrize("name", ["crx", "cry", "crz"])
 @pytest.mark.parametrize("method", ["automatic", "density_matrix", "matrix_product_state"])
 def test_controlled_rotations_take_their_angles(name: str, method: str) -> None:
-    """The state vector of Aer 0.18.2 runs every row of a batch with a wrong angle when they are bound in the job."""
+    """Aer 0.18.2 runs the rows of a batch with wrong angles if they are bound in the job."""
     start = tuple(Gate(turn, (w,)) for w in range(2) for turn in ("h", "t"))
     circuit = Circuit(2, (*start, Gate(name, (1, 0), param(0)), *start, Gate("ry", (0,), param(1))))
     angles = rows(circuit, 5)
@@ -83,7 +83,7 @@ def test_controlled_rotations_take_their_angles(name: str, method: str) -> None:
 
 
 def test_noisy_shots_follow_the_joint_distribution() -> None:
-    """All 8 outcomes, read wrongly too, by chi-square; and bits of one row are those of another only by chance."""
+    """All 8 outcomes by chi-square, also with readout errors; rows have independent bits."""
     circuit, backend, rng = noisy(), qgen.backend("aer"), np.random.default_rng(12)
     angles = rows(circuit, 3)
     confusion = np.array(
@@ -165,10 +165,10 @@ def test_refusals() -> None:
 
 
 def test_counts_are_checked() -> None:
-    """Counts that are not those of all shots are refused, not used (qiskit-machine-learning#1040)."""
+    """Counts that do not sum to the shots are refused (qiskit-machine-learning#1040)."""
     with pytest.raises(Unsupported, match="the counts of 10 shots sum to 9"):
-        Counts.of({"0x0": 4, "0x3": 5}, 10)
-    counts = Counts.of({"0x0": 4, "0x3": 6}, 10)
+        Counts.from_hexadecimal({"0x0": 4, "0x3": 5}, 10)
+    counts = Counts.from_hexadecimal({"0x0": 4, "0x3": 6}, 10)
     assert list(counts.table(2)) == [4, 0, 0, 6]
     assert counts.mean_parity("ZZ") == 1
     assert counts.mean_parity("IZ") == pytest.approx(-0.2)

@@ -46,7 +46,7 @@ def values(circuit: Circuit, batch: int = 1, seed: int = 3) -> Any:
 
 
 def aer_errors(name: str, qubits: list[int]) -> dict[tuple[str, tuple[int, ...]], QuantumError]:
-    """Aer's errors of gates on these qubits: what ``NoiseModel.from_backend`` makes of the device's target."""
+    """Aer's errors of gates on these qubits, as ``NoiseModel.from_backend`` computes them."""
     target = FAKES[name]().target
     cut = Target(num_qubits=target.num_qubits, qubit_properties=target.qubit_properties)
     for gate in {"rz", "sx", "x", "cx", "cz", "ecr"} & set(target.operation_names):
@@ -56,7 +56,7 @@ def aer_errors(name: str, qubits: list[int]) -> dict[tuple[str, tuple[int, ...]]
 
 
 def aer_probabilities(noisy: Circuit, angles: Any, errors: Any, read: list[int]) -> Any:
-    """What Aer makes of the same gates with its own errors, before readout; wire 0 most significant."""
+    """The same gates in Aer with its own errors, before readout; wire 0 most significant."""
     model = NoiseModel(basis_gates=["rz", "sx", "x", "cx", "cz", "ecr"])
     built, row, known = QuantumCircuit(noisy.num_wires), iter(angles), set()
     for gate in noisy.gates:
@@ -74,7 +74,7 @@ def aer_probabilities(noisy: Circuit, angles: Any, errors: Any, read: list[int])
 
 @pytest.mark.parametrize("name", ["ibm_guadalupe", "ibm_cairo", "ibm_fez"])
 def test_it_is_the_model_of_aer(name: str) -> None:
-    """Each error as one Kraus channel; of those of fez as they come Aer drops the smallest parts."""
+    """Each error as one Kraus channel; otherwise Aer drops the smallest parts of fez's errors."""
     noise = qgen.noise(name)
     circuit = Circuit(
         5, tuple(Gate(g.name, g.wires, g.angle and param(k)) for k, g in enumerate(TWISTED.gates))
@@ -94,7 +94,7 @@ def test_it_is_the_model_of_aer(name: str) -> None:
 
 
 def test_the_errors_are_those_of_from_backend() -> None:
-    """So the errors of the other tests, which take Aer's function below it, are the whole model's."""
+    """So the other tests, which use the Aer function below it, cover the whole model."""
     local = NoiseModel.from_backend(FAKES["ibm_casablanca"]())._local_quantum_errors
     ours = aer_errors("ibm_casablanca", list(range(7)))
     assert {(gate, on) for gate in local for on in local[gate]} - ours.keys() <= {
@@ -124,7 +124,7 @@ def test_readout_is_that_of_the_qubits_read(readout: str) -> None:
 
 
 def test_wires_come_out_in_order_though_the_device_forces_swaps() -> None:
-    """Without noise the device's circuit is the circuit: whatever the layout, for every Pauli letter."""
+    """Without noise the compiled circuit equals the circuit, for every layout and Pauli letter."""
     angles = values(TWISTED, 2)
     words = ("ZIIII", "IXIII", "IIYII", "IIIZI", "IIIIX", "XYZXY")
     for name, layout in (
@@ -171,7 +171,7 @@ def test_each_rotation_keeps_one_source() -> None:
 
 
 def test_gradients_go_through_the_device() -> None:
-    """Parameter shift on Aer, the density engine's own way, and finite differences of the noisy values."""
+    """Parameter shift on Aer, the adjoint of ``density``, and finite differences agree."""
     turns = (Gate("ry", (w,), param(w % 2)) for w in range(3))
     pairs = (Gate("crz", (2, 0), param(2, 0.7)), Gate("rxx", (0, 1), param(3)), Gate("cx", (1, 2)))
     circuit = Circuit(3, (*turns, *pairs, Gate("ry", (0,), given(0, 2.0))))

@@ -1,4 +1,4 @@
-"""Noise that drifts: a function of the step, so a run that resumes goes on as if it had not stopped."""
+"""Noise that drifts is a function of the step, so a resumed run equals an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.runs import run as runs
 from qgen_core.runs.recipes import Recipe
 from qgen_core.support.random_streams import stream
-from qgen_qiskit.devices.snapshot import fake_device
+from qgen_qiskit.devices.calibration import fake_device
 
 RECIPE = """
 seed = 5

@@ -60,7 +60,7 @@ class TestAerByTrajectories(BackendKit):
 
     @overrides(SHOT_BY_SHOT)
     def test_gradients_with_noise(self) -> None:
-        """By the shift rule from shots: each is off by no more than 6 standard deviations of its frequencies."""
+        """By the shift rule from shots, each within 6 standard deviations."""
         backend, rng, shots = self.make(), np.random.default_rng(43), 8000
         channel = next(iter(circuits.channels(2, rng)))  # one: shot by shot it takes seconds
         circuit = self._with_channel(channel, 2, rng)

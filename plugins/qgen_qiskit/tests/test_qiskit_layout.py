@@ -1,4 +1,4 @@
-"""Qubits for circuits: the connected sets of least error against brute force, parts side by side."""
+"""Qubits for circuits: the best connected sets against brute force, parts side by side."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.errors import BadOption
-from qgen_qiskit.devices.layout import Chooser, parts_of
-from qgen_qiskit.devices.snapshot import Device, fake_device
+from qgen_qiskit.devices.calibration import Device, fake_device
+from qgen_qiskit.devices.layout import LayoutChooser, parts_of
 
 
-def chooser(device: Device) -> Chooser:
-    return Chooser(device.couplings(), device.mean_readout)
+def chooser(device: Device) -> LayoutChooser:
+    return LayoutChooser(device.couplings(), device.mean_readout)
 
 
 def connected(qubits, pairs) -> bool:
@@ -41,13 +41,13 @@ def test_the_set_is_the_best_of_all(size: int) -> None:
 
 
 def test_sums_of_errors_in_a_loop_count_every_coupling() -> None:
-    """On a square with a tail the three corners next to the best edges are not the best set of three."""
+    """On a square with a tail the three corners at the best edges are not the best set."""
     couplings = {(0, 1): 0.1, (1, 2): 0.1, (0, 2): 0.3, (2, 3): 0.15}
-    assert Chooser(couplings, np.zeros(4)).choose([3]) == [(1, 2, 3)]
+    assert LayoutChooser(couplings, np.zeros(4)).choose([3]) == [(1, 2, 3)]
 
 
 def test_the_nearest_neighbour_may_lead_astray() -> None:
-    """Each of 0, 1, 2 has a good neighbour of its own, which is badly coupled to the others: growing takes it."""
+    """The best neighbours of 0, 1, 2 are badly coupled to the others: greedy growth takes them."""
     line = {(0, 1): 0.3, (1, 2): 0.3}
     lures = {
         (0, 3): 0.2,
@@ -58,7 +58,7 @@ def test_the_nearest_neighbour_may_lead_astray() -> None:
         (2, 4): 0.9,
         (1, 5): 0.9,
     }
-    choose = Chooser(line | lures, np.zeros(6))
+    choose = LayoutChooser(line | lures, np.zeros(6))
     assert choose.choose([3]) == [(0, 1, 2)]
     assert choose._greedy(3, frozenset(range(6)), []).rank[0] > 0.6
 
@@ -81,8 +81,8 @@ def test_parts_lie_side_by_side(sizes: list[int]) -> None:
 def test_the_first_set_leaves_room() -> None:
     """On a line of five with its best pair in the middle, two pairs fit only beside it."""
     couplings = {(0, 1): 0.3, (1, 2): 0.01, (2, 3): 0.3}
-    assert Chooser(couplings, np.zeros(4)).choose([2, 2]) == [(0, 1), (2, 3)]
-    assert Chooser(couplings, np.zeros(4)).choose([2]) == [(1, 2)]
+    assert LayoutChooser(couplings, np.zeros(4)).choose([2, 2]) == [(0, 1), (2, 3)]
+    assert LayoutChooser(couplings, np.zeros(4)).choose([2]) == [(1, 2)]
 
 
 def test_no_room_is_said() -> None:
@@ -93,7 +93,7 @@ def test_no_room_is_said() -> None:
 
 
 def test_twenty_qubits_of_many_are_found_in_time() -> None:
-    """The search is cut where it cannot win; the set is at least as good as the one grown greedily."""
+    """The search is pruned, and its set is at least as good as the greedy one."""
     choose = chooser(fake_device("ibm_fez"))
     (found,) = choose.choose([14])
     greedy = choose._greedy(14, frozenset(range(156)), [])

@@ -13,7 +13,7 @@ import qgen_core as qgen
 from qgen_core.circuits.circuit import Circuit, Gate, param
 from qgen_core.circuits.measures import Probabilities
 from qgen_core.errors import BadOption, RemoteError
-from qgen_qiskit.devices.snapshot import device_of
+from qgen_qiskit.devices.calibration import device_of
 
 CIRCUIT = Circuit(
     3, (*(Gate("ry", (w,), param(w)) for w in range(3)), Gate("cx", (0, 1)), Gate("cx", (0, 2)))

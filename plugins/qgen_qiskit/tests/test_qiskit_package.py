@@ -14,7 +14,8 @@ import sys
 for name in ("qiskit", "qiskit_aer", "qiskit_ibm_runtime"):
     sys.modules[name] = None
 import importlib.metadata as metadata
-found = [e for e in metadata.distribution("qgen-qiskit").entry_points if e.group.startswith("qgen.")]
+entries = metadata.distribution("qgen-qiskit").entry_points
+found = [entry for entry in entries if entry.group.startswith("qgen.")]
 for entry in found:
     entry.load()
 print(*sorted(e.name for e in found))

@@ -1,4 +1,4 @@
-"""Scaling the noise of a device: its two modes against the formulas and against Aer on a changed target."""
+"""Scaling device noise: both modes against the formulas and against Aer on a changed target."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import qgen_core as qgen
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.circuits.measures import Probabilities
 from qgen_core.noise_models import channels
-from qgen_qiskit.devices.rates import Rates
-from qgen_qiskit.devices.snapshot import fake_device
+from qgen_qiskit.devices.calibration import fake_device
+from qgen_qiskit.devices.gate_channels import GateChannels
 
 GATES = [("sx", (3,)), ("x", (6,)), ("cx", (1, 3)), ("cx", (5, 3))]
 
@@ -65,7 +65,7 @@ def test_semigroup(gate: str, qubits: tuple[int, ...], scale: float) -> None:
     scaled = 1 - (1 - rate) ** scale
     one = np.eye(dim).reshape(-1)
     depolarized = (1 - scaled) * np.eye(dim**2) + scaled / dim * np.outer(one, one)
-    found = superoperator(Rates(device, scale, "semigroup", "mean").kraus(gate, qubits))
+    found = superoperator(GateChannels(device, scale, "semigroup", "mean").kraus(gate, qubits))
     assert np.max(np.abs(found - relaxed(scale * record.duration) @ depolarized)) < 1e-13
 
 
@@ -84,7 +84,7 @@ def test_linear(scale: float) -> None:
             for on, record in target[name].items()
         }
         changed.add_instruction(target.operation_from_name(name), records, name=name)
-    rates = Rates(fake_device("ibm_casablanca"), scale, "linear", "mean")
+    rates = GateChannels(fake_device("ibm_casablanca"), scale, "linear", "mean")
     errors = basic_device_gate_errors(target=changed)
     assert len(errors) == 7 + 7 + 12
     for name, on, error in errors:
@@ -94,12 +94,12 @@ def test_linear(scale: float) -> None:
 
 def test_readout() -> None:
     device = fake_device("ibm_casablanca")
-    one = Rates(device, 1, "semigroup", "asymmetric").confusion((2, 5))
-    three = Rates(device, 3, "semigroup", "asymmetric").confusion((2, 5))
-    half = Rates(device, 0.5, "semigroup", "asymmetric").confusion((2, 5))
+    one = GateChannels(device, 1, "semigroup", "asymmetric").confusion((2, 5))
+    three = GateChannels(device, 3, "semigroup", "asymmetric").confusion((2, 5))
+    half = GateChannels(device, 0.5, "semigroup", "asymmetric").confusion((2, 5))
     assert np.max(np.abs(three - one @ one @ one)) < 1e-14
     assert np.max(np.abs(half @ half - one)) < 1e-14
-    linear = Rates(device, 30, "linear", "asymmetric").confusion((2, 5))
+    linear = GateChannels(device, 30, "linear", "asymmetric").confusion((2, 5))
     assert np.allclose(linear[:, 1, 0], np.minimum(30 * one[:, 1, 0], 0.5))
     assert np.allclose(linear[:, 0, 1], np.minimum(30 * one[:, 0, 1], 0.5))
 
@@ -107,7 +107,10 @@ def test_readout() -> None:
 @pytest.mark.parametrize("mode", ["semigroup", "linear"])
 def test_one_is_the_device_to_the_bit(mode: channels.Mode) -> None:
     device = fake_device("ibm_casablanca")
-    rates, again = Rates(device, 1.0, mode, "mean"), Rates(device, 1, "semigroup", "mean")
+    rates, again = (
+        GateChannels(device, 1.0, mode, "mean"),
+        GateChannels(device, 1, "semigroup", "mean"),
+    )
     for gate, qubits in GATES:
         record = device.gates[gate][qubits]
         relaxed = channels.tensor(

@@ -41,7 +41,7 @@ def _word(letters: str):
 
 @pytest.mark.parametrize("name", [n for n, spec in GATES.items() if spec.wires == 2])
 def test_two_wire_gates_are_the_matrices(name: str) -> None:
-    """Control first: the gate's matrix has wire 0 most significant, whichever way round it is placed."""
+    """Control first: wire 0 is most significant in the gate's matrix, in both orders of wires."""
     angle = const(0.7) if GATES[name].has_angle else None
     for wires in ((0, 1), (1, 0)):
         circuit = Circuit(2, (Gate(name, wires, angle),))

@@ -112,7 +112,7 @@ def test_wgan_brings_weights_into_the_clip() -> None:
 
 
 def test_gradient_penalty_of_a_linear_critic() -> None:
-    """|grad D| is |w| wherever it is taken, so the penalty is (|w| - 1)^2 and pulls w to length one."""
+    """|grad D| is |w| everywhere, so the penalty is (|w| - 1)^2 and pulls |w| to 1."""
     loss = loss_of(variant="wgan-gp", penalty=7.0, learning_rate=0.01)
     loss.critic.weight.data *= 2.0  # type: ignore[operator]
     w, length = 2 * W, 2.5
@@ -149,7 +149,7 @@ def test_label_smoothing_by_hand() -> None:
 
 
 def test_weights_of_events_are_repetitions() -> None:
-    """An event of weight three counts as three events, for the critic; samples without conditions count alike."""
+    """For the critic, weight three counts as three events; samples without conditions do not."""
     weight = np.array([3.0, 1, 1, 2, 1, 1, 1])
     repeated = np.repeat(X, weight.astype(int), axis=0)
     weighted, plain = loss_of(), loss_of()
@@ -174,7 +174,7 @@ def test_a_critic_sees_the_condition_behind_the_event() -> None:
 @pytest.mark.parametrize("aux_on", ["real", "both"])
 @pytest.mark.parametrize("sigma_mode", ["batch", "bin"])
 def test_energy_terms_by_hand(sigma_mode: Any, aux_on: Any) -> None:
-    """e^ = x_0 + 0.125: lambda [MSE(e, e^) + MSE(sigma_e, sigma_e^)] on events, and on samples too."""
+    """e^ = x_0 + 0.125: lambda [MSE(e, e^) + MSE(sigma_e, sigma_e^)], also on samples."""
 
     def error(events: Any) -> float:
         e, guess = C[:, 0], events[:, 0] + 0.125
@@ -237,7 +237,7 @@ def test_each_layer_of_a_spectral_critic_has_the_norm_one() -> None:
     def network(inputs: int, outputs: int) -> nn.Module:
         return mlp(inputs, outputs, widths=(16, 16), spectral_norm=True)
 
-    # Seeded: one iteration an update follows the largest singular value late where two of them cross.
+    # Seeded: where the two largest singular values cross, one iteration per update lags behind.
     loss = loss_of(critic=network, variant="hinge", optimizer="Adam", learning_rate=1e-4, seed=1)
     for _ in range(300):
         updated(loss)

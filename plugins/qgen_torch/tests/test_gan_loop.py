@@ -1,4 +1,4 @@
-"""A conditional GAN trained by recipe components is, bit by bit, one that a bare torch loop trains."""
+"""A conditional GAN of recipe components equals, bit for bit, one trained by a bare torch loop."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def parts(**options: Any) -> tuple[MlpGenerator, Adversarial]:
 
 
 class Bare:
-    """The loop that one writes without qgen, on copies of the same networks and the same random numbers."""
+    """A training loop without qgen, with copies of the networks and equal random numbers."""
 
     def __init__(self, model: MlpGenerator, loss: Adversarial, updates: int) -> None:
         self.generator, self.critic = copy.deepcopy(model.module), copy.deepcopy(loss.critic)

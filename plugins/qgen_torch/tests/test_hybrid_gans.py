@@ -1,4 +1,4 @@
-"""Quantum and classical generators against quantum and classical critics, on two normal variables."""
+"""Quantum and classical generators and critics in all combinations, on two normal variables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qgen_torch.adversarial import Adversarial
 from qgen_torch.generators.mlp import MlpGenerator
 from qgen_torch.generators.style_qgan import StyleQgan
 from qgen_torch.networks.mlp import mlp
-from qgen_torch.networks.quantum import quantum_critic
+from qgen_torch.networks.quantum_critic import quantum_critic
 from qgen_torch.trainer import TorchTrainer
 
 SPACE = Space("reals", 2)
@@ -88,8 +88,8 @@ class TestQuantumCritic(LossKit):
         return Adversarial(space=Space("reals", 3), critic=quantum, precision="double", seed=3)
 
 
-def test_a_gradient_penalty_goes_through_a_circuit_on_the_torch_engine() -> None:
-    """The critic's update equals the one by finite differences of its whole loss, penalty and all."""
+def test_a_gradient_penalty_goes_through_a_circuit_on_the_torch_simulator() -> None:
+    """The critic's update equals that by finite differences of its loss, including the penalty."""
     x, samples = (np.random.default_rng(seed).normal(size=(5, 2)) for seed in (1, 2))
 
     def made() -> Adversarial:

@@ -1,4 +1,4 @@
-"""A circuit as a torch module: values, gradients by parameters and inputs, types, states, copies."""
+"""A circuit as a torch module: values, gradients, dtypes, states and copies."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_probabilities_and_readout(backend: Backend | None) -> None:
 
 
 def test_one_run_there_and_one_back() -> None:
-    """The state of the forward pass serves the backward pass; without gradients there is none to keep."""
+    """The backward pass reuses the state of the forward pass; without gradients none is kept."""
     backend = Counting()
     layer = QuantumLayer(MIXED, WORDS, backend, seed=1)
     layer(inputs(5)).sum().backward()
@@ -107,7 +107,7 @@ def test_half_of_the_gradients(backend: Backend | None, only: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("given_dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_types(backend: Backend | None, dtype: torch.dtype, given_dtype: torch.dtype) -> None:
-    """The output has the type of the inputs, each gradient that of its tensor, and single is near double."""
+    """The output has the dtype of the inputs, gradients that of their tensors."""
     layer, x = QuantumLayer(MIXED, WORDS, backend, seed=1, dtype=dtype), inputs(7, given_dtype)
     output = layer(x)
     assert output.dtype == given_dtype
@@ -124,7 +124,7 @@ def test_types(backend: Backend | None, dtype: torch.dtype, given_dtype: torch.d
 
 
 def test_double_backward_where_there_is_torch() -> None:
-    """gradgradcheck on the backend torch, on a native one, and by default; elsewhere an error that names it."""
+    """gradgradcheck on ``torch``, on a native backend, and by default; elsewhere an error."""
     x = inputs(3)
     for backend in (qgen.backend("torch", device="cpu"), Native(), None):
         layer = QuantumLayer(MIXED, WORDS, backend, seed=1, dtype=torch.float64)
@@ -179,7 +179,7 @@ def test_seeded_start() -> None:
 
 
 def test_states_and_copies(backend: Backend | None) -> None:
-    """Another layer that takes the state, and a deep copy, give the same; the copy has parameters of its own."""
+    """A layer with the loaded state and a deep copy give equal outputs; parameters are separate."""
     layer, x = QuantumLayer(MIXED, WORDS, backend, seed=1), inputs(3)
     other = QuantumLayer(MIXED, WORDS, backend, seed=2)
     other.load_state_dict(layer.state_dict())
@@ -235,7 +235,7 @@ def test_refusals() -> None:
 
 
 def test_rows_are_apart(backend: Backend | None) -> None:
-    """A row's output and its input's gradient do not depend on the other rows; no rows give none."""
+    """A row's output and gradient do not depend on the other rows; no rows give no output."""
     layer, x = QuantumLayer(MIXED, WORDS, backend, seed=1, dtype=torch.float64), inputs(7)
     together = layer(x)
     (slope,) = torch.autograd.grad(together.square().sum(), x)

@@ -46,7 +46,7 @@ def test_values_and_gradients_have_the_noise_of_their_shots(backend: str | None)
     assert np.all(stray <= SIGMAS * deviation) and np.any(stray > 0)
     cotangent = np.random.default_rng(5).normal(size=output.shape)
     found = torch.autograd.grad(output, (layer.theta, x), torch.from_numpy(cotangent))
-    # A shift rule adds two estimates with 1/2 each, a parameter up to three angles scaled by up to 2.
+    # A shift rule sums two estimates times 1/2; up to three angles a parameter, scaled by up to 2.
     allowed = SIGMAS * np.sqrt(0.5 / SHOTS) * np.abs(cotangent).sum(axis=1)
     by_theta, by_x = slopes(theta, values, cotangent)
     off = np.abs(found[0].numpy() - by_theta)
@@ -56,7 +56,7 @@ def test_values_and_gradients_have_the_noise_of_their_shots(backend: str | None)
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_the_same_state_draws_the_same(backend: str | None) -> None:
-    """Seed and number of calls are in the state: a layer that takes it goes on as the other does."""
+    """Seed and number of calls are in the state: a layer that loads it continues identically."""
     with globals_untouched("a layer with shots"):
         layer = measured(backend)
         first, second = step(layer), step(layer)
@@ -73,7 +73,7 @@ def test_the_same_state_draws_the_same(backend: str | None) -> None:
 
 
 def test_the_state_is_tensors_of_numbers() -> None:
-    """So that checkpoints without pickle hold it: the seed and the calls so far are the buffer ``draws``."""
+    """Checkpoints need no pickle: the buffer ``draws`` holds the seed and the number of calls."""
     layer = measured(None, seed=7)
     step(layer)
     state = layer.state_dict()

@@ -79,7 +79,7 @@ def test_one_wire_by_hand() -> None:
 
 
 def test_conditions_take_their_turn_behind_the_noise() -> None:
-    """On one wire of one layer, with one noise dimension and one condition, only the RZ sees the condition."""
+    """One wire, one layer, one noise dimension, one condition: only RZ depends on the condition."""
     model = made(
         space=Space("reals", 1), condition=Space("reals", 1), layers=1, latent=1, scale=1.0
     )
@@ -115,7 +115,7 @@ def test_the_last_places_of_an_odd_number_of_layers_move_nothing() -> None:
 
 
 def test_shots_estimate_the_expectations() -> None:
-    """Frequencies of 4000 shots lie around exact values with the binomial's spread, and gradients follow."""
+    """Estimates from 4000 shots scatter binomially around exact values, and so do gradients."""
     exact, measured = (
         made(space=Space("reals", 2), layers=2, shots=shots, scale=1.0) for shots in (None, 4000)
     )

@@ -1,4 +1,4 @@
-"""The backend ``torch`` passes the backend kit: both precisions, states held or not, CPU and CUDA."""
+"""The backend ``torch`` passes the backend kit: both precisions, states stored or not, CUDA."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import torch
 
 import qgen_core as qgen
 from qgen_core.testing import BackendKit
-from qgen_torch.engine import evolve
+from qgen_torch.simulator import evolve
 
 
 class TestTorch(BackendKit):
     @pytest.fixture(autouse=True, params=["double held", "double run back", "single run back"])
     def _way(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-        """States between the steps are held for the way back, or made again by running them back."""
+        """States between the maps are stored for the backward pass, or recomputed."""
         self.precision, way = request.param.split(" ", 1)
         monkeypatch.setattr(evolve, "ALWAYS_THERE", 2**40 if way == "held" else 0)
 

@@ -78,7 +78,7 @@ def test_parameters_are_the_modules_memory() -> None:
 
 
 def test_dropout_draws_from_the_given_rng() -> None:
-    """In training a module's own draws follow the rng; sampling switches dropout off; nothing global is touched."""
+    """In training a module's own draws follow the rng; sampling disables dropout."""
     module = nn.Sequential(nn.Linear(2, 64), nn.Dropout(0.5), nn.Linear(64, 1))
     generator = TorchGenerator(module, space=Space("reals", 1), latent=2)
     batch = Batch(x=np.zeros((10, 1)))

@@ -1,4 +1,4 @@
-"""What is particular about CUDA: tensors that stay there or come back, its memory, states moved between devices."""
+"""CUDA: tensors that stay on the device or return, its memory, states moved between devices."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_its_memory_is_asked_before_it_is_taken() -> None:
         TorchBackend(device="cuda").require(wide, Probabilities())
 
 
-def test_a_large_circuit_agrees_with_the_embedded_engine() -> None:
+def test_a_large_circuit_agrees_with_the_embedded_simulator() -> None:
     """16 wires, where states are run back instead of held."""
     circuit = qgen.ansatz("brick", layers=2)(16)
     angles = np.random.default_rng(1).normal(size=(2, circuit.num_angles))

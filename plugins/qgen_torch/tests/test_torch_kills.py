@@ -1,4 +1,4 @@
-"""kill -9 at any step and inside any write of a GAN training: resumed, it is bit-identical, critic and all."""
+"""kill -9 at any step or write of a GAN training: resumed, it is bit-identical, with its critic."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_10_kills_leave_no_trace(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("case", "kills"), [("gan", 200), ("style", 40)]
-)  # every life of style loads its engine anew
+)  # every restart of style loads its simulator again
 def test_many_kills_leave_no_trace(case: str, kills: int, tmp_path: Path) -> None:
     found = run_kills(case, kills, 24, tmp_path)
     assert found["tried"] == kills

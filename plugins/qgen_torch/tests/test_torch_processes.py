@@ -1,4 +1,4 @@
-"""Two processes under torchrun end where one does with the joint batch; the first alone writes the run."""
+"""Two processes under torchrun end where one does; only the first writes the run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def torchrun(folder: Path, steps: int) -> None:
 
 
 def compare(alone: Path, together: Path, steps: int) -> None:
-    """What both processes end with, and the history that the first wrote, are those of one process."""
+    """The final state of both processes and the first one's history equal those of one process."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch_processes.main(alone, steps)

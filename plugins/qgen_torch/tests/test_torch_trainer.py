@@ -1,4 +1,4 @@
-"""The trainer ``torch`` moves as a loop written by hand does; clipping, averages, shares and resuming."""
+"""The trainer ``torch`` equals a hand-written loop; clipping, averages, shares and resuming."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.testing.quadratic import Quadratic, events
 from qgen_core.testing.randomness import global_states
 from qgen_core.training.loop import flatten
-from qgen_torch.optim.shares import cut
+from qgen_torch.optim.data_parallel import split_batch
 from qgen_torch.trainer import TorchTrainer
 
 
@@ -130,7 +130,7 @@ class Path_:
 
 
 def test_the_run_ends_on_the_average() -> None:
-    """``a_1 = theta_1``, then ``a = d a + (1 - d) theta``; the steps themselves are not changed by it."""
+    """``a_1 = theta_1``, then ``a = d a + (1 - d) theta``; the steps do not depend on it."""
     path = Path_()
     model, losses = fitted(TorchTrainer(learning_rate=0.1, ema=0.7, steps=9), hooks=[path])
     plain = Path_()
@@ -144,7 +144,7 @@ def test_the_run_ends_on_the_average() -> None:
 
 
 def test_a_finished_run_with_an_average_is_taken_up_again(tmp_path: Path) -> None:
-    """Resumed without more to do it is the same; with more steps it goes on from the parameters themselves."""
+    """Resumed without further steps it is the same; with more it continues from the parameters."""
     ended, _ = fitted(TorchTrainer(ema=0.7, steps=6), run=Checkpoints(tmp_path, every=0))
     again, _ = fitted(TorchTrainer(ema=0.7, steps=6), run=Checkpoints(tmp_path, every=0))
     assert np.array_equal(flatten(ended.parameters()), flatten(again.parameters()))
@@ -155,7 +155,7 @@ def test_a_finished_run_with_an_average_is_taken_up_again(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("shares", [2, 5])
 def test_shares_add_up_to_the_whole_batch(shares: int) -> None:
-    """Also with weights: the weighted mean over events is the weighted sum of those of the shares."""
+    """Also with weights: the weighted mean over events is the weighted sum over the shares."""
     data = events().replace(weight=np.random.default_rng(3).uniform(0.1, 3.0, 12))
     whole, losses = fitted(TorchTrainer(learning_rate=0.1, steps=15), data)
     cut_up, same = fitted(TorchTrainer(learning_rate=0.1, steps=15, shares=shares), data)
@@ -177,16 +177,16 @@ def test_each_share_has_random_numbers_of_its_own() -> None:
 
 def test_batches_are_cut_by_rows() -> None:
     batch = Batch(np.arange(14.0).reshape(7, 2), np.arange(7.0)[:, None], np.arange(1.0, 8.0))
-    parts = cut(batch, 3)
+    parts = split_batch(batch, 3)
     for name in ("x", "condition", "weight"):
         assert np.array_equal(
             np.concatenate([getattr(part, name) for part, _ in parts]), getattr(batch, name)
         )
     assert [weight for _, weight in parts] == pytest.approx([3 / 28, 7 / 28, 18 / 28])
     table = Batch(condition=np.zeros((4, 1)), target=np.full((4, 8), 1 / 8))
-    assert [weight for _, weight in cut(table, 2)] == [0.5, 0.5]
-    with pytest.raises(OutputMismatch, match="7 rows cannot be cut into 8"):
-        cut(batch, 8)
+    assert [weight for _, weight in split_batch(table, 2)] == [0.5, 0.5]
+    with pytest.raises(OutputMismatch, match="7 rows cannot be split into 8"):
+        split_batch(batch, 8)
 
 
 def test_no_global_random_state_is_touched() -> None:
@@ -238,7 +238,7 @@ def test_no_number_ends_the_training_on_good_parameters() -> None:
         ({"optimizer_options": {"lr": 0.5}}, "option 'learning_rate'"),
         ({"optimizer_options": {"betas": (1.5, 0.9)}}, "refuses its options: Invalid beta"),
         ({"optimizer_options": {"capturable": True}}, "refuses its options"),
-        ({"learning_rate": 0.0}, "above 0"),
+        ({"learning_rate": 0.0}, "must be above 0"),
         ({"scheduler": "Cosine"}, "there are ConstantLR"),
         ({"scheduler": "LambdaLR"}, "has no scheduler"),
         ({"scheduler": "StepLR"}, "refuses its options"),

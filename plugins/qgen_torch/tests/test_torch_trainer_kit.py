@@ -1,4 +1,4 @@
-"""The trainer ``torch`` keeps the contract of trainers, whatever its optimiser, scheduler and average."""
+"""The trainer ``torch`` fulfils the contract with every optimiser, scheduler and average."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from qgen_core.interfaces import Trainer
 from qgen_core.testing import TrainerKit
-from qgen_torch.optim.choice import optimizers, schedulers
+from qgen_torch.optim.factories import optimizers, schedulers
 from qgen_torch.trainer import TorchTrainer
 
 #: Learning rates with which sixty steps come down the bowl.

@@ -38,7 +38,7 @@ def expected(theta: Array, x: Array, measure: Any = WORDS, circuit: Circuit = MI
 
 
 def slopes(theta: Array, x: Array, cotangent: Array, measure: Any = WORDS) -> tuple[Array, Array]:
-    """Finite differences of ``sum(cotangent * outputs)`` by parameters and by inputs, from whole matrices."""
+    """Finite differences of ``sum(cotangent * outputs)`` for parameters and for inputs."""
 
     def moved(d_theta: Array, d_x: Array) -> Array:
         return np.sum(cotangent * expected(theta + d_theta, x + d_x, measure), axis=1)
@@ -51,7 +51,7 @@ def slopes(theta: Array, x: Array, cotangent: Array, measure: Any = WORDS) -> tu
 
 
 class Shifting(Backend):
-    """A backend that can run circuits and nothing else, so that gradients are by parameter shift."""
+    """A backend with ``run`` alone, so that gradients are by parameter shift."""
 
     def __init__(self) -> None:
         self.exact = qgen.backend("statevector")

@@ -1,4 +1,4 @@
-"""Kills GAN trainings with SIGKILL at many places and resumes them: ``torch_kills.py CASE KILLS STEPS FOLDER``.
+"""Kill GAN trainings with SIGKILL and resume them: ``torch_kills.py CASE KILLS STEPS FOLDER``.
 
 Prints JSON: the number of places there are, those tried, and those after which the resumed training
 differs from the one that was never killed. Trains in forked children, one thread each.
@@ -32,7 +32,7 @@ SPACES = {"space": Space("reals", 2), "condition": Space("reals", 1)}
 
 
 def gan(steps: int) -> Parts:
-    """Everything that has a state: batch and spectral normalisation, momenta, a scheduler, an average."""
+    """Every kind of state: batch and spectral normalisation, momenta, a scheduler, an average."""
     trainer = TorchTrainer(
         optimizer="RMSprop",
         optimizer_options={"momentum": 0.5},

@@ -1,6 +1,6 @@
 """Trainings that several processes share: ``torch_processes.py FOLDER STEPS`` under torchrun.
 
-Every process writes what it ends with into the folder; the run folders are written by the first alone.
+Every process writes its final state to the folder; only the first writes the run folders.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Qiskit for qgen: simulators, the noise of IBM devices as a map of circuits, and IBM Runtime."""
+"""Qiskit for qgen: simulators, the noise of IBM devices, and IBM Runtime."""

@@ -1,4 +1,4 @@
-"""The backend ``aer``: Qiskit Aer's simulators, one job for a whole batch."""
+"""The backend ``aer``: the simulators of Qiskit Aer, one job per batch."""
 
 from __future__ import annotations
 
@@ -33,21 +33,34 @@ if TYPE_CHECKING:
 
 Method = Literal["automatic", "statevector", "density_matrix", "matrix_product_state"]
 
-#: Aer fuses gates beyond so many wires; up to here a batch is quicker with angles bound while it runs.
-UNFUSED = 14
+BYTES_PER_AMPLITUDE = {"double": 16, "single": 8}
+#: Aer fuses gates of circuits with more wires than this. Up to it a batch is faster if Aer binds
+#: the angles while it runs.
+MAX_UNFUSED_WIRES = 14
 #: Outcomes are 64-bit integers.
 MOST_WIRES = 62
-#: Replaced by their definitions: most methods lack them, the state vector ignores their ``parameter_binds`` (0.18.2).
-CONTROLLED = ("crx", "cry", "crz")
+#: Gates that are replaced by their definitions: most methods lack them, and the state vector
+#: ignores their ``parameter_binds`` (0.18.2).
+CONTROLLED_ROTATIONS = ("crx", "cry", "crz")
 
 
 class AerBackend(Simulator):
-    """Qiskit Aer: state vectors, density matrices and matrix product states; exact values or Aer's own shots.
+    """Qiskit Aer: exact values, or Aer's own shots.
 
-    A batch, also that of a parameter-shift gradient, is one Aer job. ``method`` automatic takes density
-    matrices for circuits with channels, else state vectors. Matrix product states hold wide circuits
-    of little entanglement; as the state vector, they run channels only with shots, shot by shot.
-    ``precision`` "single" holds complex64.
+    A batch, including the shifted circuits of a gradient, is one Aer job.
+
+    Args:
+        method: ``automatic`` takes density matrices for circuits with channels, else state
+            vectors. ``matrix_product_state`` can hold wide circuits of little entanglement; it and
+            ``statevector`` run channels with shots only, shot by shot.
+        precision: ``double`` for complex128, ``single`` for complex64.
+
+    Raises BadOption for other options.
+
+    >>> from qgen_core import Gate
+    >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+    >>> AerBackend().probabilities(bell, []).round(3)
+    array([0.5, 0. , 0. , 0.5])
     """
 
     capabilities = Capabilities(max_wires=MOST_WIRES, noise=True)
@@ -57,11 +70,13 @@ class AerBackend(Simulator):
     ) -> None:
         if method not in ("automatic", "statevector", "density_matrix", "matrix_product_state"):
             raise BadOption(
-                f"method is automatic, statevector, density_matrix or matrix_product_state, not {method!r}"
+                "method must be automatic, statevector, density_matrix or matrix_product_state, "
+                f"not {method!r}"
             )
         if precision not in ("double", "single"):
-            raise BadOption(f"precision is 'double' or 'single', not {precision!r}")
-        self.method, self.precision = method, precision
+            raise BadOption(f"precision must be 'double' or 'single', not {precision!r}")
+        self.method = method
+        self.precision = precision
         self.capabilities = replace(self.capabilities, precision=precision)
         aer = import_optional("qiskit_aer", "backend 'aer'", "qiskit-aer")
         self._simulators = {
@@ -71,8 +86,8 @@ class AerBackend(Simulator):
         self._prepared: Remembered[Circuit, dict[object, QuantumCircuit]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        """Raise ResourceRefused if memory for a state and the values of a batch is not there."""
-        size = 16 if self.precision == "double" else 8
+        """Raise ResourceRefused if a state and the values of a batch do not fit in memory."""
+        size = BYTES_PER_AMPLITUDE[self.precision]
         factor = {"statevector": 1, "density_matrix": 2}.get(self._method(circuit))
         if factor is not None:
             require_qubits(circuit.num_wires, lambda n: size * 2 ** (factor * n))
@@ -121,12 +136,15 @@ class AerBackend(Simulator):
         if isinstance(measure, Expectations):
             return self._words(circuit, angles, measure, shots, rng)
         counted = self._counted([(circuit, angles)], shots, rng)
-        read = (
-            Counts.of(data["counts"], shots).misread(measure.confusion, rng) for data in counted
-        )
-        if isinstance(measure, Bits):
-            return np.stack([row.bits(circuit.num_wires, rng) for row in read])
-        return np.stack([row.table(circuit.num_wires) / shots for row in read])
+        found: list[Array] = []
+        for data in counted:
+            counts = Counts.from_hexadecimal(data["counts"], shots)
+            counts = counts.with_readout_errors(measure.confusion, rng)
+            if isinstance(measure, Bits):
+                found.append(counts.bits(circuit.num_wires, rng))
+            else:
+                found.append(counts.table(circuit.num_wires) / shots)
+        return np.stack(found)
 
     def forward(
         self,
@@ -137,7 +155,7 @@ class AerBackend(Simulator):
         shots: int | None = None,
         rng: Rng | None = None,
     ) -> tuple[Array, Callable[[Array], Floats]]:
-        """The values, and their way back: the shifted circuits of the gradient run in the same job."""
+        """Values and pullback; the shifted circuits of the gradient run in the same job."""
         shifted = shifted_rows(circuit, checked_angles(circuit, angles))[0]
         columns = len(measure.paulis) if isinstance(measure, Expectations) else 2**circuit.num_wires
         if isinstance(measure, Bits | State) or len(shifted) * columns > MAX_OUTPUT:
@@ -145,8 +163,13 @@ class AerBackend(Simulator):
         outputs = self.run(
             circuit, np.concatenate([angles, shifted]), measure, shots=shots, rng=rng
         )
-        given, moved = outputs[: len(angles)], outputs[len(angles) :]
-        return given, lambda cotangent: parameter_shift(lambda _: moved, circuit, angles, cotangent)
+        values = outputs[: len(angles)]
+        moved = outputs[len(angles) :]
+
+        def pullback(cotangent: Array) -> Floats:
+            return parameter_shift(lambda _: moved, circuit, angles, cotangent)
+
+        return values, pullback
 
     def vjp(
         self,
@@ -165,7 +188,7 @@ class AerBackend(Simulator):
     def _words(
         self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng
     ) -> Array:
-        """Expectations from shots: all bases of all rows in one job."""
+        """Expectations from shots; all measurement bases of all rows run in one job."""
         bases = group_words(measure.paulis)
         counted = iter(
             self._counted([to_basis(circuit, angles, basis) for basis in bases], shots, rng)
@@ -173,14 +196,16 @@ class AerBackend(Simulator):
         out = np.empty((len(angles), len(measure.paulis)))
         for members in bases.values():
             for row in range(len(angles)):
-                read = Counts.of(next(counted)["counts"], shots).misread(measure.confusion, rng)
-                out[row, members] = [read.mean_parity(measure.paulis[member]) for member in members]
+                counts = Counts.from_hexadecimal(next(counted)["counts"], shots)
+                counts = counts.with_readout_errors(measure.confusion, rng)
+                for member in members:
+                    out[row, member] = counts.mean_parity(measure.paulis[member])
         return out
 
     def _counted(
         self, runs: list[tuple[Circuit, Floats]], shots: int, rng: Rng
     ) -> list[dict[str, Any]]:
-        """Counts of all wires for circuits with their angles, circuit by circuit and row by row."""
+        """Counts of all wires, circuit by circuit and row by row."""
         method = self._method(runs[0][0])
         ready = [
             (circuit, self._ready(circuit, "counts", lambda copy: copy.measure_all()), angles)
@@ -191,24 +216,26 @@ class AerBackend(Simulator):
     def _job(
         self, runs: list[tuple[Circuit, QuantumCircuit, Floats]], method: str, **options: Any
     ) -> list[dict[str, Any]]:
-        """Run every row of every circuit in one Aer job; their data in that order."""
-        circuits, binds, rows = [], [], 0
+        """Run every row of every circuit in one Aer job; returns their data in that order."""
+        circuits: list[QuantumCircuit] = []
+        binds: list[dict[Any, list[float]]] = []
+        rows = 0
         for circuit, ready, angles in runs:
             free = free_angles(circuit, angles)
-            copies = 1 if free.shape[1] else len(free)  # Aer makes rows of values, not of nothing
+            # Aer repeats a circuit for each row of values, so without values it is repeated here.
+            copies = 1 if free.shape[1] else len(free)
             circuits += [ready] * copies
-            binds += [dict(zip(to_qiskit(circuit)[1], free.T.tolist(), strict=True))] * copies
+            values = dict(zip(to_qiskit(circuit)[1], free.T.tolist(), strict=True))
+            binds += [values] * copies
             rows += len(free)
         if method == "statevector" and "seed_simulator" not in options:
-            options["runtime_parameter_bind_enable"] = runs[0][0].num_wires <= UNFUSED and bool(
-                binds[0]
-            )
+            is_small = runs[0][0].num_wires <= MAX_UNFUSED_WIRES
+            options["runtime_parameter_bind_enable"] = is_small and bool(binds[0])
         result = self._simulators[method].run(circuits, parameter_binds=binds, **options).result()
         if not result.success or len(result.results) != rows:
             reasons = {result.status, *(one.status for one in result.results if not one.success)}
-            raise Unsupported(
-                f"aer did not run {rows} circuits: {'; '.join(sorted(map(str, reasons)))}"
-            )
+            reason = "; ".join(sorted(map(str, reasons)))
+            raise Unsupported(f"aer did not run {rows} circuits: {reason}")
         return [one.data.to_dict() for one in result.results]
 
     def _method(self, circuit: Circuit) -> str:
@@ -217,15 +244,12 @@ class AerBackend(Simulator):
         return "density_matrix" if circuit.channels else "statevector"
 
     def _ready(self, circuit: Circuit, key: object, finish: Any) -> QuantumCircuit:
-        """The circuit in Qiskit with its measurement, made once."""
+        """The circuit in Qiskit with its measurement, built once."""
         known = self._prepared.get(circuit, dict)
         if key not in known:
-            plain = to_qiskit(circuit)[0]
-            copy = (
-                plain.decompose(list(CONTROLLED))
-                if set(CONTROLLED) & set(circuit.counts)
-                else plain.copy()
-            )
+            copy = to_qiskit(circuit)[0].copy()
+            if set(CONTROLLED_ROTATIONS) & set(circuit.counts):
+                copy = copy.decompose(list(CONTROLLED_ROTATIONS))
             if circuit.channels and self._method(circuit) == "density_matrix":
                 _as_superoperators(copy)
             finish(copy)
@@ -234,26 +258,28 @@ class AerBackend(Simulator):
 
 
 def _as_superoperators(circuit: QuantumCircuit) -> None:
-    """Channels as matrices on density matrices, which Aer fuses as they are: half the time of Kraus operators.
+    """Replace Kraus channels by superoperators, which halves the time on density matrices.
 
-    Those it fuses by way of the eigenvectors of a Choi matrix, which fails ("heevx", 0.18.2) where
-    eigenvalues are equal, as for depolarizing channels on two wires.
+    Aer fuses superoperators as they are. Kraus channels it fuses through the eigenvectors of a Choi
+    matrix, which fails ("heevx", 0.18.2) for equal eigenvalues, e.g. of depolarizing channels on
+    two wires.
     """
     instruction = import_optional("qiskit.circuit", "backend 'aer'", "qiskit").Instruction
-    made: dict[int, Any] = {}
-    for place, step in enumerate(circuit.data):
-        if step.operation.name == "kraus":
-            operators = step.operation.params
-            if id(operators[0]) not in made:
-                matrix = sum(
-                    np.kron(k.conj(), k) for k in operators
-                )  # on the columns of a density matrix
-                made[id(operators[0])] = instruction("superop", len(step.qubits), 0, [matrix])
-            circuit.data[place] = step.replace(operation=made[id(operators[0])])
+    known: dict[int, Any] = {}
+    for place, item in enumerate(circuit.data):
+        if item.operation.name != "kraus":
+            continue
+        operators = item.operation.params
+        key = id(operators[0])
+        if key not in known:
+            # a matrix on the columns of a density matrix
+            matrix = sum(np.kron(operator.conj(), operator) for operator in operators)
+            known[key] = instruction("superop", len(item.qubits), 0, [matrix])
+        circuit.data[place] = item.replace(operation=known[key])
 
 
 def _save(circuit: QuantumCircuit, measure: Measure) -> None:
-    """Add the instructions that save exact values (qiskit_aer adds them to QuantumCircuit)."""
+    """Append the instructions that save exact values (importing qiskit_aer adds these methods)."""
     saving: Any = circuit
     if isinstance(measure, Probabilities):
         saving.save_probabilities()

@@ -12,15 +12,21 @@ from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
 from qgen_qiskit.translate import free_angles, to_qiskit
 
-#: Bytes of an amplitude, and how many states a gate holds at once.
-AMPLITUDE, STATES = 16, 2
+BYTES_PER_AMPLITUDE = 16
+#: States in memory at once while a gate is applied.
+STATES = 2
 
 
 class QiskitStatevector(Simulator):
-    """``qiskit.quantum_info.Statevector``, gate by gate in numpy: slow and simple; needs Qiskit alone.
+    """``qiskit.quantum_info.Statevector``: gate by gate in numpy, slow and simple.
 
-    Rows of a batch run one after another, gradients by parameter shift. For work use ``aer``, or
-    the core's ``statevector``.
+    Needs Qiskit alone and serves for comparisons; for work use ``aer``, or the core's
+    ``statevector``. Rows of a batch run one after another, gradients are by parameter shift.
+
+    >>> from qgen_core import Gate
+    >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+    >>> QiskitStatevector().probabilities(bell, []).round(3)
+    array([0.5, 0. , 0. , 0.5])
     """
 
     def __init__(self) -> None:
@@ -29,9 +35,9 @@ class QiskitStatevector(Simulator):
         )
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        """Raise ResourceRefused if memory for a state and the values of a batch is not there."""
+        """Raise ResourceRefused if a state and the values of a batch do not fit in memory."""
         rows = 0 if isinstance(measure, Expectations) else batch
-        require_qubits(circuit.num_wires, lambda n: AMPLITUDE * (STATES + rows) * 2**n)
+        require_qubits(circuit.num_wires, lambda n: BYTES_PER_AMPLITUDE * (STATES + rows) * 2**n)
 
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         values = free_angles(circuit, angles)
@@ -44,8 +50,8 @@ class QiskitStatevector(Simulator):
             state = self._info.Statevector(built.assign_parameters(row))
             if isinstance(measure, Expectations):
                 found.append([np.real(state.expectation_value(operator)) for operator in operators])
+            elif isinstance(measure, Probabilities):
+                found.append(state.probabilities())
             else:
-                found.append(
-                    state.probabilities() if isinstance(measure, Probabilities) else state.data
-                )
+                found.append(state.data)
         return np.array(found)

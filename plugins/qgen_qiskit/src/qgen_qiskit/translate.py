@@ -1,8 +1,8 @@
-"""From the neutral circuit to Qiskit's, once per circuit.
+"""Translation of circuits to Qiskit, once per circuit.
 
-Wire ``w`` of ``Q`` is qubit ``Q - 1 - w``. Qiskit's qubit 0 is the least significant bit, so the order
-of its probabilities, the letters of its Pauli labels and the characters of its bit strings are then
-those of qgen, and nothing has to be reversed afterwards.
+Wire ``w`` of ``Q`` is qubit ``Q - 1 - w``. Qiskit's qubit 0 is the least significant bit, so the
+order of its probabilities, of the letters of its Pauli labels and of its bit strings is then that
+of qgen, and nothing has to be reversed afterwards.
 """
 
 from __future__ import annotations
@@ -29,31 +29,48 @@ _columns: Remembered[Circuit, NDArray[np.intp]] = Remembered()
 
 
 def to_qiskit(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
-    """The circuit in Qiskit, and its parameters: one for each angle that is not constant.
+    """The circuit in Qiskit and its parameters, one for each angle that is not constant.
 
-    Element ``k`` belongs to the column ``free_columns(circuit)[k]`` of the angle array; constant angles
-    are numbers in the circuit. Channels become Kraus instructions. The result is shared: copy it before
-    changing it.
+    Element ``k`` belongs to the column ``free_columns(circuit)[k]`` of the angle array; constant
+    angles are numbers in the circuit. Channels become Kraus instructions. The result is cached:
+    copy it before changing it.
+
+    >>> from qgen_core import Gate
+    >>> built, parameters = to_qiskit(Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1)))))
+    >>> [instruction.operation.name for instruction in built.data], len(parameters)
+    (['h', 'cx'], 0)
     """
     return _translated.get(circuit, lambda: _translate(circuit))
 
 
 def free_columns(circuit: Circuit) -> NDArray[np.intp]:
-    """Columns of the angle array that belong to angles that are not constant."""
-    return _columns.get(
-        circuit,
-        lambda: np.array(
-            [k for k, a in enumerate(circuit.angles) if a.source != "const"], dtype=np.intp
-        ),
-    )
+    """The columns of the angle array whose angles are not constant.
+
+    >>> from qgen_core import Gate, const, param
+    >>> gates = (Gate("rx", (0,), const(0.3)), Gate("ry", (0,), param(0)))
+    >>> free_columns(Circuit(1, gates))
+    array([1])
+    """
+    return _columns.get(circuit, lambda: _find_free_columns(circuit))
+
+
+def _find_free_columns(circuit: Circuit) -> NDArray[np.intp]:
+    is_free = np.array([angle.source != "const" for angle in circuit.angles], dtype=bool)
+    return np.flatnonzero(is_free)
 
 
 def free_angles(circuit: Circuit, angles: Floats) -> Floats:
-    """Values (B, parameters) for the parameters of :func:`to_qiskit` from angle rows (B, A).
+    """The values (B, parameters) of the parameters of :func:`to_qiskit`, from angles (B, A).
 
-    Raises BadOption when the rows do not fit, or give a constant angle another value.
+    Raises BadOption if the angles do not fit the circuit, or give a constant angle another value.
+
+    >>> from qgen_core import Gate, const, param
+    >>> gates = (Gate("rx", (0,), const(0.3)), Gate("ry", (0,), param(0)))
+    >>> free_angles(Circuit(1, gates), np.array([[0.3, 1.5]]))
+    array([[1.5]])
     """
-    rows, columns = checked_angles(circuit, angles), free_columns(circuit)
+    rows = checked_angles(circuit, angles)
+    columns = free_columns(circuit)
     if len(columns) < rows.shape[1]:
         fixed = np.setdiff1d(np.arange(rows.shape[1]), columns)
         values = np.array([circuit.angles[k].offset for k in fixed])
@@ -63,7 +80,11 @@ def free_angles(circuit: Circuit, angles: Floats) -> Floats:
 
 
 def qubits_of(wires: Sequence[int], num_wires: int) -> list[int]:
-    """The qubits of wires."""
+    """Qiskit's qubits of wires.
+
+    >>> qubits_of((0, 2), num_wires=3)
+    [2, 0]
+    """
     return [num_wires - 1 - wire for wire in wires]
 
 
@@ -85,7 +106,9 @@ def _translate(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
             getattr(built, instruction.name)(*qubits)
         else:
             angle = instruction.angle
-            value = angle.offset if angle.source == "const" else next(free)
+            value: object = angle.offset
+            if angle.source != "const":
+                value = next(free)
             getattr(built, instruction.name)(value, *qubits)
     return built, vector
 

@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ScriptedTime:
 
 @pytest.fixture
 def make(service: ScriptedService, clock: ScriptedTime, tmp_path: Path):
-    """A new backend, as a new process has it, over the same service and the same folder of job ids."""
+    """A new backend over the same service and folder of job ids, as in a new process."""
 
     def new(**options) -> RuntimeBackend:
         return RuntimeBackend(

@@ -1,8 +1,8 @@
-"""A scripted stand-in for IBM's service: it runs jobs on a simulator, and fails as it is told.
+"""A scripted stand-in for IBM's service: it runs jobs on a simulator and fails as scripted.
 
-The SDK's own SamplerV2 and EstimatorV2 submit to it, because its device is one of the SDK's. ``script``
-says what happens at the next calls of an operation: an exception is raised, a function changes the
-answer, None lets it pass. What was submitted is counted, and kept in ``folder`` beyond a process.
+The SDK's own SamplerV2 and EstimatorV2 submit to it, because its device is one of the SDK's.
+``script`` sets what happens at the next calls of an operation: an exception is raised, a function
+changes the answer, None does nothing. Submissions are counted, and stored in ``folder``.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class ScriptedDevice(IBMBackend):
 
 
 class ScriptedService:
-    """What the backend uses of QiskitRuntimeService: backend, job, jobs, and _run, by which the SDK submits."""
+    """What the backend and the SDK use of QiskitRuntimeService: backend, job, jobs, _run."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.script = folder, {}

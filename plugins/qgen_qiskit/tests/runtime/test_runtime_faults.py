@@ -1,4 +1,4 @@
-"""What can go wrong at a remote service, one behaviour a test: a result or a typed error, and never two jobs."""
+"""Failures of a remote service, one a test: a result or a typed error, and never two jobs."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_an_expired_token_while_waiting(make, service, status) -> None:
 
 
 def test_a_failed_job(make, service, tmp_path) -> None:
-    """Its reason is shown without what looks like a token; only when run again is there a second job."""
+    """Its reason is shown without anything like a token; only another run submits a second job."""
     service.script = {"status": [lambda _: "ERROR"]}
     error = fails(
         make(), RemoteError, "job job-000 .* the device fell asleep, token .hidden.; run again", 5
@@ -305,7 +305,7 @@ def test_the_service_is_gone_before_the_lost_job_is_found(make, service) -> None
 
 
 def test_a_call_that_hangs(make, service, monkeypatch) -> None:
-    """A submission without an answer may still be under way: it is never repeated by the same process."""
+    """A submission without an answer may be under way: the same process never repeats it."""
     monkeypatch.setattr(talking, "CALL_LIMIT", 2.0)
     freed = threading.Event()
     service.script = {"after run": [lambda _: freed.wait(30)]}

@@ -1,4 +1,4 @@
-"""A process or a training that stops around a submission: the next one goes on and pays for nothing twice."""
+"""A process or training that stops around a submission continues and pays for no job twice."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ask(folder: str):
 
 @pytest.mark.parametrize("operation", ["before run", "after run", "status", "result"])
 def test_killed(operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before the service took the job, before its id was noted, while waiting, and while collecting."""
+    """Before submission, before the id is stored, while waiting, and while collecting."""
     text = VICTIM.format(
         tests=str(Path(__file__).parent), folder=str(tmp_path), operation=operation
     )
@@ -73,7 +73,7 @@ def trained(service: ScriptedService, folder: Path, monkeypatch: pytest.MonkeyPa
 def test_a_training_that_was_stopped_pays_for_no_batch_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The queue is too long three times; what comes out in the end is what comes out undisturbed."""
+    """The queue exceeds the deadline three times; the result equals that of an undisturbed run."""
     calm = ScriptedService(tmp_path / "calm")
     expected = trained(calm, tmp_path / "a", monkeypatch)
     assert calm.submitted == 8, "a job for the values and one for the gradient of each step"

@@ -1,4 +1,4 @@
-"""The backend ``ibm`` in the runtime's local testing mode: on a simulator without noise, and on fake devices."""
+"""The backend ``ibm`` in the local testing mode: without noise, and on fake devices."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qgen_core.mitigation.readout_mitigated import ReadoutMitigated
 from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.testing import BackendKit, overrides, reference
 from qgen_qiskit.runtime.backend import RuntimeBackend
-from qgen_qiskit.runtime.prepare import folded
+from qgen_qiskit.runtime.prepared_circuit import folded
 
 BELL = Circuit(2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1)), Gate("ry", (1,), param(1))))
 ANGLES = np.array([[np.pi / 2, 0.3], [0.4, -1.0]])
@@ -62,7 +62,7 @@ def test_the_layout_is_kept() -> None:
         circuit, np.array([[0.0]]), Probabilities(), shots=2000, rng=np.random.default_rng(2)
     )
     assert found[0, 0b100] > 0.85
-    (ready,) = backend._ready.get(circuit, dict).values()
+    (ready,) = backend._prepared_circuits.get(circuit, dict).values()
     assert ready.qubits == (4, 7, 10)
 
 
@@ -98,7 +98,10 @@ def test_folded_gates_are_not_optimised_away() -> None:
         backend.run(
             cx, np.array([[0.7]]), Expectations(("ZI",)), shots=10, rng=np.random.default_rng(5)
         )
-        ran = [inner._ready.get(at.circuit, dict)[False].circuit for at in backend._circuits(cx)]
+        ran = [
+            inner._prepared_circuits.get(at.circuit, dict)[False].circuit
+            for at in backend._circuits(cx)
+        ]
         counted[amplify] = [circuit.count_ops()["cx"] for circuit in ran]
     assert counted == {"gates": [1, 5], "circuit": [1, 5]}
 

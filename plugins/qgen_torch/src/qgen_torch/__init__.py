@@ -1,4 +1,4 @@
-"""Torch for qgen: circuits as layers, state vectors for GPUs, networks as models.
+"""Torch for qgen: circuits as layers, a simulator for GPUs, adversarial training, networks.
 
 ``QuantumLayer(circuit, measure)`` is a ``torch.nn.Module``.
 """

@@ -1,4 +1,4 @@
-"""The backend ``torch``: batches of state vectors in torch, on CPU and CUDA."""
+"""The backend ``torch``: batches of state vectors as tensors, on CPU and CUDA."""
 
 from __future__ import annotations
 
@@ -17,45 +17,54 @@ from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
 from qgen_torch.binding import Binding
-from qgen_torch.engine.program import Precision, Program
-from qgen_torch.engine.reading import Reading
+from qgen_torch.simulator.measure_function import MeasureFunction
+from qgen_torch.simulator.state_function import Precision, StateFunction
 
 Tensor = torch.Tensor
 
-#: States that are held at once: to run, and to train.
-STATES, TRAINING = 3, 6
+BYTES_PER_AMPLITUDE = {"double": 16, "single": 8}
+#: Batches of states in memory at once during a run.
+STATES_TO_RUN = 3
+#: Batches of states in memory at once during a run and its gradient.
+STATES_TO_TRAIN = 6
 
 
 class TorchBackend(Simulator):
-    """Pure states as tensors: a batch of circuits in a few large operations a layer.
+    """State vectors as tensors: a few large operations per layer for a whole batch of circuits.
 
-    Made for GPUs, and for models that are differentiated twice; on a CPU the backend
-    ``statevector`` is faster. ``native(circuit, measure, "torch")`` gives a function of tensors,
-    differentiable any number of times. First derivatives run the circuit back instead of storing
-    its states (adjoint method); higher ones are torch's own and store them.
+    Intended for GPUs and for models that are differentiated twice; on a CPU the backend
+    ``statevector`` is faster. ``native(circuit, measure, "torch")`` returns a function of tensors,
+    differentiable any number of times. First derivatives use the adjoint method, which undoes the
+    circuit instead of storing its states; higher ones are torch's own and store them.
 
     Args:
-        precision: ``double`` holds complex128, ``single`` complex64 (half the memory, errors of about 1e-6).
-        device: where circuits run: ``cpu``, ``cuda``, or ``auto``: tensors where they are, numpy
-            arrays on CUDA where there is one.
+        precision: ``double`` for complex128, ``single`` for complex64 (half the memory, errors of
+            about 1e-6).
+        device: where circuits run: ``cpu``, ``cuda``, or ``auto``, which runs tensors on their own
+            device, and numpy arrays on CUDA if it is available.
 
-    Raises BadOption for ``cuda`` where torch sees no such device.
+    Raises BadOption for ``cuda`` if torch finds no such device.
+
+    >>> from qgen_core import Gate, param
+    >>> bell = Circuit(2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1))))
+    >>> TorchBackend(device="cpu").probabilities(bell, [np.pi / 2]).round(3)
+    array([0.5, 0. , 0. , 0.5])
     """
 
     def __init__(
         self, *, precision: Precision = "double", device: Literal["auto", "cpu", "cuda"] = "auto"
     ) -> None:
         if precision not in ("double", "single"):
-            raise BadOption(f"precision is 'double' or 'single', not {precision!r}")
+            raise BadOption(f"precision must be 'double' or 'single', not {precision!r}")
         if device not in ("auto", "cpu", "cuda"):
-            raise BadOption(f"device is 'auto', 'cpu' or 'cuda', not {device!r}")
+            raise BadOption(f"device must be 'auto', 'cpu' or 'cuda', not {device!r}")
         if device == "cuda" and not torch.cuda.is_available():
-            raise BadOption("torch sees no CUDA device here; take device 'cpu', or 'auto'")
+            raise BadOption("torch finds no CUDA device here; set device to 'cpu' or 'auto'")
         self.capabilities = Capabilities(gradients="adjoint", precision=precision)
         self.precision: Precision = precision
         self.device = device
-        self._programs: Remembered[Circuit, dict[bool, Program]] = Remembered()
-        self._readings: dict[tuple[int, tuple[str, ...] | type], Reading] = {}
+        self._state_functions: Remembered[Circuit, dict[bool, StateFunction]] = Remembered()
+        self._measure_functions: dict[tuple[int, tuple[str, ...] | type], MeasureFunction] = {}
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         self._require(circuit, batch, self._device(), train=True)
@@ -63,30 +72,28 @@ class TorchBackend(Simulator):
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         rows = self._rows(circuit, angles, train=False)
         with torch.no_grad():
-            found = self._reading(measure, circuit)(
-                self._program(circuit, None)(rows.new_empty(1, 0), rows)
-            )
-        return _numpy(found)
+            states = self._state_function(circuit, None)(rows.new_empty(1, 0), rows)
+            output = self._measure_function(measure, circuit)(states)
+        return _numpy(output)
 
     def exact_forward(
         self, circuit: Circuit, angles: Floats, measure: Measure
     ) -> tuple[Array, Callable[[Array], Floats]]:
         leaf = self._rows(circuit, angles, train=True).requires_grad_()
-        with torch.enable_grad():  # also inside of another function's forward pass
-            output = self._reading(measure, circuit)(
-                self._program(circuit, None)(leaf.new_empty(1, 0), leaf)
-            )
+        # enable_grad, because the caller may be the forward pass of another function
+        with torch.enable_grad():
+            states = self._state_function(circuit, None)(leaf.new_empty(1, 0), leaf)
+            output = self._measure_function(measure, circuit)(states)
 
-        def back(cotangent: Array) -> Floats:
+        def pullback(cotangent: Array) -> Floats:
             if not output.requires_grad:
                 return np.zeros(leaf.shape)
-            weights = torch.from_numpy(np.require(cotangent, requirements=["C", "W"])).to(
-                output.device, output.dtype
-            )
-            (found,) = torch.autograd.grad(output, leaf, weights, retain_graph=True)
-            return np.asarray(_numpy(found), dtype=np.float64)
+            shareable = torch.from_numpy(np.require(cotangent, requirements=["C", "W"]))
+            weights = shareable.to(output.device, output.dtype)
+            (gradient,) = torch.autograd.grad(output, leaf, weights, retain_graph=True)
+            return np.asarray(_numpy(gradient), dtype=np.float64)
 
-        return _numpy(output.detach()), back
+        return _numpy(output.detach()), pullback
 
     def exact_vjp(
         self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
@@ -96,56 +103,60 @@ class TorchBackend(Simulator):
     def native(
         self, circuit: Circuit, measure: Measure, framework: str
     ) -> Callable[[Tensor], Tensor] | None:
-        """For ``"torch"``, a function of tensors: angles (B, A) to probabilities, expectations or states.
+        """For ``"torch"``, a function from angles (B, A) to probabilities, expectations or states.
 
-        The output has the precision of the backend and is on the device of the angles.
+        The output has the precision of the backend and is on the device of the angles. None for
+        other frameworks and for measures without an exact value.
         """
         if framework != "torch" or not isinstance(measure, Probabilities | Expectations | State):
             return None
         run = self._function(circuit, measure, None)
         return lambda angles: run(angles.new_empty(1, 0), angles)
 
-    def layer(self, circuit: Circuit, measure: Measure, binding: Binding) -> Callable[..., Tensor]:
-        """The same of parameters (P,) and inputs (B, I): what the rows of a batch share is computed once."""
+    def bound_function(
+        self, circuit: Circuit, measure: Measure, binding: Binding
+    ) -> Callable[..., Tensor]:
+        """A function of parameters (P,) and inputs (B, I); shared work is done once per batch."""
         run = self._function(circuit, measure, binding)
         return lambda params, inputs: run(*binding.columns(params, inputs))
 
     def _function(
         self, circuit: Circuit, measure: Measure, binding: Binding | None
     ) -> Callable[[Tensor, Tensor | None], Tensor]:
-        """Outputs of a measure from shared columns (1, S) and those of rows (B, O)."""
+        """Outputs from shared angle columns (1, S) and those of each row (B, O)."""
         self.check(circuit)
         check_measure(measure, circuit.num_wires)
         self._require(circuit, 1, self._device(), train=True)
-        reading = Reading(measure, circuit.num_wires)
-        program = self._program(circuit, binding)
+        measure_function = MeasureFunction(measure, circuit.num_wires)
+        state_function = self._state_function(circuit, binding)
 
-        def function(shared: Tensor, own: Tensor | None) -> Tensor:
-            home, device = shared.device, self._device(shared.device)
-            self._require(circuit, 1 if own is None else len(own), device, train=True)
-            own = None if own is None else own.to(device)
-            return reading(program(shared.to(device), own)).to(home)
+        def function(shared: Tensor, rows: Tensor | None) -> Tensor:
+            home = shared.device
+            device = self._device(home)
+            batch = 1 if rows is None else len(rows)
+            self._require(circuit, batch, device, train=True)
+            if rows is not None:
+                rows = rows.to(device)
+            return measure_function(state_function(shared.to(device), rows)).to(home)
 
         return function
 
-    def _program(self, circuit: Circuit, binding: Binding | None) -> Program:
-        """With a binding, columns without inputs are shared; without, none are."""
-        known = self._programs.get(circuit, dict)
-        shares = binding is not None
-        if shares not in known:
-            own = np.arange(circuit.num_angles) if binding is None else binding.own
-            known[shares] = Program(circuit, own, self.precision)
-        return known[shares]
+    def _state_function(self, circuit: Circuit, binding: Binding | None) -> StateFunction:
+        """With a binding, columns without inputs are shared by all rows; without, none are."""
+        known = self._state_functions.get(circuit, dict)
+        shares_columns = binding is not None
+        if shares_columns not in known:
+            row_columns = np.arange(circuit.num_angles) if binding is None else binding.row_columns
+            known[shares_columns] = StateFunction(circuit, row_columns, self.precision)
+        return known[shares_columns]
 
-    def _reading(self, measure: Measure, circuit: Circuit) -> Reading:
-        """Of a measure with perfect readout, kept for the next call."""
-        key = (
-            circuit.num_wires,
-            measure.paulis if isinstance(measure, Expectations) else type(measure),
-        )
-        if key not in self._readings:
-            self._readings[key] = Reading(measure, circuit.num_wires)
-        return self._readings[key]
+    def _measure_function(self, measure: Measure, circuit: Circuit) -> MeasureFunction:
+        """The function of a measure with perfect readout, built once."""
+        kind = measure.paulis if isinstance(measure, Expectations) else type(measure)
+        key = (circuit.num_wires, kind)
+        if key not in self._measure_functions:
+            self._measure_functions[key] = MeasureFunction(measure, circuit.num_wires)
+        return self._measure_functions[key]
 
     def _rows(self, circuit: Circuit, angles: Floats, *, train: bool) -> Tensor:
         rows = checked_angles(circuit, angles)
@@ -154,36 +165,38 @@ class TorchBackend(Simulator):
         return torch.from_numpy(np.require(rows, requirements=["W"])).to(device)
 
     def _device(self, here: torch.device | None = None) -> torch.device:
-        """Where circuits run whose angles are ``here``; None: in numpy."""
+        """Where circuits run whose angles are on ``here``; None for angles in numpy."""
         if self.device != "auto":
             return torch.device(self.device)
-        return (
-            here
-            if here is not None
-            else torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        )
+        if here is not None:
+            return here
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("cpu")
 
     def _require(self, circuit: Circuit, batch: int, device: torch.device, *, train: bool) -> None:
-        amplitude = 16 if self.precision == "double" else 8
-        states = (TRAINING if train else STATES) * amplitude * batch
-        rows = f" for a batch of {batch}" if batch > 1 else ""
+        """Raise ResourceRefused if the states of a batch do not fit in the device's memory."""
+        states = STATES_TO_RUN
+        purpose = ""
+        if train:
+            states = STATES_TO_TRAIN
+            purpose = " to train"
+        bytes_per_basis_state = states * BYTES_PER_AMPLITUDE[self.precision] * batch
+        if batch > 1:
+            purpose += f" for a batch of {batch}"
         free = partial(_free_cuda, device) if device.type == "cuda" else None
-        require_qubits(
-            circuit.num_wires, lambda n: states << n, (" to train" if train else "") + rows, free
-        )
+        require_qubits(circuit.num_wires, lambda n: bytes_per_basis_state << n, purpose, free)
 
 
 def _free_cuda(device: torch.device) -> int:
-    """Bytes of a GPU that nobody holds, and those that torch holds in stock."""
-    return (
-        torch.cuda.mem_get_info(device)[0]
-        + torch.cuda.memory_reserved(device)
-        - torch.cuda.memory_allocated(device)
-    )
+    """Free bytes of a GPU, including those that torch has reserved and does not use."""
+    free, _ = torch.cuda.mem_get_info(device)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return free + unused
 
 
 def _numpy(tensor: Tensor) -> Array:
-    """In double precision, as backends return it."""
+    """A numpy array in double precision, as backends return it."""
     wide = torch.complex128 if tensor.is_complex() else torch.float64
-    found: Array = tensor.to("cpu", wide).numpy()
-    return found
+    array: Array = tensor.to("cpu", wide).numpy()
+    return array

@@ -1,1 +1,1 @@
-"""The noise of IBM devices as a map from circuits to circuits."""
+"""The noise of IBM devices as a map from circuits to noisy circuits."""

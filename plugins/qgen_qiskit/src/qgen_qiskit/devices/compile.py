@@ -1,4 +1,4 @@
-"""A parametrised circuit on the qubits of a device, in the gates of the device: transpiled once, read back."""
+"""A parametrised circuit compiled for a device: transpiled once, then read back from Qiskit."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 from qgen_core.circuits.circuit import Angle, Circuit, Gate, const
 from qgen_core.circuits.gates import GATES
 from qgen_core.errors import BadOption, Unsupported
-from qgen_qiskit.devices.layout import Chooser, parts_of
-from qgen_qiskit.devices.snapshot import Device, Qubits
-from qgen_qiskit.devices.transpiling import transpiled
+from qgen_qiskit.devices.calibration import Device, Qubits
+from qgen_qiskit.devices.layout import LayoutChooser, parts_of
+from qgen_qiskit.devices.transpiler import transpile
 from qgen_qiskit.translate import free_columns, to_qiskit
 
-#: Constant turns below this are left out.
-NOTHING = 1e-12
-TURN = 2 * math.pi
+#: Constant rotations by less than this are left out.
+ZERO_ANGLE = 1e-12
+FULL_TURN = 2 * math.pi
 
 
 @dataclass(frozen=True, eq=False)
-class Compiled:
-    """Gates with the device's qubits that they act on, in order.
+class CompiledCircuit:
+    """Gates with the device's qubits on which they act, in order.
 
-    Gates carry the wires of the original circuit by the qubits on which these are *read*: wire w is
-    qubit ``read[w]`` throughout. Routing moves states between qubits, so w may begin elsewhere, on
-    ``start[w]``; all qubits begin in 0, and nothing is left to put in order at the end.
+    Wires of the gates are those of the original circuit at its *end*: wire w is qubit ``read[w]``
+    throughout. Routing moves states between qubits, so w may begin elsewhere, on ``start[w]``; all
+    qubits begin in 0, and no permutation is left to undo at the end.
     """
 
     gates: tuple[tuple[Gate, Qubits], ...]
@@ -34,19 +34,25 @@ class Compiled:
     read: tuple[int, ...]
 
 
-def compile_for(circuit: Circuit, device: Device, layout: Sequence[int] | None) -> Compiled:
-    """The circuit in the device's gates.
+def compile_for(circuit: Circuit, device: Device, layout: Sequence[int] | None) -> CompiledCircuit:
+    """Compile a circuit to a device's gates.
 
-    ``layout`` gives the qubit on which each wire begins; None chooses. Every rotation keeps one source;
-    angles of the result are affine functions of the circuit's parameters, inputs and constants. Raises
-    BadOption for a layout that does not fit.
+    ``layout`` is the qubit on which each wire begins; None chooses. Angles of the result are
+    affine functions of one parameter, input or constant of the circuit each. Raises BadOption for
+    a layout that does not fit, Unsupported for a circuit with channels.
+
+    >>> from qgen_qiskit.devices.calibration import fake_device
+    >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+    >>> compiled = compile_for(bell, fake_device("ibm_casablanca"), layout=(1, 3))
+    >>> [gate.name for gate, _ in compiled.gates], compiled.read
+    (['rz', 'sx', 'rz', 'cx'], (1, 3))
     """
     if circuit.channels:
         raise Unsupported(
             "the noise of a device maps circuits of gates; this one holds channels already"
         )
     parts = parts_of(circuit)
-    chooser = Chooser(device.couplings(), device.mean_readout)
+    chooser = LayoutChooser(device.couplings(), device.mean_readout)
     if layout is None:
         sets = chooser.choose([len(part) for part in parts])
     else:
@@ -55,23 +61,31 @@ def compile_for(circuit: Circuit, device: Device, layout: Sequence[int] | None) 
         for qubits in sets:
             if not chooser.connected(qubits):
                 raise BadOption(
-                    f"layout: the qubits {qubits} are not connected on {device.name}, but the circuit is"
+                    f"layout: the qubits {qubits} are not connected on {device.name}, "
+                    "but gates of the circuit connect their wires"
                 )
-    start, read = [-1] * circuit.num_wires, [-1] * circuit.num_wires
+    start = [-1] * circuit.num_wires
+    read = [-1] * circuit.num_wires
     gates: list[tuple[Gate, Qubits]] = []
     for part, qubits in zip(parts, sets, strict=True):
-        found = _compile_part(_restricted(circuit, part), device, qubits, fixed=layout is not None)
+        compiled = _compile_part(
+            _restricted(circuit, part), device, qubits, fixed=layout is not None
+        )
         for local, wire in enumerate(part):
-            start[wire], read[wire] = found.start[local], found.read[local]
-        gates += [
-            (replace(gate, wires=tuple(part[w] for w in gate.wires)), on)
-            for gate, on in found.gates
-        ]
-    return Compiled(tuple(gates), tuple(start), tuple(read))
+            start[wire] = compiled.start[local]
+            read[wire] = compiled.read[local]
+        for gate, on in compiled.gates:
+            wires = tuple(part[wire] for wire in gate.wires)
+            gates.append((replace(gate, wires=wires), on))
+    return CompiledCircuit(tuple(gates), tuple(start), tuple(read))
 
 
 def check_layout(layout: Sequence[int], num_wires: int, device: Device) -> None:
-    """Raise BadOption unless a layout names a different qubit of the device for each wire."""
+    """Raise BadOption unless a layout names a different qubit of the device for each wire.
+
+    >>> from qgen_qiskit.devices.calibration import fake_device
+    >>> check_layout((1, 3), 2, fake_device("ibm_casablanca"))
+    """
     if len(layout) != num_wires or len(set(layout)) != num_wires:
         raise BadOption(
             f"layout names {len(set(layout))} different qubits; the circuit has {num_wires} wires"
@@ -85,43 +99,51 @@ def check_layout(layout: Sequence[int], num_wires: int, device: Device) -> None:
 
 def _restricted(circuit: Circuit, part: Sequence[int]) -> Circuit:
     """The gates of a part, on wires 0, 1, ..."""
-    rank = {wire: local for local, wire in enumerate(part)}
-    gates = [
-        replace(gate, wires=tuple(rank[w] for w in gate.wires))
-        for gate in circuit.gates
-        if gate.wires[0] in rank
-    ]
+    local = {wire: number for number, wire in enumerate(part)}
+    gates = []
+    for gate in circuit.gates:
+        if gate.wires[0] in local:
+            gates.append(replace(gate, wires=tuple(local[wire] for wire in gate.wires)))
     return Circuit(len(part), tuple(gates))
 
 
-def _compile_part(circuit: Circuit, device: Device, qubits: Qubits, *, fixed: bool) -> Compiled:
-    """A connected circuit on a connected set of qubits, wire by wire if ``fixed``, else in any order."""
+def _compile_part(
+    circuit: Circuit, device: Device, qubits: Qubits, *, fixed: bool
+) -> CompiledCircuit:
+    """Compile a connected circuit to a connected set of qubits.
+
+    ``fixed``: wire w begins on the w-th qubit; else the transpiler chooses the order.
+    """
     built, vector = to_qiskit(circuit)
-    sources = {
-        element: circuit.angles[column]
-        for element, column in zip(vector, free_columns(circuit), strict=True)
-    }
-    routed, first, final = transpiled(built, device, qubits, fixed=fixed)
-    start, read = (tuple(qubits[place] for place in reversed(ends)) for ends in (first, final))
+    angles: dict[Any, Angle] = {}
+    for element, column in zip(vector, free_columns(circuit), strict=True):
+        angles[element] = circuit.angles[column]
+    routed, first, final = transpile(built, device, qubits, fixed=fixed)
+    start = tuple(qubits[place] for place in reversed(first))
+    read = tuple(qubits[place] for place in reversed(final))
     wire_of = {qubit: wire for wire, qubit in enumerate(read)}
     gates: list[Gate] = []
     for instruction in routed.data:
         name = instruction.operation.name
-        on = [qubits[routed.find_bit(bit).index] for bit in instruction.qubits]
         if name not in GATES:
             raise Unsupported(
-                f"transpiling for {device.name} left the instruction {name!r}, which is no gate of qgen"
+                f"transpiling for {device.name} left the instruction {name!r}, "
+                "which is not a gate of qgen"
             )
-        angle = _affine(instruction.operation.params[0], sources) if GATES[name].has_angle else None
-        gates.append(Gate(name, tuple(wire_of[qubit] for qubit in on), angle))
-    merged = _merged(gates)
-    return Compiled(
-        tuple((gate, tuple(read[w] for w in gate.wires)) for gate in merged), start, read
-    )
+        places = [routed.find_bit(bit).index for bit in instruction.qubits]
+        wires = tuple(wire_of[qubits[place]] for place in places)
+        angle = None
+        if GATES[name].has_angle:
+            angle = _affine(instruction.operation.params[0], angles)
+        gates.append(Gate(name, wires, angle))
+    with_qubits = []
+    for gate in _merged(gates):
+        with_qubits.append((gate, tuple(read[wire] for wire in gate.wires)))
+    return CompiledCircuit(tuple(with_qubits), start, read)
 
 
-def _affine(value: Any, sources: dict[Any, Angle]) -> Angle:
-    """An angle of the routed circuit as an affine function of the source of one of the circuit's angles."""
+def _affine(value: Any, angles: dict[Any, Angle]) -> Angle:
+    """An angle of the routed circuit as an affine function of one source of the original one."""
     parameters = list(getattr(value, "parameters", ()))
     if not parameters:
         return const(float(value))
@@ -129,47 +151,47 @@ def _affine(value: Any, sources: dict[Any, Angle]) -> Angle:
         raise Unsupported(
             f"transpiling joined rotations: the angle {value} has {len(parameters)} sources"
         )
-    offset, at_one = (float(value.bind({parameters[0]: at})) for at in (0.0, 1.0))
-    scale, angle = at_one - offset, sources[parameters[0]]
+    (parameter,) = parameters
+    offset = float(value.bind({parameter: 0.0}))
+    scale = float(value.bind({parameter: 1.0})) - offset
+    angle = angles[parameter]
     return replace(angle, scale=scale * angle.scale, offset=scale * angle.offset + offset)
 
 
 def _merged(gates: Sequence[Gate]) -> list[Gate]:
-    """RZ gates that follow each other in one, as long as one source at most is among them; no turns of nothing."""
-    found: list[Gate | None] = []
+    """Join successive RZ gates of which all but one are constant; drop rotations by zero."""
+    found: list[Gate] = []
     last: dict[int, int] = {}
     for gate in gates:
         before = last.get(gate.wires[0])
-        joined = _joined(found[before], gate) if before is not None else None
-        if joined is not None and before is not None:
-            found[before] = joined
-            continue
+        if before is not None:
+            joined = _joined(found[before], gate)
+            if joined is not None:
+                found[before] = joined
+                continue
         last.update(dict.fromkeys(gate.wires, len(found)))
         found.append(gate)
-    return [gate for gate in found if gate is not None and not _is_nothing(gate)]
+    return [gate for gate in found if not _is_zero_rotation(gate)]
 
 
-def _joined(first: Gate | None, then: Gate) -> Gate | None:
-    if (
-        first is None
-        or first.name != "rz"
-        or then.name != "rz"
-        or first.angle is None
-        or then.angle is None
-    ):
+def _joined(first: Gate, then: Gate) -> Gate | None:
+    """One RZ gate for two, or None if they are other gates or both have a source."""
+    if first.name != "rz" or then.name != "rz":
         return None
-    constant, turning = sorted((first.angle, then.angle), key=lambda angle: angle.source != "const")
+    if first.angle is None or then.angle is None:
+        return None
+    constant = first.angle
+    other = then.angle
+    if constant.source != "const":
+        constant, other = other, constant
     if constant.source != "const":
         return None
-    return replace(
-        then, angle=replace(turning, offset=math.remainder(turning.offset + constant.offset, TURN))
-    )
+    offset = math.remainder(other.offset + constant.offset, FULL_TURN)
+    return replace(then, angle=replace(other, offset=offset))
 
 
-def _is_nothing(gate: Gate) -> bool:
+def _is_zero_rotation(gate: Gate) -> bool:
     angle = gate.angle
-    return (
-        angle is not None
-        and angle.source == "const"
-        and abs(math.remainder(angle.offset, TURN)) < NOTHING
-    )
+    if angle is None or angle.source != "const":
+        return False
+    return abs(math.remainder(angle.offset, FULL_TURN)) < ZERO_ANGLE

@@ -1,4 +1,4 @@
-"""Noise ``ibm-device``: a circuit as a device of IBM would run it, in its gates and with its errors."""
+"""Noise ``ibm-device``: a circuit as an IBM device would run it, in its gates, with its errors."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from qgen_core.noise_models.channels import Mode, check_scale
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.random_streams import stream
 from qgen_core.training.loop import Problem
-from qgen_qiskit.devices.compile import Compiled, compile_for
-from qgen_qiskit.devices.rates import Rates, Readout
-from qgen_qiskit.devices.snapshot import Device, fake_device, live_device
+from qgen_qiskit.devices.calibration import Device, Qubits, fake_device, live_device
+from qgen_qiskit.devices.compile import CompiledCircuit, compile_for
+from qgen_qiskit.devices.gate_channels import GateChannels, Readout
 
 log = logging.getLogger("qgen")
 
 
 @dataclass(eq=False)
-class _Kept:
-    """What is known of a circuit: it in the device's gates, and the noisy one of one version."""
+class _CachedCircuit:
+    """A circuit compiled for the device, and with the noise of one version."""
 
-    compiled: Compiled
+    compiled: CompiledCircuit
     version: int | None = None
     noisy: Circuit | None = None
 
 
-class DeviceMap(ABC):
-    """The map of circuits that the noise models of devices share; what they differ in is the device."""
+class DeviceNoiseModel(ABC):
+    """What the noise models of devices share; subclasses say which device."""
 
     def __init__(
         self,
@@ -48,72 +48,84 @@ class DeviceMap(ABC):
     ) -> None:
         check_scale(scale)
         if readout not in ("mean", "asymmetric"):
-            raise BadOption(f"readout is mean or asymmetric, not {readout!r}")
+            raise BadOption(f"readout must be 'mean' or 'asymmetric', not {readout!r}")
         if mode not in ("semigroup", "linear"):
-            raise BadOption(f"mode is semigroup or linear, not {mode!r}")
+            raise BadOption(f"mode must be 'semigroup' or 'linear', not {mode!r}")
         if not 0 <= drift < 1:
             raise BadOption(
                 f"drift is a fraction from 0 to below 1 (0.08: up to 8 percent), not {drift}"
             )
         self.layout = None if layout is None else tuple(layout)
         self.readout: Readout = readout
-        self.scale, self.mode, self.drift, self.seed = scale, mode, drift, seed
+        self.scale = scale
+        self.mode = mode
+        self.drift = drift
+        self.seed = seed
         self._training: Problem | None = None
-        self._circuits: Remembered[Circuit, _Kept] = Remembered()
-        self._rates: tuple[int | None, Rates] | None = None
-        self._latest: Compiled | None = None
+        self._circuits: Remembered[Circuit, _CachedCircuit] = Remembered()
+        #: The channels of the latest version.
+        self._channels: tuple[int | None, GateChannels] | None = None
+        self._latest: CompiledCircuit | None = None
 
     @abstractmethod
     def _device(self) -> Device:
-        """The calibration to take."""
+        """Read the calibration."""
 
     @cached_property
     def device(self) -> Device:
-        """The calibration that is used, read once."""
+        """The calibration, read once."""
         return self._device()
 
     @property
     def version(self) -> int | None:
-        """What the noise now depends on beside the circuit: the step of a training, if it drifts."""
-        return self._training.step if self.drift and self._training is not None else None
+        """The step of the training if the noise drifts with it, else None."""
+        if not self.drift or self._training is None:
+            return None
+        return self._training.step
 
     def __call__(self, circuit: Circuit, measure: Measure) -> tuple[Circuit, Measure]:
-        """The noisy circuit, the same one as long as nothing changes, and the measure read wrongly."""
-        kept = self._circuits.get(
-            circuit, lambda: _Kept(compile_for(circuit, self.device, self.layout))
+        """The noisy circuit, and the measure with readout errors.
+
+        The same circuit object is returned as long as the version does not change. Raises
+        Unsupported for State() and for circuits with channels, BadOption for a layout that does
+        not fit.
+        """
+        cached = self._circuits.get(
+            circuit, lambda: _CachedCircuit(compile_for(circuit, self.device, self.layout))
         )
-        self._latest = kept.compiled
+        self._latest = cached.compiled
         if isinstance(measure, State) and self.scale:
             raise Unsupported(
-                "the noise of a device leaves no state vector; measure probabilities or expectations"
+                "the noise of a device leaves no state vector; "
+                "measure probabilities or expectations"
             )
-        rates = self._rates_now()
-        if kept.noisy is None or kept.version != self.version:
-            kept.noisy, kept.version = _noisy(circuit.num_wires, kept.compiled, rates), self.version
+        channels = self._current_channels()
+        if cached.noisy is None or cached.version != self.version:
+            cached.noisy = _with_channels(circuit.num_wires, cached.compiled, channels)
+            cached.version = self.version
         if isinstance(measure, State) or not self.scale:
-            return kept.noisy, measure
-        confusion = rates.confusion(kept.compiled.read)
+            return cached.noisy, measure
+        confusion = channels.confusion(cached.compiled.read)
         if measure.confusion is not None:
             confusion = confusion @ measure.confusion
-        return kept.noisy, replace(measure, confusion=confusion)
+        return cached.noisy, replace(measure, confusion=confusion)
 
     def describe(self) -> dict[str, Any]:
-        """What a run records: the calibration, the options, and the qubits of the circuit mapped last."""
+        """What a run records: the calibration, the options and the qubits of the latest circuit."""
         found: dict[str, Any] = {"device": self.device.name, "calibration": self.device.source}
         if self._latest is not None:
             found["transpiled by"] = f"qiskit {importlib.metadata.version('qiskit')}"
-            found |= {"layout": list(self._latest.start), "read on": list(self._latest.read)}
-        options = {
-            "scale": self.scale,
-            "mode": self.mode,
-            "readout": self.readout,
-            "drift": self.drift,
-        }
-        return found | options
+            found["layout"] = list(self._latest.start)
+            found["read on"] = list(self._latest.read)
+        found["scale"] = self.scale
+        found["mode"] = self.mode
+        found["readout"] = self.readout
+        found["drift"] = self.drift
+        return found
 
     @hookimpl
     def on_fit_start(self, problem: Problem) -> None:
-        """Say where the circuit lies, and follow the steps of the training."""
+        """Log the qubits of the circuit; from here on drift follows the steps of the training."""
         self._training = problem
         if self._latest is not None:
             log.info(
@@ -127,43 +139,54 @@ class DeviceMap(ABC):
 
     @hookimpl
     def on_fit_end(self) -> None:
-        """What is generated after a training has the calibration as it is."""
+        """Return to the calibration without drift."""
         self._training = None
 
-    def _rates_now(self) -> Rates:
+    def _current_channels(self) -> GateChannels:
         version = self.version
-        if self._rates is None or self._rates[0] != version:
+        if self._channels is None or self._channels[0] != version:
             device = self.device
             if version is not None:
                 device = device.drifted(self.drift, stream(self.seed, "drift", version))
-            self._rates = version, Rates(device, self.scale, self.mode, self.readout)
-        return self._rates[1]
+            channels = GateChannels(device, self.scale, self.mode, self.readout)
+            self._channels = (version, channels)
+        return self._channels[1]
 
 
-class DeviceNoise(DeviceMap):
-    """A circuit in the gates of a device, with the device's errors behind each gate and in its readout.
+class DeviceNoise(DeviceNoiseModel):
+    """A circuit in the gates of a device, with a channel after each gate, and readout errors.
 
-    The circuit is transpiled once, parameters and all, to the qubits that it uses. Each gate that has
-    an error or takes time is followed by one channel: thermal relaxation and depolarization as in Qiskit
-    Aer's model of a device. Wires on which no gate acts do not relax. Output wires are in order.
+    The circuit is transpiled once, with its parameters left open, to the qubits that it uses. Each
+    gate with an error or a duration is followed by one channel, thermal relaxation and
+    depolarization, as in Qiskit Aer's model of a device. Wires on which no gate acts do not relax.
+    Output wires are in order.
 
     Args:
-        device: a fake device, that is a calibration stored in qiskit-ibm-runtime, e.g. ``ibm_sherbrooke``;
-            with ``account`` the name of a device as the account sees it.
-        account: a stored account of IBM Quantum (by the name under which it was saved); its device is
-            asked for its present calibration.
-        layout: the qubit on which each wire begins; none: for each unconnected part of the circuit the
-            connected set of qubits with the least sum of two-qubit errors, parts apart.
+        device: a fake device, i.e. a calibration stored in qiskit-ibm-runtime, such as
+            ``ibm_sherbrooke``; with ``account`` the name of a device of that account.
+        account: the name of a stored account of IBM Quantum, from which the present calibration of
+            the device is fetched.
+        layout: the qubit on which each wire begins. None: for each unconnected part of the circuit
+            the connected set of qubits with the least sum of two-qubit errors, disjoint sets for
+            different parts.
         readout: ``mean`` of the two readout errors, as in Aer's model, or ``asymmetric``.
-        scale: how strong the noise is; 0 none, 1 the device.
-        mode: ``semigroup`` (rates as powers) or ``linear`` (errors times scale, with caps).
-        drift: rates change in each step of a training, by up to this fraction of each.
-        seed: of the drift; a run gives its own.
+        scale: strength of the noise: 0 for none, 1 for the device.
+        mode: ``semigroup`` (powers of channels) or ``linear`` (errors times scale, with bounds).
+        drift: rates change in each step of a training, by up to this fraction.
+        seed: of the drift; a run passes its own.
 
     Raises BadOption for options that do not fit, Unsupported for circuits that hold channels.
 
-    Source: the model is that of ``NoiseModel.from_backend`` in Qiskit Aer; for the scale see
-    docs/readings.md.
+    Source: ``NoiseModel.from_backend`` of Qiskit Aer; for the scale see docs/readings.md.
+
+    >>> from qgen_core import Gate, Probabilities
+    >>> noise = DeviceNoise(device="ibm_casablanca", layout=(1, 3))
+    >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+    >>> noisy, measure = noise(bell, Probabilities())
+    >>> [channel.name for channel in noisy.channels]
+    ['ibm_casablanca sx', 'ibm_casablanca cx']
+    >>> measure.confusion.shape
+    (2, 2, 2)
     """
 
     def __init__(
@@ -181,25 +204,26 @@ class DeviceNoise(DeviceMap):
         super().__init__(
             layout=layout, readout=readout, scale=scale, mode=mode, drift=drift, seed=seed
         )
-        self.name, self.account = device, account
+        self.name = device
+        self.account = account
 
     def _device(self) -> Device:
-        return (
-            fake_device(self.name) if self.account is None else live_device(self.name, self.account)
-        )
+        if self.account is None:
+            return fake_device(self.name)
+        return live_device(self.name, self.account)
 
 
-def _noisy(num_wires: int, compiled: Compiled, rates: Rates) -> Circuit:
-    """The gates with their channels behind them; equal channels are one object."""
-    known: dict[tuple[str, tuple[int, ...]], Channel] = {}
+def _with_channels(num_wires: int, compiled: CompiledCircuit, channels: GateChannels) -> Circuit:
+    """The gates, each followed by its channel; equal channels are one object."""
+    known: dict[tuple[str, Qubits], Channel] = {}
     instructions: list[Instruction] = []
     for gate, qubits in compiled.gates:
         instructions.append(gate)
-        kraus = rates.kraus(gate.name, qubits)
+        kraus = channels.kraus(gate.name, qubits)
         if kraus is None:
             continue
-        key = gate.name, qubits
+        key = (gate.name, qubits)
         if key not in known:
-            known[key] = Channel(kraus, gate.wires, f"{rates.device.name} {gate.name}")
+            known[key] = Channel(kraus, gate.wires, f"{channels.device.name} {gate.name}")
         instructions.append(known[key])
     return Circuit(num_wires, tuple(instructions))

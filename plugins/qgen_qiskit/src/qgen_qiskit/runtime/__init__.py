@@ -1,1 +1,1 @@
-"""IBM Runtime: the backend ``ibm``, what it knows of its jobs, and how it talks to the service."""
+"""IBM Runtime: the backend ``ibm``, its jobs, and calls to the service."""

@@ -1,4 +1,4 @@
-"""The backend ``ibm``: circuits on IBM devices by IBM Runtime, or in its local testing mode."""
+"""The backend ``ibm``: circuits on IBM devices through IBM Runtime or its local testing mode."""
 
 from __future__ import annotations
 
@@ -27,44 +27,60 @@ from qgen_core.mitigation.readout_mitigated import confusion_from
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats, Rng
-from qgen_qiskit.runtime.faults import shown
+from qgen_qiskit.runtime.faults import one_line
+from qgen_qiskit.runtime.job_records import JobRecords, default_folder
 from qgen_qiskit.runtime.jobs import Jobs, batch_key
-from qgen_qiskit.runtime.journal import Journal, default_folder
-from qgen_qiskit.runtime.prepare import QISKIT, Ready, calibration_circuits, ready, word_operators
+from qgen_qiskit.runtime.prepared_circuit import (
+    QISKIT,
+    PreparedCircuit,
+    calibration_circuits,
+    prepare,
+    word_operators,
+)
 from qgen_qiskit.runtime.results import means, outcomes
-from qgen_qiskit.runtime.service import RUNTIME, Patience, Service, missing_account
+from qgen_qiskit.runtime.service import RUNTIME, Deadline, Service, missing_account
 from qgen_qiskit.translate import free_angles
 
 #: Outcomes are 64-bit integers.
 MOST_WIRES = 62
-#: Runtime rounds the shots of a precision up; this keeps 1/sqrt(n) from becoming n + 1.
-NUDGE = 1 + 1e-12
+#: Runtime rounds 1 / precision^2 up to whole shots; this keeps 1/sqrt(n) from becoming n + 1.
+PRECISION_FACTOR = 1 + 1e-12
 
 
 class RuntimeBackend(Backend):
-    """IBM devices by IBM Runtime: SamplerV2 for probabilities and bits, EstimatorV2 for expectations.
+    """IBM devices: SamplerV2 for probabilities and bits, EstimatorV2 for expectations.
 
-    Shots only. A batch, also that of a parameter-shift gradient, is one job; the circuit is transpiled
-    once and its angles are bound by the service. The id of a job is on disk before it is waited for: run
-    again after a crash, a deadline or a lost connection, a recipe collects its jobs and pays for none
-    twice. The same recipe and seed find the same jobs; for fresh shots take another seed. Errors are as
-    the device makes them; to undo them wrap ``readout-mitigated`` or ``zero-noise`` around this.
+    Shots only. A batch, including the shifted circuits of a gradient, is one job. The circuit is
+    transpiled once and the service binds its angles. The id of a job is on disk before the job is
+    waited for: after a crash, a deadline or a lost connection, run the recipe again; it collects
+    its jobs, and none is paid for twice. The same recipe and seed find the same jobs; for new shots
+    change the seed. Results have the errors of the device; to mitigate them, wrap this backend in
+    ``readout-mitigated`` or ``zero-noise``.
 
-    Tried in the runtime's local testing mode and against a scripted service, not on a real device.
+    Tested in the runtime's local testing mode and against a scripted service, not on a real
+    device.
 
     Args:
-        device: a device of the account, e.g. ``ibm_fez``; ``fake_fez`` and the like run with that
-            device's noise, and ``aer_simulator`` without noise, in the local testing mode: no account.
-        account: the name under which the account was saved in the vendor's store; none: its default
-            one, or that of the variables QISKIT_IBM_*. A token is never an option.
-        layout: the device's qubit of each wire; none: chosen by the transpiler, circuit by circuit.
-        optimization: how hard the transpiler tries.
+        device: a device of the account, e.g. ``ibm_fez``. ``fake_fez`` and the like run with that
+            device's noise, and ``aer_simulator`` without noise, in the local testing mode, which
+            needs no account.
+        account: the name under which the account was saved in the vendor's store. None: the
+            default account, or that of the variables QISKIT_IBM_*. A token is never an option.
+        layout: the device's qubit of each wire. None: chosen by the transpiler for each circuit.
+        optimization: optimization level of the transpiler.
         deadline: seconds to wait for a batch, queue included; 0 submits and does not wait.
-        jobs: folder for job ids; none: ``$XDG_STATE_HOME/qgen/ibm-jobs``, by default under ``~/.local/state``.
-        recalibrated: what a calibration of the device between two batches is: a warning or an error.
+        jobs: folder for job ids. None: ``$XDG_STATE_HOME/qgen/ibm-jobs``, by default under
+            ``~/.local/state``.
+        recalibrated: whether a new calibration of the device between two batches is a warning or
+            an error.
 
-    Raises RemoteError when the service refuses or fails, RemotePending (exit code 75: run again) at the
-    deadline, Busy when another process submits the same batch, Unsupported and BadOption.
+    Raises RemoteError when the service refuses or fails, RemotePending (exit code 75: run again)
+    at the deadline, Busy while another process submits the same batch, Unsupported for states and
+    readout confusion, BadOption for options out of range.
+
+    >>> backend = RuntimeBackend(device="fake_guadalupe", layout=(1, 4))
+    >>> backend.capabilities.remote, backend.capabilities.exact
+    (False, False)
     """
 
     capabilities = Capabilities(max_wires=MOST_WIRES, exact=False, remote=True)
@@ -81,25 +97,27 @@ class RuntimeBackend(Backend):
         recalibrated: Literal["warn", "error"] = "warn",
     ) -> None:
         if not deadline >= 0:
-            raise BadOption(f"deadline is a number of seconds of at least 0, not {deadline}")
+            raise BadOption(f"deadline must be at least 0 seconds, not {deadline}")
         if layout is not None and (len(set(layout)) != len(layout) or min(layout, default=0) < 0):
-            raise BadOption(f"layout names different qubits of the device, not {layout}")
-        self.layout, self.optimization, self.deadline = layout, optimization, deadline
+            raise BadOption(f"layout must name different qubits of the device, not {layout}")
+        self.layout = layout
+        self.optimization = optimization
+        self.deadline = deadline
         self.service = Service(account, device)
         self.capabilities = replace(type(self).capabilities, remote=not self.service.local)
-        self.jobs = Jobs(
-            self.service, Journal(Path(jobs) if jobs else default_folder()), deadline, recalibrated
-        )
-        self._ready: Remembered[Circuit, dict[bool, Ready]] = Remembered()
+        folder = Path(jobs) if jobs else default_folder()
+        self.jobs = Jobs(self.service, JobRecords(folder), deadline, recalibrated)
+        #: Transpiled circuits, with and without a measurement.
+        self._prepared_circuits: Remembered[Circuit, dict[bool, PreparedCircuit]] = Remembered()
         self._readout: dict[object, Floats] = {}
 
     @classmethod
     def missing_account(cls) -> str:
-        """What an account lacks, as far as this machine knows; empty if there is one. Asks no service."""
+        """Why no account can be used, as far as this machine knows; empty if there is one."""
         return missing_account()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        """Raise ResourceRefused if a table of all outcomes does not fit into memory."""
+        """Raise ResourceRefused if a table of all outcomes does not fit in memory."""
         if isinstance(measure, Probabilities):
             need = 8 * batch * 2**circuit.num_wires
             require_memory(
@@ -119,50 +137,54 @@ class RuntimeBackend(Backend):
         check_measure(measure, circuit.num_wires)
         if shots is None or rng is None:
             raise BadOption("ibm needs shots and a random generator")
-        if isinstance(measure, State) or measure.confusion is not None:
-            what = (
-                "states"
-                if isinstance(measure, State)
-                else "readout confusion: a device misreads by itself"
-            )
-            raise Unsupported(f"ibm takes no {what}")
+        if isinstance(measure, State):
+            raise Unsupported("ibm has no states: measure bits, probabilities or expectations")
+        if measure.confusion is not None:
+            raise Unsupported("ibm takes no readout confusion: a device misreads by itself")
         self.require(circuit, measure, len(angles))
-        rows, draw = free_angles(circuit, angles), int(rng.integers(1, 2**31))
+        rows = free_angles(circuit, angles)
+        draw = int(rng.integers(1, 2**31))
         if isinstance(measure, Expectations):
             return self._means(circuit, rows, measure, shots, draw)
-        return _read(self._outcomes(circuit, rows, shots, draw), circuit.num_wires, measure)
+        return _converted(self._outcomes(circuit, rows, shots, draw), circuit.num_wires, measure)
 
     def readout(self, circuit: Circuit, shots: int) -> Floats:
-        """The confusion (Q, 2, 2) of the qubits on which a circuit ends, measured once for each calibration."""
-        patience = Patience(self.deadline)
-        qubits = self._prepared(circuit, True, patience).qubits
-        calibration = "" if self.service.local else self.service.calibration(patience)
+        """The readout confusion (Q, 2, 2) of the qubits on which a circuit ends.
+
+        Measured once for each calibration of the device.
+        """
+        deadline = Deadline(self.deadline)
+        qubits = self._prepared(circuit, True, deadline).qubits
+        calibration = "" if self.service.local else self.service.calibration(deadline)
         place = (qubits, shots, calibration)
         if place not in self._readout:
-            target = self.service.target(patience)
-            pubs = [
-                pub
-                for one in calibration_circuits(target, qubits)
-                for pub in one.pubs(np.empty((1, 0)))
-            ]
+            target = self.service.target(deadline)
+            pubs = []
+            for prepared in calibration_circuits(target, qubits):
+                pubs += prepared.pubs(np.empty((1, 0)))
             empty = Circuit(circuit.num_wires, ())
             key = batch_key(
                 empty, np.empty((2, 0)), "readout", self.service.account, self.service.name, *place
             )
-            found = self._job(
-                "SamplerV2", pubs, shots, 1, key, lambda r: outcomes(r, 2, shots, circuit.num_wires)
+            zeros, ones = self._job(
+                "SamplerV2",
+                pubs,
+                shots,
+                1,
+                key,
+                lambda result: outcomes(result, 2, shots, circuit.num_wires),
             )
             self._readout[place] = confusion_from(
-                *(index_to_bits(row, circuit.num_wires) for row in found)
+                index_to_bits(zeros, circuit.num_wires), index_to_bits(ones, circuit.num_wires)
             )
         return self._readout[place]
 
     def _outcomes(self, circuit: Circuit, rows: Floats, shots: int, draw: int) -> NDArray[np.int64]:
-        ready_circuit = self._prepared(circuit, True, Patience(self.deadline))
+        prepared = self._prepared(circuit, True, Deadline(self.deadline))
         key = self._key(circuit, rows, "bits", shots, draw)
         found: NDArray[np.int64] = self._job(
             "SamplerV2",
-            ready_circuit.pubs(rows),
+            prepared.pubs(rows),
             shots,
             draw,
             key,
@@ -173,12 +195,12 @@ class RuntimeBackend(Backend):
     def _means(
         self, circuit: Circuit, rows: Floats, measure: Expectations, shots: int, draw: int
     ) -> Floats:
-        ready_circuit = self._prepared(circuit, False, Patience(self.deadline))
-        operators = word_operators(ready_circuit, measure.paulis)
+        prepared = self._prepared(circuit, False, Deadline(self.deadline))
+        operators = word_operators(prepared, measure.paulis)
         key = self._key(circuit, rows, measure.paulis, shots, draw)
         found: Floats = self._job(
             "EstimatorV2",
-            ready_circuit.pubs(rows, operators),
+            prepared.pubs(rows, operators),
             shots,
             draw,
             key,
@@ -186,11 +208,11 @@ class RuntimeBackend(Backend):
         )
         return found
 
-    def _prepared(self, circuit: Circuit, measured: bool, patience: Patience) -> Ready:
-        known = self._ready.get(circuit, dict)
+    def _prepared(self, circuit: Circuit, measured: bool, deadline: Deadline) -> PreparedCircuit:
+        known = self._prepared_circuits.get(circuit, dict)
         if measured not in known:
-            target = self.service.target(patience)
-            known[measured] = ready(circuit, target, self.optimization, self.layout, measured)
+            target = self.service.target(deadline)
+            known[measured] = prepare(circuit, target, self.optimization, self.layout, measured)
         return known[measured]
 
     def _key(self, circuit: Circuit, rows: Floats, *facts: object) -> str:
@@ -200,18 +222,16 @@ class RuntimeBackend(Backend):
     def _job(
         self, primitive: str, pubs: list[Any], shots: int, draw: int, key: str, read: Any
     ) -> Any:
-        patience = Patience(self.deadline)
-        device = self.service.device(patience)
-        if (
-            self.service.local
-        ):  # such a job ends with this process: there is nothing to collect later
-            return read(_run_here(primitive, device, pubs, shots, draw))
+        device = self.service.device(Deadline(self.deadline))
+        if self.service.local:
+            # Such a job ends with this process, so there is nothing to collect later.
+            return read(_run_locally(primitive, device, pubs, shots, draw))
 
         def submit(tag: str) -> Any:
-            raw = {"resilience_level": 0} if primitive == "EstimatorV2" else {}
-            return _submit(
-                primitive, device, pubs, shots, {"environment": {"job_tags": ["qgen", tag]}, **raw}
-            )
+            options: dict[str, Any] = {"environment": {"job_tags": ["qgen", tag]}}
+            if primitive == "EstimatorV2":
+                options["resilience_level"] = 0
+            return _submit(primitive, device, pubs, shots, options)
 
         return self.jobs.run(key, submit, read)
 
@@ -221,24 +241,23 @@ def _submit(
 ) -> Any:
     runtime = import_optional(*RUNTIME)
     with warnings.catch_warnings():
-        # the V2 primitives are to be replaced by ones that work in the client; these two still run everywhere
+        # The vendor plans to replace the V2 primitives; these two still run everywhere.
         warnings.simplefilter("ignore", DeprecationWarning)
-        made = getattr(runtime, primitive)(mode=device, options=options)
+        runner = getattr(runtime, primitive)(mode=device, options=options)
         if primitive == "SamplerV2":
-            return made.run(pubs, shots=shots)
-        return made.run(pubs, precision=NUDGE / np.sqrt(shots))
+            return runner.run(pubs, shots=shots)
+        return runner.run(pubs, precision=PRECISION_FACTOR / np.sqrt(shots))
 
 
-def _run_here(primitive: str, device: Any, pubs: list[Any], shots: int, draw: int) -> Any:
+def _run_locally(primitive: str, device: Any, pubs: list[Any], shots: int, draw: int) -> Any:
+    options = {"simulator": {"seed_simulator": draw}}
     try:
-        return _submit(
-            primitive, device, pubs, shots, {"simulator": {"seed_simulator": draw}}
-        ).result()
+        return _submit(primitive, device, pubs, shots, options).result()
     except import_optional("qiskit.exceptions", *QISKIT).QiskitError as error:
-        raise Unsupported(f"{device.name} did not run the circuit: {shown(error)}") from error
+        raise Unsupported(f"{device.name} did not run the circuit: {one_line(error)}") from error
 
 
-def _read(found: NDArray[np.int64], wires: int, measure: Measure) -> Array:
+def _converted(found: NDArray[np.int64], wires: int, measure: Measure) -> Array:
     if isinstance(measure, Bits):
         return np.stack([index_to_bits(row, wires) for row in found])
     return np.stack([np.bincount(row, minlength=2**wires) / len(row) for row in found])

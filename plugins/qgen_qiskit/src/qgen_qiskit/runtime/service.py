@@ -1,4 +1,4 @@
-"""Talking to IBM Runtime: every call ends, within a deadline, in an answer or in a QgenError."""
+"""Calls to IBM Runtime: each ends, within a deadline, with an answer or a QgenError."""
 
 from __future__ import annotations
 
@@ -11,30 +11,35 @@ from typing import Any, TypeVar
 
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import QgenError, RemoteError, RemotePending
-from qgen_qiskit.runtime.faults import NO_ACCOUNT, Fault, Unanswered, diagnose, shown
+from qgen_qiskit.runtime.faults import NO_ACCOUNT, Fault, Unanswered, diagnose, one_line
 
 T = TypeVar("T")
 
-#: The SDK, for whom it is imported, and its package.
+#: Arguments of ``sdk`` for the runtime: its module, who needs it, its package.
 RUNTIME = ("qiskit_ibm_runtime", "backend 'ibm'", "qiskit-ibm-runtime")
-#: Seconds after which a call is given up; the SDK itself may wait for ever.
+#: Seconds after which a call counts as unanswered; the SDK itself may wait forever.
 CALL_LIMIT = 120.0
-#: Seconds before a lost submission is looked up: a job may take a moment to show.
+#: Seconds before a lost submission is looked up: a new job may take a moment to be listed.
 SETTLE = 5.0
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-LATER = "nothing is lost: run again to go on"
+#: The pauses between tries grow from the first to the second of these, in seconds.
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
 
 
 class JobEnded(RemoteError):
-    """A job that the service failed or cancelled; it gives no result."""
+    """A job failed or was cancelled, so it has no result."""
 
 
 class UnknownJob(RemoteError):
-    """A job id that the service does not know."""
+    """The service does not know a job id."""
 
 
-class Patience:
-    """What is left of a deadline."""
+class Deadline:
+    """A point in time, ``seconds`` after it was made.
+
+    >>> Deadline(0.0).pause(1.0)
+    False
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -45,7 +50,7 @@ class Patience:
         return self._end - time.monotonic()
 
     def pause(self, seconds: float) -> bool:
-        """Wait, or return False at once if the deadline comes first."""
+        """Wait and return True, or return False at once if the deadline is earlier."""
         if self.left() < seconds:
             return False
         time.sleep(seconds)
@@ -53,163 +58,193 @@ class Patience:
 
 
 class Service:
-    """One device of one account; connects at the first call."""
+    """One device of one account; connects at the first call.
+
+    >>> Service(None, "fake_fez").local
+    True
+    """
 
     def __init__(self, account: str | None, device: str) -> None:
-        self.account, self.name = account, device
+        self.account = account
+        self.name = device
         self._service: Any = None
         self._device: Any = None
 
     @property
     def local(self) -> bool:
-        """The runtime's local testing mode: no account, and jobs live in this process."""
+        """Whether the runtime's local testing mode is used: no account, jobs in this process."""
         return self.name.startswith("fake_") or self.name == "aer_simulator"
 
-    def device(self, patience: Patience) -> Any:
-        """The device as Qiskit knows it."""
-        if self._device is None:
-            # imported here: Qiskit crashes later when its first import was in a thread that has ended
-            runtime = import_optional(*RUNTIME)
-            if self._service is None:
-                self._service = self.call(
-                    "connecting", lambda: connect(runtime, self.account, self.local), patience
-                )
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", UserWarning
-                )  # on fake devices that were not asked for
-                self._device = self.call(
-                    f"device {self.name!r}", lambda: self._service.backend(self.name), patience
-                )
+    def device(self, deadline: Deadline) -> Any:
+        """The device as a Qiskit backend."""
+        if self._device is not None:
+            return self._device
+        # Imported here: Qiskit crashes later if its first import was in a thread that has ended.
+        runtime = import_optional(*RUNTIME)
+        if self._service is None:
+            self._service = self.call(
+                "connecting", lambda: connect(runtime, self.account, self.local), deadline
+            )
+        with warnings.catch_warnings():
+            # The SDK warns of fake devices other than the requested one.
+            warnings.simplefilter("ignore", UserWarning)
+            self._device = self.call(
+                f"device {self.name!r}", lambda: self._service.backend(self.name), deadline
+            )
         return self._device
 
-    def target(self, patience: Patience) -> Any:
-        """The device's gates and errors. Transpile with it: the device itself calls the service at any time."""
-        device = self.device(patience)
-        return self.call(f"device {self.name!r}", lambda: device.target, patience)
+    def target(self, deadline: Deadline) -> Any:
+        """The device's gates and errors, for transpiling.
 
-    def calibration(self, patience: Patience) -> str:
-        """When the device was last calibrated, as text; empty if it does not say."""
-        device = self.device(patience)
-        properties = self.call("calibration", lambda: device.properties(refresh=True), patience)
+        The device itself is not suited for that, since it may call the service at any time.
+        """
+        device = self.device(deadline)
+        return self.call(f"device {self.name!r}", lambda: device.target, deadline)
+
+    def calibration(self, deadline: Deadline) -> str:
+        """The date of the device's last calibration as text; empty if unknown."""
+        device = self.device(deadline)
+        properties = self.call("calibration", lambda: device.properties(refresh=True), deadline)
         date = getattr(properties, "last_update_date", None)
         return "" if date is None else str(date)
 
-    def call(self, what: str, function: Callable[[], T], patience: Patience) -> T:
-        """The answer, after as many tries as the deadline allows. Raises RemoteError or RemotePending."""
-        pauses = growing()
+    def call(self, what: str, function: Callable[[], T], deadline: Deadline) -> T:
+        """The answer of a function, which is called again until the deadline if a fault may pass.
+
+        ``what`` names the call in error messages. Raises RemoteError or RemotePending.
+        """
+        pauses = retry_pauses()
         while True:
             try:
-                return answered(function)
+                return call_with_limit(function)
             except QgenError:
                 raise
             except Exception as error:
                 fault = diagnose(error)
             if fault.unknown:
                 raise UnknownJob("is not known to this account")
-            if not fault.passing:
+            if not fault.transient:
                 raise RemoteError(f"{what}: {fault.text}")
-            if not patience.pause(max(next(pauses), fault.wait)):
-                raise given_up(what, fault, patience)
+            if not deadline.pause(max(next(pauses), fault.wait)):
+                raise deadline_error(what, fault, deadline)
 
-    def submitted(
-        self, tag: str, submit: Callable[[], Any], patience: Patience, *, perhaps: bool
+    def submit_once(
+        self, tag: str, submit: Callable[[], Any], deadline: Deadline, *, maybe_submitted: bool
     ) -> str:
-        """The id of the one job with this tag, submitted unless the service has it already.
+        """The id of the one job with this tag; submitted unless the service has it already.
 
-        ``perhaps``: an earlier try may have reached the service. Before each further try the tag is
-        looked up, so that a lost answer never makes a second job.
+        ``maybe_submitted``: an earlier try may have reached the service. Before every further try
+        the tag is looked up, so that a lost answer never leads to a second job.
         """
-        pauses = growing()
+        what = f"submitting to {self.name}"
+        pauses = retry_pauses()
         while True:
-            submitting = hung = False
+            submitting = False
+            unanswered = False
             try:
-                found = answered(lambda: self._tagged(tag)) if perhaps else []
-                submitting = not found
-                job = found[0] if found else answered(submit)
+                if maybe_submitted:
+                    found = call_with_limit(lambda: self._jobs_with_tag(tag))
+                    if found:
+                        return str(found[0].job_id())
+                submitting = True
+                job = call_with_limit(submit)
                 return str(job.job_id())
             except QgenError:
                 raise
             except Exception as error:
                 fault = diagnose(error)
-                hung = submitting and isinstance(error, Unanswered)
-            if not fault.passing:
-                raise RemoteError(f"submitting to {self.name}: {fault.text}")
-            perhaps = True
-            # a call that hangs may still be under way: to try again now could make two jobs
-            if hung or not patience.pause(
-                max(next(pauses), fault.wait, 0.0 if fault.answered else SETTLE)
-            ):
-                raise given_up(f"submitting to {self.name}", fault, patience)
+                unanswered = submitting and isinstance(error, Unanswered)
+            if not fault.transient:
+                raise RemoteError(f"{what}: {fault.text}")
+            maybe_submitted = True
+            if unanswered:
+                # The call may still be under way: another try now could make two jobs.
+                raise deadline_error(what, fault, deadline)
+            settle = 0.0 if fault.answered else SETTLE
+            if not deadline.pause(max(next(pauses), fault.wait, settle)):
+                raise deadline_error(what, fault, deadline)
 
-    def _tagged(self, tag: str) -> list[Any]:
+    def _jobs_with_tag(self, tag: str) -> list[Any]:
         return list(self._service.jobs(job_tags=[tag], descending=False))
 
-    def finished(self, job_id: str, patience: Patience) -> Any:
-        """The result of a job. Raises JobEnded, RemoteError, or RemotePending at the deadline."""
-        self.device(patience)
-        job = self.call(f"job {job_id}", lambda: self._service.job(job_id), patience)
-        pauses = growing()
+    def result(self, job_id: str, deadline: Deadline) -> Any:
+        """Wait for the result of a job.
+
+        Raises JobEnded, RemoteError, or RemotePending at the deadline.
+        """
+        self.device(deadline)
+        what = f"job {job_id}"
+        job = self.call(what, lambda: self._service.job(job_id), deadline)
+        pauses = retry_pauses()
         while True:
-            status = self.call(f"job {job_id}", job.status, patience)
+            status = self.call(what, job.status, deadline)
             state = str(getattr(status, "name", status))
             if state == "DONE":
-                return self.call(f"result of job {job_id}", job.result, patience)
-            if state in ("ERROR", "CANCELLED"):
-                failed = state == "ERROR"
-                why = (
-                    self.call(f"job {job_id}", job.error_message, patience)
-                    if failed
-                    else "it was cancelled"
-                )
-                why = shown(why or "no reason is given")
-                raise JobEnded(
-                    f"job {job_id} on {self.name} gave no result: {why}; run again to submit it anew"
-                )
-            if not patience.pause(next(pauses)):
+                return self.call(f"result of {what}", job.result, deadline)
+            if state == "ERROR":
+                reason = self.call(what, job.error_message, deadline)
+                raise self._job_ended(job_id, one_line(reason or "no reason is given"))
+            if state == "CANCELLED":
+                raise self._job_ended(job_id, "it was cancelled")
+            if not deadline.pause(next(pauses)):
                 raise RemotePending(
-                    f"job {job_id} on {self.name} is {state.lower()} after {patience.seconds:g} s; its id is kept: run "
-                    "again to collect it, or with a longer deadline"
+                    f"{what} on {self.name} is {state.lower()} after {deadline.seconds:g} s; "
+                    "its id is stored: run again to collect it, or set a longer deadline"
                 )
+
+    def _job_ended(self, job_id: str, reason: str) -> JobEnded:
+        return JobEnded(
+            f"job {job_id} on {self.name} gave no result: {reason}; run again to submit it anew"
+        )
 
 
 def connect(runtime: Any, account: str | None, local: bool) -> Any:
-    """The SDK's service. Tokens stay in its own store (qiskit-ibm.json, QISKIT_IBM_*)."""
-    return (
-        runtime.QiskitRuntimeService(channel="local")
-        if local
-        else runtime.QiskitRuntimeService(name=account)
-    )
+    """The SDK's service. Tokens stay in the SDK's own store (qiskit-ibm.json, QISKIT_IBM_*)."""
+    if local:
+        return runtime.QiskitRuntimeService(channel="local")
+    return runtime.QiskitRuntimeService(name=account)
 
 
 def missing_account() -> str:
-    """Why there can be no account: none is saved and none is in the environment; empty if there is one."""
+    """Why no account can be used: none is stored or in the environment; empty if there is one."""
     runtime = import_optional(*RUNTIME)
     if os.environ.get("QISKIT_IBM_TOKEN"):
         return ""
     try:
-        return "" if runtime.QiskitRuntimeService.saved_accounts() else NO_ACCOUNT
+        accounts = runtime.QiskitRuntimeService.saved_accounts()
     except Exception as error:  # a store that the SDK cannot read
-        return shown(error)
+        return one_line(error)
+    return "" if accounts else NO_ACCOUNT
 
 
-def growing() -> Iterator[float]:
-    """Seconds between tries: 1, 2, 4, ... 60, 60, ..."""
+def retry_pauses() -> Iterator[float]:
+    """Seconds between tries: 1, 2, 4, ..., 32, 60, 60, ...
+
+    >>> pauses = retry_pauses()
+    >>> [next(pauses) for _ in range(8)]
+    [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
+    """
     pause = FIRST_PAUSE
     while True:
         yield pause
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def answered(function: Callable[[], T]) -> T:
-    """The answer of a call. Raises what it raises, or Unanswered if it hangs."""
+def call_with_limit(function: Callable[[], T]) -> T:
+    """Call a function in a thread.
+
+    Returns its value or raises its exception; raises Unanswered after ``CALL_LIMIT`` seconds.
+
+    >>> call_with_limit(lambda: 3)
+    3
+    """
     values: list[T] = []
     errors: list[BaseException] = []
 
     def work() -> None:
         try:
             values.append(function())
-        except BaseException as error:  # brought over to the thread that waits
+        except BaseException as error:  # raised in the waiting thread below
             errors.append(error)
 
     thread = threading.Thread(target=work, daemon=True, name="ibm-runtime call")
@@ -222,6 +257,9 @@ def answered(function: Callable[[], T]) -> T:
     return values[0]
 
 
-def given_up(what: str, fault: Fault, patience: Patience) -> RemotePending:
-    """The error at the deadline."""
-    return RemotePending(f"{what}: {fault.text}; given up after {patience.seconds:g} s; {LATER}")
+def deadline_error(what: str, fault: Fault, deadline: Deadline) -> RemotePending:
+    """The error when the deadline does not allow another try."""
+    return RemotePending(
+        f"{what}: {fault.text}; given up after {deadline.seconds:g} s; "
+        "nothing is lost: run again to continue"
+    )

@@ -1,1 +1,1 @@
-"""Generators that are networks, or whose angles are made by one."""
+"""Generators that are networks, or circuits whose angles are functions of noise."""

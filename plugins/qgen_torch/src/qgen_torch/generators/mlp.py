@@ -1,4 +1,4 @@
-"""The generator ``mlp-generator``: noise, and conditions, through a network of dense layers."""
+"""The generator ``mlp-generator``: a multilayer perceptron of noise and conditions."""
 
 from __future__ import annotations
 
@@ -10,46 +10,54 @@ import torch
 from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption
 from qgen_core.typing import Array, Pullback, Rng
-from qgen_torch.generators.conditions import check_condition
-from qgen_torch.networks.arrays import (
+from qgen_torch.generators.conditions import (
+    check_condition,
+    condition_rows,
+    condition_width,
+)
+from qgen_torch.networks.mlp import Activation, Final, Init, Norm, mlp
+from qgen_torch.networks.module_arrays import (
     NUMPY,
     TORCH,
     Precision,
     as_tensor,
     copied_state,
-    drawn_seed,
     live_parameters,
     load_state,
     seeded,
+    torch_seed,
 )
-from qgen_torch.networks.mlp import Activation, Final, Init, Norm, mlp
 
-#: Events that go through the network at once while sampling: their activations stay in the cache.
+#: Events per call of the network while sampling, so that their activations stay in the cache.
 ROWS = 2048
 
 
 class MlpGenerator(Generator):
-    """``x = network(z, condition)`` with z normal: the generator of a GAN.
+    """``x = network(z, condition)`` with normal noise z: the generator of a GAN.
 
-    Output: ``samples`` (N, width), with a gradient by torch's autograd. Parameters are the
-    network's own memory. The noise comes from the ``rng`` that is given.
+    Output: ``samples`` (N, width), differentiated by torch's autograd. Parameters are views of the
+    network's memory. The noise is drawn from the ``rng`` that is passed in.
 
     Args:
-        latent: dimensions of the noise z.
-        latent_mean: its mean.
-        latent_std: its standard deviation.
+        latent: dimension of the noise z.
+        latent_mean: mean of z.
+        latent_std: standard deviation of z.
         widths: of the hidden layers.
-        activation: of the hidden layers; ``leaky-relu`` has the slope 0.2, ``silu`` is swish.
+        activation: of the hidden layers; ``leaky-relu`` has slope 0.2, ``silu`` is swish.
         norm: ``batch`` or ``layer`` normalisation before each activation. With ``batch``, training
             uses the mean and variance of each batch, and sampling their running averages.
-        final: after the last layer, e.g. ``tanh`` for events in [-1, 1].
-        init: first weights: torch's own, or ``glorot`` and ``he`` uniform with biases of 0.
-        precision: float32 or float64.
+        final: activation of the output layer, e.g. ``tanh`` for events in [-1, 1].
+        init: initial weights: torch's default, or ``glorot`` and ``he`` uniform with zero biases.
+        precision: ``single`` for float32, ``double`` for float64.
 
     Raises BadOption for spaces of bits or spins, and for options out of range.
 
     Source: Goodfellow et al., arXiv:1406.2661; with conditions Mirza and Osindero,
-    arXiv:1411.1784. Widths, noise and activation are our reading (docs/readings.md).
+    arXiv:1411.1784. Widths, noise and activation are our choices (docs/readings.md).
+
+    >>> model = MlpGenerator(space=Space("reals", 2), latent=3, widths=(8,), seed=1)
+    >>> model.sample(5, rng=np.random.default_rng(0)).shape
+    (5, 2)
     """
 
     outputs = frozenset({"samples"})
@@ -76,15 +84,17 @@ class MlpGenerator(Generator):
             )
         if latent < 1 or not latent_std > 0:
             raise BadOption(
-                f"latent is at least 1 and latent_std above 0, not {latent} and {latent_std:g}"
+                f"latent must be at least 1 and latent_std above 0, not {latent} and {latent_std:g}"
             )
-        self.space, self.condition = space, condition
-        self.latent, self.latent_mean, self.latent_std = latent, latent_mean, latent_std
+        self.space = space
+        self.condition = condition
+        self.latent = latent
+        self.latent_mean = latent_mean
+        self.latent_std = latent_std
         self._dtype = NUMPY[precision]
-        inputs = latent + (0 if condition is None else condition.width)
-        with seeded(drawn_seed(seed, "init")):
+        with seeded(torch_seed(seed, "init")):
             network = mlp(
-                inputs,
+                latent + condition_width(condition),
                 space.width,
                 widths=widths,
                 activation=activation,
@@ -93,7 +103,7 @@ class MlpGenerator(Generator):
                 init=init,
             )
         self.module = network.to(TORCH[precision])
-        self._values = dict(self.module.named_parameters())
+        self._named_parameters = dict(self.module.named_parameters())
 
     def parameters(self) -> dict[str, Array]:
         return live_parameters(self.module)
@@ -106,7 +116,7 @@ class MlpGenerator(Generator):
 
     def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
         if n < 0:
-            raise BadOption(f"n is the number of events, not {n}")
+            raise BadOption(f"n is a number of events, not {n}")
         check_condition("mlp-generator", self.condition, condition, n)
         out = np.empty((n, self.space.width), dtype=self._dtype)
         self.module.eval()
@@ -114,7 +124,7 @@ class MlpGenerator(Generator):
             with torch.inference_mode():
                 for start in range(0, n, ROWS):
                     stop = min(start + ROWS, n)
-                    rows = None if condition is None else condition[start:stop]
+                    rows = condition_rows(condition, start, stop)
                     out[start:stop] = self.module(self._inputs(stop - start, rows, rng)).numpy()
         finally:
             self.module.train()
@@ -124,19 +134,22 @@ class MlpGenerator(Generator):
         if output != "samples" or batch.x is None:
             return super().forward(output, batch, rng=rng)
         check_condition("mlp-generator", self.condition, batch.condition, len(batch.x))
-        found: torch.Tensor = self.module(self._inputs(len(batch.x), batch.condition, rng))
+        samples: torch.Tensor = self.module(self._inputs(len(batch.x), batch.condition, rng))
 
         def pullback(cotangent: Array) -> dict[str, Array]:
-            above = as_tensor(cotangent, self._dtype)
-            slopes = torch.autograd.grad(
-                found, list(self._values.values()), above, retain_graph=True
+            gradients = torch.autograd.grad(
+                samples,
+                list(self._named_parameters.values()),
+                as_tensor(cotangent, self._dtype),
+                retain_graph=True,
             )
-            return {name: slope.numpy() for name, slope in zip(self._values, slopes, strict=True)}
+            named = zip(self._named_parameters, gradients, strict=True)
+            return {name: gradient.numpy() for name, gradient in named}
 
-        return found.detach().numpy(), pullback
+        return samples.detach().numpy(), pullback
 
     def _inputs(self, n: int, condition: Array | None, rng: Rng) -> torch.Tensor:
-        """Noise, and conditions behind it, (n, latent + K)."""
+        """Noise followed by conditions, (n, latent + K)."""
         z = rng.standard_normal((n, self.latent), dtype=self._dtype)
         if self.latent_std != 1:
             z *= self._dtype(self.latent_std)

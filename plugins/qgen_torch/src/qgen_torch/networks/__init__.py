@@ -1,1 +1,1 @@
-"""Networks: functions of the numbers of inputs and outputs that return a torch module."""
+"""Networks: functions from numbers of inputs and outputs to a torch module."""

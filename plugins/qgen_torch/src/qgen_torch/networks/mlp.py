@@ -1,4 +1,4 @@
-"""The network ``mlp``: dense layers."""
+"""The network ``mlp``: a multilayer perceptron."""
 
 from __future__ import annotations
 
@@ -41,30 +41,35 @@ def mlp(
     init: Init = "torch",
     spectral_norm: bool = False,
 ) -> nn.Sequential:
-    """Dense layers of these widths, from (N, inputs) to (N, outputs).
+    """A multilayer perceptron from (N, inputs) to (N, outputs).
 
     Args:
-        inputs: columns that come in.
-        outputs: columns that go out.
-        widths: of the layers between; none makes a linear map.
-        activation: after each layer but the last; ``leaky-relu`` has the slope 0.2, ``silu`` is
-            also called swish.
-        norm: ``batch`` or ``layer`` normalisation between a layer and its activation. A critic
-            takes no ``batch``.
-        final: after the last layer.
-        init: first weights: torch's own, or ``glorot`` and ``he`` uniform with biases of 0.
-        spectral_norm: every layer's weight is divided by its largest singular value (Miyato et
-            al., arXiv:1802.05957), followed by one power iteration an update.
+        inputs: number of input columns.
+        outputs: number of output columns.
+        widths: of the hidden layers; without any the network is a linear map.
+        activation: after each hidden layer; ``leaky-relu`` has slope 0.2, ``silu`` is also called
+            swish.
+        norm: ``batch`` or ``layer`` normalisation before each activation. Critics may not use
+            ``batch``.
+        final: activation of the output layer.
+        init: initial weights: torch's default, or ``glorot`` and ``he`` uniform with zero biases.
+        spectral_norm: divide each weight matrix by its largest singular value, estimated by one
+            power iteration per update (Miyato et al., arXiv:1802.05957).
 
     Raises BadOption for widths below 1.
+
+    >>> import torch
+    >>> network = mlp(3, 1, widths=(8, 8), activation="silu")
+    >>> network(torch.zeros(5, 3)).shape
+    torch.Size([5, 1])
     """
     if any(width < 1 for width in widths):
-        raise BadOption(f"the widths of mlp are at least 1, not {list(widths)}")
+        raise BadOption(f"the widths of mlp must be at least 1, not {list(widths)}")
     sizes = [inputs, *widths, outputs]
     layers: list[nn.Module] = []
     for number, (size, following) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
         linear = nn.Linear(size, following)
-        _start(linear, init)
+        _initialise(linear, init)
         layers.append(with_spectral_norm(linear) if spectral_norm else linear)
         if number < len(widths):
             layers += _normalisation(norm, following)
@@ -77,10 +82,12 @@ def mlp(
 def _normalisation(norm: Norm, width: int) -> list[nn.Module]:
     if norm == "none":
         return []
-    return [nn.BatchNorm1d(width) if norm == "batch" else nn.LayerNorm(width)]
+    if norm == "batch":
+        return [nn.BatchNorm1d(width)]
+    return [nn.LayerNorm(width)]
 
 
-def _start(linear: nn.Linear, init: Init) -> None:
+def _initialise(linear: nn.Linear, init: Init) -> None:
     if init == "torch":
         return
     if init == "glorot":

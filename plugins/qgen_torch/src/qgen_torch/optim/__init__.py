@@ -1,1 +1,1 @@
-"""Moving parameters with torch: optimisers, schedulers, averages, several processes."""
+"""Optimisation with torch: optimisers, schedulers, moving averages and data parallelism."""

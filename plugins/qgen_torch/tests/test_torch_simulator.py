@@ -1,4 +1,4 @@
-"""The torch engine against the embedded one, its second derivatives, its plans, its memory."""
+"""The torch simulator against the embedded one, its second derivatives, its passes, its memory."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from qgen_core.errors import BadOption, ResourceRefused, Unsupported
 from qgen_core.testing import circuits
 from qgen_torch import TorchBackend
 from qgen_torch.binding import Binding
-from qgen_torch.engine import evolve, walsh
-from qgen_torch.engine.decompose import Turn, decompose
-from qgen_torch.engine.plan import MovePass, PhasePass, TurnPass, make_plan
+from qgen_torch.simulator import evolve, signed_sums
+from qgen_torch.simulator.decompose import Turn, decompose
+from qgen_torch.simulator.passes import MatrixPass, PermutationPass, PhasePass, arrange_passes
 
 EVERY_GATE = frozenset(GATES)
 
 
 @pytest.mark.parametrize("wires", [1, 2, 3, 5, 8, 9, 10])
-def test_it_agrees_with_the_embedded_engine(wires: int) -> None:
+def test_it_agrees_with_the_embedded_simulator(wires: int) -> None:
     """Values, the global phase of states, and gradients to 1e-9."""
     rng = np.random.default_rng(wires)
     circuit = circuits.trained(EVERY_GATE, wires, 8 * wires, rng)
@@ -39,7 +39,7 @@ def test_it_agrees_with_the_embedded_engine(wires: int) -> None:
 
 
 def test_wide_circuits_use_the_walsh_transform(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sums with signs are the same whether the signs are a table or a transform; here for phases and for words."""
+    """Signed sums by a matrix and by a transform are equal, for phases and for Pauli words."""
     rng = np.random.default_rng(4)
     circuit = circuits.trained(EVERY_GATE, 8, 40, rng)
     angles = torch.from_numpy(circuits.rows(circuit, 2, rng)).requires_grad_()
@@ -54,7 +54,7 @@ def test_wide_circuits_use_the_walsh_transform(monkeypatch: pytest.MonkeyPatch) 
         )
 
     table = found()
-    monkeypatch.setattr(walsh, "TABLE", 0)
+    monkeypatch.setattr(signed_sums, "MAX_MATRIX_ENTRIES", 0)
     for here, there in zip(found(), table, strict=True):
         torch.testing.assert_close(here, there, rtol=0, atol=1e-12)
 
@@ -103,7 +103,7 @@ def test_readout_confusion_stays_in_torch() -> None:
 
 
 def test_what_rows_share_is_the_same() -> None:
-    """Parameters for the whole batch give what the same parameters in each row give, gradients summed."""
+    """Shared parameters equal the same parameters in each row, with gradients summed."""
     rng = np.random.default_rng(9)
     circuit = circuits.trained(EVERY_GATE, 5, 40, rng)
     measure, backend = Expectations(circuits.words(5, 4, rng)), TorchBackend(device="cpu")
@@ -111,7 +111,7 @@ def test_what_rows_share_is_the_same() -> None:
         torch.from_numpy(rng.normal(size=s)).requires_grad_()
         for s in (circuit.num_params, (6, circuit.num_inputs))
     )
-    together = backend.layer(circuit, measure, Binding(circuit))(theta, x)
+    together = backend.bound_function(circuit, measure, Binding(circuit))(theta, x)
     angles = circuit.bind(theta.detach().numpy(), x.detach().numpy())
     np.testing.assert_allclose(
         together.detach().numpy(), backend.run(circuit, angles, measure), rtol=0, atol=1e-12
@@ -124,13 +124,19 @@ def test_what_rows_share_is_the_same() -> None:
 
 
 def test_a_layer_of_the_circuit_is_a_few_passes() -> None:
-    """An angle embedding is the start; each entangling layer is one move, and a turn of a block or two."""
+    """An angle embedding is the start; an entangling layer is one permutation and few matrices."""
     circuit = qgen.ansatz("strongly-entangling", layers=3, reupload=False)(6, inputs=6)
-    plan = make_plan(circuit, Binding(circuit).own)
-    assert [type(one) for one in plan.passes] == [MovePass, TurnPass, MovePass, TurnPass, MovePass]
-    assert [len(one.blocks) for one in plan.passes if isinstance(one, TurnPass)] == [2, 2]
+    sequence = arrange_passes(circuit, Binding(circuit).row_columns)
+    assert [type(one) for one in sequence.passes] == [
+        PermutationPass,
+        MatrixPass,
+        PermutationPass,
+        MatrixPass,
+        PermutationPass,
+    ]
+    assert [len(one.blocks) for one in sequence.passes if isinstance(one, MatrixPass)] == [2, 2]
     ring = Circuit(4, tuple(Gate("rzz", (w, (w + 1) % 4), param(w)) for w in range(4)))
-    assert [type(one) for one in make_plan(ring, np.arange(0)).passes] == [PhasePass]
+    assert [type(one) for one in arrange_passes(ring, np.arange(0)).passes] == [PhasePass]
 
 
 def test_neighbouring_turns_are_one() -> None:
@@ -144,8 +150,8 @@ def test_neighbouring_turns_are_one() -> None:
     ]
     circuit = Circuit(1, tuple(gates))
     assert sum(isinstance(op, Turn) for op in decompose(circuit)) == 5
-    turns = make_plan(circuit, np.array([1])).turns
-    assert len(turns.gates) == 2 and turns.shared_gates == 1 and len(turns.constants) == 1
+    table = arrange_passes(circuit, np.array([1])).slots
+    assert len(table.gates) == 2 and table.shared_gates == 1 and len(table.constants) == 1
 
 
 def test_batches_without_angles_and_without_rows() -> None:
@@ -187,7 +193,7 @@ def test_options_and_refusals() -> None:
         with pytest.raises(BadOption):
             TorchBackend(**options)
     if not torch.cuda.is_available():
-        with pytest.raises(BadOption, match="no CUDA device here; take device 'cpu'"):
+        with pytest.raises(BadOption, match="no CUDA device here; set device to 'cpu'"):
             TorchBackend(device="cuda")
     backend = TorchBackend(device="cpu")
     bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))

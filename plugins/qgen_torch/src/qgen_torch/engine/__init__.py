@@ -1,1 +1,0 @@
-"""State vectors in torch: a few large operations a layer of the circuit, differentiable any number of times."""

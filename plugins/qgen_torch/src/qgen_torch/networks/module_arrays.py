@@ -1,0 +1,100 @@
+"""Parameters of torch modules as named numpy arrays that share the modules' memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from qgen_core.support.random_streams import generator, stream
+from qgen_core.training.loop import load_into
+from qgen_core.typing import Array
+
+Precision = Literal["single", "double"]
+
+#: The floating-point type of a precision, in torch and in numpy.
+TORCH = {"single": torch.float32, "double": torch.float64}
+NUMPY: dict[str, type[np.floating[Any]]] = {"single": np.float32, "double": np.float64}
+
+
+def live_parameters(module: nn.Module) -> dict[str, Array]:
+    """The parameters of a module on the CPU by name, as views of its memory.
+
+    >>> linear = nn.Linear(2, 1)
+    >>> live_parameters(linear)["bias"][:] = 3.0
+    >>> linear.bias.item()
+    3.0
+    """
+    return {name: value.detach().numpy() for name, value in module.named_parameters()}
+
+
+def copied_state(module: nn.Module) -> dict[str, Array]:
+    """Copies of a module's parameters and buffers.
+
+    >>> sorted(copied_state(nn.Linear(2, 1)))
+    ['bias', 'weight']
+    """
+    return {name: value.numpy().copy() for name, value in module.state_dict().items()}
+
+
+def load_state(owner: str, module: nn.Module, state: Mapping[str, Array]) -> None:
+    """Restore what :func:`copied_state` returned. Raises CheckpointError if it does not fit.
+
+    >>> one = nn.Linear(2, 1)
+    >>> other = nn.Linear(2, 1)
+    >>> load_state("an example", other, copied_state(one))
+    >>> torch.equal(one.weight, other.weight)
+    True
+    """
+    live = {name: value.numpy() for name, value in module.state_dict().items()}
+    load_into(owner, live, state)
+
+
+def as_tensor(array: Any, dtype: type[np.floating[Any]]) -> torch.Tensor:
+    """A tensor of these numbers; it shares the array's memory if type and layout allow it.
+
+    >>> as_tensor(np.array([1.0, 2.0]), np.float32)
+    tensor([1., 2.])
+    """
+    shareable = (
+        isinstance(array, np.ndarray)
+        and array.dtype == dtype
+        and array.flags.c_contiguous
+        and array.flags.writeable
+    )
+    if not shareable:
+        array = np.array(array, dtype=dtype, order="C")
+    return torch.from_numpy(array)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed torch's CPU random numbers within the block; restore its global state afterwards.
+
+    >>> with seeded(1):
+    ...     first = torch.rand(2)
+    >>> with seeded(1):
+    ...     second = torch.rand(2)
+    >>> bool((first == second).all())
+    True
+    """
+    before = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+
+
+def torch_seed(seed: int | None, purpose: str) -> int:
+    """A seed for torch from the random stream of a purpose; from fresh entropy if seed is None.
+
+    >>> torch_seed(1, "init") == torch_seed(1, "init")
+    True
+    """
+    rng = generator(None) if seed is None else stream(seed, purpose)
+    return int(rng.integers(2**63))

@@ -1,0 +1,1 @@
+"""The state-vector simulator behind the backend ``torch``."""
