@@ -15,8 +15,8 @@ from scipy.stats import chi2
 import qgen_core as qgen
 from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, DataError, QgenError
+from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import Recipe
-from qgen_core.runs.run import Assembly
 from qgen_hep.datasets.mfc import mfc
 from qgen_hep.generate.mfc import events as sampling
 from qgen_hep.generate.mfc import process as physics

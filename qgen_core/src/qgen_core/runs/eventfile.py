@@ -1,19 +1,65 @@
-"""Reading back the HDF5 files that ``qgen generate`` writes."""
+"""The HDF5 files of ``qgen generate``: writing them in pieces, and reading them back."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qgen_core.errors import DataError
+from qgen_core.errors import DataError, QgenError
 from qgen_core.events import Events
 from qgen_core.runs.run import Run
+from qgen_core.support.checkpoint import refused
 from qgen_core.typing import Floats
 
 MAX_VALUES = 2**31
+
+
+def write_events(
+    pieces: Iterator[Events], path: str | os.PathLike[str], attributes: Mapping[str, str]
+) -> int:
+    """Stream events into an HDF5 file, one dataset a column; the file appears when complete.
+
+    Returns their number. Raises ResourceRefused when the disk is full.
+    """
+    import h5py
+
+    target = Path(path)
+    temporary = target.with_name(target.name + ".tmp")
+    written = 0
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with h5py.File(temporary, "w") as file:
+            for key, value in attributes.items():
+                file.attrs[key] = value
+            for piece in pieces:
+                written = _append(file, piece, written)
+        os.replace(temporary, target)
+    except QgenError:
+        temporary.unlink(missing_ok=True)
+        raise
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        cause = error if isinstance(error, OSError) else OSError(str(error))
+        raise refused(target, 0, cause) from error
+    return written
+
+
+def _append(file: Any, piece: Events, written: int) -> int:
+    columns = {name: piece.x[:, i] for i, name in enumerate(piece.columns)}
+    if piece.condition is not None:
+        columns |= {name: piece.condition[:, i] for i, name in enumerate(piece.condition_columns)}
+    units = dict(zip(piece.columns, piece.units, strict=True))
+    for name, values in columns.items():
+        if name not in file:
+            dataset = file.create_dataset(name, (0,), "f8", maxshape=(None,), chunks=(2**16,))
+            dataset.attrs["unit"] = units.get(name, "")
+        file[name].resize((written + len(piece),))
+        file[name][written:] = values
+    return written + len(piece)
 
 
 def read_columns(path: Path, names: Sequence[str]) -> Floats:

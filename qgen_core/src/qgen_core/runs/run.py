@@ -6,12 +6,9 @@ checkpoint slots and history.jsonl. Whatever is asked of it later needs no train
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import platform
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,220 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.discovery import registry
-from qgen_core.discovery.entry_points import packages, version_of
-from qgen_core.discovery.hooks import manager
-from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, QgenError, RecipeError
+from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, RecipeError
 from qgen_core.events import Events, Space
-from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Trainer
+from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.lock import RunLock
-from qgen_core.runs.recipes import TABLES, Recipe
+from qgen_core.runs.provenance import fingerprint, versions
+from qgen_core.runs.recipes import Recipe
 from qgen_core.support.checkpoint import Checkpoints, first_process, write_durably
 from qgen_core.support.random_streams import stream
-from qgen_core.training.loop import History, check_match
+from qgen_core.training.loop import History
 from qgen_core.typing import Array
 
-#: Packages of the core that decide about numbers.
-DECIDING = ("qgen-core", "numpy", "scipy", "numba", "llvmlite", "h5py", "safetensors")
-#: Events are generated in pieces of this size, so memory does not grow with their number.
+#: Events are generated in pieces of this size, so that memory does not grow with their number.
 PIECE = 2**17
-
-
-class Assembly:
-    """The components of a recipe, each built when first asked for.
-
-    With ``saved`` encoder states nothing needs the dataset but what asks for its events.
-    """
-
-    def __init__(
-        self, recipe: Recipe, saved: Mapping[str, Mapping[str, Array]] | None = None
-    ) -> None:
-        self.recipe = recipe
-        self.saved = saved
-        self.outside: dict[str, int] = {}
-
-    def _table(self, key: str) -> Any:
-        return self.recipe.tables[key]
-
-    @cached_property
-    def events(self) -> Events:
-        """All events of the dataset."""
-        found = registry.build("dataset", self._table("dataset"), {"seed": self.recipe.seed})()
-        if not isinstance(found, Events):
-            raise BrokenPlugin(
-                f"dataset {self._table('dataset')['name']!r} gave a {type(found).__name__}, not Events"
-            )
-        if len(found) == 0:
-            raise DataError(
-                f"dataset {self._table('dataset')['name']!r} has no events after its cuts"
-            )
-        if found.condition is not None and "condition_encoder" not in self.recipe.tables:
-            raise RecipeError(
-                'the dataset has conditions; add a table [condition_encoder], e.g. name = "angle"'
-            )
-        return found
-
-    @cached_property
-    def parts(self) -> tuple[Events, Events, Events]:
-        """Train, validation and test events."""
-        return self.events.split(self.recipe.seed, self.recipe.split)
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        """The encoder of events, fitted on the training events."""
-        encoder: Encoder = registry.build(
-            "encoder", self._table("encoder"), {"seed": self.recipe.seed}
-        )
-        return self._fitted("encoder", encoder)
-
-    @cached_property
-    def condition_encoder(self) -> Encoder | None:
-        """The encoder of conditions; None for a model without."""
-        if "condition_encoder" not in self.recipe.tables:
-            return None
-        encoder: Encoder = registry.build(
-            "encoder", self._table("condition_encoder"), {"seed": self.recipe.seed}
-        )
-        return self._fitted("condition_encoder", encoder)
-
-    def _fitted(self, which: str, encoder: Encoder) -> Encoder:
-        if self.saved is not None:
-            encoder.load(self.saved[which])
-            return encoder
-        train = self.parts[0]
-        if which == "encoder":
-            return encoder.fit(train.x, train.condition)
-        if train.condition is None:
-            raise RecipeError("[condition_encoder] is given, but the dataset has no conditions")
-        return encoder.fit(train.condition)
-
-    @cached_property
-    def backend(self) -> Backend:
-        """The backend, wrapped by the noise model if there is one."""
-        given = {"seed": self.recipe.seed}
-        backend: Backend = registry.build(
-            "backend", self.recipe.tables.get("backend", "statevector"), given
-        )
-        if "noise" in self.recipe.tables:
-            from qgen_core.noise_models.noisy import NoisyBackend
-
-            return NoisyBackend(backend, registry.build("noise", self._table("noise"), given))
-        return backend
-
-    @property
-    def noise(self) -> Any:
-        """The noise model that wraps the backend; None without one."""
-        return getattr(self.backend, "noise", None) if "noise" in self.recipe.tables else None
-
-    @cached_property
-    def data(self) -> Events:
-        """The encoded training events that the encoder accepts."""
-        return self.encoded(self.parts[0], "train")
-
-    def accepted(self, events: Events, which: str) -> Events:
-        """The events that the encoders accept; how many were outside is kept and reported."""
-        inside = self.encoder.accepts(events.x, events.condition)
-        if self.condition_encoder is not None and events.condition is not None:
-            inside &= self.condition_encoder.accepts(events.condition)
-        self.outside[which] = int(np.sum(~inside))
-        if not np.any(inside):
-            raise DataError(f"all {len(events)} {which} events lie outside the encoder's window")
-        return events if np.all(inside) else events.take(inside)
-
-    def encoded(self, events: Events, which: str) -> Events:
-        """Accepted events, encoded, with encoded conditions and unchanged weights."""
-        inside = self.accepted(events, which)
-        rng = stream(self.recipe.seed, f"encode-{which}")
-        x = self.encoder.encode(inside.x, inside.condition, rng=rng)
-        condition = None
-        if self.condition_encoder is not None and inside.condition is not None:
-            condition = self.condition_encoder.encode(inside.condition, rng=rng)
-        return Events(x, condition, inside.weight, provenance=inside.provenance)
-
-    @cached_property
-    def given(self) -> dict[str, Any]:
-        """What factories may ask for."""
-        condition: Space | None = (
-            None if self.condition_encoder is None else self.condition_encoder.space
-        )
-        given: dict[str, Any] = {
-            "space": self.encoder.space,
-            "condition": condition,
-            "seed": self.recipe.seed,
-            "data": registry.Deferred(lambda: self.data),
-            "backend": registry.Deferred(lambda: self.backend),
-        }
-        if "sampler" in self.recipe.tables:
-            sampler = self._table("sampler")
-            given["sampler"] = registry.Deferred(
-                lambda: registry.build("sampler", sampler, {"seed": self.recipe.seed})
-            )
-        return given
-
-    @cached_property
-    def generator(self) -> Generator:
-        """The model, with its first parameters."""
-        generator: Generator = registry.build("generator", self._table("generator"), self.given)
-        return generator
-
-    @cached_property
-    def loss(self) -> Loss:
-        """What is trained on."""
-        loss: Loss = registry.build("loss", self._table("loss"), self.given)
-        return loss
-
-    @cached_property
-    def trainer(self) -> Trainer:
-        """What moves the parameters."""
-        trainer: Trainer = registry.build("trainer", self._table("trainer"), self.given)
-        return trainer
-
-    def check(self) -> None:
-        """Build everything and compare spaces and outputs, before anything runs."""
-        check_match(self.generator, self.data, self.loss)
-        _ = self.trainer
-
-    def providers(self) -> dict[str, str]:
-        """Distribution and version behind each table of the recipe."""
-        tables = {key: self.recipe.tables.get(key) for key in TABLES}
-        found = {}
-        for key, table in tables.items():
-            if table is not None:
-                offer = registry.find(TABLES[key], table["name"])
-                found[key] = f"{offer.distribution} {offer.version}".strip()
-        return found
-
-    def origin(self) -> dict[str, Any]:
-        """What a checkpoint belongs to: recipe, versions and the very events."""
-        versions = {f"version.{key}": who for key, who in self.providers().items()}
-        return self.recipe.flat() | versions | {"data.sha256": fingerprint(self.events)}
-
-
-def fingerprint(events: Events) -> str:
-    """SHA-256 of the events' numbers."""
-    digest = hashlib.sha256()
-    for array in (events.x, events.condition, events.weight):
-        if array is not None:
-            digest.update(str((array.shape, array.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Python, platform, the packages that decide about numbers, and the plugins with those that they are made for."""
-    own, *plugins = packages().values()
-    found = {name: own.get(name) or version_of(name) for name in DECIDING}
-    for plugin in plugins:
-        found |= plugin
-    found = {name: number for name, number in found.items() if number}
-    extra: dict[str, str] = {}
-    for facts in manager().environment():
-        extra |= {str(k): str(v) for k, v in dict(facts).items()}
-    return (
-        {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"}
-        | found
-        | extra
-    )
 
 
 def train(
@@ -456,49 +252,3 @@ def check_sample(z: Any, n: int, space: Space, name: str) -> None:
         )
     if z.dtype.kind == "f" and not np.all(np.isfinite(z)):
         raise BrokenPlugin(f"{where} and gave values that are not finite")
-
-
-def write_events(
-    pieces: Iterator[Events], path: str | os.PathLike[str], attributes: Mapping[str, str]
-) -> int:
-    """Stream events into an HDF5 file, one dataset a column; the file appears when complete.
-
-    Returns their number. Raises ResourceRefused when the disk is full.
-    """
-    import h5py
-
-    from qgen_core.support.checkpoint import refused
-
-    target = Path(path)
-    temporary = target.with_name(target.name + ".tmp")
-    written = 0
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with h5py.File(temporary, "w") as file:
-            for key, value in attributes.items():
-                file.attrs[key] = value
-            for piece in pieces:
-                written = _append(file, piece, written)
-        os.replace(temporary, target)
-    except QgenError:
-        temporary.unlink(missing_ok=True)
-        raise
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
-        cause = error if isinstance(error, OSError) else OSError(str(error))
-        raise refused(target, 0, cause) from error
-    return written
-
-
-def _append(file: Any, piece: Events, written: int) -> int:
-    columns = {name: piece.x[:, i] for i, name in enumerate(piece.columns)}
-    if piece.condition is not None:
-        columns |= {name: piece.condition[:, i] for i, name in enumerate(piece.condition_columns)}
-    units = dict(zip(piece.columns, piece.units, strict=True))
-    for name, values in columns.items():
-        if name not in file:
-            dataset = file.create_dataset(name, (0,), "f8", maxshape=(None,), chunks=(2**16,))
-            dataset.attrs["unit"] = units.get(name, "")
-        file[name].resize((written + len(piece),))
-        file[name][written:] = values
-    return written + len(piece)
