@@ -162,7 +162,7 @@ def report(run: RunFolder) -> None:
     from qgen_core.runs.report import write_report
 
     if not (run / "recipe.toml").exists():
-        raise CheckpointError(f"{run} is no run folder: it has no recipe.toml")
+        raise CheckpointError(f"{run} is not a run folder: it has no recipe.toml")
     typer.echo(str(write_report(run)))
 
 

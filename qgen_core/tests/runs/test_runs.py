@@ -281,7 +281,7 @@ def test_the_lock_of_another_host_ages(tmp_path: Path) -> None:
 
 
 def test_folders_that_hold_no_run(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no run folder"):
+    with pytest.raises(CheckpointError, match="not a run folder"):
         runs.Run(tmp_path)
     (tmp_path / "recipe.toml").write_text(toyset.RECIPE)
     with pytest.raises(CheckpointError, match="run.json"):

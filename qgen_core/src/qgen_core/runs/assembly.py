@@ -20,9 +20,16 @@ from qgen_core.typing import Array
 
 
 class Assembly:
-    """The components of a recipe, each built when first asked for.
+    """The components of a recipe, each built at first access.
 
-    With ``saved`` encoder states nothing needs the dataset but what asks for its events.
+    With ``saved`` encoder states (arrays by name, for "encoder" and "condition_encoder") the
+    encoders are loaded instead of fitted, so the dataset is read only if its events are needed.
+
+    >>> from qgen_core.runs.recipes import Recipe
+    >>> tables = {"dataset": "none", "encoder": "min-max", "generator": "none", "loss": "none"}
+    >>> assembly = Assembly(Recipe.from_dict(tables | {"trainer": "adam"}))
+    >>> type(assembly.backend).__name__, assembly.noise
+    ('StatevectorBackend', None)
     """
 
     def __init__(
@@ -38,15 +45,15 @@ class Assembly:
     @cached_property
     def events(self) -> Events:
         """All events of the dataset."""
-        found = registry.build("dataset", self._table("dataset"), {"seed": self.recipe.seed})()
+        table = self._table("dataset")
+        found = registry.build("dataset", table, {"seed": self.recipe.seed})()
+        name = table["name"]
         if not isinstance(found, Events):
             raise BrokenPlugin(
-                f"dataset {self._table('dataset')['name']!r} gave a {type(found).__name__}, not Events"
+                f"dataset {name!r} returned a {type(found).__name__} instead of Events"
             )
         if len(found) == 0:
-            raise DataError(
-                f"dataset {self._table('dataset')['name']!r} has no events after its cuts"
-            )
+            raise DataError(f"dataset {name!r} has no events after its cuts")
         if found.condition is not None and "condition_encoder" not in self.recipe.tables:
             raise RecipeError(
                 'the dataset has conditions; add a table [condition_encoder], e.g. name = "angle"'
@@ -55,7 +62,7 @@ class Assembly:
 
     @cached_property
     def parts(self) -> tuple[Events, Events, Events]:
-        """Train, validation and test events."""
+        """Training, validation and test events."""
         return self.events.split(self.recipe.seed, self.recipe.split)
 
     @cached_property
@@ -68,7 +75,7 @@ class Assembly:
 
     @cached_property
     def condition_encoder(self) -> Encoder | None:
-        """The encoder of conditions; None for a model without."""
+        """The encoder of conditions; None for an unconditional model."""
         if "condition_encoder" not in self.recipe.tables:
             return None
         encoder: Encoder = registry.build(
@@ -89,7 +96,7 @@ class Assembly:
 
     @cached_property
     def backend(self) -> Backend:
-        """The backend, wrapped by the noise model if there is one."""
+        """The backend, wrapped in the noise model if the recipe has one."""
         given = {"seed": self.recipe.seed}
         backend: Backend = registry.build(
             "backend", self.recipe.tables.get("backend", "statevector"), given
@@ -102,8 +109,10 @@ class Assembly:
 
     @property
     def noise(self) -> Any:
-        """The noise model that wraps the backend; None without one."""
-        return getattr(self.backend, "noise", None) if "noise" in self.recipe.tables else None
+        """The noise model that the backend is wrapped in, if any."""
+        if "noise" not in self.recipe.tables:
+            return None
+        return getattr(self.backend, "noise", None)
 
     @cached_property
     def data(self) -> Events:
@@ -111,14 +120,19 @@ class Assembly:
         return self.encoded(self.parts[0], "train")
 
     def accepted(self, events: Events, which: str) -> Events:
-        """The events that the encoders accept; how many were outside is kept and reported."""
+        """The events that the encoders accept; the number of others is kept in ``outside[which]``.
+
+        Raises DataError when none is accepted.
+        """
         inside = self.encoder.accepts(events.x, events.condition)
         if self.condition_encoder is not None and events.condition is not None:
             inside &= self.condition_encoder.accepts(events.condition)
         self.outside[which] = int(np.sum(~inside))
         if not np.any(inside):
             raise DataError(f"all {len(events)} {which} events lie outside the encoder's window")
-        return events if np.all(inside) else events.take(inside)
+        if np.all(inside):
+            return events
+        return events.take(inside)
 
     def encoded(self, events: Events, which: str) -> Events:
         """Accepted events, encoded, with encoded conditions and unchanged weights."""
@@ -132,10 +146,10 @@ class Assembly:
 
     @cached_property
     def given(self) -> dict[str, Any]:
-        """What factories may ask for."""
-        condition: Space | None = (
-            None if self.condition_encoder is None else self.condition_encoder.space
-        )
+        """What a run offers to factories that have a parameter of this name."""
+        condition: Space | None = None
+        if self.condition_encoder is not None:
+            condition = self.condition_encoder.space
         given: dict[str, Any] = {
             "space": self.encoder.space,
             "condition": condition,
@@ -152,38 +166,38 @@ class Assembly:
 
     @cached_property
     def generator(self) -> Generator:
-        """The model, with its first parameters."""
+        """The model, with its initial parameters."""
         generator: Generator = registry.build("generator", self._table("generator"), self.given)
         return generator
 
     @cached_property
     def loss(self) -> Loss:
-        """What is trained on."""
+        """The loss function."""
         loss: Loss = registry.build("loss", self._table("loss"), self.given)
         return loss
 
     @cached_property
     def trainer(self) -> Trainer:
-        """What moves the parameters."""
+        """The trainer, which updates the parameters."""
         trainer: Trainer = registry.build("trainer", self._table("trainer"), self.given)
         return trainer
 
     def check(self) -> None:
-        """Build everything and compare spaces and outputs, before anything runs."""
+        """Build every component and check that spaces and outputs match, before anything runs."""
         check_match(self.generator, self.data, self.loss)
         _ = self.trainer
 
     def providers(self) -> dict[str, str]:
-        """Distribution and version behind each table of the recipe."""
-        tables = {key: self.recipe.tables.get(key) for key in TABLES}
+        """The package and version that provide the component of each table."""
         found = {}
-        for key, table in tables.items():
+        for key, kind in TABLES.items():
+            table = self.recipe.tables.get(key)
             if table is not None:
-                offer = registry.find(TABLES[key], table["name"])
+                offer = registry.find(kind, table["name"])
                 found[key] = f"{offer.distribution} {offer.version}".strip()
         return found
 
     def origin(self) -> dict[str, Any]:
-        """What a checkpoint belongs to: recipe, versions and the very events."""
+        """What a checkpoint depends on: the recipe, the versions and a hash of the events."""
         versions = {f"version.{key}": who for key, who in self.providers().items()}
         return self.recipe.flat() | versions | {"data.sha256": fingerprint(self.events)}

@@ -21,9 +21,18 @@ MAX_VALUES = 2**31
 def write_events(
     pieces: Iterator[Events], path: str | os.PathLike[str], attributes: Mapping[str, str]
 ) -> int:
-    """Stream events into an HDF5 file, one dataset a column; the file appears when complete.
+    """Write events piece by piece to an HDF5 file with one dataset per column.
 
-    Returns their number. Raises ResourceRefused when the disk is full.
+    The file appears under its name only when it is complete. Returns the number of events. Raises
+    ResourceRefused when the disk is full.
+
+    >>> import tempfile
+    >>> events = Events(np.array([[1.0], [2.0]]), columns=("pt",), units=("GeV",))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     written = write_events(iter([events, events]), Path(folder, "events.h5"), {})
+    ...     values = read_columns(Path(folder, "events.h5"), ["pt"])
+    >>> written, values[:, 0].tolist()
+    (4, [1.0, 2.0, 1.0, 2.0])
     """
     import h5py
 
@@ -43,15 +52,18 @@ def write_events(
         raise
     except (OSError, RuntimeError) as error:
         temporary.unlink(missing_ok=True)
-        cause = error if isinstance(error, OSError) else OSError(str(error))
+        cause = error
+        if not isinstance(cause, OSError):  # h5py raises RuntimeError for some failed writes
+            cause = OSError(str(error))
         raise refused(target, 0, cause) from error
     return written
 
 
 def _append(file: Any, piece: Events, written: int) -> int:
-    columns = {name: piece.x[:, i] for i, name in enumerate(piece.columns)}
+    """Append a piece to the datasets; the number of events then in the file."""
+    columns = dict(zip(piece.columns, piece.x.T, strict=True))
     if piece.condition is not None:
-        columns |= {name: piece.condition[:, i] for i, name in enumerate(piece.condition_columns)}
+        columns |= dict(zip(piece.condition_columns, piece.condition.T, strict=True))
     units = dict(zip(piece.columns, piece.units, strict=True))
     for name, values in columns.items():
         if name not in file:
@@ -63,7 +75,11 @@ def _append(file: Any, piece: Events, written: int) -> int:
 
 
 def read_columns(path: Path, names: Sequence[str]) -> Floats:
-    """Columns of an event file, (N, len(names)). Raises DataError with file, key, expected and found."""
+    """Columns of an event file, (N, len(names)).
+
+    Raises DataError, saying what was expected and what was found, for a file that does not exist or
+    is damaged, a column that is missing or not numeric, and columns of different lengths.
+    """
     with _open(path) as file:
         columns = [_column(path, file, name) for name in names]
     lengths = {name: len(column) for name, column in zip(names, columns, strict=True)}
@@ -73,14 +89,16 @@ def read_columns(path: Path, names: Sequence[str]) -> Floats:
 
 
 def read_events(path: Path, run: Run) -> Events:
-    """Events with the columns and conditions of a run."""
+    """The events of a file, with the columns and conditions of a run. Raises DataError."""
     data = run.record["data"]
-    names, conditions = list(data["columns"]), list(data["condition_columns"])
+    names = list(data["columns"])
+    conditions = list(data["condition_columns"])
     values = read_columns(path, names + conditions)
     width = len(names)
+    condition = values[:, width:] if conditions else None
     return Events(
         values[:, :width],
-        values[:, width:] if conditions else None,
+        condition,
         columns=tuple(names),
         units=tuple(data["units"]),
         condition_columns=tuple(conditions),
@@ -89,11 +107,13 @@ def read_events(path: Path, run: Run) -> Events:
 
 
 def run_of(path: Path) -> Path:
-    """The run folder that a generated file names."""
+    """The run folder that a generated file was made from. Raises DataError if it is not there."""
     with _open(path) as file:
         folder = file.attrs.get("run")
     if not isinstance(folder, str) or not Path(folder).is_dir():
-        raise DataError(f"{path} names no run folder that is there (attribute 'run': {folder!r})")
+        raise DataError(
+            f"{path} does not name an existing run folder (attribute 'run': {folder!r})"
+        )
     return Path(folder)
 
 

@@ -40,8 +40,8 @@ def versions() -> dict[str, str]:
     """Versions of Python, the platform, and every package whose version can change results.
 
     Besides :data:`RESULT_PACKAGES` these are the installed plugins with the packages they declare
-    to be built on, and what plugins add by the hook ``environment``. Packages that are not installed are
-    left out.
+    to be built on, and what plugins add by the hook ``environment``. Packages that are not
+    installed are left out.
 
     >>> found = versions()
     >>> found["numpy"] == np.__version__

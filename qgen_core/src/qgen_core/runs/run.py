@@ -1,7 +1,8 @@
-"""A run: from a recipe to trained parameters in a folder, and from the folder to events.
+"""Runs: training a recipe into a folder, and generating events from that folder.
 
-The folder holds recipe.toml, run.json (versions, providers, data), the encoders' state, two
-checkpoint slots and history.jsonl. Whatever is asked of it later needs no training data.
+The folder holds recipe.toml, run.json (versions, providers, data), the states of the encoders,
+two checkpoint slots and history.jsonl. Generating events needs no training data, unless conditions
+are to be drawn from it.
 """
 
 from __future__ import annotations
@@ -42,17 +43,22 @@ def train(
     time_limit: float | None = None,
     hooks: Sequence[object] = (),
 ) -> History:
-    """Train a recipe into a folder.
+    """Train a recipe in a run folder and return its history.
 
-    ``resume`` goes on from the folder's checkpoint, or starts at step 0 if it has none;
-    ``start_from`` takes the first parameters from another run. Raises RecipeError when the
-    folder holds a run and is not resumed, Busy when another process works in it. Of the processes
-    that torchrun started only the first writes.
+    ``resume`` continues from the checkpoint in the folder, or starts at step 0 if there is none.
+    ``start_from`` is a run folder whose parameters are the initial ones. A checkpoint is written
+    every ``every`` seconds; after ``time_limit`` seconds training stops at a checkpoint. ``hooks``
+    are objects with hook methods such as ``on_step``. Of the processes that torchrun starts only
+    the first one writes.
+
+    Raises RecipeError when the folder already holds a run and ``resume`` is false, Busy when
+    another process uses it, CheckpointError when its checkpoint belongs to another recipe.
     """
-    path, writes = Path(folder), first_process()
+    path = Path(folder)
+    writes = first_process()
     if (path / "recipe.toml").exists() and not resume and writes:
         raise RecipeError(
-            f"{path} holds a run already; go on with --resume, or choose another folder"
+            f"{path} already holds a run; continue it with --resume, or choose another folder"
         )
     assembly = Assembly(recipe)
     assembly.check()
@@ -71,9 +77,9 @@ def train(
             write_durably(path / "recipe.toml", recipe.to_toml().encode())
             write_durably(path / "run.json", json.dumps(record, indent=2).encode())
             _save_encoders(assembly, path)
-        followers = (
-            hooks if assembly.noise is None else (*hooks, assembly.noise)
-        )  # noise may drift with the steps
+        followers = list(hooks)
+        if assembly.noise is not None:
+            followers.append(assembly.noise)  # a noise model may drift with the training steps
         history = assembly.trainer.fit(
             assembly.generator,
             assembly.data,
@@ -94,12 +100,17 @@ def _now() -> str:
 
 def _record(assembly: Assembly, start_from: Any) -> dict[str, Any]:
     train_events, validation, test = assembly.parts
-    described = {"noise": assembly.noise.describe()} if hasattr(assembly.noise, "describe") else {}
+    described = {}
+    if hasattr(assembly.noise, "describe"):
+        described["noise"] = assembly.noise.describe()
+    parameters = 0
+    for values in assembly.generator.parameters().values():
+        parameters += int(np.size(values))
     return {
         "versions": versions(),
         "providers": assembly.providers(),
         "model": {
-            "parameters": sum(int(np.size(p)) for p in assembly.generator.parameters().values()),
+            "parameters": parameters,
             "space": str(assembly.encoder.space),
             "conditions": list(assembly.events.condition_columns),
         },
@@ -123,11 +134,12 @@ def _record(assembly: Assembly, start_from: Any) -> dict[str, Any]:
 
 
 def _save_encoders(assembly: Assembly, path: Path) -> None:
-    arrays: dict[str, Array] = {f"encoder/{k}": v for k, v in assembly.encoder.state().items()}
+    arrays: dict[str, Array] = {}
+    for name, value in assembly.encoder.state().items():
+        arrays[f"encoder/{name}"] = value
     if assembly.condition_encoder is not None:
-        arrays |= {
-            f"condition_encoder/{k}": v for k, v in assembly.condition_encoder.state().items()
-        }
+        for name, value in assembly.condition_encoder.state().items():
+            arrays[f"condition_encoder/{name}"] = value
     store = Checkpoints(path / "encoders")
     if store.latest() is None:
         store.save(0, arrays, {})
@@ -148,13 +160,29 @@ def _generator_state(path: Path) -> dict[str, Array]:
 
 
 class Run:
-    """A trained run folder: it generates events and knows what it was made of."""
+    """A trained run folder, to generate events from and to read its record.
+
+    ``settings`` are changes of the recipe, ``key.sub=value``; ``record`` is the content of
+    run.json.
+    """
 
     def __init__(self, folder: str | os.PathLike[str], settings: Sequence[str] = ()) -> None:
-        """Raises RecipeError or CheckpointError when the folder holds no trained run."""
+        """Read the folder.
+
+        Raises RecipeError for a damaged recipe, CheckpointError when there is no run in the folder.
+
+        >>> import tempfile
+        >>> from qgen_core.errors import CheckpointError
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     try:
+        ...         Run(folder)
+        ...     except CheckpointError as error:
+        ...         print(str(error).endswith("is not a run folder: it has no recipe.toml"))
+        True
+        """
         self.path = Path(folder)
         if not (self.path / "recipe.toml").exists():
-            raise CheckpointError(f"{self.path} is no run folder: it has no recipe.toml")
+            raise CheckpointError(f"{self.path} is not a run folder: it has no recipe.toml")
         self.recipe = Recipe.read(self.path / "recipe.toml", settings)
         try:
             self.record: dict[str, Any] = json.loads(
@@ -179,24 +207,29 @@ class Run:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the features it generates."""
+        """Names of the generated features."""
         return tuple(self.record["data"]["columns"])
 
     def generate(
         self, n: int, *, seed: int | None = None, condition: Array | None = None
     ) -> Iterator[Events]:
-        """n events in pieces. ``condition`` (1, K) or (n, K) holds physics values.
+        """Generate n events, in pieces of at most ``PIECE``.
 
-        Without it, a conditional model draws conditions from the dataset's test events.
-        Raises DataError for n < 1 or conditions that do not fit.
+        ``condition`` (1, K) or (n, K) holds conditions in physical units. Without it a conditional
+        model draws conditions from the test events of its dataset. ``seed`` is that of the recipe
+        by default; the same seed gives the same events. Raises DataError for n < 1 and for
+        conditions of a wrong shape.
         """
         if n < 1:
-            raise DataError(f"the number of events to generate is at least 1, not {n}")
-        seed = self.recipe.seed if seed is None else seed
+            raise DataError(f"the number of events to generate must be at least 1, not {n}")
+        if seed is None:
+            seed = self.recipe.seed
         conditions = self._conditions(n, condition, seed)
         for piece, start in enumerate(range(0, n, PIECE)):
             size = min(PIECE, n - start)
-            rows = None if conditions is None else conditions[start : start + size]
+            rows = None
+            if conditions is not None:
+                rows = conditions[start : start + size]
             yield self._piece(size, rows, stream(seed, "generate", piece))
 
     def _piece(self, size: int, rows: Array | None, rng: np.random.Generator) -> Events:
@@ -224,8 +257,9 @@ class Run:
                 raise DataError("this model takes no conditions")
             return None
         if condition is None:
-            test = self.assembly.parts[2] if len(self.assembly.parts[2]) else self.assembly.parts[0]
-            known = self.assembly.accepted(test, "test").condition
+            training, _, test = self.assembly.parts
+            source = test if len(test) else training
+            known = self.assembly.accepted(source, "test").condition
             assert known is not None
             return np.asarray(known[stream(seed, "conditions").integers(len(known), size=n)])
         rows = np.atleast_2d(np.asarray(condition, dtype=np.float64))
@@ -238,11 +272,17 @@ class Run:
 
 
 def check_sample(z: Any, n: int, space: Space, name: str) -> None:
-    """Raise BrokenPlugin, with the right name, if a generator's samples break the contract."""
+    """Raise BrokenPlugin, naming the generator, if samples ``z`` violate the contract.
+
+    The contract: an array (n, width) of the values that ``space`` allows, all finite.
+
+    >>> check_sample(np.array([[0, 1], [1, 1]]), 2, Space("bits", 2), "my-generator")
+    """
     where = f"generator {name!r} was asked for {n} samples of {space}"
-    if not isinstance(z, np.ndarray) or z.shape != (n, space.width):
-        got = z.shape if isinstance(z, np.ndarray) else type(z).__name__
-        raise BrokenPlugin(f"{where} and gave {got}")
+    if not isinstance(z, np.ndarray):
+        raise BrokenPlugin(f"{where} and gave {type(z).__name__}")
+    if z.shape != (n, space.width):
+        raise BrokenPlugin(f"{where} and gave {z.shape}")
     allowed_values = {"bits": (0, 1), "spins": (-1, 1)}.get(space.kind)
     if allowed_values is not None and not np.all(
         (z == allowed_values[0]) | (z == allowed_values[1])
