@@ -83,7 +83,7 @@ def columns_of(reference: Events, generated: Events, edges: Edges, bins: int) ->
 
 
 def equal_width(values: Array, bins: int) -> Floats:
-    """``bins`` + 1 edges over the range of the values; a constant gets a range of width 1 around it.
+    """``bins`` + 1 edges over the range of the values; for a constant, a range of width 1.
 
     >>> equal_width(np.array([1.0, 3.0]), 2).tolist()
     [1.0, 2.0, 3.0]

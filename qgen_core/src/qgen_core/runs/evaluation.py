@@ -14,6 +14,7 @@ from qgen_core.circuits.draw import draw
 from qgen_core.discovery import registry
 from qgen_core.errors import DataError
 from qgen_core.events import Events
+from qgen_core.interfaces import Encoder
 from qgen_core.metrics.score import score
 from qgen_core.runs.run import Run
 from qgen_core.support.checkpoint import write_durably
@@ -56,10 +57,7 @@ def evaluate(
             f"the reference has the columns {', '.join(reference.columns)}, "
             f"the generated events {', '.join(generated.columns)}"
         )
-    known = getattr(assembly.encoder, "edges", None)
-    edges = _edges(reference)
-    if known is not None:
-        edges = [np.asarray(one) for one in known]
+    edges = _edges(assembly.encoder, reference)
     rng = stream(run.recipe.seed, "evaluate")
     metrics = run.recipe.metrics
     if metrics is None:
@@ -120,8 +118,11 @@ def _join(pieces: Sequence[Events]) -> Events:
     return first.replace(x=np.concatenate([piece.x for piece in pieces]), condition=condition)
 
 
-def _edges(reference: Events) -> list[Floats]:
-    """Edges of equal width over the range of each column."""
+def _edges(encoder: Encoder, reference: Events) -> list[Floats]:
+    """The edges of the encoder's bins; without them, bins of equal width over each column."""
+    known = getattr(encoder, "edges", None)
+    if known is not None:
+        return [np.asarray(one) for one in known]
     edges = []
     for low, high in zip(reference.x.min(axis=0), reference.x.max(axis=0), strict=True):
         upper = high if high > low else low + 1.0
