@@ -1,4 +1,4 @@
-"""The shipped jets: the right file, the right events, and the physics that its description states."""
+"""The shipped jets: the right file, the right events, and the physics of its description."""
 
 from __future__ import annotations
 

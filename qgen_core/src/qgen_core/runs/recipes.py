@@ -73,7 +73,7 @@ class Recipe:
         file = Path(path)
         try:
             if file.stat().st_size > MAX_BYTES:
-                raise RecipeError(f"{file} is larger than {MAX_BYTES} bytes; it is not a recipe")
+                raise RecipeError(f"{file} has more than {MAX_BYTES} bytes; it is not a recipe")
             text = file.read_text(encoding="utf-8")
         except OSError as error:
             raise RecipeError(f"cannot read {file}: {error.strerror}") from error

@@ -39,7 +39,7 @@ class Hdf5Source:
         return list(self.file)
 
     def declared(self, name: str) -> Declared | None:
-        """Shape and dtype of a dataset. Raises DataError for links, external data and missing chunks."""
+        """Shape and dtype of a dataset. Raises DataError for links, external data, holes."""
         dataset = self._dataset(name)
         if dataset is None:
             return None

@@ -55,7 +55,7 @@ class RootSource:
         return list(self.branches)
 
     def declared(self, name: str) -> Declared | None:
-        """Length, inner shape and type. Raises DataError unless all events have equally many numbers."""
+        """Length, inner shape and type. Raises DataError for branches of varying length."""
         import uproot
 
         if name not in self.branches:
