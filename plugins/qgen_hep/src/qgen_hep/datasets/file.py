@@ -36,8 +36,8 @@ def file(
     ``units`` are given by name, ``{energy = "MeV"}``; ``cuts`` are tables such as
     ``{column = "jet2_pt", min = 250}``. ``invalid`` and ``negative`` say whether values that are
     not finite and negative energies are an error. ``events`` keeps the first ones, at most
-    this many. ``sha256`` is compared with the file, ``tree`` names a TTree. ``kind`` says in the report
-    where the events come from, if the file does not.
+    this many. ``sha256`` is compared with the file, ``tree`` names a TTree. ``kind``
+    says in the report where the events come from, if the file does not.
 
     Raises BadOption for options that contradict each other, and DataError, saying what was
     expected and what was found, for the file.

@@ -46,8 +46,8 @@ def mfc(
     ``mass`` is that of the carrier in GeV. ``energies`` are beam energies in GeV, assigned to the
     events in turn; by default 50, 75, ... 200. With ``spectrum``, a file of measured muons,
     incoming muons are drawn from its ``spectrum_columns`` with the cross section as weight, as in
-    a thin target, and muons below the threshold are left out; ``sha256`` is compared with that file. The
-    seed is that of the run.
+    a thin target, and muons below the threshold are left out; ``sha256`` is compared with that
+    file. The seed is that of the run.
 
     Raises BadOption for impossible options, DataError for a damaged or different file.
 
