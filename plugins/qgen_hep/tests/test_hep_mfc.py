@@ -284,7 +284,7 @@ def test_a_seed_gives_its_events_and_a_run_gives_the_seed() -> None:
     [
         ({"columns": ("muon_energy", "mass")}, "no column 'mass'"),
         ({"columns": ()}, "no events without columns"),
-        ({"columns": ("muon_pt", "muon_pt")}, "once each"),
+        ({"columns": ("muon_pt", "muon_pt")}, "must be different columns"),
         ({"condition_columns": ("muon_pt",)}, "the condition of mfc is incoming_energy"),
         ({"mass": 0.0}, "above 0 GeV"),
         ({"mass": float("nan")}, "above 0 GeV"),
