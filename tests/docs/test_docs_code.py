@@ -22,8 +22,8 @@ from docs_blocks import ROOT, Block, blocks, links, pages
 from qgen_core.discovery import entry_points as plugins
 from qgen_core.discovery import hooks, registry
 from qgen_core.events import Space
+from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import TABLES, Recipe
-from qgen_core.runs.run import Assembly
 
 PAGES = pages()
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")

@@ -168,7 +168,7 @@ def test_sigterm_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
         ),
         (["validate", RECIPE, "--set", "encoder.bits=17"], 6, "ResourceRefused: 34 qubits need"),
         (["validate", RECIPE, "--set", 'dataset.columns=["speed"]'], 2, "speed"),
-        (["generate", "absent", "-n", "5", "-o", "y.h5"], 3, "no run folder"),
+        (["generate", "absent", "-n", "5", "-o", "y.h5"], 3, "not a run folder"),
         (["report", "absent"], 3, "not a run folder"),
         (["evaluate", "absent.h5"], 3, "does not exist"),
         (["info", "backend", "lightnin"], 4, "UnknownName: no backend 'lightnin'"),

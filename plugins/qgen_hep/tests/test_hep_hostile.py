@@ -279,7 +279,7 @@ def test_root_branches_that_are_no_columns(tmp_path):
 
 
 def test_nothing_in_a_root_file_becomes_code(tmp_path, monkeypatch):
-    """uproot compiles classes from a file's own descriptions when it lacks one; the reader does not."""
+    """uproot compiles classes that it lacks from a file's streamers; the reader does not."""
     uproot = pytest.importorskip("uproot")
     path = write("root", tmp_path, physics())
     compiled = []

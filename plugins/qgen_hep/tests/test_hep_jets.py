@@ -1,4 +1,4 @@
-"""The shipped jets: the right file, the right events, and the physics that its description states."""
+"""The shipped jets: the right file, the right events, and the physics of its description."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_a_damaged_shipped_file_is_seen(tmp_path, monkeypatch):
     [
         ({"columns": ("pt", "energy")}, "jets have no column 'energy'; there are pt, mass, eta"),
         ({"columns": ()}, "columns names at least one of pt"),
-        ({"columns": ("pt", "jet1_pt")}, "columns are named once each"),
+        ({"columns": ("pt", "jet1_pt")}, "columns must be different columns"),
         ({"condition_columns": ("charge",)}, "jets have no column 'charge'"),
         ({"window": {"energy": (0.0, 1.0)}}, "jets have no column 'energy'"),
         ({"window": {"pt": (600.0, 250.0)}}, "min < max"),
@@ -152,7 +152,7 @@ def test_a_damaged_shipped_file_is_seen(tmp_path, monkeypatch):
         ({"cuts": ({"column": "jet2_pt", "above": 3.0},)}, "not 'above'"),
         ({"cuts": ({"column": "jet3_pt", "min": 3.0},)}, "jets have no column 'jet3_pt'"),
         ({"events": 0}, "events must be at least 1"),
-        ({"sha256": SHA256}, "sha256 goes with path"),
+        ({"sha256": SHA256}, "sha256 needs path"),
     ],
 )
 def test_options_that_cannot_be(options, message):

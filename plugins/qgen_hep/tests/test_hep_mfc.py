@@ -1,4 +1,4 @@
-"""The stand-in for muonic force carriers: its cross section and its samples against direct integration."""
+"""The dataset ``mfc``: its cross section and its samples against direct integration."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from scipy.stats import chi2
 import qgen_core as qgen
 from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, DataError, QgenError
+from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import Recipe
-from qgen_core.runs.run import Assembly
 from qgen_hep.datasets.mfc import mfc
 from qgen_hep.generate.mfc import events as sampling
 from qgen_hep.generate.mfc import process as physics
@@ -83,8 +83,12 @@ def test_the_spectrum_is_the_printed_formula_integrated(process: Process) -> Non
         narrow = np.sqrt(process.mass**2 * (1 - x) / x + MUON**2 * x) / e0 / np.sqrt(x)
         points = [v for v in (narrow, 10 * narrow) if v < limit]
         direct = quad(
-            lambda t: literal(process, e0, x, t) * t, 0, limit, points=points or None, limit=400
-        )[0]  # noqa: B023
+            lambda t, x=x: literal(process, e0, x, t) * t,
+            0,
+            limit,
+            points=points or None,
+            limit=400,
+        )[0]
         assert found == pytest.approx(direct, rel=1e-6)
 
 
@@ -113,7 +117,10 @@ def test_the_rate_is_that_of_direct_integration(process: Process) -> None:
 
 
 def test_of_a_light_lepton_it_is_the_dark_photon_formula(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bjorken et al., arXiv:0906.0580: 8 alpha^3 x E0^2 / U^2 [1 - x + x^2/2 - x (1 - x) m^2 E0^2 x theta^2 / U^2]."""
+    """Bjorken et al., arXiv:0906.0580.
+
+    8 alpha^3 x E0^2 / U^2 [1 - x + x^2/2 - x (1 - x) m^2 E0^2 x theta^2 / U^2]
+    """
     monkeypatch.setattr(physics, "MUON", 1e-7)
     p, e0 = Process(0.4), 30.0
     for x, theta in itertools.product((0.1, 0.5, 0.9), (0.0, 0.005, 0.02, 0.1)):
@@ -277,7 +284,7 @@ def test_a_seed_gives_its_events_and_a_run_gives_the_seed() -> None:
     [
         ({"columns": ("muon_energy", "mass")}, "no column 'mass'"),
         ({"columns": ()}, "no events without columns"),
-        ({"columns": ("muon_pt", "muon_pt")}, "once each"),
+        ({"columns": ("muon_pt", "muon_pt")}, "must be different columns"),
         ({"condition_columns": ("muon_pt",)}, "the condition of mfc is incoming_energy"),
         ({"mass": 0.0}, "above 0 GeV"),
         ({"mass": float("nan")}, "above 0 GeV"),

@@ -106,8 +106,9 @@ def generate(
     settings: Settings = None,
 ) -> None:
     """Generate events with a trained run."""
+    from qgen_core.runs.eventfile import write_events
     from qgen_core.runs.progress import counted
-    from qgen_core.runs.run import Run, write_events
+    from qgen_core.runs.run import Run
 
     loaded = Run(run, settings or ())
     rows = _conditions(loaded, condition or [])
@@ -281,8 +282,8 @@ def info(
 @app.command()
 def validate(recipe: RecipeFile, settings: Settings = None) -> None:
     """Check a recipe: names, options, spaces, outputs and memory, without training."""
+    from qgen_core.runs.assembly import Assembly
     from qgen_core.runs.recipes import Recipe
-    from qgen_core.runs.run import Assembly
 
     loaded = Recipe.read(recipe, settings or ())
     assembly = Assembly(loaded)

@@ -216,7 +216,7 @@ def test_what_cannot_be_compared_is_refused() -> None:
     with pytest.raises(BadOption, match="edges are given for 1 columns, the events have 2"):
         tv(a, a, edges=EDGES[:1])
     with pytest.raises(
-        BadOption, match="the edges of 'mass' must be at least two numbers that increase"
+        BadOption, match="the edges of 'mass' must be at least two increasing numbers"
     ):
         tv(a, a, edges=[EDGES[0], np.array([1.0, 1.0])])
     with pytest.raises(BadOption, match="bins must be at least 1"):

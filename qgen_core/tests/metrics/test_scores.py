@@ -171,7 +171,7 @@ def test_any_function_is_a_metric() -> None:
 
 
 def test_the_mmd_null_is_zero_also_for_small_samples() -> None:
-    """Seed 004 has 50 images a set: drawn twice with repetitions, the plain U-statistic would be off."""
+    """Sets of 50 images: on resamples with repetitions the ordinary U-statistic is biased."""
     reference = normal(50, 1)
     found = score(mmd, reference, normal(50, 3), rng=rng(), resamples=400)[0]
     assert abs(found.floor) < 4 * found.floor_spread / math.sqrt(400)

@@ -11,8 +11,8 @@ from qgen_core.circuits.measures import Probabilities
 from qgen_core.discovery import registry
 from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.noise_models.noisy import NoisyBackend
+from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import Recipe
-from qgen_core.runs.run import Assembly
 
 RECIPE = """
 dataset = "unused"

@@ -15,8 +15,8 @@ from qgen_core.circuits.measures import Expectations, Probabilities, State, paul
 from qgen_core.errors import Unsupported
 from qgen_core.interfaces import Capabilities
 from qgen_core.noise_models.noisy import NoisyBackend
+from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import Recipe
-from qgen_core.runs.run import Assembly
 from qgen_core.simulators.density.backend import DensityBackend
 from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.testing import BackendKit, reference

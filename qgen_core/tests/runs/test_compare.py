@@ -46,7 +46,7 @@ def test_equal_folder_names_are_told_apart(recipe: Recipe, tmp_path: Path) -> No
 
 
 def test_folders_that_cannot_be_compared(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no run folder"):
+    with pytest.raises(CheckpointError, match="not a run folder"):
         compare([tmp_path])
     folder = _trained(recipe.changed(["trainer.steps=1"]), tmp_path / "run", evaluate=False)
     with pytest.raises(DataError, match="qgen evaluate"):

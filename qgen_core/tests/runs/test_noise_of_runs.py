@@ -1,4 +1,4 @@
-"""A noise model with a state of its own: built from its options, told of the training, recorded with the run."""
+"""A stateful noise model is built from its options, called as a hook, recorded with the run."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_mapping_asks_again_when_the_noise_says_that_it_changed() -> None:
 
 
 def test_a_mapping_shows_the_noise_one_circuit() -> None:
-    """Noise that transpiles keeps its work by the circuit; so it gets the same one for every measure."""
+    """Noise that transpiles caches by circuit, so it gets the same circuit for every measure."""
     seen: list[qgen.Circuit] = []
 
     def noise(circuit: qgen.Circuit, measure: Measure) -> tuple[qgen.Circuit, Measure]:

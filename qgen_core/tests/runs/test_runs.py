@@ -26,6 +26,7 @@ from qgen_core.errors import (
 )
 from qgen_core.runs import evaluation
 from qgen_core.runs import run as runs
+from qgen_core.runs.eventfile import write_events
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import write_report
@@ -139,7 +140,7 @@ def test_generated_file(recipe: Recipe, tmp_path: Path) -> None:
     runs.train(recipe, tmp_path / "run")
     target = tmp_path / "out" / "events.h5"
     pieces = runs.Run(tmp_path / "run").generate(300_000)
-    assert runs.write_events(pieces, target, {"kind": "generated"}) == 300_000
+    assert write_events(pieces, target, {"kind": "generated"}) == 300_000
     with h5py.File(target) as file:
         assert set(file) == {"a", "b"}
         assert file["a"].shape == (300_000,)
@@ -156,7 +157,7 @@ def test_generating_more_needs_no_more_memory(recipe: Recipe, tmp_path: Path) ->
     peaks = []
     for n in (3 * runs.PIECE, 30 * runs.PIECE):
         tracemalloc.start()
-        runs.write_events(run.generate(n), tmp_path / "events.h5", {})
+        write_events(run.generate(n), tmp_path / "events.h5", {})
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0]
@@ -280,7 +281,7 @@ def test_the_lock_of_another_host_ages(tmp_path: Path) -> None:
 
 
 def test_folders_that_hold_no_run(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no run folder"):
+    with pytest.raises(CheckpointError, match="not a run folder"):
         runs.Run(tmp_path)
     (tmp_path / "recipe.toml").write_text(toyset.RECIPE)
     with pytest.raises(CheckpointError, match="run.json"):

@@ -14,7 +14,7 @@ from qgen_core.runs.recipes import Recipe
 def test_the_other_processes_write_nothing(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They need neither --resume nor the lock: the first process may have written the recipe already, and holds it."""
+    """They need neither --resume nor the lock, which the first process may already hold."""
     few = recipe.changed(["trainer.steps=4"])
     first = runs.train(few, tmp_path / "run")
     before = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}

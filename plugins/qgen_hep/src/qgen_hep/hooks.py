@@ -1,4 +1,4 @@
-"""What this package adds to qgen: the figures of a report. It imports matplotlib when asked to draw."""
+"""Hooks of this package: the figures of a report. matplotlib is imported only to draw."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def report_sections(material: Mapping[str, Any]) -> list[Section]:
-    """The sections of a report with figures."""
+    """The sections of a report that hold figures."""
     from qgen_hep.figures.sections import sections
 
     return sections(material)

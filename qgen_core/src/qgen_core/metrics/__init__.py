@@ -1,1 +1,1 @@
-"""Numbers that compare generated with reference events, and their floors."""
+"""Metrics: comparisons of generated with reference events, with their finite-sample floors."""

@@ -1,4 +1,4 @@
-"""Histograms of two sets of events on common edges, with everything outside counted too."""
+"""Histograms of two samples on common edges, with underflow and overflow bins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from qgen_core.typing import Array, Floats
 
 Edges = Sequence[Array] | None
 
-#: Joint histograms with more cells than this keep the occupied cells only.
+#: Above this number of cells a joint histogram keeps only the occupied ones.
 MAX_DENSE = 2**20
 
 
@@ -32,11 +32,20 @@ class Histogram(NamedTuple):
 
 
 def check_pair(reference: Events, generated: Events) -> None:
-    """Raise DataError unless both hold events of the same columns."""
+    """Raise DataError unless both samples hold events and have the same columns.
+
+    >>> a = Events(np.array([[0.0]]), columns=("pt",))
+    >>> check_pair(a, a)
+    >>> b = Events(np.array([[0.0]]), columns=("mass",))
+    >>> check_pair(a, b)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    DataError: the reference has the columns pt, the generated events mass; ...
+    """
     if reference.columns != generated.columns:
         raise DataError(
             f"the reference has the columns {', '.join(reference.columns)}, "
-            f"the generated events {', '.join(generated.columns)}; metrics compare like with like"
+            f"the generated events {', '.join(generated.columns)}; "
+            "metrics need the same columns in both"
         )
     for what, events in (("reference", reference), ("generated", generated)):
         if len(events) == 0:
@@ -44,79 +53,112 @@ def check_pair(reference: Events, generated: Events) -> None:
 
 
 def columns_of(reference: Events, generated: Events, edges: Edges, bins: int) -> list[Floats]:
-    """Edges (K + 1,) per column: those given, or ``bins`` of equal width over the reference.
+    """Edges (K + 1,) of each column: the given ones, or ``bins`` of equal width over the reference.
 
-    Raises DataError for events that cannot be compared, BadOption for edges that do not fit.
+    Raises DataError for samples that cannot be compared, and BadOption for fewer than one bin and
+    for edges that do not increase or are not given for every column.
+
+    >>> a = Events(np.array([[0.0], [4.0]]))
+    >>> columns_of(a, a, None, bins=2)[0].tolist()
+    [0.0, 2.0, 4.0]
     """
     check_pair(reference, generated)
     if edges is None:
         if bins < 1:
             raise BadOption(f"bins must be at least 1, not {bins}")
-        return once(
-            reference,
-            ("edges", bins),
-            lambda source: [equal_width(column, bins) for column in source.x.T],
-        )
+
+        def equal_widths(source: Events) -> list[Floats]:
+            return [equal_width(column, bins) for column in source.x.T]
+
+        return once(reference, ("edges", bins), equal_widths)
     if len(edges) != len(reference.columns):
         raise BadOption(
             f"edges are given for {len(edges)} columns, the events have {len(reference.columns)}"
         )
-    arrays = [np.asarray(e, dtype=np.float64) for e in edges]
-    for name, e in zip(reference.columns, arrays, strict=True):
-        if e.ndim != 1 or len(e) < 2 or not np.all(np.diff(e) > 0):
-            raise BadOption(f"the edges of {name!r} must be at least two numbers that increase")
+    arrays = [np.asarray(one, dtype=np.float64) for one in edges]
+    for name, one in zip(reference.columns, arrays, strict=True):
+        if one.ndim != 1 or len(one) < 2 or not np.all(np.diff(one) > 0):
+            raise BadOption(f"the edges of {name!r} must be at least two increasing numbers")
     return arrays
 
 
 def equal_width(values: Array, bins: int) -> Floats:
-    """``bins`` + 1 edges over the range of the values; a constant gets a range of one around it."""
-    low, high = float(np.min(values)), float(np.max(values))
+    """``bins`` + 1 edges over the range of the values; for a constant, a range of width 1.
+
+    >>> equal_width(np.array([1.0, 3.0]), 2).tolist()
+    [1.0, 2.0, 3.0]
+    >>> equal_width(np.array([7.0]), 1).tolist()
+    [6.5, 7.5]
+    """
+    low = float(np.min(values))
+    high = float(np.max(values))
     if not low < high:
-        low, high = low - 0.5, high + 0.5
+        low = low - 0.5
+        high = high + 0.5
     edges: Floats = np.linspace(low, high, bins + 1)
     return edges
 
 
 def codes(events: Events, column: int, edges: Floats) -> NDArray[np.intp]:
-    """Bin numbers of the source (N,): 0 below, 1 to K inside, K + 1 above; the last edge is inside."""
+    """Bin numbers (N,) of one column of the source, as :func:`bin_numbers` counts them."""
     key = ("codes", column, edges.tobytes())
     return once(events, key, lambda source: bin_numbers(source.x[:, column], edges))
 
 
 def bin_numbers(values: Array, edges: Floats) -> NDArray[np.intp]:
-    """Bin numbers of values (N,), as in :func:`codes`."""
-    return np.asarray(
-        np.searchsorted(edges, values, side="right") - (values == edges[-1]), dtype=np.intp
-    )
+    """Bin numbers of values (N,): 0 is underflow, 1 to K are bins, K + 1 is overflow.
+
+    A bin holds its lower edge; the last bin also holds its upper one.
+
+    >>> bin_numbers(np.array([-1.0, 0.0, 1.0, 2.0, 3.0]), np.array([0.0, 1.0, 2.0])).tolist()
+    [0, 1, 2, 2, 3]
+    """
+    at_last_edge = values == edges[-1]
+    return np.asarray(np.searchsorted(edges, values, side="right") - at_last_edge, dtype=np.intp)
 
 
 def marginals(reference: Events, generated: Events, edges: Edges, bins: int) -> Iterator[Histogram]:
-    """A normalised histogram of each column."""
-    for column, e in enumerate(columns_of(reference, generated, edges, bins)):
-        p, q = (
-            shares(codes(events, column, e), events, len(e) + 1)
-            for events in (reference, generated)
-        )
-        yield Histogram(reference.columns[column], len(e) - 1, p, q)
+    """A pair of normalised histograms for each column.
+
+    >>> a, b = Events(np.array([[0.5], [1.5]])), Events(np.array([[0.5], [9.0]]))
+    >>> for histogram in marginals(a, b, [np.array([0.0, 1.0, 2.0])], bins=2):
+    ...     print(histogram.p.tolist(), histogram.q.tolist())
+    [0.0, 0.5, 0.5, 0.0] [0.0, 0.5, 0.0, 0.5]
+    """
+    for column, cuts in enumerate(columns_of(reference, generated, edges, bins)):
+        size = len(cuts) + 1
+        p = shares(codes(reference, column, cuts), reference, size)
+        q = shares(codes(generated, column, cuts), generated, size)
+        yield Histogram(reference.columns[column], len(cuts) - 1, p, q)
 
 
 def joint(reference: Events, generated: Events, edges: Edges, bins: int) -> tuple[Floats, Floats]:
-    """Normalised joint histograms p, q of all columns, both on the same cells, in one row each.
+    """Normalised joint histograms p and q of all columns, flattened, on the same cells.
 
     Cells that are empty in both may be left out. Raises BadOption for more than 2^62 cells.
+
+    >>> a, b = Events(np.array([[0.5], [1.5]])), Events(np.array([[0.5], [0.7]]))
+    >>> p, q = joint(a, b, [np.array([0.0, 1.0, 2.0])], bins=2)
+    >>> p.tolist(), q.tolist()
+    ([0.0, 0.5, 0.5, 0.0], [0.0, 1.0, 0.0, 0.0])
     """
     every = columns_of(reference, generated, edges, bins)
-    sizes = [len(e) + 1 for e in every]
+    sizes = [len(cuts) + 1 for cuts in every]
     cells = np.prod([float(size) for size in sizes])
     if cells > 2**62:
         raise BadOption(
-            f"a joint histogram of {len(every)} columns has {cells:.2g} cells; use fewer bins or columns"
+            f"a joint histogram of {len(every)} columns has {cells:.2g} cells; "
+            "use fewer bins or columns"
         )
-    first, second = (_cells(events, every, sizes) for events in (reference, generated))
+    first = _cells(reference, every, sizes)
+    second = _cells(generated, every, sizes)
     size = int(cells)
     if size > MAX_DENSE:
         occupied, both = np.unique(np.concatenate([first, second]), return_inverse=True)
-        first, second, size = both[: len(first)], both[len(first) :], len(occupied)
+        number = len(first)
+        first = both[:number]
+        second = both[number:]
+        size = len(occupied)
     return shares(first, reference, size), shares(second, generated, size)
 
 
@@ -124,15 +166,21 @@ def _cells(events: Events, every: list[Floats], sizes: list[int]) -> NDArray[np.
     """The number of the joint cell of each event of the source (N,)."""
 
     def compute(source: Events) -> NDArray[np.intp]:
-        return np.ravel_multi_index(
-            [codes(source, c, e) for c, e in enumerate(every)], tuple(sizes)
-        )
+        numbers = [codes(source, column, cuts) for column, cuts in enumerate(every)]
+        return np.ravel_multi_index(numbers, tuple(sizes))
 
-    return once(events, ("cells", *(e.tobytes() for e in every)), compute)
+    return once(events, ("cells", *(cuts.tobytes() for cuts in every)), compute)
 
 
 def shares(numbers: NDArray[np.intp], events: Events, size: int) -> Floats:
-    """The share (size,) of the weight of ``events`` at each number; numbers are of the source (N,)."""
+    """The share (size,) of the total weight of ``events`` in each bin.
+
+    ``numbers`` (N,) are the bin numbers of the source of ``events``.
+
+    >>> events = Events(np.zeros((3, 1)), weight=np.array([1.0, 1.0, 2.0]))
+    >>> shares(np.array([0, 1, 1]), events, 3).tolist()
+    [0.25, 0.75, 0.0]
+    """
     counts = np.bincount(numbers, weights=source_weights(events), minlength=size)
     share: Floats = counts / counts.sum()
     return share

@@ -1,4 +1,4 @@
-"""The chi-square between two histograms, both with statistical errors."""
+"""The chi-square between two histograms that both have statistical errors."""
 
 from __future__ import annotations
 
@@ -16,23 +16,30 @@ from qgen_core.typing import Floats
 def chi2(
     reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
 ) -> Mapping[str, float]:
-    """``chi2/ndf(column)`` of the two histograms of each column; about 1 for one distribution.
+    """``chi2/ndf(column)``: chi-square per degree of freedom between the histograms of each column.
 
-    ``sum_i (W_r g_i - W_g r_i)^2 / (W_r^2 s_gi + W_g^2 s_ri)``, r and g the sums of weights in
-    a bin, s_r and s_g the sums of squared weights, W their totals; ndf is the number of bins that
-    are not empty in both, less one. For samples of one size without weights this is
-    sum (g - r)^2 / (g + r). What lies outside the edges counts in the outermost bins.
+    ``chi2 = sum_i (W_r g_i - W_g r_i)^2 / (W_r^2 s_gi + W_g^2 s_ri)``, where r_i and g_i are the
+    sums of weights in bin i, s_ri and s_gi the sums of squared weights, and W_r and W_g the totals.
+    ndf is the number of bins that at least one sample occupies, minus one. For unweighted samples
+    of equal size this is sum (g - r)^2 / (g + r). Values outside the edges count in the outermost
+    bins. At least 0; about 1 for samples of one distribution, whatever their size.
+
+    >>> a = Events(np.array([[0.5], [1.5]]), columns=("x",))
+    >>> b = Events(np.array([[0.5], [0.5]]), columns=("x",))
+    >>> found = chi2(a, b, edges=[np.array([0.0, 1.0, 2.0])])
+    >>> {name: round(value, 12) for name, value in found.items()}  # 1/3 + 1, one degree of freedom
+    {'chi2/ndf(x)': 1.333333333333}
 
     Source: Gagunashvili, arXiv:physics/0605123 (two weighted histograms); FastCaloGAN selects
     its networks by this quantity.
     """
     every = columns_of(reference, generated, edges, bins)
     result = {}
-    for column, e in enumerate(every):
-        first, second = (codes(events, column, e) for events in (reference, generated))
-        result[f"chi2/ndf({reference.columns[column]})"] = per_degree(
-            first, second, reference, generated, len(e) + 1
-        )
+    for column, cuts in enumerate(every):
+        first = codes(reference, column, cuts)
+        second = codes(generated, column, cuts)
+        value = per_degree(first, second, reference, generated, len(cuts) + 1)
+        result[f"chi2/ndf({reference.columns[column]})"] = value
     return result
 
 
@@ -43,21 +50,26 @@ def per_degree(
     generated: Events,
     size: int,
 ) -> float:
-    """chi2 / ndf from bin numbers (N,) of both sources; 0 when all are in one bin.
+    """chi2 / ndf from bin numbers (N,) of the sources of both samples; 0 if all lie in one bin.
 
-    The outermost bins are open: where the edges are the reference's own range, bins outside it
-    would be empty of reference by construction, and the average of chi2 / ndf above 1.
+    Underflow and overflow are added to the outermost bins. Separate bins for them would hold no
+    reference events wherever the edges are the range of the reference, which would raise the mean
+    of chi2 / ndf above 1.
+
+    >>> a = Events(np.zeros((2, 1)))
+    >>> per_degree(np.array([1, 2]), np.array([1, 2]), a, a, size=4)
+    0.0
     """
-    inside = (np.clip(numbers, 1, size - 2) for numbers in (first, second))
-    (r, r_squares), (g, g_squares) = (
-        [_sums(numbers, source_weights(events, power), size) for power in (1, 2)]
-        for numbers, events in zip(inside, (reference, generated), strict=True)
-    )
+    r, r_squares = _sums(np.clip(first, 1, size - 2), reference, size)
+    g, g_squares = _sums(np.clip(second, 1, size - 2), generated, size)
     variance = r.sum() ** 2 * g_squares + g.sum() ** 2 * r_squares
     some = variance > 0
     terms = (r.sum() * g - g.sum() * r)[some] ** 2 / variance[some]
     return float(terms.sum() / max(1, np.count_nonzero(some) - 1))
 
 
-def _sums(numbers: NDArray[np.intp], weights: Floats | None, size: int) -> Floats:
-    return np.asarray(np.bincount(numbers, weights=weights, minlength=size), dtype=np.float64)
+def _sums(numbers: NDArray[np.intp], events: Events, size: int) -> tuple[Floats, Floats]:
+    """Sums of the weights and of the squared weights in each bin, (size,) each."""
+    weights = np.bincount(numbers, weights=source_weights(events), minlength=size)
+    squares = np.bincount(numbers, weights=source_weights(events, 2), minlength=size)
+    return np.asarray(weights, dtype=np.float64), np.asarray(squares, dtype=np.float64)

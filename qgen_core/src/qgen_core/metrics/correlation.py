@@ -13,14 +13,18 @@ from qgen_core.typing import Floats
 
 
 def pearson(events: Events) -> Floats:
-    """The weighted Pearson matrix (F, F). A column that does not vary correlates with nothing.
+    """The weighted matrix (F, F) of Pearson coefficients, between -1 and 1.
+
+    The coefficients of a constant column with others are 0.
 
     >>> pearson(Events(np.array([[0.0, 1.0], [1.0, 0.0]]))).round(12)
     array([[ 1., -1.],
            [-1.,  1.]])
     """
-    x, w = np.asarray(source_of(events).x, dtype=np.float64), source_weights(events)
-    w = np.ones(len(x)) if w is None else w
+    x = np.asarray(source_of(events).x, dtype=np.float64)
+    w = source_weights(events)
+    if w is None:
+        w = np.ones(len(x))
     mean = w @ x / w.sum()
     centred = x - mean
     covariance = (centred * w[:, None]).T @ centred / w.sum()
@@ -34,26 +38,42 @@ def pearson(events: Events) -> Floats:
 def correlation(
     reference: Events, generated: Events, *, edges: Edges = None
 ) -> Mapping[str, float]:
-    """``corr(a,b)``: the Pearson correlations of the generated events, to hold against the reference's.
+    """``corr(a,b)``: the Pearson coefficient of each pair of columns of the generated events.
 
-    The reference's own value and spread stand in the floor of a score.
+    Between -1 and 1, to be compared with the coefficient of the reference, which a score gives
+    as its floor. The standard error for n events of a normal distribution is (1 - r^2) / sqrt(n).
+
+    >>> a = Events(np.array([[0.0, 1.0], [1.0, 0.0]]), columns=("x", "y"))
+    >>> round(correlation(a, a)["corr(x,y)"], 12)
+    -1.0
     """
     check_pair(reference, generated)
-    matrix, names = pearson(generated), generated.columns
-    return {
-        f"corr({names[a]},{names[b]})": float(matrix[a, b])
-        for a in range(len(names))
-        for b in range(a + 1, len(names))
-    }
+    matrix = pearson(generated)
+    names = generated.columns
+    result = {}
+    for i in range(len(names)):
+        for j in range(i + 1, len(names)):
+            result[f"corr({names[i]},{names[j]})"] = float(matrix[i, j])
+    return result
 
 
 def correlation_loss(
     reference: Events, generated: Events, *, edges: Edges = None
 ) -> Mapping[str, float]:
-    """``correlation loss``: sum over i, j of (C_ij generated - C_ij reference)^2, C the Pearson matrices.
+    """``correlation loss``: sum over i, j of (G_ij - R_ij)^2.
 
-    Each pair of columns counts twice. The formula is our reading of the monitor of the Quantum
-    Angle Generator (Rehm et al., arXiv:2307.05253).
+    G and R are the Pearson matrices of generated and reference events; each pair of columns
+    counts twice. Between 0 and 4 F (F - 1) for F columns. Samples of n1 and n2 normal events with
+    the same coefficients r_ij give about (1/n1 + 1/n2) sum over i != j of (1 - r_ij^2)^2.
+
+    Source: our reading of the monitor of the Quantum Angle Generator (Rehm et al.,
+    arXiv:2307.05253).
+
+    >>> a = Events(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    >>> b = Events(np.array([[0.0, 0.0], [1.0, 1.0]]))
+    >>> round(correlation_loss(a, b)["correlation loss"], 12)  # (1 - -1)^2, twice
+    8.0
     """
     check_pair(reference, generated)
-    return {"correlation loss": float(np.sum((pearson(generated) - pearson(reference)) ** 2))}
+    difference = pearson(generated) - pearson(reference)
+    return {"correlation loss": float(np.sum(difference**2))}

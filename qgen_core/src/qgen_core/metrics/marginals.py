@@ -1,4 +1,4 @@
-"""Distances of one-dimensional distributions, averaged over the columns."""
+"""Distances between one-dimensional distributions, averaged over the columns."""
 
 from __future__ import annotations
 
@@ -13,31 +13,43 @@ from qgen_core.metrics.binning import Edges, marginals
 def marginal_d(
     reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
 ) -> Mapping[str, float]:
-    """``D``: the mean over columns and bins of |p - q|, p and q normalised marginals.
+    """``D``: the mean of |p - q| over columns and bins, with p and q the normalised marginals.
 
     ``D = 1 / (N K) sum_n sum_i |p_i^n - q_i^n|`` for N columns of K bins: the encoder's ``edges``,
-    or ``bins`` of equal width over the reference. What lies outside is added to the sum.
+    or ``bins`` of equal width over the reference. Underflow and overflow are added to the sum.
+    Between 0 and 2 / K. Two samples of n events each from one flat distribution are about
+    2 / sqrt(pi K n) apart.
 
     Source: Delgado and Hamilton, arXiv:2203.03578, eq. 2 (K = 2^q).
+
+    >>> a = Events(np.array([[0.5], [1.5]]))
+    >>> b = Events(np.array([[0.5], [0.5]]))
+    >>> marginal_d(a, b, edges=[np.array([0.0, 1.0, 2.0])])
+    {'D': 0.5}
     """
-    distances = [
-        np.abs(h.p - h.q).sum() / h.bins for h in marginals(reference, generated, edges, bins)
-    ]
+    distances = []
+    for histogram in marginals(reference, generated, edges, bins):
+        distances.append(np.abs(histogram.p - histogram.q).sum() / histogram.bins)
     return {"D": float(np.mean(distances))}
 
 
 def marginal_tv(
     reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
 ) -> Mapping[str, float]:
-    """``tv(column)``, the total variation 1/2 sum |p - q| of each column, and their mean ``marginal tv``.
+    """``tv(column)``: the total variation of each column, and their mean ``marginal tv``.
 
-    Between 0 and 1. Two samples of n events each of one flat distribution over K bins are
-    about sqrt(K / (pi n)) apart.
+    The total variation is 1/2 sum |p - q| over the bins of a column, between 0 and 1. Two samples
+    of n events each from one flat distribution over K bins are about sqrt(K / (pi n)) apart.
 
-    Source: the average over features is the TV of Kiss et al., arXiv:2205.07674.
+    Source: the mean over features is the TV of Kiss et al., arXiv:2205.07674.
+
+    >>> a = Events(np.array([[0.5], [1.5]]), columns=("x",))
+    >>> b = Events(np.array([[0.5], [0.5]]), columns=("x",))
+    >>> marginal_tv(a, b, edges=[np.array([0.0, 1.0, 2.0])])
+    {'tv(x)': 0.5, 'marginal tv': 0.5}
     """
-    each = {
-        f"tv({h.column})": 0.5 * float(np.abs(h.p - h.q).sum())
-        for h in marginals(reference, generated, edges, bins)
-    }
+    each = {}
+    for histogram in marginals(reference, generated, edges, bins):
+        distance = 0.5 * float(np.abs(histogram.p - histogram.q).sum())
+        each[f"tv({histogram.column})"] = distance
     return each | {"marginal tv": float(np.mean(list(each.values())))}

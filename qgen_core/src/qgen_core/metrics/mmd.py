@@ -1,4 +1,4 @@
-"""The maximum mean discrepancy between samples of real numbers, unbiased."""
+"""The unbiased maximum mean discrepancy between two samples."""
 
 from __future__ import annotations
 
@@ -26,19 +26,25 @@ def mmd(
     standardise: bool = True,
     events: int = 1000,
 ) -> Mapping[str, float]:
-    """``mmd2``: the weighted U-statistic of MMD^2 with the kernel exp(-d^2 / (2 bandwidth^2)).
+    """``mmd2``: the unbiased estimate of MMD^2 with the kernel K = exp(-d^2 / (2 bandwidth^2)).
 
-    ``sum_{i!=j} K(r_i, r_j) + sum_{i!=j} K(g_i, g_j) - 2 sum_{i,j} K(r_i, g_j)``, each sum a weighted
-    mean: zero on average for one distribution, at times negative. d is the Euclidean distance,
-    of columns in standard deviations of the reference if ``standardise``. ``bandwidth=None`` takes the
-    median distance between reference events. At most ``events`` of each sample are used, evenly
-    spread over their order; time and memory grow with their square.
+    ``mean_{i!=j} K(r_i, r_j) + mean_{i!=j} K(g_i, g_j) - 2 mean_{i,j} K(r_i, g_j)``, with weighted
+    means. At most 2; 0 on average for samples of one distribution, so a value can be negative.
+    d is the Euclidean distance; with ``standardise`` each column is first divided by its standard
+    deviation in the reference. ``bandwidth=None`` takes the median distance between reference
+    events. At most ``events`` of each sample are used, at equal steps of their order; time and
+    memory grow with the square of their number. Raises BadOption for a bandwidth <= 0 or fewer
+    than 2 events.
 
-    Its null, train against test, is the floor of a score: a pair of one and the same event is
-    never counted, so drawing both samples from the reference keeps the mean at zero.
+    The floor of a score draws both samples from the reference; pairs of an event with itself are
+    left out, so that its mean stays 0.
 
-    Source: Gretton et al., JMLR 13 (2012) 723, eq. 3. Kernel and estimator of seed 004 are not
-    given; this is our choice.
+    Source: Gretton et al., JMLR 13 (2012) 723, eq. 3; the kernel and its bandwidth are our choice.
+
+    >>> a = Events(np.array([[0.0], [1.0]]))
+    >>> b = Events(np.array([[0.0], [1.0]]))
+    >>> round(mmd(a, b, bandwidth=1.0, standardise=False)["mmd2"], 6)  # exp(-1/2) - 1
+    -0.393469
     """
     check_pair(reference, generated)
     if events < 2 or (bandwidth is not None and bandwidth <= 0):
@@ -46,26 +52,27 @@ def mmd(
             f"mmd needs bandwidth > 0 and at least 2 events, not {bandwidth} and {events}"
         )
     source = source_of(reference)
-    scale = np.array(
-        [spread(reference, n, partial(column, number=n)) for n in range(source.x.shape[1])]
-    )
-    scale = scale if standardise else np.ones_like(scale)
+    scale = np.ones(source.x.shape[1])
+    if standardise:
+        for number in range(len(scale)):
+            scale[number] = spread(reference, number, partial(column, number=number))
     if bandwidth is None:
-        key = ("median", standardise, events)
-        bandwidth = once(
-            reference, key, lambda source: _median_distance(_thinned(source, scale, events).x)
-        )
-    first, second = (_thinned(e, scale, events) for e in (reference, generated))
-    same = source is source_of(generated)
-    return {
-        "mmd2": _mean_kernel(first, first, bandwidth, same=True)
-        + _mean_kernel(second, second, bandwidth, same=True)
-        - 2 * _mean_kernel(first, second, bandwidth, same=same)
-    }
+
+        def median_distance(source: Events) -> float:
+            return _median_distance(_thinned(source, scale, events).x)
+
+        bandwidth = once(reference, ("median", standardise, events), median_distance)
+    first = _thinned(reference, scale, events)
+    second = _thinned(generated, scale, events)
+    within_reference = _mean_kernel(first, first, bandwidth, same=True)
+    within_generated = _mean_kernel(second, second, bandwidth, same=True)
+    one_source = source is source_of(generated)
+    between = _mean_kernel(first, second, bandwidth, same=one_source)
+    return {"mmd2": within_reference + within_generated - 2 * between}
 
 
 class _Sample(NamedTuple):
-    """Events (N, F), their weights, and which event of the source each is."""
+    """Events (N, F), their weights (N,), and the number (N,) of each in the source."""
 
     x: Floats
     weight: Floats
@@ -73,10 +80,12 @@ class _Sample(NamedTuple):
 
 
 def _thinned(events: Events, scale: Floats, most: int) -> _Sample:
-    """At most so many of the events, evenly spread over their order."""
+    """At most ``most`` of the events, at equal steps of their order."""
     size = min(most, len(events))
     chosen = np.arange(size) * len(events) // size
-    identity = events.drawn[chosen] if isinstance(events, Resample) else chosen
+    identity = chosen
+    if isinstance(events, Resample):
+        identity = events.drawn[chosen]
     return _Sample(events.x[chosen] / scale, events.weights[chosen], identity)
 
 
@@ -88,16 +97,20 @@ def _squared_distances(x: Floats, y: Floats) -> Floats:
 
 def _median_distance(x: Floats) -> float:
     distances = np.sqrt(_squared_distances(x, x)[np.triu_indices(len(x), k=1)])
-    median = float(np.median(distances)) if distances.size else 0.0
+    if not distances.size:
+        return 1.0
+    median = float(np.median(distances))
     return median if median > 0 else 1.0
 
 
 def _mean_kernel(a: _Sample, b: _Sample, bandwidth: float, *, same: bool) -> float:
-    """The weighted mean of the kernel over all pairs, without those of one event if ``same``."""
+    """The weighted mean of the kernel over all pairs; ``same`` leaves out an event with itself."""
     kernel = np.exp(_squared_distances(a.x, b.x) / (-2 * bandwidth**2))
     total = a.weight.sum() * b.weight.sum()
     if same:
         i, j = np.nonzero(a.identity[:, None] == b.identity)
         kernel[i, j] = 0.0
         total -= a.weight[i] @ b.weight[j]
-    return float(a.weight @ kernel @ b.weight / total) if total > 0 else 0.0
+    if total <= 0:
+        return 0.0
+    return float(a.weight @ kernel @ b.weight / total)

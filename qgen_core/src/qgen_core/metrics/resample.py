@@ -1,4 +1,4 @@
-"""Events drawn again from events, for uncertainties and floors."""
+"""Resampling of events with replacement, for uncertainties and floors of metrics."""
 
 from __future__ import annotations
 
@@ -16,13 +16,18 @@ T = TypeVar("T")
 
 
 class Resample(Events):
-    """The events of ``source`` numbered ``drawn`` (N,), with repetitions.
+    """The events of ``source`` with the numbers ``drawn`` (N,), which may repeat.
 
-    To any metric these are plain events, picked when they are asked for. A metric of sums over
-    events need not pick them: the sums over a resample are those over its source, each event
-    weighted by :attr:`multiplicity`, and bin numbers and the like are worked out :func:`once`.
-    ``memo`` keeps them and is shared by the resamples of a source. ``weighted`` false leaves
-    out the source's weights.
+    Any metric can use it as ordinary events; their arrays are gathered at first use. A metric
+    made of sums over events can avoid that: a sum over a resample equals the sum over its source
+    with each event weighted by :attr:`multiplicity`, and what depends on the source alone, such
+    as bin numbers, is computed :func:`once` and kept in ``memo``, which all resamples of a source
+    share. ``weighted=False`` ignores the weights of the source.
+
+    >>> source = Events(np.array([[1.0], [2.0], [3.0]]))
+    >>> again = Resample(source, np.array([2, 0, 2]), {})
+    >>> again.x[:, 0].tolist(), again.multiplicity.tolist()
+    ([3.0, 1.0, 3.0], [1.0, 0.0, 2.0])
     """
 
     source: Events
@@ -38,12 +43,17 @@ class Resample(Events):
         *,
         weighted: bool = True,
     ) -> None:
-        named = {
-            name: getattr(source, name)
-            for name in ("columns", "units", "condition_columns", "provenance")
-        }
-        # The class is frozen, and its source has been checked.
-        self.__dict__.update(named, source=source, drawn=drawn, memo=memo, weighted=weighted)
+        # The class is frozen, and the source has already been validated.
+        self.__dict__.update(
+            columns=source.columns,
+            units=source.units,
+            condition_columns=source.condition_columns,
+            provenance=source.provenance,
+            source=source,
+            drawn=drawn,
+            memo=memo,
+            weighted=weighted,
+        )
 
     def __len__(self) -> int:
         return len(self.drawn)
@@ -56,31 +66,44 @@ class Resample(Events):
     @cached_property
     def condition(self) -> Array | None:
         """Conditions of the drawn events (N, K), if any."""
-        return (
-            None
-            if self.source.condition is None
-            else self.source.condition.take(self.drawn, axis=0)
-        )
+        if self.source.condition is None:
+            return None
+        return self.source.condition.take(self.drawn, axis=0)
 
     @cached_property
     def weight(self) -> Floats | None:
         """Weights of the drawn events (N,), if any."""
-        weight = self.source.weight if self.weighted else None
-        return None if weight is None else weight.take(self.drawn)
+        if not self.weighted or self.source.weight is None:
+            return None
+        return self.source.weight.take(self.drawn)
 
     @cached_property
     def multiplicity(self) -> Floats:
-        """How often each event of the source was drawn."""
+        """How often each event of the source was drawn, (number of source events,)."""
         return np.bincount(self.drawn, minlength=len(self.source)).astype(np.float64)
 
 
 def source_of(events: Events) -> Events:
-    """The events that a resample was drawn from; other events are their own source."""
-    return events.source if isinstance(events, Resample) else events
+    """The events that a resample was drawn from; other events are their own source.
+
+    >>> source = Events(np.array([[1.0], [2.0]]))
+    >>> source_of(Resample(source, np.array([0, 0]), {})) is source
+    True
+    """
+    if isinstance(events, Resample):
+        return events.source
+    return events
 
 
 def source_weights(events: Events, power: int = 1) -> Floats | None:
-    """For each event of the source, the sum over ``events`` of its weight to a power; None: all ones."""
+    """For each event of the source, its weight to a power times how often it was drawn.
+
+    None stands for ones: unweighted events that are not a resample.
+
+    >>> source = Events(np.array([[1.0], [2.0]]), weight=np.array([3.0, 0.5]))
+    >>> source_weights(Resample(source, np.array([0, 0]), {}), power=2).tolist()
+    [18.0, 0.0]
+    """
     source = source_of(events)
     if not isinstance(events, Resample):
         return None if source.weight is None else source.weight**power
@@ -90,9 +113,14 @@ def source_weights(events: Events, power: int = 1) -> Floats | None:
 
 
 def once(events: Events, key: Hashable, compute: Callable[[Events], T]) -> T:
-    """``compute`` of the source, worked out once for all its resamples.
+    """``compute(source)``, computed once for all resamples of a source.
 
-    ``key`` names what is computed, with everything it depends on besides the source.
+    ``key`` identifies the result: a name, with everything it depends on besides the source.
+
+    >>> memo = {}
+    >>> resample = Resample(Events(np.array([[1.0], [2.0]])), np.array([0, 0]), memo)
+    >>> once(resample, "largest", lambda source: source.x.max()).item(), list(memo)
+    (2.0, ['largest'])
     """
     if not isinstance(events, Resample):
         return compute(events)

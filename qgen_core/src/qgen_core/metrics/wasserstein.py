@@ -1,4 +1,4 @@
-"""The earth mover's distance of each column, without bins."""
+"""The Wasserstein (earth mover's) distance of each column, without binning."""
 
 from __future__ import annotations
 
@@ -22,34 +22,44 @@ def wasserstein(
     edges: Edges = None,
     unit: Literal["std", "column"] = "std",
 ) -> Mapping[str, float]:
-    """``W1(column)``: the integral of |F - G|, F and G the weighted cumulative distributions.
+    """``W1(column)``: the Wasserstein distance of order one, the integral of |F - G|.
 
-    ``unit`` "std" divides by the reference's standard deviation, which makes columns
-    comparable (a column that does not vary is left in its own unit); "column" gives GeV for a
-    column in GeV.
+    F and G are the weighted cumulative distributions of a column. ``unit="std"`` divides by the
+    standard deviation of the reference, which makes columns comparable (a constant column keeps
+    its own unit); ``unit="column"`` gives GeV for a column in GeV. At least 0. Samples of n1 and n2
+    events from one flat distribution are about 1.1 sqrt(1/n1 + 1/n2) standard deviations apart.
+
+    >>> a = Events(np.array([[0.0], [1.0]]), columns=("x",))  # standard deviation 1/2
+    >>> b = Events(np.array([[3.0]]), columns=("x",))
+    >>> wasserstein(a, b, unit="column"), wasserstein(a, b)
+    ({'W1(x)': 2.5}, {'W1(x)': 5.0})
     """
     check_pair(reference, generated)
     result = {}
     for number, name in enumerate(reference.columns):
         values = partial(column, number=number)
         distance = earth_mover(reference, generated, number, values)
-        result[f"W1({name})"] = distance / (
-            spread(reference, number, values) if unit == "std" else 1.0
-        )
+        if unit == "std":
+            distance = distance / spread(reference, number, values)
+        result[f"W1({name})"] = distance
     return result
 
 
 def column(events: Events, number: int) -> Array:
-    """One column (N,)."""
+    """One column (N,) of the features.
+
+    >>> column(Events(np.array([[1.0, 2.0], [3.0, 4.0]])), 1).tolist()
+    [2.0, 4.0]
+    """
     return events.x[:, number]
 
 
 def earth_mover(
     reference: Events, generated: Events, key: Hashable, values: Callable[[Events], Array]
 ) -> float:
-    """The Wasserstein distance of order one between ``values`` (N,) of both, in their unit.
+    """The Wasserstein distance of order one between ``values`` (N,) of both samples, in their unit.
 
-    ``key`` names the values.
+    ``key`` identifies the values among the intermediate results that resamples share.
 
     >>> a, b = Events(np.array([[0.0], [1.0]])), Events(np.array([[3.0]]))
     >>> earth_mover(a, b, "x", lambda events: events.x[:, 0])
@@ -58,20 +68,23 @@ def earth_mover(
     other = source_of(generated)
 
     def merge(source: Events) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
-        support, place = np.unique(
-            np.concatenate([values(source), values(other)]), return_inverse=True
-        )
-        return support.astype(np.float64), place[: len(source)], place[len(source) :]
+        both = np.concatenate([values(source), values(other)])
+        support, place = np.unique(both, return_inverse=True)
+        number = len(source)
+        return support.astype(np.float64), place[:number], place[number:]
 
     support, first, second = once(reference, ("merged", key, id(other)), merge)
-    ahead = np.cumsum(
-        shares(first, reference, len(support)) - shares(second, generated, len(support))
-    )
-    return float(np.abs(ahead[:-1]) @ np.diff(support))
+    size = len(support)
+    difference = np.cumsum(shares(first, reference, size) - shares(second, generated, size))
+    return float(np.abs(difference[:-1]) @ np.diff(support))
 
 
 def spread(events: Events, key: Hashable, values: Callable[[Events], Array]) -> float:
-    """The weighted standard deviation of ``values`` of the source; 1 where they do not vary."""
+    """The weighted standard deviation of ``values`` (N,) of the source; 1 for a constant.
+
+    >>> spread(Events(np.array([[0.0], [4.0]])), "x", lambda events: events.x[:, 0])
+    2.0
+    """
 
     def compute(source: Events) -> float:
         numbers = values(source)

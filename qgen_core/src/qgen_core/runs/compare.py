@@ -1,4 +1,4 @@
-"""Comparing runs: their metrics side by side, where their recipes differ, curves laid over each other."""
+"""Comparison of runs: metrics side by side, differences of the recipes, overlaid distributions."""
 
 from __future__ import annotations
 
@@ -13,73 +13,108 @@ from qgen_core.support.checkpoint import write_durably
 
 
 def compare(folders: Sequence[Path]) -> dict[str, Any]:
-    """Metrics of evaluated runs and the recipe fields in which they differ; needs no plugin.
+    """Metrics of evaluated runs, and the recipe fields in which they differ.
 
-    Raises CheckpointError for a folder without a run, DataError for one not yet evaluated.
+    The plugins of the models need not be installed. Raises CheckpointError for a folder without a
+    run, DataError for a run that has not been evaluated.
     """
     found = []
     for folder in folders:
         if not (folder / "recipe.toml").exists():
-            raise CheckpointError(f"{folder} is no run folder: it has no recipe.toml")
+            raise CheckpointError(f"{folder} is not a run folder: it has no recipe.toml")
         one = material(folder)
         if one["evaluation"] is None:
             raise DataError(f"{folder} is not evaluated; run: qgen evaluate {folder}")
         found.append(one)
     names = _names([folder.resolve() for folder in folders])
+    recipes = [Recipe.from_dict(one["recipe"]).flat() for one in found]
     return {
         "names": names,
         "metrics": _metrics([one["evaluation"]["metrics"] for one in found]),
-        "differences": _differences([Recipe.from_dict(one["recipe"]).flat() for one in found]),
-        "losses": [one["history"][-1]["loss"] if one["history"] else None for one in found],
+        "differences": _differences(recipes),
+        "losses": [_last_loss(one["history"]) for one in found],
         "runs": [one | {"name": name} for one, name in zip(found, names, strict=True)],
     }
 
 
+def _last_loss(history: Sequence[Mapping[str, Any]]) -> float | None:
+    if not history:
+        return None
+    loss: float = history[-1]["loss"]
+    return loss
+
+
 def _names(folders: Sequence[Path]) -> list[str]:
-    """The folders' names, with their parents where those alone are the same."""
+    """The names of the folders, with those of their parents if the names alone are not unique."""
     short = [folder.name for folder in folders]
-    return (
-        short
-        if len(set(short)) == len(short)
-        else ["/".join(folder.parts[-2:]) for folder in folders]
-    )
+    if len(set(short)) == len(short):
+        return short
+    return ["/".join(folder.parts[-2:]) for folder in folders]
 
 
 def _metrics(tables: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """One row per quantity that any run has, with a cell (or None) for each run."""
-    indexed = [{(row["metric"], row["name"]): row for row in table} for table in tables]
-    keys = dict.fromkeys(key for table in indexed for key in table)
-    return [
-        {"metric": metric, "name": name, "cells": [table.get((metric, name)) for table in indexed]}
-        for metric, name in keys
-    ]
+    """One row for each quantity of any run, with a cell (or None) for each run."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for run, table in enumerate(tables):
+        for cell in table:
+            key = (cell["metric"], cell["name"])
+            if key not in rows:
+                empty = [None] * len(tables)
+                rows[key] = {"metric": cell["metric"], "name": cell["name"], "cells": empty}
+            rows[key]["cells"][run] = cell
+    return list(rows.values())
 
 
 def _differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    keys = dict.fromkeys(key for recipe in recipes for key in recipe)
-    rows = {key: [recipe.get(key) for recipe in recipes] for key in keys}
-    return {key: values for key, values in rows.items() if any(v != values[0] for v in values)}
+    """The values in each recipe (or None) of every field in which they are not all equal."""
+    keys: dict[str, None] = {}
+    for recipe in recipes:
+        keys |= dict.fromkeys(recipe)
+    differences = {}
+    for key in keys:
+        values = [recipe.get(key) for recipe in recipes]
+        if any(value != values[0] for value in values):
+            differences[key] = values
+    return differences
 
 
 def as_text(result: Mapping[str, Any]) -> str:
-    """The tables for a terminal."""
+    """The comparison as a table for a terminal.
+
+    >>> cell = {"metric": "tv", "name": "joint tv", "value": 0.25}
+    >>> metrics = [{"metric": "tv", "name": "joint tv", "cells": [cell, None]}]
+    >>> differences = {"seed": [1, 2]}
+    >>> result = {"names": ["a", "b"], "metrics": metrics, "differences": differences}
+    >>> for line in as_text(result | {"losses": [0.5, None]}).splitlines():
+    ...     print(line.split())
+    ['metric', 'quantity', 'a', 'b']
+    ['tv', 'joint', 'tv', '0.25']
+    ['last', 'loss', '0.5']
+    ['seed', '1', '2']
+    """
     names = result["names"]
     width = max(14, *(len(name) + 2 for name in names))
-    lines = [f"{'metric':<14} {'quantity':<20} " + "".join(f"{name:>{width}}" for name in names)]
+    titles = "".join(f"{name:>{width}}" for name in names)
+    lines = [f"{'metric':<14} {'quantity':<20} " + titles]
     for row in result["metrics"]:
-        cells = "".join(
-            f"{cell['value']:>{width}.4g}" if cell else " " * width for cell in row["cells"]
-        )
-        lines.append(f"{row['metric']:<14} {row['name']:<20} {cells}")
-    final = "".join(
-        f"{loss:>{width}.4g}" if loss is not None else " " * width for loss in result["losses"]
-    )
-    lines.append(f"{'last loss':<14} {'':<20} {final}")
-    for key, values in result["differences"].items():
-        lines.append(
-            f"{key:<35} " + "".join(f" {'-' if v is None else str(v):>{width - 1}}" for v in values)
-        )
+        values = [cell["value"] if cell else None for cell in row["cells"]]
+        lines.append(f"{row['metric']:<14} {row['name']:<20} {_aligned(values, width)}")
+    lines.append(f"{'last loss':<14} {'':<20} {_aligned(result['losses'], width)}")
+    for key, options in result["differences"].items():
+        line = f"{key:<35} "
+        for option in options:
+            text = "-" if option is None else str(option)
+            line += f" {text:>{width - 1}}"
+        lines.append(line)
     return "\n".join(lines)
+
+
+def _aligned(values: Sequence[float | None], width: int) -> str:
+    """Numbers with four digits, right-aligned; blanks for None."""
+    cells = []
+    for value in values:
+        cells.append(" " * width if value is None else f"{value:>{width}.4g}")
+    return "".join(cells)
 
 
 def write_comparison(result: Mapping[str, Any], path: Path) -> Path:

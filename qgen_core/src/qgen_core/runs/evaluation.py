@@ -1,4 +1,4 @@
-"""Comparing generated events with the reference: metrics with floors, and histograms to draw."""
+"""Evaluation of a run: metrics with floors, and histograms for the report."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from qgen_core.circuits.draw import draw
 from qgen_core.discovery import registry
 from qgen_core.errors import DataError
 from qgen_core.events import Events
+from qgen_core.interfaces import Encoder
 from qgen_core.metrics.score import score
 from qgen_core.runs.run import Run
 from qgen_core.support.checkpoint import write_durably
@@ -29,16 +30,22 @@ BINS = 30
 def evaluate(
     run: Run, *, generated: Events | None = None, reference: Events | None = None
 ) -> dict[str, Any]:
-    """Metrics, marginals, joint histogram and correlations of a run, as plain data.
+    """Metrics, marginals, joint histogram and correlations of a run, ready for JSON.
 
-    ``generated`` defaults to 100,000 fresh events, ``reference`` to the test events of the
-    run's dataset inside the encoder's window.
+    ``generated`` is 100,000 newly generated events by default; ``reference`` the test events of the
+    dataset (the training events if there are no test events). Reference events outside the
+    window of the encoder are left out and counted. Raises DataError when the columns of both
+    differ.
     """
     assembly = run.assembly
     if reference is None:
-        parts = assembly.parts
-        which = "test" if len(parts[2]) else "train"
-        reference = assembly.accepted(parts[2] if len(parts[2]) else parts[0], which)
+        training, _, test = assembly.parts
+        if len(test):
+            which = "test"
+            reference = assembly.accepted(test, which)
+        else:
+            which = "train"
+            reference = assembly.accepted(training, which)
         origin = f"{which} events of {run.recipe.tables['dataset']['name']}"
     else:
         reference = assembly.accepted(reference, "reference")
@@ -50,16 +57,17 @@ def evaluate(
             f"the reference has the columns {', '.join(reference.columns)}, "
             f"the generated events {', '.join(generated.columns)}"
         )
-    known = getattr(assembly.encoder, "edges", None)
-    edges = [np.asarray(e) for e in known] if known is not None else _edges(reference)
+    edges = _edges(assembly.encoder, reference)
     rng = stream(run.recipe.seed, "evaluate")
-    metrics = run.recipe.metrics if run.recipe.metrics is not None else DEFAULT_METRICS
+    metrics = run.recipe.metrics
+    if metrics is None:
+        metrics = DEFAULT_METRICS
     rows = []
-    for ref in metrics:
-        metric = registry.build("metric", ref)
+    for entry in metrics:
+        metric = registry.build("metric", entry)
         name = name_of(metric)
-        for line in score(metric, reference, generated, edges=edges, rng=rng):
-            rows.append({"metric": name, **asdict(line)})
+        for one_score in score(metric, reference, generated, edges=edges, rng=rng):
+            rows.append({"metric": name, **asdict(one_score)})
     circuit = getattr(assembly.generator, "circuit", None)
     return {
         "reference": {"events": len(reference), "origin": origin, **reference.provenance},
@@ -75,12 +83,23 @@ def evaluate(
 
 
 def save(result: dict[str, Any], path: Path) -> None:
-    """Write an evaluation as JSON."""
+    """Write an evaluation as JSON.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save({"metrics": []}, Path(folder, "evaluation.json"))
+    ...     load(Path(folder, "evaluation.json"))
+    {'metrics': []}
+    """
     write_durably(path, json.dumps(result, indent=1).encode())
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """Read a saved evaluation; None if there is none. Raises DataError when it is damaged."""
+    """Read a saved evaluation; None if the file does not exist. Raises DataError if it is damaged.
+
+    >>> load(Path("no such folder/evaluation.json")) is None
+    True
+    """
     if not path.exists():
         return None
     try:
@@ -94,34 +113,41 @@ def _join(pieces: Sequence[Events]) -> Events:
     first = pieces[0]
     condition = None
     if first.condition is not None:
-        condition = np.concatenate([p.condition for p in pieces if p.condition is not None])
-    return first.replace(x=np.concatenate([p.x for p in pieces]), condition=condition)
+        conditions = [piece.condition for piece in pieces if piece.condition is not None]
+        condition = np.concatenate(conditions)
+    return first.replace(x=np.concatenate([piece.x for piece in pieces]), condition=condition)
 
 
-def _edges(reference: Events) -> list[Floats]:
-    low, high = reference.x.min(axis=0), reference.x.max(axis=0)
-    return [
-        np.linspace(a, b if b > a else a + 1.0, BINS + 1) for a, b in zip(low, high, strict=True)
-    ]
+def _edges(encoder: Encoder, reference: Events) -> list[Floats]:
+    """The edges of the encoder's bins; without them, bins of equal width over each column."""
+    known = getattr(encoder, "edges", None)
+    if known is not None:
+        return [np.asarray(one) for one in known]
+    edges = []
+    for low, high in zip(reference.x.min(axis=0), reference.x.max(axis=0), strict=True):
+        upper = high if high > low else low + 1.0
+        edges.append(np.linspace(low, upper, BINS + 1))
+    return edges
 
 
 def _histogram(values: Floats, weights: Floats, edges: Floats) -> tuple[list[float], list[float]]:
+    """Sums of weights in bins, and their statistical errors."""
     counts, _ = np.histogram(values, edges, weights=weights)
     squares, _ = np.histogram(values, edges, weights=weights**2)
     return counts.tolist(), np.sqrt(squares).tolist()
 
 
 def _marginal(reference: Events, generated: Events, column: int, edges: Floats) -> dict[str, Any]:
-    truth, truth_error = _histogram(reference.x[:, column], reference.weights, edges)
-    made, made_error = _histogram(generated.x[:, column], generated.weights, edges)
+    expected, expected_error = _histogram(reference.x[:, column], reference.weights, edges)
+    found, found_error = _histogram(generated.x[:, column], generated.weights, edges)
     return {
         "column": reference.columns[column],
         "unit": reference.units[column],
         "edges": edges.tolist(),
-        "reference": truth,
-        "reference_error": truth_error,
-        "generated": made,
-        "generated_error": made_error,
+        "reference": expected,
+        "reference_error": expected_error,
+        "generated": found,
+        "generated_error": found_error,
     }
 
 
@@ -147,14 +173,15 @@ def _joint(reference: Events, generated: Events, edges: Sequence[Floats]) -> dic
 def _correlations(reference: Events, generated: Events) -> dict[str, Any] | None:
     if reference.x.shape[1] < 2:
         return None
-    truth, made = _pearson(reference), _pearson(generated)
+    expected = _pearson(reference)
+    found = _pearson(generated)
     smaller = min(len(reference), len(generated))
     return {
         "columns": list(reference.columns),
-        "reference": truth.tolist(),
-        "generated": made.tolist(),
-        # large-sample error of a Pearson coefficient of near-normal columns
-        "uncertainty": ((1 - truth**2) / np.sqrt(max(smaller - 1, 1))).tolist(),
+        "reference": expected.tolist(),
+        "generated": found.tolist(),
+        # large-sample standard error of a Pearson coefficient of normally distributed columns
+        "uncertainty": ((1 - expected**2) / np.sqrt(max(smaller - 1, 1))).tolist(),
     }
 
 

@@ -1,4 +1,4 @@
-"""One process a run folder: a lock file with host, process and heartbeat."""
+"""The lock of a run folder: one process at a time, with host, process number and heartbeat."""
 
 from __future__ import annotations
 
@@ -18,11 +18,18 @@ STALE = 60.0
 
 
 class RunLock:
-    """Holds a folder while in its ``with`` block. Raises Busy when another process does.
+    """Locks a folder for the duration of a ``with`` block. Raises Busy if it is already locked.
 
-    A lock is taken over when its process is gone (same host) or when its heartbeat, the file's
-    time, is older than a minute (another host). Renaming the stale file decides between
-    several that want to take over: exactly one wins.
+    A stale lock is taken over: one whose process no longer exists (on this host), or whose
+    heartbeat, the modification time of the file, is older than a minute (on another host). If
+    several processes try at once, exactly one succeeds in renaming the stale file.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with RunLock(Path(folder)) as lock:
+    ...         held = lock.path.exists()
+    ...     held, lock.path.exists()
+    (True, False)
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,7 +43,8 @@ class RunLock:
             self._remove_if_stale()
             if not self._create():
                 raise Busy(
-                    f"{self.path.parent} is in use by another process that started just now; try again"
+                    f"{self.path.parent} is in use by another process that has just started; "
+                    "try again"
                 )
         self._beater = threading.Thread(target=self._beat, daemon=True)
         self._beater.start()
@@ -52,7 +60,7 @@ class RunLock:
         self.path.unlink(missing_ok=True)
 
     def _create(self) -> bool:
-        # linked into place when complete, so that no reader ever sees half a lock
+        # Written under another name and linked: other processes never read a partial file.
         body = json.dumps(
             {"host": platform.node(), "pid": os.getpid(), "start": _started(os.getpid())}
         )
@@ -70,19 +78,23 @@ class RunLock:
         try:
             age = time.time() - self.path.stat().st_mtime
             holder: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
-            host, pid, start = str(holder["host"]), int(holder["pid"]), holder.get("start")
+            host = str(holder["host"])
+            pid = int(holder["pid"])
+            start = holder.get("start")
         except FileNotFoundError:
             return
         except (ValueError, KeyError, TypeError, OSError):
-            host, pid, start = "unknown", 0, None
+            host = "unknown"
+            pid = 0
+            start = None
         if host == platform.node():
             alive = _started(pid) is not None and (start is None or start == _started(pid))
         else:
             alive = age < STALE
         if alive:
             raise Busy(
-                f"{self.path.parent} is in use by process {pid} on {host} (last heartbeat {age:.0f} s ago); "
-                "wait for it, or choose another folder"
+                f"{self.path.parent} is in use by process {pid} on {host} "
+                f"(last heartbeat {age:.0f} s ago); wait for it, or choose another folder"
             )
         grave = self.path.with_name(f"lock-stale-{os.getpid()}-{threading.get_ident()}.tmp")
         try:
@@ -100,7 +112,7 @@ class RunLock:
 
 
 def _started(pid: int) -> str | None:
-    """When a process started, as its system counts; None if there is no such process."""
+    """An identifier of when a process started; None if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     except (OSError, IndexError):

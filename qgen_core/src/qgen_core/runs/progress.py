@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere; always on stderr."""
+"""Progress of long tasks on stderr: a bar on a terminal, lines of text otherwise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qgen_core.discovery.hooks import hookimpl
 from qgen_core.events import Events
 from qgen_core.training.loop import History, Problem
 
-#: Called with what is done so far, and a note if there is one.
+#: Called with the number of items done so far, and optionally a note.
 Advance = Callable[..., None]
 LINE_EVERY = 5.0
 DRAW_EVERY = 0.1
@@ -20,7 +20,11 @@ DRAW_EVERY = 0.1
 
 @contextmanager
 def counter(total: int, what: str) -> Iterator[Advance]:
-    """A function (done, note) that shows progress towards ``total`` while in the block."""
+    """A context manager that gives a function (done, note) to report progress towards ``total``.
+
+    >>> with counter(10, "sampling") as advance:
+    ...     advance(5, "half")
+    """
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import (
@@ -59,7 +63,13 @@ def counter(total: int, what: str) -> Iterator[Advance]:
 
 
 def counted(pieces: Iterator[Events], total: int, what: str) -> Iterator[Events]:
-    """The same pieces, with progress by the number of events."""
+    """Yield the same pieces and report progress by the number of events.
+
+    >>> import numpy as np
+    >>> pieces = [Events(np.zeros((3, 1))), Events(np.zeros((2, 1)))]
+    >>> [len(piece) for piece in counted(iter(pieces), 5, "generating")]
+    [3, 2]
+    """
     done = 0
     with counter(total, what) as advance:
         for piece in pieces:
@@ -69,7 +79,7 @@ def counted(pieces: Iterator[Events], total: int, what: str) -> Iterator[Events]
 
 
 class TrainingProgress:
-    """Shows step and loss of a training."""
+    """A hook object that shows step and loss during training."""
 
     def __init__(self) -> None:
         self._last = 0.0
@@ -91,5 +101,5 @@ class TrainingProgress:
         self.close()
 
     def close(self) -> None:
-        """Leave the terminal as it was, also after an interruption."""
+        """Restore the terminal, also after an interruption."""
         self._open.close()

@@ -1,4 +1,4 @@
-"""Recipes: TOML files that name components and their options, and nothing that is executed."""
+"""Recipes: TOML files that name components and their options. Nothing in them is executed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qgen_core.errors import RecipeError
 
 Table = dict[str, Any]
 
-#: Tables of a recipe, each the kind of component it names.
+#: The tables of a recipe, and the kind of component that each one names.
 TABLES = {
     "dataset": "dataset",
     "encoder": "encoder",
@@ -38,10 +38,15 @@ _SECRET = re.compile(
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to train on what, with which seed.
+    """A training: its components with their options, and a seed.
 
-    ``tables`` holds one table per component; ``split`` the fractions of events for training,
-    validation and test; ``metrics`` names or tables, None for the default ones.
+    ``tables`` holds a table of options with a ``name`` for each component. ``split`` holds the
+    fractions of events for training, validation and test. ``metrics`` holds names, or tables of
+    options with a ``name``; None stands for the default metrics.
+
+    >>> tables = {"dataset": {"name": "jets"}, "trainer": {"name": "adam", "steps": 100}}
+    >>> Recipe(tables, seed=3).flat()["trainer.steps"]
+    100
     """
 
     tables: Mapping[str, Table]
@@ -52,11 +57,23 @@ class Recipe:
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], settings: Sequence[str] = ()) -> Recipe:
-        """Read a file, then apply ``key.sub=value`` settings. Raises RecipeError."""
+        r"""Read a file and apply ``key.sub=value`` settings.
+
+        Raises RecipeError, saying where, for a file that cannot be read or is not a recipe.
+
+        >>> import tempfile
+        >>> lines = [f"{table} = 'some-name'" for table in REQUIRED]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "recipe.toml")
+        ...     written = path.write_text("\n".join(lines))
+        ...     recipe = Recipe.read(path, ["trainer.steps=20", "seed=3"])
+        >>> recipe.seed, recipe.tables["trainer"]
+        (3, {'name': 'some-name', 'steps': 20})
+        """
         file = Path(path)
         try:
             if file.stat().st_size > MAX_BYTES:
-                raise RecipeError(f"{file} has more than {MAX_BYTES} bytes; that is no recipe")
+                raise RecipeError(f"{file} has more than {MAX_BYTES} bytes; it is not a recipe")
             text = file.read_text(encoding="utf-8")
         except OSError as error:
             raise RecipeError(f"cannot read {file}: {error.strerror}") from error
@@ -68,7 +85,7 @@ class Recipe:
 
     @classmethod
     def parse(cls, text: str, settings: Sequence[str] = (), *, source: str = "recipe") -> Recipe:
-        """A recipe from TOML text. Raises RecipeError that names the place."""
+        """A recipe from TOML text; ``source`` names its origin in messages. Raises RecipeError."""
         try:
             document = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -78,10 +95,21 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
-        """A recipe from nested tables, checked."""
+        """A recipe from nested tables. Raises RecipeError for tables that are not a recipe.
+
+        A component that is given as text stands for a table with this name.
+
+        >>> names = {"dataset": "jets", "encoder": "bits", "generator": "g", "loss": "kl"}
+        >>> Recipe.from_dict(names | {"trainer": "adam"}).tables["loss"]
+        {'name': 'kl'}
+        >>> Recipe.from_dict(names)  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        RecipeError: recipe lacks the table [trainer]
+        """
         _check_values(document, source)
         document = dict(document)
-        seed, split = document.pop("seed", 0), document.pop("split", (0.8, 0.1, 0.1))
+        seed = document.pop("seed", 0)
+        split = document.pop("split", (0.8, 0.1, 0.1))
         metrics = document.pop("metrics", None)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
             raise RecipeError(f"{source}: seed is a whole number from 0 to 2^63 - 1, not {seed!r}")
@@ -90,16 +118,19 @@ class Recipe:
                 allowed = ", ".join([*TABLES, "seed", "split", "metrics"])
                 raise RecipeError(f"{source}: no table {key!r} in a recipe; there are {allowed}")
             if isinstance(value, str):  # backend = "aer" is short for [backend] name = "aer"
-                value = document[key] = {"name": value}
+                value = {"name": value}
+                document[key] = value
             if not isinstance(value, dict) or not isinstance(value.get("name"), str):
                 raise RecipeError(f'{source}: [{key}] needs a name, e.g. name = "..."')
-        missing = [key for key in REQUIRED if key not in document]
+        missing = [f"[{key}]" for key in REQUIRED if key not in document]
         if missing:
-            raise RecipeError(
-                f"{source} lacks the table {', '.join(f'[{key}]' for key in missing)}"
-            )
+            raise RecipeError(f"{source} lacks the table {', '.join(missing)}")
         return cls(
-            document, seed, _checked_split(split, source), _checked_metrics(metrics, source), source
+            tables=document,
+            seed=seed,
+            split=_checked_split(split, source),
+            metrics=_checked_metrics(metrics, source),
+            source=source,
         )
 
     def changed(self, settings: Sequence[str]) -> Recipe:
@@ -111,7 +142,10 @@ class Recipe:
         document: dict[str, Any] = {"seed": self.seed, "split": list(self.split)}
         if self.metrics is not None:
             document["metrics"] = list(self.metrics)
-        return document | {key: dict(self.tables[key]) for key in TABLES if key in self.tables}
+        for key in TABLES:
+            if key in self.tables:
+                document[key] = dict(self.tables[key])
+        return document
 
     def to_toml(self) -> str:
         """TOML text that reads back as this recipe."""
@@ -120,7 +154,7 @@ class Recipe:
         return tomli_w.dumps(self.to_dict())
 
     def flat(self) -> dict[str, Any]:
-        """Dotted keys to plain values, for comparing recipes field by field."""
+        """Values by dotted keys, such as ``trainer.steps``, to compare recipes field by field."""
         return dict(_leaves(self.to_dict()))
 
 
@@ -134,9 +168,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 def _checked_split(split: Any, source: str) -> tuple[float, float, float]:
     numbers = list(split) if isinstance(split, list | tuple) else []
-    if len(numbers) != 3 or any(
-        isinstance(v, bool) or not isinstance(v, int | float) for v in numbers
-    ):
+    if len(numbers) != 3 or not all(_is_number(value) for value in numbers):
         raise RecipeError(
             f"{source}: split holds three fractions (train, validation, test), not {split!r}"
         )
@@ -145,21 +177,28 @@ def _checked_split(split: Any, source: str) -> tuple[float, float, float]:
     return (float(numbers[0]), float(numbers[1]), float(numbers[2]))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _checked_metrics(metrics: Any, source: str) -> tuple[str | Table, ...] | None:
     if metrics is None:
         return None
-    if not isinstance(metrics, list) or not all(
-        isinstance(m, str) or (isinstance(m, dict) and isinstance(m.get("name"), str))
-        for m in metrics
-    ):
+    if not isinstance(metrics, list) or not all(_names_metric(entry) for entry in metrics):
         raise RecipeError(
             f"{source}: metrics is a list of names, or of tables with a name, not {metrics!r}"
         )
     return tuple(metrics)
 
 
+def _names_metric(entry: Any) -> bool:
+    if isinstance(entry, dict):
+        return isinstance(entry.get("name"), str)
+    return isinstance(entry, str)
+
+
 def _check_values(node: Any, where: str, depth: int = 0) -> None:
-    """Refuse secrets, numbers that are not finite, dates and bottomless nesting."""
+    """Refuse secrets, numbers that are not finite, dates and times, and deep nesting."""
     if depth > MAX_DEPTH:
         raise RecipeError(f"{where} nests tables deeper than {MAX_DEPTH}")
     if isinstance(node, dict):
@@ -177,12 +216,17 @@ def _check_values(node: Any, where: str, depth: int = 0) -> None:
         raise RecipeError(f"{where} is {node}; numbers in a recipe are finite")
     elif not isinstance(node, str | int | float | bool):
         raise RecipeError(
-            f"{where} is a {type(node).__name__}; a recipe holds text, numbers, truth values and lists"
+            f"{where} is a {type(node).__name__}; "
+            "a recipe holds text, numbers, truth values and lists"
         )
 
 
 def apply_settings(document: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
-    """Nested tables with ``key.sub=value`` settings applied. Raises RecipeError."""
+    """A copy of nested tables with ``key.sub=value`` settings applied. Raises RecipeError.
+
+    >>> apply_settings({"trainer": "adam", "seed": 1}, ["trainer.steps=5", "seed=2"])
+    {'trainer': {'name': 'adam', 'steps': 5}, 'seed': 2}
+    """
     changed = copy.deepcopy(dict(document))
     for setting in settings:
         _apply(changed, setting)
@@ -190,7 +234,7 @@ def apply_settings(document: Mapping[str, Any], settings: Sequence[str]) -> dict
 
 
 def _apply(document: dict[str, Any], setting: str) -> None:
-    """Apply one ``key.sub=value``; the value is TOML, or plain text where that does not parse."""
+    """Apply one ``key.sub=value``; the value is TOML, or text if it is not valid TOML."""
     key, equals, text = setting.partition("=")
     parts = [part.strip() for part in key.split(".")]
     if not equals or not all(parts):
@@ -203,7 +247,8 @@ def _apply(document: dict[str, Any], setting: str) -> None:
     for part in parts[:-1]:
         child = node.setdefault(part, {})
         if isinstance(child, str):  # a component given by its name becomes a table
-            child = node[part] = {"name": child}
+            child = {"name": child}
+            node[part] = child
         if not isinstance(child, dict):
             raise RecipeError(f"--set {setting!r}: {part!r} holds a value, not a table")
         node = child

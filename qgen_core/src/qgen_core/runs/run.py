@@ -1,17 +1,15 @@
-"""A run: from a recipe to trained parameters in a folder, and from the folder to events.
+"""Runs: training a recipe into a folder, and generating events from that folder.
 
-The folder holds recipe.toml, run.json (versions, providers, data), the encoders' state, two
-checkpoint slots and history.jsonl. Whatever is asked of it later needs no training data.
+The folder holds recipe.toml, run.json (versions, providers, data), the states of the encoders,
+two checkpoint slots and history.jsonl. Generating events needs no training data, unless conditions
+are to be drawn from it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import platform
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,220 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.discovery import registry
-from qgen_core.discovery.entry_points import packages, version_of
-from qgen_core.discovery.hooks import manager
-from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, QgenError, RecipeError
+from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, RecipeError
 from qgen_core.events import Events, Space
-from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Trainer
+from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.lock import RunLock
-from qgen_core.runs.recipes import TABLES, Recipe
+from qgen_core.runs.provenance import fingerprint, versions
+from qgen_core.runs.recipes import Recipe
 from qgen_core.support.checkpoint import Checkpoints, first_process, write_durably
 from qgen_core.support.random_streams import stream
-from qgen_core.training.loop import History, check_match
+from qgen_core.training.loop import History
 from qgen_core.typing import Array
 
-#: Packages of the core that decide about numbers.
-DECIDING = ("qgen-core", "numpy", "scipy", "numba", "llvmlite", "h5py", "safetensors")
-#: Events are generated in pieces of this size, so memory does not grow with their number.
+#: Events are generated in pieces of this size, so that memory does not grow with their number.
 PIECE = 2**17
-
-
-class Assembly:
-    """The components of a recipe, each built when first asked for.
-
-    With ``saved`` encoder states nothing needs the dataset but what asks for its events.
-    """
-
-    def __init__(
-        self, recipe: Recipe, saved: Mapping[str, Mapping[str, Array]] | None = None
-    ) -> None:
-        self.recipe = recipe
-        self.saved = saved
-        self.outside: dict[str, int] = {}
-
-    def _table(self, key: str) -> Any:
-        return self.recipe.tables[key]
-
-    @cached_property
-    def events(self) -> Events:
-        """All events of the dataset."""
-        found = registry.build("dataset", self._table("dataset"), {"seed": self.recipe.seed})()
-        if not isinstance(found, Events):
-            raise BrokenPlugin(
-                f"dataset {self._table('dataset')['name']!r} gave a {type(found).__name__}, not Events"
-            )
-        if len(found) == 0:
-            raise DataError(
-                f"dataset {self._table('dataset')['name']!r} has no events after its cuts"
-            )
-        if found.condition is not None and "condition_encoder" not in self.recipe.tables:
-            raise RecipeError(
-                'the dataset has conditions; add a table [condition_encoder], e.g. name = "angle"'
-            )
-        return found
-
-    @cached_property
-    def parts(self) -> tuple[Events, Events, Events]:
-        """Train, validation and test events."""
-        return self.events.split(self.recipe.seed, self.recipe.split)
-
-    @cached_property
-    def encoder(self) -> Encoder:
-        """The encoder of events, fitted on the training events."""
-        encoder: Encoder = registry.build(
-            "encoder", self._table("encoder"), {"seed": self.recipe.seed}
-        )
-        return self._fitted("encoder", encoder)
-
-    @cached_property
-    def condition_encoder(self) -> Encoder | None:
-        """The encoder of conditions; None for a model without."""
-        if "condition_encoder" not in self.recipe.tables:
-            return None
-        encoder: Encoder = registry.build(
-            "encoder", self._table("condition_encoder"), {"seed": self.recipe.seed}
-        )
-        return self._fitted("condition_encoder", encoder)
-
-    def _fitted(self, which: str, encoder: Encoder) -> Encoder:
-        if self.saved is not None:
-            encoder.load(self.saved[which])
-            return encoder
-        train = self.parts[0]
-        if which == "encoder":
-            return encoder.fit(train.x, train.condition)
-        if train.condition is None:
-            raise RecipeError("[condition_encoder] is given, but the dataset has no conditions")
-        return encoder.fit(train.condition)
-
-    @cached_property
-    def backend(self) -> Backend:
-        """The backend, wrapped by the noise model if there is one."""
-        given = {"seed": self.recipe.seed}
-        backend: Backend = registry.build(
-            "backend", self.recipe.tables.get("backend", "statevector"), given
-        )
-        if "noise" in self.recipe.tables:
-            from qgen_core.noise_models.noisy import NoisyBackend
-
-            return NoisyBackend(backend, registry.build("noise", self._table("noise"), given))
-        return backend
-
-    @property
-    def noise(self) -> Any:
-        """The noise model that wraps the backend; None without one."""
-        return getattr(self.backend, "noise", None) if "noise" in self.recipe.tables else None
-
-    @cached_property
-    def data(self) -> Events:
-        """The encoded training events that the encoder accepts."""
-        return self.encoded(self.parts[0], "train")
-
-    def accepted(self, events: Events, which: str) -> Events:
-        """The events that the encoders accept; how many were outside is kept and reported."""
-        inside = self.encoder.accepts(events.x, events.condition)
-        if self.condition_encoder is not None and events.condition is not None:
-            inside &= self.condition_encoder.accepts(events.condition)
-        self.outside[which] = int(np.sum(~inside))
-        if not np.any(inside):
-            raise DataError(f"all {len(events)} {which} events lie outside the encoder's window")
-        return events if np.all(inside) else events.take(inside)
-
-    def encoded(self, events: Events, which: str) -> Events:
-        """Accepted events, encoded, with encoded conditions and unchanged weights."""
-        inside = self.accepted(events, which)
-        rng = stream(self.recipe.seed, f"encode-{which}")
-        x = self.encoder.encode(inside.x, inside.condition, rng=rng)
-        condition = None
-        if self.condition_encoder is not None and inside.condition is not None:
-            condition = self.condition_encoder.encode(inside.condition, rng=rng)
-        return Events(x, condition, inside.weight, provenance=inside.provenance)
-
-    @cached_property
-    def given(self) -> dict[str, Any]:
-        """What factories may ask for."""
-        condition: Space | None = (
-            None if self.condition_encoder is None else self.condition_encoder.space
-        )
-        given: dict[str, Any] = {
-            "space": self.encoder.space,
-            "condition": condition,
-            "seed": self.recipe.seed,
-            "data": registry.Deferred(lambda: self.data),
-            "backend": registry.Deferred(lambda: self.backend),
-        }
-        if "sampler" in self.recipe.tables:
-            sampler = self._table("sampler")
-            given["sampler"] = registry.Deferred(
-                lambda: registry.build("sampler", sampler, {"seed": self.recipe.seed})
-            )
-        return given
-
-    @cached_property
-    def generator(self) -> Generator:
-        """The model, with its first parameters."""
-        generator: Generator = registry.build("generator", self._table("generator"), self.given)
-        return generator
-
-    @cached_property
-    def loss(self) -> Loss:
-        """What is trained on."""
-        loss: Loss = registry.build("loss", self._table("loss"), self.given)
-        return loss
-
-    @cached_property
-    def trainer(self) -> Trainer:
-        """What moves the parameters."""
-        trainer: Trainer = registry.build("trainer", self._table("trainer"), self.given)
-        return trainer
-
-    def check(self) -> None:
-        """Build everything and compare spaces and outputs, before anything runs."""
-        check_match(self.generator, self.data, self.loss)
-        _ = self.trainer
-
-    def providers(self) -> dict[str, str]:
-        """Distribution and version behind each table of the recipe."""
-        tables = {key: self.recipe.tables.get(key) for key in TABLES}
-        found = {}
-        for key, table in tables.items():
-            if table is not None:
-                offer = registry.find(TABLES[key], table["name"])
-                found[key] = f"{offer.distribution} {offer.version}".strip()
-        return found
-
-    def origin(self) -> dict[str, Any]:
-        """What a checkpoint belongs to: recipe, versions and the very events."""
-        versions = {f"version.{key}": who for key, who in self.providers().items()}
-        return self.recipe.flat() | versions | {"data.sha256": fingerprint(self.events)}
-
-
-def fingerprint(events: Events) -> str:
-    """SHA-256 of the events' numbers."""
-    digest = hashlib.sha256()
-    for array in (events.x, events.condition, events.weight):
-        if array is not None:
-            digest.update(str((array.shape, array.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def versions() -> dict[str, str]:
-    """Python, platform, the packages that decide about numbers, and the plugins with those that they are made for."""
-    own, *plugins = packages().values()
-    found = {name: own.get(name) or version_of(name) for name in DECIDING}
-    for plugin in plugins:
-        found |= plugin
-    found = {name: number for name, number in found.items() if number}
-    extra: dict[str, str] = {}
-    for facts in manager().environment():
-        extra |= {str(k): str(v) for k, v in dict(facts).items()}
-    return (
-        {"python": platform.python_version(), "platform": f"{sys.platform} {platform.machine()}"}
-        | found
-        | extra
-    )
 
 
 def train(
@@ -246,17 +43,22 @@ def train(
     time_limit: float | None = None,
     hooks: Sequence[object] = (),
 ) -> History:
-    """Train a recipe into a folder.
+    """Train a recipe in a run folder and return its history.
 
-    ``resume`` goes on from the folder's checkpoint, or starts at step 0 if it has none;
-    ``start_from`` takes the first parameters from another run. Raises RecipeError when the
-    folder holds a run and is not resumed, Busy when another process works in it. Of the processes
-    that torchrun started only the first writes.
+    ``resume`` continues from the checkpoint in the folder, or starts at step 0 if there is none.
+    ``start_from`` is a run folder whose parameters are the initial ones. A checkpoint is written
+    every ``every`` seconds; after ``time_limit`` seconds training stops at a checkpoint. ``hooks``
+    are objects with hook methods such as ``on_step``. Of the processes that torchrun starts only
+    the first one writes.
+
+    Raises RecipeError when the folder already holds a run and ``resume`` is false, Busy when
+    another process uses it, CheckpointError when its checkpoint belongs to another recipe.
     """
-    path, writes = Path(folder), first_process()
+    path = Path(folder)
+    writes = first_process()
     if (path / "recipe.toml").exists() and not resume and writes:
         raise RecipeError(
-            f"{path} holds a run already; go on with --resume, or choose another folder"
+            f"{path} already holds a run; continue it with --resume, or choose another folder"
         )
     assembly = Assembly(recipe)
     assembly.check()
@@ -275,9 +77,9 @@ def train(
             write_durably(path / "recipe.toml", recipe.to_toml().encode())
             write_durably(path / "run.json", json.dumps(record, indent=2).encode())
             _save_encoders(assembly, path)
-        followers = (
-            hooks if assembly.noise is None else (*hooks, assembly.noise)
-        )  # noise may drift with the steps
+        followers = list(hooks)
+        if assembly.noise is not None:
+            followers.append(assembly.noise)  # a noise model may drift with the training steps
         history = assembly.trainer.fit(
             assembly.generator,
             assembly.data,
@@ -298,12 +100,17 @@ def _now() -> str:
 
 def _record(assembly: Assembly, start_from: Any) -> dict[str, Any]:
     train_events, validation, test = assembly.parts
-    described = {"noise": assembly.noise.describe()} if hasattr(assembly.noise, "describe") else {}
+    described = {}
+    if hasattr(assembly.noise, "describe"):
+        described["noise"] = assembly.noise.describe()
+    parameters = 0
+    for values in assembly.generator.parameters().values():
+        parameters += int(np.size(values))
     return {
         "versions": versions(),
         "providers": assembly.providers(),
         "model": {
-            "parameters": sum(int(np.size(p)) for p in assembly.generator.parameters().values()),
+            "parameters": parameters,
             "space": str(assembly.encoder.space),
             "conditions": list(assembly.events.condition_columns),
         },
@@ -327,11 +134,12 @@ def _record(assembly: Assembly, start_from: Any) -> dict[str, Any]:
 
 
 def _save_encoders(assembly: Assembly, path: Path) -> None:
-    arrays: dict[str, Array] = {f"encoder/{k}": v for k, v in assembly.encoder.state().items()}
+    arrays: dict[str, Array] = {}
+    for name, value in assembly.encoder.state().items():
+        arrays[f"encoder/{name}"] = value
     if assembly.condition_encoder is not None:
-        arrays |= {
-            f"condition_encoder/{k}": v for k, v in assembly.condition_encoder.state().items()
-        }
+        for name, value in assembly.condition_encoder.state().items():
+            arrays[f"condition_encoder/{name}"] = value
     store = Checkpoints(path / "encoders")
     if store.latest() is None:
         store.save(0, arrays, {})
@@ -352,13 +160,29 @@ def _generator_state(path: Path) -> dict[str, Array]:
 
 
 class Run:
-    """A trained run folder: it generates events and knows what it was made of."""
+    """A trained run folder, to generate events from and to read its record.
+
+    ``settings`` are changes of the recipe, ``key.sub=value``; ``record`` is the content of
+    run.json.
+    """
 
     def __init__(self, folder: str | os.PathLike[str], settings: Sequence[str] = ()) -> None:
-        """Raises RecipeError or CheckpointError when the folder holds no trained run."""
+        """Read the folder.
+
+        Raises RecipeError for a damaged recipe, CheckpointError when there is no run in the folder.
+
+        >>> import tempfile
+        >>> from qgen_core.errors import CheckpointError
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     try:
+        ...         Run(folder)
+        ...     except CheckpointError as error:
+        ...         print(str(error).endswith("is not a run folder: it has no recipe.toml"))
+        True
+        """
         self.path = Path(folder)
         if not (self.path / "recipe.toml").exists():
-            raise CheckpointError(f"{self.path} is no run folder: it has no recipe.toml")
+            raise CheckpointError(f"{self.path} is not a run folder: it has no recipe.toml")
         self.recipe = Recipe.read(self.path / "recipe.toml", settings)
         try:
             self.record: dict[str, Any] = json.loads(
@@ -383,24 +207,29 @@ class Run:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the features it generates."""
+        """Names of the generated features."""
         return tuple(self.record["data"]["columns"])
 
     def generate(
         self, n: int, *, seed: int | None = None, condition: Array | None = None
     ) -> Iterator[Events]:
-        """n events in pieces. ``condition`` (1, K) or (n, K) holds physics values.
+        """Generate n events, in pieces of at most ``PIECE``.
 
-        Without it, a conditional model draws conditions from the dataset's test events.
-        Raises DataError for n < 1 or conditions that do not fit.
+        ``condition`` (1, K) or (n, K) holds conditions in physical units. Without it a conditional
+        model draws conditions from the test events of its dataset. ``seed`` is that of the recipe
+        by default; the same seed gives the same events. Raises DataError for n < 1 and for
+        conditions of a wrong shape.
         """
         if n < 1:
-            raise DataError(f"the number of events to generate is at least 1, not {n}")
-        seed = self.recipe.seed if seed is None else seed
+            raise DataError(f"the number of events to generate must be at least 1, not {n}")
+        if seed is None:
+            seed = self.recipe.seed
         conditions = self._conditions(n, condition, seed)
         for piece, start in enumerate(range(0, n, PIECE)):
             size = min(PIECE, n - start)
-            rows = None if conditions is None else conditions[start : start + size]
+            rows = None
+            if conditions is not None:
+                rows = conditions[start : start + size]
             yield self._piece(size, rows, stream(seed, "generate", piece))
 
     def _piece(self, size: int, rows: Array | None, rng: np.random.Generator) -> Events:
@@ -428,8 +257,9 @@ class Run:
                 raise DataError("this model takes no conditions")
             return None
         if condition is None:
-            test = self.assembly.parts[2] if len(self.assembly.parts[2]) else self.assembly.parts[0]
-            known = self.assembly.accepted(test, "test").condition
+            training, _, test = self.assembly.parts
+            source = test if len(test) else training
+            known = self.assembly.accepted(source, "test").condition
             assert known is not None
             return np.asarray(known[stream(seed, "conditions").integers(len(known), size=n)])
         rows = np.atleast_2d(np.asarray(condition, dtype=np.float64))
@@ -442,11 +272,17 @@ class Run:
 
 
 def check_sample(z: Any, n: int, space: Space, name: str) -> None:
-    """Raise BrokenPlugin, with the right name, if a generator's samples break the contract."""
+    """Raise BrokenPlugin, naming the generator, if samples ``z`` violate the contract.
+
+    The contract: an array (n, width) of the values that ``space`` allows, all finite.
+
+    >>> check_sample(np.array([[0, 1], [1, 1]]), 2, Space("bits", 2), "my-generator")
+    """
     where = f"generator {name!r} was asked for {n} samples of {space}"
-    if not isinstance(z, np.ndarray) or z.shape != (n, space.width):
-        got = z.shape if isinstance(z, np.ndarray) else type(z).__name__
-        raise BrokenPlugin(f"{where} and gave {got}")
+    if not isinstance(z, np.ndarray):
+        raise BrokenPlugin(f"{where} and gave {type(z).__name__}")
+    if z.shape != (n, space.width):
+        raise BrokenPlugin(f"{where} and gave {z.shape}")
     allowed_values = {"bits": (0, 1), "spins": (-1, 1)}.get(space.kind)
     if allowed_values is not None and not np.all(
         (z == allowed_values[0]) | (z == allowed_values[1])
@@ -456,49 +292,3 @@ def check_sample(z: Any, n: int, space: Space, name: str) -> None:
         )
     if z.dtype.kind == "f" and not np.all(np.isfinite(z)):
         raise BrokenPlugin(f"{where} and gave values that are not finite")
-
-
-def write_events(
-    pieces: Iterator[Events], path: str | os.PathLike[str], attributes: Mapping[str, str]
-) -> int:
-    """Stream events into an HDF5 file, one dataset a column; the file appears when complete.
-
-    Returns their number. Raises ResourceRefused when the disk is full.
-    """
-    import h5py
-
-    from qgen_core.support.checkpoint import refused
-
-    target = Path(path)
-    temporary = target.with_name(target.name + ".tmp")
-    written = 0
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with h5py.File(temporary, "w") as file:
-            for key, value in attributes.items():
-                file.attrs[key] = value
-            for piece in pieces:
-                written = _append(file, piece, written)
-        os.replace(temporary, target)
-    except QgenError:
-        temporary.unlink(missing_ok=True)
-        raise
-    except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
-        cause = error if isinstance(error, OSError) else OSError(str(error))
-        raise refused(target, 0, cause) from error
-    return written
-
-
-def _append(file: Any, piece: Events, written: int) -> int:
-    columns = {name: piece.x[:, i] for i, name in enumerate(piece.columns)}
-    if piece.condition is not None:
-        columns |= {name: piece.condition[:, i] for i, name in enumerate(piece.condition_columns)}
-    units = dict(zip(piece.columns, piece.units, strict=True))
-    for name, values in columns.items():
-        if name not in file:
-            dataset = file.create_dataset(name, (0,), "f8", maxshape=(None,), chunks=(2**16,))
-            dataset.attrs["unit"] = units.get(name, "")
-        file[name].resize((written + len(piece),))
-        file[name][written:] = values
-    return written + len(piece)

@@ -26,10 +26,12 @@ from qgen_core import errors
 from qgen_core.discovery import registry
 from qgen_core.discovery.entry_points import reason_of
 from qgen_core.errors import BrokenPlugin, CheckpointError, Interrupted, QgenError
+from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.progress import counter
+from qgen_core.runs.provenance import versions
 from qgen_core.runs.recipes import TABLES, Recipe
-from qgen_core.runs.run import Assembly, Run, train, versions
+from qgen_core.runs.run import Run, train
 from qgen_core.support.checkpoint import read_history, write_durably
 
 Answers = Generator[tuple[int, str], None, None]

@@ -1,1 +1,1 @@
-"""Datasets: factories of events, one a file."""
+"""Datasets: functions that return events, one per module."""

@@ -1,4 +1,4 @@
-"""Anybody's own file of events."""
+"""The dataset ``file``: events from a file of the user."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
+from qgen_core.typing import Floats
 from qgen_hep.readers import Cut, Table, read
 
 Kind = Literal["measured", "simulated", "stand-in"]
@@ -28,25 +29,39 @@ def file(
     sha256: str | None = None,
     tree: str | None = None,
 ) -> Events:
-    """Events from an HDF5, npz, CSV, parquet or ROOT file.
+    r"""Events from an HDF5, npz, CSV, parquet or ROOT file.
 
-    ``columns`` and ``condition_columns`` name arrays (``name[3]``: one element of an array with
-    several numbers an event, ``name``: all of them), ``weight`` a column of weights. ``units`` are
-    by name, e.g. ``{energy = "MeV"}``; ``cuts`` are tables ``{column = "jet2_pt", min = 250}``.
-    ``invalid`` and ``negative`` say what becomes of values that are not finite and of negative
-    energies. ``events`` takes the first ones, at most so many, ``sha256`` checks the file, ``tree`` names a TTree.
-    ``kind`` says where the events come from, for the report, if the file does not.
+    ``columns`` and ``condition_columns`` name arrays; of an array with several numbers per event,
+    ``name`` means all of them and ``name[3]`` one element. ``weight`` names a column of weights.
+    ``units`` are given by name, ``{energy = "MeV"}``; ``cuts`` are tables such as
+    ``{column = "jet2_pt", min = 250}``. ``invalid`` and ``negative`` say whether values that are
+    not finite and negative energies are an error. ``events`` keeps the first ones, at most
+    this many. ``sha256`` is compared with the file, ``tree`` names a TTree. ``kind``
+    says in the report where the events come from, if the file does not.
 
-    Raises DataError, with file, key, what was expected and what was found.
+    Raises BadOption for options that contradict each other, and DataError, saying what was
+    expected and what was found, for the file.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "muons.csv")
+    ...     written = path.write_text("pt,eta\n30.0,0.1\n45.5,-1.2\n")
+    ...     muons = file(path=str(path), columns=("pt",), units={"pt": "GeV"})
+    >>> muons.x.tolist(), muons.units
+    ([[30.0], [45.5]], ('GeV',))
     """
     if events is not None and events < 1:
         raise BadOption(f"events must be at least 1, not {events}")
     if not columns:
         raise BadOption("columns names at least one array of the file")
-    wanted = [*columns, *condition_columns, *([] if weight is None else [weight])]
+    wanted = [*columns, *condition_columns]
+    if weight is not None:
+        wanted.append(weight)
     if len(set(wanted)) < len(wanted):
         raise BadOption(
-            f"columns, condition_columns and weight are named once each, not {', '.join(wanted)}"
+            "columns, condition_columns and weight must be different columns, "
+            f"not {', '.join(wanted)}"
         )
     table = read(
         path,
@@ -58,31 +73,37 @@ def file(
         sha256=sha256,
         tree=tree,
     )
-    x, names, of = table.only(columns)
-    condition, condition_names, _ = (
-        table.only(condition_columns) if condition_columns else (None, (), ())
-    )
+    x, names, column_units = table.only(columns)
+    condition: Floats | None = None
+    condition_names: tuple[str, ...] = ()
+    if condition_columns:
+        condition, condition_names, _ = table.only(condition_columns)
+    weights: Floats | None = None
+    if weight is not None:
+        weights = np.array(table.column(weight))
     found = Events(
         x,
         condition,
-        None if weight is None else np.array(table.column(weight)),
+        weights,
         columns=names,
-        units=of,
+        units=column_units,
         condition_columns=condition_names,
         provenance=_provenance(table, kind),
     )
-    return found if events is None else found.take(np.arange(min(events, len(found))))
+    if events is None:
+        return found
+    return found.take(np.arange(min(events, len(found))))
 
 
 def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
-    """What is known of a file; its own attributes under their names."""
-    said = dict(table.attributes)
-    stand_in = "stand-in" if said.get("stand_in") == "True" else None
+    """Name, hash and size of the file, what was dropped, and the attributes of the file."""
+    attributes = dict(table.attributes)
+    stand_in = "stand-in" if attributes.get("stand_in") == "True" else None
     dropped = "; ".join(f"{reason}: {count}" for reason, count in table.dropped.items())
     return {
-        **said,
+        **attributes,
         "name": "file",
-        "kind": kind or stand_in or said.get("kind") or "unknown",
+        "kind": kind or stand_in or attributes.get("kind") or "unknown",
         "file": table.path.name,
         "sha256": table.sha256,
         "events": str(table.rows),

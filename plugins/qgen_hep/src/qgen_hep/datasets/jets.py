@@ -1,4 +1,4 @@
-"""The leading jets of simulated QCD dijet events, shipped with this package."""
+"""The dataset ``jets``: jets of simulated QCD dijet events, shipped with this package."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from qgen_hep.readers import Cut, Table, read
 #: The shipped file: 76597 events of PYTHIA 8.317 at 13 TeV (particle level, no detector).
 FILE = "dijets_13TeV_pythia8.h5"
 SHA256 = "e0bb95c3cd6c71cb0eab28644a474d87204eb7eb062a5e49ff01d771dcc6e29b"
-#: Half-open windows of the chosen jet, GeV and 1.
+#: Half-open windows of the chosen jet, in GeV or dimensionless.
 WINDOW = {"pt": (250.0, 600.0), "mass": (0.0, 200.0), "eta": (-2.5, 2.5)}
 JETS = {"leading": "jet1", "subleading": "jet2"}
 OF_THE_JET = ("pt", "mass", "eta", "phi")
 OF_THE_EVENT = ("ht", "mjj", "njet", "npu", "pthat")
 UNITS = {"pt": "GeV", "mass": "GeV", "ht": "GeV", "mjj": "GeV", "pthat": "GeV"}
-#: Every column there is: those of the chosen jet, of both jets, and of the event.
+#: All columns: those of the chosen jet, of both jets, and of the event.
 COLUMNS = (*OF_THE_JET, *(f"{jet}_{c}" for jet in JETS.values() for c in OF_THE_JET), *OF_THE_EVENT)
 
 
@@ -46,10 +46,11 @@ def jets(
     half-open ranges ``{pt = [250, 600]}``; pT in [250, 600) GeV, mass in [0, 200) GeV and eta in
     [-2.5, 2.5) of the chosen jet always hold unless replaced. ``cuts`` are tables such as
     ``{column = "jet2_pt", min = 250}`` (the selection of DijetGAN, arXiv:1903.02433). ``events``
-    takes the first ones, at most so many. ``path`` reads another file of the same columns, ``sha256`` checks it.
+    keeps at most this many events, the first ones. ``path`` reads another file with the same
+    columns, and ``sha256`` is compared with that file.
 
-    Provenance counts what was left out. Raises BadOption for columns, windows and cuts that cannot
-    be, DataError for a file that is not what it should be.
+    The provenance counts the events that were left out. Raises BadOption for columns, windows and
+    cuts that do not exist or make no sense, DataError for a damaged or different file.
 
     >>> data = jets(events=1000)
     >>> data.x.shape, data.columns, data.units
@@ -59,12 +60,15 @@ def jets(
         raise BadOption(f"events must be at least 1, not {events}")
     if not columns:
         raise BadOption(f"columns names at least one of {', '.join(COLUMNS)}")
-    windows = [
-        Cut(_stored(c, jet), *_bounds(c, r)) for c, r in {**WINDOW, **(window or {})}.items()
-    ]
+    windows = []
+    for column, bounds in {**WINDOW, **(window or {})}.items():
+        low, high = _bounds(column, bounds)
+        windows.append(Cut(_stored(column, jet), low, high))
     others = [_renamed(Cut.parse(table), jet) for table in cuts]
-    x, condition = _distinct(columns, jet), _distinct(condition_columns, jet)
-    needed = dict.fromkeys([*x, *condition, *(c.column for c in (*windows, *others))])
+    x = _distinct(columns, jet)
+    condition = _distinct(condition_columns, jet)
+    cut_columns = [cut.column for cut in (*windows, *others)]
+    needed = dict.fromkeys([*x, *condition, *cut_columns])
     table = _read(path, sha256, list(needed))
     inside = table.passing(windows)
     chosen = inside.passing(others)
@@ -74,11 +78,17 @@ def jets(
         )
     found = _events(chosen, x, condition, columns, condition_columns)
     found = found.replace(provenance=_provenance(table, inside, chosen, windows, others, jet))
-    return found if events is None else found.take(np.arange(min(events, len(found))))
+    if events is None:
+        return found
+    return found.take(np.arange(min(events, len(found))))
 
 
 def shipped() -> Path:
-    """The file that comes with this package."""
+    """The path of the file that comes with this package.
+
+    >>> shipped().name
+    'dijets_13TeV_pythia8.h5'
+    """
     return Path(__file__).with_name("data") / FILE
 
 
@@ -86,7 +96,7 @@ def _read(path: str | None, sha256: str | None, names: Sequence[str]) -> Table:
     units = {name: UNITS.get(name.rpartition("_")[2], "1") for name in names}
     if path is None:
         if sha256 is not None:
-            raise BadOption("sha256 goes with path; the shipped file is always checked")
+            raise BadOption("sha256 needs path; the shipped file is always checked")
         return read(shipped(), names, units=units, sha256=SHA256)
     return read(path, names, units=units, sha256=sha256)
 
@@ -101,7 +111,7 @@ def _stored(column: str, jet: str) -> str:
 def _distinct(columns: Sequence[str], jet: str) -> list[str]:
     stored = [_stored(column, jet) for column in columns]
     if len(set(stored)) < len(stored):
-        raise BadOption(f"columns are named once each, not {', '.join(columns)}")
+        raise BadOption(f"columns must be different columns, not {', '.join(columns)}")
     return stored
 
 

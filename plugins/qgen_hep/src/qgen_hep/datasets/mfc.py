@@ -1,4 +1,4 @@
-"""Muonic force carriers from muons on a target, generated when asked for: a stand-in for a MadGraph sample."""
+"""The dataset ``mfc``: muonic force carriers from muons on a target, a stand-in for MadGraph."""
 
 from __future__ import annotations
 
@@ -34,19 +34,22 @@ def mfc(
     events: int = 100_000,
     seed: int = 0,
 ) -> Events:
-    """STAND-IN for simulated events of mu N -> mu N X: outgoing muon and force carrier X by incoming energy.
+    """STAND-IN for simulated events of mu N -> mu N X: outgoing muon and force carrier X.
 
-    Not MadGraph, no detector: events are drawn from the improved Weizsaecker-Williams cross section
-    (formula and sources: ``qgen_hep.generate.mfc.process.Process``). ``muon_energy``, ``muon_pt``, ``muon_eta``
-    and the same of the ``carrier`` in GeV and 1, relative to the direction of the incoming muon;
-    ``condition_columns`` is ``incoming_energy``, or empty for events without their condition.
+    Neither MadGraph nor a detector simulation: events are drawn from the improved
+    Weizsaecker-Williams cross section (formula and sources:
+    ``qgen_hep.generate.mfc.process.Process``). The columns are ``muon_energy``, ``muon_pt``,
+    ``muon_eta`` and the same of the ``carrier``, in GeV or dimensionless, relative to the direction
+    of the incoming muon; ``condition_columns`` is ``incoming_energy``, or empty for events without
+    conditions.
 
-    ``mass`` is the carrier's in GeV. ``energies`` are those of beams in GeV, as many events of each, in
-    turn; none: 50, 75, ... 200. With ``spectrum``, a file of measured muons, incoming muons are drawn from
-    its ``spectrum_columns`` with the cross section as weight, as in a thin target; too slow ones are left
-    out. ``sha256`` checks that file. The seed is the run's.
+    ``mass`` is that of the carrier in GeV. ``energies`` are beam energies in GeV, assigned to the
+    events in turn; by default 50, 75, ... 200. With ``spectrum``, a file of measured muons,
+    incoming muons are drawn from its ``spectrum_columns`` with the cross section as weight, as in
+    a thin target, and muons below the threshold are left out; ``sha256`` is compared with that
+    file. The seed is that of the run.
 
-    Raises BadOption for options that cannot be, DataError for a file that is not what it should be.
+    Raises BadOption for impossible options, DataError for a damaged or different file.
 
     >>> data = mfc(events=1000, energies=(125.0,))
     >>> data.x.shape, data.provenance["stand_in"]
@@ -62,7 +65,7 @@ def mfc(
             raise BadOption("sha256 is that of a file of muons; give its path as spectrum")
         beam = _beam(process, ENERGIES if energies is None else energies, events)
     elif energies is not None:
-        raise BadOption("the incoming muons have given energies or those of a spectrum, not both")
+        raise BadOption("give either energies or a spectrum of the incoming muons, not both")
     else:
         beam = _measured(process, spectrum, spectrum_columns, sha256, events, seed)
     rows = events_of(process, beam.energy, seed)
@@ -79,17 +82,17 @@ def mfc(
             "stands in for": "MadGraph events of muonic force carriers, which are not public",
             "generator": "improved Weizsaecker-Williams cross section, exact rejection",
             "process": f"mu N -> mu N X, {spin} X of {mass:g} GeV, {target}",
-            **beam.said,
+            **beam.description,
         },
     )
 
 
 @dataclass(frozen=True)
 class Beam:
-    """Incoming energies (N,) in GeV, and what is said of them."""
+    """Incoming energies (N,) in GeV, and their description for the provenance."""
 
     energy: Floats
-    said: dict[str, str]
+    description: dict[str, str]
 
 
 def _chosen(columns: Sequence[str], condition_columns: Sequence[str]) -> list[int]:
@@ -98,7 +101,7 @@ def _chosen(columns: Sequence[str], condition_columns: Sequence[str]) -> list[in
         what = f"no column {unknown[0]!r}" if unknown else "no events without columns"
         raise BadOption(f"mfc has {what}; there are {', '.join(COLUMNS)}")
     if len(set(columns)) < len(columns):
-        raise BadOption(f"columns are named once each, not {', '.join(columns)}")
+        raise BadOption(f"columns must be different columns, not {', '.join(columns)}")
     if tuple(condition_columns) not in ((), (CONDITION,)):
         raise BadOption(
             f"the condition of mfc is {CONDITION}, or none, not {', '.join(condition_columns)}"
@@ -128,8 +131,8 @@ def _measured(
     fast = muons[muons >= process.least_energy]
     if not len(fast):
         raise DataError(
-            f"{table.path}: none of {len(muons)} muons has the {process.least_energy:.3g} GeV that a carrier "
-            f"of {process.mass:g} GeV asks for"
+            f"{table.path}: none of {len(muons)} muons has the {process.least_energy:.3g} GeV that "
+            f"a carrier of {process.mass:g} GeV needs"
         )
     grid = np.geomspace(fast.min(), max(fast.max(), fast.min() * 1.001), 100)
     sigma = np.interp(fast, grid, process.cross_section(grid))
@@ -137,7 +140,8 @@ def _measured(
     return Beam(
         drawn,
         {
-            "incoming muons": f"drawn from {len(fast)} muons of {table.path.name}; {len(muons) - len(fast)} too slow",
+            "incoming muons": f"drawn from {len(fast)} muons of {table.path.name}; "
+            f"{len(muons) - len(fast)} too slow",
             "spectrum sha256": table.sha256,
             "cross section / epsilon^2": f"{sigma.mean():.4g} mb, mean over the muons",
         },

@@ -1,1 +1,1 @@
-"""Figures of a report: what was trained, and how the generated events compare with the reference."""
+"""Figures of a report: the training, and the generated events compared with the reference."""

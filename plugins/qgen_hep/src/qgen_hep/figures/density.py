@@ -1,4 +1,4 @@
-"""Histograms to densities: unit area with the widths of the bins, errors scaled along."""
+"""Conversion of histograms to densities of unit area, with their errors."""
 
 from __future__ import annotations
 
@@ -22,18 +22,29 @@ def density(counts: ArrayLike, errors: ArrayLike, edges: ArrayLike) -> tuple[Flo
 
 
 def ratio(marginal: dict[str, Any]) -> tuple[Floats, Floats, Floats]:
-    """Generated over reference (B,), its error, and the reference's relative error; NaN in empty bins."""
+    """Ratio generated / reference (B,), its error, and the relative error of the reference.
+
+    ``marginal`` is an entry of an evaluation. Bins without reference events are NaN.
+
+    >>> marginal = {"edges": [0.0, 1.0], "reference": [4.0], "reference_error": [2.0]}
+    >>> _, _, relative = ratio(marginal | {"generated": [9.0], "generated_error": [3.0]})
+    >>> relative.tolist()
+    [0.5]
+    """
     edges = marginal["edges"]
-    truth, truth_error = density(marginal["reference"], marginal["reference_error"], edges)
-    made, made_error = density(marginal["generated"], marginal["generated_error"], edges)
-    safe = np.where(truth > 0, truth, np.nan)
-    return made / safe, made_error / safe, truth_error / safe
+    expected, expected_error = density(marginal["reference"], marginal["reference_error"], edges)
+    found, found_error = density(marginal["generated"], marginal["generated_error"], edges)
+    safe = np.where(expected > 0, expected, np.nan)
+    return found / safe, found_error / safe, expected_error / safe
 
 
 def pulls(reference: ArrayLike, generated: ArrayLike) -> Floats:
-    """(generated - reference) / statistical error for two histograms of counts, each at unit sum.
+    """(generated - reference) / statistical error of two histograms of counts, each normalised.
 
-    Errors are those of Poisson counts; bins that both leave empty are NaN.
+    The errors are those of Poisson counts; bins that are empty in both are NaN.
+
+    >>> pulls([5.0, 5.0], [5.0, 5.0]).tolist()
+    [0.0, 0.0]
     """
     truth, made = np.asarray(reference, dtype=np.float64), np.asarray(generated, dtype=np.float64)
     variance = np.abs(truth) / truth.sum() ** 2 + np.abs(made) / made.sum() ** 2

@@ -51,7 +51,10 @@ def joint_figures(joint: dict[str, Any], recipe: Mapping[str, Any]) -> str | Non
     images.append(
         _map(first, second, pulls(truth, made), (*labels, bar), "Pull", None, f"Pulls of {of}")
     )
-    text = "Cells without events are white. Pulls are differences of the normalised counts over their Poisson errors."
+    text = (
+        "Cells without events are white. Pulls are differences of the normalised counts "
+        "over their Poisson errors."
+    )
     return side_by_side(images) + note(text)
 
 
@@ -71,7 +74,7 @@ def _map(
     first: Floats, second: Floats, values: Floats, labels: tuple[str, str, str], title: str,
     limits: tuple[float, float] | None, alt: str,
 ) -> str:  # fmt: skip
-    """One map, ``labels`` of both axes and the colours; without limits it shows pulls. Empty cells stay white."""
+    """One map with ``labels`` of both axes and of the colours; without limits it shows pulls."""
     from matplotlib.colors import LogNorm, Normalize
 
     drawn = figure(4.1, 3.7)

@@ -19,7 +19,7 @@ RATIO_RANGES = (0.25, 0.5, 1.0)
 
 
 def marginal_figure(marginal: dict[str, Any], recipe: Mapping[str, Any], kind: str) -> str | None:
-    """HTML of one marginal; None when one of the histograms is empty. ``kind`` is the reference's."""
+    """HTML of one marginal; None if a histogram is empty. ``kind`` is that of the reference."""
     if sum(marginal["reference"]) <= 0 or sum(marginal["generated"]) <= 0:
         return None
     drawn = figure(4.7, 4.7)
@@ -60,7 +60,7 @@ def _densities(axes: Any, marginal: dict[str, Any], name: str) -> None:
 
 
 def _ratios(axes: Any, marginal: dict[str, Any]) -> None:
-    """Points with errors on the band of the reference; what lies outside is marked at the border."""
+    """Ratios with errors over the band of the reference; points out of range are marked."""
     import mplhep
 
     edges = np.asarray(marginal["edges"], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Several runs laid over each other: their losses, and their marginals on one reference."""
+"""Figures of several runs overlaid: their losses, and their marginals with one reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from qgen_hep.figures.density import density, ratio
 from qgen_hep.figures.labels import axis_label, plain
 from qgen_hep.figures.style import GUIDE, REFERENCE, figure, image, note, page_style, side_by_side
 
-#: Runs beyond these share no colour of their own and are left to the tables.
+#: One colour for each run; further runs appear only in the tables.
 COLOURS = ("#1f5fa8", "#c2452d", "#3b8a4e", "#8257a6", "#b8860b", "#2a9aa8")
 
 
@@ -21,9 +21,13 @@ def overlays(runs: Sequence[Mapping[str, Any]]) -> list[Section]:
     drawn = runs[: len(COLOURS)]
     with page_style():
         sections = [Section("Training", _losses(drawn), 50)]
-        bodies = [b for b in (_marginal(drawn, column) for column in _common(drawn)) if b]
+        figures = [_marginal(drawn, column) for column in _common(drawn)]
+    bodies = [body for body in figures if body]
     if bodies:
-        text = "Ratios to the reference of the first run; its band is the statistical error of that reference."
+        text = (
+            "Ratios to the reference of the first run; its band is the statistical error "
+            "of that reference."
+        )
         sections.append(Section("Marginal distributions", side_by_side(bodies) + note(text), 30))
     return sections
 

@@ -1,4 +1,4 @@
-"""The sections of a report that need drawing."""
+"""The sections of a report that hold figures."""
 
 from __future__ import annotations
 
@@ -17,23 +17,34 @@ MOST_MARGINALS = 12
 
 
 def sections(material: Mapping[str, Any]) -> list[Section]:
-    """Marginals, joint distribution, correlations and the training, as far as there is material.
+    """Marginals, joint distribution, correlations and training, as far as there are data.
 
-    ``material`` is what :func:`qgen_core.runs.report.material` gives, or holds several of them under
-    ``runs``, which are then laid over each other.
+    ``material`` comes from :func:`qgen_core.runs.report.material`, or holds several of these under
+    ``runs``, which are then overlaid.
+
+    >>> sections({"recipe": {}, "evaluation": None, "history": []})
+    []
     """
     if "runs" in material:
         return overlays(material["runs"])
-    evaluation, recipe = material.get("evaluation") or {}, material.get("recipe") or {}
-    joint, correlation = evaluation.get("joint"), evaluation.get("correlation")
+    evaluation = material.get("evaluation") or {}
+    recipe = material.get("recipe") or {}
+    joint = evaluation.get("joint")
+    correlation = evaluation.get("correlation")
+    found: list[Section] = []
+
+    def add(title: str, body: str | None, order: int) -> None:
+        if body:
+            found.append(Section(title, body, order))
+
     with page_style():
-        bodies = (
-            ("Marginal distributions", _marginals(evaluation, recipe), 10),
-            ("Joint distribution", joint_figures(joint, recipe) if joint else None, 20),
-            ("Correlations", correlation_figures(correlation) if correlation else None, 30),
-            ("Training", loss_curve(material.get("history") or []), 50),
-        )
-    return [Section(title, body, order) for title, body, order in bodies if body]
+        add("Marginal distributions", _marginals(evaluation, recipe), 10)
+        if joint:
+            add("Joint distribution", joint_figures(joint, recipe), 20)
+        if correlation:
+            add("Correlations", correlation_figures(correlation), 30)
+        add("Training", loss_curve(material.get("history") or []), 50)
+    return found
 
 
 def _marginals(evaluation: Mapping[str, Any], recipe: Mapping[str, Any]) -> str | None:
@@ -42,7 +53,10 @@ def _marginals(evaluation: Mapping[str, Any], recipe: Mapping[str, Any]) -> str 
     images = [marginal_figure(m, recipe, kind) for m in marginals[:MOST_MARGINALS]]
     if not any(images):
         return None
-    text = "Unit area; the bands are the statistical error of the reference, the dotted lines are at 0.9 and 1.1."
+    text = (
+        "Unit area; the bands are the statistical error of the reference, "
+        "the dotted lines are at 0.9 and 1.1."
+    )
     if len(marginals) > MOST_MARGINALS:
         text += f" The first {MOST_MARGINALS} of {len(marginals)} columns."
     return side_by_side([i for i in images if i]) + note(text)

@@ -1,4 +1,4 @@
-"""One look for all figures, and their way into a page."""
+"""The common style of all figures, and their embedding in a page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 REFERENCE, GENERATED, GUIDE = "#8b95a3", "#1f5fa8", "#5b6675"
-#: What the style of mplhep makes large for slides is brought to the size of a page.
+#: Sizes for a page; the style of mplhep is meant for slides.
 PAGE: dict[Any, Any] = {
     "font.size": 12.0,
     "axes.labelsize": 13.0,
@@ -47,13 +47,17 @@ def figure(width: float, height: float) -> Any:
 
 
 def image(drawn: Any, alt: str) -> str:
-    """HTML that holds a figure as PNG (measured smaller than SVG for all figures here); texts are escaped."""
+    """HTML that holds a figure as PNG, with ``alt`` escaped.
+
+    PNG was smaller than SVG for all figures here.
+    """
     png = io.BytesIO()
     drawn.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
     data = base64.b64encode(png.getvalue()).decode("ascii")
     width, height = drawn.get_size_inches() * 100
+    least = min(width, 288)
     return (
-        f'<figure style="flex:1 1 {min(width, 288):.0f}px;max-width:{width:.0f}px;min-width:0;margin:0">'
+        f'<figure style="flex:1 1 {least:.0f}px;max-width:{width:.0f}px;min-width:0;margin:0">'
         f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" '
         f'width="{width:.0f}" height="{height:.0f}" style="max-width:100%;height:auto"></figure>'
     )
@@ -65,5 +69,9 @@ def side_by_side(images: list[str]) -> str:
 
 
 def note(text: str) -> str:
-    """HTML of a remark; the text is escaped."""
+    """HTML of a remark, escaped.
+
+    >>> note("a < b")
+    '<p class="note">a &lt; b</p>'
+    """
     return f'<p class="note">{html.escape(text)}</p>'

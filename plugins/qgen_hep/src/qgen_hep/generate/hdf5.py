@@ -1,4 +1,4 @@
-"""A generated file as bytes, to be written durably."""
+"""Generated HDF5 files as bytes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def hdf5_bytes(
     units: Mapping[str, str],
     attributes: Mapping[str, str | int | float | bool],
 ) -> bytes:
-    """The bytes of an HDF5 file with one dataset a column, and its unit: 1 where ``units`` has none."""
+    """The bytes of an HDF5 file with one dataset per column and its unit, by default "1"."""
     import h5py
 
     memory = io.BytesIO()

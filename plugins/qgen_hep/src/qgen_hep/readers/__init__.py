@@ -1,4 +1,4 @@
-"""Reading columns of events from HDF5, npz, CSV, parquet and ROOT files; nothing is executed."""
+"""Readers: columns of events from HDF5, npz, CSV, parquet and ROOT files, executing nothing."""
 
 from __future__ import annotations
 

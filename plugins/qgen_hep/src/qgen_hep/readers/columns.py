@@ -1,6 +1,6 @@
-"""From the names that people write to columns of numbers.
+"""Resolving requested names to columns of numbers.
 
-``pt`` is an array of one number an event; of an array with more, ``showers`` means all its
+``pt`` is an array with one number per event; of an array with more, ``showers`` means all its
 columns and ``showers[3]`` or ``layer_0[1,5]`` one of them.
 """
 
@@ -19,13 +19,13 @@ from qgen_core.typing import Floats
 from qgen_hep.readers.source import Declared, Pick, Source, listed, refuse
 
 _ELEMENT = re.compile(r"(?P<name>.+)\[(?P<index>\d{1,9}(,\d{1,9})*)\]")
-#: Every value is held as float64 in the array and in the table made of it.
+#: Every value is held twice as float64: in its array and in the table.
 BYTES_A_VALUE = 16
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What one requested name stands for: an array or an element of it, and its columns' names."""
+    """A requested name resolved: an array or an element of it, and the names of its columns."""
 
     pick: Pick
     declared: Declared
@@ -33,10 +33,10 @@ class Wanted:
 
 
 def load_columns(path: Path, source: Source, names: Sequence[str]) -> tuple[list[Wanted], Floats]:
-    """The columns (N, F) of some names, in their order.
+    """The columns (N, F) of the requested names, in this order.
 
-    Raises DataError for names that are not there, lengths that differ and numbers of events that
-    are not what the file says; ResourceRefused when memory does not suffice.
+    Raises DataError for names that do not exist, arrays of different lengths and numbers of events
+    that contradict the file's own declaration; ResourceRefused when memory does not suffice.
     """
     wanted = [_resolve(path, source, name) for name in names]
     _same_length(path, [(w.pick.name, w.declared.rows) for w in wanted])
@@ -58,7 +58,7 @@ def load_columns(path: Path, source: Source, names: Sequence[str]) -> tuple[list
 
 
 def _resolve(path: Path, source: Source, name: str) -> Wanted:
-    """Find a name; one that is there as it stands wins over a reading as an element."""
+    """Find a name; an array of this very name takes precedence over an element of an array."""
     declared = source.declared(name)
     if declared is not None:
         return Wanted(Pick(name), declared, _column_names(name, declared.inner))

@@ -1,4 +1,4 @@
-"""Cuts: which events to keep, said as tables of numbers."""
+"""Cuts: selections of events by bounds on columns."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Cut:
     max: float | None = None
 
     def __post_init__(self) -> None:
-        bounds = [b for b in (self.min, self.max) if b is not None]
+        bounds = [bound for bound in (self.min, self.max) if bound is not None]
         if not bounds:
             raise BadOption(f"the cut on {self.column!r} needs a 'min' or a 'max'")
-        if not all(math.isfinite(b) for b in bounds) or bounds != sorted(set(bounds)):
+        if not all(math.isfinite(bound) for bound in bounds) or bounds != sorted(set(bounds)):
             raise BadOption(
                 f"the cut on {self.column!r} needs finite bounds with min < max, not {bounds}"
             )
@@ -48,16 +48,15 @@ class Cut:
         if not isinstance(column, str):
             raise BadOption(f"a cut needs a 'column', this one has {dict(table)}")
         for side in ("min", "max"):
-            if isinstance(table.get(side, 0.0), bool | str) or not isinstance(
-                table.get(side, 0.0), int | float
-            ):
+            bound = table.get(side, 0.0)
+            if isinstance(bound, bool) or not isinstance(bound, int | float):
                 raise BadOption(
                     f"{side!r} of the cut on {column!r} is a number, not {table[side]!r}"
                 )
         return cls(column, table.get("min"), table.get("max"))
 
     def keeps(self, values: Array) -> NDArray[np.bool_]:
-        """Which of the values (N,) pass."""
+        """A mask (N,) of the values that pass."""
         mask = np.ones(len(values), dtype=np.bool_)
         if self.min is not None:
             mask &= values >= self.min
@@ -69,4 +68,6 @@ class Cut:
         if self.max is None:
             return f"{self.column} >= {self.min:g}"
         below = f"{self.column} < {self.max:g}"
-        return below if self.min is None else f"{self.min:g} <= {below}"
+        if self.min is None:
+            return below
+        return f"{self.min:g} <= {below}"

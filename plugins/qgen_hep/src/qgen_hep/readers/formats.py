@@ -1,4 +1,4 @@
-"""Which format a file has, by its ending and its first bytes; they must agree."""
+"""The format of a file, from its suffix and its first bytes, which must agree."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qgen_hep.readers.root import open_root
 from qgen_hep.readers.source import Source
 from qgen_hep.readers.text import open_text
 
-#: Formats by the endings of file names.
+#: Formats by file suffix.
 ENDINGS = {
     ".h5": "HDF5",
     ".hdf5": "HDF5",
@@ -25,7 +25,7 @@ ENDINGS = {
     ".parquet": "parquet",
     ".root": "ROOT",
 }
-#: Formats by their first bytes; the last three are recognised to say what they are.
+#: Formats by first bytes; the last three are recognised only for the error message.
 SIGNATURES = {
     b"\x89HDF\r\n\x1a\n": "HDF5",
     b"PK\x03\x04": "npz",
@@ -45,7 +45,15 @@ READABLE = "HDF5 (.h5, .hdf5), npz, text (.csv, .txt, .tsv), parquet or ROOT"
 
 
 def format_of(path: Path) -> str:
-    """HDF5, npz, text, parquet or ROOT. Raises DataError when the ending and the content differ."""
+    r"""HDF5, npz, text, parquet or ROOT. Raises DataError when suffix and content contradict.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "jets.csv")
+    ...     written = path.write_text("pt\n300\n")
+    ...     format_of(path)
+    'text'
+    """
     start = _first_bytes(path)
     named = ENDINGS.get(path.suffix.lower())
     found = next(
@@ -75,7 +83,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def open_source(path: Path, tree: str | None) -> AbstractContextManager[Source]:
-    """The open file. ``tree`` names the TTree of a ROOT file."""
+    """Open a file as a :class:`Source`. ``tree`` names the TTree of a ROOT file."""
     found = format_of(path)
     if found == "ROOT":
         return open_root(path, tree)

@@ -1,4 +1,4 @@
-"""HDF5: datasets by path. Nothing outside the file is followed, nothing huge is allocated."""
+"""HDF5: datasets by path. Links out of the file are refused, and sizes checked before reading."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ class Hdf5Source:
     """Datasets of an open file."""
 
     def __init__(self, path: Path, file: Any) -> None:
-        self.path, self.file = path, file
+        self.path = path
+        self.file = file
 
     def names(self) -> Sequence[str]:
         """Names at the top of the file; groups are not walked."""
         return list(self.file)
 
     def declared(self, name: str) -> Declared | None:
-        """Shape and dtype of a dataset. Raises DataError for links, views of other files and holes."""
+        """Shape and dtype of a dataset. Raises DataError for links, external data, holes."""
         dataset = self._dataset(name)
         if dataset is None:
             return None
@@ -61,7 +62,7 @@ class Hdf5Source:
         return {key: value for key, value in found.items() if value}
 
     def _dataset(self, name: str) -> Any:
-        """The dataset, found step by step along hard links; None if there is none."""
+        """The dataset, found by following hard links only; None if there is none."""
         import h5py
 
         node: Any = self.file
@@ -78,11 +79,9 @@ class Hdf5Source:
                 )
             node = node[part]
         if not isinstance(node, h5py.Dataset):
-            what = (
-                f"a group of {listed(list(node))}"
-                if isinstance(node, h5py.Group)
-                else type(node).__name__
-            )
+            what = type(node).__name__
+            if isinstance(node, h5py.Group):
+                what = f"a group of {listed(list(node))}"
             raise refuse(self.path, name, "a dataset", what)
         return node
 
@@ -93,7 +92,8 @@ class Hdf5Source:
                 self.path, name, "data inside this file", "a view of other files (not followed)"
             )
         if dataset.chunks is None:
-            stored, needed = dataset.id.get_storage_size(), dataset.size * dataset.dtype.itemsize
+            stored = dataset.id.get_storage_size()
+            needed = dataset.size * dataset.dtype.itemsize
             if stored != needed:
                 raise refuse(
                     self.path,

@@ -28,29 +28,32 @@ class NpzSource:
     """Arrays of an open archive."""
 
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
-        self.path, self.archive = path, archive
-        members = [m.filename for m in archive.infolist() if m.filename.endswith(".npy")]
-        self.members = {m.removesuffix(".npy"): m for m in members}
-        if len(self.members) != len(members):
-            raise DataError(f"{path}: two arrays have the same name")
+        self.path = path
+        self.archive = archive
+        self.members: dict[str, str] = {}
+        for member in archive.infolist():
+            if not member.filename.endswith(".npy"):
+                continue
+            name = member.filename.removesuffix(".npy")
+            if name in self.members:
+                raise DataError(f"{path}: two arrays have the same name, {name!r}")
+            self.members[name] = member.filename
 
     def names(self) -> Sequence[str]:
         """Names of the arrays."""
         return list(self.members)
 
     def declared(self, name: str) -> Declared | None:
-        """Shape and dtype from the header of an array, held against the size of its member."""
+        """Shape and dtype from the header of an array, checked against its size in the archive."""
         if name not in self.members:
             return None
         size = self.archive.getinfo(self.members[name]).file_size
         with self.archive.open(self.members[name]) as member:
             version = np.lib.format.read_magic(member)
-            header = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, dtype = header(member)
+            if version == (1, 0):
+                shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+            else:
+                shape, _, dtype = np.lib.format.read_array_header_2_0(member)
             start = member.tell()
         plain_numbers(self.path, name, dtype)
         if not shape:
@@ -67,7 +70,7 @@ class NpzSource:
         return [element(self._array(p.name), p.index) for p in picks]
 
     def attributes(self) -> Mapping[str, str]:
-        """An archive says nothing about itself."""
+        """None: an archive has no attributes."""
         return {}
 
     def _array(self, name: str) -> Array:

@@ -31,14 +31,16 @@ class ParquetSource:
     """Columns of an open file."""
 
     def __init__(self, path: Path, file: Any) -> None:
-        self.path, self.file, self.schema = path, file, file.schema_arrow
+        self.path = path
+        self.file = file
+        self.schema = file.schema_arrow
 
     def names(self) -> Sequence[str]:
         """The column names."""
         return list(self.schema.names)
 
     def declared(self, name: str) -> Declared | None:
-        """Length and type of a column. Raises DataError unless it is one column of plain numbers."""
+        """Length and type of a column. Raises DataError unless it is one column of numbers."""
         import pyarrow as pa
 
         several = self.schema.get_all_field_indices(name)
@@ -62,5 +64,5 @@ class ParquetSource:
         return [np.asarray(table.column(p.name).cast(pa.float64()).to_numpy()) for p in picks]
 
     def attributes(self) -> Mapping[str, str]:
-        """Metadata of parquet files is written by tools, not about physics."""
+        """None: the metadata of parquet files is written by tools and holds no physics."""
         return {}

@@ -1,4 +1,4 @@
-"""What to do with numbers that cannot be: not finite, or energies below zero."""
+"""Handling of invalid numbers: values that are not finite, and negative energies."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ SIGNED_NAMES = frozenset({"px", "py", "pz"})
 
 
 def is_energy(name: str, unit: str) -> bool:
-    """Whether a column holds what is never negative, by its unit or the last part of its name.
+    """Whether a column is never negative, judged by its unit or the last part of its name.
 
-    >>> [is_energy("jet1_pt", ""), is_energy("mjj", "GeV"), is_energy("jet1_px", "GeV"), is_energy("eta", "1")]
-    [True, True, False, False]
+    >>> is_energy("jet1_pt", ""), is_energy("mjj", "GeV")
+    (True, True)
+    >>> is_energy("jet1_px", "GeV"), is_energy("eta", "1")
+    (False, False)
     """
     last = re.split(r"[_./]", name.partition("[")[0].lower())[-1]
     return last not in SIGNED_NAMES and (unit in ENERGY_UNITS or last in ENERGY_NAMES)
@@ -52,10 +54,12 @@ def without_negative(table: Table, policy: Negative) -> Table:
 
 
 def _first(table: Table, bad: NDArray[np.bool_], what: str) -> str:
-    """How many are bad in the first bad column, and where the first one is."""
+    """The number of bad values in the first column that has any, and the first of them."""
     column = int(np.argmax(bad.any(axis=0)))
     row = int(np.argmax(bad[:, column]))
-    count, name, value = int(bad[:, column].sum()), table.names[column], table.values[row, column]
+    count = int(bad[:, column].sum())
+    name = table.names[column]
+    value = table.values[row, column]
     return (
         f"{table.path}: {name!r} has {count} values {what}, the first is {value:g} in event {row}"
     )

@@ -1,4 +1,4 @@
-"""The one way to read a file of events."""
+"""The function that reads a file of events of any supported format."""
 
 from __future__ import annotations
 
@@ -27,16 +27,25 @@ def read(
     sha256: str | None = None,
     tree: str | None = None,
 ) -> Table:
-    """Read columns of an HDF5, npz, CSV, parquet or ROOT file; the ending and first bytes say which.
+    r"""Read columns of an HDF5, npz, CSV, parquet or ROOT file; suffix and first bytes tell which.
 
-    ``columns`` are names, for HDF5 paths of datasets; of an array with several numbers an event,
-    ``name`` means all and ``name[3]`` one. ``units`` go before those the file states. Events with
-    values that are not finite, then those with negative energies (units eV to TeV, names ending in
-    pt, mass, energy and the like), are an error or dropped; then ``cuts`` are applied, whose
-    columns need not be among ``columns``. With ``sha256`` the file is compared before it is
+    ``columns`` are names, in HDF5 paths of datasets; of an array with several numbers per event,
+    ``name`` means all and ``name[3]`` one. ``units`` take precedence over those stated in the file.
+    Events with values that are not finite, then those with negative energies (units eV to TeV,
+    names ending in pt, mass, energy and the like), are an error or dropped. Then ``cuts`` are
+    applied; their columns need not be among ``columns``. ``sha256`` is compared before the file is
     parsed; ``tree`` names a TTree. Nothing in a file is ever executed.
 
-    Raises DataError, with file, key, what was expected and what was found.
+    Raises BadOption when ``columns`` is not a list of names, and DataError, saying what was
+    expected and what was found, for the file.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "jets.csv")
+    ...     written = path.write_text("pt,eta\n300,0.5\n200,1.5\n400,-0.5\n")
+    ...     table = read(path, ["eta"], cuts=[Cut("pt", min=250.0)])
+    >>> table.column("eta").tolist(), table.dropped
+    ([0.5, -0.5], {'not pt >= 250': 1})
     """
     path = Path(path)
     if isinstance(columns, str) or not columns:
@@ -51,19 +60,24 @@ def read(
     with failures(path), open_source(path, tree) as source:
         wanted, values = load_columns(path, source, names)
         attributes = dict(source.attributes())
-    known = dict(units or {})
+    given_units = dict(units or {})
+    column_names: list[str] = []
+    column_units: list[str] = []
+    groups: dict[str, tuple[str, ...]] = {}
+    for requested, array in zip(names, wanted, strict=True):
+        unit = given_units.get(array.pick.name, array.declared.unit or "1")
+        for column_name in array.names:
+            column_names.append(column_name)
+            column_units.append(given_units.get(column_name, unit))
+        groups[requested] = array.names
     table = Table(
         path=path,
         sha256=found,
-        names=tuple(name for w in wanted for name in w.names),
-        units=tuple(
-            known.get(n, known.get(w.pick.name, w.declared.unit or "1"))
-            for w in wanted
-            for n in w.names
-        ),
+        names=tuple(column_names),
+        units=tuple(column_units),
         values=values,
         rows=len(values),
-        groups={name: w.names for name, w in zip(names, wanted, strict=True)},
+        groups=groups,
         attributes=attributes,
     )
     table = without_negative(without_invalid(table, invalid), negative).passing(cuts)
@@ -75,7 +89,15 @@ def read(
 
 
 def file_hash(path: Path) -> str:
-    """The SHA-256 of a file's content in hexadecimal digits. Raises DataError if it cannot be read."""
+    """The SHA-256 of the content of a file, in hexadecimal. Raises DataError if it cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "empty")
+    ...     path.touch()
+    ...     file_hash(path)[:8]
+    'e3b0c442'
+    """
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,8 +1,8 @@
 """ROOT: branches of numbers in a TTree, read by uproot (extra ``root``).
 
-uproot makes Python code from the descriptions of classes that a file brings along, unless it
-has a class of its own. Here a file is read as if it brought none, so nothing in it becomes code;
-a tree that needs any other class than uproot's own cannot be read.
+uproot generates Python code from the class descriptions (streamers) in a file, for classes that
+it does not know. Here the streamers are hidden from it, so that nothing in a file becomes code; a
+tree that needs a class unknown to uproot cannot be read.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ class RootSource:
     """Branches of one TTree."""
 
     def __init__(self, path: Path, tree: Any) -> None:
-        self.path, self.title = path, str(tree.title or "")
+        self.path = path
+        self.title = str(tree.title or "")
         self.branches = dict(tree.items())
 
     def names(self) -> Sequence[str]:
@@ -54,7 +55,7 @@ class RootSource:
         return list(self.branches)
 
     def declared(self, name: str) -> Declared | None:
-        """Length, inner shape and type. Raises DataError unless each event has as many plain numbers."""
+        """Length, inner shape and type. Raises DataError for branches of varying length."""
         import uproot
 
         if name not in self.branches:
@@ -76,13 +77,13 @@ class RootSource:
         return [element(self.branches[p.name].array(library="np"), p.index) for p in picks]
 
     def attributes(self) -> Mapping[str, str]:
-        """A tree says nothing about itself but its title."""
+        """The title of the tree."""
         return {"title": self.title[:MAX_TEXT]} if self.title else {}
 
 
 @cache
 def _plain_file_class() -> Any:
-    """uproot's file, blind to the descriptions of classes that it brings along."""
+    """uproot's file class with the streamers of the file hidden."""
     import uproot
 
     class PlainFile(uproot.ReadOnlyFile):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What every file format offers to the reader, and how its failures become DataErrors."""
+"""The protocol of file formats, and the translation of their failures into DataErrors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from qgen_core.typing import Array
 
 @dataclass(frozen=True)
 class Declared:
-    """What a file claims about an array before it is read. ``rows`` None: not said (text)."""
+    """What a file declares about an array before it is read; ``rows`` is None if unknown (text)."""
 
     rows: int | None
     inner: tuple[int, ...] = ()
@@ -26,31 +26,31 @@ class Declared:
 
 @dataclass(frozen=True)
 class Pick:
-    """One array of a file, whole, or its elements at ``index`` behind the event axis."""
+    """An array of a file, whole, or for each event its element at ``index``."""
 
     name: str
     index: tuple[int, ...] = ()
 
 
 class Source(Protocol):
-    """An open file. Formats raise what they raise; :func:`failures` turns it into DataError."""
+    """An open file. It may raise anything; :func:`failures` turns that into a DataError."""
 
     def names(self) -> Sequence[str]:
-        """Names to list when one is missing."""
+        """Names to list in the message when one is missing."""
 
     def declared(self, name: str) -> Declared | None:
-        """What the file says of an array; None if it has none of this name."""
+        """What the file declares about an array; None if it has none of this name."""
 
     def load(self, picks: Sequence[Pick]) -> list[Array]:
-        """The arrays, (N,) or (N, ...), in the order asked for."""
+        """The arrays, (N,) or (N, ...), in the order of ``picks``."""
 
     def attributes(self) -> Mapping[str, str]:
-        """What the file says about itself."""
+        """The attributes stored in the file."""
 
 
 @contextmanager
 def failures(path: Path) -> Iterator[None]:
-    """Turn anything that parsing a damaged file raises into a QgenError that names the file."""
+    """Turn any exception from parsing a damaged file into a QgenError that names the file."""
     try:
         yield
     except QgenError:
@@ -59,7 +59,7 @@ def failures(path: Path) -> Iterator[None]:
         raise ResourceRefused(
             f"{path} asks for more memory than there is: it is too large, or damaged"
         ) from error
-    except Exception as error:  # parsers of damaged files raise every type there is
+    except Exception as error:  # parsers of damaged files may raise any exception
         reason = printable(" ".join(str(error).split()))[:300] or "no reason given"
         raise DataError(
             f"{path} cannot be read, it is damaged: {type(error).__name__}: {reason}"
@@ -67,23 +67,33 @@ def failures(path: Path) -> Iterator[None]:
 
 
 def printable(text: str) -> str:
-    """Text from a file for a message: no line breaks, no control characters of a terminal."""
+    r"""Text from a file made safe for a message: no line breaks or terminal control characters.
+
+    >>> printable("pt\x1b[31m")
+    'pt?[31m'
+    """
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:
-    """Names from a file for a message: the first few, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(printable(name) for name in names[:most]) or "none") + more
+    """Names from a file for a message: the first few, and how many more there are.
+
+    >>> listed(["pt", "eta", "phi"], most=2)
+    'pt, eta and 1 more'
+    """
+    text = ", ".join(printable(name) for name in names[:most]) or "none"
+    if len(names) > most:
+        text += f" and {len(names) - most} more"
+    return text
 
 
 def element(array: Any, index: tuple[int, ...]) -> Array:
-    """The part of an array (N, ...) that a pick asks for."""
+    """The element of an array (N, ...) at ``index``, for each event."""
     return np.asarray(array[(slice(None), *index)])
 
 
 def refuse(path: Path, name: str, expected: str, found: str) -> DataError:
-    """The error for an array that is not what it should be."""
+    """The error for an array that differs from what was expected."""
     return DataError(f"{path}: {name!r}: expected {expected}, found {found}")
 
 

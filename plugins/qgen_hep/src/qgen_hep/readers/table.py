@@ -1,4 +1,4 @@
-"""What a reader returns: named columns of numbers, and what was left out."""
+"""The result of reading a file: named columns of numbers, and counts of what was dropped."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ from qgen_hep.readers.cuts import Cut
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """N events of named columns: ``values`` (N, F), all finite.
+    """N events with named columns: ``values`` (N, F), all finite.
 
-    ``path`` and ``sha256`` name the file and its content, ``attributes`` what the file says about
-    itself, ``rows`` how many events it holds, ``dropped`` how many were left out by reason.
-    ``groups`` has the columns that each requested name stands for: several for an array.
+    ``path`` and ``sha256`` identify the file and its content, ``attributes`` are those stored in
+    the file, ``rows`` is the number of events in it, ``dropped`` how many were left out, by reason.
+    ``groups`` lists the columns of each requested name: several for an array.
+
+    >>> table = Table(
+    ...     Path("a.csv"), "", ("pt",), ("GeV",), np.array([[1.0], [2.0]]), 2, {"pt": ("pt",)}
+    ... )
+    >>> chosen = table.passing([Cut("pt", min=1.5)])
+    >>> len(chosen), chosen.dropped
+    (1, {'not pt >= 1.5': 1})
     """
 
     path: Path
@@ -54,15 +61,17 @@ class Table:
         return replace(self, values=self.values[keep], dropped=dropped)
 
     def passing(self, cuts: Sequence[Cut]) -> Table:
-        """The events that pass all cuts, counted one after the other."""
+        """The events that pass all cuts; each cut counts the events that it removes."""
         table = self
         for cut in cuts:
             table = table.take(cut.keeps(table.column(cut.column)), f"not {cut}")
         return table
 
     def only(self, names: Sequence[str]) -> tuple[Floats, tuple[str, ...], tuple[str, ...]]:
-        """Values (N, F), column names and units of what was requested as ``names``."""
-        columns = [column for name in names for column in self.groups[name]]
+        """Values (N, F), column names and units of the requested ``names``."""
+        columns: list[str] = []
+        for name in names:
+            columns.extend(self.groups[name])
         at = [self.names.index(column) for column in columns]
         return (
             np.ascontiguousarray(self.values[:, at]),

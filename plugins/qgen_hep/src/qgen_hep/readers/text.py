@@ -1,4 +1,4 @@
-"""CSV and other tables of text with one event a line.
+"""CSV and other tables of text with one event per line.
 
 The first line names the columns (a leading ``#`` is ignored); in a file that begins with
 numbers they are called "0", "1" and so on.
@@ -33,7 +33,8 @@ class TextSource:
     """Columns of an open table."""
 
     def __init__(self, path: Path, file: TextIO) -> None:
-        self.path, self.file = path, file
+        self.path = path
+        self.file = file
         first = file.readline(MAX_HEADER)
         if not first.strip():
             raise DataError(f"{path}: expected a line of column names, found nothing")
@@ -51,7 +52,7 @@ class TextSource:
         return self.columns
 
     def declared(self, name: str) -> Declared | None:
-        """Text says nothing of its length. Raises DataError for a name that comes twice."""
+        """A column; its length is not known yet. Raises DataError for a name that is not unique."""
         if self.columns.count(name) > 1:
             raise refuse(self.path, name, "one column", f"{self.columns.count(name)} of this name")
         return Declared(None) if name in self.columns else None
@@ -68,7 +69,7 @@ class TextSource:
         return list(table.T)
 
     def attributes(self) -> Mapping[str, str]:
-        """A table of text says nothing about itself."""
+        """None: a table of text has no attributes."""
         return {}
 
     def _lines(self) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Muons on a target that radiate a muonic force carrier: a stand-in for a sample of a matrix-element generator."""
+"""Muons on a target that radiate a muonic force carrier: a stand-in for MadGraph events."""

@@ -1,4 +1,4 @@
-"""A staircase above a function, to draw from: the proposals of an exact rejection."""
+"""A step function above a density, the proposal of exact rejection sampling."""
 
 from __future__ import annotations
 
@@ -10,10 +10,18 @@ from qgen_core.typing import Floats, Rng
 
 
 class Envelope:
-    """The least staircase on ``edges`` (K + 1,) above ``function``, which rises up to ``mode`` and falls after it."""
+    """The least step function on ``edges`` (K + 1,) above a function with a single maximum.
+
+    ``function`` rises up to ``mode`` and falls after it.
+
+    >>> envelope = Envelope(lambda x: x, np.array([0.0, 1.0, 2.0]), mode=2.0)
+    >>> envelope.steps.tolist()
+    [1.0, 2.0]
+    """
 
     def __init__(self, function: Callable[[Floats], Floats], edges: Floats, mode: float) -> None:
-        self.function, self.edges = function, edges
+        self.function = function
+        self.edges = edges
         ends = function(edges)
         self.steps: Floats = np.maximum(ends[:-1], ends[1:])
         inside = int(np.searchsorted(edges, mode)) - 1
@@ -22,11 +30,15 @@ class Envelope:
         self.sums: Floats = np.concatenate([[0.0], np.cumsum(self.steps * np.diff(edges))])
 
     def propose(self, low: Floats, high: Floats | float, rng: Rng) -> tuple[Floats, Floats]:
-        """A point between ``low`` and ``high`` (N,) from the staircase, and function / staircase there."""
-        first, last = (np.interp(side, self.edges, self.sums) for side in (low, high))
+        """Points (N,) between ``low`` and ``high`` drawn from the step function.
+
+        Also returns the ratio (N,) of function and step function there, the probability to accept.
+        """
+        first = np.interp(low, self.edges, self.sums)
+        last = np.interp(high, self.edges, self.sums)
         area = first + (last - first) * rng.random(len(low))
         step = np.clip(np.searchsorted(self.sums, area, side="right") - 1, 0, len(self.steps) - 1)
-        # rounding must not leave the step
+        # Rounding errors must not move the point out of its step.
         offset = np.maximum(area - self.sums[step], 0.0) / self.steps[step]
         point = np.clip(self.edges[step] + offset, self.edges[step], self.edges[step + 1])
         return point, self.function(point) / self.steps[step]

@@ -8,9 +8,9 @@ from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats, Rng
 from qgen_hep.generate.mfc.process import MUON, Process
 
-#: What is sampled of each event: outgoing muon and carrier, GeV and 1, relative to the incoming muon's direction.
+#: Columns of an event, in GeV or dimensionless, relative to the direction of the incoming muon.
 COLUMNS = ("muon_energy", "muon_pt", "muon_eta", "carrier_energy", "carrier_pt", "carrier_eta")
-#: What it is sampled for.
+#: The condition of an event, in GeV.
 CONDITION = "incoming_energy"
 UNITS = {column: "1" if column.endswith("eta") else "GeV" for column in (*COLUMNS, CONDITION)}
 #: Beam energies, GeV.
@@ -25,11 +25,11 @@ def events_of(process: Process, energy: Floats, seed: int) -> Floats:
 def sample(process: Process, energy: Floats, rng: Rng) -> Floats:
     """One event (N, 6) for each incoming energy (N,) in GeV.
 
-    x and theta are drawn from the cross section by rejection, which is exact. The nucleus takes no energy
-    and gives the outgoing muon a transverse kick q_T with ``q_T^2 = t - tmin``, t drawn from the integrand of
-    the flux; without it the muon balances the carrier's transverse momentum. The kick goes beyond the
-    approximation, in which t matters only through the flux; a kick after which the muon would have more
-    transverse momentum than momentum is drawn again.
+    x and theta are drawn from the cross section by exact rejection sampling. The nucleus takes no
+    energy and gives the outgoing muon a transverse kick q_T with ``q_T^2 = t - tmin``, where t is
+    drawn from the integrand of the flux; without the kick the muon balances the transverse momentum
+    of the carrier. The kick goes beyond the approximation, in which t matters only through the
+    flux; a kick that would give the muon more transverse than total momentum is drawn again.
     """
     x, theta = sample_carrier(process, energy, rng)
     carrier = x * energy

@@ -1,4 +1,4 @@
-"""A file of generated muonic-force-carrier events, for whoever wants one; the dataset needs none."""
+"""Files of generated muonic-force-carrier events; the dataset ``mfc`` does not need one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from qgen_hep.generate.mfc.events import COLUMNS, CONDITION, ENERGIES, UNITS, ev
 from qgen_hep.generate.mfc.process import Process
 from qgen_hep.generate.offer import Progress
 
-#: Counts up when the same seed gives other events.
+#: Increased whenever the same seed gives different events.
 VERSION = 1
 
 
 def settings() -> dict[str, Any]:
-    """What the file depends on, beside events and seed."""
+    """All that the content depends on besides the number of events and the seed."""
     process = Process()
     return {
         "version": VERSION,
@@ -31,9 +31,9 @@ def settings() -> dict[str, Any]:
 
 
 def generate_mfc(events: int, *, seed: int, path: Path, progress: Progress | None = None) -> Path:
-    """Write an HDF5 file of the events that the dataset ``mfc`` gives for this seed, in single precision.
+    """Write the events of the dataset ``mfc`` for this seed to an HDF5 file, in single precision.
 
-    Raises BadOption for numbers that cannot be.
+    Raises BadOption for fewer than 1 event or a negative seed.
     """
     if events < 1 or seed < 0:
         raise BadOption(f"events must be at least 1 and seed at least 0, not {events} and {seed}")

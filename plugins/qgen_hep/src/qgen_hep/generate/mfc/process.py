@@ -38,8 +38,8 @@ NODES, WEIGHTS = (np.polynomial.legendre.leggauss(4) + np.array([[1.0], [0.0]]))
 class Process:
     """A muon of energy E0 on a nucleus at rest radiates a carrier X of mass m.
 
-    With x = E_X / E0, theta the angle of X to the incoming muon, beta its velocity, M the mass of the
-    muon and epsilon the coupling of X in units of the electron's charge::
+    With x = E_X / E0, theta the angle of X to the incoming muon, beta its velocity, M the mass of
+    the muon and epsilon the coupling of X in units of the electron's charge::
 
         d2 sigma / dx dcos(theta) = 2 epsilon^2 alpha^3 chi beta E0^2 x (1 - x) A / u^2
         u  = -x E0^2 theta^2 - m^2 (1 - x)/x - M^2 x
@@ -51,22 +51,31 @@ class Process:
     ``(m^2 / 2 E0)^2`` to ``m^2 + M^2`` with the elastic form factor, screened by the electrons::
 
         chi = int dt (t - tmin) / t^2 F(t)
-        F   = [Z a^2 t / (1 + a^2 t) / (1 + t/d)]^2,   a = 111 Z^(-1/3) / m_e,   d = 0.164 GeV^2 A^(-2/3)
+        F   = [Z a^2 t / (1 + a^2 t) / (1 + t/d)]^2
+        a   = 111 Z^(-1/3) / m_e
+        d   = 0.164 GeV^2 A^(-2/3)
 
     In ``tau = u(theta = 0) / u``, which lies between 0 (large angles) and 1 (forwards), the cross
-    section is ``epsilon^2 alpha^3 chi beta x/D G`` per x and tau (angles are small: dcos(theta) is theta dtheta),
-    and the integral over tau is a polynomial::
+    section is ``epsilon^2 alpha^3 chi beta x/D G`` per x and tau (for small angles dcos(theta) is
+    theta dtheta), and the integral over tau is a polynomial::
 
         D = m^2 (1 - x) + M^2 x^2
-        G = (1 - x) A = (1 - x) [A(theta = 0) - k x^2/D tau (1 - tau)],   k = 4 (m^2 + 2 M^2) or 2 (m^2 - 4 M^2)
+        G = (1 - x) A = (1 - x) [A(theta = 0) - k x^2/D tau (1 - tau)]
+        k = 4 (m^2 + 2 M^2)     vector
+        k = 2 (m^2 - 4 M^2)     scalar
 
-    Two limits are ours, since the formula has none: theta is at most 0.5, and X takes no more transverse
-    momentum than the outgoing muon can balance.
+    Two limits are ours, since the formula has none: theta is at most 0.5, and X takes no more
+    transverse momentum than the outgoing muon can balance.
 
-    Sources: Kim and Tsai, Phys. Rev. D 8 (1973) 3109 (approximation, form factor); Bjorken, Essig, Schuster
-    and Toro, arXiv:0906.0580 (vectors, the limit of a light lepton); Liu, McKeen and Miller, arXiv:1609.06781
-    and 1705.01633 (mass of the lepton, scalars); Sieber et al., arXiv:2305.09015 (muons, validity). Muons on
-    the material of a detector: Galon, Kajomovitz and Soreq, arXiv:1906.09272.
+    Sources: Kim and Tsai, Phys. Rev. D 8 (1973) 3109 (approximation, form factor); Bjorken, Essig,
+    Schuster and Toro, arXiv:0906.0580 (vectors, the limit of a light lepton); Liu, McKeen and
+    Miller, arXiv:1609.06781 and 1705.01633 (mass of the lepton, scalars); Sieber et al.,
+    arXiv:2305.09015 (muons, validity). Muons on the material of a detector: Galon, Kajomovitz and
+    Soreq, arXiv:1906.09272.
+
+    >>> light, heavy = Process(mass=0.1), Process(mass=1.0)
+    >>> bool(light.cross_section(np.array([100.0])) > heavy.cross_section(np.array([100.0])))
+    True
     """
 
     mass: float = 0.5
@@ -99,7 +108,7 @@ class Process:
 
     @property
     def most(self) -> float:
-        """A bound of G: 4 for vectors; for scalars 1, and more where the second term is positive."""
+        """A bound of G: 4 for vectors; for scalars 1, or more if the second term is positive."""
         return 4.0 if self.spin == "vector" else 1.0 + max(0.0, 2.0 - 0.5 * (self.mass / MUON) ** 2)
 
     def _terms(self, x: Floats) -> tuple[Floats, Floats]:
@@ -130,7 +139,7 @@ class Process:
         return 1 / (1 + x * (energy * angle) ** 2 * self.shape(x))
 
     def spectrum(self, energy: Floats, x: Floats) -> Floats:
-        """d sigma / dx in units of epsilon^2 alpha^3 chi, 1/GeV^2, integrated over the allowed angles."""
+        """d sigma / dx in 1/GeV^2 and units of epsilon^2 alpha^3 chi, over the allowed angles."""
         forward, bend = self._terms(x)
         low = self.least_tau(energy, x)
         bent = 1 / 6 - low**2 / 2 + low**3 / 3

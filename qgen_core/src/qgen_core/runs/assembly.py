@@ -1,0 +1,203 @@
+"""The components of a recipe: built when first needed, and connected to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from qgen_core.discovery import registry
+from qgen_core.errors import BrokenPlugin, DataError, RecipeError
+from qgen_core.events import Events, Space
+from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Trainer
+from qgen_core.runs.provenance import fingerprint
+from qgen_core.runs.recipes import TABLES, Recipe
+from qgen_core.support.random_streams import stream
+from qgen_core.training.loop import check_match
+from qgen_core.typing import Array
+
+
+class Assembly:
+    """The components of a recipe, each built at first access.
+
+    With ``saved`` encoder states (arrays by name, for "encoder" and "condition_encoder") the
+    encoders are loaded instead of fitted, so the dataset is read only if its events are needed.
+
+    >>> from qgen_core.runs.recipes import Recipe
+    >>> tables = {"dataset": "none", "encoder": "min-max", "generator": "none", "loss": "none"}
+    >>> assembly = Assembly(Recipe.from_dict(tables | {"trainer": "adam"}))
+    >>> type(assembly.backend).__name__, assembly.noise
+    ('StatevectorBackend', None)
+    """
+
+    def __init__(
+        self, recipe: Recipe, saved: Mapping[str, Mapping[str, Array]] | None = None
+    ) -> None:
+        self.recipe = recipe
+        self.saved = saved
+        self.outside: dict[str, int] = {}
+
+    def _table(self, key: str) -> Any:
+        return self.recipe.tables[key]
+
+    @cached_property
+    def events(self) -> Events:
+        """All events of the dataset."""
+        table = self._table("dataset")
+        found = registry.build("dataset", table, {"seed": self.recipe.seed})()
+        name = table["name"]
+        if not isinstance(found, Events):
+            raise BrokenPlugin(
+                f"dataset {name!r} returned a {type(found).__name__} instead of Events"
+            )
+        if len(found) == 0:
+            raise DataError(f"dataset {name!r} has no events after its cuts")
+        if found.condition is not None and "condition_encoder" not in self.recipe.tables:
+            raise RecipeError(
+                'the dataset has conditions; add a table [condition_encoder], e.g. name = "angle"'
+            )
+        return found
+
+    @cached_property
+    def parts(self) -> tuple[Events, Events, Events]:
+        """Training, validation and test events."""
+        return self.events.split(self.recipe.seed, self.recipe.split)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder of events, fitted on the training events."""
+        encoder: Encoder = registry.build(
+            "encoder", self._table("encoder"), {"seed": self.recipe.seed}
+        )
+        return self._fitted("encoder", encoder)
+
+    @cached_property
+    def condition_encoder(self) -> Encoder | None:
+        """The encoder of conditions; None for an unconditional model."""
+        if "condition_encoder" not in self.recipe.tables:
+            return None
+        encoder: Encoder = registry.build(
+            "encoder", self._table("condition_encoder"), {"seed": self.recipe.seed}
+        )
+        return self._fitted("condition_encoder", encoder)
+
+    def _fitted(self, which: str, encoder: Encoder) -> Encoder:
+        if self.saved is not None:
+            encoder.load(self.saved[which])
+            return encoder
+        train = self.parts[0]
+        if which == "encoder":
+            return encoder.fit(train.x, train.condition)
+        if train.condition is None:
+            raise RecipeError("[condition_encoder] is given, but the dataset has no conditions")
+        return encoder.fit(train.condition)
+
+    @cached_property
+    def backend(self) -> Backend:
+        """The backend, wrapped in the noise model if the recipe has one."""
+        given = {"seed": self.recipe.seed}
+        backend: Backend = registry.build(
+            "backend", self.recipe.tables.get("backend", "statevector"), given
+        )
+        if "noise" in self.recipe.tables:
+            from qgen_core.noise_models.noisy import NoisyBackend
+
+            return NoisyBackend(backend, registry.build("noise", self._table("noise"), given))
+        return backend
+
+    @property
+    def noise(self) -> Any:
+        """The noise model that the backend is wrapped in, if any."""
+        if "noise" not in self.recipe.tables:
+            return None
+        return getattr(self.backend, "noise", None)
+
+    @cached_property
+    def data(self) -> Events:
+        """The encoded training events that the encoder accepts."""
+        return self.encoded(self.parts[0], "train")
+
+    def accepted(self, events: Events, which: str) -> Events:
+        """The events that the encoders accept; the number of others is kept in ``outside[which]``.
+
+        Raises DataError when none is accepted.
+        """
+        inside = self.encoder.accepts(events.x, events.condition)
+        if self.condition_encoder is not None and events.condition is not None:
+            inside &= self.condition_encoder.accepts(events.condition)
+        self.outside[which] = int(np.sum(~inside))
+        if not np.any(inside):
+            raise DataError(f"all {len(events)} {which} events lie outside the encoder's window")
+        if np.all(inside):
+            return events
+        return events.take(inside)
+
+    def encoded(self, events: Events, which: str) -> Events:
+        """Accepted events, encoded, with encoded conditions and unchanged weights."""
+        inside = self.accepted(events, which)
+        rng = stream(self.recipe.seed, f"encode-{which}")
+        x = self.encoder.encode(inside.x, inside.condition, rng=rng)
+        condition = None
+        if self.condition_encoder is not None and inside.condition is not None:
+            condition = self.condition_encoder.encode(inside.condition, rng=rng)
+        return Events(x, condition, inside.weight, provenance=inside.provenance)
+
+    @cached_property
+    def given(self) -> dict[str, Any]:
+        """What a run offers to factories that have a parameter of this name."""
+        condition: Space | None = None
+        if self.condition_encoder is not None:
+            condition = self.condition_encoder.space
+        given: dict[str, Any] = {
+            "space": self.encoder.space,
+            "condition": condition,
+            "seed": self.recipe.seed,
+            "data": registry.Deferred(lambda: self.data),
+            "backend": registry.Deferred(lambda: self.backend),
+        }
+        if "sampler" in self.recipe.tables:
+            sampler = self._table("sampler")
+            given["sampler"] = registry.Deferred(
+                lambda: registry.build("sampler", sampler, {"seed": self.recipe.seed})
+            )
+        return given
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The model, with its initial parameters."""
+        generator: Generator = registry.build("generator", self._table("generator"), self.given)
+        return generator
+
+    @cached_property
+    def loss(self) -> Loss:
+        """The loss function."""
+        loss: Loss = registry.build("loss", self._table("loss"), self.given)
+        return loss
+
+    @cached_property
+    def trainer(self) -> Trainer:
+        """The trainer, which updates the parameters."""
+        trainer: Trainer = registry.build("trainer", self._table("trainer"), self.given)
+        return trainer
+
+    def check(self) -> None:
+        """Build every component and check that spaces and outputs match, before anything runs."""
+        check_match(self.generator, self.data, self.loss)
+        _ = self.trainer
+
+    def providers(self) -> dict[str, str]:
+        """The package and version that provide the component of each table."""
+        found = {}
+        for key, kind in TABLES.items():
+            table = self.recipe.tables.get(key)
+            if table is not None:
+                offer = registry.find(kind, table["name"])
+                found[key] = f"{offer.distribution} {offer.version}".strip()
+        return found
+
+    def origin(self) -> dict[str, Any]:
+        """What a checkpoint depends on: the recipe, the versions and a hash of the events."""
+        versions = {f"version.{key}": who for key, who in self.providers().items()}
+        return self.recipe.flat() | versions | {"data.sha256": fingerprint(self.events)}
