@@ -25,12 +25,12 @@ from qgen_core.discovery.entry_points import packages, version_of
 from qgen_core.discovery.hooks import manager
 from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, QgenError, RecipeError
 from qgen_core.events import Events, Space
-from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Trainer
+from qgen_core.interfaces import Backend, Encoder, Generator, History, Loss, Trainer
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.recipes import TABLES, Recipe
 from qgen_core.support.checkpoint import Checkpoints, first_process, write_durably
 from qgen_core.support.random_streams import stream
-from qgen_core.training.loop import History, check_match
+from qgen_core.training.problem import check_match
 from qgen_core.typing import Array
 
 #: Packages of the core that decide about numbers.
