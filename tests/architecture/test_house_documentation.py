@@ -36,7 +36,7 @@ def _text(member: Any) -> str | None:
 
 
 def public_members(owner: type) -> Iterator[str]:
-    """Methods and properties a class itself defines, without hooks: their specs say what they do."""
+    """Methods and properties a class itself defines; hooks are documented by their specs."""
     for name, member in vars(owner).items():
         inner = getattr(
             member, "func", getattr(member, "fget", getattr(member, "__func__", member))

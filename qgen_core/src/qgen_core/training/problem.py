@@ -1,4 +1,4 @@
-"""The problem given to trainers: values and gradients of a loss on the batch of the current step."""
+"""The problem given to trainers: values and gradients of a loss on the current batch."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TrainingProblem:
 
     @property
     def epoch_steps(self) -> int:
-        """Steps of one pass over the events, in batches of ``batch_size`` events or slightly fewer."""
+        """Steps of one pass over the events, in batches of at most ``batch_size``."""
         batch_size = self.batch_size or len(self.data)
         return -(-len(self.data) // batch_size)
 
@@ -66,8 +66,8 @@ class TrainingProblem:
     ) -> tuple[float, dict[str, Array]]:
         """The loss and its gradients keyed as the parameters. Raises Diverged if not finite.
 
-        ``batch`` replaces this step's batch, e.g. by a part of it; give each part its own ``worker``,
-        so that it draws its own random numbers.
+        ``batch`` replaces this step's batch, e.g. by a part of it; give each part its own
+        ``worker``, so that it draws its own random numbers.
         """
         batch = self.batch if batch is None else batch
         output, pullback = self.generator.forward(
