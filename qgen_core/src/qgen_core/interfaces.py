@@ -233,7 +233,10 @@ class Sampler(Stateful):
     def sample(
         self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
     ) -> tuple[NDArray[np.int8], dict[str, Any]]:
-        """Spins (n, S), or (B, n, S) when h has rows; info: ``source``, ``energies``, timing, job id, chain breaks."""
+        """Spins (n, S), or (B, n, S) when h has rows, and information about the sampling.
+
+        The information: ``source``, ``energies``, timing, job id, chain breaks.
+        """
 
 
 class Generator(Stateful):
@@ -263,7 +266,8 @@ class Generator(Stateful):
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             raise NoGradient(
-                f"samples of {type(self).__name__} have no gradient; use a trainer without, e.g. 'spsa'"
+                f"samples of {type(self).__name__} have no gradient; "
+                "use a trainer without, e.g. 'spsa'"
             )
 
         return self.sample(len(batch.x), batch.condition, rng=rng), pullback
@@ -381,8 +385,8 @@ class Problem(Protocol):
     ) -> tuple[float, dict[str, Array]]:
         """The loss and its gradients, keyed as ``generator.parameters()``.
 
-        ``batch`` replaces this step's batch, e.g. by a part of it; give each part its own ``worker``,
-        so that it draws its own random numbers. Raises Diverged if a value is not finite, and
+        ``batch`` replaces this step's batch, e.g. by a part of it; give each part its own
+        ``worker``, so that it draws its own random numbers. Raises Diverged if a value is not finite, and
         NoGradient if the generator has no gradient of what the loss reads.
         """
 
@@ -428,8 +432,8 @@ class Trainer(Stateful):
     ) -> None:
         """Raise BadOption for values below 1.
 
-        ``batch_size`` events a step (None: all) where the loss reads events; ``keep_best`` ends on the
-        parameters of least loss; ``patience`` stops after so many steps without a new least loss.
+        ``batch_size`` events a step (None: all) where the loss reads events; ``keep_best`` ends on
+        the parameters of least loss; ``patience`` stops after so many steps without a new least loss.
         """
         for name, value in (("steps", steps), ("batch_size", batch_size), ("patience", patience)):
             if value is not None and value < 1:
@@ -452,8 +456,8 @@ class Trainer(Stateful):
     ) -> History:
         """Train on encoded events. The generator's parameters are changed in place.
 
-        ``run`` is a folder: a training continues from the checkpoint there, saves its own there, and
-        on SIGINT or SIGTERM ends the current step, saves and raises Interrupted. ``hooks`` are
+        ``run`` is a folder: a training continues from the checkpoint there, saves its own there,
+        and on SIGINT or SIGTERM ends the current step, saves and raises Interrupted. ``hooks`` are
         objects with ``@hookimpl`` methods. Raises OutputMismatch, before the first step, if loss,
         generator and events do not fit together, and Diverged if the loss or a gradient is no
         longer finite.
