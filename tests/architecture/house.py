@@ -33,17 +33,39 @@ FRAMEWORKS = (
     "distributed",
 )
 
-BLOCKS = (
-    ast.If,
-    ast.For,
-    ast.AsyncFor,
-    ast.While,
-    ast.With,
-    ast.AsyncWith,
-    ast.Try,
-    ast.TryStar,
-    ast.Match,
+#: The modules of the core that a plugin may import; each of them is described in docs/api.
+PUBLIC_MODULES = (
+    "qgen_core",
+    "qgen_core.ansatze.hardware_efficient",
+    "qgen_core.circuits.capabilities",
+    "qgen_core.circuits.circuit",
+    "qgen_core.circuits.gates",
+    "qgen_core.circuits.measures",
+    "qgen_core.circuits.parameter_shift",
+    "qgen_core.circuits.paulis",
+    "qgen_core.discovery.hooks",
+    "qgen_core.discovery.optional_import",
+    "qgen_core.errors",
+    "qgen_core.events",
+    "qgen_core.interfaces",
+    "qgen_core.ising",
+    "qgen_core.mitigation.folding",
+    "qgen_core.mitigation.readout_mitigated",
+    "qgen_core.noise_models.channels",
+    "qgen_core.noise_models.noisy",
+    "qgen_core.runs.report",
+    "qgen_core.runs.run",
+    "qgen_core.simulators.base",
+    "qgen_core.studies.study",
+    "qgen_core.support.checkpoint",
+    "qgen_core.support.identity_cache",
+    "qgen_core.support.parameters",
+    "qgen_core.support.random_streams",
+    "qgen_core.support.resources",
+    "qgen_core.testing",
+    "qgen_core.typing",
 )
+
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -80,22 +102,3 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
     for node in ast.walk(tree):
         if isinstance(node, FUNCTIONS):
             yield node
-
-
-def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines from ``def`` to the end, without the docstring."""
-    first = function.body[0]
-    documented = ast.get_docstring(function, clean=False) is not None
-    docstring = (first.end_lineno or 0) - first.lineno + 1 if documented else 0
-    return (function.end_lineno or 0) - function.lineno + 1 - docstring
-
-
-def nesting(node: ast.AST, depth: int = 0) -> int:
-    """How deep blocks lie in blocks; ``elif`` lies no deeper than its ``if``, an inner function starts anew."""
-    deepest = depth
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
-            continue
-        is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
-        deepest = max(deepest, nesting(child, depth + (isinstance(child, BLOCKS) and not is_elif)))
-    return deepest

@@ -1,4 +1,4 @@
-"""Whatever is public says what it is; a method that overrides another may inherit its documentation."""
+"""Whatever is public is documented; an overriding method may inherit its documentation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _text(member: Any) -> str | None:
 
 
 def public_members(owner: type) -> Iterator[str]:
-    """Methods and properties that a class itself defines; hooks are documented where they are specified."""
+    """Methods and properties a class itself defines; hooks are documented by their specs."""
     for name, member in vars(owner).items():
         inner = getattr(
             member, "func", getattr(member, "fget", getattr(member, "__func__", member))

@@ -1,4 +1,4 @@
-"""What no source may hold: code that runs data, hidden randomness, swallowed errors, places of one machine."""
+"""What no source may hold: code run from data, hidden randomness, swallowed errors, local paths."""
 
 from __future__ import annotations
 

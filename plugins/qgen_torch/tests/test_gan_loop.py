@@ -13,9 +13,9 @@ from torch import nn
 
 from qgen_core import Events, Space
 from qgen_core.errors import Diverged
+from qgen_core.support.parameters import flatten
 from qgen_core.support.random_streams import stream
 from qgen_core.testing.randomness import global_states
-from qgen_core.training.loop import flatten
 from qgen_torch.adversarial import Adversarial
 from qgen_torch.generators.mlp import MlpGenerator
 from qgen_torch.trainer import TorchTrainer

@@ -1,16 +1,17 @@
 """The contract on one page: what an encoder, backend, sampler, generator, loss and trainer is.
 
-Everything that travels between them is a frozen dataclass of numpy arrays. One method is
-the price of entry; the base classes give the rest. To vary a thing, wrap it.
+Components exchange frozen dataclasses of numpy arrays. Most base classes ask for one or two
+methods and implement the rest. To change how a component behaves, wrap it in another one.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
-from typing import Annotated, Any, Self, final
+from pkgutil import resolve_name
+from typing import Annotated, Any, Protocol, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,8 +24,8 @@ from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, NoGradien
 from qgen_core.events import Batch, Events, Space
 from qgen_core.ising import Ising
 from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.support.random_streams import Seed, generator
-from qgen_core.training import loop as training
 from qgen_core.typing import Array, Floats, Pullback, Rng
 
 Inputs = ArrayLike | None
@@ -32,6 +33,16 @@ Shots = int | None  # None: exact
 Hooks = Sequence[object]
 Folder = Checkpoints | str | PathLike[str] | None
 OUTPUTS = ("probabilities", "log_prob", "samples", "objective")
+
+
+def name_of(component: object) -> str:
+    """The registry name that a component was built under, else the name of its class.
+
+    >>> import qgen_core as qgen
+    >>> name_of(qgen.trainer("adam")), name_of(3.0)
+    ('adam', 'float')
+    """
+    return str(getattr(component, "__qgen_name__", type(component).__name__))
 
 
 @dataclass(frozen=True)
@@ -222,7 +233,10 @@ class Sampler(Stateful):
     def sample(
         self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
     ) -> tuple[NDArray[np.int8], dict[str, Any]]:
-        """Spins (n, S), or (B, n, S) when h has rows; info: ``source``, ``energies``, timing, job id, chain breaks."""
+        """Spins (n, S), or (B, n, S) when h has rows, and information about the sampling.
+
+        The information: ``source``, ``energies``, timing, job id, chain breaks.
+        """
 
 
 class Generator(Stateful):
@@ -252,7 +266,8 @@ class Generator(Stateful):
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             raise NoGradient(
-                f"samples of {type(self).__name__} have no gradient; use a trainer without, e.g. 'spsa'"
+                f"samples of {type(self).__name__} have no gradient; "
+                "use a trainer without, e.g. 'spsa'"
             )
 
         return self.sample(len(batch.x), batch.condition, rng=rng), pullback
@@ -266,25 +281,29 @@ class Generator(Stateful):
         """
         if backend is not None:
             raise BadOption(f"{type(self).__name__} runs on no backend that could be exchanged")
-        before = training.flatten(self.parameters())
+        before = flatten(self.parameters())
         try:
             rows = []
             for theta in thetas:
-                training.assign(self.parameters(), theta)
+                assign(self.parameters(), theta)
                 rows.append(self.forward(output, batch, rng=rng)[0])
             return np.stack(rows)
         finally:
-            training.assign(self.parameters(), before)
+            assign(self.parameters(), before)
 
     def state(self) -> dict[str, Array]:
         return {name: np.array(value) for name, value in self.parameters().items()}
 
     def load(self, state: Mapping[str, Array]) -> None:
-        training.load_into(type(self).__name__, self.parameters(), state)
+        load_into(type(self).__name__, self.parameters(), state)
 
 
 class Loss(Stateful):
-    """Reads exactly one kind of output; ``updates`` > 0 makes it a learned one (a critic)."""
+    """Compares one output of a generator with events.
+
+    ``reads`` names the output. A learned loss (a critic) sets ``updates`` > 0, the number of
+    updates before each step of the trainer.
+    """
 
     __qgen_kind__ = "loss"
     reads: str
@@ -295,12 +314,110 @@ class Loss(Stateful):
         """The value, and its cotangent d value / d output in the output's shape."""
 
     def update(self, output: Array, batch: Batch, *, rng: Rng) -> float | None:
-        """One step of the critic on fresh samples and fresh data, both drawn by fit; its loss, for the history."""
+        """Update the critic on new samples and events; return its loss for the history, or None."""
         return None
 
 
+@dataclass
+class History:
+    """What happened in a training, step by step.
+
+    ``records`` has one mapping a step, with at least ``step`` and ``loss``; ``stopped`` says why
+    the training ended; ``warnings`` were logged on the way.
+
+    >>> history = History([{"step": 0, "loss": 0.5}, {"step": 1, "loss": 0.25}])
+    >>> history.losses
+    array([0.5 , 0.25])
+    """
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    stopped: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def losses(self) -> Floats:
+        """The loss of each step (steps,)."""
+        return np.array([record["loss"] for record in self.records], dtype=np.float64)
+
+
+class Problem(Protocol):
+    """What a trainer and a hook are given: the loss as a function of the generator's parameters.
+
+    ``step`` counts from 0 to ``total`` - 1. Random numbers depend on ``seed``, the step and a
+    purpose only, so a resumed training draws what an uninterrupted one would have drawn.
+
+    A trainer that moves the parameters along their gradients:
+
+    >>> import qgen_core as qgen
+    >>> from qgen_core.testing.quadratic import Quadratic, events
+    >>> class Descent(Trainer):
+    ...     def step(self, problem: Problem) -> float:
+    ...         value, gradient = problem.value_and_gradient()
+    ...         for name, parameter in problem.generator.parameters().items():
+    ...             parameter -= 0.1 * gradient[name]
+    ...         return value
+    >>> history = Descent(steps=20).fit(Quadratic(), events(), qgen.loss("mean"), seed=1)
+    >>> bool(history.losses[-1] < history.losses[0]), history.stopped
+    (True, 'all 20 steps done')
+    """
+
+    generator: Generator
+    data: Events
+    loss: Loss
+    seed: int
+    total: int
+    batch_size: int | None
+    step: int
+
+    def rng(self, purpose: str, worker: int = 0) -> Rng:
+        """The random stream of a purpose at this step; ``worker`` numbers independent ones."""
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of one pass over the events."""
+
+    @property
+    def batch(self) -> Batch:
+        """The batch of this step, the same at every call within the step."""
+
+    def value_and_gradient(
+        self, batch: Batch | None = None, worker: int = 0
+    ) -> tuple[float, dict[str, Array]]:
+        """The loss and its gradients, keyed as ``generator.parameters()``.
+
+        ``batch`` replaces this step's batch, e.g. by a part of it; give each part its own
+        ``worker``, so that it draws its own random numbers. Raises Diverged if a value is not finite, and
+        NoGradient if the generator has no gradient of what the loss reads.
+        """
+
+    def values(self, thetas: Floats, backend: Backend | None = None) -> Floats:
+        """The loss at many flat parameter vectors (T, P), all on this step's batch: (T,).
+
+        ``backend`` evaluates the circuits of a quantum model in place of its own backend.
+        """
+
+    def evaluate(self, theta: Floats) -> float:
+        """The loss at one flat vector (P,), counted as a step; for :meth:`Trainer.minimise` only.
+
+        In a resumed training the evaluations that were saved are answered from the checkpoint.
+        """
+
+    def log(self, **numbers: float) -> None:
+        """Add numbers to this step's record in the history."""
+
+    def stop(self, reason: str) -> None:
+        """End the training after this step; ``reason`` is kept in ``History.stopped``."""
+
+    def warn(self, text: str) -> None:
+        """Log a warning; the first of equal texts is also kept in ``History.warnings``."""
+
+
 class Trainer(Stateful):
-    """Moves the parameters. A trainer has :meth:`step`, or ``owns_loop`` and :meth:`minimise`."""
+    """Optimises the parameters of a generator.
+
+    A trainer implements :meth:`step`; one whose optimiser cannot be called step by step sets
+    ``owns_loop`` and implements :meth:`minimise` instead.
+    """
 
     __qgen_kind__ = "trainer"
     owns_loop: bool = False
@@ -315,14 +432,16 @@ class Trainer(Stateful):
     ) -> None:
         """Raise BadOption for values below 1.
 
-        ``batch_size`` events a step (None: all) where the loss reads events; ``keep_best`` ends on the
-        parameters of least loss; ``patience`` stops after so many steps without a new least loss.
+        ``batch_size`` events a step (None: all) where the loss reads events; ``keep_best`` ends on
+        the parameters of least loss; ``patience`` stops after so many steps without a new least loss.
         """
         for name, value in (("steps", steps), ("batch_size", batch_size), ("patience", patience)):
             if value is not None and value < 1:
                 raise BadOption(f"{name} must be at least 1, not {value}")
-        self.steps, self.batch_size = steps, batch_size
-        self.keep_best, self.patience = keep_best, patience
+        self.steps = steps
+        self.batch_size = batch_size
+        self.keep_best = keep_best
+        self.patience = patience
 
     @final
     def fit(
@@ -334,17 +453,34 @@ class Trainer(Stateful):
         seed: int,
         hooks: Hooks = (),
         run: Folder = None,
-    ) -> training.History:
-        """Train on encoded events; with a folder ``run`` go on from its checkpoint, save there, heed signals."""
-        return training.fit(self, generator, data, loss, seed=seed, hooks=hooks, run=run)
+    ) -> History:
+        """Train on encoded events. The generator's parameters are changed in place.
 
-    def step(self, problem: training.Problem) -> float:
-        """Move the parameters once; the loss before the move."""
+        ``run`` is a folder: a training continues from the checkpoint there, saves its own there,
+        and on SIGINT or SIGTERM ends the current step, saves and raises Interrupted. ``hooks`` are
+        objects with ``@hookimpl`` methods. Raises OutputMismatch, before the first step, if loss,
+        generator and events do not fit together, and Diverged if the loss or a gradient is no
+        longer finite.
+        """
+        # The loop is built on this module, so it is looked up when a training starts instead of
+        # being imported here, as components are looked up by the registry.
+        run_loop = resolve_name("qgen_core.training.loop:fit")
+        history: History = run_loop(self, generator, data, loss, seed=seed, hooks=hooks, run=run)
+        return history
+
+    def step(self, problem: Problem) -> float:
+        """Move the parameters once; return the loss before the move."""
         raise BrokenPlugin(f"trainer {type(self).__name__} has neither step nor minimise")
 
-    def minimise(self, problem: training.Problem) -> float:
-        """Move them to the end; the least loss. Every evaluation is a step of the history."""
+    def minimise(self, problem: Problem) -> float:
+        """Optimise the parameters to the end; return the least loss.
+
+        The loss is evaluated with ``problem.evaluate``; each evaluation is a step of the history.
+        """
         raise BrokenPlugin(f"trainer {type(self).__name__} sets owns_loop and has no minimise")
 
-    def finish(self, problem: training.Problem) -> None:
-        """After the last step, before the state is saved: e.g. take the average of the parameters. May come twice."""
+    def finish(self, problem: Problem) -> None:
+        """Called after the last step, before the state is saved, e.g. to use averaged parameters.
+
+        It may be called twice: a run that was interrupted while it saved its end calls it again.
+        """

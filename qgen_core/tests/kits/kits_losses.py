@@ -12,7 +12,7 @@ from qgen_core.interfaces import Loss
 from qgen_core.losses.js import JensenShannon
 from qgen_core.losses.mmd import MaximumMeanDiscrepancy
 from qgen_core.losses.nll import NegativeLogLikelihood
-from qgen_core.training.loop import load_into
+from qgen_core.support.parameters import load_into
 from qgen_core.typing import Rng
 
 Array = np.ndarray[Any, Any]

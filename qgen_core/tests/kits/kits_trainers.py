@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import CheckpointError
-from qgen_core.interfaces import Trainer
-from qgen_core.training.loop import Problem
+from qgen_core.interfaces import Problem, Trainer
 
 Array = np.ndarray[Any, Any]
 

@@ -11,7 +11,7 @@ import qgen_core as qgen
 from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, BrokenPlugin, OutputMismatch, TwoOffers, UnknownName
 from qgen_core.interfaces import Ansatz, Backend, Generator, Loss
-from qgen_core.training.loop import check_match
+from qgen_core.training.problem import check_match
 
 BACKEND = """
 import numpy as np

@@ -11,8 +11,8 @@ from qgen_core.errors import BadOption, CheckpointError, Interrupted
 from qgen_core.events import Events
 from qgen_core.interfaces import Trainer
 from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.parameters import flatten
 from qgen_core.trainers.cobyla import Cobyla
-from qgen_core.training.loop import flatten
 
 
 def test_the_path_is_scipys() -> None:

@@ -12,7 +12,7 @@ from qgen_core.ansatze.tree import tree
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption
 from qgen_core.trainers.lcd import Lcd, groups_of, sweep
-from qgen_core.training.loop import Problem
+from qgen_core.training.problem import TrainingProblem
 
 TARGET = bits_events().target(ProductBorn().space)[1]
 
@@ -108,8 +108,8 @@ class Labelled(ProductBorn):
         return {"theta": self.many}
 
 
-def problem_of(generator) -> Problem:
-    return Problem(generator, bits_events(), SquaredError(), 1, 10, None)
+def problem_of(generator) -> TrainingProblem:
+    return TrainingProblem(generator, bits_events(), SquaredError(), 1, 10, None)
 
 
 def test_a_pass_over_ansatz_2_is_39_iterations_from_the_last_angle_to_the_first() -> None:

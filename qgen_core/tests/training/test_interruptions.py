@@ -15,8 +15,8 @@ from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import Diverged, Interrupted
 from qgen_core.interfaces import Generator, Loss, Trainer
 from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.parameters import assign, flatten
 from qgen_core.trainers.adam import Adam
-from qgen_core.training.loop import assign, flatten
 
 
 @pytest.fixture(autouse=True)

@@ -22,10 +22,10 @@ from training_toys import (
 from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import BadOption, BrokenPlugin, DataError, NoGradient, OutputMismatch
 from qgen_core.events import Events, Space
-from qgen_core.interfaces import Loss, Trainer
+from qgen_core.interfaces import History, Loss, Trainer
+from qgen_core.support.parameters import flatten
 from qgen_core.trainers.adam import Adam
 from qgen_core.trainers.cobyla import Cobyla
-from qgen_core.training.loop import History, flatten
 
 
 class Stay(Trainer):

@@ -12,9 +12,9 @@ from qgen_core.errors import Diverged
 from qgen_core.events import Batch
 from qgen_core.interfaces import Trainer
 from qgen_core.support.checkpoint import Checkpoints, first_process
+from qgen_core.support.parameters import flatten
 from qgen_core.support.random_streams import stream
 from qgen_core.trainers.adam import Adam
-from qgen_core.training.loop import flatten
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "somewhere"}
 

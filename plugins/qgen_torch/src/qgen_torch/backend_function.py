@@ -16,7 +16,7 @@ import torch
 from qgen_core import Backend, Circuit
 from qgen_core.circuits.measures import Measure
 from qgen_core.errors import BadOption
-from qgen_core.training.loop import name_of
+from qgen_core.interfaces import name_of
 from qgen_core.typing import Array, Floats, Rng
 
 Tensor = torch.Tensor

@@ -9,7 +9,7 @@ import torch
 
 from qgen_core import Trainer
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.training.loop import Problem
+from qgen_core.interfaces import Problem
 from qgen_core.typing import Array
 from qgen_torch.optim.data_parallel import ProcessGroup, split_batch
 from qgen_torch.optim.factories import OptimizerFactory, Options, SchedulerFactory

@@ -18,7 +18,7 @@ from qgen_core.discovery.entry_points import entries, import_failures
 from qgen_core.errors import BrokenPlugin
 
 if TYPE_CHECKING:
-    from qgen_core.training.loop import History, Problem
+    from qgen_core.interfaces import History, Problem
 
 GROUP = "qgen.hooks"
 hookspec = pluggy.HookspecMarker("qgen")

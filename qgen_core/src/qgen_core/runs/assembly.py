@@ -15,7 +15,7 @@ from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Trainer
 from qgen_core.runs.provenance import fingerprint
 from qgen_core.runs.recipes import TABLES, Recipe
 from qgen_core.support.random_streams import stream
-from qgen_core.training.loop import check_match
+from qgen_core.training.problem import check_match
 from qgen_core.typing import Array
 
 

@@ -19,7 +19,7 @@ from qgen_core.metrics.score import score
 from qgen_core.runs.run import Run
 from qgen_core.support.checkpoint import write_durably
 from qgen_core.support.random_streams import stream
-from qgen_core.training.loop import name_of
+from qgen_core.interfaces import name_of
 from qgen_core.typing import Floats
 
 DEFAULT_METRICS = ("marginal-d", "marginal-tv", "tv", "js", "correlation")

@@ -10,7 +10,7 @@ from typing import Any
 
 from qgen_core.discovery.hooks import hookimpl
 from qgen_core.events import Events
-from qgen_core.training.loop import History, Problem
+from qgen_core.interfaces import History, Problem
 
 #: Called with the number of items done so far, and optionally a note.
 Advance = Callable[..., None]

@@ -12,12 +12,12 @@ import numpy as np
 
 from qgen_core.discovery.hooks import hookimpl
 from qgen_core.events import Events
-from qgen_core.interfaces import Generator, Loss, Trainer
+from qgen_core.interfaces import Generator, History, Loss, Trainer
 from qgen_core.losses.mean import Mean
 from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.parameters import flatten
 from qgen_core.testing.kit import Kit, check, check_storable, globals_untouched
 from qgen_core.testing.quadratic import Quadratic, events
-from qgen_core.training.loop import History, flatten
 from qgen_core.typing import Floats
 
 #: At most so many steps for trainings that are killed: each is brought to disk.

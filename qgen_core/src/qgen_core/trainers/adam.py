@@ -8,9 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.interfaces import Trainer
+from qgen_core.interfaces import Problem, Trainer
 from qgen_core.trainers.schedules import Schedule, factor
-from qgen_core.training.loop import Problem
 from qgen_core.typing import Array
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError
-from qgen_core.interfaces import Trainer
+from qgen_core.interfaces import Problem, Trainer
+from qgen_core.support.parameters import assign, flatten
 from qgen_core.support.random_streams import stream
-from qgen_core.training.loop import Problem, assign, flatten
 from qgen_core.typing import Array, Floats, Rng
 
 

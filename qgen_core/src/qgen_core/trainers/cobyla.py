@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from qgen_core.errors import BadOption
-from qgen_core.interfaces import Trainer
-from qgen_core.training.loop import Problem, assign, flatten
+from qgen_core.interfaces import Problem, Trainer
+from qgen_core.support.parameters import assign, flatten
 from qgen_core.typing import Floats
 
 

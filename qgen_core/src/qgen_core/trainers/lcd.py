@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.interfaces import Backend, Trainer
-from qgen_core.training.loop import Problem, assign, flatten, load_into, name_of
+from qgen_core.interfaces import Backend, Problem, Trainer, name_of
+from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.typing import Array, Floats
 
 

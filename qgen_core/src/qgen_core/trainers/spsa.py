@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from qgen_core.errors import BadOption
-from qgen_core.interfaces import Trainer
-from qgen_core.training.loop import Problem, assign, flatten, load_into
+from qgen_core.interfaces import Problem, Trainer
+from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.typing import Array, Floats
 
 

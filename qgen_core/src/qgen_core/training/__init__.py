@@ -1,1 +1,1 @@
-"""The training loop: problem, loop, journal and saved state."""
+"""Training: the problem given to trainers, the loop, the journal, and the loop's checkpoints."""

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from qgen_core.support.random_streams import generator, stream
-from qgen_core.training.loop import load_into
+from qgen_core.support.parameters import load_into
 from qgen_core.typing import Array
 
 Precision = Literal["single", "double"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from qgen_core.training.loop import load_into
+from qgen_core.support.parameters import load_into
 from qgen_core.typing import Array
 
 

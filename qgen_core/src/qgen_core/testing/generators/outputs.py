@@ -9,11 +9,11 @@ import numpy as np
 from qgen_core.errors import NoGradient, QgenError
 from qgen_core.events import Batch
 from qgen_core.interfaces import OUTPUTS, Generator
+from qgen_core.support.parameters import assign, flatten
 from qgen_core.testing.generators.base import GeneratorBase
 from qgen_core.testing.kit import check, check_refused, globals_untouched, unchanged
 from qgen_core.testing.slopes import slope
 from qgen_core.testing.spaces import arrays_of, check_encoded
-from qgen_core.training.loop import assign, flatten
 from qgen_core.typing import Array, Floats
 
 

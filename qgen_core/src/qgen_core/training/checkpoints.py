@@ -1,0 +1,118 @@
+"""The state of the training loop, and how it is saved and restored with that of the components.
+
+A checkpoint holds the arrays ``generator/...``, ``loss/...``, ``trainer/...`` and ``fit/...``
+(the loop's own) in one file, and the loop's numbers and texts beside them. How a file is
+written so that a crash does not destroy it is the matter of :mod:`qgen_core.support.checkpoint`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from qgen_core.errors import CheckpointError
+from qgen_core.interfaces import Stateful
+from qgen_core.support.checkpoint import Saved
+from qgen_core.support.parameters import load_into
+from qgen_core.training.journal import Journal
+from qgen_core.typing import Array, Floats
+
+
+@dataclass
+class LoopState:
+    """What the loop itself must remember to continue a training.
+
+    ``best`` (P,) are the parameters of least loss, found at ``best_step`` (-1: none yet).
+    ``start`` (P,) is where a trainer that owns its loop began; empty for the others.
+    """
+
+    best: Floats
+    start: Floats
+    best_value: float = np.inf
+    best_step: int = -1
+    stop_reason: str = ""
+    warnings: list[str] = field(default_factory=list)
+    journal: Journal = field(default_factory=Journal)
+
+
+def arrays_to_save(components: Mapping[str, Stateful], state: LoopState) -> dict[str, Array]:
+    """All arrays of a checkpoint, by ``owner/name``."""
+    arrays: dict[str, Array] = {}
+    for owner, component in components.items():
+        for name, value in component.state().items():
+            arrays[f"{owner}/{name}"] = value
+    arrays["fit/best"] = state.best
+    arrays["fit/origin"] = state.start
+    arrays["fit/journal"] = state.journal.to_array()
+    return arrays
+
+
+def numbers_to_save(state: LoopState) -> dict[str, Any]:
+    """What a checkpoint holds beside its arrays; infinity is not JSON and is saved as None."""
+    best_value = state.best_value if np.isfinite(state.best_value) else None
+    return {
+        "best_value": best_value,
+        "best_step": state.best_step,
+        "warnings": state.warnings,
+        "stop_reason": state.stop_reason,
+    }
+
+
+def restore(
+    saved: Saved, components: Mapping[str, Stateful], state: LoopState, *, evaluations: int
+) -> None:
+    """Put a checkpoint back into the components and the loop's state.
+
+    ``evaluations`` is the number of journal entries that the checkpoint must hold. Raises
+    CheckpointError if the checkpoint does not fit.
+    """
+    parts = _split_by_owner(saved.arrays, (*components, "fit"))
+    try:
+        _restore_state(state, parts["fit"], saved, evaluations)
+        for owner, component in components.items():
+            component.load(parts[owner])
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise CheckpointError(
+            f"the checkpoint does not fit this run: {type(error).__name__}: {error}"
+        ) from error
+
+
+def _split_by_owner(
+    arrays: Mapping[str, Array], owners: tuple[str, ...]
+) -> dict[str, dict[str, Array]]:
+    parts: dict[str, dict[str, Array]] = {owner: {} for owner in owners}
+    for name, value in arrays.items():
+        owner, _, rest = name.partition("/")
+        if owner not in parts:
+            raise CheckpointError(
+                f"the checkpoint holds {name!r}, which belongs to nothing in this run"
+            )
+        parts[owner][rest] = value
+    return parts
+
+
+def _restore_state(
+    state: LoopState, arrays: Mapping[str, Array], saved: Saved, evaluations: int
+) -> None:
+    if "journal" not in arrays or arrays["journal"].shape != (evaluations, 2):
+        raise CheckpointError(f"the checkpoint has no journal of {evaluations} evaluations")
+    journal = np.empty((evaluations, 2))
+    live = {"best": state.best, "origin": state.start, "journal": journal}
+    load_into("the training loop", live, arrays)
+    state.journal.load(journal)
+    best_value = saved.meta["best_value"]
+    best_step = saved.meta["best_step"]
+    warnings = saved.meta["warnings"]
+    stop_reason = saved.meta["stop_reason"]
+    state.best_value = np.inf if best_value is None else float(best_value)
+    state.best_step = int(best_step)
+    state.warnings[:] = [str(text) for text in warnings]
+    state.stop_reason = str(stop_reason)
+    if np.isnan(state.best_value) or not -1 <= state.best_step < max(saved.step, 1):
+        raise CheckpointError(
+            "the checkpoint holds no valid state of a training loop: its least loss or the step "
+            "of its least loss is impossible; start the run anew"
+        )

@@ -1,0 +1,202 @@
+"""The problem given to trainers: values and gradients of a loss on the current batch."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.errors import BadOption, DataError, Diverged, OutputMismatch
+from qgen_core.events import Batch, Events
+from qgen_core.interfaces import Backend, Generator, Loss, name_of
+from qgen_core.support.random_streams import stream
+from qgen_core.typing import Array, Floats
+
+log = logging.getLogger("qgen")
+
+
+class TrainingProblem:
+    """The loss of a generator on events, batch by batch: what :class:`Problem` promises.
+
+    ``total`` is the number of steps of the whole training; ``batch_size`` None takes all events.
+    """
+
+    def __init__(
+        self,
+        generator: Generator,
+        data: Events,
+        loss: Loss,
+        seed: int,
+        total: int,
+        batch_size: int | None,
+    ) -> None:
+        self.generator = generator
+        self.data = data
+        self.loss = loss
+        self.seed = seed
+        self.total = total
+        self.batch_size = batch_size
+        self.step = 0
+        self._notes: dict[str, float] = {}
+        self._target: Batch | None = None
+        self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
+        self._current: tuple[int, Batch] | None = None
+
+    def rng(self, purpose: str, worker: int = 0) -> np.random.Generator:
+        """The random stream of a purpose at this step; ``worker`` numbers independent ones."""
+        return stream(self.seed, purpose, self.step, worker)
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of one pass over the events, in batches of at most ``batch_size``."""
+        batch_size = self.batch_size or len(self.data)
+        return -(-len(self.data) // batch_size)
+
+    @property
+    def batch(self) -> Batch:
+        """The batch of this step, the same at every call within the step."""
+        if self._current is None or self._current[0] != self.step:
+            self._current = (self.step, self._draw())
+        return self._current[1]
+
+    def value_and_gradient(
+        self, batch: Batch | None = None, worker: int = 0
+    ) -> tuple[float, dict[str, Array]]:
+        """The loss and its gradients keyed as the parameters. Raises Diverged if not finite.
+
+        ``batch`` replaces this step's batch, e.g. by a part of it; give each part its own
+        ``worker``, so that it draws its own random numbers.
+        """
+        batch = self.batch if batch is None else batch
+        output, pullback = self.generator.forward(
+            self.loss.reads, batch, rng=self.rng("forward", worker)
+        )
+        value, cotangent = self.loss(output, batch)
+        self.check_finite("loss", value)
+        self.check_finite("gradient", cotangent)
+        gradient = pullback(cotangent)
+        largest = [float(np.abs(part).max(initial=0.0)) for part in gradient.values()]
+        for size in largest:
+            self.check_finite("gradient", size)
+        self.log(gradient=max(largest, default=0.0))
+        return value, gradient
+
+    def values(self, thetas: Floats, backend: Backend | None = None) -> Floats:
+        """The loss at many flat parameter vectors (T, P), all on this step's batch: (T,)."""
+        outputs = self.generator.outputs_at(
+            self.loss.reads,
+            np.atleast_2d(thetas),
+            self.batch,
+            rng=self.rng("forward"),
+            backend=backend,
+        )
+        losses = []
+        for output in outputs:
+            value, _ = self.loss(output, self.batch)
+            losses.append(value)
+        values = np.array(losses)
+        self.check_finite("loss", values)
+        return values
+
+    def evaluate(self, theta: Floats) -> float:
+        """The loss at one flat vector (P,). Raises BadOption: only the loop counts evaluations."""
+        raise BadOption("only a trainer that owns its loop evaluates step by step")
+
+    def log(self, **numbers: float) -> None:
+        """Add numbers to this step's line of the history."""
+        self._notes.update({name: float(value) for name, value in numbers.items()})
+
+    def stop(self, reason: str) -> None:
+        """End the training after this step; without a loop there is nothing to end."""
+
+    def warn(self, text: str) -> None:
+        """Log a warning."""
+        log.warning(text)
+
+    def take_notes(self) -> dict[str, float]:
+        """Return the numbers logged at this step, and forget them."""
+        notes = self._notes
+        self._notes = {}
+        return notes
+
+    def update_critic(self) -> None:
+        """Update a learned loss (critic) before this step, each time on new events and samples."""
+        for worker in range(self.loss.updates):
+            rng = self.rng("critic", worker)
+            size = min(self.batch_size or len(self.data), len(self.data))
+            batch = self._minibatch(rng.choice(len(self.data), size=size, replace=False))
+            output, _ = self.generator.forward(self.loss.reads, batch, rng=rng)
+            value = self.loss.update(output, batch, rng=rng)
+            if value is not None:
+                self.check_finite("loss of the critic", value)
+                self.log(critic=value)
+
+    def _draw(self) -> Batch:
+        if self.loss.reads == "probabilities":
+            if self._target is None:
+                conditions, target = self.data.target(self.generator.space)
+                self._target = Batch(condition=conditions, target=target, total=self.total)
+            return Batch(
+                None, self._target.condition, None, self._target.target, self.step, self.total
+            )
+        if self.batch_size is None or self.batch_size >= len(self.data):
+            return self._minibatch(None)
+        epoch, place = divmod(self.step, self.epoch_steps)
+        if self._order[0] != epoch:
+            self._order = (epoch, stream(self.seed, "data", epoch).permutation(len(self.data)))
+        first = len(self.data) * place // self.epoch_steps
+        last = len(self.data) * (place + 1) // self.epoch_steps
+        return self._minibatch(self._order[1][first:last])
+
+    def _minibatch(self, index: NDArray[np.int64] | None) -> Batch:
+        """The events at these places, or all of them."""
+        data = self.data
+        if index is None:
+            return Batch(data.x, data.condition, data.weight, None, self.step, self.total)
+        # ``take`` is several times faster than indexing with brackets.
+        x = data.x.take(index, axis=0)
+        condition = None if data.condition is None else data.condition.take(index, axis=0)
+        weight = None if data.weight is None else data.weight.take(index, axis=0)
+        return Batch(x, condition, weight, None, self.step, self.total)
+
+    def check_finite(self, what: str, values: Array | float) -> None:
+        """Raise Diverged, naming ``what``, if a value is infinite or not a number."""
+        if isinstance(values, float) and math.isfinite(values):
+            return
+        finite = np.isfinite(values)
+        if not np.all(finite):
+            first_bad = np.asarray(values)[~finite][0]
+            raise Diverged(
+                f"the {what} became {first_bad} at step {self.step}; the last good parameters "
+                "are kept: lower the learning rate, or look for weights and bins of zero"
+            )
+
+
+def check_match(generator: Generator, data: Events, loss: Loss) -> None:
+    """Raise OutputMismatch, before anything runs, if loss, generator and events do not fit."""
+    if loss.reads not in generator.outputs:
+        raise OutputMismatch(
+            f"loss {name_of(loss)!r} reads {loss.reads}; "
+            f"generator {name_of(generator)!r} offers {', '.join(sorted(generator.outputs))}"
+        )
+    if len(data) == 0:
+        raise DataError("there are no events to train on")
+    if data.x.shape[1] != generator.space.width:
+        raise OutputMismatch(
+            f"the events are encoded in {data.x.shape[1]} columns; "
+            f"generator {name_of(generator)!r} makes {generator.space}"
+        )
+    needs = generator.condition
+    has = data.condition
+    if needs is None or has is None:
+        fits = needs is None and has is None
+    else:
+        fits = has.shape[1] == needs.width
+    if not fits:
+        wanted = "no condition" if needs is None else f"a condition of {needs}"
+        given = "none" if has is None else f"one of {has.shape[1]} columns"
+        raise OutputMismatch(
+            f"generator {name_of(generator)!r} takes {wanted}; the events have {given}"
+        )
