@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from qgen_core.circuits.capabilities import Capabilities
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.measures import Expectations, Measure, Probabilities
 from qgen_core.discovery.optional_import import sdk
 from qgen_core.simulators.base import Simulator
 from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
-from qgen_qiskit.translate import free_angles, to_qiskit
+from qgen_qiskit.translate import GATES, free_angles, to_qiskit
 
 #: Bytes of an amplitude, and how many states a gate holds at once.
 AMPLITUDE, STATES = 16, 2
@@ -22,6 +23,8 @@ class QiskitStatevector(Simulator):
     Rows of a batch run one after another, gradients by parameter shift. For work use ``aer``, or
     the core's ``statevector``.
     """
+
+    capabilities = Capabilities(gates=frozenset(GATES))
 
     def __init__(self) -> None:
         self._info = sdk("qiskit.quantum_info", "backend 'qiskit-statevector'", "qiskit")

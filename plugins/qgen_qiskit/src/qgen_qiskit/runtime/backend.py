@@ -33,7 +33,7 @@ from qgen_qiskit.runtime.journal import Journal, default_folder
 from qgen_qiskit.runtime.prepare import QISKIT, Ready, calibration_circuits, ready, word_operators
 from qgen_qiskit.runtime.results import means, outcomes
 from qgen_qiskit.runtime.service import RUNTIME, Patience, Service, missing_account
-from qgen_qiskit.translate import free_angles
+from qgen_qiskit.translate import GATES, free_angles
 
 #: Outcomes are 64-bit integers.
 MOST_WIRES = 62
@@ -67,7 +67,9 @@ class RuntimeBackend(Backend):
     deadline, Busy when another process submits the same batch, Unsupported and BadOption.
     """
 
-    capabilities = Capabilities(max_wires=MOST_WIRES, exact=False, remote=True)
+    capabilities = Capabilities(
+        gates=frozenset(GATES), max_wires=MOST_WIRES, exact=False, remote=True
+    )
 
     def __init__(
         self,

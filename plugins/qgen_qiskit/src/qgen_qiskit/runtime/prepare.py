@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.discovery.optional_import import sdk
 from qgen_core.errors import BadOption, Unsupported
-from qgen_core.mitigation.folding import Step
+from qgen_core.mitigation.folding import NoisyGate
 from qgen_qiskit.runtime.faults import shown
 from qgen_qiskit.translate import to_qiskit
 
@@ -98,7 +98,7 @@ def folded(circuit: Circuit) -> bool:
             before is not None
             and alone
             and before.wires == gate.wires
-            and Step(before, (), -1).inverse().gate == gate
+            and NoisyGate(before, (), -1).inverse().gate == gate
         ):
             return True
         last.update(dict.fromkeys(gate.wires, gate))

@@ -105,10 +105,15 @@ def source_of(moves: list[Op], wires: int) -> Ints:
     source = np.arange(2**wires)
     for move in reversed(moves):  # from the last to the first: where was what is here now?
         assert isinstance(move, Move)
-        first, second = (1 << (wires - 1 - w) for w in move.wires)
-        a, b = source & first != 0, source & second != 0
-        flips = np.where(a, second, 0) if move.name == "cx" else np.where(a != b, first | second, 0)
-        source = source ^ flips
+        before = np.argsort(move.target)
+        bits = [wires - 1 - wire for wire in move.wires]
+        local = np.zeros_like(source)
+        for bit in bits:
+            local = 2 * local + (source >> bit & 1)
+        moved = before[local]
+        source = source & ~sum(1 << bit for bit in bits)
+        for place, bit in enumerate(reversed(bits)):
+            source |= (moved >> place & 1) << bit
     return source
 
 
