@@ -32,7 +32,9 @@ def new_gates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def around(name: str) -> qgen.Circuit:
     """A gate between rotations on three wires, on wires that are not neighbours and not in order."""
     spec = GATES[name]
-    angle = qgen.param(6, 0.7, 0.2) if spec.has_angle else None
+    angle = None
+    if spec.has_angle:
+        angle = qgen.param(6, 0.7, 0.2)
     turns = [qgen.Gate("ry", (w,), qgen.param(w)) for w in range(3)]
     more = [qgen.Gate("rx", (w,), qgen.param(3 + w)) for w in range(3)]
     gate = qgen.Gate(name, (2, 0, 1)[: spec.wires], angle)
