@@ -30,7 +30,7 @@ def new_gates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def around(name: str) -> qgen.Circuit:
-    """A gate between rotations on three wires, on wires that are not neighbours and not in order."""
+    """A gate between rotations on three wires, on wires out of order."""
     spec = GATES[name]
     angle = None
     if spec.has_angle:
