@@ -14,9 +14,10 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgen_core.circuits.pauli_form import PAULI as PAULI
 from qgen_core.circuits.pauli_form import (
@@ -100,8 +101,8 @@ class GateSpec:
     """
 
     wires: int
-    fixed: Complex | None = None
-    generator: Complex | None = None
+    fixed: NDArray[Any] | None = None
+    generator: NDArray[Any] | None = None
     shift: Literal[0, 2, 4] = 0
     form: Form = ()
     inverse: tuple[str, float | None] | None = None

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import reduce
 from itertools import combinations, product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,8 @@ def word_matrix(word: str) -> Complex:
     >>> word_matrix("ZX").real.astype(int).tolist()
     [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, -1, 0]]
     """
-    return reduce(np.kron, [PAULI[letter] for letter in word])
+    factors: list[NDArray[Any]] = [PAULI[letter] for letter in word]
+    return reduce(np.kron, factors)
 
 
 def rotation_matrix(rotation: Rotation, angle: float) -> Complex:
@@ -230,7 +231,8 @@ def _shannon(unitary: Complex, wires: int) -> list[Rotation]:
     from scipy.linalg import cossin
 
     half = len(unitary) // 2
-    left, angles, right = cossin(unitary, p=half, q=half, separate=True)
+    parts: Any = cossin(unitary, p=half, q=half, separate=True)
+    left, angles, right = parts
     found = _multiplexed(right[0], right[1], wires)
     # the middle factor turns the first wire by an angle that depends on the others
     for word, value in z_coefficients(angles).items():
@@ -281,7 +283,7 @@ def basis_permutation(matrix: Complex) -> NDArray[np.intp] | None:
     >>> basis_permutation(cnot_matrix(2, 0, 1)).tolist()
     [0, 1, 3, 2]
     """
-    target = np.argmax(np.abs(matrix), axis=0)
+    target: NDArray[np.intp] = np.argmax(np.abs(matrix), axis=0)
     if np.array_equal(matrix, np.eye(len(matrix))[target].T):
         return target
     return None

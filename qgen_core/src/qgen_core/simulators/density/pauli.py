@@ -66,7 +66,7 @@ def _make_terms(spec: GateSpec) -> Floats:
     waves = np.array(
         [np.full(5, 0.5), np.cos(nodes), np.sin(nodes), np.cos(nodes / 2), np.sin(nodes / 2)]
     )
-    terms = 0.4 * np.einsum("tk,kij->tij", waves, values)
+    terms: Floats = 0.4 * np.einsum("tk,kij->tij", waves, values)
     # most gates have multiples of 1/4 only, which rounding makes exact
     quarters = np.round(4 * terms) / 4
     terms = np.where(np.abs(terms - quarters) < ROUNDING, quarters, terms)
