@@ -14,9 +14,9 @@ from qgen_core import Batch, Events, Generator, Loss, Space, hookimpl
 from qgen_core.errors import BadOption, CheckpointError, Diverged, OutputMismatch
 from qgen_core.losses.mean import Mean
 from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.parameters import flatten
 from qgen_core.testing.quadratic import Quadratic, events
 from qgen_core.testing.randomness import global_states
-from qgen_core.support.parameters import flatten
 from qgen_torch.optim.data_parallel import split_batch
 from qgen_torch.trainer import TorchTrainer
 

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qgen_core import Capabilities, Circuit, Expectations, Probabilities, Simulator
-from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Measure
 from qgen_core.circuits.paulis import expectations_of_states
 from qgen_core.discovery.optional_import import import_optional
-from qgen_core.errors import BadOption
+from qgen_core.errors import BadOption, Unsupported
 from qgen_core.simulators.base import checked_angles
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_qubits
@@ -42,6 +41,14 @@ TURNED = {
 }
 
 
+#: Gates that qsim gets as matrices.
+MATRICES = frozenset({"sx", "ecr"})
+#: Gates whose first wire controls.
+CONTROLLED = frozenset({"crx", "cry", "crz"})
+#: All gates that are mapped to qsim's; others are refused.
+MAPPED = frozenset({*FIXED, *TURNED, *MATRICES})
+
+
 class Step(NamedTuple):
     """An operation in qsim's terms; ``matrix`` for gates that qsim does not know by name."""
 
@@ -64,7 +71,7 @@ class QsimBackend(Simulator):
         fused: Most wires of a fused gate; 2 to 4.
     """
 
-    capabilities = Capabilities(precision="single")
+    capabilities = Capabilities(gates=MAPPED, precision="single")
 
     def __init__(self, *, threads: int = 1, fused: int = 2) -> None:
         if threads < 1 or not 2 <= fused <= 4:
@@ -120,14 +127,16 @@ class QsimBackend(Simulator):
             qubits = [circuit.num_wires - 1 - wire for wire in gate.wires]
             if gate.name in TURNED:
                 kind, shift = TURNED[gate.name]
-                controls = qubits[:1] if GATES[gate.name].controlled else []
+                controls = qubits[:1] if gate.name in CONTROLLED else []
                 steps.append(
                     Step(getattr(self._qsim, kind), qubits[len(controls) :], controls, shift, [])
                 )
             elif gate.name in FIXED:
                 steps.append(Step(getattr(self._qsim, FIXED[gate.name]), qubits, [], None, []))
             else:
-                matrix = GATES[gate.name].matrix().ravel().view(np.float64).tolist()
+                if gate.name not in MATRICES:
+                    raise Unsupported(f"qgen-cirq maps no gate {gate.name!r} to qsim")
+                matrix = gate.spec.matrix().ravel().view(np.float64).tolist()
                 steps.append(Step(None, qubits, [], None, matrix))
         return steps
 

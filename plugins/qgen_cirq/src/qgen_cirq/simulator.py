@@ -23,6 +23,10 @@ from qgen_core.typing import Array, Floats
 ARRAYS = {"state": 2, "density": 4}
 
 
+#: Gates that :func:`_gates` maps to Cirq's; others are refused.
+MAPPED = frozenset("h x y z s t sx cx cz swap ecr rx ry rz p rxx ryy rzz crx cry crz".split())
+
+
 class Step(NamedTuple):
     """An operation ready to act: a Cirq gate, or for a gate with an angle the function that makes it."""
 
@@ -40,7 +44,7 @@ class CirqBackend(Simulator):
     to compare with; train on another backend.
     """
 
-    capabilities = Capabilities(noise=True)
+    capabilities = Capabilities(gates=MAPPED, noise=True)
 
     def __init__(self) -> None:
         self._cirq = import_optional("cirq", "backend 'cirq'", "cirq-core")

@@ -13,7 +13,7 @@ from qgen_core.simulators.base import checked_angles
 from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
 from qgen_pennylane.making import Maker
-from qgen_pennylane.translate import Translator
+from qgen_pennylane.translate import MAPPED, Translator
 
 
 class DeviceBackend(Simulator):
@@ -23,7 +23,7 @@ class DeviceBackend(Simulator):
         self.maker, self.qml = maker, maker.qml
         self.translator = Translator(maker.qml)
         gradients = "adjoint" if self._has_adjoint(2) else "parameter-shift"
-        self.capabilities = Capabilities(noise=maker.channels, gradients=gradients)
+        self.capabilities = Capabilities(gates=MAPPED, noise=maker.channels, gradients=gradients)
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         rows = 0 if isinstance(measure, Expectations) else batch

@@ -15,6 +15,7 @@ from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
 from qgen_pennylane.program import Kernels, Program
+from qgen_pennylane.translate import MAPPED
 
 
 class LightningBackend(Simulator):
@@ -31,7 +32,7 @@ class LightningBackend(Simulator):
     def __init__(self, *, precision: Literal["double", "single"] = "double") -> None:
         if precision not in ("double", "single"):
             raise BadOption(f"precision is 'double' or 'single', not {precision!r}")
-        self.capabilities = Capabilities(gradients="adjoint", precision=precision)
+        self.capabilities = Capabilities(gates=MAPPED, gradients="adjoint", precision=precision)
         self._kernels = Kernels(precision)
         self._programs: Remembered[Circuit, Program] = Remembered()
 

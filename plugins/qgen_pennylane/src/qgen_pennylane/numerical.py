@@ -17,7 +17,7 @@ from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
 from qgen_pennylane.device import DeviceBackend
 from qgen_pennylane.making import Maker
-from qgen_pennylane.translate import Translator
+from qgen_pennylane.translate import MAPPED, Translator
 
 #: Bytes of intermediate states held for the way back; beyond, rows go in parts, or by the adjoint method.
 HELD = 2**31
@@ -40,7 +40,7 @@ class NumericalBackend(DeviceBackend):
             # PennyLane 0.45 loses the gradient of a PhaseShift by a batch of torch angles in density matrices,
             # in which RZ is the same gate.
             self.translator = Translator(self.qml, {"p": "RZ"})
-        self.capabilities = Capabilities(noise=self.mixed, gradients="backprop")
+        self.capabilities = Capabilities(gates=MAPPED, noise=self.mixed, gradients="backprop")
         self.framework = "autograd" if find_spec("torch") is None else "torch"
 
     def refuse(self, circuit: Circuit, measure: Measure, batch: int) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from qgen_core import Circuit
-from qgen_core.circuits.gates import GATES
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BrokenPlugin
 from qgen_core.typing import Array, Floats
@@ -75,7 +74,7 @@ class Program:
             method = getattr(kernels.state, name, None)
             matrix = np.empty(0, dtype=kernels.dtype)
             if method is None:
-                name, matrix = "QubitUnitary", GATES[gate.name].matrix().astype(kernels.dtype)
+                name, matrix = "QubitUnitary", gate.spec.matrix().astype(kernels.dtype)
             self.names.append(name)
             self.wires.append(wires)
             self.matrices.append(matrix.ravel())

@@ -12,7 +12,7 @@ from qgen_core.events import bits_to_index
 from qgen_core.simulators.base import checked_angles, group_words, parity, to_basis
 from qgen_core.typing import Array, Floats, Rng
 from qgen_pennylane.making import Maker, seeded
-from qgen_pennylane.translate import Translator
+from qgen_pennylane.translate import MAPPED, Translator
 
 
 class SampledBackend(Backend):
@@ -25,7 +25,7 @@ class SampledBackend(Backend):
     def __init__(self, maker: Maker) -> None:
         self.maker, self.qml = maker, maker.qml
         self.translator = Translator(maker.qml)
-        self.capabilities = Capabilities(exact=False, noise=maker.channels)
+        self.capabilities = Capabilities(gates=MAPPED, exact=False, noise=maker.channels)
 
     def run(
         self,

@@ -10,36 +10,32 @@ from qgen_core.circuits.circuit import Channel
 from qgen_core.circuits.measures import Measure
 from qgen_core.support.identity_cache import Remembered
 
-#: PennyLane's names of our gates.
+#: PennyLane's names of our gates; other gates are refused.
 NAMES = {
-    **{
-        "h": "Hadamard",
-        "x": "PauliX",
-        "y": "PauliY",
-        "z": "PauliZ",
-        "s": "S",
-        "t": "T",
-        "sx": "SX",
-    },
-    **{
-        "cx": "CNOT",
-        "cz": "CZ",
-        "ecr": "ECR",
-        "swap": "SWAP",
-        "rx": "RX",
-        "ry": "RY",
-        "rz": "RZ",
-        "p": "PhaseShift",
-    },
-    **{
-        "rxx": "IsingXX",
-        "ryy": "IsingYY",
-        "rzz": "IsingZZ",
-        "crx": "CRX",
-        "cry": "CRY",
-        "crz": "CRZ",
-    },
+    "h": "Hadamard",
+    "x": "PauliX",
+    "y": "PauliY",
+    "z": "PauliZ",
+    "s": "S",
+    "t": "T",
+    "sx": "SX",
+    "cx": "CNOT",
+    "cz": "CZ",
+    "ecr": "ECR",
+    "swap": "SWAP",
+    "rx": "RX",
+    "ry": "RY",
+    "rz": "RZ",
+    "p": "PhaseShift",
+    "rxx": "IsingXX",
+    "ryy": "IsingYY",
+    "rzz": "IsingZZ",
+    "crx": "CRX",
+    "cry": "CRY",
+    "crz": "CRZ",
 }
+#: For ``Capabilities.gates``.
+MAPPED = frozenset(NAMES)
 #: PennyLane's names of Pauli letters.
 LETTERS = {"I": "Identity", "X": "PauliX", "Y": "PauliY", "Z": "PauliZ"}
 

@@ -26,7 +26,7 @@ from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_memory, require_qubits
 from qgen_core.typing import Array, Floats, Rng
 from qgen_qiskit.counts import Counts
-from qgen_qiskit.translate import free_angles, to_qiskit
+from qgen_qiskit.translate import GATES, free_angles, to_qiskit
 
 if TYPE_CHECKING:
     from qiskit.circuit import QuantumCircuit
@@ -63,7 +63,7 @@ class AerBackend(Simulator):
     array([0.5, 0. , 0. , 0.5])
     """
 
-    capabilities = Capabilities(max_wires=MOST_WIRES, noise=True)
+    capabilities = Capabilities(gates=frozenset(GATES), max_wires=MOST_WIRES, noise=True)
 
     def __init__(
         self, *, method: Method = "automatic", precision: Literal["double", "single"] = "double"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from qgen_core.circuits.capabilities import Capabilities
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.measures import Expectations, Measure, Probabilities
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.simulators.base import Simulator
 from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
-from qgen_qiskit.translate import free_angles, to_qiskit
+from qgen_qiskit.translate import GATES, free_angles, to_qiskit
 
 BYTES_PER_AMPLITUDE = 16
 #: States in memory at once while a gate is applied.
@@ -28,6 +29,8 @@ class QiskitStatevector(Simulator):
     >>> QiskitStatevector().probabilities(bell, []).round(3)
     array([0.5, 0. , 0. , 0.5])
     """
+
+    capabilities = Capabilities(gates=frozenset(GATES))
 
     def __init__(self) -> None:
         self._info = import_optional(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Channel, Circuit
 from qgen_core.discovery.optional_import import import_optional
-from qgen_core.errors import BadOption
+from qgen_core.errors import BadOption, Unsupported
 from qgen_core.simulators.base import checked_angles
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Floats
@@ -23,6 +23,31 @@ from qgen_core.typing import Floats
 if TYPE_CHECKING:
     from qiskit.circuit import ParameterVector, QuantumCircuit
 
+
+#: Our gates and the methods of ``QuantumCircuit`` that append them; other gates are refused.
+GATES: dict[str, str] = {
+    "h": "h",
+    "x": "x",
+    "y": "y",
+    "z": "z",
+    "s": "s",
+    "t": "t",
+    "sx": "sx",
+    "cx": "cx",
+    "cz": "cz",
+    "ecr": "ecr",
+    "swap": "swap",
+    "rx": "rx",
+    "ry": "ry",
+    "rz": "rz",
+    "p": "p",
+    "rxx": "rxx",
+    "ryy": "ryy",
+    "rzz": "rzz",
+    "crx": "crx",
+    "cry": "cry",
+    "crz": "crz",
+}
 
 _translated: Remembered[Circuit, tuple[QuantumCircuit, ParameterVector]] = Remembered()
 _columns: Remembered[Circuit, NDArray[np.intp]] = Remembered()
@@ -33,7 +58,7 @@ def to_qiskit(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
 
     Element ``k`` belongs to the column ``free_columns(circuit)[k]`` of the angle array; constant
     angles are numbers in the circuit. Channels become Kraus instructions. The result is cached:
-    copy it before changing it.
+    copy it before changing it. Raises Unsupported for a gate that :data:`GATES` lacks.
 
     >>> from qgen_core import Gate
     >>> built, parameters = to_qiskit(Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1)))))
@@ -102,15 +127,23 @@ def _translate(circuit: Circuit) -> tuple[QuantumCircuit, ParameterVector]:
             built.append(
                 kraus[id(instruction)], qubits[::-1], copy=False
             )  # a matrix has its last qubit first
-        elif instruction.angle is None:
-            getattr(built, instruction.name)(*qubits)
+            continue
+        append = getattr(built, _method(instruction.name))
+        angle = instruction.angle
+        if angle is None:
+            append(*qubits)
+        elif angle.source == "const":
+            append(angle.offset, *qubits)
         else:
-            angle = instruction.angle
-            value: object = angle.offset
-            if angle.source != "const":
-                value = next(free)
-            getattr(built, instruction.name)(value, *qubits)
+            append(next(free), *qubits)
     return built, vector
+
+
+def _method(name: str) -> str:
+    """The method of ``QuantumCircuit`` for a gate."""
+    if name not in GATES:
+        raise Unsupported(f"qgen-qiskit maps no gate {name!r} to Qiskit; it has {', '.join(GATES)}")
+    return GATES[name]
 
 
 def _kraus(channel: Channel) -> object:

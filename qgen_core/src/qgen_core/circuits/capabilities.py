@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Literal
 
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.gates import EVERY_GATE
 from qgen_core.errors import BadOption, Unsupported
 
-#: Who runs what others refuse, for hints in errors.
+# Backends to suggest in error messages: those that run circuits with channels, those that have all gates.
 WITH_NOISE = "density, cirq, aer with method density_matrix, pennylane with device default.mixed"
 WITH_ALL_GATES = "statevector, density"
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can do. ``max_wires`` None: as memory allows.
+    """What a backend can do.
 
-    ``precision`` "double" is complex128, "single" complex64: values differ from others by up to 1e-5.
+    Args:
+        gates: Names of the gates that it has. By default all of the table, also those that are
+            added later. An adapter gives the names that it maps to gates of its SDK.
+        max_wires: Most wires of a circuit; None: as memory allows.
+        exact: Whether it has exact values (without shots).
+        shots: Whether it has shots.
+        noise: Whether it runs circuits with channels.
+        gradients: How gradients are computed, or "none".
+        remote: Whether it runs circuits on another machine.
+        precision: "double" is complex128, "single" complex64, whose values differ from others by up
+            to 1e-5.
+
+    >>> from qgen_core.circuits.circuit import Gate
+    >>> can = Capabilities(gates=frozenset({"h", "cx"}), max_wires=4)
+    >>> can.check("toy", Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1)))))
+    >>> can.check("toy", Circuit(2, (Gate("x", (0,)),)))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    qgen_core.errors.Unsupported: toy has no gate x; it has cx, h; all gates run on ...
     """
 
-    gates: frozenset[str] = frozenset(GATES)
+    gates: Set[str] = EVERY_GATE
     max_wires: int | None = None
     exact: bool = True
     shots: bool = True
@@ -31,17 +50,21 @@ class Capabilities:
     precision: Literal["double", "single"] = "double"
 
     def check(self, name: str, circuit: Circuit, shots: int | None = None) -> None:
-        """Raise Unsupported or BadOption, in the backend's name, for a circuit or shots beyond these."""
+        """Check that a backend with these capabilities runs a circuit with so many shots.
+
+        Raises Unsupported for a gate, a channel or wires beyond them, BadOption for less than one shot
+        and for no shots where there are no exact values. ``name`` is the backend's name for messages.
+        """
         missing = circuit.counts.keys() - self.gates
         if missing:
             raise Unsupported(
-                f"{name} has no gate {', '.join(sorted(missing))}; it has {', '.join(sorted(self.gates))}; "
-                f"all gates run on {WITH_ALL_GATES}"
+                f"{name} has no gate {', '.join(sorted(missing))}; it has "
+                f"{', '.join(sorted(self.gates))}; all gates run on {WITH_ALL_GATES}"
             )
         if circuit.channels and not self.noise:
             raise Unsupported(
-                f"{name} runs pure states only, the circuit holds the channel {circuit.channels[0].name!r}; "
-                f"channels run on {WITH_NOISE}"
+                f"{name} runs pure states only, the circuit holds the channel "
+                f"{circuit.channels[0].name!r}; channels run on {WITH_NOISE}"
             )
         if self.max_wires is not None and circuit.num_wires > self.max_wires:
             raise Unsupported(

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.gates import GateSpec, gate_spec
 from qgen_core.errors import BadCircuit
 from qgen_core.typing import Floats
 
@@ -73,15 +73,18 @@ class Gate:
     angle: Angle | None = None
 
     def __post_init__(self) -> None:
-        spec = GATES.get(self.name)
-        if spec is None:
-            raise BadCircuit(f"no gate {self.name!r}; there are {', '.join(GATES)}")
+        spec = gate_spec(self.name)
         object.__setattr__(self, "wires", tuple(int(w) for w in self.wires))
         _check_wires(f"gate {self.name!r}", self.wires, spec.wires)
         if spec.has_angle != (self.angle is not None):
             raise BadCircuit(
                 f"gate {self.name!r} {'needs an' if spec.has_angle else 'has no'} angle"
             )
+
+    @property
+    def spec(self) -> GateSpec:
+        """What the table says of the gate. Raises BadCircuit if the gate was removed from it."""
+        return gate_spec(self.name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Instruction
 
-_ENDS = {"cx": ("●", "⊕"), "cz": ("●", "●"), "swap": ("×", "×"), "ecr": ("ECR0", "ECR1")}
+#: Symbols behind which no angle is written.
+CONTROL = "●"
 
 
 def draw(circuit: Circuit, *, width: int = 100) -> str:
     """The circuit as text, in blocks of at most ``width`` characters a line, time to the right.
 
-    θ are parameters and x inputs. ● controls, ⊕ is the target of a CNOT, two × swap, and a
-    two-wire rotation is written on both its wires; wires that a gate only crosses show ┼.
-    Channels stand in brackets with their names. Gates share a column where they do not overlap.
-    A single column wider than ``width`` stays whole.
+    θ are parameters and x inputs. ● controls, ⊕ is the target of a CNOT, two × are a swap. Other gates
+    stand on all their wires with their names, numbered where the order of the wires matters; wires that
+    a gate only crosses show ┼. Channels stand in brackets with their names. Gates share a column
+    where they do not overlap. A single column wider than ``width`` is not broken.
 
     >>> from qgen_core.circuits.circuit import Circuit, Gate, given, param
-    >>> print(draw(Circuit(2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1)), Gate("rx", (1,), given(0))))))
+    >>> gates = (Gate("ry", (0,), param(0)), Gate("cx", (0, 1)), Gate("rx", (1,), given(0)))
+    >>> print(draw(Circuit(2, gates)))
     0: ─RY(θ0)─●────────
     1: ────────⊕─RX(x0)─
     """
     digits = len(str(circuit.num_wires - 1))
     names = [f"{wire:>{digits}}: ─" for wire in range(circuit.num_wires)]
-    blocks, lines = [], list(names)
+    blocks = []
+    lines = list(names)
     for column in _columns(circuit):
         longest = max(map(len, column))
         if len(lines[0]) + longest + 1 > width and lines != names:
             blocks.append(lines)
             lines = list(names)
         lines = [f"{line}{cell:─<{longest}}─" for line, cell in zip(lines, column, strict=True)]
-    return "\n\n".join("\n".join(block) for block in [*blocks, lines])
+    blocks.append(lines)
+    return "\n\n".join("\n".join(block) for block in blocks)
 
 
 def _columns(circuit: Circuit) -> list[list[str]]:
@@ -53,19 +57,26 @@ def _cells(instruction: Instruction) -> tuple[str, ...]:
     """What stands on each wire of an instruction, in the order of its wires."""
     count = len(instruction.wires)
     if isinstance(instruction, Channel):
-        parts = [""] if count == 1 else [f":{k}" for k in range(count)]
-        return tuple(f"[{instruction.name}{part}]" for part in parts)
-    if instruction.name in _ENDS:
-        return _ENDS[instruction.name]
-    label = _label(instruction)
-    if instruction.name in ("crx", "cry", "crz"):
-        return ("●", label[1:])
-    return (label,) * count
+        if count == 1:
+            return (f"[{instruction.name}]",)
+        return tuple(f"[{instruction.name}:{k}]" for k in range(count))
+    angle = ""
+    if instruction.angle is not None:
+        angle = f"({_angle(instruction.angle)})"
+    cells = []
+    for symbol in _symbols(instruction):
+        cells.append(symbol if symbol == CONTROL else f"{symbol}{angle}")
+    return tuple(cells)
 
 
-def _label(gate: Gate) -> str:
+def _symbols(gate: Gate) -> tuple[str, ...]:
+    """The symbols of the table, or else the name, numbered where the order of the wires matters."""
+    if gate.spec.symbol:
+        return gate.spec.symbol
     name = gate.name.upper()
-    return name if gate.angle is None else f"{name}({_angle(gate.angle)})"
+    if gate.spec.symmetric:
+        return (name,) * len(gate.wires)
+    return tuple(f"{name}{k}" for k in range(len(gate.wires)))
 
 
 def _angle(angle: Angle) -> str:
@@ -73,11 +84,16 @@ def _angle(angle: Angle) -> str:
     if angle.source == "const":
         return _number(angle.offset)
     factor = {1.0: "", -1.0: "-"}.get(angle.scale, f"{angle.scale:.3g}")
-    offset = _number(angle.offset)
-    signed = "" if angle.offset == 0 else offset if angle.offset < 0 else f"+{offset}"
-    return f"{factor}{'θ' if angle.source == 'param' else 'x'}{angle.index}{signed}"
+    letter = {"param": "θ", "input": "x"}[angle.source]
+    offset = ""
+    if angle.offset != 0:
+        sign = "+" if angle.offset > 0 else ""
+        offset = f"{sign}{_number(angle.offset)}"
+    return f"{factor}{letter}{angle.index}{offset}"
 
 
 def _number(value: float) -> str:
     """Two decimals, or one significant digit where those would read as zero."""
-    return f"{value:.2f}" if value == 0 or abs(value) >= 0.005 else f"{value:.0e}"
+    if value == 0 or abs(value) >= 0.005:
+        return f"{value:.2f}"
+    return f"{value:.0e}"

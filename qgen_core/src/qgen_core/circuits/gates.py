@@ -1,118 +1,57 @@
-"""The gate set: matrices, their derivatives and their shift rules.
+"""The table of gates: all that engines, exporters and adapters need to know of a gate.
 
-Conventions: wire 0 of a gate is the most significant bit of its matrix;
-``r*(t) = exp(-i t G / 2)``, ``p(t) = diag(1, e^{it})``, and a controlled rotation acts
-on its second wire where the first is 1. All matrices are complex128.
+To add a gate is to add one entry to :data:`GATES`; docs/gates.md shows it for three gates.
+
+Conventions: wire 0 of a gate is the most significant bit of its matrix; a gate with an angle t
+(radians) is ``exp(-i t G / 2)``, so ``r*(t) = exp(-i t G / 2)`` with a Pauli matrix G,
+``p(t) = diag(1, e^{it})``, and a controlled rotation acts on its second wire where the first is 1.
+All matrices are complex128.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from itertools import permutations
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.complex128]
+from qgen_core.circuits.pauli_form import PAULI as PAULI
+from qgen_core.circuits.pauli_form import (
+    Apply,
+    Cnot,
+    Form,
+    Rotation,
+    Step,
+    cnot_matrix,
+    form_of_generator,
+    form_of_unitary,
+    rotation_matrix,
+)
+from qgen_core.errors import BadCircuit, Unsupported
+from qgen_core.typing import Complex
 
-I2 = np.eye(2, dtype=np.complex128)
-X = np.array([[0, 1], [1, 0]], dtype=np.complex128)
-Y = np.array([[0, -1j], [1j, 0]], dtype=np.complex128)
-Z = np.array([[1, 0], [0, -1]], dtype=np.complex128)
-PAULI = {"I": I2, "X": X, "Y": Y, "Z": Z}
+I2 = PAULI["I"]
+X = PAULI["X"]
+Y = PAULI["Y"]
+Z = PAULI["Z"]
 
 H = (X + Z) / np.sqrt(2)
 S = np.diag([1, 1j]).astype(np.complex128)
 T = np.diag([1, np.exp(0.25j * np.pi)])
 SX = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]], dtype=np.complex128) / 2
 P1 = np.diag([0, 1]).astype(np.complex128)
-
-
-def _controlled(u: Matrix) -> Matrix:
-    return np.kron(I2 - P1, I2) + np.kron(P1, u)
-
-
-CX = _controlled(X)
-CZ = _controlled(Z)
+CX = cnot_matrix(2, 0, 1)
+CZ = np.diag([1, 1, 1, -1]).astype(np.complex128)
 SWAP = np.eye(4, dtype=np.complex128)[[0, 2, 1, 3]]
 ECR = (np.kron(X, I2) - np.kron(Y, X)) / np.sqrt(2)
 
-
-@dataclass(frozen=True)
-class GateSpec:
-    """What a gate name means.
-
-    ``fixed`` is the matrix of a gate without an angle. A gate with an angle has
-    ``generator`` G and is ``exp(-i t G / 2)``, on the subspace where ``control`` is 1 if
-    it is controlled; ``p`` is ``rz`` times the phase ``e^{it/2}``. ``shift`` is its
-    parameter-shift rule (Wierichs et al., arXiv:2107.12390): two terms for the frequency 1, four
-    for the frequencies 1/2 and 1 of controlled rotations.
-    """
-
-    wires: int
-    fixed: Matrix | None = None
-    generator: Matrix | None = None
-    controlled: bool = False
-    phase: bool = False
-    shift: Literal[0, 2, 4] = 0
-
-    @property
-    def has_angle(self) -> bool:
-        """Whether the gate turns by an angle."""
-        return self.generator is not None
-
-    def matrix(self, angle: float = 0.0) -> Matrix:
-        """The unitary, (2^wires, 2^wires)."""
-        if self.generator is None:
-            assert self.fixed is not None
-            return self.fixed
-        c, s = np.cos(angle / 2), np.sin(angle / 2)
-        u = c * np.eye(len(self.generator)) - 1j * s * self.generator
-        if self.phase:
-            u = np.exp(0.5j * angle) * u
-        return _controlled(u) if self.controlled else u
-
-    def derivative(self, angle: float) -> Matrix:
-        """d matrix / d angle."""
-        assert self.generator is not None
-        c, s = np.cos(angle / 2), np.sin(angle / 2)
-        d = -0.5 * s * np.eye(len(self.generator)) - 0.5j * c * self.generator
-        if self.phase:
-            u = c * np.eye(len(self.generator)) - 1j * s * self.generator
-            d = np.exp(0.5j * angle) * (d + 0.5j * u)
-        return np.kron(P1, d) if self.controlled else d
-
-
-def _pairs(pauli: Matrix) -> Matrix:
-    return np.kron(pauli, pauli).astype(np.complex128)
-
-
-GATES: dict[str, GateSpec] = {
-    "h": GateSpec(1, fixed=H),
-    "x": GateSpec(1, fixed=X),
-    "y": GateSpec(1, fixed=Y),
-    "z": GateSpec(1, fixed=Z),
-    "s": GateSpec(1, fixed=S),
-    "t": GateSpec(1, fixed=T),
-    "sx": GateSpec(1, fixed=SX),
-    "cx": GateSpec(2, fixed=CX),
-    "cz": GateSpec(2, fixed=CZ),
-    "ecr": GateSpec(2, fixed=ECR),
-    "swap": GateSpec(2, fixed=SWAP),
-    "rx": GateSpec(1, generator=X, shift=2),
-    "ry": GateSpec(1, generator=Y, shift=2),
-    "rz": GateSpec(1, generator=Z, shift=2),
-    "p": GateSpec(1, generator=Z, phase=True, shift=2),
-    "rxx": GateSpec(2, generator=_pairs(X), shift=2),
-    "ryy": GateSpec(2, generator=_pairs(Y), shift=2),
-    "rzz": GateSpec(2, generator=_pairs(Z), shift=2),
-    "crx": GateSpec(2, generator=X, controlled=True, shift=4),
-    "cry": GateSpec(2, generator=Y, controlled=True, shift=4),
-    "crz": GateSpec(2, generator=Z, controlled=True, shift=4),
-}
-
-# f'(t) = sum_k coefficient_k f(t + shift_k)
-_PLUS, _MINUS = (np.sqrt(2) + 1) / (4 * np.sqrt(2)), (np.sqrt(2) - 1) / (4 * np.sqrt(2))
+_PLUS = (np.sqrt(2) + 1) / (4 * np.sqrt(2))
+_MINUS = (np.sqrt(2) - 1) / (4 * np.sqrt(2))
+#: Parameter-shift rules (shift, coefficient): ``f'(t) = sum_k coefficient_k f(t + shift_k)``.
 SHIFTS: dict[int, tuple[tuple[float, float], ...]] = {
     2: ((np.pi / 2, 0.5), (-np.pi / 2, -0.5)),
     4: (
@@ -122,3 +61,420 @@ SHIFTS: dict[int, tuple[tuple[float, float], ...]] = {
         (-3 * np.pi / 2, _MINUS),
     ),
 }
+#: Frequencies in the angle on which each rule is exact.
+FREQUENCIES: dict[int, frozenset[float]] = {2: frozenset({1.0}), 4: frozenset({0.5, 1.0})}
+
+#: Angles at which a form is compared with the matrix of its gate.
+_CHECKED = (0.0, 0.7, -2.9)
+#: Largest difference that counts as rounding.
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class GateSpec:
+    """What a gate name means.
+
+    Args:
+        wires: On how many wires the gate acts.
+        fixed: The unitary matrix (2^wires, 2^wires) of a gate without an angle.
+        generator: The Hermitian matrix G (2^wires, 2^wires) of a gate ``exp(-i t G / 2)`` with an
+            angle t. Exactly one of ``fixed`` and ``generator`` is given.
+        shift: Terms of the parameter-shift rule (Wierichs et al., arXiv:2107.12390): 2 if the
+            eigenvalues of G differ by 0 and 2 only, 4 if they differ by 1 as well. By default it
+            follows from G.
+        form: The gate as Pauli rotations and CNOTs, in the order in which they act, global phase
+            included. By default it is derived from the matrix; a shorter one makes engines faster.
+        inverse: The name of the gate that undoes a fixed gate up to a global phase, and its angle or
+            None. By default it is looked up in the table.
+        symbol: What drawings show on each wire; ``●`` marks a control. By default the name.
+        qasm: The name of the gate in stdgates.inc of OpenQASM 3, or its definition ``gate ...``. By
+            default a definition is derived from the form.
+
+    Raises BadCircuit for matrices of another shape, a matrix that is not unitary or a generator
+    that is not Hermitian, a generator without a shift rule, and a form that is not the gate.
+
+    >>> rzx = GateSpec(2, generator=np.kron(Z, X))
+    >>> rzx.shift, rzx.form
+    (2, (Rotation(word='ZX', slope=1.0, offset=0.0),))
+    >>> rzx.matrix(np.pi).round(3).imag.astype(int).tolist()
+    [[0, -1, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
+    """
+
+    wires: int
+    fixed: NDArray[Any] | None = None
+    generator: NDArray[Any] | None = None
+    shift: Literal[0, 2, 4] = 0
+    form: Form = ()
+    inverse: tuple[str, float | None] | None = None
+    symbol: tuple[str, ...] = ()
+    qasm: str = ""
+
+    def __post_init__(self) -> None:
+        if self.wires < 1 or (self.fixed is None) == (self.generator is None):
+            raise BadCircuit(
+                "a gate acts on one or more wires and has either a matrix (fixed) or a generator"
+            )
+        if self.symbol and len(self.symbol) != self.wires:
+            raise BadCircuit(f"symbol has one text for each of {self.wires} wires: {self.symbol}")
+        if self.fixed is not None:
+            self._keep("fixed", self.fixed)
+            self._check_fixed()
+        else:
+            self._keep("generator", self.generator)
+            self._check_generator()
+        if not self.form:
+            object.__setattr__(self, "form", self._derived_form())
+
+    def _keep(self, name: str, values: Complex | None) -> None:
+        """Store a matrix read-only. Raises BadCircuit for another shape or numbers that are not finite."""
+        matrix = np.array(values, dtype=np.complex128)
+        size = 2**self.wires
+        if matrix.shape != (size, size) or not np.all(np.isfinite(matrix)):
+            raise BadCircuit(
+                f"{name} of a gate on {self.wires} wires is a finite matrix ({size}, {size}), not of "
+                f"shape {matrix.shape}"
+            )
+        matrix.setflags(write=False)
+        object.__setattr__(self, name, matrix)
+
+    def _check_fixed(self) -> None:
+        matrix = self.matrix()
+        off = np.max(np.abs(matrix @ matrix.conj().T - np.eye(len(matrix))))
+        if off > _ROUNDING:
+            raise BadCircuit(f"the matrix of a gate is unitary; U U^dagger is off by {off:.2g}")
+        if self.shift:
+            raise BadCircuit("a gate without an angle has no shift rule; leave shift out")
+
+    def _check_generator(self) -> None:
+        """Check the generator and its shift rule, or find the rule."""
+        matrix = self._generator
+        off = np.max(np.abs(matrix - matrix.conj().T))
+        if off > _ROUNDING:
+            raise BadCircuit(f"a generator is Hermitian; this one is off by {off:.2g}")
+        if self.inverse is not None:
+            raise BadCircuit("the inverse of a gate with an angle is the negative angle")
+        frequencies = {
+            round(abs(a - b) / 2, 9) for a in self._levels for b in self._levels if a != b
+        }
+        fitting = [terms for terms, exact_on in FREQUENCIES.items() if frequencies <= exact_on]
+        if not fitting or self.shift not in (0, *fitting):
+            raise BadCircuit(
+                f"the eigenvalues of a generator differ by 2 (shift rule of 2 terms), or by 1 and 2 (4 "
+                f"terms); with shift={self.shift} this one has the eigenvalues "
+                f"{', '.join(f'{level:.6g}' for level in self._levels)}"
+            )
+        if self.shift == 0:
+            object.__setattr__(self, "shift", fitting[0])
+
+    @property
+    def has_angle(self) -> bool:
+        """Whether the gate turns by an angle."""
+        return self.generator is not None
+
+    @cached_property
+    def _generator(self) -> Complex:
+        """The generator; zero for a gate without an angle, on which no angle has an effect."""
+        if self.generator is None:
+            raise BadCircuit("a gate without an angle has no generator")
+        return self.generator
+
+    @cached_property
+    def _levels(self) -> tuple[float, ...]:
+        """The different eigenvalues of the generator."""
+        values = np.round(np.linalg.eigvalsh(self._generator), 12)
+        return tuple(float(value) for value in np.unique(values + 0.0))
+
+    @cached_property
+    def levels(self) -> tuple[tuple[float, Complex], ...]:
+        """The different eigenvalues of the generator, and the projectors on their eigenspaces.
+
+        Projectors are polynomials of the generator, so they are exact for matrices of integers.
+
+        >>> [level for level, projector in GATES["crx"].levels]
+        [-1.0, 0.0, 1.0]
+        """
+        found = []
+        for level in self._levels:
+            projector = np.eye(2**self.wires, dtype=np.complex128)
+            for other in self._levels:
+                if other != level:
+                    factor = self._generator - other * np.eye(len(projector))
+                    projector = projector @ factor / (level - other)
+            found.append((level, projector))
+        return tuple(found)
+
+    def matrix(self, angle: float = 0.0) -> Complex:
+        """The unitary (2^wires, 2^wires) for an angle in radians, which fixed gates ignore.
+
+        >>> GATES["p"].matrix(np.pi).round(3).real.tolist()
+        [[1.0, 0.0], [0.0, -1.0]]
+        """
+        if self.fixed is not None:
+            return self.fixed
+        out = np.zeros((2**self.wires, 2**self.wires), dtype=np.complex128)
+        for level, projector in self.levels:
+            out += np.exp(-0.5j * level * angle) * projector
+        return out
+
+    def derivative(self, angle: float) -> Complex:
+        """d matrix / d angle (2^wires, 2^wires). Raises BadCircuit for a gate without an angle."""
+        out = np.zeros_like(self._generator)
+        for level, projector in self.levels:
+            out += -0.5j * level * np.exp(-0.5j * level * angle) * projector
+        return out
+
+    @cached_property
+    def steps(self) -> Form:
+        """The form, compared once with the matrix of the gate.
+
+        Raises BadCircuit where they differ, also by a global phase.
+        """
+        angles = _CHECKED if self.has_angle else (0.0,)
+        for angle in angles:
+            product = form_matrix(self.form, self.wires, angle)
+            off = float(np.max(np.abs(product - self.matrix(angle))))
+            if not off < _ROUNDING:
+                raise BadCircuit(
+                    f"the form of a gate is not the gate: at the angle {angle} they differ by {off:.2g}; "
+                    "mend the form, or leave it out to have it derived"
+                )
+        return self.form
+
+    def _derived_form(self) -> Form:
+        if self.fixed is not None:
+            return form_of_unitary(self.fixed)
+        return form_of_generator(self._generator)
+
+    @cached_property
+    def self_inverse(self) -> bool:
+        """Whether the gate undoes itself up to a global phase; never for gates with an angle."""
+        return self.fixed is not None and same_up_to_phase(self.fixed, self.fixed.conj().T)
+
+    @cached_property
+    def symmetric(self) -> bool:
+        """Whether the gate is the same in whatever order its wires are given."""
+        matrix = self.matrix(_CHECKED[1])
+        axes = matrix.reshape((2,) * (2 * self.wires))
+        for order in permutations(range(self.wires)):
+            places = (*order, *(self.wires + k for k in order))
+            if np.max(np.abs(axes.transpose(places) - axes)) > _ROUNDING:
+                return False
+        return True
+
+
+def form_matrix(form: Form, wires: int, angle: float) -> Complex:
+    """The product of the steps of a form (2^wires, 2^wires). Raises BadCircuit for a step that does not fit."""
+    product = np.eye(2**wires, dtype=np.complex128)
+    for step in form:
+        product = _step_matrix(step, wires, angle) @ product
+    return product
+
+
+def _step_matrix(step: Step, wires: int, angle: float) -> Complex:
+    if isinstance(step, Rotation):
+        if len(step.word) != wires or set(step.word) - set("IXYZ"):
+            raise BadCircuit(
+                f"the word of {step} needs one of I, X, Y, Z for each of {wires} wires"
+            )
+        return rotation_matrix(step, angle)
+    if not isinstance(step, Cnot | Apply):
+        raise BadCircuit(f"a step of a form is a Rotation, a Cnot or an Apply, not {step!r}")
+    if isinstance(step, Cnot):
+        places: tuple[int, ...] = tuple(step)
+        matrix = CX
+    else:
+        places = step.wires
+        matrix = _applied_matrix(step)
+    fits = len(matrix) == 2 ** len(places) and len(set(places)) == len(places)
+    if not fits or not set(places) <= set(range(wires)):
+        raise BadCircuit(f"{step} does not fit a gate on {wires} wires")
+    return embedded(matrix, places, wires)
+
+
+def _applied_matrix(step: Apply) -> Complex:
+    """The matrix of a gate that is a step of another one's form."""
+    spec = gate_spec(step.gate)
+    if spec.has_angle or any(isinstance(inner, Apply) for inner in spec.form):
+        raise BadCircuit(
+            f"{step}: a step applies a gate without an angle whose own form is made of rotations and CNOTs"
+        )
+    return spec.matrix()
+
+
+def embedded(matrix: Complex, wires: tuple[int, ...], num_wires: int) -> Complex:
+    """A matrix on some wires as one (2^num_wires, 2^num_wires) on all; wire 0 is most significant.
+
+    >>> embedded(X, (1,), 2).real.astype(int).tolist()
+    [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
+    """
+    others = [wire for wire in range(num_wires) if wire not in wires]
+    full = np.kron(matrix, np.eye(2 ** len(others))).reshape((2,) * (2 * num_wires))
+    place = np.argsort([*wires, *others])
+    axes = (*place, *(place + num_wires))
+    return np.asarray(full.transpose(axes).reshape(2**num_wires, 2**num_wires))
+
+
+def same_up_to_phase(one: Complex, other: Complex) -> bool:
+    """Whether two unitary matrices of one size differ by a global phase at most.
+
+    >>> same_up_to_phase(Z, 1j * Z), same_up_to_phase(S, Z)
+    (True, False)
+    """
+    overlap = np.vdot(one, other)
+    if abs(overlap) < 0.5:
+        return False
+    turned = one * (overlap / abs(overlap))
+    return bool(np.max(np.abs(turned - other)) < _ROUNDING)
+
+
+class _Table(dict[str, GateSpec]):
+    """Gates by name; an entry is checked, and never replaced by another one."""
+
+    def __setitem__(self, name: str, spec: GateSpec) -> None:
+        if not isinstance(spec, GateSpec):
+            raise BadCircuit(f"gate {name!r}: an entry of the table is a GateSpec, not {spec!r}")
+        if not (name.isidentifier() and name == name.lower()):
+            raise BadCircuit(
+                f"gate {name!r}: a name has lower-case letters, digits and underscores, a letter first"
+            )
+        if self.get(name, spec) is not spec:
+            raise BadCircuit(
+                f"there is a gate {name!r} already, which engines and adapters know; take another name"
+            )
+        super().__setitem__(name, spec)
+
+
+class EveryGate(Set[str]):
+    """The names of all gates in the table when asked, as a read-only set."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in GATES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(GATES)
+
+    def __len__(self) -> int:
+        return len(GATES)
+
+    def __hash__(self) -> int:
+        return hash(EveryGate)
+
+    def __repr__(self) -> str:
+        return "EVERY_GATE"
+
+
+#: The names of all gates of the table when asked.
+EVERY_GATE = EveryGate()
+
+
+def gate_spec(name: str) -> GateSpec:
+    """What a gate name means. Raises BadCircuit for a name that the table lacks.
+
+    >>> gate_spec("rxx").wires
+    2
+    """
+    spec = GATES.get(name)
+    if spec is None:
+        raise BadCircuit(f"no gate {name!r}; there are {', '.join(GATES)}")
+    return spec
+
+
+def inverse_of(name: str) -> tuple[str, float | None]:
+    """The gate that undoes a fixed gate, up to a global phase: its name, and its angle or None.
+
+    Raises Unsupported if the table has none.
+
+    >>> inverse_of("h"), inverse_of("t")
+    (('h', None), ('p', -0.7853981633974483))
+    """
+    spec = gate_spec(name)
+    if spec.inverse is not None:
+        other, angle = spec.inverse
+        undone = gate_spec(other).matrix(0.0 if angle is None else angle) @ spec.matrix()
+        if not same_up_to_phase(undone, np.eye(len(undone), dtype=np.complex128)):
+            raise BadCircuit(
+                f"the inverse of gate {name!r} in the table, {other!r}, does not undo it"
+            )
+        return spec.inverse
+    if spec.self_inverse:
+        return name, None
+    back = spec.matrix().conj().T
+    for other, candidate in GATES.items():
+        if candidate.fixed is None or candidate.wires != spec.wires:
+            continue
+        if same_up_to_phase(candidate.fixed, back):
+            return other, None
+    raise Unsupported(
+        f"the table has no gate that undoes {name!r}; add it, or say it by GateSpec(inverse=...)"
+    )
+
+
+def _const(word: str, offset: float) -> Rotation:
+    """A rotation by a constant angle."""
+    return Rotation(word, offset=offset)
+
+
+_PI = np.pi
+_HALF = np.pi / 2
+
+
+def _phase_form(angle: float) -> Form:
+    """``diag(1, e^{i angle})``."""
+    return (_const("I", -angle), _const("Z", angle))
+
+
+_RXX_QASM = "gate rxx(alpha) a, b { h a; h b; cx a, b; rz(alpha) b; cx a, b; h a; h b; }"
+_RYY_QASM = (
+    "gate ryy(alpha) a, b { rx(pi/2) a; rx(pi/2) b; cx a, b; rz(alpha) b; cx a, b; "
+    "rx(-pi/2) a; rx(-pi/2) b; }"
+)
+_RZZ_QASM = "gate rzz(alpha) a, b { cx a, b; rz(alpha) b; cx a, b; }"
+_ECR_QASM = "gate ecr a, b { s a; sx b; cx a, b; x a; }"  # up to a global phase of -pi/4
+
+#: Every gate there is, by name; ``GATES[name] = GateSpec(...)`` adds one.
+GATES: dict[str, GateSpec] = _Table()
+
+GATES["h"] = GateSpec(1, fixed=H, form=(*_phase_form(_PI), _const("Y", _HALF)), qasm="h")
+GATES["x"] = GateSpec(1, fixed=X, form=(*_phase_form(_PI), _const("Y", _PI)), qasm="x")
+GATES["y"] = GateSpec(1, fixed=Y, form=(_const("I", -_PI), _const("Y", _PI)), qasm="y")
+GATES["z"] = GateSpec(1, fixed=Z, form=_phase_form(_PI), qasm="z")
+GATES["s"] = GateSpec(1, fixed=S, form=_phase_form(_HALF), inverse=("p", -_HALF), qasm="s")
+GATES["t"] = GateSpec(1, fixed=T, form=_phase_form(_PI / 4), inverse=("p", -_PI / 4), qasm="t")
+GATES["sx"] = GateSpec(
+    1,
+    fixed=SX,
+    form=(_const("I", -_HALF), _const("X", _HALF)),
+    inverse=("rx", -_HALF),
+    qasm="sx",
+)
+GATES["cx"] = GateSpec(2, fixed=CX, form=(Cnot(0, 1),), symbol=("●", "⊕"), qasm="cx")
+GATES["cz"] = GateSpec(
+    2,
+    fixed=CZ,
+    form=(
+        _const("II", -_HALF),
+        _const("ZI", _HALF),
+        _const("IZ", _HALF),
+        _const("ZZ", -_HALF),
+    ),
+    symbol=("●", "●"),
+    qasm="cz",
+)
+GATES["ecr"] = GateSpec(2, fixed=ECR, form=(_const("ZX", _HALF), Apply("x", (0,))), qasm=_ECR_QASM)
+GATES["swap"] = GateSpec(
+    2,
+    fixed=SWAP,
+    form=(Cnot(0, 1), Cnot(1, 0), Cnot(0, 1)),
+    symbol=("×", "×"),
+    qasm="swap",
+)
+GATES["rx"] = GateSpec(1, generator=X, shift=2, qasm="rx")
+GATES["ry"] = GateSpec(1, generator=Y, shift=2, qasm="ry")
+GATES["rz"] = GateSpec(1, generator=Z, shift=2, qasm="rz")
+GATES["p"] = GateSpec(1, generator=Z - I2, shift=2, qasm="p")
+GATES["rxx"] = GateSpec(2, generator=np.kron(X, X), shift=2, qasm=_RXX_QASM)
+GATES["ryy"] = GateSpec(2, generator=np.kron(Y, Y), shift=2, qasm=_RYY_QASM)
+GATES["rzz"] = GateSpec(2, generator=np.kron(Z, Z), shift=2, qasm=_RZZ_QASM)
+GATES["crx"] = GateSpec(2, generator=np.kron(P1, X), shift=4, symbol=("●", "RX"), qasm="crx")
+GATES["cry"] = GateSpec(2, generator=np.kron(P1, Y), shift=4, symbol=("●", "RY"), qasm="cry")
+GATES["crz"] = GateSpec(2, generator=np.kron(P1, Z), shift=4, symbol=("●", "RZ"), qasm="crz")

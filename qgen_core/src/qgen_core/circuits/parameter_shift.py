@@ -9,31 +9,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.circuits.gates import GATES, SHIFTS
+from qgen_core.circuits.gates import SHIFTS
 from qgen_core.typing import Floats
 
-#: Numbers of output held at once; beyond it the shifted circuits run in several batches.
+#: Most output numbers held at once; with more, the shifted circuits run in several batches.
 MAX_OUTPUT = 2**27
 
 
 def shifted_rows(circuit: Circuit, angles: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
     """All shifted angle rows (R, A), the column that each shifts (R,) and its coefficient (R,).
 
-    Rows come term by term, B rows of the batch each. Constant angles are not shifted.
+    Rows come term by term, with the B rows of the batch for each term. Constant angles are not
+    shifted.
+
+    >>> from qgen_core.circuits.circuit import Gate, param
+    >>> circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
+    >>> rows, columns, coefficients = shifted_rows(circuit, np.array([[0.0]]))
+    >>> rows.round(2).tolist(), columns.tolist(), coefficients.tolist()
+    ([[1.57], [-1.57]], [0, 0], [0.5, -0.5])
     """
-    rows, columns, coefficients = [], [], []
-    with_angle = [g for g in circuit.gates if g.angle is not None]
-    for column, gate in enumerate(with_angle):
-        assert gate.angle is not None
+    rows = []
+    columns = []
+    coefficients = []
+    column = -1
+    for gate in circuit.gates:
+        if gate.angle is None:
+            continue
+        column += 1
         if gate.angle.source == "const":
             continue
-        for shift, coefficient in SHIFTS[GATES[gate.name].shift]:
-            moved = angles.copy()
-            moved[:, column] += shift
-            rows.append(moved)
+        for shift, coefficient in SHIFTS[gate.spec.shift]:
+            shifted = angles.copy()
+            shifted[:, column] += shift
+            rows.append(shifted)
             columns.append(column)
             coefficients.append(coefficient)
-    stacked = np.concatenate(rows) if rows else np.empty((0, angles.shape[1]))
+    if rows:
+        stacked = np.concatenate(rows)
+    else:
+        stacked = np.empty((0, angles.shape[1]))
     return stacked, np.array(columns, dtype=np.intp), np.array(coefficients)
 
 
@@ -43,7 +57,12 @@ def parameter_shift(
     """d loss / d angles (B, A), given ``run`` from angle rows to outputs and d loss / d output (B, ...).
 
     Two terms for rotations, four for controlled ones (Wierichs et al., arXiv:2107.12390). Outputs are
-    shifted, never the loss: the cotangent carries the loss through by the chain rule.
+    shifted, not the loss: the cotangent d loss / d output enters by the chain rule.
+
+    >>> from qgen_core.circuits.circuit import Gate, param
+    >>> circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
+    >>> parameter_shift(np.cos, circuit, np.array([[0.5]]), np.ones((1, 1))).round(4).tolist()
+    [[-0.4794]]
     """
     rows, columns, coefficients = shifted_rows(circuit, angles)
     gradient = np.zeros_like(angles)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from qgen_core.circuits.circuit import Angle, Circuit
+from qgen_core.circuits.gates import GATES, GateSpec, gate_spec
+from qgen_core.circuits.pauli_form import Cnot, Rotation
 from qgen_core.errors import BadCircuit, Unsupported
-from qgen_core.typing import Floats
 
-# Gates that stdgates.inc lacks. The rotations are exact, ecr is so up to a global phase of -pi/4.
-_DEFINITIONS = {
-    "rxx": "gate rxx(alpha) a, b { h a; h b; cx a, b; rz(alpha) b; cx a, b; h a; h b; }",
-    "ryy": "gate ryy(alpha) a, b { rx(pi/2) a; rx(pi/2) b; cx a, b; rz(alpha) b; cx a, b; rx(-pi/2) a; rx(-pi/2) b; }",
-    "rzz": "gate rzz(alpha) a, b { cx a, b; rz(alpha) b; cx a, b; }",
-    "ecr": "gate ecr a, b { s a; sx b; cx a, b; x a; }",
-}
+#: Words that a definition of ours must not take: gates of stdgates.inc, built-in gates, functions and keywords.
+TAKEN = frozenset(
+    "p x y z h s sdg t tdg sx rx ry rz cx cy cz cp crx cry crz ch swap ccx cswap cu phase cphase "
+    "id u1 u2 u3 u gphase ctrl negctrl inv pow gate def cal defcal input output qubit bit int uint "
+    "float angle complex bool array const let measure reset barrier delay box if else for while in "
+    "return break continue end switch case default include pragma extern opaque creg qreg pi tau "
+    "euler sin cos tan arcsin arccos arctan exp log sqrt floor ceiling mod popcount rotl rotr sizeof "
+    "real imag void duration stretch mutable readonly durationof true false alpha".split()
+)
 
 
 def to_qasm(
@@ -48,13 +53,14 @@ def to_qasm(
     values = iter(_values(circuit, params, inputs))
     bound = {"param": params is not None, "input": inputs is not None, "const": True}
     lines = ["OPENQASM 3.0;", 'include "stdgates.inc";']
-    lines += [text for name, text in _DEFINITIONS.items() if name in circuit.counts]
+    lines += _definitions(circuit)
     if not bound["param"]:
         lines += [f"input float[64] theta_{k};" for k in range(circuit.num_params)]
     if not bound["input"]:
         lines += [f"input float[64] x_{k};" for k in range(circuit.num_inputs)]
     lines += [
-        "// Wire w of the circuit is q[w], measured into c[w]; tools that print c as one number show c[0] last.",
+        "// Wire w of the circuit is q[w], measured into c[w]; "
+        "tools that print c as one number show c[0] last.",
         f"qubit[{circuit.num_wires}] q;",
         f"bit[{circuit.num_wires}] c;",
     ]
@@ -62,19 +68,92 @@ def to_qasm(
         argument = ""
         if gate.angle is not None:
             value = next(values)
-            argument = (
-                f"({value!r})" if bound[gate.angle.source] else f"({_expression(gate.angle)})"
-            )
-        lines.append(f"{gate.name}{argument} {', '.join(f'q[{w}]' for w in gate.wires)};")
-    return "\n".join([*lines, "c = measure q;"])
+            written = repr(value) if bound[gate.angle.source] else _expression(gate.angle)
+            argument = f"({written})"
+        wires = ", ".join(f"q[{wire}]" for wire in gate.wires)
+        lines.append(f"{_called(gate.name)}{argument} {wires};")
+    lines.append("c = measure q;")
+    return "\n".join(lines)
+
+
+def _definitions(circuit: Circuit) -> list[str]:
+    """Definitions of the circuit's gates that stdgates.inc lacks: gates with an angle, then the others."""
+    used = [name for name in GATES if name in circuit.counts]
+    used.sort(key=lambda name: not GATES[name].has_angle)
+    found = []
+    for name in used:
+        spec = GATES[name]
+        if not spec.qasm:
+            found.append(_definition(_called(name), spec))
+        elif spec.qasm.startswith("gate "):
+            found.append(spec.qasm)
+    return found
+
+
+def _called(name: str) -> str:
+    """The name of a gate in a program."""
+    qasm = gate_spec(name).qasm
+    if qasm.startswith("gate "):
+        return qasm.removeprefix("gate ").replace("(", " ").split()[0]
+    if qasm:
+        return qasm
+    return f"qgen_{name}" if name in TAKEN else name
+
+
+def _definition(called: str, spec: GateSpec) -> str:
+    """The definition of a gate from its form, up to a global phase."""
+    wires = [f"w{k}" for k in range(spec.wires)]
+    argument = "(alpha)" if spec.has_angle else ""
+    body = " ".join(f"{call};" for call in _calls(spec, wires))
+    return f"gate {called}{argument} {', '.join(wires)} {{ {body} }}"
+
+
+def _calls(spec: GateSpec, wires: list[str]) -> Iterator[str]:
+    """The statements of a definition."""
+    for step in spec.steps:
+        if isinstance(step, Rotation):
+            yield from _rotation_calls(step, wires)
+        elif isinstance(step, Cnot):
+            yield f"cx {wires[step.control]}, {wires[step.target]}"
+        else:
+            yield from _calls(gate_spec(step.gate), [wires[place] for place in step.wires])
+
+
+def _rotation_calls(rotation: Rotation, wires: list[str]) -> Iterator[str]:
+    """A rotation about a Pauli word: RZ on its last wire between CNOTs and changes of basis."""
+    if not rotation.wires:
+        return  # a global phase
+    to_z = {"X": "h", "Y": "rx(pi/2)"}
+    from_z = {"X": "h", "Y": "rx(-pi/2)"}
+    on = [(wires[place], rotation.word[place]) for place in rotation.wires]
+    for wire, letter in on:
+        if letter in to_z:
+            yield f"{to_z[letter]} {wire}"
+    pairs = [(one[0], other[0]) for one, other in zip(on[:-1], on[1:], strict=True)]
+    for control, target in pairs:
+        yield f"cx {control}, {target}"
+    yield f"rz({_rotation_angle(rotation)}) {on[-1][0]}"
+    for control, target in reversed(pairs):
+        yield f"cx {control}, {target}"
+    for wire, letter in on:
+        if letter in from_z:
+            yield f"{from_z[letter]} {wire}"
+
+
+def _rotation_angle(rotation: Rotation) -> str:
+    """``slope * alpha + offset``."""
+    if rotation.slope == 0:
+        return repr(float(rotation.offset))
+    return _linear("alpha", rotation.slope, rotation.offset)
 
 
 def _values(circuit: Circuit, params: ArrayLike | None, inputs: ArrayLike | None) -> list[float]:
-    """All angles; those of unbound parameters and inputs are there but mean nothing."""
-    rows: Floats = circuit.bind(
-        np.zeros(circuit.num_params) if params is None else params,
-        np.zeros(circuit.num_inputs) if inputs is None else inputs,
-    )
+    """All angles; those of unbound parameters and inputs are placeholders."""
+    if params is None:
+        params = np.zeros(circuit.num_params)
+    if inputs is None:
+        inputs = np.zeros(circuit.num_inputs)
+    rows = circuit.bind(params, inputs)
     if len(rows) != 1:
         raise BadCircuit(
             f"a program holds one circuit, not {len(rows)}; give one row of params and inputs"
@@ -87,9 +166,15 @@ def _values(circuit: Circuit, params: ArrayLike | None, inputs: ArrayLike | None
 
 
 def _expression(angle: Angle) -> str:
-    """``scale * name + offset`` without the parts that do nothing."""
-    name = f"{'theta' if angle.source == 'param' else 'x'}_{angle.index}"
-    scaled = name if angle.scale == 1 else f"{float(angle.scale)!r} * {name}"
-    if angle.offset == 0:
+    """The angle as an expression of a declared input."""
+    name = {"param": "theta", "input": "x"}[angle.source]
+    return _linear(f"{name}_{angle.index}", angle.scale, angle.offset)
+
+
+def _linear(name: str, scale: float, offset: float) -> str:
+    """``scale * name + offset`` without a factor of one and an offset of zero."""
+    scaled = name if scale == 1 else f"{float(scale)!r} * {name}"
+    if offset == 0:
         return scaled
-    return f"{scaled} {'+' if angle.offset > 0 else '-'} {abs(float(angle.offset))!r}"
+    sign = "+" if offset > 0 else "-"
+    return f"{scaled} {sign} {abs(float(offset))!r}"

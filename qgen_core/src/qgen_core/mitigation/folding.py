@@ -1,26 +1,23 @@
-"""Circuits with more of the same noise: gates folded, or channels repeated."""
+"""Circuits with the same noise amplified: gates folded, or channels repeated."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import pi
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, Instruction, const
+from qgen_core.circuits.gates import inverse_of
 from qgen_core.typing import Floats
 
 Amplify = Literal["gates", "circuit", "channels"]
 
-#: Fixed gates that are not their own inverse, and their inverses up to a global phase.
-INVERSE = {"s": ("p", -pi / 2), "t": ("p", -pi / 4), "sx": ("rx", -pi / 2)}
-
 
 @dataclass(frozen=True)
-class Step:
+class NoisyGate:
     """A gate with the channels behind it.
 
     Its angle is ``sign`` times ``column`` of the original angles; with -1 for a column it is constant.
@@ -31,21 +28,24 @@ class Step:
     column: int
     sign: float = 1.0
 
-    def inverse(self) -> Step:
-        """The inverse gate, with the same noise behind it."""
+    def inverse(self) -> NoisyGate:
+        """The inverse gate, with the same noise behind it.
+
+        Raises Unsupported for a gate whose inverse the table of gates lacks.
+        """
         gate = self.gate
-        if gate.name in INVERSE:
-            name, turn = INVERSE[gate.name]
-            return replace(self, gate=Gate(name, gate.wires, const(turn)))
-        if gate.angle is None:
-            return self
-        back = replace(gate.angle, scale=-gate.angle.scale, offset=-gate.angle.offset)
-        return replace(self, gate=Gate(gate.name, gate.wires, back), sign=-self.sign)
+        if gate.angle is not None:
+            angle = replace(gate.angle, scale=-gate.angle.scale, offset=-gate.angle.offset)
+            return replace(self, gate=Gate(gate.name, gate.wires, angle), sign=-self.sign)
+        name, value = inverse_of(gate.name)
+        if value is None:
+            return replace(self, gate=Gate(name, gate.wires))
+        return replace(self, gate=Gate(name, gate.wires, const(value)))
 
 
 @dataclass(frozen=True)
 class Amplified:
-    """A circuit made of another one, and how its angles follow: ``angles[:, column] * sign + offset``."""
+    """A circuit made of another one, with its angles ``angles[:, column] * sign + offset``."""
 
     circuit: Circuit
     column: NDArray[np.intp]
@@ -67,47 +67,70 @@ class Amplified:
 def amplified(circuit: Circuit, scale: int, how: Amplify) -> Amplified:
     """The circuit with ``scale`` times its noise, to first order in the noise.
 
-    ``gates``: each gate G becomes G (G^-1 G)^k, ``circuit``: the whole circuit C does, with
-    ``scale = 2 k + 1``; either leaves the unitary as it is. ``channels``: the channels behind each gate
-    act ``scale`` times. Folding takes the channels behind a gate along with it and with its inverse.
+    ``gates``: each gate G becomes G (G^-1 G)^k; ``circuit``: the whole circuit C becomes C (C^-1 C)^k,
+    with ``scale = 2 k + 1``; neither changes the unitary. ``channels``: the channels behind each gate
+    act ``scale`` times. In folding, the channels behind a gate also follow its inverse.
+
+    Raises Unsupported for a gate whose inverse the table of gates lacks.
+
+    >>> from qgen_core.circuits.circuit import param
+    >>> circuit = Circuit(1, (Gate("s", (0,)), Gate("rx", (0,), param(0))))
+    >>> [gate.name for gate in amplified(circuit, 3, "gates").circuit.gates]
+    ['s', 'p', 's', 'rx', 'rx', 'rx']
     """
-    head, steps = _steps(circuit)
+    head, gates = _gates_with_channels(circuit)
     k = scale // 2
+    folded: list[NoisyGate] = []
     if how == "channels":
         head *= scale
-        walk: Iterable[Step] = (replace(step, channels=step.channels * scale) for step in steps)
+        folded = [replace(one, channels=one.channels * scale) for one in gates]
     elif how == "gates":
-        walk = (part for step in steps for part in (step, *(step.inverse(), step) * k))
+        for one in gates:
+            folded.append(one)
+            folded += [one.inverse(), one] * k
     else:
-        walk = (*steps, *(*(step.inverse() for step in reversed(steps)), *steps) * k)
-    return _joined(circuit.num_wires, head, tuple(walk))
+        folded += gates
+        if k:
+            backwards = [one.inverse() for one in reversed(gates)]
+            folded += [*backwards, *gates] * k
+    return _joined(circuit.num_wires, head, folded)
 
 
-def _steps(circuit: Circuit) -> tuple[tuple[Channel, ...], list[Step]]:
+def _gates_with_channels(circuit: Circuit) -> tuple[tuple[Channel, ...], list[NoisyGate]]:
     """Channels before any gate, and the gates with the channels behind them."""
     head: list[Channel] = []
-    found: list[tuple[Gate, list[Channel]]] = []
+    found: list[NoisyGate] = []
+    column = 0
     for instruction in circuit.instructions:
-        if isinstance(instruction, Gate):
-            found.append((instruction, []))
+        if isinstance(instruction, Channel):
+            if found:
+                last = found[-1]
+                found[-1] = replace(last, channels=(*last.channels, instruction))
+            else:
+                head.append(instruction)
+        elif instruction.angle is None:
+            found.append(NoisyGate(instruction, (), -1))
         else:
-            (found[-1][1] if found else head).append(instruction)
-    turning = iter(range(circuit.num_angles))
-    return tuple(head), [
-        Step(g, tuple(c), -1 if g.angle is None else next(turning)) for g, c in found
-    ]
+            found.append(NoisyGate(instruction, (), column))
+            column += 1
+    return tuple(head), found
 
 
-def _joined(wires: int, head: tuple[Channel, ...], walk: tuple[Step, ...]) -> Amplified:
-    instructions: list[Instruction] = []
-    for step in walk:
-        instructions += [step.gate, *step.channels]
-    turning = [(step, step.gate.angle) for step in walk if step.gate.angle is not None]
+def _joined(wires: int, head: tuple[Channel, ...], gates: Iterable[NoisyGate]) -> Amplified:
+    """The circuit of these gates, and the map to its angles."""
+    instructions: list[Instruction] = list(head)
+    columns = []
+    signs = []
+    offsets = []
+    for one in gates:
+        instructions += [one.gate, *one.channels]
+        if one.gate.angle is not None:
+            columns.append(one.column)
+            signs.append(one.sign)
+            offsets.append(one.gate.angle.offset if one.column < 0 else 0.0)
     return Amplified(
-        Circuit(wires, (*head, *instructions)),
-        np.array([step.column for step, _ in turning], dtype=np.intp),
-        np.array([step.sign for step, _ in turning], dtype=np.float64),
-        np.array(
-            [angle.offset if step.column < 0 else 0.0 for step, angle in turning], dtype=np.float64
-        ),
+        Circuit(wires, tuple(instructions)),
+        np.array(columns, dtype=np.intp),
+        np.array(signs, dtype=np.float64),
+        np.array(offsets, dtype=np.float64),
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
 
 from qgen_core.circuits.capabilities import Capabilities
 from qgen_core.circuits.circuit import Circuit, Gate, const
-from qgen_core.circuits.gates import GATES
+from qgen_core.circuits.gates import EVERY_GATE, GATES, GateSpec
 from qgen_core.circuits.measures import Measure, Probabilities
 from qgen_core.errors import QgenError
 from qgen_core.interfaces import Backend, Noise
 from qgen_core.noise_models.mapping import Mapping
+from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Array, Floats, Rng
 
 
@@ -79,14 +80,46 @@ class NoisyBackend(Backend):
 
 
 def _mapped_capabilities(can: Capabilities, noise: Noise) -> Capabilities:
-    """The gates that the backend lacks are tried: the noise model may turn them into ones that it has."""
-    more = {name for name in GATES if name not in can.gates and _turns_into(noise, name, can.gates)}
-    return replace(can, gates=can.gates | more) if more else can
+    """Capabilities with the gates that the noise model turns into ones that the backend has."""
+    if can.gates is EVERY_GATE:
+        return can
+    return replace(can, gates=MappedGates(can.gates, noise))
 
 
-def _turns_into(noise: Noise, name: str, gates: frozenset[str]) -> bool:
-    angle = const(0.1) if GATES[name].has_angle else None
-    circuit = Circuit(GATES[name].wires, (Gate(name, tuple(range(GATES[name].wires)), angle),))
+class MappedGates(Set[str]):
+    """Names of the gates that a backend has, or that a noise model turns into ones that it has.
+
+    The others of the table are tried when asked, each once.
+    """
+
+    def __init__(self, own: Set[str], noise: Noise) -> None:
+        self._own = own
+        self._noise = noise
+        self._tried: Remembered[GateSpec, bool] = Remembered()
+
+    def __contains__(self, name: object) -> bool:
+        if name in self._own:
+            return True
+        spec = GATES.get(str(name))
+        if spec is None:
+            return False
+        return self._tried.get(spec, lambda: _turns_into(self._noise, str(name), self._own))
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in {**dict.fromkeys(self._own), **GATES} if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def _turns_into(noise: Noise, name: str, gates: Set[str]) -> bool:
+    """Whether the noise model turns a gate into ones that a backend has."""
+    spec = GATES[name]
+    angle = const(0.1) if spec.has_angle else None
+    circuit = Circuit(spec.wires, (Gate(name, tuple(range(spec.wires)), angle),))
     try:
         mapped, _ = noise(circuit, Probabilities())
     except QgenError:

@@ -12,10 +12,10 @@ from qgen_core.circuits.capabilities import Capabilities
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.parameter_shift import shifted_rows
 from qgen_core.discovery.hooks import hookimpl
+from qgen_core.interfaces import Problem
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import Recipe
 from qgen_core.support.resources import human
-from qgen_core.interfaces import Problem
 from qgen_core.typing import Floats
 
 #: Seconds of training to time, and the most steps of it.

@@ -14,12 +14,11 @@ from qgen_core.circuits.draw import draw
 from qgen_core.discovery import registry
 from qgen_core.errors import DataError
 from qgen_core.events import Events
-from qgen_core.interfaces import Encoder
+from qgen_core.interfaces import Encoder, name_of
 from qgen_core.metrics.score import score
 from qgen_core.runs.run import Run
 from qgen_core.support.checkpoint import write_durably
 from qgen_core.support.random_streams import stream
-from qgen_core.interfaces import name_of
 from qgen_core.typing import Floats
 
 DEFAULT_METRICS = ("marginal-d", "marginal-tv", "tv", "js", "correlation")

@@ -20,13 +20,13 @@ import numpy as np
 
 from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, RecipeError
 from qgen_core.events import Events, Space
+from qgen_core.interfaces import History
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.provenance import fingerprint, versions
 from qgen_core.runs.recipes import Recipe
 from qgen_core.support.checkpoint import Checkpoints, first_process, write_durably
 from qgen_core.support.random_streams import stream
-from qgen_core.interfaces import History
 from qgen_core.typing import Array
 
 #: Events are generated in pieces of this size, so that memory does not grow with their number.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Set
 import numpy as np
 
 from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, const, given, param
-from qgen_core.circuits.gates import GATES, I2, PAULI, X, Y, Z
+from qgen_core.circuits.gates import I2, PAULI, X, Y, Z, gate_spec
 from qgen_core.typing import Floats, Rng
 
 #: Gates of one wire that together reach any state, as far as a backend has them.
@@ -18,7 +18,9 @@ def turned(gates: Set[str], num_wires: int, rng: Rng) -> list[Gate]:
     """Constant rotations that bring every wire into a general place."""
     names = [name for name in TURNS if name in gates][:3]
     return [
-        Gate(name, (wire,), const(rng.uniform(-np.pi, np.pi)) if GATES[name].has_angle else None)
+        Gate(
+            name, (wire,), const(rng.uniform(-np.pi, np.pi)) if gate_spec(name).has_angle else None
+        )
         for wire in range(num_wires)
         for name in names
     ]
@@ -34,10 +36,16 @@ def flip(gates: Set[str], wire: int) -> Gate | None:
 
 def placed(name: str, num_wires: int) -> list[tuple[int, ...]]:
     """Wires on which to try a gate: neighbours, the wrong way round, and with a wire between."""
-    if GATES[name].wires == 1:
+    if gate_spec(name).wires == 1:
         return [(0,), (num_wires - 1,)]
+    if gate_spec(name).wires > num_wires:
+        return []
+    if gate_spec(name).wires > 2:
+        first = tuple(range(gate_spec(name).wires))
+        last = tuple(range(num_wires - gate_spec(name).wires, num_wires))
+        return list(dict.fromkeys((first, first[::-1], last)))
     pairs = [(0, 1), (1, 0), (num_wires - 1, 0), (0, num_wires - 1)]
-    return list(dict.fromkeys(pairs)) if num_wires > 1 else []
+    return list(dict.fromkeys(pairs))
 
 
 def trained(gates: Set[str], num_wires: int, angles: int, rng: Rng) -> Circuit:
@@ -45,9 +53,9 @@ def trained(gates: Set[str], num_wires: int, angles: int, rng: Rng) -> Circuit:
 
     Parameters are shared, scaled and offset; some angles are data inputs, some constants.
     """
-    fitting = [name for name in sorted(gates) if GATES[name].wires <= num_wires]
-    turning = [name for name in fitting if GATES[name].has_angle]
-    fixed = [name for name in fitting if not GATES[name].has_angle]
+    fitting = [name for name in sorted(gates) if gate_spec(name).wires <= num_wires]
+    turning = [name for name in fitting if gate_spec(name).has_angle]
+    fixed = [name for name in fitting if not gate_spec(name).has_angle]
     order = [*rng.permutation(turning)] * angles
     instructions = turned(gates, num_wires, rng)
     for name in order[:angles]:
@@ -73,13 +81,15 @@ def words(num_wires: int, count: int, rng: Rng) -> tuple[str, ...]:
 
 def there_and_back(gates: Set[str], num_wires: int, length: int, rng: Rng) -> Circuit:
     """Half of so many gates, then their inverses in reverse order: the circuit does nothing."""
-    fitting = [
-        n for n in sorted(gates) if GATES[n].wires <= num_wires and n not in ("s", "t", "sx")
-    ]
+    fitting = []
+    for name in sorted(gates):
+        spec = gate_spec(name)
+        if spec.wires <= num_wires and (spec.has_angle or spec.self_inverse):
+            fitting.append(name)
     there, back = [], []
     for name in rng.choice(fitting, length // 2):
         wires = _wires(str(name), num_wires, rng)
-        angle = float(rng.uniform(-np.pi, np.pi)) if GATES[str(name)].has_angle else None
+        angle = float(rng.uniform(-np.pi, np.pi)) if gate_spec(str(name)).has_angle else None
         there.append(Gate(str(name), wires, None if angle is None else const(angle)))
         back.append(Gate(str(name), wires, None if angle is None else const(-angle)))
     return Circuit(num_wires, (*there, *reversed(back)))
@@ -109,7 +119,7 @@ def channels(num_wires: int, rng: Rng) -> Iterator[Channel]:
 
 
 def _wires(name: str, num_wires: int, rng: Rng) -> tuple[int, ...]:
-    return tuple(int(w) for w in rng.permutation(num_wires)[: GATES[name].wires])
+    return tuple(int(w) for w in rng.permutation(num_wires)[: gate_spec(name).wires])
 
 
 def _angle(rng: Rng) -> Angle:

@@ -13,10 +13,10 @@ from qgen_core.circuits.circuit import Channel, Circuit, Instruction
 from qgen_core.circuits.measures import Measure, State
 from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import BadOption, Unsupported
+from qgen_core.interfaces import Problem
 from qgen_core.noise_models.channels import Mode, check_scale
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.random_streams import stream
-from qgen_core.interfaces import Problem
 from qgen_qiskit.devices.calibration import Device, Qubits, fake_device, live_device
 from qgen_qiskit.devices.compile import CompiledCircuit, compile_for
 from qgen_qiskit.devices.gate_channels import GateChannels, Readout

@@ -39,7 +39,7 @@ from qgen_qiskit.runtime.prepared_circuit import (
 )
 from qgen_qiskit.runtime.results import means, outcomes
 from qgen_qiskit.runtime.service import RUNTIME, Deadline, Service, missing_account
-from qgen_qiskit.translate import free_angles
+from qgen_qiskit.translate import GATES, free_angles
 
 #: Outcomes are 64-bit integers.
 MOST_WIRES = 62
@@ -83,7 +83,9 @@ class RuntimeBackend(Backend):
     (False, False)
     """
 
-    capabilities = Capabilities(max_wires=MOST_WIRES, exact=False, remote=True)
+    capabilities = Capabilities(
+        gates=frozenset(GATES), max_wires=MOST_WIRES, exact=False, remote=True
+    )
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption, Unsupported
-from qgen_core.mitigation.folding import Step
+from qgen_core.mitigation.folding import NoisyGate
 from qgen_qiskit.runtime.faults import one_line
 from qgen_qiskit.translate import to_qiskit
 
@@ -109,7 +109,7 @@ def folded(circuit: Circuit) -> bool:
         before = last.get(gate.wires[0])
         if before is not None and before.wires == gate.wires:
             adjacent = all(last.get(wire) is before for wire in gate.wires)
-            if adjacent and Step(before, (), -1).inverse().gate == gate:
+            if adjacent and NoisyGate(before, (), -1).inverse().gate == gate:
                 return True
         last.update(dict.fromkeys(gate.wires, gate))
     return False

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from qgen_core.support.random_streams import generator, stream
 from qgen_core.support.parameters import load_into
+from qgen_core.support.random_streams import generator, stream
 from qgen_core.typing import Array
 
 Precision = Literal["single", "double"]

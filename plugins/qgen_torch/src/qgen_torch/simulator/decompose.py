@@ -1,23 +1,39 @@
-"""Every gate as one of three: a turn of one wire, a phase of the basis states, a move of the basis states."""
+"""Every gate as one of three: a turn of one wire, a phase of the basis states, a permutation of them.
+
+What a gate is made of is said by its entry in the table of gates (``qgen_core.circuits.gates``). A gate
+of one wire is its matrix; a gate that permutes the basis states is that permutation; any other gate
+is its form, in which rotations about Pauli words become phases between changes of basis.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import pi
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core import Circuit, Gate
-from qgen_core.circuits.gates import GATES, I2, P1, H, S, X
+from qgen_core import Circuit
+from qgen_core.circuits.gates import I2, GateSpec, H, S, gate_spec
+from qgen_core.circuits.pauli_form import (
+    Apply,
+    Cnot,
+    Form,
+    Group,
+    Rotation,
+    basis_permutation,
+    grouped,
+    word_matrix,
+)
 
 Matrix = NDArray[np.complex128]
 
 NOTHING = np.zeros((2, 2), dtype=np.complex128)
-#: V with V Z V^dagger the generator's Pauli matrix.
-FRAMES: dict[str, Matrix] = {"x": H, "y": S @ H}
-#: Column of what has no angle.
+#: V by Pauli letter, with ``V Z V^dagger`` that Pauli matrix.
+FRAMES: dict[str, Matrix] = {"X": H, "Y": S @ H}
+#: Where a CNOT takes each basis state of its wires.
+CNOT = (0, 1, 3, 2)
+#: Column of an op without an angle.
 NONE = -1
 
 
@@ -31,7 +47,10 @@ class Turn(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """``exp(i value Z...Z)`` on its wires, or on none; ``value`` is the factor, times t where there is a column."""
+    """``exp(i value Z...Z)`` on its wires, or on none.
+
+    ``value`` is the factor, times t where there is a column.
+    """
 
     wires: tuple[int, ...]
     column: int
@@ -39,10 +58,10 @@ class Phase(NamedTuple):
 
 
 class Move(NamedTuple):
-    """``cx`` (control, target) or ``swap``."""
+    """A permutation of the basis states of its wires: state k becomes state ``target[k]``."""
 
     wires: tuple[int, ...]
-    name: str
+    target: tuple[int, ...]
 
 
 Op = Turn | Phase | Move
@@ -58,55 +77,113 @@ def decompose(circuit: Circuit) -> list[Op]:
     ops: list[Op] = []
     column = 0
     for gate in circuit.gates:
-        ops += _one_wire(gate, column) if len(gate.wires) == 1 else _two_wires(gate, column)
-        column += gate.angle is not None
+        if gate.angle is None:
+            ops += _of_gate(gate.spec, gate.wires, NONE)
+        else:
+            ops += _of_gate(gate.spec, gate.wires, column)
+            column += 1
     return ops
 
 
-def _one_wire(gate: Gate, column: int) -> Iterator[Op]:
-    spec, (wire,) = GATES[gate.name], gate.wires
-    if spec.generator is None:
-        yield fixed(wire, spec.matrix())
-    elif spec.phase:
-        yield Turn((wire,), column, 1.0, (I2 - P1, P1, 1j * P1))
-    else:
-        yield Turn((wire,), column, 0.5, (NOTHING, I2, -1j * spec.generator))
-
-
-def _two_wires(gate: Gate, column: int) -> Iterator[Op]:
-    a, b = gate.wires
-    if gate.name in ("cx", "swap"):
-        yield Move((a, b), gate.name)
+def _of_gate(spec: GateSpec, wires: tuple[int, ...], column: int) -> Iterator[Op]:
+    if spec.wires == 1:
+        yield from _one_wire(spec, wires[0], column)
         return
-    inside: list[Op] = list(_diagonal(gate, column))
-    frame = "x" if gate.name == "ecr" else gate.name[-1]
-    turned: tuple[int, ...] = (
-        () if frame == "z" else (a, b) if gate.name in ("rxx", "ryy") else (b,)
-    )
-    yield from (fixed(wire, FRAMES[frame].conj().T) for wire in turned)
-    yield from inside
-    yield from (fixed(wire, FRAMES[frame]) for wire in turned)
-    if gate.name == "ecr":  # (XI - YX) / sqrt(2) = XI exp(-i pi/4 ZX)
-        yield fixed(a, X)
+    if spec.fixed is not None:
+        target = basis_permutation(spec.fixed)
+        if target is not None:
+            yield Move(wires, tuple(target.tolist()))
+            return
+    yield from _of_form(spec.steps, wires, column)
 
 
-def _diagonal(gate: Gate, column: int) -> Iterator[Phase]:
-    """What a gate is between its frames."""
-    a, b = gate.wires
-    if gate.name == "ecr":
-        yield Phase((a, b), NONE, -pi / 4)
-    elif gate.name == "cz":
-        for wires, factor in (((), pi / 4), ((a,), -pi / 4), ((b,), -pi / 4), ((a, b), pi / 4)):
-            yield Phase(wires, NONE, factor)
-    elif GATES[gate.name].controlled:
-        yield Phase((b,), column, -0.25)
-        yield Phase((a, b), column, 0.25)
+def _one_wire(spec: GateSpec, wire: int, column: int) -> Iterator[Op]:
+    """A gate of one wire from its matrix.
+
+    With an angle, the eigenvalues of its generator are ``mean - 1`` and ``mean + 1``, or the mean alone.
+    """
+    if spec.fixed is not None:
+        yield fixed(wire, spec.fixed)
+        return
+    levels = spec.levels
+    values = [level for level, _ in levels]
+    if len(levels) == 2 and 0.0 in values:  # one eigenstate keeps its phase
+        still = values.index(0.0)
+        kept = levels[still][1]
+        level, turned = levels[1 - still]
+        rate = abs(level) / 2
+        yield Turn((wire,), column, rate, (kept, turned, -1j * np.sign(level) * turned))
+        return
+    mean = sum(values) / len(values)
+    if len(levels) == 2:
+        traceless = levels[1][1] - levels[0][1]
+        yield Turn((wire,), column, 0.5, (NOTHING, I2, -1j * traceless))
+    if mean:
+        yield Phase((), column, -mean / 2)
+
+
+def _of_form(form: Form, wires: tuple[int, ...], column: int) -> Iterator[Op]:
+    """The ops of a gate on these wires from its steps."""
+    for part in grouped(form):
+        if isinstance(part, Cnot):
+            yield Move((wires[part.control], wires[part.target]), CNOT)
+        elif isinstance(part, Apply):
+            yield from _of_gate(
+                gate_spec(part.gate), tuple(wires[place] for place in part.wires), NONE
+            )
+        elif max(len(rotation.wires) for rotation in part.rotations) > 1:
+            yield from _in_basis(part, wires, column)
+        else:
+            for rotation in part.rotations:
+                yield from _on_one_wire(rotation, wires, column)
+
+
+def _on_one_wire(rotation: Rotation, wires: tuple[int, ...], column: int) -> Iterator[Op]:
+    """A rotation about one letter, or a global phase.
+
+    ``exp(-i (a + b) W / 2)`` is ``cos(a / 2) u - sin(a / 2) i W u`` with ``u = exp(-i b W / 2)``.
+    """
+    if not rotation.wires:
+        yield from _phases(rotation, wires, column)
+        return
+    place = rotation.wires[0]
+    pauli = word_matrix(rotation.word[place])
+    half = rotation.offset / 2
+    constant = np.cos(half) * I2 - 1j * np.sin(half) * pauli
+    if rotation.slope == 0:
+        yield fixed(wires[place], constant)
     else:
-        yield Phase((a, b), column, -0.5)
+        parts = (NOTHING, constant, -1j * pauli @ constant)
+        yield Turn((wires[place],), column, rotation.slope / 2, parts)
+
+
+def _in_basis(group: Group, wires: tuple[int, ...], column: int) -> Iterator[Op]:
+    """Rotations that share a basis: phases between the changes to this basis and back."""
+    letters = list(zip(wires, group.basis, strict=True))
+    for wire, letter in letters:
+        if letter in FRAMES:
+            yield fixed(wire, FRAMES[letter].conj().T)
+    for rotation in group.rotations:
+        yield from _phases(rotation, wires, column)
+    for wire, letter in letters:
+        if letter in FRAMES:
+            yield fixed(wire, FRAMES[letter])
+
+
+def _phases(rotation: Rotation, wires: tuple[int, ...], column: int) -> Iterator[Phase]:
+    """A rotation in its basis, where its word is made of Z."""
+    on = tuple(wires[place] for place in rotation.wires)
+    if rotation.slope:
+        yield Phase(on, column, -rotation.slope / 2)
+    if rotation.offset:
+        yield Phase(on, NONE, -rotation.offset / 2)
 
 
 def fuse(turns: list[Turn]) -> list[Turn]:
-    """The same product of turns of one wire with at most one turn without an angle, and that only alone."""
+    """The same product of turns of one wire with as few turns without an angle as possible.
+
+    A turn without an angle is left only where there is no other.
+    """
     found: list[Turn] = []
     before: Any = I2
     for turn in turns:

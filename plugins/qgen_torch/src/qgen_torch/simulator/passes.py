@@ -103,10 +103,10 @@ def take(ops: list[Op], kind: type, wires: int) -> tuple[list[Op], list[Op]]:
 
     Returns these operations and the rest, both in order.
 
-    >>> ops = [Move((0, 1), "cx"), fixed(0, I2), Move((1, 2), "swap")]
+    >>> ops = [Move((0, 1), CNOT), fixed(0, I2), Move((1, 2), (0, 2, 1, 3))]
     >>> taken, rest = take(ops, Move, wires=3)
-    >>> [op.name for op in taken], len(rest)
-    (['cx', 'swap'], 1)
+    >>> [op.target for op in taken], len(rest)
+    ([(0, 1, 3, 2), (0, 2, 1, 3)], 1)
     """
     taken: list[Op] = []
     rest: list[Op] = []
@@ -123,22 +123,23 @@ def take(ops: list[Op], kind: type, wires: int) -> tuple[list[Op], list[Op]]:
 
 
 def source_of(moves: list[Op], wires: int) -> Ints:
-    """The index from which each amplitude comes when ``cx`` and ``swap`` gates are applied.
+    """The index from which each amplitude comes when permutations of basis states are applied.
 
-    >>> source_of([Move((0, 1), "cx")], wires=2)
+    >>> source_of([Move((0, 1), CNOT)], wires=2)
     array([0, 1, 3, 2])
     """
     source = np.arange(2**wires)
     for move in reversed(moves):  # trace each index back from the last gate to the first
         assert isinstance(move, Move)
-        first, second = (1 << (wires - 1 - wire) for wire in move.wires)
-        first_set = source & first != 0
-        second_set = source & second != 0
-        if move.name == "cx":
-            flips = np.where(first_set, second, 0)
-        else:
-            flips = np.where(first_set != second_set, first | second, 0)
-        source = source ^ flips
+        before = np.argsort(move.target)
+        bits = [wires - 1 - wire for wire in move.wires]
+        local = np.zeros_like(source)
+        for bit in bits:
+            local = 2 * local + (source >> bit & 1)
+        moved = before[local]
+        source = source & ~sum(1 << bit for bit in bits)
+        for place, bit in enumerate(reversed(bits)):
+            source |= (moved >> place & 1) << bit
     return source
 
 

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuits.gates import GATES, PAULI
+from qgen_core.circuits.gates import GateSpec
+from qgen_core.circuits.pauli_form import PAULI
+from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Complex, Floats
 
 LETTERS = "IXYZ"
 #: Terms of a gate with an angle t: 1, cos t, sin t, cos t/2, sin t/2. Rotations need the first three.
 TERMS = 5
+#: Differences below this are rounding errors.
+ROUNDING = 1e-12
 
 
 @cache
@@ -41,13 +45,20 @@ def transfer_matrix(kraus: Complex) -> Floats:
     return np.ascontiguousarray(np.real(words.conj() @ (map_ @ words.T)) / dim)
 
 
-@cache
-def gate_terms(name: str) -> Floats:
+def gate_terms(spec: GateSpec) -> Floats:
     """The transfer matrix of a gate as a sum of terms: (1, D, D), or (3 or 5, D, D) with an angle.
 
-    It has the frequencies 0, 1/2 and 1 in the angle, so five values a period of 4 pi give them all.
+    The terms belong to the functions 1, cos t, sin t, cos t/2 and sin t/2 of the angle t. The
+    table admits generators with these frequencies only, so five values in a period of 4 pi give
+    all terms.
     """
-    spec = GATES[name]
+    return _terms.get(spec, lambda: _make_terms(spec))
+
+
+_terms: Remembered[GateSpec, Floats] = Remembered()
+
+
+def _make_terms(spec: GateSpec) -> Floats:
     if not spec.has_angle:
         return transfer_matrix(spec.matrix()[None])[None]
     nodes = 4 * np.pi * np.arange(5) / 5
@@ -55,18 +66,20 @@ def gate_terms(name: str) -> Floats:
     waves = np.array(
         [np.full(5, 0.5), np.cos(nodes), np.sin(nodes), np.cos(nodes / 2), np.sin(nodes / 2)]
     )
-    # the entries are multiples of 1/4: rounding makes them exact
-    terms = np.round(0.4 * np.einsum("tk,kij->tij", waves, values), 12)
-    return terms if np.any(terms[3:]) else np.ascontiguousarray(terms[:3])
+    terms: Floats = 0.4 * np.einsum("tk,kij->tij", waves, values)
+    # most gates have multiples of 1/4 only, which rounding makes exact
+    quarters = np.round(4 * terms) / 4
+    terms = np.where(np.abs(terms - quarters) < ROUNDING, quarters, terms)
+    if np.any(np.abs(terms[3:]) > ROUNDING):
+        return terms
+    return np.ascontiguousarray(terms[:3])
 
 
 def on_all(terms: Floats, positions: tuple[int, ...], width: int) -> Floats:
     """Matrices (T, 4^k, 4^k) on some of ``width`` wires as (T, 4^width, 4^width) on all, in order."""
-    count = len(positions)
     others = [p for p in range(width) if p not in positions]
     full = np.einsum("tij,kl->tikjl", terms, np.eye(4 ** len(others)))
     place = np.argsort([*positions, *others])
     axes = (0, *(1 + place), *(1 + width + place))
-    assert count + len(others) == width
     out = full.reshape(len(terms), *(4,) * (2 * width)).transpose(axes)
     return np.ascontiguousarray(out.reshape(len(terms), 4**width, 4**width))

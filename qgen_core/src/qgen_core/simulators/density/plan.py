@@ -162,14 +162,16 @@ def _grouped(circuit: Circuit) -> tuple[list[Group], list[Group]]:
 
 
 def _terms(instruction: Instruction) -> tuple[Floats, bool]:
-    if not isinstance(instruction, Channel):
-        return gate_terms(instruction.name), instruction.angle is not None
+    """The matrix of an instruction as a sum of terms, and whether it has an angle."""
     if len(instruction.wires) > WIDEST:
+        what = "channel" if isinstance(instruction, Channel) else "gate"
         raise Unsupported(
-            f"the channel {instruction.name!r} acts on {len(instruction.wires)} wires; density holds channels of at "
-            f"most {WIDEST}, write it as several"
+            f"the {what} {instruction.name!r} acts on {len(instruction.wires)} wires; density holds "
+            f"{what}s of at most {WIDEST}, write it as several"
         )
-    return transfer_matrix(instruction.kraus)[None], False
+    if isinstance(instruction, Channel):
+        return transfer_matrix(instruction.kraus)[None], False
+    return gate_terms(instruction.spec), instruction.angle is not None
 
 
 def _step(

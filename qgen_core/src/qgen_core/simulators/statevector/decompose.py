@@ -1,9 +1,13 @@
 """Every gate as plane rotations: real rotations RY, CNOTs and diagonal phases, exactly.
 
-An RY turns pairs of amplitudes, a phase turns (real, imaginary) of one amplitude, and both
-angles are linear in the angles of the circuit. So there are no matrices to multiply and no
-chain rule but one sparse linear map; a rotation by Euler angles costs half of a general 2x2
+An RY rotates pairs of amplitudes, a phase rotates (real, imaginary) of one amplitude, and both
+angles are linear in the angles of the circuit. So there are no matrices to multiply, and the only
+chain rule is one sparse linear map; a rotation by Euler angles costs half of a general 2x2
 matrix, and all phases between two layers of RY merge into one.
+
+What a gate is made of is said by its entry in the table of gates (:mod:`qgen_core.circuits.gates`):
+Pauli rotations and CNOTs. Here a rotation about a Pauli word becomes a phase between changes of
+basis.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ from math import pi
 from typing import Literal, NamedTuple
 
 from qgen_core.circuits.circuit import Circuit
+from qgen_core.circuits.gates import gate_spec
+from qgen_core.circuits.pauli_form import Apply, Cnot, Form, Group, Rotation, grouped
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class Linear:
 class Op(NamedTuple):
     """``y``: RY(2 value). ``cx``: control, target. ``d``: exp(i value Z...Z) on its wires, or on none.
 
-    ``level`` counts the CNOTs that it waits for, itself included; at least 1.
+    ``level`` is the number of CNOTs on the longest chain of ops that ends here, itself included; at
+    least 1.
     """
 
     kind: Literal["y", "cx", "d"]
@@ -48,102 +55,110 @@ class Op(NamedTuple):
 
     def acts(self) -> Iterator[tuple[int, str]]:
         """(wire, Pauli letter) pairs; two ops commute if they agree on every shared wire."""
-        letters = "zx" if self.kind == "cx" else {"y": "y", "d": "zz"}[self.kind]
+        letters = {"cx": "zx", "y": "y", "d": "zz"}[self.kind]
         return zip(self.wires, letters, strict=False)
 
 
-def _y(wire: int, half: Linear | float) -> Op:
-    return Op("y", (wire,), half if isinstance(half, Linear) else Linear(half))
+def _y(wire: int, half: Linear) -> Op:
+    """RY(2 half)."""
+    return Op("y", (wire,), half)
 
 
-def _d(wires: Iterable[int], phase: Linear | float) -> Op:
-    return Op("d", tuple(wires), phase if isinstance(phase, Linear) else Linear(phase))
+def _d(wires: tuple[int, ...], phase: Linear) -> Op:
+    """``exp(i phase Z...Z)``, or the global phase on no wires."""
+    return Op("d", wires, phase)
 
 
-def _along_x(wires: Iterable[int], ops: list[Op]) -> list[Op]:
-    """The ops with X in place of Z on some wires: X = RY(pi/2) Z RY(-pi/2)."""
-    wires = tuple(wires)
-    return [_y(w, -pi / 4) for w in wires] + ops + [_y(w, pi / 4) for w in wires]
-
-
-def _along_y(wires: Iterable[int], ops: list[Op]) -> list[Op]:
-    """The ops with Y in place of Z on some wires: Y = RZ(pi/2) X RZ(-pi/2)."""
-    wires = tuple(wires)
-    return (
-        [_d((w,), pi / 4) for w in wires]
-        + _along_x(wires, ops)
-        + [_d((w,), -pi / 4) for w in wires]
-    )
-
-
-def _phase_gate(wire: int, t: Linear) -> list[Op]:
-    return [_d((), t * 0.5), _d((wire,), t * -0.5)]
-
-
-def _rx(wire: int, t: Linear) -> list[Op]:
-    return [_d((wire,), -pi / 4), _y(wire, t * 0.5), _d((wire,), pi / 4)]
-
-
-def _x(wire: int) -> list[Op]:
-    return [*_phase_gate(wire, Linear(pi)), _y(wire, pi / 2)]
-
-
-def _one_wire(name: str, w: int, t: Linear) -> list[Op]:
-    fixed = {"z": pi, "s": pi / 2, "t": pi / 4}
-    if name in fixed:
-        return _phase_gate(w, Linear(fixed[name]))
-    if name == "h":
-        return [*_phase_gate(w, Linear(pi)), _y(w, pi / 4)]
-    if name == "x":
-        return _x(w)
-    if name == "y":
-        return [_d((), pi / 2), _y(w, pi / 2)]
-    if name == "sx":
-        return [_d((), pi / 4), *_rx(w, Linear(pi / 2))]
-    if name == "rx":
-        return _rx(w, t)
-    if name == "ry":
-        return [_y(w, t * 0.5)]
-    if name == "rz":
-        return [_d((w,), t * -0.5)]
-    assert name == "p", name
-    return _phase_gate(w, t)
-
-
-def _two_wires(name: str, a: int, b: int, t: Linear) -> list[Op]:
-    if name == "cx":
-        return [Op("cx", (a, b))]
-    if name == "swap":
-        return [Op("cx", (a, b)), Op("cx", (b, a)), Op("cx", (a, b))]
-    if name == "cz":
-        return [_d((), pi / 4), _d((a,), -pi / 4), _d((b,), -pi / 4), _d((a, b), pi / 4)]
-    if name == "ecr":
-        return [*_along_x((b,), [_d((a, b), -pi / 4)]), *_x(a)]
-    both = [_d((a, b), t * -0.5)]
-    controlled = [_d((b,), t * -0.25), _d((a, b), t * 0.25)]
-    frames = {"rxx": _along_x, "ryy": _along_y, "crx": _along_x, "cry": _along_y}
-    core = controlled if name[0] == "c" else both
-    wires = (b,) if name[0] == "c" else (a, b)
-    return frames[name](wires, core) if name in frames else core
+def _cx(control: int, target: int) -> Op:
+    return Op("cx", (control, target))
 
 
 def _raw(circuit: Circuit) -> Iterator[Op]:
+    """The ops of all gates, one gate after another."""
     column = 0
     for gate in circuit.gates:
-        t = Linear()
+        angle = Linear()
         if gate.angle is not None:
-            t, column = Linear(0.0, ((column, 1.0),)), column + 1
-        if len(gate.wires) == 1:
-            yield from _one_wire(gate.name, gate.wires[0], t)
+            angle = Linear(0.0, ((column, 1.0),))
+            column += 1
+        yield from _of_form(gate.spec.steps, gate.wires, angle)
+
+
+def _of_form(form: Form, wires: tuple[int, ...], angle: Linear) -> Iterator[Op]:
+    """The ops of a gate on these wires from its steps."""
+    for part in grouped(form):
+        if isinstance(part, Cnot):
+            yield _cx(wires[part.control], wires[part.target])
+        elif isinstance(part, Apply):
+            inner = tuple(wires[place] for place in part.wires)
+            yield from _of_form(gate_spec(part.gate).steps, inner, Linear())
+        elif max(len(rotation.wires) for rotation in part.rotations) > 1:
+            yield from _in_basis(part, wires, angle)
         else:
-            yield from _two_wires(gate.name, gate.wires[0], gate.wires[1], t)
+            for rotation in part.rotations:
+                yield from _on_one_wire(rotation, wires, angle)
+
+
+def _angle_of(rotation: Rotation, angle: Linear) -> Linear:
+    """The angle of a rotation for the angle of its gate."""
+    return angle * rotation.slope + Linear(rotation.offset)
+
+
+def _on_one_wire(rotation: Rotation, wires: tuple[int, ...], angle: Linear) -> Iterator[Op]:
+    """A rotation about one letter, or a global phase."""
+    theta = _angle_of(rotation, angle)
+    if not rotation.wires:
+        yield _d((), theta * -0.5)
+        return
+    place = rotation.wires[0]
+    wire = wires[place]
+    letter = rotation.word[place]
+    if letter == "Z":
+        yield _d((wire,), theta * -0.5)
+    elif letter == "Y":
+        yield _y(wire, theta * 0.5)
+    else:  # X = RZ(-pi/2)^dagger Y RZ(-pi/2)
+        yield _d((wire,), Linear(-pi / 4))
+        yield _y(wire, theta * 0.5)
+        yield _d((wire,), Linear(pi / 4))
+
+
+def _in_basis(group: Group, wires: tuple[int, ...], angle: Linear) -> Iterator[Op]:
+    """Rotations that share a basis: phases between the changes to this basis and back.
+
+    X = RY(pi/2) Z RY(-pi/2) and Y = RZ(pi/2) X RZ(-pi/2).
+    """
+    letters = list(zip(wires, group.basis, strict=True))
+    along_y = [wire for wire, letter in letters if letter == "Y"]
+    along_x_or_y = [wire for wire, letter in letters if letter in "XY"]
+    for wire in along_y:
+        yield _d((wire,), Linear(pi / 4))
+    for wire in along_x_or_y:
+        yield _y(wire, Linear(-pi / 4))
+    for rotation in group.rotations:
+        on = tuple(wires[place] for place in rotation.wires)
+        yield from _phase(on, _angle_of(rotation, angle) * -0.5)
+    for wire in along_x_or_y:
+        yield _y(wire, Linear(pi / 4))
+    for wire in along_y:
+        yield _d((wire,), Linear(-pi / 4))
+
+
+def _phase(wires: tuple[int, ...], value: Linear) -> Iterator[Op]:
+    """``exp(i value Z...Z)``; a CNOT carries the Z of each wire but the last two to the next wire."""
+    pairs = list(zip(wires[:-2], wires[1:-1], strict=True))
+    for control, target in pairs:
+        yield _cx(control, target)
+    yield _d(wires[-2:], value)
+    for control, target in reversed(pairs):
+        yield _cx(control, target)
 
 
 class _Writer:
-    """Writes ops down, merging neighbours on one wire and holding phases back.
+    """Collects ops: neighbouring RY on one wire are merged, and phases are delayed.
 
-    A phase moves past a CNOT (Z on the target becomes ZZ) until an RY on one of its wires
-    stops it, so that all phases of a layer meet. Products of three Zs are not made.
+    A phase commutes past a CNOT (Z on the target becomes ZZ) until an RY on one of its wires
+    stops it, so that all phases of a layer are merged. Products of three Zs are not made.
     """
 
     def __init__(self) -> None:
@@ -151,11 +166,11 @@ class _Writer:
         self.last: dict[int, int] = {}
         self.level: dict[int, int] = {}
         self.phases: dict[frozenset[int], Linear] = {}
-        self.touched: set[int] = (
-            set()
-        )  # the other wires are still in |0>, where Z is 1 and no CNOT starts
+        #: Wires with an op; the others are still in |0>, where Z is 1 and a control does nothing.
+        self.touched: set[int] = set()
 
     def add(self, op: Op) -> None:
+        """Append an op, or merge it into an earlier one."""
         if op.kind == "cx" and op.wires[0] not in self.touched:
             return
         if op.kind == "d":
@@ -177,19 +192,25 @@ class _Writer:
         self.touched.update(op.wires)
         level = max(self.level.get(wire, 0) for wire in op.wires) + (op.kind == "cx")
         for wire in op.wires:
-            self.last[wire], self.level[wire] = len(self.ops), level
+            self.last[wire] = len(self.ops)
+            self.level[wire] = level
         self.ops.append(op._replace(level=max(1, level)))
 
     def release(self, keys: Iterable[frozenset[int]]) -> None:
+        """Append the delayed phases on these sets of wires."""
         for key in list(keys):
             value = self.phases.pop(key)
             if not value.nothing:
                 self._emit(Op("d", tuple(sorted(key)), value))
 
     def _past_cx(self, control: int, target: int) -> None:
-        touched = [key for key in self.phases if target in key]
-        self.release([key for key in touched if len(key ^ {control}) > 2])
-        moved = {key ^ {control}: self.phases.pop(key) for key in touched if key in self.phases}
+        """Commute the phases on the target of a CNOT past it; those that would get three Zs come before it."""
+        on_target = [key for key in self.phases if target in key]
+        self.release([key for key in on_target if len(key ^ {control}) > 2])
+        moved = {}
+        for key in on_target:
+            if key in self.phases:
+                moved[key ^ {control}] = self.phases.pop(key)
         for key, value in moved.items():
             self.phases[key] = self.phases.get(key, Linear()) + value
 
@@ -197,7 +218,12 @@ class _Writer:
 def decompose(circuit: Circuit, *, last_phases: bool) -> tuple[list[Op], Linear]:
     """The ops of a circuit and its global phase (radians).
 
-    Without ``last_phases``, phases at the end are left out: probabilities do not see them.
+    Without ``last_phases``, phases at the end are left out, on which probabilities do not depend.
+
+    >>> from qgen_core.circuits.circuit import Gate, param
+    >>> rotation = Circuit(1, (Gate("ry", (0,), param(0)), Gate("rz", (0,), param(1))))
+    >>> decompose(rotation, last_phases=False)[0]
+    [Op(kind='y', wires=(0,), value=Linear(const=0.0, terms=((0, 0.5),)), level=1)]
     """
     writer = _Writer()
     for op in _raw(circuit):
