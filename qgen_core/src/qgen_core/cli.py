@@ -208,7 +208,7 @@ def reproduce(
 ) -> None:
     """Reproduce a paper's study: run the cells that are missing, print its tables, draw its figures."""
     from qgen_core.runs.recipes import apply_settings
-    from qgen_core.studies import study as studies
+    from qgen_core import studies
 
     ref = apply_settings({"name": study}, settings or ())
     executor = {"name": "processes", "workers": workers} if workers > 1 else "serial"
