@@ -6,11 +6,11 @@ measurements, so a study continues where it stopped, and its results so far can 
 drawn at any time.
 """
 
-from qgen_core.studies import Study, build
 from qgen_core.studies.cells import Cell, key_of
 from qgen_core.studies.outcome import Outcome
 from qgen_core.studies.reproduction import reproduce
 from qgen_core.studies.results import Result, Results
+from qgen_core.studies.study import Study, build
 from qgen_core.studies.summary import MISSING, NONE, Summary
 from qgen_core.studies.tables import Table
 from qgen_core.studies.trial import Trial

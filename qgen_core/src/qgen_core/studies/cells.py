@@ -84,7 +84,7 @@ def distinct(cells: Iterable[Cell]) -> list[Cell]:
     >>> len(distinct([Cell({"seed": 1}, {}), Cell({"seed": 1}, {}), Cell({"seed": 2}, {})]))
     2
     """
-    found = {}
+    found: dict[str, Cell] = {}
     for cell in cells:
         found.setdefault(canonical(asdict(cell)), cell)
     return list(found.values())

@@ -19,11 +19,11 @@ from qgen_core.errors import BrokenPlugin, Interrupted, QgenError
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.progress import counter
 from qgen_core.runs.run import versions
-from qgen_core.studies import build
 from qgen_core.studies.cell_files import read_cell, write_cell
 from qgen_core.studies.cells import Cell, canonical, distinct, key_of
 from qgen_core.studies.outcome import Outcome
 from qgen_core.studies.results import Result, Results
+from qgen_core.studies.study import build
 from qgen_core.studies.trial import Trial
 
 Answers = Generator[tuple[int, str], None, None]
