@@ -13,7 +13,7 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core.errors import BadOption, DataError
-from qgen_core.studies.study import Cell, Result, Table, Trial, key_of
+from qgen_core.studies import Cell, Result, Table, Trial, key_of
 from qgen_hep.studies.jets import JetsStudy, measure, points, published, statistics
 from qgen_hep.studies.jets.book import Book, measured
 from qgen_hep.studies.jets.figures import FIGURES, draw

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
+from qgen_core import studies
 from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, UnknownName
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.studies import study as studies
-from qgen_core.studies.study import Cell, Result, Table, Trial
+from qgen_core.studies import Cell, Result, Table, Trial
 from qgen_hep.studies.jets.points import COLUMNS, Point
 from qgen_hep.studies.jets_noise import JetsNoiseStudy, points
 from qgen_hep.studies.jets_noise.book import Book

@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
+from qgen_core import studies
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Batch, Events, Space
 from qgen_core.interfaces import Generator
-from qgen_core.studies import study as studies
-from qgen_core.studies.study import Cell, Result, Trial, key_of
+from qgen_core.studies import Cell, Result, Trial, key_of
+from qgen_core.studies.cells import canonical
 from qgen_hep.datasets.mfc import mfc
 from qgen_hep.studies.mfc import MfcStudy, cases, measure, published, truth
 from qgen_hep.studies.mfc.book import Book
@@ -46,7 +47,7 @@ def case(name: str, sizes: Sizes = TINY) -> Case:
 def run(cell: Cell, folder: Path) -> dict[str, Any]:
     ((name, options),) = cell.measurements.items()
     found = MfcStudy.measurements[name](Trial(cell.recipe, folder), **options)
-    studies._canonical(found)  # plain data, or it could not be kept
+    canonical(found)  # plain data, or it could not be kept
     return found
 
 

@@ -220,8 +220,8 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Reproduce the study of a paper: run missing cells, print its tables, draw its figures."""
+    from qgen_core import studies
     from qgen_core.runs.recipes import apply_settings
-    from qgen_core.studies import study as studies
 
     ref = apply_settings({"name": study}, settings or ())
     executor: registry.Ref = "serial"

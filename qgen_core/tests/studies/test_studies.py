@@ -1,4 +1,4 @@
-"""Studies: content and keys, results written once, resumed, repaired, shown; failures kept apart."""
+"""Studies: keys, results written once, resumed, repaired and shown; failures stay separate."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import toystudy
 
+from qgen_core import studies
 from qgen_core.discovery import entry_points as plugins
 from qgen_core.discovery import registry
 from qgen_core.errors import (
@@ -25,7 +26,7 @@ from qgen_core.errors import (
     UnknownName,
 )
 from qgen_core.runs.lock import RunLock
-from qgen_core.studies import study as studies
+from qgen_core.studies.cell_files import read_cell
 from qgen_core.studies.executors.processes import ProcessesExecutor
 from qgen_core.studies.executors.serial import SerialExecutor
 
@@ -83,12 +84,12 @@ def test_every_changed_character_of_a_result_is_noticed(shelf: Path, tmp_path: P
     studies.reproduce({"name": "toy", "count": 1}, tmp_path / "run")
     (path,) = (tmp_path / "run" / "cells").glob("*.json")
     whole = path.read_text()
-    right = studies._read(path.parent, path.stem)
+    right = read_cell(path.parent, path.stem)
     assert right is not None and right.value is not None
     unseen = 0
     for place in range(len(whole)):
         path.write_text(whole[:place] + chr(ord(whole[place]) ^ 1) + whole[place + 1 :])
-        found = studies._read(path.parent, path.stem)
+        found = read_cell(path.parent, path.stem)
         assert found in (None, right), whole[place - 10 : place + 10]
         unseen += found is not None  # another last digit may be the same number
     assert unseen <= 3 and len(whole) > 500

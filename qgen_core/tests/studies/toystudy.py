@@ -1,4 +1,4 @@
-"""A study on a shelf of its own, as an installer leaves it, so that any process finds it by name."""
+"""A study in a package as an installer leaves it, so that any process finds it by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 
 import qgen_core as qgen
 from qgen_core.errors import Diverged
-from qgen_core.studies.study import Cell, Study, Table
+from qgen_core.studies import Cell, Study, Table
 
 
 def toyset(*, events: int = 500):
@@ -34,7 +34,8 @@ def number(trial, wait, parts):
 def trained(trial):
     losses = [record["loss"] for record in trial.history]
     theta = trial.run.assembly.generator.parameters()["theta"]
-    return {"losses": losses, "theta": theta.tolist(), "seen": trial.recipe.tables["dataset"]["events"]}
+    seen = trial.recipe.tables["dataset"]["events"]
+    return {"losses": losses, "theta": theta.tolist(), "seen": seen}
 
 
 def broken(trial, how):
@@ -52,13 +53,31 @@ def broken(trial, how):
 class ToyStudy(Study):
     measurements = {"number": number, "trained": trained, "broken": broken}
 
-    def __init__(self, *, what: str = "number", count: int = 6, wait: float = 0.0, steps: int = 30, how: str = "",
-                 trainer: str = "adam", events: int = 500) -> None:
-        self.what, self.count, self.wait, self.steps, self.how = what, count, wait, steps, how
-        self.trainer, self.events = trainer, events
+    def __init__(
+        self,
+        *,
+        what: str = "number",
+        count: int = 6,
+        wait: float = 0.0,
+        steps: int = 30,
+        how: str = "",
+        trainer: str = "adam",
+        events: int = 500,
+    ) -> None:
+        self.what = what
+        self.count = count
+        self.wait = wait
+        self.steps = steps
+        self.how = how
+        self.trainer = trainer
+        self.events = events
 
     def cells(self, *, quick):
-        options = {"number": {"wait": self.wait, "parts": [1, "a"]}, "trained": {}, "broken": {"how": self.how}}
+        options = {
+            "number": {"wait": self.wait, "parts": [1, "a"]},
+            "trained": {},
+            "broken": {"how": self.how},
+        }
         recipe = {
             "dataset": {"name": "toyset"},
             "encoder": {"name": "binning", "bits": 2},
@@ -66,15 +85,21 @@ class ToyStudy(Study):
             "loss": "js",
             "trainer": {"name": self.trainer, "steps": self.steps},
         }
-        seeds = range(2 if quick else self.count)
-        return [Cell({"seed": seed, **recipe}, {self.what: options[self.what]}) for seed in seeds]
+        measurements = {self.what: options[self.what]}
+        found = []
+        for seed in range(2 if quick else self.count):
+            tags = {"seed": seed, "what": self.what}
+            found.append(Cell({"seed": seed, **recipe}, measurements, tags))
+        return found
 
     def local(self, recipe):
         return {**recipe, "dataset": {**recipe["dataset"], "events": self.events}}
 
     def tables(self, results):
-        rows = [(str(r.cell.recipe["seed"]), "missing" if r.value is None else "there") for r in results]
-        return [Table("toys", ("seed", "result"), tuple(rows), ("a note",))]
+        rows = []
+        for (seed,), found in results.groups("seed").items():
+            rows.append((str(seed), "missing" if found.missing else "there"))
+        return [Table("toys", ("seed", "result"), rows, ("a note",))]
 
     def figures(self, results, folder):
         path = Path(folder) / "toy.txt"

@@ -1,1 +1,32 @@
-"""Studies: grids of trainings, their results, and who executes them."""
+"""Studies: grids of trainings, their results, and the tables and figures made of them.
+
+A study is a list of cells. A cell is a recipe, what to measure of it, and tags by which its
+result is asked for. Each result is one file named by the hash of the cell's recipe and
+measurements, so a study continues where it stopped, and its results so far can be tabulated and
+drawn at any time.
+"""
+
+from qgen_core.studies.cells import Cell, key_of
+from qgen_core.studies.outcome import Outcome
+from qgen_core.studies.reproduction import reproduce
+from qgen_core.studies.results import Result, Results
+from qgen_core.studies.study import Study, build
+from qgen_core.studies.summary import MISSING, NONE, Summary
+from qgen_core.studies.tables import Table
+from qgen_core.studies.trial import Trial
+
+__all__ = [
+    "MISSING",
+    "NONE",
+    "Cell",
+    "Outcome",
+    "Result",
+    "Results",
+    "Study",
+    "Summary",
+    "Table",
+    "Trial",
+    "build",
+    "key_of",
+    "reproduce",
+]

@@ -1,4 +1,4 @@
-"""The executor ``processes``: several at a time, on the processors of this machine."""
+"""The executor ``processes``: several tasks at a time, in processes of this machine."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ log = logging.getLogger("qgen")
 
 Work = Callable[[str], str]
 
-#: A task in whose hands so many workers died is not tried again.
-DEATHS = 5
+#: A task on which so many workers have died is not tried again.
+MAX_DEATHS = 5
 
 
 class ProcessesExecutor:
-    """Runs tasks in ``workers`` fresh processes; None: as many as this process may use processors.
+    """Runs tasks in ``workers`` new processes; None: one for each core that this process may use.
 
-    What a worker was at when it died, killed or out of memory, is done again by a new one; tasks
-    are idempotent. Workers do not outlive the process that started them.
+    If a worker dies, killed or out of memory, a new one runs its task again, so running a task
+    twice must give the same answer. Workers end when the process that started them does.
 
-    Raises BadOption for fewer than one worker, ResourceRefused when one task costs worker after worker.
+    Raises BadOption for fewer than one worker, ResourceRefused if several workers die on the same
+    task.
+
+    >>> ProcessesExecutor(workers=2).workers
+    2
     """
 
     def __init__(self, *, workers: int | None = None) -> None:
@@ -40,15 +44,17 @@ class ProcessesExecutor:
             raise BadOption(f"workers must be at least 1, not {workers}")
 
     def __call__(self, work: Work, tasks: Sequence[str]) -> Generator[tuple[int, str], None, None]:
-        """The number of each task with its answer, as they come."""
+        """Yield the number of each task with its answer, in the order in which they finish."""
         waiting = deque(range(len(tasks)))
         running: dict[Future[str], tuple[_Worker, int]] = {}
         workers = [_Worker() for _ in range(min(self.workers, len(tasks)))]
-        idle, deaths = list(workers), Counter[int]()
+        idle = list(workers)
+        deaths = Counter[int]()
         try:
             while waiting or running:
                 while waiting and idle:
-                    number, worker = waiting.popleft(), idle.pop()
+                    number = waiting.popleft()
+                    worker = idle.pop()
                     running[worker.start(work, tasks[number])] = worker, number
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     worker, number = running.pop(future)
@@ -69,16 +75,16 @@ class ProcessesExecutor:
 
 
 def _check(deaths: int) -> None:
-    log.warning("a worker died; what it was at is done again")
-    if deaths >= DEATHS:
+    log.warning("a worker process died; its task is run again")
+    if deaths >= MAX_DEATHS:
         raise ResourceRefused(
-            f"{deaths} workers died on the same task, perhaps killed for memory; "
-            "what was finished is saved: run again with fewer workers"
+            f"{deaths} workers died on the same task, perhaps for using too much memory; "
+            "finished cells are saved: run again with fewer workers"
         )
 
 
 class _Worker:
-    """One process with a queue of its own, so that its death concerns nobody else; renewed after it."""
+    """One process with its own queue, so that its death affects no other; replaced when it dies."""
 
     def __init__(self) -> None:
         self._renew()
@@ -108,7 +114,7 @@ class _Worker:
 
 @contextmanager
 def _no_interruption() -> Iterator[None]:
-    """Hold SIGINT back while a worker starts, here and, until it is ready for it, in the worker."""
+    """Block SIGINT here while a worker starts, and in the worker until it can handle it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -117,7 +123,7 @@ def _no_interruption() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Die on SIGINT, except in a training, which saves; and die when the starting process does."""
+    """End on SIGINT, except in a training, which saves first; end when the parent process does."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_follow_parent, daemon=True).start()

@@ -1,4 +1,4 @@
-"""The executor ``serial``: one after the other, in this process."""
+"""The executor ``serial``: one task after the other, in this process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 
 
 class SerialExecutor:
-    """Runs everything here, in order.
+    """Runs tasks in this process, in order.
 
     >>> list(SerialExecutor()(str.upper, ["a", "b"]))
     [(0, 'A'), (1, 'B')]
@@ -15,6 +15,6 @@ class SerialExecutor:
     def __call__(
         self, work: Callable[[str], str], tasks: Sequence[str]
     ) -> Generator[tuple[int, str], None, None]:
-        """The number of each task with its answer."""
+        """Yield the number of each task with its answer."""
         for number, task in enumerate(tasks):
             yield number, work(task)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from qgen_core.errors import BadOption, DataError
-from qgen_core.studies.study import Cell, Result, Study, Table
+from qgen_core.studies import Cell, Result, Study, Table
 from qgen_hep.studies.jets import points
 from qgen_hep.studies.jets.book import Book
 from qgen_hep.studies.jets.measure import target, trained

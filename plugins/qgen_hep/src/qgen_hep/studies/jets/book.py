@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.studies.study import Result
+from qgen_core.studies import Result
 from qgen_hep.studies.jets.points import CHOSEN, Point
 from qgen_hep.studies.seeds import MISSING, NONE, Value, plus_minus
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qgen_core.studies.study import Table
+from qgen_core.studies import Table
 from qgen_hep.studies.jets import published
 from qgen_hep.studies.jets.book import TRAINED, Book, exact_d, exact_js, measured
 from qgen_hep.studies.jets.points import ANSATZE, Empty

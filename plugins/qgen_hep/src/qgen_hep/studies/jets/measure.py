@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.studies.study import Trial
+from qgen_core.studies import Trial
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats
 from qgen_hep.studies.jets.statistics import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
-from qgen_core.studies.study import Cell
+from qgen_core.studies import Cell
 
 #: The ansatze of the paper, by its number: our name, the layers it scans, and those it chooses.
 ANSATZE = {1: "brick", 2: "tree"}

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from qgen_core.studies.study import Table
+from qgen_core.studies import Table
 from qgen_hep.studies.jets import published
 from qgen_hep.studies.jets.book import (
     START,

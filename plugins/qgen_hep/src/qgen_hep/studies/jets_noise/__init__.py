@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from qgen_core.errors import BadOption
-from qgen_core.studies.study import Cell, Result, Study, Table
+from qgen_core.studies import Cell, Result, Study, Table
 from qgen_hep.studies.jets.measure import target
 from qgen_hep.studies.jets_noise import points
 from qgen_hep.studies.jets_noise.book import Book

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qgen_core.studies.study import Result
+from qgen_core.studies import Result
 from qgen_hep.studies.jets_noise.points import CONFIGURATIONS, Mode, Tuning
 from qgen_hep.studies.seeds import Value
 

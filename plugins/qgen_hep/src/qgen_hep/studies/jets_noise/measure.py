@@ -8,7 +8,7 @@ import numpy as np
 
 from qgen_core.interfaces import Backend
 from qgen_core.runs.assembly import Assembly
-from qgen_core.studies.study import Trial
+from qgen_core.studies import Trial
 from qgen_core.support.checkpoint import read_history
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats

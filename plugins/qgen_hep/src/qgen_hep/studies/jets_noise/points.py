@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from qgen_core.studies.study import Cell
+from qgen_core.studies import Cell
 from qgen_hep.studies.jets.points import ANSATZE, CHOSEN, RESAMPLES, STEPS, Point
 
 Mode = Literal["jacobi", "single"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from qgen_core.studies.study import Table
+from qgen_core.studies import Table
 from qgen_hep.studies.jets.book import measured
 from qgen_hep.studies.jets.floors import floors
 from qgen_hep.studies.jets_noise.book import Book

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from qgen_core.errors import BadOption
-from qgen_core.studies.study import Cell, Result, Study, Table
+from qgen_core.studies import Cell, Result, Study, Table
 from qgen_hep.readers.reading import file_hash
 from qgen_hep.studies.mfc.book import Book
 from qgen_hep.studies.mfc.cases import FULL, QUICK, Case, all_cases

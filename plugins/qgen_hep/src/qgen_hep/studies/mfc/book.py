@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from qgen_core.studies.study import Result
+from qgen_core.studies import Result
 from qgen_hep.studies.mfc.cases import Case
 from qgen_hep.studies.seeds import NONE, Value, over_seeds
 

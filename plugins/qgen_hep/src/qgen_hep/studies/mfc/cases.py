@@ -8,7 +8,7 @@ from math import pi
 from typing import Any
 
 import qgen_core as qgen
-from qgen_core.studies.study import Cell
+from qgen_core.studies import Cell
 
 #: Beam energies that the C-GAN sees, GeV, and the one that it does not.
 BEAMS = (50.0, 75.0, 100.0, 150.0, 175.0, 200.0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import qgen_core as qgen
 from qgen_core.events import Events
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.studies.study import Trial
+from qgen_core.studies import Trial
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats
 from qgen_hep.studies.mfc.truth import floor, joint_variation, shares, truths, variation

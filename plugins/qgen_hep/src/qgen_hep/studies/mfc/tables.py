@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import pi
 
-from qgen_core.studies.study import Table
+from qgen_core.studies import Table
 from qgen_hep.studies.mfc import published
 from qgen_hep.studies.mfc.book import Book, Quantity, at_energy, of_group, over_features
 from qgen_hep.studies.mfc.cases import BEAMS, HELD_OUT, MORE, RANGES, TAUGHT, TESTED
