@@ -7,7 +7,7 @@ CORE := qgen_core/pyproject.toml plugins/qgen_hep/pyproject.toml constraints.txt
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 RUN := runs/jets
 
-.PHONY: demo test test-long docs bench clean
+.PHONY: demo test test-long docs bench equal clean
 
 demo: $(VENV)/.installed-core
 	rm -rf $(RUN)
@@ -28,9 +28,19 @@ docs: $(VENV)/.installed-all
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build
 
 # Peers are installed into .bench; QUICK=1 stays under five minutes and takes those of one environment.
+# CASE="training/brick/8 hybrid/6" measures chosen cases; with AGAINST=PATH they compare this checkout
+# with another one in alternation, without peers.
 bench:
+ifdef AGAINST
+	$(BIN)/python -m benchmarks.compare $(AGAINST) --case $(CASE)
+else
 	$(PYTHON) -m benchmarks.environments $(if $(QUICK),--quick)
-	.bench/peers/bin/python -m benchmarks.run $(if $(QUICK),--quick)
+	.bench/peers/bin/python -m benchmarks.run $(if $(QUICK),--quick) $(if $(CASE),--case $(CASE))
+endif
+
+# Results of this checkout and of another one, recipe by recipe: equal bit for bit, or what differs.
+equal:
+	$(BIN)/python -m benchmarks.equal $(AGAINST)
 
 $(VENV)/.installed-core: $(CORE)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qgen needs Python 3.11 or newer")'

@@ -43,9 +43,9 @@ class BatchTask:
 
 
 def make_batch_task(ansatz: str, batch: int) -> BatchTask:
-    """``chain``: 24 parameters on 8 wires (docs/readings.md); ``brick``: 6 layers on 8 wires; ``layer`` and
-    ``wide-layer``: 2 strongly entangling layers on 6 and 8 wires. Each starts with a rotation by an input on every
-    wire.
+    """``chain``: 24 parameters on 8 wires (docs/readings.md); ``brick``: 6 layers on 8 wires;
+    ``layer`` and ``wide-layer``: 2 strongly entangling layers on 6 and 8 wires. Each starts with a
+    rotation by an input on every wire.
     """
     from qgen_core.ansatze.brick import brick
     from qgen_core.ansatze.qag_chain import qag_chain

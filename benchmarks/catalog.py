@@ -41,8 +41,10 @@ PEERS = (
         "TensorCircuit-NG",
         BOTH,
         20,
-        "jax.jit of value_and_grad, scan over layers, CNOTs fused with the Rots before them and layers "
-        "recomputed on the way back where that is faster; compiling excluded and given as first call",
+        "jax.jit of value_and_grad, scan over layers, CNOTs fused with the Rots before them and "
+        "layers "
+        "recomputed on the way back where that is faster; compiling excluded and given as first "
+        "call",
         ("tensorcircuit-ng", "jax"),
     ),
     Peer(
@@ -58,7 +60,8 @@ PEERS = (
         "PennyLane lightning.qubit",
         BOTH,
         20,
-        "adjoint of a SparseHamiltonian G = diag(dL/dp), from the state of the forward run; device classes called "
+        "adjoint of a SparseHamiltonian G = diag(dL/dp), from the state of the forward run; "
+        "device classes called "
         "without QNodes",
         ("pennylane", "pennylane-lightning"),
     ),
@@ -85,7 +88,8 @@ PEERS = (
         "pyqtorch",
         BOTH,
         16,
-        "autograd with one U gate a Rot (its adjoint method took 4 times as long); not at 20 wires, for its memory",
+        "autograd with one U gate a Rot (its adjoint method took 4 times as long); not at 20 "
+        "wires, for its memory",
         ("pyqtorch", "torch"),
         quick=8,
     ),
@@ -103,7 +107,8 @@ PEERS = (
         "qsim, parameter shift",
         ("single",),
         12,
-        "2 P + 1 runs of its compiled module without Cirq's translation, which takes 10 to 60 times as long",
+        "2 P + 1 runs of its compiled module without Cirq's translation, which takes 10 to 60 "
+        "times as long",
         ("qsimcirq",),
         quick=0,
     ),
@@ -112,7 +117,8 @@ PEERS = (
         "PennyLane Catalyst",
         ("double",),
         12,
-        "qjit, compiled loop over layers, adjoint of G as a sum of all words of Z (a tenth of the time of a dense "
+        "qjit, compiled loop over layers, adjoint of G as a sum of all words of Z (a tenth of the "
+        "time of a dense "
         "Hermitian at 12 wires; parameter shift took 29 s at 8)",
         ("pennylane-catalyst", "jax"),
         "catalyst",

@@ -1,4 +1,6 @@
-"""The targets, each held against what was measured. Nothing here is written down in advance but the targets."""
+"""The targets, each held against what was measured. Nothing here is written down in advance but the
+targets.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,10 @@ def _speed(cases: dict[str, Any]) -> Iterator[Claim]:
     ):
         case = cases.get(f"training/{ansatz}/{wires}")
         for precision, name in COMPLEX.items():
-            target = f"training step, {ansatz}, {wires} wires, {name}: at least {factor} times the fastest peer"
+            target = (
+                f"training step, {ansatz}, {wires} wires, {name}: "
+                f"at least {factor} times the fastest peer"
+            )
             mine = row_of(case, "qgen", precision)
             peers = [
                 r
@@ -76,7 +81,10 @@ def _limit(cases: dict[str, Any]) -> Iterator[Claim]:
     for wires, factor in ((12, 3), (16, 2), (20, 2)):
         case = cases.get(f"training/brick/{wires}")
         mine = row_of(case, "qgen", "single")
-        target = f"training step, brick, {wires} wires, complex64: at most {factor} times the arithmetic limit"
+        target = (
+            f"training step, brick, {wires} wires, complex64: "
+            f"at most {factor} times the arithmetic limit"
+        )
         if case is None or mine is None:
             yield _claim(target, None, None)
             continue
@@ -130,7 +138,10 @@ def _sampling(cases: dict[str, Any]) -> Iterator[Claim]:
 
 def _whole(cases: dict[str, Any]) -> Iterator[Claim]:
     for wires, limit in ((8, 0.5), (12, 2.0)):
-        target = f"300 steps of ansatz 1 through `qgen train`, {wires} wires, without imports: under {limit} s"
+        target = (
+            f"300 steps of ansatz 1 through `qgen train`, {wires} wires, "
+            f"without imports: under {limit} s"
+        )
         yield _below(
             cases.get(f"whole/training/{wires}"),
             "qgen train, 300 steps, without imports",
@@ -202,7 +213,9 @@ def _parts(cases: dict[str, Any]) -> Iterator[Claim]:
                 row_of(case, "qgen (not in parts)", precision),
             )
             if apart and whole:
-                times = f"{duration(apart['median'])} in parts, {duration(whole['median'])} as one state"
+                in_parts = duration(apart["median"])
+                as_one = duration(whole["median"])
+                times = f"{in_parts} in parts, {as_one} as one state"
                 words.append(f"{times} ({name})")
                 differences += [whole["agreement"]] if precision == "double" else []
         target = f"ansatz 2, {wires} wires, part by part: exact (1e-8), with and without reported"
@@ -272,7 +285,10 @@ def _care(results: Results) -> Iterator[Claim]:
         found = [
             row["agreement"] for row in rows if row["precision"] == precision and "agreement" in row
         ]
-        target = f"all contestants agree, {COMPLEX[precision]}: within {tolerance:g} of the largest gradient"
+        target = (
+            f"all contestants agree, {COMPLEX[precision]}: "
+            f"within {tolerance:g} of the largest gradient"
+        )
         yield _claim(
             target,
             f"{max(found):.1e} at most" if found else None,

@@ -14,14 +14,14 @@ Case = dict[str, Any]
 
 @dataclass(frozen=True)
 class Context:
-    """Options of this run; ``wanted`` is part of the names of the cases to run."""
+    """Options of this run. A case runs if its name contains one of ``wanted``; none means all."""
 
     quick: bool
     environments: Path
-    wanted: str = ""
+    wanted: tuple[str, ...] = ()
 
     def wants(self, case: str) -> bool:
-        return self.wanted in case
+        return not self.wanted or any(part in case for part in self.wanted)
 
     @property
     def repeats(self) -> int:
@@ -34,7 +34,7 @@ class Context:
 
     @property
     def lasting(self) -> float:
-        """Seconds that are filled with repeats of short cases, where a target hangs on their ratio."""
+        """Seconds to fill with repeats of short cases, where a target depends on their ratio."""
         return 0.0 if self.quick else 15.0
 
     def python(self, environment: str) -> Path:

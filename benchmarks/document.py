@@ -12,27 +12,35 @@ SECTIONS = (
     (
         "training/",
         "Training steps against peers, one thread",
-        "All 2^Q probabilities, the Jensen-Shannon divergence, and the gradient of all parameters. `brick` is ansatz 1 "
-        "with 6 layers, `tree` ansatz 2 with 12. First call: building, compiling and one step. The limit is the "
-        "arithmetic one: 116 flops a pair of amplitudes and three-angle rotation (28 forward, 28 to un-compute, 28 for "
-        "the adjoint state, 32 for the overlap) at the peak rate of one core, measured in the same rounds.",
+        "All 2^Q probabilities, the Jensen-Shannon divergence, and the gradient of all "
+        "parameters. `brick` is ansatz 1 "
+        "with 6 layers, `tree` ansatz 2 with 12. First call: building, compiling and one step. "
+        "The limit is the "
+        "arithmetic one: 116 flops a pair of amplitudes and three-angle rotation (28 forward, 28 "
+        "to un-compute, 28 for "
+        "the adjoint state, 32 for the overlap) at the peak rate of one core, measured in the "
+        "same rounds.",
     ),
     (
         "batch/",
         "Batches of inputs, one thread",
-        "Expectations of Z on every wire; `backward` adds gradients of parameters and inputs. `chain`: RY by the "
-        "inputs and 24 parameters on 8 wires; `brick`: 6 layers on 8 wires; `layer`: 2 strongly entangling layers on 6 "
+        "Expectations of Z on every wire; `backward` adds gradients of parameters and inputs. "
+        "`chain`: RY by the "
+        "inputs and 24 parameters on 8 wires; `brick`: 6 layers on 8 wires; `layer`: 2 strongly "
+        "entangling layers on 6 "
         "wires.",
     ),
     (
         "sampling/",
         "A million samples of 12 wires from given probabilities, one thread",
-        "As counts, as outcome numbers, as columns of bits. Every sampler's draws passed a chi-square test first.",
+        "As counts, as outcome numbers, as columns of bits. Every sampler's draws passed a "
+        "chi-square test first.",
     ),
     (
         "whole/",
         "Whole trainings, first calls, memory",
-        "`qgen train` with the recipe of the demo: reading and encoding events, 300 steps, history, checkpoints; only "
+        "`qgen train` with the recipe of the demo: reading and encoding events, 300 steps, "
+        "history, checkpoints; only "
         "imports are left out. Each repeat is a process of its own.",
     ),
     (
@@ -43,34 +51,43 @@ SECTIONS = (
     (
         "adapters/",
         "Backends against their SDK called by hand, one thread",
-        "64 inputs of the chain of 24 parameters on 8 wires: all probabilities, or the gradients of parameters and "
-        "inputs for expectations of Z; `noisy` with depolarizing channels after every gate; `shots`: 1,000,000 of one "
+        "64 inputs of the chain of 24 parameters on 8 wires: all probabilities, or the gradients "
+        "of parameters and "
+        "inputs for expectations of Z; `noisy` with depolarizing channels after every gate; "
+        "`shots`: 1,000,000 of one "
         "circuit. Outputs are compared before timing.",
     ),
     (
         "noise/",
         "The noise of a device, two threads",
-        "50 inputs of the same chain under the stored calibration of ibm_fez, on the 8 qubits and with the 1- and "
-        "2-wire gates that our noise model chooses; Aer takes its own errors for them. Emulation, no device.",
+        "50 inputs of the same chain under the stored calibration of ibm_fez, on the 8 qubits and "
+        "with the 1- and "
+        "2-wire gates that our noise model chooses; Aer takes its own errors for them. Emulation, "
+        "no device.",
     ),
     (
         "hybrid/",
         "Layers in networks of torch, one thread",
-        "A layer of strongly entangling gates, 2 deep, after a rotation by an input on every wire: torch tensors in "
-        "and out, gradients of parameters and inputs. 6 wires for 32 inputs, 8 wires for 256. `jax alone` never "
+        "A layer of strongly entangling gates, 2 deep, after a rotation by an input on every "
+        "wire: torch tensors in "
+        "and out, gradients of parameters and inputs. 6 wires for 32 inputs, 8 wires for 256. "
+        "`jax alone` never "
         "enters torch, so a network around it would be jax's.",
     ),
     (
         "gan/",
         "A conditional GAN against a bare loop of torch, one thread",
-        "The same networks, optimisers and batches: 6 features and a condition, three hidden layers of 128. Time of a "
+        "The same networks, optimisers and batches: 6 features and a condition, three hidden "
+        "layers of 128. Time of a "
         "step in a short training; generation of 200,000 events.",
     ),
 )
 
 
 def write(results: dict[str, Any], folder: Path) -> None:
-    """results.md with all tables and claims, shown by docs/engine-benchmarks.md, and the plots beside it."""
+    """results.md with all tables and claims, shown by docs/engine-benchmarks.md, and the plots
+    beside it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     images = plots.draw(results, folder)
     parts = [

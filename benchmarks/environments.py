@@ -1,8 +1,10 @@
-"""Make the environments of the benchmarks: ``python -m benchmarks.environments [--quick] [--folder .bench]``.
+"""Make the environments of the benchmarks: ``python -m benchmarks.environments [--quick] [--folder
+.bench]``.
 
 One environment holds qgen and all peers that install together; Catalyst pins jax, and
 torchquantum wants Qiskit before 1.0, so they get one each. Everything comes by pip. A peer that
-cannot be installed is reported and left out; without qgen's own environment nothing can be measured.
+cannot be installed is reported and left out; without qgen's own environment nothing can be
+measured.
 """
 
 from __future__ import annotations

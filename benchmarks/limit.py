@@ -8,11 +8,13 @@ So one training step takes 28 + 28 + 28 + 32 = 116 flops a pair and rotation.
 
 **Peak.** Fused multiply-adds (2 flops a lane) on independent accumulators that stay in
 registers, written in LLVM's language so that no compiler can change them, for the vectors
-that measure fastest on this machine. A product without a sum takes as long as both, so 116 flops take
-64 instructions, not 58: nothing that applies general matrices gets closer than 1.1 times the limit.
+that measure fastest on this machine. A product without a sum takes as long as both, so 116 flops
+take 64 instructions, not 58: nothing that applies general matrices gets closer than 1.1 times the
+limit.
 
-The limit holds for rotations applied as general matrices, which is what simulators do. qgen writes them
-as real rotations and merged phases (docs/engine.md), which takes about half the flops, and so can go below it.
+The limit holds for rotations applied as general matrices, which is what simulators do. qgen writes
+them as real rotations and merged phases (docs/engine.md), which takes about half the flops, and so
+can go below it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""One measurement that needs a process of its own: ``python -m benchmarks.probe NAME ARGUMENTS``, JSON out.
+"""One measurement that needs a process of its own: ``python -m benchmarks.probe NAME ARGUMENTS``,
+JSON out.
 
 Times leave imports out: ``train`` first imports what an earlier training of the same recipe
 had imported in the end (the list is written by ``modules``).
@@ -35,7 +36,9 @@ def _imported() -> dict[str, Any]:
 
 
 def _import(names: str) -> float:
-    """Seconds that the imports took; names of the list that cannot be imported by themselves are left out."""
+    """Seconds that the imports took; names of the list that cannot be imported by themselves are
+    left out.
+    """
     start = perf_counter()
     for name in json.loads(Path(names).read_text()):
         try:
@@ -46,7 +49,9 @@ def _import(names: str) -> float:
 
 
 def train(names: str, recipe: str, run: str, *settings: str) -> dict[str, Any]:
-    """Seconds of a whole training: data, encoding, all steps, checkpoints, history, without imports."""
+    """Seconds of a whole training: data, encoding, all steps, checkpoints, history, without
+    imports.
+    """
     imports = _import(names)
     start = perf_counter()
     _train(recipe, run, list(settings))
@@ -67,7 +72,9 @@ def _two_steps(wires: str, precision: str) -> tuple[float, float]:
 
 
 def step_modules(wires: str, precision: str) -> dict[str, Any]:
-    """Everything that a training step imports: numba loads a third of itself, and scipy, at its first call."""
+    """Everything that a training step imports: numba loads a third of itself, and scipy, at its
+    first call.
+    """
     _two_steps(wires, precision)
     return _imported()
 

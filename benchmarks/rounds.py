@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-#: Calls shorter than this (seconds) are timed several at a time, so that a repeat takes about as long.
+#: Calls shorter than this (seconds) are timed several at a time, so that a repeat takes about as
+#: long.
 SHORT = 10e-3
 #: Calls shorter than this follow an untimed one: the contestant before has emptied the caches, and
 #: a training calls the same step again and again.
@@ -79,8 +80,11 @@ class Row:
         return out
 
 
-def _quiet() -> None:
-    """Wait, a second at most, until this process has nothing left to do: jax goes on after a call has returned."""
+def _wait_until_idle() -> None:
+    """Wait, at most a second, until this process is idle.
+
+    jax goes on working after a call has returned.
+    """
     for _ in range(200):
         before = process_time()
         sleep(0.005)
@@ -96,17 +100,18 @@ def measure(
 ) -> None:
     """Fill the rows' seconds. A warm-up call decides how many calls make one repeat.
 
-    More repeats are made of what is over before ``lasting`` seconds: shared machines change their speed within them.
+    More repeats are made of what is over before ``lasting`` seconds: shared machines change their
+    speed within them.
     """
     trials = [min(timed.time(1) for _ in range(2)) for _, timed in contestants]
     for (row, _), once in zip(contestants, trials, strict=True):
         row.calls = int(np.clip(SHORT / max(once, 1e-9), 1, 200))
     a_round = sum(row.calls * once for (row, _), once in zip(contestants, trials, strict=True))
     repeats = max(repeats, min(MOST_REPEATS, int(lasting / max(a_round, 1e-9))))
-    plans = [
-        (row, timed, repeats if once <= slow else min(repeats, SLOW_REPEATS), once < WARMED)
-        for (row, timed), once in zip(contestants, trials, strict=True)
-    ]
+    plans: list[tuple[Row, Timed, int, bool]] = []
+    for (row, timed), once in zip(contestants, trials, strict=True):
+        wanted = repeats if once <= slow else min(repeats, SLOW_REPEATS)
+        plans.append((row, timed, wanted, once < WARMED))
     for number in range(repeats):
         turn = number % max(len(plans), 1)
         gc.collect()
@@ -114,5 +119,5 @@ def measure(
             if number * wanted // repeats >= len(row.seconds):
                 if warmed:
                     timed.time(1)
-                _quiet()
+                _wait_until_idle()
                 row.seconds.append(timed.time(row.calls) / row.calls)

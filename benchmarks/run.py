@@ -1,9 +1,9 @@
 """Run the benchmarks: ``python -m benchmarks.run [--quick] [--case NAME [--update]]``.
 
 The full run writes benchmarks/results/latest.json and docs/benchmarks/; the quick one, and one
-of single cases, write their results beside latest.json and print the tables. ``--update`` puts single
-cases, measured again with all their contestants, in the place of those of the full run; each case
-carries its date.
+of single cases, write their results beside latest.json and print the tables. ``--update`` puts
+single cases, measured again with all their contestants, in the place of those of the full run; each
+case carries its date.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def options() -> argparse.Namespace:
         help="under five minutes: the engine, small sizes, fast peers",
     )
     parser.add_argument(
-        "--case", default="", help="only cases whose name holds this, e.g. training/brick/12"
+        "--case",
+        nargs="+",
+        default=[],
+        help="only cases whose names contain one of these, e.g. training/brick/12 hybrid",
     )
     parser.add_argument(
         "--update", action="store_true", help="put the cases of --case into the full run's results"
@@ -122,16 +125,22 @@ def before(given: argparse.Namespace) -> tuple[list[dict[str, Any]], float]:
     if not given.update or not latest.exists():
         return [], 0.0
     results = json.loads(latest.read_text())
-    return [{"versions": results["versions"], **case} for case in results["cases"]], 60 * results[
-        "minutes"
-    ]
+    cases = [{"versions": results["versions"], **case} for case in results["cases"]]
+    return cases, 60 * results["minutes"]
 
 
 def merge(cases: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The cases with those found in the place of their elders, new ones behind."""
+    """The cases with new measurements in place of old ones; cases that are new come last."""
     newer = {case["id"]: {**case, "date": datetime.now(UTC).date().isoformat()} for case in found}
     kept = [newer.pop(case["id"], case) for case in cases]
     return [*kept, *newer.values()]
+
+
+def mode(given: argparse.Namespace) -> str:
+    """``part`` for chosen cases alone, else ``quick`` or ``full``."""
+    if given.case and not given.update:
+        return "part"
+    return "quick" if given.quick else "full"
 
 
 def collected(
@@ -140,7 +149,7 @@ def collected(
     """Everything measured so far, with the claims checked against it."""
     failed = [(case["id"], row) for case in cases for row in case["rows"] if "error" in row]
     results = {
-        "mode": "part" if given.case and not given.update else "quick" if given.quick else "full",
+        "mode": mode(given),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine(),
         "threads": STATED,
@@ -153,9 +162,9 @@ def collected(
         ],
     }
     shown = claims.check(results)
-    results["claims"] = (
-        shown if results["mode"] != "part" else [c for c in shown if c["met"] is not None]
-    )
+    if results["mode"] == "part":
+        shown = [claim for claim in shown if claim["met"] is not None]
+    results["claims"] = shown
     return results
 
 

@@ -67,7 +67,8 @@ def _note(found: Case, row: dict[str, Any]) -> str:
         if "engine_flops" in found:
             rate = found["engine_flops"][row["precision"]] / row["median"]
             words.append(
-                f"{100 * rate / found['peak_flops_per_second'][row['precision']]:.0f} % of the peak rate"
+                f"{100 * rate / found['peak_flops_per_second'][row['precision']]:.0f} % of the "
+                "peak rate"
             )
     if "gain" in row:
         words.append(
@@ -90,7 +91,8 @@ def facts(results: dict[str, Any]) -> str:
         (c["peak_flops_per_second"] for c in results["cases"] if "peak_flops_per_second" in c), None
     )
     lines = [
-        f"- {m['processor']}, {m['cores']} cores, Python {m['python']}, {results['date']}; {results['mode']} run, "
+        f"- {m['processor']}, {m['cores']} cores, Python {m['python']}, {results['date']}; "
+        f"{results['mode']} run, "
         f"{results['minutes']:.0f} minutes"
     ]
     if peak:

@@ -34,7 +34,7 @@ class Op(NamedTuple):
 
 
 def fuse(ops: tuple[Op, ...]) -> tuple[Op, ...]:
-    """rz, ry, rz on one wire written as one ``rot``, for libraries that have the three-angle gate."""
+    """rz, ry, rz on one wire as one ``rot``, for libraries that have the three-angle gate."""
     out: list[Op] = []
     position = 0
     while position < len(ops):
@@ -89,7 +89,9 @@ class Task:
 
 
 def packed(ops: tuple[Op, ...]) -> dict[str, NDArray[Any]]:
-    """Gates of one angle at most as arrays: names, and rows of two wires, a parameter and an input, -1 for none."""
+    """Gates of one angle at most as arrays: names, and rows of two wires, a parameter and an input,
+    -1 for none.
+    """
     numbers = [[*(*op.wires, -1)[:2], *(op.params or (-1,)), *(op.inputs or (-1,))] for op in ops]
     return {"names": np.array([op.name for op in ops]), "numbers": np.array(numbers)}
 

@@ -1,4 +1,6 @@
-"""Our adapters against the same SDK called by hand: 64 rows of a 24-parameter chain on 8 wires, one thread."""
+"""Our adapters against the same SDK called by hand: 64 rows of a 24-parameter chain on 8 wires, one
+thread.
+"""
 
 from __future__ import annotations
 
@@ -111,7 +113,9 @@ def _gradient(task: BatchTask, name: str) -> Call:
 
 
 def _noisy(task: BatchTask) -> tuple[Call, Call]:
-    """Depolarizing channels after every gate, as instructions of the circuit and as Aer's noise model."""
+    """Depolarizing channels after every gate, as instructions of the circuit and as Aer's noise
+    model.
+    """
     one, two = (channels.depolarizing(rate, wires) for wires, rate in RATES.items())
     plain = circuit_of(task.ops, task.wires)
     instructions: list[Gate | Channel] = []

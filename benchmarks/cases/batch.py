@@ -1,4 +1,4 @@
-"""Batches of inputs through small circuits, as generators and hybrid layers need them, one thread."""
+"""Batches of inputs through small circuits, as generators and hybrid layers need; one thread."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ TOLERANCE = {"single": 1e-4, "double": 1e-8}
 
 
 class Entry(NamedTuple):
-    """A contestant: its file in contestants/, what its ``build_batch`` is given, and where it is installed."""
+    """A contestant: its file in contestants/, what its ``build_batch`` is given, and where it is
+    installed.
+    """
 
     module: str
     label: str

@@ -1,4 +1,6 @@
-"""Cost of a training step against wires, parameters and batch, with the arithmetic limit. One thread."""
+"""Cost of a training step against wires, parameters and batch, with the arithmetic limit. One
+thread.
+"""
 
 from __future__ import annotations
 

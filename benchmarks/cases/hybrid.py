@@ -1,4 +1,6 @@
-"""A quantum layer in a network of torch, forward and backward, one thread: torch tensors in and out."""
+"""A quantum layer in a network of torch, forward and backward, one thread: torch tensors in and
+out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""50 inputs of the 24-parameter chain on 8 wires under the noise of ibm_fez (its stored calibration), two threads."""
+"""50 inputs of the 24-parameter chain on 8 wires under the noise of ibm_fez (its stored
+calibration), two threads.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ DISTRIBUTIONS = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "qgen-qiskit")
 
 
 def run(context: Context) -> Iterator[Case]:
-    """Expectations of Z and all distributions, exact; Aer exact, and with the shots of the document."""
+    """Expectations of Z and all distributions, exact; Aer exact, and with the shots of the
+    document.
+    """
     if not context.wants("noise/fez"):
         return
     context.say("noise/fez")
@@ -62,7 +66,8 @@ def _measured(context: Context, calls: dict[str, Callable[[], Floats]]) -> Case:
         off = float(
             np.max(np.abs(found - (exact @ (1 - 2 * bits) if "expectations" in label else exact)))
         )
-        # Aer leaves out parts of its errors below 1e-10; a frequency of n shots is off by some 1/(2 sqrt n).
+        # Aer leaves out parts of its errors below 1e-10; a frequency of n shots is off by some 1/(2
+        # sqrt n).
         if off > (
             5 * 0.5 / np.sqrt(SHOTS) if "shots" in label else 1e-7 if "Aer" in label else 1e-10
         ):

@@ -87,7 +87,7 @@ def p_value(counts: NDArray[np.int64], p: Floats) -> float:
 
 
 def _aer(p: Floats) -> Sampler:
-    """Counts from the outcome numbers that Aer returns; its formatting to bit strings is left out."""
+    """Counts from the outcome numbers that Aer returns, without formatting them as bit strings."""
     from qiskit import QuantumCircuit
     from qiskit_aer import AerSimulator
 

@@ -1,4 +1,6 @@
-"""One thread against two: training steps of growing size, and batches; two processes show what the machine allows."""
+"""One thread against two: training steps of growing size, and batches; two processes show what the
+machine allows.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def run(context: Context) -> Iterator[Case]:
 
 @dataclass
 class Pair:
-    """The same work here and in a process beside: what two cores of this machine do where nothing is shared out."""
+    """The same work here and in a process beside: what two cores of this machine do where nothing
+    is shared out.
+    """
 
     here: Timed
     beside: Remote
@@ -92,9 +96,11 @@ def _case(
 
 
 def _with_gain(rows: list[Row]) -> Iterator[dict[str, Any]]:
-    """The rows, with quartiles of how many times one thread's seconds they took less, round by round.
+    """The rows, with quartiles of how many times one thread's seconds they took less, round by
+    round.
 
-    A shared machine changes its speed between rounds by more than is to be measured; within a round it matters little.
+    A shared machine changes its speed between rounds by more than is to be measured; within a round
+    it matters little.
     """
     for row in rows:
         one = next(r for r in rows if r.precision == row.precision)

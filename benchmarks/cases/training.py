@@ -49,7 +49,7 @@ def run(context: Context) -> Iterator[Case]:
 
 
 def one_case(context: Context, name: str, task: Task, connected: bool) -> Case:
-    """Build all contestants, check them against the first, and time them and the peak loop in turn."""
+    """Build all contestants, check them against the first, time them and the peak loop in turn."""
     context.say(name)
     peaks = {p: Row("peak", p) for p in ("single", "double")}
     with tempfile.TemporaryDirectory() as folder:
@@ -132,8 +132,8 @@ class Field:
 
 
 def _engine_flops(task: Task, precision: str) -> float:
-    """Flops that qgen's plan takes a pair of amplitudes: 44 for each RY (12 forward, 24 back, 8 for the overlap) and
-    for each set of merged phases, 32 for an RY by ratio (8, 16, 8).
+    """Flops that qgen's plan takes a pair of amplitudes: 44 for each RY (12 forward, 24 back, 8 for
+    the overlap) and for each set of merged phases, 32 for an RY by ratio (8, 16, 8).
     """
     from benchmarks.contestants.qgen import circuit_of
     from qgen_core.simulators.statevector.program import Program

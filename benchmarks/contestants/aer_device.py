@@ -1,7 +1,7 @@
 """Qiskit Aer under the noise of a device, with the errors that Aer itself makes of the calibration.
 
-Gates, qubits and order are those of our noise model, so that both simulate the same circuit; every row
-is bound in one job, on density matrices, which took a tenth of the time of trajectories.
+Gates, qubits and order are those of our noise model, so that both simulate the same circuit; every
+row is bound in one job, on density matrices, which took a tenth of the time of trajectories.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from benchmarks.task import Floats, Op, Step, Task, js
 
 
 def rot_matrices(params: Floats, ops: tuple[Op, ...]) -> NDArray[np.complex128]:
-    """The unitaries (R, 2, 2) of the ``rot`` ops: rz(omega) ry(theta) rz(phi), phi first in time."""
+    """The unitaries (R, 2, 2) of the ``rot`` ops: rz(omega) ry(theta) rz(phi), phi first."""
     phi, theta, omega = params[np.array([op.params for op in ops if op.name == "rot"])].T
     c, s = np.cos(theta / 2), np.sin(theta / 2)
     same, other = np.exp(-0.5j * (phi + omega)), np.exp(0.5j * (phi - omega))

@@ -1,4 +1,6 @@
-"""A conditional GAN in plain torch: the loop that one writes without qgen, with nothing beside the training."""
+"""A conditional GAN in plain torch: the loop that one writes without qgen, with nothing beside the
+training.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from torch import nn
 
 @dataclass
 class Bare:
-    """Copies of a generator and a critic, events (N, D) and their conditions (N, 1); Adam for both networks.
+    """Copies of a generator and a critic, events (N, D) and their conditions (N, 1); Adam for both
+    networks.
 
     A step draws events for the critic and for the generator, as qgen does, and moves each once.
     """

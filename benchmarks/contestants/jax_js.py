@@ -19,7 +19,9 @@ def jax_js(p: Any, target: Any) -> Any:
 
 
 def keep_x64() -> None:
-    """After compiling: 64-bit arguments stay what they are, also when another contestant switched it off."""
+    """After compiling: 64-bit arguments stay what they are, also when another contestant switched
+    it off.
+    """
     import jax
 
     jax.config.update("jax_enable_x64", True)

@@ -8,9 +8,11 @@ run the circuit twice.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from benchmarks.task import Floats, Step, Task, js
+from benchmarks.task import Floats, Op, Step, Task, js
 
 
 def build(task: Task, precision: str) -> Step:
@@ -26,13 +28,13 @@ def build(task: Task, precision: str) -> Step:
     starts = np.arange(2**task.wires + 1)
     state = device.LightningStateVector(num_wires=task.wires, dtype=dtype)
 
+    def operation(op: Op, params: Floats) -> Any:
+        if op.name == "cx":
+            return qml.CNOT(op.wires)
+        return gates[op.name](params[op.params[0]], op.wires)
+
     def step(params: Floats) -> tuple[float, Floats]:
-        ops = [
-            qml.CNOT(op.wires)
-            if op.name == "cx"
-            else gates[op.name](params[op.params[0]], op.wires)
-            for op in task.ops
-        ]
+        ops = [operation(op, params) for op in task.ops]
         state.reset_state()
         state.get_final_state(qml.tape.QuantumScript(ops, []))
         psi = state.state

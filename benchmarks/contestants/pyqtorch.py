@@ -6,11 +6,25 @@ the frozen diagonal as observable) four times.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from benchmarks.batch_task import BatchStep, BatchTask
 from benchmarks.contestants.pennylane_torch import torch_js
-from benchmarks.task import Floats, Step, Task, fuse
+from benchmarks.task import Floats, Op, Step, Task, fuse
+
+
+def _gate(op: Op) -> Any:
+    """The gate of an op, with ``t0, t1, ...`` for parameters and ``x0, x1, ...`` for inputs."""
+    import pyqtorch as pyq
+
+    if op.name == "cx":
+        return pyq.CNOT(*op.wires)
+    gates = {"rx": pyq.RX, "ry": pyq.RY, "rz": pyq.RZ, "rot": pyq.U}
+    params = [f"t{number}" for number in op.params]
+    inputs = [f"x{number}" for number in op.inputs]
+    return gates[op.name](op.wires[0], *params, *inputs)
 
 
 def build(task: Task, precision: str) -> Step:
@@ -24,12 +38,7 @@ def build(task: Task, precision: str) -> Step:
         if precision == "single"
         else (torch.float64, torch.complex128)
     )
-    gates = [
-        pyq.CNOT(*op.wires)
-        if op.name == "cx"
-        else pyq.U(op.wires[0], *(f"t{k}" for k in op.params))
-        for op in fuse(task.ops)
-    ]
+    gates = [_gate(op) for op in fuse(task.ops)]
     circuit = pyq.QuantumCircuit(task.wires, gates).to(dtype=cplx)
     start = pyq.zero_state(task.wires, dtype=cplx)
     target = torch.as_tensor(task.target, dtype=real)
@@ -56,15 +65,7 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
         if precision == "single"
         else (torch.float64, torch.complex128)
     )
-    gates = {"rx": pyq.RX, "ry": pyq.RY, "rz": pyq.RZ, "rot": pyq.U}
-    listed = [
-        pyq.CNOT(*op.wires)
-        if op.name == "cx"
-        else gates[op.name](
-            op.wires[0], *(f"t{k}" for k in op.params), *(f"x{k}" for k in op.inputs)
-        )
-        for op in fuse(task.ops)
-    ]
+    listed = [_gate(op) for op in fuse(task.ops)]
     circuit = pyq.QuantumCircuit(task.wires, listed).to(dtype=cplx)
     start = pyq.zero_state(task.wires, batch_size=len(task.inputs), dtype=cplx)
     numbers = np.arange(2**task.wires)

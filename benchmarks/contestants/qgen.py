@@ -20,13 +20,15 @@ FLOOR = 1e-30
 
 def circuit_of(ops: tuple[Op, ...], wires: int) -> Circuit:
     """The neutral circuit of plain gates."""
-    angles = [
-        param(op.params[0]) if op.params else given(op.inputs[0]) if op.inputs else None
-        for op in ops
-    ]
-    return Circuit(
-        wires, tuple(Gate(op.name, op.wires, angle) for op, angle in zip(ops, angles, strict=True))
-    )
+    return Circuit(wires, tuple(_gate(op) for op in ops))
+
+
+def _gate(op: Op) -> Gate:
+    if op.params:
+        return Gate(op.name, op.wires, param(op.params[0]))
+    if op.inputs:
+        return Gate(op.name, op.wires, given(op.inputs[0]))
+    return Gate(op.name, op.wires)
 
 
 def backend(
@@ -40,7 +42,9 @@ def backend(
 def build(
     task: Task, precision: str, *, parts: bool | None = None, threads: int | None = 1
 ) -> Step:
-    """Bind, forward, loss, one adjoint sweep, pullback; ``parts`` false keeps unconnected parts as one state."""
+    """Bind, forward, loss, one adjoint sweep, pullback; ``parts`` false keeps unconnected parts as
+    one state.
+    """
     circuit = circuit_of(task.ops, task.wires)
     engine = backend(precision, parts=parts, threads=threads)
     measure, loss, batch = (
@@ -60,7 +64,7 @@ def build(
 def build_batch(
     task: BatchTask, precision: str, *, backward: bool, threads: int | None = 1
 ) -> BatchStep:
-    """Expectations of Z on each wire for a batch of inputs, and gradients of parameters and inputs."""
+    """Expectations of Z on each wire for a batch of inputs; gradients of parameters and inputs."""
     circuit, measure = circuit_of(task.ops, task.wires), pauli_z(task.wires)
     engine = backend(precision, threads=threads)
 
@@ -76,7 +80,9 @@ def build_batch(
 
 
 def build_engine_only(task: BatchTask, precision: str) -> BatchStep:
-    """Forward and backward from bound angles to gradients of angles, which is the engine's own share."""
+    """Forward and backward from bound angles to gradients of angles, which is the engine's own
+    share.
+    """
     circuit, measure = circuit_of(task.ops, task.wires), pauli_z(task.wires)
     engine, angles = backend(precision), circuit.bind(task.params, task.inputs)
 

@@ -1,4 +1,6 @@
-"""qgen's QuantumLayer, the way a network holds it: torch tensors in and out, gradients left in ``grad``."""
+"""qgen's QuantumLayer, the way a network holds it: torch tensors in and out, gradients left in
+``grad``.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Each SDK called by hand in its best way on a batch: what our adapters are held against.
 
-A function here takes the task and gives a call without arguments. Wire w is Qiskit's qubit Q - 1 - w.
+A function here takes the task and gives a call without arguments. Wire w is Qiskit's qubit Q - 1 -
+w.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def pennylane_probabilities(task: BatchTask) -> Call:
 
 
 def pennylane_gradient(task: BatchTask) -> Call:
-    """default.qubit in torch with backpropagation; gradients of parameters, inputs and all rows in one sweep."""
+    """default.qubit in torch with backpropagation; gradients of parameters, inputs and all rows in
+    one sweep.
+    """
     import pennylane as qml
     import torch
 
@@ -107,12 +110,13 @@ def _tape(task: BatchTask, params: Any, columns: Any, measured: list[Any], **opt
     import pennylane as qml
 
     gates = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ}
-    ops = [
-        qml.CNOT(op.wires)
-        if op.name == "cx"
-        else gates[op.name](params[op.params[0]] if op.params else columns[op.inputs[0]], op.wires)
-        for op in task.ops
-    ]
+    ops = []
+    for op in task.ops:
+        if op.name == "cx":
+            ops.append(qml.CNOT(op.wires))
+            continue
+        angle = params[op.params[0]] if op.params else columns[op.inputs[0]]
+        ops.append(gates[op.name](angle, op.wires))
     return qml.tape.QuantumScript(ops, measured, **options)
 
 
@@ -168,7 +172,9 @@ def aer_probabilities(task: BatchTask) -> Call:
 
 
 def aer_noisy(task: BatchTask, one: Any, two: Any) -> Call:
-    """One job for the batch on density matrices; Kraus channels ``one`` after each rotation, ``two`` after each cx."""
+    """One job for the batch on density matrices; Kraus channels ``one`` after each rotation,
+    ``two`` after each cx.
+    """
     from qiskit_aer import AerSimulator
     from qiskit_aer.noise import NoiseModel, kraus_error
 

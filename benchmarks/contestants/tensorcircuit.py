@@ -88,7 +88,8 @@ def build_batch(
 ) -> BatchStep:
     """vmap over the inputs of one jitted circuit, gate by gate; these circuits are short.
 
-    ``in_torch`` takes and gives torch tensors by its own interface, whose way back runs the circuit again.
+    ``in_torch`` takes and gives torch tensors by its own interface, whose way back runs the circuit
+    again.
     """
     import jax
     import jax.numpy as jnp
@@ -119,7 +120,7 @@ def build_batch(
 
 
 def _all_rows(task: BatchTask, precision: str) -> tuple[Any, Any]:
-    """<Z> of all wires as a function of parameters and inputs (B, I), and the type of its numbers."""
+    """<Z> of all wires as a function of parameters and inputs (B, I), and its number type."""
     import jax.numpy as jnp
     import tensorcircuit as tc
 

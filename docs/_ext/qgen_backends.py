@@ -31,7 +31,9 @@ MEASURED = Path(__file__).parents[2] / "benchmarks" / "results" / "latest.json"
 
 
 def capabilities_of(name: str) -> Capabilities | None:
-    """What a backend declares: the class of a remote one, else one made without options; None if it wraps another."""
+    """What a backend declares: the class of a remote one, else one made without options; None if it
+    wraps another.
+    """
     declared = getattr(factory_of("backend", name)[1], "capabilities", None)
     if isinstance(declared, Capabilities) and declared.remote:
         return declared
@@ -55,7 +57,9 @@ def medians() -> dict[str, float]:
 
 
 def times(name: str) -> list[str]:
-    """Milliseconds of the probabilities of 64 circuits, and of their gradients, where they were measured."""
+    """Milliseconds of the probabilities of 64 circuits, and of their gradients, where they were
+    measured.
+    """
     found = [medians().get(f"{name}/{what}") for what in ("probabilities", "gradient")]
     return ["" if seconds is None else f"{1e3 * seconds:.3g} ms" for seconds in found]
 

@@ -23,7 +23,9 @@ OPTION = re.compile(r"^    (\w+): (.*)")
 
 
 def our_packages() -> set[str]:
-    """Distributions of this project; what others have installed here is no part of its documentation."""
+    """Distributions of this project; what others have installed here is no part of its
+    documentation.
+    """
     return {package for by_name in known().values() for package in by_name.values()}
 
 
@@ -98,7 +100,7 @@ def rst_of(found: Description) -> Iterator[str]:
 
 
 def table(options: Iterable[Option], meanings: Mapping[str, str]) -> Iterator[str]:
-    """Options with types and defaults and, if the docstring says so option by option, what they do."""
+    """Options with types and defaults and, where the docstring lists them, what they do."""
     widths = "16 34 50" if meanings else "24 46 30"
     yield from (
         ".. list-table::",
@@ -146,7 +148,8 @@ class Components(SphinxDirective):
         lines = [line for one in found for line in rst_of(one)]
         if not found:
             lines = [
-                f"No package of this project that is installed here offers {ARTICLES.get(kind, 'a')} {kind} yet."
+                "No package of this project that is installed here offers "
+                f"{ARTICLES.get(kind, 'a')} {kind} yet."
             ]
         return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
 

@@ -22,7 +22,9 @@ def literal_bars(text: str) -> str:
 def keep_attribute(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """Before napoleon, which takes what stands before the first colon of an attribute's text for its type."""
+    """Before napoleon, which takes what stands before the first colon of an attribute's text for
+    its type.
+    """
     if what in ("attribute", "data", "property"):
         _attributes[name] = list(lines)
 
@@ -30,7 +32,9 @@ def keep_attribute(
 def mend_docstring(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """For autodoc: in the code's docstrings bars are bars, and an indented example in Python is code."""
+    """For autodoc: in the code's docstrings bars are bars, and an indented example in Python is
+    code.
+    """
     text = literal_bars("\n".join(_attributes.pop(name, lines)))
     lines[:] = with_examples(text.splitlines())
 

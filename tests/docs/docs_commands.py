@@ -37,7 +37,9 @@ def lines_of(text: str) -> list[str]:
 
 
 def run(line: str, import_path: list[Path]) -> str:
-    """Run one command and return what it prints; AssertionError when its exit code is not the one expected."""
+    """Run one command and return what it prints; AssertionError when its exit code is not the one
+    expected.
+    """
     command, _, comment = line.partition(" #")
     expected = int(code[1]) if (code := re.search(r"exit code (\d+)", comment)) else 0
     words = shlex.split(command)
@@ -83,7 +85,9 @@ def never_run(line: str) -> bool:
 
 
 def check(line: str) -> None:
-    """AssertionError unless what a command names is there: targets, paths, extras, subcommands, modules."""
+    """AssertionError unless what a command names is there: targets, paths, extras, subcommands,
+    modules.
+    """
     words = shlex.split(line, comments=True)
     if not words or words[0] in ("if", "fi", "for", "done", "cd"):
         return
@@ -126,7 +130,9 @@ def place_of(folder: str) -> Path:
 
 
 def install(folder: Path) -> Path:
-    """What ``pip install -e`` of a page's own package does: its metadata beside its source; the import path."""
+    """What ``pip install -e`` of a page's own package does: its metadata beside its source; the
+    import path.
+    """
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     source = (folder / "src").resolve()
     info = source / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"

@@ -1,4 +1,6 @@
-"""The documentation builds without a warning, lists every component, and needs nothing from elsewhere."""
+"""The documentation builds without a warning, lists every component, and needs nothing from
+elsewhere.
+"""
 
 from __future__ import annotations
 

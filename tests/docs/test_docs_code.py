@@ -1,4 +1,6 @@
-"""Every code block of the documentation and of the README works: see docs_blocks for what a block is."""
+"""Every code block of the documentation and of the README works: see docs_blocks for what a block
+is.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def _forget_plugins() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to work in, with the repository's recipes; what a page installs or registers is undone."""
+    """A folder to work in, with the repository's recipes; what a page installs or registers is
+    undone.
+    """
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(registry, "_local", dict(registry._local))

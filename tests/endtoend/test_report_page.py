@@ -1,4 +1,6 @@
-"""The report page: self-contained by an HTML check that always runs, and shown by a browser where there is one."""
+"""The report page: self-contained by an HTML check that always runs, and shown by a browser where
+there is one.
+"""
 
 from __future__ import annotations
 
@@ -94,8 +96,10 @@ def test_page_in_a_browser(page: Path, width: int, tmp_path: Path) -> None:
     probe = tmp_path / "page.html"
     script = (
         "<script>window.onerror = m => document.title = 'error: ' + m;"
-        "window.onload = () => { document.body.dataset.width = document.documentElement.scrollWidth;"
-        "document.body.dataset.broken = [...document.images].filter(i => !i.naturalWidth).length; };</script>"
+        "window.onload = () => { document.body.dataset.width = "
+        "document.documentElement.scrollWidth;"
+        "document.body.dataset.broken = [...document.images].filter(i => !i.naturalWidth).length; "
+        "};</script>"
     )
     probe.write_text(
         page.read_text(encoding="utf-8").replace("<style>", script + "<style>", 1), encoding="utf-8"

@@ -77,7 +77,9 @@ def requirements(name: str, extras: Iterable[str]) -> Iterator[Requirement]:
 
 
 def closure(*wanted: str) -> set[str]:
-    """All distributions that these need. Raises NotInstalled for one that is not there in a fitting version."""
+    """All distributions that these need. Raises NotInstalled for one that is not there in a fitting
+    version.
+    """
     found: dict[str, set[str]] = {}
     left = [Requirement(text) for text in wanted]
     while left:
@@ -97,7 +99,9 @@ def closure(*wanted: str) -> set[str]:
 
 
 def environment(folder: Path, *wanted: str) -> tuple[Path, set[str]]:
-    """A fresh environment that holds the closure of what is wanted: its Python, and the distributions in it."""
+    """A fresh environment that holds the closure of what is wanted: its Python, and the
+    distributions in it.
+    """
     names = closure(*wanted)
     call(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder.parent)
     python = folder / Path(sysconfig.get_path("scripts")).name / "python"
@@ -143,7 +147,9 @@ def tops() -> dict[str, frozenset[str]]:
 
 
 def link_distribution(name: str, names: set[str], site: Path) -> None:
-    """Link the folders of a distribution, and file by file those that it shares with one that is left out."""
+    """Link the folders of a distribution, and file by file those that it shares with one that is
+    left out.
+    """
     distribution = installed()[name]
     for file in distribution.files or ():
         top = file.parts[0]

@@ -1,4 +1,4 @@
-"""Each plugin alone with the core, in an environment of what the two declare, passes its own tests."""
+"""Each plugin passes its tests alone with the core, in an environment of what the two declare."""
 
 from __future__ import annotations
 
@@ -89,7 +89,9 @@ def test_it_passes_its_own_tests(alone: tuple[str, Path, set[str]], tmp_path: Pa
 
 
 def test_what_is_not_declared_is_not_there(tmp_path: Path) -> None:
-    """The means works: the template's environment has numpy, and neither matplotlib nor a second plugin."""
+    """The means works: the template's environment has numpy, and neither matplotlib nor a second
+    plugin.
+    """
     python, names = isolated_links.environment(tmp_path / "environment", "qgen-template")
     assert "numpy" in names and "matplotlib" not in names
     call(python, "-c", "import numpy, qgen_core, qgen_template", cwd=tmp_path)

@@ -1,4 +1,6 @@
-"""A third party's package, end to end: wheels in a fresh environment, found by name, trained, held by its kit."""
+"""A third party's package, end to end: wheels in a fresh environment, found by name, trained, held
+by its kit.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ class TestWrongSign(GeneratorKit):
 
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a fresh environment's programs, with qgen-core, qgen-template and qgen-pairs from wheels."""
+    """The folder of a fresh environment's programs, with qgen-core, qgen-template and qgen-pairs
+    from wheels.
+    """
     folder = tmp_path_factory.mktemp("fresh")
     call(sys.executable, "-m", "venv", folder / "venv", cwd=folder)
     scripts = folder / "venv" / Path(sysconfig.get_path("scripts")).name
@@ -127,12 +131,18 @@ def test_it_is_found_by_name(fresh: Path, tmp_path: Path) -> None:
         "distribution": "qgen-template",
         "version": "0.1.0",
     } in offers
-    code = "import qgen_core as q; print(q.generator('independent-bits', space=q.Space('bits', 5)).space.width)"
+    code = (
+        "import qgen_core as q; "
+        "model = q.generator('independent-bits', space=q.Space('bits', 5)); "
+        "print(model.space.width)"
+    )
     assert call(fresh / "python", "-c", code, cwd=tmp_path).strip() == "5"
 
 
 def test_it_is_trained_from_a_recipe(fresh: Path, tmp_path: Path) -> None:
-    """Four bits start at probability 1/2; the loss ends at the sum of their entropies, below 4 ln 2."""
+    """Four bits start at probability 1/2; the loss ends at the sum of their entropies, below 4 ln
+    2.
+    """
     (tmp_path / "recipe.toml").write_text(RECIPE, encoding="utf-8")
     call(fresh / "qgen", "train", "recipe.toml", "--run", "run", cwd=tmp_path)
     lines = (tmp_path / "run" / "history.jsonl").read_text(encoding="utf-8").splitlines()

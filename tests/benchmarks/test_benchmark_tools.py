@@ -1,0 +1,66 @@
+"""The tools that choose cases and compare checkouts: ratios, order of the pairs, what differs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+from benchmarks import compare, equal, timed_case
+from benchmarks.context import Context
+
+
+class Fake:
+    """A checkout whose calls take given seconds, and which notes when it was measured."""
+
+    def __init__(self, name: str, seconds: list[float], order: list[str]) -> None:
+        self.name = name
+        self.seconds = iter(seconds)
+        self.order = order
+
+    def measure(self, case: str) -> dict[str, float]:
+        self.order.append(self.name)
+        seconds = next(self.seconds)
+        return {"seconds": seconds, "processor_seconds": 2 * seconds}
+
+
+def test_ratios_are_taken_pair_by_pair_without_the_first_pair() -> None:
+    order: list[str] = []
+    here = Fake("here", [100.0, 1.0, 2.0, 6.0], order)
+    other = Fake("other", [1.0, 2.0, 2.0, 2.0], order)
+    row = compare.compared(here, other, "training/brick/8", 3)
+    assert row["seconds"]["ratios"] == [0.5, 1.0, 3.0]
+    assert row["seconds"]["ratio"] == 1.0
+    assert (row["seconds"]["q25"], row["seconds"]["q75"]) == (0.75, 2.0)
+    assert row["processor_seconds"]["here"] == 4.0
+    assert order == ["here", "other", "other", "here", "here", "other", "other", "here"]
+
+
+def test_an_unknown_case_says_which_there_are() -> None:
+    with pytest.raises(SystemExit, match="no case 'training/brick' to compare; there are"):
+        timed_case.measure("training/brick")
+
+
+def test_a_checkout_without_environment_is_refused(tmp_path, capsys) -> None:
+    with pytest.raises(SystemExit):
+        compare.main([str(tmp_path), "--case", "hybrid/6"])
+    assert "has no .venv; run `make test` there first" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wanted", "runs"),
+    [((), True), (("brick/8",), True), (("hybrid", "training/"), True), (("hybrid",), False)],
+)
+def test_a_case_runs_if_its_name_contains_one_that_is_wanted(wanted, runs) -> None:
+    context = Context(quick=True, environments=Path(), wanted=wanted)
+    assert context.wants("training/brick/8") is runs
+
+
+def test_what_differs_is_named() -> None:
+    ours = {"history": "a", "events": "b", "evaluation": {"js": 0.1}}
+    assert equal.differences(ours, dict(ours)) == []
+    theirs = {**ours, "evaluation": {"js": 0.1 + 1e-16 * 2}}
+    assert equal.differences(ours, theirs) == ["evaluation"]
