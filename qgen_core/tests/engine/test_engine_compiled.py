@@ -10,12 +10,12 @@ from qgen_core.circuits.measures import Probabilities, pauli_z
 from qgen_core.simulators.density import bind
 from qgen_core.simulators.density import kernels as density
 from qgen_core.simulators.simd import divergences, intrinsics, work_sharing
-from qgen_core.simulators.statevector import kernels, outputs, sweep, turns
+from qgen_core.simulators.statevector import kernels, outputs, rotations, sweep
 from qgen_core.simulators.statevector.backend import StatevectorBackend
 
 
 def dispatchers():
-    modules = (bind, density, divergences, work_sharing, kernels, outputs, sweep, turns)
+    modules = (bind, density, divergences, work_sharing, kernels, outputs, sweep, rotations)
     return [
         (m.__name__, f) for m in modules for f in vars(m).values() if hasattr(f, "targetoptions")
     ]
@@ -50,7 +50,7 @@ def test_no_function_takes_over_the_arithmetic_of_its_caller():
         "backward",
         "cosines",
         "_log",
-        "find_turns",
+        "find_rotations",
     }
 
 

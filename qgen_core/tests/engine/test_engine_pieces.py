@@ -8,7 +8,7 @@ from qgen_core.circuits.circuit import Circuit, Gate, const
 from qgen_core.circuits.gates import CX, GATES
 from qgen_core.simulators.statevector.decompose import decompose
 from qgen_core.simulators.statevector.plan import ANY_DEPTH, pack
-from qgen_core.simulators.statevector.turns import cosines
+from qgen_core.simulators.statevector.rotations import cosines
 
 
 def state_of_ops(ops, overall, num_wires, angles):

@@ -10,7 +10,13 @@ from qgen_core.circuits.circuit import Circuit, Gate, param
 from qgen_core.circuits.measures import Probabilities, State
 from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.simulators.statevector.program import Program
-from qgen_core.simulators.statevector.steps import GROUP, PAIR
+from qgen_core.simulators.statevector.steps import (
+    PAIR,
+    RESCALE_AFTER,
+    RESCALING,
+    STEP_CODE,
+    STEP_PHASES,
+)
 
 #: Tangents and cotangents of 0 and 1, poles of both, and signs of all kinds.
 CORNERS = [
@@ -46,7 +52,7 @@ def deep(turns, phases, wires=7):
 
 def scalings(circuit, precision="double"):
     steps = Program(circuit, precision, last_phases=True).plan.steps
-    return int(np.sum((steps[:, 0] == PAIR) & (steps[:, 2] == 2)))
+    return int(np.sum((steps[:, STEP_CODE] == PAIR) & (steps[:, STEP_PHASES] == RESCALING)))
 
 
 def rows_of(circuit, seed):
@@ -58,21 +64,21 @@ def rows_of(circuit, seed):
 
 
 @pytest.mark.parametrize("phases", [True, False])
-@pytest.mark.parametrize("turns", [GROUP // 2, 2 * GROUP, 5 * GROUP])
+@pytest.mark.parametrize("turns", [RESCALE_AFTER // 2, 2 * RESCALE_AFTER, 5 * RESCALE_AFTER])
 @pytest.mark.parametrize(("precision", "close"), [("double", 1e-12), ("single", 2e-5)])
 def test_states_have_their_norm_and_sign(precision, close, turns, phases):
     circuit = deep(turns, phases)
     rows = rows_of(circuit, turns)
     states = StatevectorBackend(precision=precision).exact(circuit, rows, State())
     np.testing.assert_allclose(states, dense_states(circuit, rows), atol=close, rtol=0)
-    assert (scalings(circuit, precision) > 0) == (turns > GROUP)
+    assert (scalings(circuit, precision) > 0) == (turns > RESCALE_AFTER)
 
 
 @pytest.mark.parametrize("phases", [True, False])
 @pytest.mark.parametrize(("precision", "close"), [("double", 1e-11), ("single", 5e-4)])
 def test_gradients_belong_to_states_of_norm_one(precision, close, phases):
     """By parameter shift, which is exact for RY and RZ, at the corners too."""
-    circuit = deep(2 * GROUP + 10, phases)
+    circuit = deep(2 * RESCALE_AFTER + 10, phases)
     rows = rows_of(circuit, 3)[:3]
     cotangent = np.random.default_rng(4).normal(size=(3, 2**circuit.num_wires))
     engine = StatevectorBackend(precision=precision)
@@ -88,7 +94,7 @@ def test_gradients_belong_to_states_of_norm_one(precision, close, phases):
 
 def test_most_of_a_layer_is_done_in_pairs():
     steps = Program(brick(16, 6), "single", last_phases=False).plan.steps
-    assert np.sum(steps[:, 0] == PAIR) > 60
+    assert np.sum(steps[:, STEP_CODE] == PAIR) > 60
 
 
 def test_pairs_are_the_same_in_blocks():

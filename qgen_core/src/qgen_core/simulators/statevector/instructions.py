@@ -23,7 +23,17 @@ from qgen_core.simulators.statevector.registers import (
     Emitter,
     Registers,
 )
-from qgen_core.simulators.statevector.steps import FIELDS, RY_L, RY_P, RY_Q
+from qgen_core.simulators.statevector.steps import (
+    PAIR_RY_P,
+    PAIR_RY_Q,
+    RY_L,
+    RY_P,
+    RY_Q,
+    STEP_COLUMNS,
+    STEP_ORDER,
+    STEP_PHASES,
+    STEP_PLACE,
+)
 
 Type = Any  # of numba
 Value = Any  # of LLVM
@@ -258,8 +268,11 @@ class _Pair:
         vec, build = Vec(kind), e.builder
         bits, p, q, k, steps, cos, sin = args[first : first + 7]
         numbers, cosines, sines = (e.data(n, args) for n in range(first + 4, first + 7))
-        row = build.mul(k, ir.Constant(k.type, FIELDS))
-        order, phases, at = (load_number(build, numbers, e.further(row, n)) for n in (1, 2, 3))
+        row = build.mul(k, ir.Constant(k.type, STEP_COLUMNS))
+        order, phases, at = (
+            load_number(build, numbers, e.further(row, column))
+            for column in (STEP_ORDER, STEP_PHASES, STEP_PLACE)
+        )
         two = ir.Constant(q.type, 2)
         self.p, self.q, self.dq, self.dp = p, q, build.shl(two, q), build.shl(two, p)
         self.phases, self.places = (
@@ -270,10 +283,12 @@ class _Pair:
             [self._splat(e, data, at, n, vec) for n in range(4)] for data in (cosines, sines)
         )
         self.flags = {
-            c: load_number(build, cosines, e.further(at, n)) for c, n in ((RY_P, 4), (RY_Q, 5))
+            c: load_number(build, cosines, e.further(at, n))
+            for c, n in ((RY_P, PAIR_RY_P), (RY_Q, PAIR_RY_Q))
         }
         self.ratios = {
-            c: load_number(build, sines, e.further(at, n)) for c, n in ((RY_P, 4), (RY_Q, 5))
+            c: load_number(build, sines, e.further(at, n))
+            for c, n in ((RY_P, PAIR_RY_P), (RY_Q, PAIR_RY_Q))
         }
         if way < 0:
             self.ratios = {code: build.fneg(ratio) for code, ratio in self.ratios.items()}

@@ -31,7 +31,21 @@ from qgen_core.simulators.statevector.instructions import (
     undo_phases,
     undo_turn,
 )
-from qgen_core.simulators.statevector.steps import FIELDS, PAIR, PHASE4, PHASES, RY_L
+from qgen_core.simulators.statevector.steps import (
+    PAIR,
+    PAIR_RY_P,
+    PAIR_RY_Q,
+    PHASE4,
+    PHASES,
+    RY_L,
+    STEP_CODE,
+    STEP_COLUMNS,
+    STEP_CONTROL,
+    STEP_PLACE,
+    STEP_RUN_START,
+    STEP_TARGET,
+)
+from qgen_core.simulators.statevector.tables import TILE_END_STEP, TILE_FIRST_STEP, TILE_P, TILE_Q
 
 Array = Any  # numba infers; pointers to float32 or float64
 
@@ -48,8 +62,9 @@ def forward_tile(
     masks: Array,
 ) -> None:
     """Run the steps of a tile (p, q, first and last step) on all tiles of 2^bits amplitudes at ``buf[start:]``."""
-    p, q, lo, hi = tile[0], tile[1], tile[2], tile[3]
-    if steps[lo * FIELDS] == PAIR:
+    p, q = tile[TILE_P], tile[TILE_Q]
+    lo, hi = tile[TILE_FIRST_STEP], tile[TILE_END_STEP]
+    if steps[lo * STEP_COLUMNS + STEP_CODE] == PAIR:
         run_pair(buf, start, bits, p, q, lo, steps, cos, sin)
         return
     lb = lane_bits(buf)
@@ -59,8 +74,8 @@ def forward_tile(
         at = tile_at(buf, start, t, p, q)
         re, im = load4(buf, at, dq, dp), load4(buf, at + lanes, dq, dp)
         for k in range(lo, hi):
-            step = pointer(steps, k * FIELDS)
-            code, arg = step[0], step[3]
+            step = pointer(steps, k * STEP_COLUMNS)
+            code, arg = step[STEP_CODE], step[STEP_PLACE]
             if code == PHASE4:
                 re, im = run_phases(splat4(cos, arg), splat4(sin, arg), re, im)
             elif code == PHASES:
@@ -68,7 +83,9 @@ def forward_tile(
                     load4(cos, arg, lanes, 2 * lanes), load4(sin, arg, lanes, 2 * lanes), re, im
                 )
             else:
-                re, im = run_turn(code, step[1], step[2], cos[arg], sin[arg], masks, re, im)
+                re, im = run_turn(
+                    code, step[STEP_CONTROL], step[STEP_TARGET], cos[arg], sin[arg], masks, re, im
+                )
         store4(buf, at, dq, dp, re)
         store4(buf, at + lanes, dq, dp, im)
 
@@ -91,8 +108,9 @@ def backward_tile(
     Turns are real: they are undone on the real and on the imaginary parts one after another, since all of state and
     adjoint would be more registers than most processors have.
     """
-    p, q, lo, hi = tile[0], tile[1], tile[2], tile[3]
-    if steps[lo * FIELDS] == PAIR:
+    p, q = tile[TILE_P], tile[TILE_Q]
+    lo, hi = tile[TILE_FIRST_STEP], tile[TILE_END_STEP]
+    if steps[lo * STEP_COLUMNS + STEP_CODE] == PAIR:
         undo_pair(psi, lam, start, bits, p, q, lo, steps, cos, sin, acc)
         return
     lb = lane_bits(psi)
@@ -103,8 +121,8 @@ def backward_tile(
         k = hi
         while k > lo:
             last = k
-            step = pointer(steps, (k - 1) * FIELDS)
-            code, arg, k = step[0], step[3], step[4]
+            step = pointer(steps, (k - 1) * STEP_COLUMNS)
+            code, arg, k = step[STEP_CODE], step[STEP_PLACE], step[STEP_RUN_START]
             if code == PHASE4:
                 undo_phases(
                     psi,
@@ -148,10 +166,19 @@ def _undo_turns(
     lanes = 1 << lane_bits(psi)
     v, u = load4(psi, at, dq, dp), load4(lam, at, dq, dp)
     for k in range(last - 1, first - 1, -1):
-        step = pointer(steps, k * FIELDS)
-        code, arg = step[0], step[3]
+        step = pointer(steps, k * STEP_COLUMNS)
+        code, arg = step[STEP_CODE], step[STEP_PLACE]
         v, u = undo_turn(
-            code, step[1], step[2], cos[arg], -sin[arg], masks, v, u, acc, sums + k * 4 * lanes
+            code,
+            step[STEP_CONTROL],
+            step[STEP_TARGET],
+            cos[arg],
+            -sin[arg],
+            masks,
+            v,
+            u,
+            acc,
+            sums + k * 4 * lanes,
         )
     store4(psi, at, dq, dp, v)
     store4(lam, at, dq, dp, u)
@@ -162,13 +189,13 @@ def collect(lo: int, hi: int, steps: Array, masks: Array, acc: Array, grads: Arr
     """Add the overlaps of steps lo..hi to the gradients of the table."""
     lanes = 1 << lane_bits(acc)
     for k in range(lo, hi):
-        step = pointer(steps, k * FIELDS)
-        code, arg = step[0], step[3]
+        step = pointer(steps, k * STEP_COLUMNS)
+        code, arg = step[STEP_CODE], step[STEP_PLACE]
         slot = (k - lo) * 4 * lanes
         if code <= RY_L:
             total = plus(load(acc, slot), load(acc, slot + lanes))
             grads[arg] += lane_sum(
-                times(load(masks, step[1] * lanes), total) if code == RY_L else total
+                times(load(masks, step[STEP_CONTROL] * lanes), total) if code == RY_L else total
             )
         elif code == PHASES:
             for register in range(4):
@@ -177,6 +204,6 @@ def collect(lo: int, hi: int, steps: Array, masks: Array, acc: Array, grads: Arr
             for register in range(4):
                 grads[arg + register] += lane_sum(load(acc, slot + register * lanes))
         if code == PAIR:
-            for at in (4, 5):
+            for at in (PAIR_RY_P, PAIR_RY_Q):
                 one = (2 * at - 4) * lanes
                 grads[arg + at] += lane_sum(plus(load(acc, one), load(acc, one + lanes)))

@@ -29,13 +29,28 @@ from qgen_core.simulators.simd.intrinsics import (
     splat,
     store,
 )
-from qgen_core.simulators.statevector.tables import GROUP, NUMBERS, OUTCOMES, RUN, WORD
+from qgen_core.simulators.statevector.tables import OUTCOMES, STATE_NUMBERS, WALSH_ROW
 from qgen_core.typing import Ints
 
 Array = Any
 
-#: Numbers before the groups and words.
+#: Numbers before the groups and words: how many there are of each.
 _HEAD = 2
+GROUP_COUNT = 0
+WORD_COUNT = 1
+
+# Columns of a group of words with the same flips.
+GROUP_FLIPS = 0
+GROUP_FIRST_WORD = 1
+GROUP_END_WORD = 2
+GROUP_COLUMNS = 3
+
+# Columns of a word: P = (real + i imag) X^flips Z^signs, and its place in the output.
+WORD_SIGNS = 0
+WORD_REAL = 1
+WORD_IMAG = 2
+WORD_PLACE = 3
+WORD_COLUMNS = 4
 
 
 @lru_cache(maxsize=128)
@@ -106,8 +121,8 @@ def seed_probabilities(
     wide, size = 1 << lane_bits(psi), plan[OUTCOMES]
     lanes = wide if wide < size else size
     groups = size // lanes
-    if 2 * size < plan[NUMBERS]:  # fewer wires than bits
-        for k in range(plan[NUMBERS]):
+    if 2 * size < plan[STATE_NUMBERS]:  # fewer wires than bits
+        for k in range(plan[STATE_NUMBERS]):
             lam[k] = 0.0
     for g in range(low * groups // chunks, high * groups // chunks):
         at = 2 * g * lanes
@@ -177,8 +192,8 @@ def expectations(
     Four registers of amplitudes at a time: their products first, then per word a sum with
     one row of the Walsh matrix ``signs``. ``pair``, a row of it twice, is working memory.
     """
-    run, count = plan[RUN], words[1]
-    runs = (plan[NUMBERS] >> 1) // run
+    run, count = plan[WALSH_ROW], words[WORD_COUNT]
+    runs = (plan[STATE_NUMBERS] >> 1) // run
     for chunk in range(low, high):
         found = pointer(out, chunk * count)
         for k in range(count):
@@ -192,17 +207,20 @@ def _add_run(
     psi: Array, base: int, run: int, signs: Array, words: Array, pair: Array, found: Array
 ) -> None:
     """What one run of amplitudes adds to the words."""
-    members = pointer(words, _HEAD + words[0] * GROUP)
-    for k in range(words[0]):
-        group = pointer(words, _HEAD + k * GROUP)
-        _products(psi, base, group[0], run, pair)
-        for m in range(group[1], group[2]):
-            word = pointer(members, m * WORD)
-            mask, factor = word[0], word[1] - word[2]
+    members = pointer(words, _HEAD + words[GROUP_COUNT] * GROUP_COLUMNS)
+    for k in range(words[GROUP_COUNT]):
+        group = pointer(words, _HEAD + k * GROUP_COLUMNS)
+        _products(psi, base, group[GROUP_FLIPS], run, pair)
+        for m in range(group[GROUP_FIRST_WORD], group[GROUP_END_WORD]):
+            word = pointer(members, m * WORD_COLUMNS)
+            mask, factor = word[WORD_SIGNS], word[WORD_REAL] - word[WORD_IMAG]
             if _odd(mask & base):
                 factor = -factor
-            part, sign = 0 if word[1] != 0 else run, pointer(signs, (mask & (run - 1)) * run)
-            found[word[3]] += factor * _signed_sum(run, pointer(pair, part), sign)
+            part, sign = (
+                0 if word[WORD_REAL] != 0 else run,
+                pointer(signs, (mask & (run - 1)) * run),
+            )
+            found[word[WORD_PLACE]] += factor * _signed_sum(run, pointer(pair, part), sign)
 
 
 @jit_body
@@ -219,15 +237,27 @@ def seed_expectations(
     lam: Array,
 ) -> None:
     """The adjoint of Pauli words, with cotangent (K,)."""
-    run = plan[RUN]
-    runs, members = (plan[NUMBERS] >> 1) // run, pointer(words, _HEAD + words[0] * GROUP)
+    run = plan[WALSH_ROW]
+    runs, members = (
+        (plan[STATE_NUMBERS] >> 1) // run,
+        pointer(words, _HEAD + words[GROUP_COUNT] * GROUP_COLUMNS),
+    )
     for block in range(low * runs // chunks, high * runs // chunks):
         for k in range(2 * block * run, 2 * (block + 1) * run):
             lam[k] = 0.0
-        for k in range(words[0]):
-            group = pointer(words, _HEAD + k * GROUP)
-            _weights(members, group[1], group[2], signs, cotangent, block * run, run, pair)
-            _add_flipped(psi, block * run, group[0], run, pair, lam)
+        for k in range(words[GROUP_COUNT]):
+            group = pointer(words, _HEAD + k * GROUP_COLUMNS)
+            _weights(
+                members,
+                group[GROUP_FIRST_WORD],
+                group[GROUP_END_WORD],
+                signs,
+                cotangent,
+                block * run,
+                run,
+                pair,
+            )
+            _add_flipped(psi, block * run, group[GROUP_FLIPS], run, pair, lam)
 
 
 @partial(jit, **INNER)
@@ -246,14 +276,14 @@ def _weights(
     for j in range(0, 2 * run, lanes):
         store(pair, j, splat(0.0))
     for k in range(first, last):
-        word = pointer(words, k * WORD)
-        mask = word[0]
-        sign, c = (mask & (run - 1)) * run, 2 * cotangent[word[3]]
+        word = pointer(words, k * WORD_COLUMNS)
+        mask = word[WORD_SIGNS]
+        sign, c = (mask & (run - 1)) * run, 2 * cotangent[word[WORD_PLACE]]
         if _odd(mask & base):
             c = -c
         for which in range(2):
-            if word[1 + which] != 0:
-                factor = splat(c * word[1 + which])
+            if word[WORD_REAL + which] != 0:
+                factor = splat(c * word[WORD_REAL + which])
                 at = which * run
                 for j in range(0, run, lanes):
                     store(

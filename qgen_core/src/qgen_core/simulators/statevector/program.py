@@ -18,7 +18,7 @@ from qgen_core.simulators.simd.intrinsics import lanes_of
 from qgen_core.simulators.simd.threads import together
 from qgen_core.simulators.statevector import outputs, sweep
 from qgen_core.simulators.statevector.plan import make_plan
-from qgen_core.simulators.statevector.tables import tables_of
+from qgen_core.simulators.statevector.tables import TILE_END_STEP, TILE_FIRST_STEP, tables_of
 from qgen_core.support.buffers import aligned, plain
 from qgen_core.typing import AnglePullback, Array, Floats, Ints
 
@@ -78,7 +78,7 @@ class Program:
         p = self.plan
         self._tables = (*tables_of(p, walsh), masks)
         self._spare = max(p.table, 2 * len(walsh))
-        longest = int(max((p.tiles[:, 3] - p.tiles[:, 2]), default=0))
+        longest = int(max((p.tiles[:, TILE_END_STEP] - p.tiles[:, TILE_FIRST_STEP]), default=0))
         self._block, self._overlaps = (
             2 << p.local,
             max(2 << p.local, (4 << self.lane_bits) * longest),

@@ -184,7 +184,7 @@ class Emitter:
         return out
 
     def turn_by_ratio(self, code: int, flag: Value, ratio: Value, tiles: Registers) -> Registers:
-        """RY by tangent or cotangent, up to a factor (turns.py)."""
+        """RY by tangent or cotangent, up to a factor (rotations.py)."""
         t = self.splat(ratio, tiles[0])
         flag = self.builder.fptoui(flag, ir.IntType(32))
         return self.cases(

@@ -1,10 +1,13 @@
-"""The steps of a tile, and the table of numbers that they read.
+"""The steps of a tile, and the linear forms behind the table of angles that they read.
 
-A step is a row of numbers: its code, the lane bits of control and target (0 for others; of RY both are the same), its
-place in the table, and where the turns start that it is one of (RYs and CNOTs with no phases between them). ``RY_*``
-turn along one bit, ``CX_*`` exchange amplitudes, ``PHASE4`` has a phase for each register and ``PHASES`` one for each
-amplitude of a tile. A ``PAIR`` is a tile of its own, for ops on the bits p and q alone: an order of the four registers
-(two bits each), phases if the next number is not 0, which scale the state if it is 2, then RY on p and RY on q.
+Compiled code reads a step as a row of integers with the columns ``STEP_*``. ``RY_*`` rotates along
+one bit of the amplitude number, ``CX_*`` exchanges amplitudes, ``PHASE4`` applies one phase to each
+register and ``PHASES`` one to each amplitude of a tile. RY and CX steps are *real*: they act on the
+real and on the imaginary parts separately.
+
+A ``PAIR`` is a whole tile of ops that act on the bits p and q alone. It permutes the four registers
+(CNOTs), applies phases unless ``STEP_PHASES`` is 0, which also rescale the state if it is
+``RESCALING``, then applies RY on p and RY on q.
 """
 
 from __future__ import annotations
@@ -13,51 +16,80 @@ from collections.abc import Callable
 
 from qgen_core.simulators.statevector.decompose import Linear, Op
 
-# P and Q stand for the two bits of the tile, L for a lane bit; CX_PL has control P.
+# Codes of steps. P and Q are the two bits of the tile, L is a lane bit; CX_PL has control P.
 RY_P, RY_Q, RY_L, CX_PQ, CX_QP, CX_PL, CX_QL, CX_LP, CX_LQ, CX_LL, PAIR, PHASE4, PHASES = range(13)
 _CX = {"pq": CX_PQ, "qp": CX_QP, "pl": CX_PL, "ql": CX_QL, "lp": CX_LP, "lq": CX_LQ, "ll": CX_LL}
 
-#: Numbers in the row of a step.
-FIELDS = 5
+#: Columns of a step.
+STEP_CODE = 0
+#: Lane bit of the control (of RY_L: of the rotation); 0 where that is no lane bit.
+STEP_CONTROL = 1
+#: Lane bit of the target; the same as the control for RY.
+STEP_TARGET = 2
+#: First place of the step in the table of angles.
+STEP_PLACE = 3
+#: First step of the run of real steps that this one belongs to; of other steps the step itself.
+STEP_RUN_START = 4
+#: Columns in the row of a step.
+STEP_COLUMNS = 5
 
-#: For CNOTs between p and q, which register comes in the place of each.
+#: Columns of a PAIR that differ: the order of the registers, two bits each, and its phases.
+STEP_ORDER = STEP_CONTROL
+STEP_PHASES = STEP_TARGET
+#: Values of ``STEP_PHASES``.
+NO_PHASES = 0
+HAS_PHASES = 1
+RESCALING = 2
+
+#: Places of a PAIR in the table: four phases, then RY on p and RY on q.
+PAIR_PHASES = 4
+PAIR_RY_P = 4
+PAIR_RY_Q = 5
+PAIR_PLACES = 6
+
+#: For CNOTs between p and q: the register that moves to each place.
 MOVES = {CX_PQ: (0, 1, 3, 2), CX_QP: (0, 3, 2, 1)}
 
-#: So many RYs of pairs at most between two scalings; each is done up to a factor of 1 to sqrt(2) (turns.py).
-GROUP = 48
+#: RYs of pairs between two rescalings, at most. Each is applied up to a factor of 1 to sqrt(2)
+#: (rotations.py).
+RESCALE_AFTER = 48
 
 
 def take(ops: list[Op], wanted: Callable[[Op], bool]) -> tuple[list[Op], list[Op]]:
-    """The wanted ops that can be done now, and the rest, in order.
+    """Split ops into the wanted ones that can be applied now, and the rest, both in order.
 
-    An op may overtake a left-out one where both act with the same Pauli letter, which
-    makes them commute. ``wanted`` is asked only about ops that are free to go.
+    An op may overtake one that stays behind if both act with the same Pauli letter on every wire
+    they share, because they then commute. ``wanted`` is called only for ops that are free to move.
     """
     universe = {wire for op in ops for wire in op.wires}
-    taken, rest = [], []
+    taken: list[Op] = []
+    rest: list[Op] = []
+    # For each wire the letter of the ops left behind on it, "*" if they act with several.
     blocked: dict[int, str] = {}
     stuck = 0
     for position, op in enumerate(ops):
         acts = list(op.acts())
-        if all(blocked.get(w, letter) == letter for w, letter in acts) and wanted(op):
+        free = all(blocked.get(wire, letter) == letter for wire, letter in acts)
+        if free and wanted(op):
             taken.append(op)
             continue
         rest.append(op)
-        for w, letter in acts:
-            if blocked.setdefault(w, letter) not in (letter, "*"):
-                blocked[w], stuck = "*", stuck + 1
+        for wire, letter in acts:
+            if blocked.setdefault(wire, letter) not in (letter, "*"):
+                blocked[wire] = "*"
+                stuck += 1
         if stuck == len(universe):
             rest.extend(ops[position + 1 :])
             break
     return taken, rest
 
 
-def _last_cnots(turns: list[Op]) -> tuple[list[Op], list[Op]]:
-    """The turns without the CNOTs that may come last, and those."""
+def _split_last_cnots(ops: list[Op]) -> tuple[list[Op], list[Op]]:
+    """Split off the CNOTs that can be applied after all other real ops."""
     first: list[Op] = []
     last: list[Op] = []
     held: set[int] = set()
-    for op in reversed(turns):
+    for op in reversed(ops):
         if op.kind == "cx" and held.isdisjoint(op.wires):
             last.append(op)
         else:
@@ -67,119 +99,165 @@ def _last_cnots(turns: list[Op]) -> tuple[list[Op], list[Op]]:
 
 
 def _across(cnot: Op, phase: Op) -> Op:
-    """The phase that does on the other side of a CNOT what this one does: Z on the target becomes Z on both wires."""
+    """The phase on the other side of a CNOT: Z on the target becomes Z on both wires."""
     control, target = cnot.wires
-    wires = set(phase.wires) ^ {control} if target in phase.wires else set(phase.wires)
+    wires = set(phase.wires)
+    if target in wires:
+        wires ^= {control}
     return phase._replace(wires=tuple(sorted(wires)))
 
 
 def _before(cnots: list[Op], phase: Op) -> Op:
+    """The phase before some CNOTs that has the effect of ``phase`` after them."""
     for cnot in reversed(cnots):
         phase = _across(cnot, phase)
     return phase
 
 
-def _one_turn_each(ops: list[Op]) -> tuple[list[Op], list[Op]]:
-    """The RYs that can be done now, one at most for each wire, and the rest."""
-    turned: set[int] = set()
+def _one_rotation_each(ops: list[Op]) -> tuple[list[Op], list[Op]]:
+    """Split off the RYs that can be applied now, at most one for each wire."""
+    rotated: set[int] = set()
 
     def wanted(op: Op) -> bool:
-        found = op.kind == "y" and turned.isdisjoint(op.wires)
-        turned.update(op.wires if found else ())
-        return found
+        if op.kind != "y" or not rotated.isdisjoint(op.wires):
+            return False
+        rotated.update(op.wires)
+        return True
 
     return take(ops, wanted)
 
 
-def _within(ops: list[Op], *bits: int) -> bool:
-    return all(w in bits for op in ops for w in op.wires)
+def _within(ops: list[Op], p: int, q: int) -> bool:
+    """Whether all ops act on the bits p and q alone."""
+    return all({p, q}.issuperset(op.wires) for op in ops)
 
 
 class Writer:
-    """Writes steps, and the linear forms behind the table."""
+    """Writes the steps of tiles, and the linear forms that fill the table of angles."""
 
     def __init__(self, lane_bits: int) -> None:
         self.lane_bits = lane_bits
         self.steps: list[tuple[int, int, int, int, int]] = []
-        self.slots: list[tuple[int, int, int, int, int]] = []
+        self.forms: list[tuple[int, int, int, int, int]] = []
         self.values: list[Linear] = []
         self.terms: list[tuple[int, float]] = []
         self.table = 0
+        #: RYs of pairs since the last rescaling.
         self._unscaled = 0
 
-    def slot(self, value: Linear, at: int, count: int, mask: int) -> None:
-        """Add a linear form to ``count`` places of the table, with the sign of the parity of a place's masked bits."""
+    def add_form(self, value: Linear, place: int, count: int, mask: int) -> None:
+        """Add a linear form to ``count`` places of the table.
+
+        Its sign at a place is the parity of the place's bits in ``mask``.
+        """
         first = len(self.terms)
         self.terms += value.terms
         self.values.append(value)
-        self.slots.append((first, len(self.terms), at, count, mask))
+        self.forms.append((first, len(self.terms), place, count, mask))
 
     def tile(self, ops: list[Op], p: int, q: int) -> list[tuple[int, int]]:
-        """Write the ops of one tile; first and last step of each pass that it takes."""
+        """Write the ops of one tile; returns the step range (first, end) of each pass it takes."""
         begin = len(self.steps)
         if _within(ops, p, q):
-            self._pairs(ops, p, q)
+            self._write_pairs(ops, p, q)
             return [(k, k + 1) for k in range(begin, len(self.steps))]
         late: list[Op] = []
         while ops:
-            turns, ops = take(ops, lambda op: op.kind != "d")
+            real, ops = take(ops, lambda op: op.kind != "d")
             phases, ops = take(ops, lambda op: op.kind == "d")
-            turns, late = _last_cnots([*late, *turns])
+            real, late = _split_last_cnots([*late, *real])
             earlier = [_before(late, op) for op in phases]
-            if not phases or _within(phases, p, q) and not _within(earlier, p, q):
-                turns, late, earlier = turns + late, [], phases
-            self._turns(turns, p, q)
+            # Phases move before the last CNOTs, unless that would spread them over more bits.
+            spreads = _within(phases, p, q) and not _within(earlier, p, q)
+            if not phases or spreads:
+                real = real + late
+                late = []
+                earlier = phases
+            self._write_real_steps(real, p, q)
             if earlier:
-                self._phases(earlier, p, q)
-        self._turns(late, p, q)
+                self._write_phases(earlier, p, q)
+        self._write_real_steps(late, p, q)
         return [(begin, len(self.steps))]
 
-    def _place(self, count: int) -> int:
-        at = self.table
+    def _reserve(self, count: int) -> int:
+        """Reserve places of the table; returns the first."""
+        place = self.table
         self.table += count
-        return at
+        return place
 
-    def _turns(self, ops: list[Op], p: int, q: int) -> None:
+    def _bit_name(self, bit: int, p: int, q: int) -> str:
+        if bit == p:
+            return "p"
+        if bit == q:
+            return "q"
+        return "l"
+
+    def _write_real_steps(self, ops: list[Op], p: int, q: int) -> None:
+        """Write RYs and CNOTs, which are one run."""
         first = len(self.steps)
         for op in ops:
-            names = ["p" if w == p else "q" if w == q else "l" for w in op.wires]
-            bits = [w if w < self.lane_bits else 0 for w in op.wires]
+            names = [self._bit_name(bit, p, q) for bit in op.wires]
+            lanes = [bit if bit < self.lane_bits else 0 for bit in op.wires]
             if op.kind == "cx":
-                self.steps.append((_CX["".join(names)], bits[0], bits[1], 0, first))
+                self.steps.append((_CX["".join(names)], lanes[0], lanes[1], 0, first))
                 continue
             code = {"p": RY_P, "q": RY_Q, "l": RY_L}[names[0]]
-            self.steps.append((code, bits[0], bits[0], self._place(1), first))
-            self.slot(op.value, self.table - 1, 1, 0)
+            place = self._reserve(1)
+            self.steps.append((code, lanes[0], lanes[0], place, first))
+            self.add_form(op.value, place, 1, 0)
 
-    def _phases(self, ops: list[Op], p: int, q: int) -> None:
-        few = _within(ops, p, q)
-        shift = 0 if few else self.lane_bits
-        at = self._place(4 << shift)
-        self.steps.append((PHASE4 if few else PHASES, 0, 0, at, len(self.steps)))
-        self._masked(ops, {p: 1 << (shift + 1), q: 1 << shift}, at, 4 << shift)
+    def _write_phases(self, ops: list[Op], p: int, q: int) -> None:
+        """Write one step for all phases: of registers if they act on p and q alone, else of lanes."""
+        if _within(ops, p, q):
+            code = PHASE4
+            shift = 0
+        else:
+            code = PHASES
+            shift = self.lane_bits
+        place = self._reserve(4 << shift)
+        self.steps.append((code, 0, 0, place, len(self.steps)))
+        self._add_phase_forms(ops, {p: 1 << (shift + 1), q: 1 << shift}, place, 4 << shift)
 
-    def _masked(self, ops: list[Op], bits: dict[int, int], at: int, count: int) -> None:
+    def _add_phase_forms(
+        self, ops: list[Op], masks: dict[int, int], place: int, count: int
+    ) -> None:
+        """Add phases to the table; ``masks`` holds the place bits of p and q, others are lanes."""
         for op in ops:
-            self.slot(op.value, at, count, sum(bits.get(w, 1 << w) for w in op.wires))
+            mask = sum(masks.get(bit, 1 << bit) for bit in op.wires)
+            self.add_form(op.value, place, count, mask)
 
-    def _pairs(self, ops: list[Op], p: int, q: int) -> None:
+    def _write_pairs(self, ops: list[Op], p: int, q: int) -> None:
+        """Write ops on p and q alone as PAIRs: each takes CNOTs and phases, then an RY on each bit."""
         while ops:
             moves, ops = take(ops, lambda op: op.kind != "y")
-            turns, ops = _one_turn_each(ops)
-            order: tuple[int, ...] = (0, 1, 2, 3)
-            phases: list[Op] = []
-            for op in moves:
-                if op.kind == "d":
-                    phases.append(op)
-                    continue
-                phases = [_across(op, phase) for phase in phases]
-                order = tuple(order[k] for k in MOVES[_CX["pq" if op.wires[0] == p else "qp"]])
-            at = self._place(6)
-            kind = 2 if self._unscaled > GROUP - 2 else int(bool(phases))
-            self._unscaled = len(turns) + (0 if kind == 2 else self._unscaled)
-            self.steps.append(
-                (PAIR, sum(k << (2 * n) for n, k in enumerate(order)), kind, at, len(self.steps))
-            )
-            self._masked(phases, {p: 2, q: 1}, at, 4)
-            for op in turns:
-                self.slot(op.value, at + (4 if op.wires[0] == p else 5), 1, 0)
+            rotations, ops = _one_rotation_each(ops)
+            order, phases = self._merge_moves(moves, p)
+            place = self._reserve(PAIR_PLACES)
+            kind = self._pair_phases(phases, len(rotations))
+            packed_order = sum(register << (2 * k) for k, register in enumerate(order))
+            self.steps.append((PAIR, packed_order, kind, place, len(self.steps)))
+            self._add_phase_forms(phases, {p: 2, q: 1}, place, PAIR_PHASES)
+            for op in rotations:
+                offset = PAIR_RY_P if op.wires[0] == p else PAIR_RY_Q
+                self.add_form(op.value, place + offset, 1, 0)
+
+    def _merge_moves(self, moves: list[Op], p: int) -> tuple[tuple[int, ...], list[Op]]:
+        """Merge CNOTs between p and q into one order of registers, and the phases after them."""
+        order: tuple[int, ...] = (0, 1, 2, 3)
+        phases: list[Op] = []
+        for op in moves:
+            if op.kind == "d":
+                phases.append(op)
+                continue
+            phases = [_across(op, phase) for phase in phases]
+            code = CX_PQ if op.wires[0] == p else CX_QP
+            order = tuple(order[register] for register in MOVES[code])
+        return order, phases
+
+    def _pair_phases(self, phases: list[Op], rotations: int) -> int:
+        """``STEP_PHASES`` of a pair, which rescales the state if too many RYs went before."""
+        if self._unscaled > RESCALE_AFTER - 2:
+            self._unscaled = rotations
+            return RESCALING
+        self._unscaled += rotations
+        return HAS_PHASES if phases else NO_PHASES

@@ -37,22 +37,27 @@ from qgen_core.simulators.statevector.outputs import (
     seed_expectations,
     seed_probabilities,
 )
+from qgen_core.simulators.statevector.rotations import collect_angles, find_rotations
 from qgen_core.simulators.statevector.tables import (
-    LOCAL,
-    LOW,
-    NUMBERS,
-    OTHERS,
-    OTHERS_AT,
-    ROWS_AT,
-    STAGE,
+    BLOCK_BITS,
+    BLOCK_BITS_AT,
+    LOCAL_BITS,
+    RUN_BITS,
+    RUNS_AT,
+    STAGE_COLUMNS,
+    STAGE_END_TILE,
+    STAGE_FIRST_TILE,
+    STAGE_IN_PLACE,
     STAGES,
     STAGES_AT,
+    STATE_NUMBERS,
     STEPS_AT,
-    TABLE,
-    TILE,
+    TABLE_SIZE,
+    TILE_COLUMNS,
+    TILE_END_STEP,
+    TILE_FIRST_STEP,
     TILES_AT,
 )
-from qgen_core.simulators.statevector.turns import collect_angles, find_turns
 
 Array = Any  # numba infers
 
@@ -83,8 +88,8 @@ def _stages(plan: Array, work: Array) -> tuple[int, int]:
 @jit_body
 def _block_start(plan: Array, k: int, block: int) -> int:
     """The first amplitude of a block of stage k."""
-    bits, at = plan[OTHERS], 0
-    others = pointer(plan, plan[OTHERS_AT] + k * bits)
+    bits, at = plan[BLOCK_BITS], 0
+    others = pointer(plan, plan[BLOCK_BITS_AT] + k * bits)
     for j in range(bits):
         at += ((block >> j) & 1) << others[j]
     return at
@@ -101,16 +106,27 @@ def _run_block(
     plan: Array, k: int, block: int, psi: Array, cos: Array, sin: Array, masks: Array, buf: Array
 ) -> None:
     """Run stage k on one block of one row."""
-    stage, steps = pointer(plan, plan[STAGES_AT] + k * STAGE), pointer(plan, plan[STEPS_AT])
-    bits, run, count = plan[LOCAL], 2 << plan[LOW], 1 << (plan[LOCAL] - plan[LOW])
-    start, rows = _block_start(plan, k, block), pointer(plan, plan[ROWS_AT] + k * count)
-    here = stage[2] == 1
+    stage, steps = pointer(plan, plan[STAGES_AT] + k * STAGE_COLUMNS), pointer(plan, plan[STEPS_AT])
+    bits, run, count = (
+        plan[LOCAL_BITS],
+        2 << plan[RUN_BITS],
+        1 << (plan[LOCAL_BITS] - plan[RUN_BITS]),
+    )
+    start, rows = _block_start(plan, k, block), pointer(plan, plan[RUNS_AT] + k * count)
+    here = stage[STAGE_IN_PLACE] == 1
     state, at = (psi, 2 * start) if here else (buf, 0)
     if not here:
         gather(psi, start, rows, count, run, buf)
-    for m in range(stage[0], stage[1]):
+    for m in range(stage[STAGE_FIRST_TILE], stage[STAGE_END_TILE]):
         forward_tile(
-            state, at, bits, pointer(plan, plan[TILES_AT] + m * TILE), steps, cos, sin, masks
+            state,
+            at,
+            bits,
+            pointer(plan, plan[TILES_AT] + m * TILE_COLUMNS),
+            steps,
+            cos,
+            sin,
+            masks,
         )
     if not here:
         scatter(psi, start, rows, count, run, buf)
@@ -148,7 +164,7 @@ def forward(
         pointer(masks, 0),
         pointer(work, 0),
     )
-    chunks, each = todo[CHUNKS], (1 << plan[OTHERS]) // todo[CHUNKS]
+    chunks, each = todo[CHUNKS], (1 << plan[BLOCK_BITS]) // todo[CHUNKS]
     first, last = _stages(plan, todo)
     me = take(work, CAME, 1)
     table, buf = pointer(spare, me), pointer(buffers, me)
@@ -158,10 +174,10 @@ def forward(
         if row < 0:
             break
         state, cos = pointer(psi, row), pointer(turns, row)
-        sin = pointer(cos, plan[TABLE])
+        sin = pointer(cos, plan[TABLE_SIZE])
         if todo[FIRST] < 0:
-            _clear(state, plan[NUMBERS])
-            state[0] = find_turns(plan, numbers, pointer(angles, row), table, cos, sin)
+            _clear(state, plan[STATE_NUMBERS])
+            state[0] = find_rotations(plan, numbers, pointer(angles, row), table, cos, sin)
         for k in range(first, last):
             for block in range(low * each, high * each):
                 _run_block(plan, k, block, state, cos, sin, lanes, buf)
@@ -198,22 +214,26 @@ def _undo_block(
     acc: Array,
 ) -> None:
     """Undo stage k on one block of one row; adds to ``grads`` (T,)."""
-    stage, steps = pointer(plan, plan[STAGES_AT] + k * STAGE), pointer(plan, plan[STEPS_AT])
-    bits, run, count = plan[LOCAL], 2 << plan[LOW], 1 << (plan[LOCAL] - plan[LOW])
-    start, rows = _block_start(plan, k, block), pointer(plan, plan[ROWS_AT] + k * count)
-    here = stage[2] == 1
+    stage, steps = pointer(plan, plan[STAGES_AT] + k * STAGE_COLUMNS), pointer(plan, plan[STEPS_AT])
+    bits, run, count = (
+        plan[LOCAL_BITS],
+        2 << plan[RUN_BITS],
+        1 << (plan[LOCAL_BITS] - plan[RUN_BITS]),
+    )
+    start, rows = _block_start(plan, k, block), pointer(plan, plan[RUNS_AT] + k * count)
+    here = stage[STAGE_IN_PLACE] == 1
     lanes, nothing = 1 << lane_bits(acc), splat(rounded(0.0, acc))
     state, adjoint, at = (psi, lam, 2 * start) if here else (buf, other, 0)
     if not here:
         gather(psi, start, rows, count, run, buf)
         gather(lam, start, rows, count, run, other)
-    for m in range(stage[1] - 1, stage[0] - 1, -1):
-        tile = pointer(plan, plan[TILES_AT] + m * TILE)
-        sums = 4 * (tile[3] - tile[2])
+    for m in range(stage[STAGE_END_TILE] - 1, stage[STAGE_FIRST_TILE] - 1, -1):
+        tile = pointer(plan, plan[TILES_AT] + m * TILE_COLUMNS)
+        sums = 4 * (tile[TILE_END_STEP] - tile[TILE_FIRST_STEP])
         for j in range(0, (sums if sums > 8 else 8) * lanes, lanes):
             store(acc, j, nothing)
         backward_tile(state, adjoint, at, bits, tile, steps, cos, sin, masks, acc)
-        collect(tile[2], tile[3], steps, masks, acc, grads)
+        collect(tile[TILE_FIRST_STEP], tile[TILE_END_STEP], steps, masks, acc, grads)
     if not here:
         scatter(psi, start, rows, count, run, buf)
         scatter(lam, start, rows, count, run, other)
@@ -263,7 +283,7 @@ def backward(
         pointer(masks, 0),
         pointer(work, 0),
     )
-    chunks, each = todo[CHUNKS], (1 << plan[OTHERS]) // todo[CHUNKS]
+    chunks, each = todo[CHUNKS], (1 << plan[BLOCK_BITS]) // todo[CHUNKS]
     first, last = _stages(plan, todo)
     whole, me = todo[FIRST] < 0 and todo[LAST] > plan[STAGES], take(work, CAME, 1)
     buf, other = pointer(buffers, 3 * me), pointer(buffers, 3 * me + 1)
@@ -274,7 +294,7 @@ def backward(
         if row < 0:
             break
         state, adjoint, cos = pointer(psi, row), pointer(lam, row), pointer(turns, row)
-        sin, c = pointer(cos, plan[TABLE]), pointer(cotangent, row)
+        sin, c = pointer(cos, plan[TABLE_SIZE]), pointer(cotangent, row)
         table = chunks * (me if whole else row)
         if todo[LAST] > plan[STAGES]:
             if cotangent.ndim == 2:
@@ -284,11 +304,11 @@ def backward(
                     plan, numbers, state, low, high, chunks, pointer(words, 0), pair, c, adjoint
                 )
             for k in range(low, high):
-                _clear(pointer(grads, table + k), plan[TABLE])
+                _clear(pointer(grads, table + k), plan[TABLE_SIZE])
         for k in range(last - 1, first - 1, -1):
             for block in range(low * each, high * each):
                 grad = pointer(grads, table + block // each)
                 _undo_block(plan, k, block, state, adjoint, grad, cos, sin, lanes, buf, other, acc)
         if todo[FIRST] < 0:
-            _add_up(grads, table, table + chunks, plan[TABLE])
+            _add_up(grads, table, table + chunks, plan[TABLE_SIZE])
             collect_angles(plan, numbers, pointer(grads, table), sin, pointer(d_angles, row))

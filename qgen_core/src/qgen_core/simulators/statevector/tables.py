@@ -1,8 +1,9 @@
-"""A plan, and the words of a measure, as compiled code finds them: one array of integers and one of doubles.
+"""A plan as compiled code reads it: one array of integers and one of doubles.
 
-numba carries nine numbers with every array, through every function that is put into another, and most of what there
-was to compile were these. So the tables of a plan stand one after another, behind numbers that say how much there is
-of what and where it begins; compiled code has pointers into them.
+numba carries nine numbers for every array through every function that is inlined, and these used to
+be most of what had to be compiled. So the tables of a plan stand one after another in one array,
+behind a head of sizes and offsets, and compiled code holds pointers to them. The constants
+below name the places of the head and the columns of the tables.
 """
 
 from __future__ import annotations
@@ -15,45 +16,100 @@ from numpy.typing import NDArray
 from qgen_core.simulators.statevector.plan import Plan
 from qgen_core.typing import Floats, Ints
 
-#: How much there is: log2 amplitudes of a block and of a run, stages, bits that number blocks, places of the table,
-#: linear forms, numbers in all steps, angles, rows of the Walsh matrix, numbers in a state, outcomes.
-LOCAL, LOW, STAGES, OTHERS, TABLE, SLOTS, STEPS, ANGLES, RUN, NUMBERS, OUTCOMES = range(11)
-#: Where tables of integers begin, and of doubles; those begin with the Walsh matrix.
-STAGES_AT, ROWS_AT, OTHERS_AT, TILES_AT, STEPS_AT, SLOTS_AT, COLUMNS_AT, CONSTS_AT, FACTORS_AT = (
-    range(11, 20)
-)
+# Sizes, in the head of the integers.
+#: log2 of the amplitudes of a block.
+LOCAL_BITS = 0
+#: log2 of the amplitudes of a contiguous run within a block.
+RUN_BITS = 1
+STAGES = 2
+#: Bits of a block's number.
+BLOCK_BITS = 3
+#: Places of the table of angles.
+TABLE_SIZE = 4
+#: Linear forms that fill the table.
+FORMS = 5
+#: Integers in all steps.
+STEP_NUMBERS = 6
+#: Angles of the circuit.
+ANGLES = 7
+#: Length of a row of the Walsh matrix: the amplitudes of four registers.
+WALSH_ROW = 8
+#: Real numbers in a state.
+STATE_NUMBERS = 9
+#: 2^Q.
+OUTCOMES = 10
+
+# Offsets, in the head of the integers: of the tables of integers, in the order of ``tables_of``,
+STAGES_AT = 11
+RUNS_AT = 12
+BLOCK_BITS_AT = 13
+TILES_AT = 14
+STEPS_AT = 15
+FORMS_AT = 16
+TERM_COLUMNS_AT = 17
+# and of the doubles, which begin with the Walsh matrix.
+CONSTS_AT = 18
+FACTORS_AT = 19
 _HEAD = 20
-#: Numbers in a row: of a stage, a tile and a linear form (plan.py), a group and a word (outputs.py).
-STAGE, TILE, SLOT, GROUP, WORD = 3, 4, 5, 3, 4
+
+# Columns of a stage.
+STAGE_FIRST_TILE = 0
+STAGE_END_TILE = 1
+#: 1 if the bits of a block are the lowest ones, so that it needs no gathering.
+STAGE_IN_PLACE = 2
+STAGE_COLUMNS = 3
+
+# Columns of a tile: its bits and its steps.
+TILE_P = 0
+TILE_Q = 1
+TILE_FIRST_STEP = 2
+TILE_END_STEP = 3
+TILE_COLUMNS = 4
+
+# Columns of a linear form: its terms, its places in the table, and its row of signs there.
+FORM_FIRST_TERM = 0
+FORM_END_TERM = 1
+FORM_PLACE = 2
+FORM_COUNT = 3
+FORM_SIGNS = 4
+FORM_COLUMNS = 5
 
 
-def _behind(first: int, tables: list[NDArray[Any]]) -> list[int]:
-    """Where each table begins, the first at ``first``."""
-    return [first + sum(table.size for table in tables[:k]) for k in range(len(tables))]
+def _offsets(first: int, tables: list[NDArray[Any]]) -> list[int]:
+    """Where each table begins when they follow one another from ``first``."""
+    offsets = []
+    for table in tables:
+        offsets.append(first)
+        first += table.size
+    return offsets
 
 
 def tables_of(plan: Plan, walsh: Floats) -> tuple[Ints, Floats]:
-    """Integers and doubles of a plan, with a Walsh matrix of four registers."""
+    """The integers and the doubles of a plan, with a Walsh matrix over four registers."""
     ints: list[NDArray[Any]] = [
         plan.stages,
         plan.rows,
         plan.others,
         plan.tiles,
         plan.steps,
-        plan.slots,
+        plan.forms,
         plan.columns,
     ]
     doubles: list[NDArray[Any]] = [walsh, plan.consts, plan.factors]
-    sizes = [
-        plan.local,
-        plan.low,
-        len(plan.stages),
-        plan.others.shape[1],
-        plan.table,
-        len(plan.slots),
-    ]
-    sizes += [plan.steps.size, plan.angles, len(walsh), 2 << plan.bits, 1 << plan.wires]
-    head = np.array(sizes + _behind(_HEAD, ints) + _behind(0, doubles)[1:])
-    return np.concatenate([head, *(t.ravel() for t in ints)]), np.concatenate(
-        [t.ravel() for t in doubles]
-    )
+    head = np.zeros(_HEAD, dtype=np.int64)
+    head[LOCAL_BITS] = plan.local
+    head[RUN_BITS] = plan.low
+    head[STAGES] = len(plan.stages)
+    head[BLOCK_BITS] = plan.others.shape[1]
+    head[TABLE_SIZE] = plan.table
+    head[FORMS] = len(plan.forms)
+    head[STEP_NUMBERS] = plan.steps.size
+    head[ANGLES] = plan.angles
+    head[WALSH_ROW] = len(walsh)
+    head[STATE_NUMBERS] = 2 << plan.bits
+    head[OUTCOMES] = 1 << plan.wires
+    head[STAGES_AT:CONSTS_AT] = _offsets(_HEAD, ints)
+    head[CONSTS_AT:] = _offsets(0, doubles)[1:]
+    flat_ints = np.concatenate([head, *(table.ravel() for table in ints)])
+    flat_doubles = np.concatenate([table.ravel() for table in doubles])
+    return flat_ints, flat_doubles
