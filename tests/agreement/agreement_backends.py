@@ -94,14 +94,18 @@ def by_matrices(circuit: qgen.Circuit, angles: Floats) -> Array:
 
 
 def expected_probabilities(name: str, circuit: qgen.Circuit, angles: Floats) -> Floats:
-    """What a backend's probabilities are held against: the embedded engine, and that one against matrices."""
+    """What a backend's probabilities are held against: the embedded engine, and that one against
+    matrices.
+    """
     if name == "statevector":
         return np.asarray(np.abs(by_matrices(circuit, angles)) ** 2)
     return np.asarray(build("statevector").run(circuit, angles, qgen.Probabilities()))
 
 
 def expected_slopes(name: str, circuit: qgen.Circuit, angles: Floats, cotangent: Floats) -> Floats:
-    """d loss / d angles through probabilities: the embedded engine's adjoint, and that one against shifted matrices."""
+    """d loss / d angles through probabilities: the embedded engine's adjoint, and that one against
+    shifted matrices.
+    """
     if name == "statevector":
         return parameter_shift(
             lambda rows: expected_probabilities(name, circuit, rows), circuit, angles, cotangent
@@ -123,7 +127,9 @@ def random_gates(
 
 
 def random_circuit(wires: int, count: int, rng: Rng) -> qgen.Circuit:
-    """Gates of all kinds, the first ones out of the computational basis; each angle a parameter of its own."""
+    """Gates of all kinds, the first ones out of the computational basis; each angle a parameter of
+    its own.
+    """
     spread = [qgen.Gate("ry", (w,), qgen.const(rng.uniform(0.3, 2.8))) for w in range(wires)][
         : max(count - 1, 0)
     ]

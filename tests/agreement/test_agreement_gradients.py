@@ -1,4 +1,6 @@
-"""Gradients are those of the embedded engine's adjoint sweep: 20 circuits up to 5 wires and 24 angles; batches."""
+"""Gradients are those of the embedded engine's adjoint sweep: 20 circuits up to 5 wires and 24
+angles; batches.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Channels: noisy backends agree with the density matrix and with each other; the others say who runs them (F29)."""
+"""Channels: noisy backends agree with the density matrix and with each other; the others say who
+runs them (F29).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ IDLE = qgen.Circuit(1, (qgen.Gate("h", (0,)), qgen.Channel(np.eye(2)[None], (0,)
 
 
 def noisy_circuit(number: int) -> qgen.Circuit:
-    """Up to 4 wires, gates of all kinds, and after every few of them one of four channels on wires of its own."""
+    """Up to 4 wires, gates of all kinds, and after every few of them one of four channels on wires
+    of its own.
+    """
     rng = np.random.default_rng(100 + number)
     wires = 2 + number % 3
     plain = agreement.random_circuit(wires, 8 * wires, rng).instructions
@@ -73,7 +77,9 @@ def test_noisy_backends_agree_with_each_other(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("name", agreement.NOISY)
 def test_noise_makes_a_difference(name: str) -> None:
-    """Noise that is taken and has no effect is the worst: each noisy circuit differs from the ideal one by 1e-3."""
+    """Noise that is taken and has no effect is the worst: each noisy circuit differs from the ideal
+    one by 1e-3.
+    """
     backend = agreement.noisy(name)
     for number in range(CIRCUITS):
         circuit = noisy_circuit(number)

@@ -1,4 +1,6 @@
-"""Shots follow the exact distribution; seeds make them reproducible, and nothing global is touched (F31, F38)."""
+"""Shots follow the exact distribution; seeds make them reproducible, and nothing global is touched
+(F31, F38).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The demo recipe trains the same on every backend: its first five losses are those of the embedded engine."""
+"""The demo recipe trains the same on every backend: its first five losses are those of the embedded
+engine.
+"""
 
 from __future__ import annotations
 

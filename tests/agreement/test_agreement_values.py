@@ -1,7 +1,9 @@
-"""One circuit gives the same on every backend: every gate, random circuits, long ones, batches (F38).
+"""One circuit gives the same on every backend: every gate, random circuits, long ones, batches
+(F38).
 
-Sizes are chosen so that the slowest backends, tens of microseconds and more a gate, take seconds: of the 200
-random circuits every tenth has the greatest size, 8 wires and 100 gates, and the others 10 gates in the middle.
+Sizes are chosen so that the slowest backends, tens of microseconds and more a gate, take seconds:
+of the 200 random circuits every tenth has the greatest size, 8 wires and 100 gates, and the others
+10 gates in the middle.
 """
 
 from __future__ import annotations

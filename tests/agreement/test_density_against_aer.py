@@ -1,4 +1,6 @@
-"""The embedded density engine against Qiskit Aer's density_matrix method, errors given as Kraus channels."""
+"""The embedded density engine against Qiskit Aer's density_matrix method, errors given as Kraus
+channels.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ CLOSE = 1e-9
 
 
 def to_qiskit(circuit, row):
-    """The same circuit in Qiskit: qubit w is wire w. Its matrices have the first qubit least significant."""
+    """The same circuit in Qiskit: qubit w is wire w. Its matrices have the first qubit least
+    significant.
+    """
     from qiskit import QuantumCircuit
     from qiskit.quantum_info import Kraus
 
@@ -39,7 +43,8 @@ def aer_densities(circuit, angles):
     from qiskit import transpile
     from qiskit_aer import AerSimulator
 
-    # fused depolarizing channels have degenerate Choi matrices, on which Aer 0.18 fails ("heevx call")
+    # fused depolarizing channels have degenerate Choi matrices, on which Aer 0.18 fails ("heevx
+    # call")
     simulator = AerSimulator(method="density_matrix", max_parallel_threads=1, fusion_enable=False)
     jobs = [to_qiskit(circuit, row) for row in angles]
     for job in jobs:

@@ -1,4 +1,4 @@
-"""What is particular about the two backends: noise, precision, memory, a missing SDK, the README."""
+"""Specific to the two backends: noise, precision, memory, a missing SDK, the README."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def test_readme_example_runs() -> None:
 
 @pytest.mark.parametrize("module", ["simulator", "qsim"])
 def test_entry_points_import_without_the_sdk(module: str) -> None:
-    code = f"import sys, qgen_cirq.{module}; print(*(m for m in ('cirq', 'qsimcirq', 'sympy') if m in sys.modules))"
+    frameworks = ("cirq", "qsimcirq", "sympy")
+    code = f"import sys, qgen_cirq.{module}; print(*(m for m in {frameworks} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
@@ -72,7 +73,9 @@ def test_cirq_agrees_with_its_own_simulator_called_by_hand() -> None:
 
 
 def test_qsim_is_single_precision_and_says_so() -> None:
-    """Values stay within 1e-5 of double precision after hundreds of gates, and probabilities sum to one."""
+    """Values stay within 1e-5 of double precision after hundreds of gates, and probabilities sum to
+    one.
+    """
     backend = qgen.backend("qsim")
     assert backend.capabilities.precision == "single"
     circuit = circuits.trained(ALL, 6, 200, RNG(2))
@@ -107,7 +110,7 @@ def test_qsim_fuses_gates_without_changing_values(fused: int) -> None:
 
 
 def test_density_matrices_need_their_own_memory() -> None:
-    """40 wires are refused as a state, 20 as a density matrix; 20 wires without a channel are not."""
+    """40 wires are refused as a state, 20 as a density matrix; 20 as a state are not."""
     wide = qgen.Circuit(40, (qgen.Gate("h", (0,)),))
     noisy = qgen.Circuit(20, (qgen.Channel(np.eye(2)[None], (0,), "idle"),))
     backend = qgen.backend("cirq")

@@ -1,4 +1,6 @@
-"""The study ``jets``: statistics against plain loops, the paper's configurations, tables and figures."""
+"""The study ``jets``: statistics against plain loops, the paper's configurations, tables and
+figures.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,8 @@ def test_samples_of_a_flat_target_lie_at_the_floor_of_the_formula() -> None:
     flat = np.full(256, 1 / 256)
     found = statistics.resampled(flat, flat, edges, 100_000, 400, np.random.default_rng(2))
     expected = 255 / (8 * 100_000)
-    # JS is chi-square / (8 N) to leading order: its standard deviation over the floor is sqrt(2 / 255)
+    # JS is chi-square / (8 N) to leading order: its standard deviation over the floor is sqrt(2 /
+    # 255)
     assert found["js"][0] == pytest.approx(expected, rel=5 * math.sqrt(2 / 255 / 400) + 0.01)
     assert found["js"][1] == pytest.approx(expected * math.sqrt(2 / 255), rel=0.25)
     # E|p^ - p| of a normal with the variance p (1 - p) / N of a marginal's bin

@@ -1,4 +1,6 @@
-"""The study ``jets-noise``: the paper's setting, a small tuning on a noisy circuit, tables and figures."""
+"""The study ``jets-noise``: the paper's setting, a small tuning on a noisy circuit, tables and
+figures.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The study ``mfc``: what it measures against plain sums, the trap of the encoding, tables and figures."""
+"""The study ``mfc``: what it measures against plain sums, the trap of the encoding, tables and
+figures.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,9 @@ def test_truths_are_independent_of_trainings_and_of_each_other() -> None:
     ("encoding", "same"), [("paper", True), ("inner", False), ("wide", False), ("narrow", False)]
 )
 def test_the_range_of_the_paper_makes_one_condition_of_two(encoding: str, same: bool) -> None:
-    """A rotation by -pi and one by pi differ in a sign that nothing can see, whatever the parameters."""
+    """A rotation by -pi and one by pi differ in a sign that nothing can see, whatever the
+    parameters.
+    """
     recipe = case(f"conditional-{encoding}").recipe
     encoder = qgen.build("encoder", recipe["condition_encoder"]).fit(np.array([[150.0], [200.0]]))
     circuit = qgen.build("ansatz", recipe["generator"]["ansatz"])(4, inputs=1)
@@ -198,7 +202,9 @@ def test_bins_at_125_are_those_of_all_features_together(tmp_path: Path) -> None:
 
 
 class Wide(Generator):
-    """Makes normal events in the encoder's space; its one parameter moves nothing that matters here."""
+    """Makes normal events in the encoder's space; its one parameter moves nothing that matters
+    here.
+    """
 
     outputs = frozenset({"samples"})
 

@@ -39,7 +39,10 @@ def test_readme_example_runs() -> None:
 @pytest.mark.parametrize("module", ["factory", "lightning"])
 def test_entry_points_import_without_the_sdk(module: str) -> None:
     frameworks = ("pennylane", "pennylane_lightning", "torch", "autograd")
-    code = f"import sys, qgen_pennylane.{module}; print(*(m for m in {frameworks} if m in sys.modules))"
+    code = (
+        f"import sys, qgen_pennylane.{module}; "
+        f"print(*(m for m in {frameworks} if m in sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
@@ -105,7 +108,9 @@ def test_making_a_device_leaves_global_random_states_alone() -> None:
 
 
 def test_a_device_that_only_samples_gives_its_own_shots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a device declares decides; here lightning, with exact probabilities struck from its declaration."""
+    """What a device declares decides; here lightning, with exact probabilities struck from its
+    declaration.
+    """
     made_by = type(qml.device("lightning.qubit", wires=1, seed=0))
     only = [qml.devices.capabilities.ExecutionCondition.FINITE_SHOTS_ONLY]
     declared = made_by.capabilities
@@ -150,7 +155,7 @@ def test_a_plain_device_is_differentiated_by_parameter_shift_in_one_execution(
 
 @pytest.mark.filterwarnings("ignore:Operator .* does not define a decomposition")
 def test_what_a_device_cannot_run_is_unsupported() -> None:
-    """A mid-size circuit on a device that refuses it: PennyLane's own words, in the device's name."""
+    """A circuit that a device refuses: PennyLane's message, with the device's name."""
     backend = qgen.backend("pennylane", device="default.qutrit")
     with pytest.raises(Unsupported, match=r"PennyLane device 'default\.qutrit'"):
         backend.probabilities(qgen.Circuit(1, (qgen.Gate("h", (0,)),)), [])

@@ -122,7 +122,7 @@ def test_torch_function_is_offered_for_torch_and_measures_with_gradients_alone()
 
 
 def test_gradients_inside_of_a_forward_pass_without_gradients() -> None:
-    """As a torch function of its own does, which runs its forward pass with gradients switched off."""
+    """Like a custom torch function, which runs its forward pass without gradients."""
     torch = pytest.importorskip("torch")
     backend, circuit = qgen.backend("pennylane"), some_circuit()
     angles = circuits.rows(circuit, 2, RNG(5))

@@ -48,7 +48,8 @@ class TestSampled(BackendKit):
         return qgen.backend("pennylane", device="lightning.qubit", exact=False)
 
     @overrides(
-        "each of its 64 rows would be some ten tapes that are made and prepared; three rows are enough"
+        "each of its 64 rows would be some ten tapes that are made and prepared; three rows are "
+        "enough"
     )
     def test_gradients_of_batches(self) -> None:
         backend, rng = self.make(), np.random.default_rng(22)

@@ -157,7 +157,7 @@ class Backend(ABC):
     def native(
         self, circuit: Circuit, measure: Measure, framework: str
     ) -> Callable[..., Any] | None:
-        """A differentiable function of a framework (``"torch"``): angles (B, A) to output; None: has none."""
+        """A differentiable function of a framework (``"torch"``), angles (B, A) to output, or None."""
         return None
 
     @final
@@ -386,8 +386,8 @@ class Problem(Protocol):
         """The loss and its gradients, keyed as ``generator.parameters()``.
 
         ``batch`` replaces this step's batch, e.g. by a part of it; give each part its own
-        ``worker``, so that it draws its own random numbers. Raises Diverged if a value is not finite, and
-        NoGradient if the generator has no gradient of what the loss reads.
+        ``worker``, so that it draws its own random numbers. Raises Diverged if a value is not
+        finite, and NoGradient if the generator has no gradient of what the loss reads.
         """
 
     def values(self, thetas: Floats, backend: Backend | None = None) -> Floats:
@@ -433,7 +433,8 @@ class Trainer(Stateful):
         """Raise BadOption for values below 1.
 
         ``batch_size`` events a step (None: all) where the loss reads events; ``keep_best`` ends on
-        the parameters of least loss; ``patience`` stops after so many steps without a new least loss.
+        the parameters of least loss; ``patience`` stops after so many steps without a new least
+        loss.
         """
         for name, value in (("steps", steps), ("batch_size", batch_size), ("patience", patience)):
             if value is not None and value < 1:

@@ -1,4 +1,4 @@
-"""What the ansatze prepare: start states, conserved marginals, independent blocks, use of inputs."""
+"""States of the ansatze: start states, conserved marginals, blocks, use of inputs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ def test_rot_is_rz_phi_first_then_ry_then_rz_omega() -> None:
     build = Builder(1)
     build.rotations(ROT)
     phi, theta, omega = 0.3, 1.1, -0.8
-    # PennyLane: Rot = [[e^{-i(phi+omega)/2} cos, -e^{i(phi-omega)/2} sin], [e^{-i(phi-omega)/2} sin, ...]]
+    # PennyLane: Rot = [[e^{-i(phi+omega)/2} cos, -e^{i(phi-omega)/2} sin], [e^{-i(phi-omega)/2}
+    # sin, ...]]
     expected = [
         np.exp(-0.5j * (phi + omega)) * np.cos(theta / 2),
         np.exp(-0.5j * (phi - omega)) * np.sin(theta / 2),
@@ -202,7 +203,8 @@ def test_inputs_that_would_do_nothing_are_refused(build: Callable[..., Circuit])
 
 
 def test_reuploading_raises_the_frequency_of_the_condition() -> None:
-    # p(x) has frequencies up to the number of encodings: 2 wires encode once (<= 2), or 3 times (<= 6)
+    # p(x) has frequencies up to the number of encodings: 2 wires encode once (<= 2), or 3 times (<=
+    # 6)
     grid = np.arange(32) * 2 * np.pi / 32
     theta = np.random.default_rng(2).normal(size=brick(2, layers=3).num_params)
     highest = {}

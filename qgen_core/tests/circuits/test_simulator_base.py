@@ -139,7 +139,8 @@ def test_groups_hold_every_word_once_in_a_basis_that_reads_it(seed: int) -> None
 
 
 def test_words_of_one_basis_come_from_the_same_shots() -> None:
-    # on a Bell pair Z0 Z1 = 1 in every shot, so ZI and IZ agree shot by shot, though each fluctuates
+    # on a Bell pair Z0 Z1 = 1 in every shot, so ZI and IZ agree shot by shot, though each
+    # fluctuates
     measure = Expectations(("ZZ", "ZI", "IZ"))
     rng = np.random.default_rng(2)
     values = np.array([Dense().run(BELL, NONE, measure, shots=101, rng=rng)[0] for _ in range(20)])

@@ -16,7 +16,7 @@ def random_channel(rng, wires, rank):
 
 
 def noisy_circuit(rng, num_wires, length, widest=2):
-    """Gates at random, and after about every other one a random channel on up to ``widest`` wires."""
+    """Random gates, about every second followed by a channel on up to ``widest`` wires."""
     instructions = []
     for gate in random_circuit(rng, num_wires, length).gates:
         instructions.append(gate)

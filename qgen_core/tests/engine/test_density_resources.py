@@ -17,7 +17,7 @@ from qgen_core.support import resources
 
 
 def blocks_of(rng, groups, num_wires):
-    """Noisy circuits on groups of wires that are never connected, their instructions interleaved."""
+    """Noisy circuits on unconnected groups of wires, their instructions interleaved."""
     inner = [noisy_circuit(rng, len(group), 12).instructions for group in groups]
     instructions = []
     for step in range(max(map(len, inner))):
@@ -91,7 +91,8 @@ def test_memory_is_refused_before_it_is_taken(monkeypatch):
         ResourceRefused, match="16 qubits need 64 GiB, 21 GiB free; at most 15 here"
     ):
         engine.run(circuit, none, Probabilities())
-    # one matrix takes 32 GiB: two for the adjoint, one and an eighth kept, up to 2 3/4 computed again
+    # one matrix takes 32 GiB: two for the adjoint, one and an eighth kept, up to 2 3/4 computed
+    # again
     with pytest.raises(
         ResourceRefused, match="16 qubits need 188 GiB to train, 21 GiB free; at most 14 here"
     ):
@@ -162,5 +163,8 @@ def test_programs_are_forgotten_with_their_circuits():
 
 
 def test_numba_is_imported_at_the_first_run_only():
-    code = "import sys, qgen_core.simulators.density.backend as b; b.DensityBackend(); sys.exit('numba' in sys.modules)"
+    code = (
+        "import sys, qgen_core.simulators.density.backend as b; "
+        "b.DensityBackend(); sys.exit('numba' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -79,7 +79,7 @@ def test_rows_are_what_they_are_alone(size):
 @pytest.mark.parametrize("layers", [1, 4])
 @pytest.mark.parametrize("num_wires", [6, 7])
 def test_wider_circuits_equal_pure_states(layers, num_wires):
-    """Tiles of every shape: neighbours and distant wires, with the state vector as the reference."""
+    """Tiles of every shape, neighbouring and distant wires, against the state vector."""
     rng = np.random.default_rng([layers, num_wires])
     gates = []
     for layer in range(layers):
@@ -152,7 +152,7 @@ def test_rows_in_several_goes(measure, monkeypatch):
 
 
 def test_wires_take_room_only_while_they_are_needed():
-    """The chain enters wire by wire and leaves wire by wire: two passes at full size, not fourteen."""
+    """The chain enters and leaves wire by wire: two passes at full size, not fourteen."""
     rng = np.random.default_rng(5)
     plan = DensityBackend()._program(same_for_all_but_the_start(rng, 6, 2), Probabilities()).plan
     assert plan.sizes == (1, 16, 64, 256, 1024, 4096, 2048, 1024, 512, 256, 64)

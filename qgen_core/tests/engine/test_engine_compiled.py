@@ -22,7 +22,7 @@ def dispatchers():
 
 
 def test_compiled_code_is_kept_for_the_sources_of_all_that_it_calls(tmp_path):
-    """numba itself compares only the file of the function, and would run old code of its callees."""
+    """numba compares only the function's own file, and would run old code of its callees."""
     found = dispatchers()
     assert len(found) > 20
     kept = [f for _, f in found if hasattr(f._cache, "_cache_file")]

@@ -110,7 +110,9 @@ def test_work_within_work():
 
 @numba.njit(nogil=True, **FLAT)
 def _compiled(done, who, sums, length, work, boxes, helpers):
-    """A compiled call that others may join: counts each piece, notes who did it, and takes some time for it."""
+    """A compiled call that others may join: counts each piece, notes who did it, and takes some
+    time for it.
+    """
     if helpers >= 0:
         share(boxes, helpers)
         withdraw(pointer(boxes, 0), helpers)
@@ -150,7 +152,9 @@ def test_every_piece_of_a_compiled_call_is_done_once(pieces, count):
 
 @pytest.mark.parametrize("pause", [0.0, 0.05])
 def test_helpers_join_compiled_calls(pause):
-    """Awake or asleep; a call lasts some milliseconds, and a busy machine may take longer to begin a thread."""
+    """Awake or asleep; a call lasts some milliseconds, and a busy machine may take longer to begin
+    a thread.
+    """
     for _ in range(50):
         time.sleep(pause)
         done, who = joined(200, 2, length=20_000)

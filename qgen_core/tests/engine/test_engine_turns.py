@@ -38,7 +38,7 @@ CORNERS = [
 
 
 def deep(turns, phases, wires=7):
-    """So many RYs on the first four wires, which are no lanes, with CNOTs, and with RZs if wanted."""
+    """RYs on the first four wires, which are not lanes, with CNOTs and optional RZs."""
     gates, rng = [Gate("h", (w,)) for w in range(wires)], np.random.default_rng(turns)
     for k in range(turns):
         w = int(rng.integers(4))

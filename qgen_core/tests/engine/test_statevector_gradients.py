@@ -25,7 +25,9 @@ def backend(precision="double", local=None, **options):
 
 
 def check_random_circuit(seed):
-    """One random circuit: values against dense matrices, gradients against differences of the engine."""
+    """One random circuit: values against dense matrices, gradients against differences of the
+    engine.
+    """
     rng = np.random.default_rng([11, seed])
     num_wires, batch = int(rng.integers(1, 8)), [1, 2, 7][seed % 3]
     circuit = random_circuit(rng, num_wires, int(rng.integers(1, 26)))

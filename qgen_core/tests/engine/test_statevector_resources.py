@@ -150,5 +150,8 @@ def test_plans_are_forgotten_with_their_circuits():
 
 
 def test_numba_is_imported_at_the_first_run_only():
-    code = "import sys, qgen_core.simulators.statevector.backend as b; b.StatevectorBackend(); sys.exit('numba' in sys.modules)"
+    code = (
+        "import sys, qgen_core.simulators.statevector.backend as b; "
+        "b.StatevectorBackend(); sys.exit('numba' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

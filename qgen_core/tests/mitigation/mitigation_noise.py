@@ -1,4 +1,6 @@
-"""Plain noisy backends to hold mitigation against: dense density matrices, and a device that misreads."""
+"""Plain noisy backends to hold mitigation against: dense density matrices, and a device that
+misreads.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ class Device(Backend):
 
 
 class Deaf(Dense):
-    """Does not apply the readout errors of the measure, so that inverting them overshoots below zero."""
+    """Does not apply the readout errors of the measure, so that inverting them overshoots below
+    zero.
+    """
 
     def run(
         self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None

@@ -62,7 +62,9 @@ def test_the_pullback_is_the_transpose_of_the_map() -> None:
     ("how", "scales"), [("gates", (1, 3, 5)), ("circuit", (1, 3, 5)), ("channels", (1, 2, 3, 6))]
 )
 def test_noise_grows_by_the_scale(how: str, scales: tuple[int, ...]) -> None:
-    """Depolarising commutes with gates of one wire: Z decays by (1 - rate)^(gates x scale), exactly."""
+    """Depolarising commutes with gates of one wire: Z decays by (1 - rate)^(gates x scale),
+    exactly.
+    """
     gates = (
         Gate("ry", (0,), param(0)),
         Gate("sx", (0,)),

@@ -1,4 +1,4 @@
-"""From a recipe: [noise] belongs to the innermost backend, whatever mitigation is named around it."""
+"""From a recipe: [noise] applies to the innermost backend, inside any mitigation."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def test_both_in_a_recipe() -> None:
 
 
 def test_a_born_machine_trains_through_mitigation() -> None:
-    """The gradient of a model on the mitigated noisy backend is that of the same model without readout errors."""
+    """The gradient of a model on the mitigated noisy backend is that of the same model without
+    readout errors.
+    """
 
     def model(backend: qgen.Backend) -> qgen.Generator:
         space = qgen.Space("bits", 2)

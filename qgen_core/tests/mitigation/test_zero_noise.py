@@ -1,4 +1,4 @@
-"""Extrapolation to zero noise: exact where the theory says so, and nearer to the truth elsewhere."""
+"""Extrapolation to zero noise: exact where theory says so, closer to the truth elsewhere."""
 
 from __future__ import annotations
 

@@ -72,7 +72,9 @@ def test_scale_1_changes_nothing_of_the_noise():
 
 @pytest.mark.parametrize("name", ["depolarizing", "thermal-relaxation"])
 def test_scales_add_up(name):
-    """Noise of scale a behind a gate and then of scale b is noise of scale a + b: on the wire of one gate."""
+    """Noise of scale a behind a gate and then of scale b is noise of scale a + b: on the wire of
+    one gate.
+    """
     start = Circuit(2, (Gate("ry", (0,), const(0.7)), Gate("cx", (0, 1))))
     measure = Expectations(("ZI", "XX", "YY", "IZ", "ZZ"))
 

@@ -35,7 +35,9 @@ class Counted:
 
 
 def to_device_basis(circuit, measure):
-    """Every ry as two sx between rz, as devices have it: an angle becomes three, two of them constant."""
+    """Every ry as two sx between rz, as devices have it: an angle becomes three, two of them
+    constant.
+    """
     instructions = []
     for gate in circuit.instructions:
         if gate.name != "ry":

@@ -56,7 +56,8 @@ def test_fewer_steps_than_the_simplex_needs_are_kept_with_a_warning() -> None:
     history = Cobyla(steps=4).fit(generator, bits_events(), SquaredError(), seed=1)
     assert len(history.records) == 4 and history.stopped == "all 4 steps done"
     assert history.warnings == [
-        "COBYLA needs at least 8 steps for 6 parameters, it is given 4: it ends within its first simplex"
+        "COBYLA needs at least 8 steps for 6 parameters, it is given 4: it ends within its first "
+        "simplex"
     ]
     assert Cobyla(steps=8).fit(ProductBorn(), bits_events(), SquaredError(), seed=1).warnings == []
 

@@ -22,7 +22,9 @@ def loss_at(generator: ProductBorn, theta: np.ndarray) -> float:
 
 
 def one_by_one(steps: int, points: int, window: float, mode: str) -> tuple[np.ndarray, list[float]]:
-    """The same search in plain loops: last layer first, every wire's shifts against the others fixed."""
+    """The same search in plain loops: last layer first, every wire's shifts against the others
+    fixed.
+    """
     generator = ProductBorn()
     theta, losses = generator.theta.copy(), []
     layers, wires = theta.shape

@@ -1,4 +1,6 @@
-"""What a training shares: steps with several processes, the last word with its trainer, the history with a critic."""
+"""What a training shares: steps with several processes, the last word with its trainer, the history
+with a critic.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Kills trainings with SIGKILL at many places and resumes them: ``training_kills.py CASE KILLS STEPS FOLDER``.
+"""Kills trainings with SIGKILL at many places and resumes them: ``training_kills.py CASE KILLS
+STEPS FOLDER``.
 
 Prints JSON: the number of places there are, those tried, and those after which the resumed
 training differs from the one that was never killed. Run in a process of its own, which forks

@@ -20,7 +20,8 @@ from qgen_core.support.random_streams import stream
 
 
 class ProductBorn(Generator):
-    """A Born machine without entanglement: bit w is 1 with probability sin^2(sum_l theta[l, w] / 2).
+    """A Born machine without entanglement: bit w is 1 with probability sin^2(sum_l theta[l, w] /
+    2).
 
     ``shots`` makes its probabilities frequencies, drawn with the given rng; gradients stay exact.
     """
@@ -139,7 +140,9 @@ class Shifter(Generator):
 
 
 class Critic(Loss):
-    """A linear critic c.x trained to tell events from samples; the loss is minus its mean on samples."""
+    """A linear critic c.x trained to tell events from samples; the loss is minus its mean on
+    samples.
+    """
 
     reads = "samples"
 

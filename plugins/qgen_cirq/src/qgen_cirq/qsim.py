@@ -62,9 +62,9 @@ class Step(NamedTuple):
 class QsimBackend(Simulator):
     """qsim's state vectors, in complex64 only: values are good to about 1e-6.
 
-    Its compiled circuits are filled directly, row by row: to go by way of ``cirq.Circuit`` takes ten times as
-    long, and keeps every circuit that was ever run. Gradients are by parameter shift. qsim knows noise
-    as random trajectories only, so circuits with channels are refused.
+    Its compiled circuits are filled directly, row by row: to go by way of ``cirq.Circuit`` takes
+    ten times as long, and keeps every circuit that was ever run. Gradients are by parameter shift.
+    qsim knows noise as random trajectories only, so circuits with channels are refused.
 
     Args:
         threads: Threads for one state.
@@ -121,7 +121,10 @@ class QsimBackend(Simulator):
         return np.asarray(state).view(np.complex64)[None]
 
     def _translated(self, circuit: Circuit) -> list[Step]:
-        """The circuit's gates; wire w is qsim's qubit Q - 1 - w, whose amplitudes then come in our order."""
+        """The circuit's gates.
+
+        Wire w is qsim's qubit Q - 1 - w, whose amplitudes then come in our order.
+        """
         steps = []
         for gate in circuit.gates:
             qubits = [circuit.num_wires - 1 - wire for wire in gate.wires]

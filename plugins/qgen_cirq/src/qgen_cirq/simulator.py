@@ -24,11 +24,17 @@ ARRAYS = {"state": 2, "density": 4}
 
 
 #: Gates that :func:`_gates` maps to Cirq's; others are refused.
-MAPPED = frozenset("h x y z s t sx cx cz swap ecr rx ry rz p rxx ryy rzz crx cry crz".split())
+MAPPED = frozenset(
+    ("h", "x", "y", "z", "s", "t", "sx", "cx", "cz", "swap", "ecr")
+    + ("rx", "ry", "rz", "p", "rxx", "ryy", "rzz", "crx", "cry", "crz")
+)
 
 
 class Step(NamedTuple):
-    """An operation ready to act: a Cirq gate, or for a gate with an angle the function that makes it."""
+    """An operation ready to act.
+
+    A Cirq gate, or for a gate with an angle the function that makes it.
+    """
 
     gate: Any
     turned: Callable[[float], Any] | None
@@ -38,10 +44,10 @@ class Step(NamedTuple):
 class CirqBackend(Simulator):
     """Cirq's pure states in complex128; density matrices for circuits with channels.
 
-    Operations act on Cirq's simulation states one by one, which is what its simulators do inside of a
-    circuit; to build and resolve a ``cirq.Circuit`` for each row takes a third longer. Rows of a batch
-    run one after another, and gradients are by parameter shift, since Cirq has none. It is a reference
-    to compare with; train on another backend.
+    Operations act on Cirq's simulation states one by one, which is what its simulators do inside of
+    a circuit; to build and resolve a ``cirq.Circuit`` for each row takes a third longer. Rows of a
+    batch run one after another, and gradients are by parameter shift, since Cirq has none. It is a
+    reference to compare with; train on another backend.
     """
 
     capabilities = Capabilities(gates=MAPPED, noise=True)
@@ -66,7 +72,7 @@ class CirqBackend(Simulator):
         return np.concatenate([read(final, measure) for final in self._finals(circuit, rows)])
 
     def _finals(self, circuit: Circuit, angles: Floats) -> Iterator[Array]:
-        """The state (1, 2^Q), or the density matrix (1, 2^Q, 2^Q), after the circuit for each row."""
+        """The state (1, 2^Q) or density matrix (1, 2^Q, 2^Q) after the circuit, for each row."""
         cirq = self._cirq
         steps = self._steps.get(circuit, lambda: self._translated(circuit))
         start = (

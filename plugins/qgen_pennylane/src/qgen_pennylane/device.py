@@ -60,8 +60,8 @@ class DeviceBackend(Simulator):
     ) -> Floats:
         """d loss / d angles (B, A) by the device's adjoint method, one sweep a row.
 
-        It takes expectation values: of diag(cotangent) for probabilities, else of the weighted sum of
-        the words.
+        It takes expectation values: of diag(cotangent) for probabilities, else of the weighted sum
+        of the words.
         """
         from autograd import grad
 

@@ -14,12 +14,13 @@ from qgen_pennylane.sampled import SampledBackend
 def pennylane(*, device: str = "default.qubit", exact: bool | None = None) -> Backend:
     """Any installed PennyLane device, by name.
 
-    ``default.qubit`` and ``default.mixed`` (density matrices, the one with channels) take a batch at once, by
-    PennyLane's parameter broadcasting, and differentiate by backpropagation: in torch where that is
-    installed, else in autograd. Other exact devices run row by row and differentiate by their adjoint method
-    if they have one, else by parameter shift. Devices that only sample give their own shots, seeded from the run
-    where they take a seed. For ``lightning.qubit`` the backend ``lightning`` is much quicker. Further
-    arguments of a device, such as the address of a machine, stand in PennyLane's configuration file.
+    ``default.qubit`` and ``default.mixed`` (density matrices, the one with channels) take a batch
+    at once, by PennyLane's parameter broadcasting, and differentiate by backpropagation: in torch
+    where that is installed, else in autograd. Other exact devices run row by row and differentiate
+    by their adjoint method if they have one, else by parameter shift. Devices that only sample give
+    their own shots, seeded from the run where they take a seed. For ``lightning.qubit`` the backend
+    ``lightning`` is much quicker. Further arguments of a device, such as the address of a machine,
+    stand in PennyLane's configuration file.
 
     Args:
         device: The name of an installed PennyLane device.

@@ -1,4 +1,7 @@
-"""The backend ``lightning``: PennyLane's compiled simulator, with gradients by its adjoint method."""
+"""The backend ``lightning``.
+
+PennyLane's compiled simulator, with gradients by its adjoint method.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,8 @@ class LightningBackend(Simulator):
 
     def _require(self, circuit: Circuit, measure: Measure, batch: int, *, train: bool) -> None:
         amplitude = self._kernels.dtype.itemsize
-        # An adjoint sweep copies the state and holds three of its kind; a diagonal has three more numbers a row.
+        # An adjoint sweep copies the state and holds three of its kind; a diagonal has three more
+        # numbers a row.
         states = batch + 6 if train else 1
         rows = 0 if isinstance(measure, Expectations) else batch
         purpose = " to train" if train else ""

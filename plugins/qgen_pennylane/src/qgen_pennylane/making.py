@@ -1,4 +1,4 @@
-"""Making PennyLane devices, which are made for so many wires, without touching global random states."""
+"""Make PennyLane devices without touching global random states."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Maker:
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """Turn what PennyLane raises for circuits beyond a device into Unsupported, in the device's name."""
+        """Raise Unsupported, naming the device, where PennyLane raises an error of its own."""
         errors = self.qml.exceptions
         refused = (
             *(
@@ -86,7 +86,7 @@ class Maker:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Give numpy's global generator, from which many devices draw, this seed, and its own state back afterwards."""
+    """Seed numpy's global generator, which many devices use, and restore its state at the end."""
     before = legacy.get_state()
     legacy.seed(seed)
     try:

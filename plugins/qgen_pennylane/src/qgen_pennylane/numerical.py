@@ -19,7 +19,8 @@ from qgen_pennylane.device import DeviceBackend
 from qgen_pennylane.making import Maker
 from qgen_pennylane.translate import MAPPED, Translator
 
-#: Bytes of intermediate states held for the way back; beyond, rows go in parts, or by the adjoint method.
+#: Bytes of intermediate states held for the way back; beyond, rows go in parts, or by the adjoint
+#: method.
 HELD = 2**31
 #: States that backpropagation holds for a gate.
 STATES_PER_GATE = 4
@@ -28,7 +29,7 @@ WIDE = 12
 
 
 class NumericalBackend(DeviceBackend):
-    """``default.qubit`` and ``default.mixed``, executed without PennyLane's preparation, which they do not need."""
+    """Run ``default.qubit`` and ``default.mixed`` without PennyLane's preparation steps."""
 
     #: Devices that take every gate as it is, and arrays over a batch as angles.
     DEVICES = ("default.qubit", "default.mixed")
@@ -37,7 +38,8 @@ class NumericalBackend(DeviceBackend):
         super().__init__(maker)
         self.mixed = maker.name == "default.mixed"
         if self.mixed:
-            # PennyLane 0.45 loses the gradient of a PhaseShift by a batch of torch angles in density matrices,
+            # PennyLane 0.45 loses the gradient of a PhaseShift by a batch of torch angles in
+            # density matrices,
             # in which RZ is the same gate.
             self.translator = Translator(self.qml, {"p": "RZ"})
         self.capabilities = Capabilities(gates=MAPPED, noise=self.mixed, gradients="backprop")
@@ -58,7 +60,8 @@ class NumericalBackend(DeviceBackend):
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         rows = checked_angles(circuit, angles)
         self.refuse(circuit, measure, len(rows))
-        # An angle that all rows share is one number: its gate is then one matrix, not a batch of them.
+        # An angle that all rows share is one number: its gate is then one matrix, not a batch of
+        # them.
         columns = [float(c[0]) if len(c) and np.all(c == c[0]) else c for c in rows.T]
         found = [np.asarray(one) for one in self._run(circuit, columns, measure, None)]
         whole = np.stack(found, axis=-1) if isinstance(measure, Expectations) else found[0]
@@ -94,7 +97,7 @@ class NumericalBackend(DeviceBackend):
     def native(
         self, circuit: Circuit, measure: Measure, framework: str
     ) -> Callable[..., Any] | None:
-        """For ``"torch"``, a function of torch tensors, angles (B, A) to probabilities or expectations.
+        """For ``"torch"``, a function of tensors: angles (B, A) to probabilities or expectations.
 
         It stays inside torch, on CPU, and can be differentiated twice.
         """
@@ -174,7 +177,7 @@ class NumericalBackend(DeviceBackend):
     def _run(
         self, circuit: Circuit, columns: Any, measure: Measure, interface: str | None
     ) -> tuple[Any, ...]:
-        """What the device gives, measurement by measurement, for angles (A,) that are arrays over the batch."""
+        """Results of the device, one per measurement, for angles (A,) batched over the rows."""
         measured = self.translator.measurements(measure, circuit.num_wires)
         tape = self.translator.tape(circuit, columns, measured)
         method = None if interface is None else "backprop"
@@ -183,7 +186,10 @@ class NumericalBackend(DeviceBackend):
         return found if isinstance(found, tuple) else (found,)
 
     def _rows_at_once(self, circuit: Circuit) -> int:
-        """How many rows can be held for backpropagation at once; 0 where the adjoint method has to do."""
+        """How many rows can be held for backpropagation at once.
+
+        0 where the adjoint method has to do.
+        """
         if self.framework == "autograd" and not self.mixed and circuit.num_wires >= WIDE:
             return 0
         held = (

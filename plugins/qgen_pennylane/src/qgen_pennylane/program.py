@@ -1,4 +1,7 @@
-"""Circuits for lightning's compiled state vectors: prepared once, run and differentiated row by row."""
+"""Circuits for lightning's compiled state vectors.
+
+Prepared once, run and differentiated row by row.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,8 @@ from qgen_pennylane.translate import LETTERS, NAMES
 class Kernels:
     """Lightning's compiled classes of one precision.
 
-    They are what its Python layer calls for each tape; that layer takes ten times as long as they do.
+    They are what its Python layer calls for each tape; that layer takes ten times as long as they
+    do.
     Raises BrokenPlugin when the installed version has others.
     """
 
@@ -39,8 +43,10 @@ class Kernels:
             )
         except AttributeError as error:
             raise BrokenPlugin(
-                f"backend 'lightning' does not know the kernels of this pennylane-lightning ({error}); take "
-                "backend 'pennylane' with device 'lightning.qubit', or `pip install pennylane-lightning==0.45.0`"
+                "backend 'lightning' does not know the kernels of this pennylane-lightning "
+                f"({error}); take "
+                "backend 'pennylane' with device 'lightning.qubit', or `pip install "
+                "pennylane-lightning==0.45.0`"
             ) from error
 
     def word(self, letters: str) -> Any:
@@ -94,7 +100,10 @@ class Program:
         return state
 
     def slopes(self, row: Sequence[float], state: Any, observable: Any) -> Floats:
-        """d <observable> / d angle (A,) by one adjoint sweep from the state; zero for constant angles."""
+        """d <observable> / d angle (A,) by one adjoint sweep from the state.
+
+        Zero for constant angles.
+        """
         left, gates = iter(row), len(self.names)
         angles = [[next(left)] if turning else [] for turning in self.turning]
         none: list[list[int]] = [[]] * gates

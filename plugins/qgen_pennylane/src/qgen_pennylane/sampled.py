@@ -18,8 +18,8 @@ from qgen_pennylane.translate import MAPPED, Translator
 class SampledBackend(Backend):
     """A device's own shots, all rows of a batch in one submission; gradients by parameter shift.
 
-    The device gets a seed drawn from the run's generator where it takes one. Its readout is its own,
-    so a readout confusion is refused.
+    The device gets a seed drawn from the run's generator where it takes one. Its readout is its
+    own, so a readout confusion is refused.
     """
 
     def __init__(self, maker: Maker) -> None:
@@ -44,7 +44,8 @@ class SampledBackend(Backend):
             raise BadOption("sampling needs shots and a random generator")
         if confusion_of(measure) is not None:
             raise Unsupported(
-                f"PennyLane device {self.maker.name!r} has a readout of its own and takes no confusion"
+                f"PennyLane device {self.maker.name!r} has a readout of its own and takes no "
+                "confusion"
             )
         if isinstance(measure, Expectations):
             return self._words(circuit, angles, measure, shots, rng)

@@ -67,7 +67,8 @@ class Builder:
             raise BadOption(f"layers must be at least 1, not {number}")
         if inputs and self._all_plus and (number == 1 or not reupload):
             raise BadOption(
-                "inputs have no effect on the start state 'plus', which RX leaves as it is; take two "
+                "inputs have no effect on the start state 'plus', which RX leaves as it is; take "
+                "two "
                 "or more layers with reupload, or another start"
             )
         for layer in range(number):
@@ -82,7 +83,8 @@ class Builder:
         """
         if inputs > self.wires:
             raise BadCircuit(
-                f"{self.wires} wires cannot take {inputs} inputs; give each input a wire, or fewer inputs"
+                f"{self.wires} wires cannot take {inputs} inputs; give each input a wire, or "
+                "fewer inputs"
             )
         for wire in range(self.wires if inputs else 0):
             self.gate(gate, wire, angle=given(wire % inputs))
@@ -133,7 +135,8 @@ def register_wires(wires: int, registers: tuple[int, ...]) -> list[range]:
     widths = registers or (wires,)
     if sum(widths) != wires or min(widths) < 1:
         raise BadCircuit(
-            f"registers {registers} do not add up to {wires} wires; give each feature one or more bits"
+            f"registers {registers} do not add up to {wires} wires; give each feature one or more "
+            "bits"
         )
     ends = list(accumulate(widths))
     return [range(end - width, end) for end, width in zip(ends, widths, strict=True)]

@@ -9,7 +9,9 @@ from qgen_core.circuits.circuit import Circuit
 def brick(
     wires: int, *, inputs: int = 0, layers: int = 6, start: Start = "zero", reupload: bool = True
 ) -> Circuit:
-    """Rot on all wires, CNOTs on (0,1), (2,3), ..., Rot, CNOTs on (1,2), (3,4), ...; Rot at the end.
+    """Rot on all wires, CNOTs on (0,1), (2,3), ..., Rot, CNOTs on (1,2), (3,4), ....
+
+    Rot at the end.
 
     The second Rot layer takes the wires that the second CNOTs touch. There are
     ``3 layers (2Q - 2) + 3Q`` parameters for an even number Q of wires and

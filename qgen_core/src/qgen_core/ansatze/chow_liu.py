@@ -95,7 +95,8 @@ def _training_bits(data: Events | None, wires: int) -> tuple[NDArray[np.generic]
     bits = data.x
     if bits.shape[1] != wires or not np.all((bits == 0) | (bits == 1)):
         raise BadOption(
-            f"chow-liu on {wires} wires needs data of {wires} bits, not {bits.shape[1]} columns from "
+            f"chow-liu on {wires} wires needs data of {wires} bits, not {bits.shape[1]} columns "
+            "from "
             f"{bits.min():g} to {bits.max():g}; encode the events to bits first"
         )
     return bits, data.weights

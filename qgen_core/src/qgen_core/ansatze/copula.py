@@ -11,8 +11,8 @@ def copula(wires: int, *, registers: tuple[int, ...] = (), layers: int = 1) -> C
     """Bell pairs (two registers) or GHZ states (more) across registers, then local unitaries.
 
     Wire k of register 0 is entangled with wire k of every other register, so each register alone is
-    maximally mixed, and no unitary inside a register changes that: every feature stays uniform, as a
-    copula must. A layer is RZ, RX, RZ on each wire, then RXX on all pairs within each register.
+    maximally mixed, and no unitary inside a register changes that: every feature stays uniform, as
+    a copula must. A layer is RZ, RX, RZ on each wire, then RXX on all pairs within each register.
     With R registers of n wires there are ``layers (3nR + R n(n-1)/2)`` parameters.
 
     Sources: Zhu et al., arXiv:2109.06315 (copula); QUARK 2.1.6, circuit_copula.py (the gates).

@@ -41,7 +41,8 @@ def tree(
     if block < 2 or wires % block:
         divisors = ", ".join(str(b) for b in range(2, wires + 1) if wires % b == 0)
         raise BadCircuit(
-            f"{wires} wires do not make blocks of {block}; set block to one of {divisors or 'no number'}"
+            f"{wires} wires do not make blocks of {block}; set block to one of "
+            f"{divisors or 'no number'}"
         )
     edges: list[tuple[int, int]] = []
     for first in range(0, wires, block):

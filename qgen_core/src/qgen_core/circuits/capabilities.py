@@ -10,7 +10,8 @@ from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.gates import EVERY_GATE
 from qgen_core.errors import BadOption, Unsupported
 
-# Backends to suggest in error messages: those that run circuits with channels, those that have all gates.
+# Backends to suggest in error messages: those that run circuits with channels, those that have all
+# gates.
 WITH_NOISE = "density, cirq, aer with method density_matrix, pennylane with device default.mixed"
 WITH_ALL_GATES = "statevector, density"
 
@@ -52,8 +53,9 @@ class Capabilities:
     def check(self, name: str, circuit: Circuit, shots: int | None = None) -> None:
         """Check that a backend with these capabilities runs a circuit with so many shots.
 
-        Raises Unsupported for a gate, a channel or wires beyond them, BadOption for less than one shot
-        and for no shots where there are no exact values. ``name`` is the backend's name for messages.
+        Raises Unsupported for a gate, a channel or wires beyond them, BadOption for less than one
+        shot and for no shots where there are no exact values. ``name`` is the backend's name for
+        messages.
         """
         missing = circuit.counts.keys() - self.gates
         if missing:

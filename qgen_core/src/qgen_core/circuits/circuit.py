@@ -125,7 +125,9 @@ Instruction = Gate | Channel
 
 
 class _Columns(NamedTuple):
-    """Columns of the angles that come from one source, and its numbers that they take; ``shared``: some more than once.
+    """Columns of the angles that come from one source, and its numbers that they take; ``shared``.
+
+    Some more than once.
 
     Both are slices where they follow each other, which takes a fraction of the time.
     """

@@ -11,10 +11,10 @@ CONTROL = "●"
 def draw(circuit: Circuit, *, width: int = 100) -> str:
     """The circuit as text, in blocks of at most ``width`` characters a line, time to the right.
 
-    θ are parameters and x inputs. ● controls, ⊕ is the target of a CNOT, two × are a swap. Other gates
-    stand on all their wires with their names, numbered where the order of the wires matters; wires that
-    a gate only crosses show ┼. Channels stand in brackets with their names. Gates share a column
-    where they do not overlap. A single column wider than ``width`` is not broken.
+    θ are parameters and x inputs. ● controls, ⊕ is the target of a CNOT, two × are a swap. Other
+    gates stand on all their wires with their names, numbered where the order of the wires matters;
+    wires that a gate only crosses show ┼. Channels stand in brackets with their names. Gates share
+    a column where they do not overlap. A single column wider than ``width`` is not broken.
 
     >>> from qgen_core.circuits.circuit import Circuit, Gate, given, param
     >>> gates = (Gate("ry", (0,), param(0)), Gate("cx", (0, 1)), Gate("rx", (1,), given(0)))

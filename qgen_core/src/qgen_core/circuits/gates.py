@@ -84,7 +84,8 @@ class GateSpec:
             follows from G.
         form: The gate as Pauli rotations and CNOTs, in the order in which they act, global phase
             included. By default it is derived from the matrix; a shorter one makes engines faster.
-        inverse: The name of the gate that undoes a fixed gate up to a global phase, and its angle or
+        inverse: The name of the gate that undoes a fixed gate up to a global phase, and its angle
+        or
             None. By default it is looked up in the table.
         symbol: What drawings show on each wire; ``●`` marks a control. By default the name.
         qasm: The name of the gate in stdgates.inc of OpenQASM 3, or its definition ``gate ...``. By
@@ -126,12 +127,16 @@ class GateSpec:
             object.__setattr__(self, "form", self._derived_form())
 
     def _keep(self, name: str, values: Complex | None) -> None:
-        """Store a matrix read-only. Raises BadCircuit for another shape or numbers that are not finite."""
+        """Store a matrix read-only.
+
+        Raises BadCircuit for another shape or numbers that are not finite.
+        """
         matrix = np.array(values, dtype=np.complex128)
         size = 2**self.wires
         if matrix.shape != (size, size) or not np.all(np.isfinite(matrix)):
             raise BadCircuit(
-                f"{name} of a gate on {self.wires} wires is a finite matrix ({size}, {size}), not of "
+                f"{name} of a gate on {self.wires} wires is a finite matrix ({size}, {size}), not "
+                "of "
                 f"shape {matrix.shape}"
             )
         matrix.setflags(write=False)
@@ -159,7 +164,8 @@ class GateSpec:
         fitting = [terms for terms, exact_on in FREQUENCIES.items() if frequencies <= exact_on]
         if not fitting or self.shift not in (0, *fitting):
             raise BadCircuit(
-                f"the eigenvalues of a generator differ by 2 (shift rule of 2 terms), or by 1 and 2 (4 "
+                "the eigenvalues of a generator differ by 2 (shift rule of 2 terms), or by 1 and "
+                "2 (4 "
                 f"terms); with shift={self.shift} this one has the eigenvalues "
                 f"{', '.join(f'{level:.6g}' for level in self._levels)}"
             )
@@ -235,7 +241,8 @@ class GateSpec:
             off = float(np.max(np.abs(product - self.matrix(angle))))
             if not off < _ROUNDING:
                 raise BadCircuit(
-                    f"the form of a gate is not the gate: at the angle {angle} they differ by {off:.2g}; "
+                    f"the form of a gate is not the gate: at the angle {angle} they differ by "
+                    f"{off:.2g}; "
                     "mend the form, or leave it out to have it derived"
                 )
         return self.form
@@ -263,7 +270,10 @@ class GateSpec:
 
 
 def form_matrix(form: Form, wires: int, angle: float) -> Complex:
-    """The product of the steps of a form (2^wires, 2^wires). Raises BadCircuit for a step that does not fit."""
+    """The product of the steps of a form (2^wires, 2^wires).
+
+    Raises BadCircuit for a step that does not fit.
+    """
     product = np.eye(2**wires, dtype=np.complex128)
     for step in form:
         product = _step_matrix(step, wires, angle) @ product
@@ -296,7 +306,8 @@ def _applied_matrix(step: Apply) -> Complex:
     spec = gate_spec(step.gate)
     if spec.has_angle or any(isinstance(inner, Apply) for inner in spec.form):
         raise BadCircuit(
-            f"{step}: a step applies a gate without an angle whose own form is made of rotations and CNOTs"
+            f"{step}: a step applies a gate without an angle whose own form is made of rotations "
+            "and CNOTs"
         )
     return spec.matrix()
 
@@ -335,11 +346,13 @@ class _Table(dict[str, GateSpec]):
             raise BadCircuit(f"gate {name!r}: an entry of the table is a GateSpec, not {spec!r}")
         if not (name.isidentifier() and name == name.lower()):
             raise BadCircuit(
-                f"gate {name!r}: a name has lower-case letters, digits and underscores, a letter first"
+                f"gate {name!r}: a name has lower-case letters, digits and underscores, a letter "
+                "first"
             )
         if self.get(name, spec) is not spec:
             raise BadCircuit(
-                f"there is a gate {name!r} already, which engines and adapters know; take another name"
+                f"there is a gate {name!r} already, which engines and adapters know; take another "
+                "name"
             )
         super().__setitem__(name, spec)
 

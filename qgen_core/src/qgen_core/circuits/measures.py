@@ -102,7 +102,10 @@ def check_measure(measure: Measure, num_wires: int) -> None:
 
 
 def confuse(probabilities: Floats, confusion: Floats | None) -> Floats:
-    """Read probabilities (B, 2^Q) from true ones; with ``confusion`` transposed per wire, the pullback."""
+    """Read probabilities (B, 2^Q) from true ones.
+
+    With ``confusion`` transposed per wire, the pullback.
+    """
     if confusion is None:
         return probabilities
     out = probabilities
@@ -132,7 +135,7 @@ class LinearReadout:
 
     @classmethod
     def through(cls, paulis: tuple[str, ...], maps: Floats) -> LinearReadout:
-        """The same for any maps (Q, 2, 2) with columns that sum to one, such as inverse confusions."""
+        """The same for any maps (Q, 2, 2) whose columns sum to one, e.g. inverse confusions."""
         sign = np.array([1.0, -1.0])
         lines = np.einsum("r,wrt->wt", sign, maps)
         bias, slope = lines @ [0.5, 0.5], lines @ [0.5, -0.5]

@@ -44,20 +44,17 @@ def shifted_rows(circuit: Circuit, angles: Floats) -> tuple[Floats, NDArray[np.i
             rows.append(shifted)
             columns.append(column)
             coefficients.append(coefficient)
-    if rows:
-        stacked = np.concatenate(rows)
-    else:
-        stacked = np.empty((0, angles.shape[1]))
+    stacked = np.concatenate(rows) if rows else np.empty((0, angles.shape[1]))
     return stacked, np.array(columns, dtype=np.intp), np.array(coefficients)
 
 
 def parameter_shift(
     run: Callable[[Floats], NDArray[Any]], circuit: Circuit, angles: Floats, cotangent: NDArray[Any]
 ) -> Floats:
-    """d loss / d angles (B, A), given ``run`` from angle rows to outputs and d loss / d output (B, ...).
+    """d loss / d angles (B, A) from shifted runs and the cotangent d loss / d output (B, ...).
 
-    Two terms for rotations, four for controlled ones (Wierichs et al., arXiv:2107.12390). Outputs are
-    shifted, not the loss: the cotangent d loss / d output enters by the chain rule.
+    Two terms for rotations, four for controlled ones (Wierichs et al., arXiv:2107.12390). Outputs
+    are shifted, not the loss: the cotangent d loss / d output enters by the chain rule.
 
     >>> from qgen_core.circuits.circuit import Gate, param
     >>> circuit = Circuit(1, (Gate("ry", (0,), param(0)),))

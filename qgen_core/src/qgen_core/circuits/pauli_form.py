@@ -144,8 +144,8 @@ def form_of_generator(generator: Complex) -> Form:
     """The form of ``exp(-i t G / 2)`` for a Hermitian matrix G (2^n, 2^n).
 
     Where the Pauli words of G commute it is one rotation for each of them. Else it is, with
-    ``G = V diag(levels) V^dagger``, the form of ``V^dagger``, rotations about words of Z, and the form
-    of V.
+    ``G = V diag(levels) V^dagger``, the form of ``V^dagger``, rotations about words of Z, and the
+    form of V.
 
     >>> form_of_generator(word_matrix("ZX"))
     (Rotation(word='ZX', slope=1.0, offset=0.0),)
@@ -178,7 +178,10 @@ def form_of_unitary(unitary: Complex) -> Form:
 
 
 def pauli_coefficients(matrix: Complex) -> dict[str, float]:
-    """The coefficients ``tr(W A) / 2^n`` of a Hermitian matrix A by Pauli word W; zeros are left out."""
+    """The coefficients ``tr(W A) / 2^n`` of a Hermitian matrix A by Pauli word W.
+
+    Zeros are left out.
+    """
     size = len(matrix)
     found = {}
     for letters in product("IXYZ", repeat=size.bit_length() - 1):
@@ -190,7 +193,10 @@ def pauli_coefficients(matrix: Complex) -> dict[str, float]:
 
 
 def z_coefficients(diagonal: Floats) -> dict[str, float]:
-    """The coefficients of the real matrix ``diag(values)`` by words of I and Z; zeros are left out."""
+    """The coefficients of the real matrix ``diag(values)`` by words of I and Z.
+
+    Zeros are left out.
+    """
     found = {}
     for letters in product("IZ", repeat=len(diagonal).bit_length() - 1):
         word = "".join(letters)
@@ -201,7 +207,10 @@ def z_coefficients(diagonal: Floats) -> dict[str, float]:
 
 
 def _all_commute(words: Iterable[str]) -> bool:
-    """Whether all Pauli words commute: each pair differs, both letters not I, on an even number of wires."""
+    """Whether all Pauli words commute.
+
+    Each pair differs, both letters not I, on an even number of wires.
+    """
     for one, other in combinations(words, 2):
         pairs = zip(one, other, strict=True)
         differing = sum(a != b and "I" not in (a, b) for a, b in pairs)
@@ -243,7 +252,8 @@ def _shannon(unitary: Complex, wires: int) -> list[Rotation]:
 def _multiplexed(zero: Complex, one: Complex, wires: int) -> list[Rotation]:
     """Rotations for ``zero`` on all wires but the first where that is 0, and ``one`` where it is 1.
 
-    ``zero = V D W`` and ``one = V D^dagger W`` with a diagonal D, since ``zero one^dagger = V D^2 V^dagger``.
+    ``zero = V D W`` and ``one = V D^dagger W`` with a diagonal D, since ``zero one^dagger = V D^2
+    V^dagger``.
     """
     phases, v = _spectrum(zero @ one.conj().T)
     d = np.exp(0.5j * phases)

@@ -14,7 +14,10 @@ Complex = NDArray[np.complexfloating[Any, Any]]
 
 
 def expectations_of_states(states: Complex, words: tuple[str, ...]) -> Floats:
-    """``<psi|P|psi>`` (B, words) of normalised states (B, 2^Q); wire 0 is the most significant bit."""
+    """``<psi|P|psi>`` (B, words) of normalised states (B, 2^Q).
+
+    Wire 0 is the most significant bit.
+    """
     values = (
         (states.conj()[:, moved] * states * phase).sum(axis=1).real
         for moved, phase in _actions(words)
@@ -32,7 +35,7 @@ def expectations_of_densities(densities: Complex, words: tuple[str, ...]) -> Flo
 
 
 def _actions(words: tuple[str, ...]) -> Iterator[tuple[NDArray[np.int64], Complex]]:
-    """For each word the basis state ``moved[i]`` and the phase with ``P |i> = phase[i] |moved[i]>``."""
+    """For each word, ``moved`` and ``phase`` with ``P |i> = phase[i] |moved[i]>``."""
     here = np.arange(2 ** len(words[0]))
     for word in words:
         flips = int("".join("1" if letter in "XY" else "0" for letter in word), 2)

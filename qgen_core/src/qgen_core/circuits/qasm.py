@@ -12,15 +12,17 @@ from qgen_core.circuits.gates import GATES, GateSpec, gate_spec
 from qgen_core.circuits.pauli_form import Cnot, Rotation
 from qgen_core.errors import BadCircuit, Unsupported
 
-#: Words that a definition of ours must not take: gates of stdgates.inc, built-in gates, functions and keywords.
-TAKEN = frozenset(
+#: Words that a definition of ours must not take: gates of stdgates.inc, built-in gates, functions
+#: and keywords.
+_TAKEN_WORDS = (
     "p x y z h s sdg t tdg sx rx ry rz cx cy cz cp crx cry crz ch swap ccx cswap cu phase cphase "
     "id u1 u2 u3 u gphase ctrl negctrl inv pow gate def cal defcal input output qubit bit int uint "
     "float angle complex bool array const let measure reset barrier delay box if else for while in "
     "return break continue end switch case default include pragma extern opaque creg qreg pi tau "
-    "euler sin cos tan arcsin arccos arctan exp log sqrt floor ceiling mod popcount rotl rotr sizeof "
-    "real imag void duration stretch mutable readonly durationof true false alpha".split()
+    "euler sin cos tan arcsin arccos arctan exp log sqrt floor ceiling mod popcount rotl rotr "
+    "sizeof real imag void duration stretch mutable readonly durationof true false alpha"
 )
+TAKEN = frozenset(_TAKEN_WORDS.split())
 
 
 def to_qasm(
@@ -29,8 +31,9 @@ def to_qasm(
     """An OpenQASM 3 program that runs the circuit and measures all wires.
 
     Parameters (P,) and inputs (I,) that are given become numbers, to the last bit; the others
-    are declared as ``input float[64] theta_0;`` and ``x_0``. Wire w is ``q[w]`` and is measured into
-    ``c[w]``. A global phase may differ. Gates that stdgates.inc lacks are defined in the program.
+    are declared as ``input float[64] theta_0;`` and ``x_0``. Wire w is ``q[w]`` and is measured
+    into ``c[w]``. A global phase may differ. Gates that stdgates.inc lacks are defined in the
+    program.
 
     Raises Unsupported for a circuit with channels, BadCircuit when params or inputs have another
     shape than one row or are not finite.
@@ -39,11 +42,8 @@ def to_qasm(
     >>> print(to_qasm(Circuit(1, (Gate("ry", (0,), param(0)),)), [0.25]))
     OPENQASM 3.0;
     include "stdgates.inc";
-    // Wire w of the circuit is q[w], measured into c[w]; tools that print c as one number show c[0] last.
-    qubit[1] q;
-    bit[1] c;
-    ry(0.25) q[0];
-    c = measure q;
+    // Wire w of the circuit is q[w], measured into c[w]; tools that print c as one number show c[0]
+    last. qubit[1] q; bit[1] c; ry(0.25) q[0]; c = measure q;
     """
     if circuit.channels:
         raise Unsupported(
@@ -77,7 +77,10 @@ def to_qasm(
 
 
 def _definitions(circuit: Circuit) -> list[str]:
-    """Definitions of the circuit's gates that stdgates.inc lacks: gates with an angle, then the others."""
+    """Definitions of the circuit's gates that stdgates.inc lacks.
+
+    Gates with an angle, then the others.
+    """
     used = [name for name in GATES if name in circuit.counts]
     used.sort(key=lambda name: not GATES[name].has_angle)
     found = []
@@ -160,7 +163,8 @@ def _values(circuit: Circuit, params: ArrayLike | None, inputs: ArrayLike | None
         )
     if not np.all(np.isfinite(rows)):
         raise BadCircuit(
-            "params and inputs of a program are finite numbers; leave them out to declare them instead"
+            "params and inputs of a program are finite numbers; leave them out to declare them "
+            "instead"
         )
     return [float(value) for value in rows[0]]
 

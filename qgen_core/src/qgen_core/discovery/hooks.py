@@ -74,7 +74,8 @@ def discovered() -> tuple[object, ...]:
 def manager(extra: Sequence[object] = ()) -> Any:
     """The callable hooks: those of plugins, then ``extra``.
 
-    A plugin's hook that asks for an argument there is not is logged; one of ``extra`` raises BrokenPlugin.
+    A plugin's hook that asks for an argument there is not is logged; one of ``extra`` raises
+    BrokenPlugin.
     """
     plugins = _empty()
     installed = discovered()
@@ -98,7 +99,10 @@ def _empty() -> pluggy.PluginManager:
 
 
 def _misfit(plugin: object) -> str:
-    """Why the hooks of an object cannot be called, tried on a manager of its own; empty if they can."""
+    """Why the hooks of an object cannot be called, tried on a manager of its own.
+
+    Empty if they can.
+    """
     try:
         _empty().register(plugin, name=getattr(plugin, "__name__", type(plugin).__name__))
     except pluggy.PluginValidationError as error:

@@ -30,7 +30,8 @@ def draw_outcomes(probabilities: Floats, row: NDArray[np.intp], rng: Rng) -> NDA
     totals = p.sum(axis=1, keepdims=True)
     if not np.all(np.abs(totals - 1) < 1e-3):
         raise BadOption(
-            f"probabilities of a condition sum to {float(totals[np.argmax(np.abs(totals - 1))][0]):g}"
+            "probabilities of a condition sum to "
+            f"{float(totals[np.argmax(np.abs(totals - 1))][0]):g}"
         )
     counts = rng.multinomial(np.bincount(row, minlength=len(p)), p / totals)
     rows, outcomes = np.nonzero(counts)

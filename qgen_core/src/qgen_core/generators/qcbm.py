@@ -35,7 +35,8 @@ class CircuitBornMachine(Generator):
         backend: runs the circuit.
         shots: circuits are measured so often each time training looks at them, and all
             outputs are made of relative frequencies. None: exact probabilities.
-        smoothing: with shots, n counts of an outcome become ``(n + smoothing) / (N + smoothing 2^Q)``
+        smoothing: with shots, n counts of an outcome become ``(n + smoothing) / (N + smoothing
+        2^Q)``
             in training, so that losses with logarithms stay finite in empty bins; 0 for none.
             For N far below 2^Q it flattens what is learnt. Sampled events are never smoothed.
         init: how the parameters start: ``uniform`` in [-scale, scale], ``normal`` with this
@@ -72,7 +73,8 @@ class CircuitBornMachine(Generator):
             )
         if condition is not None and condition.kind != "angles":
             raise BadOption(
-                f"conditions enter the circuit as angles, not as {condition}; encode them with 'angle'"
+                f"conditions enter the circuit as angles, not as {condition}; encode them with "
+                "'angle'"
             )
         if not (smoothing >= 0 and scale >= 0):
             raise BadOption(f"smoothing and scale are at least 0, not {smoothing:g} and {scale:g}")
@@ -196,7 +198,10 @@ class CircuitBornMachine(Generator):
         backend: Backend,
         rng: Rng,
     ) -> Array:
-        """The same from a backend without exact values: as many shots as events, equal numbers in one batch."""
+        """The same from a backend without exact values.
+
+        As many shots as events, equal numbers in one batch.
+        """
         out = np.empty((len(row), self.space.width), dtype=np.int8)
         counts = np.bincount(row, minlength=1)
         order, ends = grouped(row, rng), np.cumsum(counts)
@@ -215,7 +220,8 @@ class CircuitBornMachine(Generator):
             )
         if self.circuit.num_inputs != inputs:
             raise BadOption(
-                f"the ansatz takes {self.circuit.num_inputs} inputs for {inputs} condition columns; "
+                f"the ansatz takes {self.circuit.num_inputs} inputs for {inputs} condition "
+                "columns; "
                 "choose an ansatz that uploads every condition"
             )
         self.backend.check(self.circuit, self.shots)
@@ -235,7 +241,8 @@ class CircuitBornMachine(Generator):
             or n not in (None, len(condition))
         ):
             raise DataError(
-                f"qcbm takes {wanted}, a row for each of {n} events, not an array {np.shape(condition)}"
+                f"qcbm takes {wanted}, a row for each of {n} events, not an array "
+                f"{np.shape(condition)}"
             )
 
 

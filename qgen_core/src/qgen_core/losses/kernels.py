@@ -39,7 +39,7 @@ def denominators(form: Form, bandwidth: Sequence[float]) -> Floats:
 
 
 def median_denominator(points: Floats) -> Floats:
-    """D = 2 m^2, m the median distance > 0 between pairs of at most 1,000 of the points, evenly chosen.
+    """D = 2 m^2, with m the median distance > 0 between pairs of at most 1,000 points.
 
     Raises DataError when all points are one.
     """
@@ -115,7 +115,7 @@ def _hamming_factor(bits: int, scale: float) -> Floats:
 
 
 def _register_factor(bits: int, scale: float) -> Floats:
-    """A matrix (n, n), or for many values the spectrum (n + 1,) of the periodic kernel of length 2n."""
+    """A matrix (n, n); for many values, the spectrum (n + 1,) of the periodic kernel."""
     size = 2**bits
     number = np.arange(size, dtype=np.float64)
     if size <= MATRIX_SIZE:

@@ -164,7 +164,10 @@ def _distance(space: Space | None) -> Distance:
 
 
 def _features(space: Space | None, distance: Distance) -> Floats | None:
-    """The linear map (width, registers) from encoded columns to where events lie; None: as they are."""
+    """The linear map (width, registers) from encoded columns to where events lie; None.
+
+    As they are.
+    """
     if space is None or distance == "euclidean" or (distance == "hamming" and space.kind == "bits"):
         return None
     if distance == "hamming":

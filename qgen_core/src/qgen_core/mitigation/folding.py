@@ -20,7 +20,8 @@ Amplify = Literal["gates", "circuit", "channels"]
 class NoisyGate:
     """A gate with the channels behind it.
 
-    Its angle is ``sign`` times ``column`` of the original angles; with -1 for a column it is constant.
+    Its angle is ``sign`` times ``column`` of the original angles; with -1 for a column it is
+    constant.
     """
 
     gate: Gate
@@ -67,9 +68,9 @@ class Amplified:
 def amplified(circuit: Circuit, scale: int, how: Amplify) -> Amplified:
     """The circuit with ``scale`` times its noise, to first order in the noise.
 
-    ``gates``: each gate G becomes G (G^-1 G)^k; ``circuit``: the whole circuit C becomes C (C^-1 C)^k,
-    with ``scale = 2 k + 1``; neither changes the unitary. ``channels``: the channels behind each gate
-    act ``scale`` times. In folding, the channels behind a gate also follow its inverse.
+    ``gates``: each gate G becomes G (G^-1 G)^k; ``circuit``: the whole circuit C becomes C (C^-1
+    C)^k, with ``scale = 2 k + 1``; neither changes the unitary. ``channels``: the channels behind
+    each gate act ``scale`` times. In folding, the channels behind a gate also follow its inverse.
 
     Raises Unsupported for a gate whose inverse the table of gates lacks.
 

@@ -36,18 +36,20 @@ class MeasuresReadout(Protocol):
 class ReadoutMitigated(Mitigation):
     """A backend with its readout errors undone by the inverse of each wire's confusion matrix.
 
-    The confusion is that of the measure, which a noise model (``[noise]``) sets. A backend that only
-    has shots, such as hardware, is calibrated instead: |0...0> and |1...1> are measured once and kept.
-    Without readout errors nothing changes.
+    The confusion is that of the measure, which a noise model (``[noise]``) sets. A backend that
+    only has shots, such as hardware, is calibrated instead: |0...0> and |1...1> are measured once
+    and kept. Without readout errors nothing changes.
 
-    Probabilities and expectations are unbiased. The price is variance: shots grow by up to the square of the
-    product over wires of (1 + |a - b|) / (1 - a - b), with a = p(1 read | 0) and b = p(0 read | 1);
-    2 percent both ways on 12 wires is a factor of 2.7, 10 percent 212. For a Pauli word
-    only the wires in it count, but its 2^k sub-words are measured. Errors correlated between wires stay.
+    Probabilities and expectations are unbiased. The price is variance: shots grow by up to the
+    square of the product over wires of (1 + |a - b|) / (1 - a - b), with a = p(1 read | 0) and b =
+    p(0 read | 1); 2 percent both ways on 12 wires is a factor of 2.7, 10 percent 212. For a Pauli
+    word only the wires in it count, but its 2^k sub-words are measured. Errors correlated between
+    wires stay.
 
     Args:
         backend: runs the circuits.
-        negative: estimated probabilities below zero: ``project`` to the nearest distribution (Smolin et
+        negative: estimated probabilities below zero: ``project`` to the nearest distribution
+        (Smolin et
             al.), a small bias; ``keep`` leaves them, and the estimate unbiased.
         calibration_shots: of each of the two calibration circuits, where they are needed.
 
@@ -67,7 +69,8 @@ class ReadoutMitigated(Mitigation):
         self._measured: dict[int, Floats] = {}
         if isinstance(self.backend, Mitigation) and not self.capabilities.exact:
             raise BadOption(
-                "a device is calibrated directly: wrap readout-mitigated around it, and others around both"
+                "a device is calibrated directly: wrap readout-mitigated around it, and others "
+                "around both"
             )
 
     def mitigated(
@@ -131,6 +134,7 @@ def _inverse(confusion: Floats) -> Floats:
         wire = int(np.argmin(np.abs(contrast)))
         raise BadOption(
             f"wire {wire} reads 0 with probability {confusion[wire, 0, 0]:.3g} from a 0 and "
-            f"{confusion[wire, 0, 1]:.3g} from a 1: its readout cannot be inverted; use another wire or less noise"
+            f"{confusion[wire, 0, 1]:.3g} from a 1: its readout cannot be inverted; use another "
+            "wire or less noise"
         )
     return np.asarray(np.linalg.inv(confusion), dtype=np.float64)

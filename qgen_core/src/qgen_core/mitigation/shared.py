@@ -31,15 +31,15 @@ Negative = Literal["project", "keep"]
 
 
 class Mitigation(Backend):
-    """A backend whose values are estimates of what ``backend`` would give without (some of) its noise.
+    """A backend that estimates the values of ``backend`` without (some of) its noise.
 
     Noise comes first and mitigation last, whichever was wrapped around the other: the circuits and
-    measures that :meth:`mitigated` is given have the noise in them. So a mitigation under ``[noise]``
-    and a mitigation around a noisy backend are the same.
+    measures that :meth:`mitigated` is given have the noise in them. So a mitigation under
+    ``[noise]`` and a mitigation around a noisy backend are the same.
 
     Estimated probabilities may be negative (quasi-probabilities). ``project`` replaces them by the
-    nearest distribution; gradients then go back through the projection, and outcomes that it sets to
-    zero pass none. Bits have the projected frequencies of as many shots, in random order.
+    nearest distribution; gradients then go back through the projection, and outcomes that it sets
+    to zero pass none. Bits have the projected frequencies of as many shots, in random order.
     """
 
     def __init__(self, backend: Backend, negative: Negative) -> None:
@@ -164,7 +164,7 @@ def without_noise(backend: Backend) -> tuple[Backend, Mapping | None]:
 
 
 def nearest_distribution(values: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-    """The probability vectors (B, K) nearest to ``values`` in the square norm, and which entries are not cut to zero.
+    """The nearest probability vectors (B, K) in the square norm, and which entries are positive.
 
     Source: Smolin, Gambetta and Smith, Phys. Rev. Lett. 108, 070502 (2012), arXiv:1106.5458.
     """
@@ -184,7 +184,7 @@ def _through_projection(cotangent: Floats, support: NDArray[np.bool_]) -> Floats
 
 
 def spread_out(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
-    """Outcomes (shots,) in random order, with the frequencies of ``probabilities`` to 1 in ``shots``.
+    """Outcomes (shots,) in random order, with the frequencies of ``probabilities``.
 
     One random offset for all (systematic resampling): a second round of multinomial noise would
     double the variance of what was measured. The mean number of each outcome is exact.

@@ -21,28 +21,33 @@ Fit = Literal["linear", "richardson", "exponential"]
 class ZeroNoise(Mitigation):
     """A backend extrapolated to zero noise from circuits with more of it.
 
-    Each circuit runs once for each scale, with all shots: ``shots`` of a call are spent once a scale.
-    Readout errors do not grow with the scale and stay; wrap ``readout-mitigated`` as ``backend``.
+    Each circuit runs once for each scale, with all shots: ``shots`` of a call are spent once a
+    scale. Readout errors do not grow with the scale and stay; wrap ``readout-mitigated`` as
+    ``backend``.
 
-    Bias falls, variance grows: with equal shots a scale, ``linear`` at 1, 3, 5 has 1.5 times the variance of
-    the value at scale 1, ``richardson`` there 5.2 times, and more points or nearer ones more. These two
-    are linear in the values, so means stay means and gradients go straight through. ``exponential``
-    is neither: it is biased by shot noise and its probabilities need not sum to one before projection.
+    Bias falls, variance grows: with equal shots a scale, ``linear`` at 1, 3, 5 has 1.5 times the
+    variance of the value at scale 1, ``richardson`` there 5.2 times, and more points or nearer ones
+    more. These two are linear in the values, so means stay means and gradients go straight through.
+    ``exponential`` is neither: it is biased by shot noise and its probabilities need not sum to one
+    before projection.
 
     Args:
         backend: runs the circuits; its noise is what is amplified.
         scales: strengths of the noise, 1 as it comes; odd for folding, whole for ``channels``.
-        amplify: ``gates``: each gate G becomes G G^-1 G and so on; ``circuit``: the whole circuit does;
+        amplify: ``gates``: each gate G becomes G G^-1 G and so on; ``circuit``: the whole circuit
+        does;
             ``channels``: the channels of a noise model act several times, on simulators.
         fit: ``linear``, a line by least squares; ``richardson``, the polynomial through all points;
-            ``exponential``, decay to the values of the fully mixed state (a line where these are crossed).
-        negative: estimated probabilities below zero: ``project`` to the nearest distribution (Smolin et
+            ``exponential``, decay to the values of the fully mixed state (a line where these are
+            crossed).
+        negative: estimated probabilities below zero: ``project`` to the nearest distribution
+        (Smolin et
             al.), a small bias, or ``keep``.
 
     Raises BadOption for scales that cannot be made.
 
-    Source: Temme, Bravyi and Gambetta, Phys. Rev. Lett. 119, 180509 (2017), arXiv:1612.02058; folding
-    after Giurgica-Tiron et al., arXiv:2005.10921.
+    Source: Temme, Bravyi and Gambetta, Phys. Rev. Lett. 119, 180509 (2017), arXiv:1612.02058;
+    folding after Giurgica-Tiron et al., arXiv:2005.10921.
     """
 
     def __init__(
@@ -61,7 +66,8 @@ class ZeroNoise(Mitigation):
             )
         if amplify != "channels" and not all(scale % 2 for scale in scales):
             raise BadOption(
-                f'folded {amplify} make odd scales, not {scales}; use odd ones, or amplify = "channels"'
+                f"folded {amplify} make odd scales, not {scales}; "
+                'use odd ones, or amplify = "channels"'
             )
         if amplify == "channels" and not self.capabilities.exact:
             raise BadOption("a device has no channels to repeat; fold its gates or its circuits")
@@ -111,7 +117,7 @@ class ZeroNoise(Mitigation):
     def _extrapolated(
         self, values: Floats, measure: Probabilities | Expectations, wires: int
     ) -> tuple[Floats, Floats]:
-        """The value at zero noise (B, K) from those at each scale (S, B, K), and its derivative by them."""
+        """The value at zero noise (B, K) from those at each scale (S, B, K), and its derivative."""
         weights = np.broadcast_to(self.weights[:, None, None], values.shape)
         line = np.einsum("s,sbk->bk", self.weights, values)
         if self.fit != "exponential":

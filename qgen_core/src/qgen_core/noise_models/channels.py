@@ -1,7 +1,10 @@
-"""The physics that noise maps share: channels as Kraus operators, how they compose, and how they scale.
+"""The physics that noise maps share.
+
+Channels as Kraus operators, how they compose, and how they scale.
 
 A channel is an array of Kraus operators (K, d, d), complex128, with d = 2^wires and wire 0 most
-significant, as :class:`qgen_core.circuits.circuit.Channel` takes it. Times may have any unit, one for all.
+significant, as :class:`qgen_core.circuits.circuit.Channel` takes it. Times may have any unit, one
+for all.
 """
 
 from __future__ import annotations
@@ -21,7 +24,8 @@ from qgen_core.typing import Floats
 Kraus = NDArray[np.complex128]
 Mode = Literal["semigroup", "linear"]
 
-#: One-wire gates that a device carries out by a change of frame, without a pulse: no time, no noise.
+#: One-wire gates that a device carries out by a change of frame, without a pulse: no time, no
+#: noise.
 VIRTUAL = frozenset({"rz", "p", "z", "s", "t"})
 #: How far a map may be from positive and trace preserving: rounding, not physics.
 ROUNDING = 1e-9
@@ -80,7 +84,7 @@ def tensor(*channels: Kraus) -> Kraus:
 
 
 def compose(*channels: Kraus) -> Kraus:
-    """Channels one after another, the first first, as one channel of at most d^2 Kraus operators."""
+    """Channels applied in order, as one channel of at most d^2 Kraus operators."""
     if not channels or len({c.shape[1:] for c in channels}) != 1:
         raise BadOption(
             f"channels on the same wires compose, not ones of {[c.shape[1:] for c in channels]}"
@@ -111,7 +115,8 @@ def kraus_of_choi(choi: ArrayLike) -> Kraus:
     off = float(np.max(np.abs(traced - np.eye(dim))))
     if max(skew, -least, off) > ROUNDING:
         raise BadOption(
-            f"this Choi matrix is no channel: it is {skew:.2g} from Hermitian, its least eigenvalue is {least:.2g}, "
+            f"this Choi matrix is no channel: it is {skew:.2g} from Hermitian, its least "
+            f"eigenvalue is {least:.2g}, "
             f"its trace over the output is {off:.2g} from one"
         )
     kept = values > len(values) * np.finfo(float).eps * values[-1]
@@ -131,9 +136,9 @@ def average_gate_fidelity(kraus: Kraus) -> float:
 def gate_error_to_depolarizing(error: float, relaxation: Kraus) -> float:
     """The depolarizing rate that, before ``relaxation``, makes up the average error of a gate.
 
-    ``d (e - r) / (d F - 1)`` with F the fidelity of the relaxation and r = 1 - F: Qiskit Aer's reading
-    of a calibration. It is 0 where relaxation alone explains the error; the error is taken as at most
-    d / (d + 1), the rate as at most 4^n / (4^n - 1).
+    ``d (e - r) / (d F - 1)`` with F the fidelity of the relaxation and r = 1 - F: Qiskit Aer's
+    reading of a calibration. It is 0 where relaxation alone explains the error; the error is taken
+    as at most d / (d + 1), the rate as at most 4^n / (4^n - 1).
     """
     dim = relaxation.shape[1]
     if not 0 <= error <= 1:
@@ -154,8 +159,8 @@ def check_scale(scale: float) -> None:
 def scale_depolarizing(rate: float, wires: int, scale: float, mode: Mode = "semigroup") -> float:
     """The rate of noise ``scale`` times as strong, exact at 0 and 1.
 
-    ``semigroup``: ``1 - (1 - rate)^scale``, so that strengths add up when channels follow each other;
-    for rates up to 1. ``linear``: ``scale * rate``, at most 4^n / (4^n - 1).
+    ``semigroup``: ``1 - (1 - rate)^scale``, so that strengths add up when channels follow each
+    other; for rates up to 1. ``linear``: ``scale * rate``, at most 4^n / (4^n - 1).
     """
     check_scale(scale)
     if scale in (0, 1):
@@ -193,7 +198,8 @@ def scale_readout(confusion: ArrayLike, scale: float, mode: Mode = "semigroup") 
         total = a + b
         if np.any(total > 1) and scale:
             raise BadOption(
-                f"readout errors of p01 + p10 = {np.max(total):.4g} > 1 have no matrix power; use the mode 'linear'"
+                f"readout errors of p01 + p10 = {np.max(total):.4g} > 1 have no matrix power; use "
+                "the mode 'linear'"
             )
         with np.errstate(divide="ignore"):
             share = -np.expm1(scale * np.log1p(-total)) if scale else np.zeros_like(total)

@@ -9,7 +9,9 @@ from qgen_core.circuits.circuit import Channel, Circuit, Gate, Instruction
 
 
 def insert_after_gates(circuit: Circuit, noise_of: Callable[[Gate], Iterable[Channel]]) -> Circuit:
-    """The circuit with the channels of ``noise_of(gate)`` behind each gate; itself if there are none.
+    """The circuit with the channels of ``noise_of(gate)`` behind each gate.
+
+    Itself if there are none.
 
     Angles, parameters and labels stay as they are, and so do channels that are there already.
     """

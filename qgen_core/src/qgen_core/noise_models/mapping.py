@@ -1,4 +1,7 @@
-"""What a noise model makes of a circuit, for backends that wrap a backend: they see angles alone."""
+"""What a noise model makes of a circuit, for backends that wrap a backend.
+
+They see angles alone.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,12 @@ KEPT = 16
 
 @dataclass(frozen=True)
 class Mapped:
-    """The circuit and measure behind the noise, and the way from the angles of the original to its angles.
+    """A noisy circuit and measure, with the map from the original angles to its own.
 
-    A noise model may turn one rotation into several, each an affine function of one angle. The map is
-    then that of :meth:`Circuit.bind`, with the angles of the original in the place of parameters.
-    ``same`` says that the angles are the same; else ``columns`` is the A of the original.
+    A noise model may turn one rotation into several, each an affine function of one angle. The map
+    is then that of :meth:`Circuit.bind`, with the angles of the original in the place of
+    parameters. ``same`` says that the angles are the same; else ``columns`` is the A of the
+    original.
     """
 
     circuit: Circuit
@@ -34,7 +38,10 @@ class Mapped:
     columns: int = 0
 
     def angles(self, angles: Floats) -> Floats:
-        """From angles (B, A) of the original to those (B, A') of the mapped circuit. Raises BadOption for another A."""
+        """From angles (B, A) of the original to those (B, A') of the mapped circuit.
+
+        Raises BadOption for another A.
+        """
         if self.same:
             return angles
         if np.ndim(angles) != 2 or np.shape(angles)[1] != self.columns:
@@ -55,8 +62,9 @@ class Mapped:
 class Mapping:
     """``noise``, asked once for each circuit and measure: mapping may take long.
 
-    Engines know what they prepared for a circuit by its identity, so the same one must come back. Noise
-    that changes, e.g. from step to step, says so by another value of its attribute ``version``.
+    Engines know what they prepared for a circuit by its identity, so the same one must come back.
+    Noise that changes, e.g. from step to step, says so by another value of its attribute
+    ``version``.
     """
 
     def __init__(self, noise: Noise) -> None:

@@ -109,7 +109,10 @@ def _product(vectors: list[Array]) -> Array:
 def combined(
     parts: tuple[Part, ...], runs: list[tuple[Array, AnglePullback]], angles: Floats, *, words: bool
 ) -> tuple[Array, AnglePullback]:
-    """The output of the whole and its way back from those of the parts; ``words``: of expectations."""
+    """The output of the whole and its way back from those of the parts; ``words``.
+
+    Of expectations.
+    """
     vectors = [output for output, _ in runs]
     total = np.prod(vectors, axis=0) if words else outer(parts, vectors)
 

@@ -44,11 +44,13 @@ def sample_indices(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.in
 
 
 def alias_table(p: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """K columns of equal weight, (share, other) each (K,): column k is outcome k up to its share, then the other.
+    """K columns of equal weight, (share, other) each (K,).
 
-    Walker's alias method (Electron. Lett. 10, 127, 1974). Outcomes below the mean fill their columns
-    from those above it in order, so cumulative sums of what is missing and of what is left over
-    say who fills whom, without a loop.
+    Column k is outcome k up to its share, then the other.
+
+    Walker's alias method (Electron. Lett. 10, 127, 1974). Outcomes below the mean fill their
+    columns from those above it in order, so cumulative sums of what is missing and of what is left
+    over say who fills whom, without a loop.
     """
     share, other = p * len(p), np.arange(len(p))
     above = share > 1

@@ -38,8 +38,9 @@ def aligned(
 ) -> Array:
     """Uninitialised rows that start on cache lines, ``shift`` lines off from a page.
 
-    Arrays that are read together are shifted against each other, or their rows ``padded``: strides are
-    powers of two, and lines at equal places of a page compete for the same few places in the cache.
+    Arrays that are read together are shifted against each other, or their rows ``padded``: strides
+    are powers of two, and lines at equal places of a page compete for the same few places in the
+    cache.
     """
     return _rows(rows, width, width + (17 * LINE // dtype.itemsize if padded else 0), dtype, shift)
 
@@ -75,10 +76,11 @@ def _new(
 
 
 def _holders(pair: tuple[Array, Array]) -> tuple[int, int]:
-    """How many references there are to the buffer, which parts of the array refer to, and to the array."""
+    """Reference counts of the buffer (its views refer to it) and of the array."""
     buffer, made = pair
     return sys.getrefcount(buffer), sys.getrefcount(made)
 
 
-#: Of a pair that nobody else holds; how many the call itself adds differs between versions of Python.
+#: Of a pair that nobody else holds; how many the call itself adds differs between versions of
+#: Python.
 IDLE = _holders(_new(1, 1, 1, np.dtype(np.float64), 0))

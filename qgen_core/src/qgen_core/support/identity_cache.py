@@ -1,4 +1,7 @@
-"""What was computed for a circuit, kept as long as the circuit lives: translations, programs, layouts."""
+"""What was computed for a circuit, kept as long as the circuit lives.
+
+Translations, programs, layouts.
+"""
 
 from __future__ import annotations
 

@@ -96,7 +96,10 @@ def there_and_back(gates: Set[str], num_wires: int, length: int, rng: Rng) -> Ci
 
 
 def channels(num_wires: int, rng: Rng) -> Iterator[Channel]:
-    """Channels of each sort: depolarizing, damping, correlated flips of two wires, and a general one."""
+    """Channels of each sort.
+
+    Depolarizing, damping, correlated flips of two wires, and a general one.
+    """
     p = 0.2
     yield Channel(
         np.sqrt([[[1 - p]], [[p / 3]], [[p / 3]], [[p / 3]]]) * [I2, X, Y, Z],

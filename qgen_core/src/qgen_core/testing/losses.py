@@ -69,7 +69,10 @@ class LossKit(Kit):
         return -rng.exponential(2.0, n), Batch(x, weight=weight)
 
     def test_value_and_cotangent_form(self) -> None:
-        """A finite number, and a finite cotangent in the output's shape; nothing given is changed."""
+        """A finite number, and a finite cotangent in the output's shape.
+
+        Nothing given is changed.
+        """
         loss = self.make()
         check(
             loss.reads in OUTPUTS, f"a loss reads one of {', '.join(OUTPUTS)}, not {loss.reads!r}"
@@ -84,7 +87,8 @@ class LossKit(Kit):
         )
         check(
             np.shape(cotangent) == output.shape and bool(np.all(np.isfinite(cotangent))),
-            f"the cotangent is finite and has the output's shape {output.shape}, not {np.shape(cotangent)}",
+            f"the cotangent is finite and has the output's shape {output.shape}, not "
+            f"{np.shape(cotangent)}",
         )
         shared = [
             name
@@ -93,7 +97,8 @@ class LossKit(Kit):
         ]
         check(
             not shared,
-            f"the cotangent is the memory of {', '.join(shared)}; a trainer may write into it: make it new",
+            f"the cotangent is the memory of {', '.join(shared)}; a trainer may write into it: "
+            "make it new",
         )
 
     def test_calls_are_repeatable(self) -> None:
@@ -104,7 +109,8 @@ class LossKit(Kit):
         first, again = loss(output, batch), loss(output, batch)
         check(
             first[0] == again[0] and np.array_equal(first[1], again[1]),
-            f"the same output has the value {first[0]!r}, then {again[0]!r}; calls must not draw or learn",
+            f"the same output has the value {first[0]!r}, then {again[0]!r}; calls must not draw "
+            "or learn",
         )
         other, batch_of_other = self.example(np.random.default_rng(73))
         loss(other, batch_of_other)
@@ -135,12 +141,16 @@ class LossKit(Kit):
             check(
                 abs(found - expected)
                 <= self.TOLERANCE[self.precision] * max(size, abs(expected), 1e-3),
-                f"the cotangent along direction {number} gives a slope of {found:.9g}, finite differences of the value "
+                f"the cotangent along direction {number} gives a slope of {found:.9g}, finite "
+                "differences of the value "
                 f"{expected:.9g}: it is d value / d output, entry by entry",
             )
 
     def _direction(self, loss: Loss, output: Floats, rng: Rng) -> Floats:
-        """A random direction; for tables small beside the probabilities, and of sum 0 in each row."""
+        """A random direction.
+
+        For tables small beside the probabilities, and of sum 0 in each row.
+        """
         if loss.reads != "probabilities":
             return rng.normal(size=output.shape)
         direction = rng.normal(size=output.shape) * output
@@ -176,7 +186,7 @@ class LossKit(Kit):
         )
 
     def test_weights(self) -> None:
-        """Weights of one say nothing, their scale says nothing, an event of weight 0 is not there."""
+        """Weights of one, or a common scale, change nothing; weight 0 removes an event."""
         loss = self.make()
         if loss.reads == "probabilities" or not self.weighted:
             not_applicable("weights are in the target, or the loss takes none")
@@ -211,7 +221,10 @@ class LossKit(Kit):
         return self.make()(output, Batch(batch.x, batch.condition, weight, batch.target))[0]
 
     def test_state(self) -> None:
-        """A fresh loss that loads the state has its values, also after it learned; nonsense is refused."""
+        """A fresh loss that loads the state has its values, also after it learned.
+
+        Nonsense is refused.
+        """
         loss = self.make()
         output, batch = self.example(np.random.default_rng(78))
         for _ in range(3 if loss.updates else 0):
@@ -237,7 +250,10 @@ class LossKit(Kit):
         check_refused(CheckpointError, what, self.make().load, {**state, "nonsense": np.zeros(1)})
 
     def test_updates(self) -> None:
-        """A learned loss learns in ``update``, by the rng given, and leaves the output as it is; others do nothing."""
+        """A learned loss learns in ``update``, by the rng given, and leaves the output as it is.
+
+        Others do nothing.
+        """
         loss = self.make()
         output, batch = self.example(np.random.default_rng(79))
         before = loss.state()

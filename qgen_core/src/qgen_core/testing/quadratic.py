@@ -1,4 +1,7 @@
-"""A problem that every trainer must solve: a bowl with one least place, in a model that needs nothing."""
+"""A problem that every trainer must solve.
+
+A bowl with one least place, in a model that needs nothing.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ BOTTOM = np.array([0.7, -0.4, 0.2, -0.9])
 
 
 class Quadratic(Generator):
-    """objective of an event x: ``sum_j k_j (theta_j - x_j)^2 / 2``; two parameters of different shapes.
+    """objective of an event x: ``sum_j k_j (theta_j - x_j)^2 / 2``.
+
+    Two parameters of different shapes.
 
     ``circuit`` labels the four entries, for trainers that go through the layers of a circuit.
     """

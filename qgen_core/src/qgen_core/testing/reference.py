@@ -1,4 +1,7 @@
-"""A plain reference for circuits: whole matrices by Kronecker products. Slow, obvious, small circuits only."""
+"""A plain reference for circuits: whole matrices by Kronecker products.
+
+Slow, obvious, small circuits only.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,10 @@ def density(circuit: Circuit, angles: Floats) -> Complex:
 
 
 def _evolved(steps: Sequence[list[Complex]], num_wires: int) -> Complex:
-    """The density matrix after operations given by their Kraus operators; one each keeps the state pure."""
+    """The density matrix after operations given by their Kraus operators.
+
+    One each keeps the state pure.
+    """
     start = np.zeros(2**num_wires, dtype=np.complex128)
     start[0] = 1
     if all(len(kraus) == 1 for kraus in steps):
@@ -73,7 +79,7 @@ def _evolved(steps: Sequence[list[Complex]], num_wires: int) -> Complex:
 
 
 def read(rho: Complex, measure: Measure) -> Floats:
-    """Probabilities (2^Q,) or expectations (words,) of a density matrix, readout confusion included."""
+    """Probabilities (2^Q,) or expectations (words,) of a density matrix, with readout confusion."""
     return _reader(measure)(rho)
 
 
@@ -93,7 +99,10 @@ def _reader(measure: Measure) -> Callable[[Complex], Floats]:
 
 
 def _letter(word: str, wire: int, confusion: Floats | None) -> Complex:
-    """A letter's operator: the mean sign that is read for its two eigenvectors, times their projectors."""
+    """A letter's operator.
+
+    The mean sign that is read for its two eigenvectors, times their projectors.
+    """
     pauli = PAULI[word[wire]]
     if confusion is None or word[wire] == "I":
         return pauli
@@ -109,7 +118,10 @@ def values(circuit: Circuit, angles: Floats, measure: Measure) -> Floats:
 
 
 def angle_slopes(circuit: Circuit, angles: Floats, measure: Measure, cotangent: Floats) -> Floats:
-    """d (cotangent . output) / d angles (B, A) by finite differences of the reference; NaN for constant angles."""
+    """d (cotangent . output) / d angles (B, A) by finite differences of the reference.
+
+    NaN for constant angles.
+    """
     reading, rows = _reader(measure), [operations(circuit, row) for row in angles]
     turning = [
         k for k, i in enumerate(circuit.instructions) if isinstance(i, Gate) and i.angle is not None

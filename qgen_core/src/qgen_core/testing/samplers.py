@@ -75,7 +75,10 @@ class SamplerKit(Kit):
         )
 
     def test_form(self) -> None:
-        """1, 7 and 1000 draws are int8 -1 and +1 of the shape (n, S); nothing global or given is touched."""
+        """1, 7 and 1000 draws are int8 -1 and +1 of the shape (n, S).
+
+        Nothing global or given is touched.
+        """
         sampler, ising = self.make(), self.ising()
         for n in (1, 7, 1000):
             with unchanged("sample()", h=ising.h, J=ising.J), globals_untouched("sample()"):
@@ -83,7 +86,7 @@ class SamplerKit(Kit):
             self._check_form(spins, (n, self.spins))
 
     def test_rows_of_h(self) -> None:
-        """With a row of h per condition the samples are (B, n, S), each row from its own distribution."""
+        """With a row of h per condition, samples are (B, n, S), each row from its distribution."""
         sampler = self.make()
         h = np.random.default_rng(92).normal(0.0, 0.7, (3, self.spins))
         ising = self.ising(h=h)
@@ -157,7 +160,10 @@ class SamplerKit(Kit):
         )
 
     def test_transverse_field(self) -> None:
-        """With a transverse field the diagonal of exp(-beta H) / Z; or the energy is refused with Unsupported."""
+        """With a transverse field the diagonal of exp(-beta H) / Z.
+
+        Or the energy is refused with Unsupported.
+        """
         sampler, ising = self.make(), self.ising(transverse=0.8)
         try:
             spins = self._sample(sampler, ising, self.draws)
@@ -189,7 +195,8 @@ class SamplerKit(Kit):
     def _check_form(self, spins: Any, form: tuple[int, ...]) -> None:
         check(
             isinstance(spins, np.ndarray) and spins.shape == form,
-            f"samples have the shape {np.shape(spins)}, not {form}: (n, S), with rows of h (B, n, S)",
+            f"samples have the shape {np.shape(spins)}, not {form}: (n, S), with rows of h (B, n, "
+            "S)",
         )
         check(
             spins.dtype == np.int8 and bool(np.all(np.abs(spins) == 1)),
@@ -209,7 +216,8 @@ class SamplerKit(Kit):
             good = off <= self.bias + 2 * floor
         check(
             good,
-            f"{int(counts.sum())} samples do not follow {what}: {found}; the energy is that of Ising.energy",
+            f"{int(counts.sum())} samples do not follow {what}: {found}; the energy is that of "
+            "Ising.energy",
         )
 
 
@@ -228,7 +236,7 @@ def _boltzmann(ising: Ising, beta: float) -> Floats:
 
 
 def _quantum(ising: Ising, beta: float) -> Floats:
-    """The diagonal of exp(-beta H) / Z, H = E(s^z) - transverse sum_i s^x_i, from all eigenvectors."""
+    """The diagonal of exp(-beta H) / Z for H = E(s^z) - transverse sum_i s^x_i."""
     count = ising.num_spins
     hamiltonian = np.diag(ising.energy(_states(count)))
     for spin in range(count):

@@ -62,7 +62,8 @@ class TrainerKit(Kit):
         left = self.excess(model) / before
         check(
             left <= self.reduction,
-            f"{self.steps} steps leave {left:.3g} of the first excess (allowed {self.reduction:g}): the trainer moves "
+            f"{self.steps} steps leave {left:.3g} of the first excess (allowed "
+            f"{self.reduction:g}): the trainer moves "
             "the wrong way or hardly; take more steps or a larger step in make(), or mend step()",
         )
         check(
@@ -78,16 +79,18 @@ class TrainerKit(Kit):
             numbers = [record["step"] for record in history.records]
             check(
                 numbers == list(range(len(numbers))) and 1 <= len(numbers) <= steps,
-                f"a training of {steps} steps has {len(numbers)} in its history, the last {numbers[-1:]}; hand steps "
+                f"a training of {steps} steps has {len(numbers)} in its history, the last "
+                f"{numbers[-1:]}; hand steps "
                 "to super().__init__",
             )
             check(
                 len(numbers) == steps or bool(history.stopped),
-                f"the training ended after {len(numbers)} of {steps} steps and does not say why: problem.stop(reason)",
+                f"the training ended after {len(numbers)} of {steps} steps and does not say why: "
+                "problem.stop(reason)",
             )
 
     def test_same_seed_same_path(self) -> None:
-        """The same seed gives the same losses and parameters, also with a trainer that was used before."""
+        """The same seed gives the same losses and parameters, also with a trainer used before."""
         trainer = self.make(self.steps)
         first, again = (self._fitted(trainer) for _ in range(2))
         other = self._fitted(self.make(self.steps))
@@ -97,11 +100,12 @@ class TrainerKit(Kit):
         )
         check(
             _same(first, again),
-            "a trainer that is used again takes another path; at problem.step == 0 forget what was before",
+            "a trainer that is used again takes another path; at problem.step == 0 forget what "
+            "was before",
         )
 
     def test_resumes_bit_identically(self, tmp_path: Path) -> None:
-        """Killed after k steps and resumed from its checkpoints, parameters and losses are the same bits."""
+        """Resumed after a kill at step k, parameters and losses are identical bit for bit."""
         steps = min(self.steps, RESUMED)
         whole = self._fitted(self.make(steps))
         done = len(whole[1])
@@ -116,11 +120,12 @@ class TrainerKit(Kit):
             check(
                 _same(whole, resumed),
                 f"killed after {k} of {done} steps and resumed, the training ends elsewhere: "
-                f"{_difference(whole, resumed)}; state() must hold all that step() remembers, and load() take it back",
+                f"{_difference(whole, resumed)}; state() must hold all that step() remembers, and "
+                "load() take it back",
             )
 
     def test_state(self) -> None:
-        """The state is arrays of numbers, as a checkpoint holds them, before and after a training."""
+        """The state holds arrays of numbers, as checkpoints need, before and after training."""
         trainer = self.make(3)
         check_storable("the trainer", trainer.state())
         model, data, loss = self.problem()

@@ -41,7 +41,8 @@ class Adam(Trainer):
         super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
         if learning_rate <= 0 or epsilon <= 0:
             raise BadOption(
-                f"adam needs a learning_rate and an epsilon above 0, not {learning_rate} and {epsilon}"
+                f"adam needs a learning_rate and an epsilon above 0, not {learning_rate} and "
+                f"{epsilon}"
             )
         if not (0 <= beta1 < 1 and 0 <= beta2 < 1):
             raise BadOption(

@@ -45,7 +45,8 @@ class Cma(Trainer):
             )
         if sigma <= 0 or (population is not None and population < 4):
             raise BadOption(
-                f"cma needs sigma above 0 and a population of at least 4, not {sigma} and {population}"
+                f"cma needs sigma above 0 and a population of at least 4, not {sigma} and "
+                f"{population}"
             )
         self.sigma, self.population = sigma, population
         self._origin: Floats = np.empty(0)
@@ -107,7 +108,8 @@ class Cma(Trainer):
             candidates = self._strategy.ask()
             if len(values) != len(candidates):
                 raise CheckpointError(
-                    f"the checkpoint of cma has a population of {len(values)}, not {len(candidates)}"
+                    f"the checkpoint of cma has a population of {len(values)}, not "
+                    f"{len(candidates)}"
                 )
             self._tell(candidates, values)
             self._strategy.stop()

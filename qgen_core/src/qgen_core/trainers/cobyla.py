@@ -44,13 +44,15 @@ class Cobyla(Trainer):
 
         if problem.loss.updates:
             raise BadOption(
-                "cobyla cannot train against a loss that learns; use a trainer with steps, e.g. 'spsa'"
+                "cobyla cannot train against a loss that learns; use a trainer with steps, e.g. "
+                "'spsa'"
             )
         start = flatten(problem.generator.parameters())
         least = start.size + 2
         if problem.total < least:
             problem.warn(
-                f"COBYLA needs at least {least} steps for {start.size} parameters, it is given {problem.total}: "
+                f"COBYLA needs at least {least} steps for {start.size} parameters, it is given "
+                f"{problem.total}: "
                 "it ends within its first simplex"
             )
 

@@ -53,12 +53,13 @@ class Lcd(Trainer):
             ``skip_below``, the group is skipped without running it where training runs.
         skip_below: that variance.
         passes: stop when every group has come so often, skipped or not.
-        steps: groups to sweep, skipped ones not counted; 39 are one pass over ansatz 2 with 12 layers.
+        steps: groups to sweep, skipped ones not counted; 39 are one pass over ansatz 2 with 12
+        layers.
 
-    The line of the history holds layer, angle, the number of groups skipped before and of circuits, and the
-    quartiles ``least``, ``q1``, ``median``, ``q3`` and ``most`` of the n N losses; with a reference also
-    those of its losses, ``reference_least`` and so on. The loss of a step is that before the move, the mean
-    of its N measurements.
+    The line of the history holds layer, angle, the number of groups skipped before and of circuits,
+    and the quartiles ``least``, ``q1``, ``median``, ``q3`` and ``most`` of the n N losses; with a
+    reference also those of its losses, ``reference_least`` and so on. The loss of a step is that
+    before the move, the mean of its N measurements.
 
     Source: Delgado and Hamilton, arXiv:2203.03578, section IV (guadalupe B = 300, N = 8).
     """
@@ -83,7 +84,8 @@ class Lcd(Trainer):
             raise BadOption(f"lcd needs an odd number of points, at least 3, not {points}")
         if window <= 0 or skip_below < 0 or (circuits is not None and circuits < 3):
             raise BadOption(
-                f"lcd needs window > 0, skip_below >= 0 and circuits >= 3, not {window}, {skip_below} and {circuits}"
+                f"lcd needs window > 0, skip_below >= 0 and circuits >= 3, not {window}, "
+                f"{skip_below} and {circuits}"
             )
         if passes is not None and passes < 1:
             raise BadOption(f"passes must be at least 1, not {passes}")
@@ -115,7 +117,10 @@ class Lcd(Trainer):
         return float(losses[:, len(shifts) // 2].mean())
 
     def _next(self, problem: Problem, groups: list[Group], theta: Floats) -> Sweep | None:
-        """The next group that is not flat; None if there is none in a round, or before the passes are done."""
+        """The next group that is not flat.
+
+        None if there is none in a round, or before the passes are done.
+        """
         first = int(self._position)
         end = first + len(groups)
         if self.passes is not None:
@@ -136,7 +141,8 @@ class Lcd(Trainer):
             points -= points % 2 == 0
             if points < 3:
                 raise BadOption(
-                    f"{self.circuits} circuits a batch leave {self.circuits // count} for each of {count} gates; "
+                    f"{self.circuits} circuits a batch leave {self.circuits // count} for each of "
+                    f"{count} gates; "
                     f"lcd needs circuits of at least {3 * count}"
                 )
         shifts = np.linspace(-self.window, self.window, points)
@@ -175,7 +181,8 @@ def groups_of(problem: Problem) -> list[Group]:
     size = sum(array.size for array in problem.generator.parameters().values())
     if not isinstance(circuit, Circuit) or len(circuit.labels) != size or not size:
         raise BadOption(
-            f"lcd sweeps the rotation layers of a circuit; generator {name_of(problem.generator)!r} "
+            "lcd sweeps the rotation layers of a circuit; generator "
+            f"{name_of(problem.generator)!r} "
             f"has no circuit that labels its {size} parameters"
         )
     keys = np.array([(label.layer, label.angle) for label in circuit.labels])

@@ -1,8 +1,10 @@
-"""Every gate as one of three: a turn of one wire, a phase of the basis states, a permutation of them.
+"""Every gate as one of three.
 
-What a gate is made of is said by its entry in the table of gates (``qgen_core.circuits.gates``). A gate
-of one wire is its matrix; a gate that permutes the basis states is that permutation; any other gate
-is its form, in which rotations about Pauli words become phases between changes of basis.
+A turn of one wire, a phase of the basis states, a permutation of them.
+
+What a gate is made of is said by its entry in the table of gates (``qgen_core.circuits.gates``). A
+gate of one wire is its matrix; a gate that permutes the basis states is that permutation; any other
+gate is its form, in which rotations about Pauli words become phases between changes of basis.
 """
 
 from __future__ import annotations
@@ -100,7 +102,8 @@ def _of_gate(spec: GateSpec, wires: tuple[int, ...], column: int) -> Iterator[Op
 def _one_wire(spec: GateSpec, wire: int, column: int) -> Iterator[Op]:
     """A gate of one wire from its matrix.
 
-    With an angle, the eigenvalues of its generator are ``mean - 1`` and ``mean + 1``, or the mean alone.
+    With an angle, the eigenvalues of its generator are ``mean - 1`` and ``mean + 1``, or the mean
+    alone.
     """
     if spec.fixed is not None:
         yield fixed(wire, spec.fixed)

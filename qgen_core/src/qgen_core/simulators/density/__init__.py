@@ -2,6 +2,6 @@
 
 ``pauli`` writes gates and channels as real matrices; ``plan`` packs them into passes and lays the
 density matrix out; ``bind`` and ``tables`` make the matrices of the passes from angles; ``kernels``
-runs the passes forward and backward; ``program`` runs batches, ``outputs`` reads them. docs/noise.md
-says why it is built as it is.
+runs the passes forward and backward; ``program`` runs batches, ``outputs`` reads them.
+docs/noise.md says why it is built as it is.
 """

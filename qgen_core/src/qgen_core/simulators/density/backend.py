@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from qgen_core.simulators.density.program import Program
 
 
-#: Rows times coefficients in all passes (about 2 ms) below which a second thread costs more than it gives.
+#: Rows times coefficients in all passes (about 2 ms) below which a second thread costs more than it
+#: gives.
 WORTH_THREADS = 2**20
 
 
@@ -29,9 +30,9 @@ class DensityBackend(Simulator):
     """Exact density matrices: 4^n real numbers for n connected wires, 8 bytes each.
 
     Any channel of up to 5 wires; gradients by one adjoint sweep. Unconnected parts of a circuit are
-    simulated apart, and a wire takes memory only from its first two-wire gate to its last. ``threads``
-    None takes one thread for small work, else all cores; results do not depend on it. ``parts`` false
-    holds the whole circuit in one density matrix.
+    simulated apart, and a wire takes memory only from its first two-wire gate to its last.
+    ``threads`` None takes one thread for small work, else all cores; results do not depend on it.
+    ``parts`` false holds the whole circuit in one density matrix.
     """
 
     capabilities = Capabilities(noise=True, gradients="adjoint")
@@ -68,7 +69,8 @@ class DensityBackend(Simulator):
     ) -> tuple[Array, AnglePullback]:
         if isinstance(measure, State):
             raise Unsupported(
-                "density holds mixed states, which no state vector describes; use e.g. 'statevector'"
+                "density holds mixed states, which no state vector describes; use e.g. "
+                "'statevector'"
             )
         angles = checked_angles(circuit, angles)
         self._require(circuit, measure, len(angles), train=train)
@@ -144,8 +146,8 @@ class DensityBackend(Simulator):
     def _require(self, circuit: Circuit, measure: Measure, batch: int, *, train: bool) -> None:
         """Raise ResourceRefused, with the numbers, before memory is taken that is not there.
 
-        A density matrix takes 8 * 4^n bytes; a run holds two in each thread, training also those that
-        the way back needs. The output of probabilities takes 8 * 2^Q a row.
+        A density matrix takes 8 * 4^n bytes; a run holds two in each thread, training also those
+        that the way back needs. The output of probabilities takes 8 * 2^Q a row.
         """
         from qgen_core.simulators.connected_parts import restrict
 

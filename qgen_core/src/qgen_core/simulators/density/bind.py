@@ -1,9 +1,10 @@
 """Compiled: the matrices of groups from rows of angles, and the way back from their gradients.
 
-A table of groups has the columns size D, first and last op, place of its matrix, and first and last of
-the ``columns`` of angles that it depends on. A table of ops: size d, stride of its wire among the D
-digits, place of its terms, how many, and column of its angle (-1: none). An op of no terms is the matrix of
-an earlier group, at that place; its last entry is 0 if that has an angle. Matrices are written row by row.
+A table of groups has the columns size D, first and last op, place of its matrix, and first and last
+of the ``columns`` of angles that it depends on. A table of ops: size d, stride of its wire among
+the D digits, place of its terms, how many, and column of its angle (-1: none). An op of no terms is
+the matrix of an earlier group, at that place; its last entry is 0 if that has an angle. Matrices
+are written row by row.
 """
 
 from __future__ import annotations
@@ -155,7 +156,10 @@ def _group_back(
     steps: Array,
     buffers: Array,
 ) -> None:
-    """The way back through one group: its matrix is made again op by op, then its gradient taken back."""
+    """The way back through one group.
+
+    Its matrix is made again op by op, then its gradient taken back.
+    """
     size, begin, end, at = group[0], group[1], group[2], group[3]
     p, d_p, now, then = buffers[0], buffers[1], buffers[2], buffers[3]
     steps[0, : size * size] = 0.0
@@ -190,7 +194,10 @@ def bind_back(
     d_mats: Array,
     d_angles: Array,
 ) -> None:
-    """Add the gradients of angles to ``d_angles``, given those of all matrices; runs get theirs from groups."""
+    """Add the gradients of angles to ``d_angles``, given those of all matrices.
+
+    Runs get theirs from groups.
+    """
     largest, longest = np.max(groups[:, 0]) ** 2, np.max(groups[:, 2] - groups[:, 1])
     steps, buffers = np.empty((longest + 1, largest)), np.empty((4, largest))
     for row in range(first, last):

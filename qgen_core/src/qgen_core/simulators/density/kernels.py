@@ -1,15 +1,16 @@
 """The compiled passes over density matrices, forward and backward.
 
-A pass multiplies the coefficients of a few wires, for all digits of the others, by one matrix. They are
-taken in tiles: the rows of a tile are the digits of the wires, its columns ``TILE`` digits of the others,
-gathered into a small array, multiplied with all sums in registers, and put back.
+A pass multiplies the coefficients of a few wires, for all digits of the others, by one matrix. They
+are taken in tiles: the rows of a tile are the digits of the wires, its columns ``TILE`` digits of
+the others, gathered into a small array, multiplied with all sums in registers, and put back.
 
-A table of steps has the columns: rows of the tile before and after, neighbouring coefficients ``inner``,
-first and number of the outer loops, where the offsets of the rows before and after begin, where the
-matrix stands, its number of tiles, how many columns there are, and whether its gradient is wanted.
-``blocks`` holds the loops (size, stride before, stride after).
+A table of steps has the columns: rows of the tile before and after, neighbouring coefficients
+``inner``, first and number of the outer loops, where the offsets of the rows before and after
+begin, where the matrix stands, its number of tiles, how many columns there are, and whether its
+gradient is wanted. ``blocks`` holds the loops (size, stride before, stride after).
 
-States stand in ``keep``, a row of the batch each, at ``keep_at``, or where that is negative in ``work``.
+States stand in ``keep``, a row of the batch each, at ``keep_at``, or where that is negative in
+``work``.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ TILE = 32
 
 @jit_inline
 def _next_tile(step: Array, blocks: Array, walk: Array, xs: Array, ys: Array) -> int:
-    """Where the pieces of the next tile start before (xs) and after (ys) the pass; how long a piece is.
+    """Where the pieces of the next tile start before (xs) and after (ys) the pass.
+
+    How long a piece is.
 
     ``walk``: place in the run, offsets of the run before and after, and a counter for each loop.
     """
@@ -138,7 +141,10 @@ def _multiply(
     x: Array,
     y: Array,
 ) -> None:
-    """Tile y = M x, with M[o, i] at ``at + o by_row + i by_column``; ``pairs`` of registers in a row."""
+    """Tile y = M x, with M[o, i] at ``at + o by_row + i by_column``.
+
+    ``pairs`` of registers in a row.
+    """
     lanes = 1 << lane_bits(x)
     for pair in range(pairs):
         col = 2 * lanes * pair
@@ -179,7 +185,10 @@ def _multiply(
 
 @jit
 def _overlap(lam: Array, x: Array, n_in: int, n_out: int, pairs: int, total: Array) -> None:
-    """Add lam x^T of a tile to ``total``: a register for each entry, its lanes to be summed later."""
+    """Add lam x^T of a tile to ``total``.
+
+    A register for each entry, its lanes to be summed later.
+    """
     lanes = 1 << lane_bits(x)
     one = splat(1.0)
     whole = n_out - n_out % 4
@@ -299,7 +308,10 @@ def _pass_back(
     tiles: Array,
     total: Array,
 ) -> None:
-    """One step back: the adjoint from ``lam[l0:]`` to ``lam[to:]``; the gradient of its matrix to ``total``."""
+    """One step back: the adjoint from ``lam[l0:]`` to ``lam[to:]``.
+
+    The gradient of its matrix to ``total``.
+    """
     n_in, n_out = step[0], step[1]
     tiles[2] = 0.0
     used, pairs = _prepare(step, walk, tiles[0])
@@ -330,10 +342,10 @@ def backward(
     total: Array,
     d_mats: Array,
 ) -> None:
-    """The adjoint of a row part[0] back from step part[3] to part[2], with ``lam`` at its end on the way in.
+    """Propagate the adjoint of row part[0] backwards from step part[3] to part[2].
 
-    ``lam`` holds the adjoint of state s in its first half if s is even, else in its second. The states
-    before the steps must be there. Adds the gradients of matrices to ``d_mats``.
+    ``lam`` holds the adjoint of state s in its first half if s is even, else in its second. The
+    states before the steps must be there. Adds the gradients of matrices to ``d_mats``.
     """
     walk = np.empty(3 + len(blocks), np.int64)
     row, half, lanes = part[0], lam.shape[0] // 2, 1 << lane_bits(tiles)

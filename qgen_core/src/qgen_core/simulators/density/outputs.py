@@ -38,7 +38,10 @@ def seed(cotangent: Floats, measure: Measure, kept: Kept) -> Floats:
 
 
 def _signed_sums(values: Floats, num_wires: int) -> Floats:
-    """Walsh transform of rows (B, 2^Q), over 2^Q: from <I> and <Z> to probabilities; it is symmetric."""
+    """Walsh transform of rows (B, 2^Q), over 2^Q: from <I> and <Z> to probabilities.
+
+    It is symmetric.
+    """
     out = np.array(values, dtype=np.float64)
     for wire in range(num_wires):
         split = out.reshape(len(out), 2**wire, 2, 2 ** (num_wires - 1 - wire))

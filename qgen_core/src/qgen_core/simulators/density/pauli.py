@@ -1,8 +1,9 @@
 """Gates and channels as Pauli transfer matrices.
 
-A density matrix of n wires is the vector of its 4^n real coefficients ``tr(P rho)``, P running over the
-Pauli words with letters I, X, Y, Z as digits 0 to 3, wire 0 most significant. A map E becomes the
-real matrix ``tr(P_i E(P_j)) / 2^n``; its first row is (1, 0, ...) because the trace is preserved.
+A density matrix of n wires is the vector of its 4^n real coefficients ``tr(P rho)``, P running over
+the Pauli words with letters I, X, Y, Z as digits 0 to 3, wire 0 most significant. A map E becomes
+the real matrix ``tr(P_i E(P_j)) / 2^n``; its first row is (1, 0, ...) because the trace is
+preserved.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Complex, Floats
 
 LETTERS = "IXYZ"
-#: Terms of a gate with an angle t: 1, cos t, sin t, cos t/2, sin t/2. Rotations need the first three.
+#: Terms of a gate with an angle t: 1, cos t, sin t, cos t/2, sin t/2. Rotations need the first
+#: three.
 TERMS = 5
 #: Differences below this are rounding errors.
 ROUNDING = 1e-12
@@ -76,7 +78,7 @@ def _make_terms(spec: GateSpec) -> Floats:
 
 
 def on_all(terms: Floats, positions: tuple[int, ...], width: int) -> Floats:
-    """Matrices (T, 4^k, 4^k) on some of ``width`` wires as (T, 4^width, 4^width) on all, in order."""
+    """Matrices (T, 4^k, 4^k) on some of ``width`` wires as (T, 4^width, 4^width) on all."""
     others = [p for p in range(width) if p not in positions]
     full = np.einsum("tij,kl->tikjl", terms, np.eye(4 ** len(others)))
     place = np.argsort([*positions, *others])

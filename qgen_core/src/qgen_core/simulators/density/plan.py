@@ -1,12 +1,13 @@
 """Packing the instructions of a circuit into few passes over the density matrix.
 
-A *group* is a run of instructions on the same wires that becomes one matrix: a two-wire gate or channel
-with everything around it that touches no third wire. One-wire instructions at the start of a wire
-belong to its *start*, the four coefficients of its own state.
+A *group* is a run of instructions on the same wires that becomes one matrix: a two-wire gate or
+channel with everything around it that touches no third wire. One-wire instructions at the start of
+a wire belong to its *start*, the four coefficients of its own state.
 
 The state holds only what is needed. A wire enters with its first group, and after its last group it
-keeps only the coefficients that the measure reads (I and Z for probabilities, I alone for a wire that no word
-touches). So the light cone of a measure and the product state at the start come for free.
+keeps only the coefficients that the measure reads (I and Z for probabilities, I alone for a wire
+that no word touches). So the light cone of a measure and the product state at the start come for
+free.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from qgen_core.errors import Unsupported
 from qgen_core.simulators.density.pauli import gate_terms, on_all, transfer_matrix
 from qgen_core.typing import Floats, Ints
 
-#: A channel on more wires than this has a matrix that is no sane way to write it (1024 x 1024 at 5).
+#: A channel on more wires than this has a matrix that is no sane way to write it (1024 x 1024 at
+#: 5).
 WIDEST = 5
 Kept = tuple[tuple[int, ...], ...]  # digits that the measure reads, for each wire
 
@@ -84,8 +86,8 @@ class Step:
 
     ``fresh`` and ``present``: positions of the group's wires that enter, and that are there.
     ``rows``: digits of the group that are kept after it. ``blocks``: the other coefficients, as
-    loops (size, stride before, stride after), the last one over ``inner`` neighbours; ``before`` and
-    ``after``: where the coefficients of the group's wires stand.
+    loops (size, stride before, stride after), the last one over ``inner`` neighbours; ``before``
+    and ``after``: where the coefficients of the group's wires stand.
     """
 
     group: int
@@ -105,7 +107,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Starts by wire, runs, groups, one step a group, and the sizes of the states between (S + 1)."""
+    """Starts by wire, runs, groups, one step per group, and the state sizes (S + 1)."""
 
     starts: tuple[Group, ...]
     runs: tuple[Group, ...]
@@ -124,7 +126,10 @@ class Plan:
 
 
 def make_plan(circuit: Circuit, kept: Kept) -> Plan:
-    """The plan of a circuit whose measure reads these digits. Raises Unsupported for a channel too wide."""
+    """The plan of a circuit whose measure reads these digits.
+
+    Raises Unsupported for a channel too wide.
+    """
     starts, groups = _grouped(circuit)
     last = {wire: number for number, group in enumerate(groups) for wire in group.wires}
     dims: dict[int, int] = {}
@@ -166,7 +171,8 @@ def _terms(instruction: Instruction) -> tuple[Floats, bool]:
     if len(instruction.wires) > WIDEST:
         what = "channel" if isinstance(instruction, Channel) else "gate"
         raise Unsupported(
-            f"the {what} {instruction.name!r} acts on {len(instruction.wires)} wires; density holds "
+            f"the {what} {instruction.name!r} acts on {len(instruction.wires)} wires; density "
+            "holds "
             f"{what}s of at most {WIDEST}, write it as several"
         )
     if isinstance(instruction, Channel):

@@ -67,8 +67,8 @@ class Program:
     def selected(self, angles: Floats, places: NDArray[np.intp], threads: int) -> Floats:
         """The coefficients at some places of :meth:`final`, (B, places).
 
-        After the last step in which rows differ, observables can be evolved backwards for all rows at
-        once (the Heisenberg picture). That is done where it costs less.
+        After the last step in which rows differ, observables can be evolved backwards for all rows
+        at once (the Heisenberg picture). That is done where it costs less.
         """
         meet = self._meeting_step(angles, len(places))
         if meet == len(self.plan.steps):
@@ -132,7 +132,7 @@ class Program:
         return t.back(running.angles, running.mats, d_mats, threads)
 
     def _rows_at_once(self, size: int) -> int:
-        """Rows whose matrices and ``size`` coefficients take about 64 MiB, but enough for some threads."""
+        """The number of rows per piece: about 64 MiB each, and enough pieces for the threads."""
         return max(16, AT_ONCE // (self.plan.cells + size))
 
     def _chunks(self, batch: int, size: int) -> list[slice]:
@@ -140,7 +140,10 @@ class Program:
         return [slice(first, first + rows) for first in range(0, batch, rows)]
 
     def _meeting_step(self, angles: Floats, words: int) -> int:
-        """Where states that come forward and observables that come backward meet; the end: nowhere."""
+        """Where states that come forward and observables that come backward meet; the end.
+
+        Nowhere.
+        """
         steps, last, batch = self.tables.steps, len(self.plan.steps), len(angles)
         work = steps[:, 0] * steps[:, 1] * steps[:, 9]
         if np.sum(work) * batch < WORTH_MEETING:
@@ -158,7 +161,10 @@ class Program:
     def _observables(
         self, angles: Floats, places: NDArray[np.intp], meet: int, threads: int
     ) -> Floats:
-        """What each place of the end reads, as an observable before step ``meet``: (places, size)."""
+        """What each place of the end reads, as an observable before step ``meet``.
+
+        (places, size).
+        """
         t, last = self.tables, len(self.plan.steps)
         mats, steps = t.mats(angles, 1), t.steps.copy()
         steps[:, 10] = 0  # no gradients

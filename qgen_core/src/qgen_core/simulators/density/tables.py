@@ -104,7 +104,7 @@ class Tables:
         return d_angles
 
     def _unfold(self, mats: Floats, d_mats: Floats, row: Ints, step: Step) -> None:
-        """From the gradient of a step's matrix to those of its group and of the starts of fresh wires."""
+        """Pull the gradient of a step's matrix back to its group and to fresh wires."""
         batch, kept = len(mats), len(step.rows)
         digits = _digits(step)
         thin = [1 if p in step.fresh else 4 for p in range(len(digits))]
@@ -127,11 +127,14 @@ class Tables:
         return mats[:, at : at + size**2].reshape(len(mats), size, size)
 
     def _start(self, mats: Floats, wire: int) -> Floats:
-        """The matrices at the start of a wire, (B, 4, 4); they act on |0>, which is (1, 0, 0, 1)."""
+        """The matrices at the start of a wire, (B, 4, 4).
+
+        They act on |0>, which is (1, 0, 0, 1).
+        """
         return mats[:, 16 * wire : 16 * wire + 16].reshape(len(mats), 4, 4)
 
     def _weights(self, mats: Floats, step: Step, without: int = -1) -> Floats:
-        """The product of the coefficients of a step's fresh wires for each digit of its group, (B, 4^w)."""
+        """Products (B, 4^w) of the coefficients of a step's fresh wires, per digit of its group."""
         wires = self.plan.groups[step.group].wires
         weights = np.ones((len(mats), 1))
         for p, wire in enumerate(wires):

@@ -1,4 +1,7 @@
-"""Divergences of probability tables, compiled: logarithms of whole registers, and no arrays in between."""
+"""Divergences of probability tables, compiled.
+
+Logarithms of whole registers, and no arrays in between.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +34,12 @@ ZERO = 2.0**52 + 1023.0
 
 @partial(jit_fused, **INNER)
 def _log(x: Any) -> Any:
-    """The natural logarithm of a normal number, in a form that vectorises; of what is no number, no number.
+    """The natural logarithm of a normal number, in a form that vectorises.
 
-    x = m 2^e with m about 1; log m is a series in s = (m - 1) / (m + 1), with the coefficients of fdlibm.
+    Of what is no number, no number.
+
+    x = m 2^e with m about 1; log m is a series in s = (m - 1) / (m + 1), with the coefficients of
+    fdlibm.
     """
     bits = to_bits(x) + (ONE - HALF)
     e = to_number(COUNT | (bits >> SHIFT)) - ZERO

@@ -36,10 +36,11 @@ SOURCES = _digest(Path(__file__).parents[1])
 
 
 def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
-    """Compile without the interpreter lock, and keep the result on disk until a file of the engine changes.
+    """Compile without the interpreter lock; cached on disk until an engine file changes.
 
-    numba looks at the file of the function itself, and would go on using old code of what that function calls.
-    Where nothing is said of ``fastmath``, a function takes over what its first caller allows.
+    numba looks at the file of the function itself, and would go on using old code of what that
+    function calls. Where nothing is said of ``fastmath``, a function takes over what its first
+    caller allows.
     """
     always = {
         "nogil": True,
@@ -53,7 +54,8 @@ def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
     return cast(F, dispatcher)
 
 
-#: Options of functions that make no arrays: numba then counts no references to those that they are given.
+#: Options of functions that make no arrays: numba then counts no references to those that they are
+#: given.
 FLAT = {"_nrt": False}
 #: Options of such functions that compiled code calls, and Python does not.
 INNER = {"no_cpython_wrapper": True, "cache": False} | FLAT
@@ -75,12 +77,18 @@ def jit_sums(function: F, /, **options: Any) -> F:
 
 
 def jit_inline(function: F) -> F:
-    """Like :func:`jit`, always put in where it is called: registers must not pass through memory."""
+    """Like :func:`jit`, always put in where it is called.
+
+    Registers must not pass through memory.
+    """
     return _compiled(function, set(), forceinline=True)
 
 
 def jit_body(function: F) -> F:
-    """Put into its caller before that is compiled: it is compiled once, and with the caller's choice of sums."""
+    """Put into its caller before that is compiled.
+
+    It is compiled once, and with the caller's choice of sums.
+    """
     return _compiled(function, {"contract"}, inline="always")
 
 
@@ -139,10 +147,12 @@ def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any,
 
 @intrinsic
 def pointer(typingctx: Any, array: Any, index: Any) -> Any:
-    """A pointer to ``array[index]``, which is a row where there are several axes; indexed like an array of one.
+    """A pointer to ``array[index]``, which is a row where there are several axes.
 
-    numba carries nine numbers with an array, and looks at each index whether it counts from the end. Where functions
-    are put into others, that is most of what there is to compile.
+    Indexed like an array of one.
+
+    numba carries nine numbers with an array, and looks at each index whether it counts from the
+    end. Where functions are put into others, that is most of what there is to compile.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:

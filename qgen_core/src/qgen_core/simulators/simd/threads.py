@@ -1,8 +1,9 @@
 """Work in several threads: compiled calls that helpers join, and independent pieces of Python.
 
-The kernels release the interpreter lock, so plain threads are enough; they can be used after a fork, which numba's
-own threading layers cannot. A batch of small circuits takes a millisecond, and waking a thread that sleeps a tenth
-of one. So helpers look out for the next call for a moment before they go to sleep, as those of OpenMP do.
+The kernels release the interpreter lock, so plain threads are enough; they can be used after a
+fork, which numba's own threading layers cannot. A batch of small circuits takes a millisecond, and
+waking a thread that sleeps a tenth of one. So helpers look out for the next call for a moment
+before they go to sleep, as those of OpenMP do.
 """
 
 from __future__ import annotations
@@ -82,7 +83,10 @@ class _Helper:
             self._ended.set()
 
     def _sleep(self) -> None:
-        """Until there is work; not if some was announced while this thread waited for the interpreter lock."""
+        """Until there is work.
+
+        Not if some was announced while this thread waited for the interpreter lock.
+        """
         self._woken.clear()
         self._asleep = True
         if not self._wanted:
@@ -116,7 +120,9 @@ def _ready(count: int) -> list[_Helper]:
 
 
 def together(call: Callable[[Ints, int], Any], pieces: int, threads: int) -> None:
-    """``call(boxes, helpers)``: a compiled call of so many pieces, in up to ``threads`` threads with this one.
+    """``call(boxes, helpers)``.
+
+    A compiled call of so many pieces, in up to ``threads`` threads with this one.
 
     While another thread of the process has the helpers, there are none.
     """
@@ -152,7 +158,10 @@ def spread(work: Callable[[int, int], None], pieces: int, threads: int) -> None:
 
 
 def _spread_over(work: Callable[[int, int], None], pieces: int, helpers: list[_Helper]) -> None:
-    """A part for each helper and one here. All are waited for even if one fails: they write to the same arrays."""
+    """A part for each helper and one here. All are waited for even if one fails.
+
+    They write to the same arrays.
+    """
     threads = 1 + len(helpers)
     cuts = [pieces * k // threads for k in range(threads + 1)]
     for helper, a, b in zip(helpers, cuts[1:-1], cuts[2:], strict=True):

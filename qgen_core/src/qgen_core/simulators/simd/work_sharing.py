@@ -1,9 +1,10 @@
 """Compiled calls that helpers join: offered, taken and withdrawn without the interpreter lock.
 
-Entering the interpreter takes longer than a small batch lets one wait, and who finds its lock taken is put to sleep.
-So helpers stay in compiled code, where they look at a *box* of their own: its state, and a call that is offered there.
-A function offers the very call that it is in, and all who make that call take pieces of the work. Then it withdraws
-the offer: a helper that has not come yet is not waited for.
+Entering the interpreter takes longer than a small batch lets one wait, and who finds its lock taken
+is put to sleep. So helpers stay in compiled code, where they look at a *box* of their own: its
+state, and a call that is offered there. A function offers the very call that it is in, and all who
+make that call take pieces of the work. Then it withdraws the offer: a helper that has not come yet
+is not waited for.
 """
 
 from __future__ import annotations
@@ -86,7 +87,10 @@ def _make_call(typingctx: Any, box: Any) -> Any:
 
 @intrinsic
 def _breathe(typingctx: Any) -> Any:
-    """A moment for the other thread of a core that two share; nothing on processors that have no word for it."""
+    """A moment for the other thread of a core that two share.
+
+    Nothing on processors that have no word for it.
+    """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         module, hint = builder.module, ir.IntType(32)
@@ -104,7 +108,10 @@ def _breathe(typingctx: Any) -> Any:
 
 
 def _call_of(builder: Any, kind: Any) -> Any:
-    """A function that calls the one being emitted, with arguments in memory but -1 helpers; its status."""
+    """A function that calls the one being emitted, with arguments in memory but -1 helpers.
+
+    Its status.
+    """
     outer = builder.function
     function = ir.Function(
         builder.module, ir.FunctionType(ir.IntType(32), [_PLACE]), f"{outer.name}.share"
@@ -127,10 +134,11 @@ def _call_of(builder: Any, kind: Any) -> Any:
 
 @intrinsic
 def share(typingctx: Any, boxes: Any, helpers: Any) -> Any:
-    """Make the call that the function is in once more, with -1 helpers, here and in so many helpers.
+    """Run the enclosing compiled function again here and on ``helpers`` threads.
 
-    :func:`withdraw` must follow. The function raises nothing, and takes no references to arrays (FLAT): these are
-    counted by an atomic operation each, and threads that count in the same place take turns.
+    :func:`withdraw` must follow. The function raises nothing, and takes no references to arrays
+    (FLAT): these are counted by an atomic operation each, and threads that count in the same place
+    take turns.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -165,7 +173,7 @@ def withdraw(boxes: Array, helpers: int) -> None:
 
 @partial(jit, **FLAT)
 def serve(box: int, patience: int) -> None:
-    """Make the calls that are offered in the box, until nothing was for ``patience`` looks, or one is called back."""
+    """Run the calls offered in a box until none comes for ``patience`` looks, or one is withdrawn."""
     looks, state = patience, IDLE
     while looks > 0 and state != CALLED_BACK:
         state = _look(box)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from qgen_core.simulators.statevector.program import Program
 
 
-#: Rows times steps times amplitudes that a thread must have (about 0.15 ms), or another costs more than it gives.
+#: Rows times steps times amplitudes that a thread must have (about 0.15 ms), or another costs more
+#: than it gives.
 WORTH_ROWS = 2**16
 #: The same for the blocks of one state, which are handed over at every stage.
 WORTH_BLOCKS = 2**21

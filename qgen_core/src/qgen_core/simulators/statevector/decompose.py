@@ -42,7 +42,9 @@ class Linear:
 
 
 class Op(NamedTuple):
-    """``y``: RY(2 value). ``cx``: control, target. ``d``: exp(i value Z...Z) on its wires, or on none.
+    """``y``: RY(2 value). ``cx``: control, target. ``d``.
+
+    Exp(i value Z...Z) on its wires, or on none.
 
     ``level`` is the number of CNOTs on the longest chain of ops that ends here, itself included; at
     least 1.
@@ -145,7 +147,10 @@ def _in_basis(group: Group, wires: tuple[int, ...], angle: Linear) -> Iterator[O
 
 
 def _phase(wires: tuple[int, ...], value: Linear) -> Iterator[Op]:
-    """``exp(i value Z...Z)``; a CNOT carries the Z of each wire but the last two to the next wire."""
+    """``exp(i value Z...Z)``.
+
+    A CNOT carries the Z of each wire but the last two to the next wire.
+    """
     pairs = list(zip(wires[:-2], wires[1:-1], strict=True))
     for control, target in pairs:
         yield _cx(control, target)
@@ -204,7 +209,10 @@ class _Writer:
                 self._emit(Op("d", tuple(sorted(key)), value))
 
     def _past_cx(self, control: int, target: int) -> None:
-        """Commute the phases on the target of a CNOT past it; those that would get three Zs come before it."""
+        """Commute the phases on the target of a CNOT past it.
+
+        Those that would get three Zs come before it.
+        """
         on_target = [key for key in self.phases if target in key]
         self.release([key for key in on_target if len(key ^ {control}) > 2])
         moved = {}

@@ -1,4 +1,4 @@
-"""The operations that the kernels call, each a run of LLVM instructions on the registers of a tile."""
+"""Operations that the kernels call: LLVM instructions on the registers of a tile."""
 
 from __future__ import annotations
 
@@ -83,7 +83,8 @@ def _moving(back: bool) -> Any:
     return intrinsic(move)
 
 
-#: ``count`` runs of ``run`` numbers (some times two registers), which start at the amplitudes ``start + rows``.
+#: ``count`` runs of ``run`` numbers (some times two registers), which start at the amplitudes
+#: ``start + rows``.
 gather, scatter = _moving(False), _moving(True)
 
 
@@ -128,7 +129,10 @@ def splat4(typingctx: Any, numbers: Type, at: Type) -> Any:
 def run_turn(
     typingctx: Any, code: Type, x: Type, y: Type, c: Type, s: Type, masks: Type, v: Type, w: Type
 ) -> Any:
-    """A step that is no phase on two tiles, real and imaginary parts: RY on p, q or a lane bit, or CNOT."""
+    """A step that is no phase on two tiles, real and imaginary parts.
+
+    RY on p, q or a lane bit, or CNOT.
+    """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         e = Emitter(context, builder, signature)
@@ -153,7 +157,10 @@ def undo_turn(
     acc: Type,
     slot: Type,
 ) -> Any:
-    """The same on a state and its adjoint, with s of the way back; overlaps are added to ``acc``."""
+    """The same on a state and its adjoint, with s of the way back.
+
+    Overlaps are added to ``acc``.
+    """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
         e = Emitter(context, builder, signature)
@@ -165,7 +172,10 @@ def undo_turn(
 
 
 def _turned(e: Emitter, args: Any, both: Registers, acc: int | None) -> Registers:
-    """Two tiles after a turn; where ``acc`` is an argument, they are state and adjoint, whose overlap goes there."""
+    """Two tiles after a turn.
+
+    Where ``acc`` is an argument, they are state and adjoint, whose overlap goes there.
+    """
     code, x, y, c, s = args[:5]
     sign, c, s = e.lane_sign(5, args, x), e.splat(c, both[0]), e.splat(s, both[0])
     bits = lane_bits_of(Vec(e.signature.args[5].dtype))
@@ -228,9 +238,12 @@ def undo_phases(
     acc: Type,
     slot: Type,
 ) -> Any:
-    """Undo phases on a tile of the state and the adjoint, and add the overlaps to ``acc``: one for each register.
+    """Undo phases on a tile of the state and the adjoint, and add the overlaps to ``acc``.
 
-    From memory to memory, register by register: all of a tile would be more than most processors have.
+    One for each register.
+
+    From memory to memory, register by register: all of a tile would be more than most processors
+    have.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
@@ -252,7 +265,10 @@ def undo_phases(
 def _phase_undone(
     e: Emitter, args: Any, acc: int, slot: Value, c: Value, s: Value, parts: Registers
 ) -> Registers:
-    """Real and imaginary part of state and adjoint before a phase; their overlap is added to ``acc``."""
+    """Real and imaginary part of state and adjoint before a phase.
+
+    Their overlap is added to ``acc``.
+    """
     a, b, la, lb = parts
     e.store(acc, args, slot, e.cross(e.load(acc, args, slot), la, lb, a, b))
     # turning (imaginary, real) instead of (real, imaginary) turns back

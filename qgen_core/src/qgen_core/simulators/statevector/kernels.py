@@ -61,7 +61,7 @@ def forward_tile(
     sin: Array,
     masks: Array,
 ) -> None:
-    """Run the steps of a tile (p, q, first and last step) on all tiles of 2^bits amplitudes at ``buf[start:]``."""
+    """Run the steps of a tile (p, q, first and last step) on all tiles of a block."""
     p, q = tile[TILE_P], tile[TILE_Q]
     lo, hi = tile[TILE_FIRST_STEP], tile[TILE_END_STEP]
     if steps[lo * STEP_COLUMNS + STEP_CODE] == PAIR:
@@ -103,10 +103,12 @@ def backward_tile(
     masks: Array,
     acc: Array,
 ) -> None:
-    """Undo the steps of a tile on state and adjoint, adding overlaps to ``acc``: 4 registers a step, 8 of a pair.
+    """Undo the steps of a tile on state and adjoint, adding overlaps to ``acc``.
 
-    Turns are real: they are undone on the real and on the imaginary parts one after another, since all of state and
-    adjoint would be more registers than most processors have.
+    4 registers a step, 8 of a pair.
+
+    Turns are real: they are undone on the real and on the imaginary parts one after another, since
+    all of state and adjoint would be more registers than most processors have.
     """
     p, q = tile[TILE_P], tile[TILE_Q]
     lo, hi = tile[TILE_FIRST_STEP], tile[TILE_END_STEP]
@@ -162,7 +164,10 @@ def _undo_turns(
     acc: Array,
     sums: int,
 ) -> None:
-    """Undo turns on the real or imaginary parts of one tile. ``sums``: where the overlap of a step 0 would go."""
+    """Undo turns on the real or imaginary parts of one tile. ``sums``.
+
+    Where the overlap of a step 0 would go.
+    """
     lanes = 1 << lane_bits(psi)
     v, u = load4(psi, at, dq, dp), load4(lam, at, dq, dp)
     for k in range(last - 1, first - 1, -1):

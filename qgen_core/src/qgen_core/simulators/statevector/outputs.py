@@ -1,7 +1,8 @@
 """Compiled ends of a run: from states to outputs, and from cotangents to adjoint states.
 
 A cotangent c of probabilities makes the adjoint ``2 c psi``, one of a Pauli word P makes
-``2 c P psi``. All work on one row of a batch, and on its chunks ``low`` to ``high`` of ``chunks``; tables are pointers.
+``2 c P psi``. All work on one row of a batch, and on its chunks ``low`` to ``high`` of ``chunks``;
+tables are pointers.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ WORD_COLUMNS = 4
 def group_words(paulis: tuple[str, ...]) -> Ints:
     """Pauli words, those with the same flips together: P = factor X^flips Z^signs, with Y = i X Z.
 
-    How many groups there are, and words; of each group the flipped bits, first and last word; of each word the bits
-    whose parity is the sign, its real and its imaginary factor, and its place in the output.
+    How many groups there are, and words; of each group the flipped bits, first and last word; of
+    each word the bits whose parity is the sign, its real and its imaginary factor, and its place in
+    the output.
     """
     by_flips: dict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
     for place, word in enumerate(paulis):
@@ -147,7 +149,10 @@ def amplitudes(psi: Array, out: Array) -> None:
 
 @partial(jit_sums, **INNER)
 def _products(psi: Array, base: int, flips: int, run: int, pair: Array) -> None:
-    """conj(psi[y]) psi[y ^ flips] for a run of y from ``base``: real parts, then imaginary parts in ``pair``."""
+    """conj(psi[y]) psi[y ^ flips] for a run of y from ``base``.
+
+    Real parts, then imaginary parts in ``pair``.
+    """
     wide = 1 << lane_bits(psi)
     inside = flips & (wide - 1)
     for g in range(0, run, wide):

@@ -132,7 +132,10 @@ class _Tile(NamedTuple):
 
 
 def _pack_tiles(ops: list[Op], lane_bits: int, local: int) -> list[_Tile]:
-    """Pack the ops of a stage into tiles: level by level or as deep as possible, whichever is cheaper."""
+    """Pack the ops of a stage into tiles.
+
+    Level by level or as deep as possible, whichever is cheaper.
+    """
     lanes = frozenset(range(lane_bits))
 
     def attempt(depth: int) -> list[_Tile]:

@@ -1,7 +1,7 @@
 """A planned circuit at one precision: runs batches of angle rows, and their way back.
 
-Each way is one compiled call in each thread; only a state so large that threads share its blocks takes a call
-for each stage.
+Each way is one compiled call in each thread; only a state so large that threads share its blocks
+takes a call for each stage.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from qgen_core.typing import AnglePullback, Array, Floats, Ints
 Precision = Literal["double", "single"]
 
 DTYPES: dict[str, np.dtype[Any]] = {"double": np.dtype(np.float64), "single": np.dtype(np.float32)}
-#: log2 amplitudes of a block: state and adjoint then take 256 KiB, a part of the second-level cache.
+#: log2 amplitudes of a block: state and adjoint then take 256 KiB, a part of the second-level
+#: cache.
 LOCAL: dict[str, int] = {"double": 13, "single": 14}
 #: Blocks are summed up in at most this many chunks, whatever the number of threads.
 CHUNKS = 16
@@ -35,7 +36,7 @@ MOST_ROWS = 8
 
 @cache
 def _constants(precision: Precision) -> tuple[int, Array, Floats]:
-    """Lane bits, the sign of each lane bit (bits * lanes,), and a Walsh matrix of four registers."""
+    """Lane bits, their signs (bits * lanes,), and a Walsh matrix of four registers."""
     lanes = lanes_of(DTYPES[precision])
     bits = lanes.bit_length() - 1
     lane = np.arange(lanes)
@@ -47,7 +48,10 @@ def _constants(precision: Precision) -> tuple[int, Array, Floats]:
 
 
 class Running(NamedTuple):
-    """A batch after its way there: angles (B, A), cosines and sines (B, 2, T), states (B, 2N), what was read."""
+    """A batch after its way there.
+
+    Angles (B, A), cosines and sines (B, 2, T), states (B, 2N), what was read.
+    """
 
     angles: Floats
     turns: Array
@@ -87,9 +91,12 @@ class Program:
     def forward(
         self, angles: Floats, measure: Measure, threads: int
     ) -> tuple[Array, AnglePullback]:
-        """The output (B, ...) for angles (B, A), float64, or complex128 for a state; and the way back to (B, A).
+        """The output (B, ...) for angles (B, A), float64, or complex128 for a state.
 
-        The way back uses the states up; a second call runs the circuit again. Of a state there is none.
+        And the way back to (B, A).
+
+        The way back uses the states up; a second call runs the circuit again. Of a state there is
+        none.
         """
         running = self._there(angles, threads, measure)
         output, kept = running.output, [running]
@@ -109,7 +116,10 @@ class Program:
         return output, back
 
     def _there(self, angles: Floats, threads: int, measure: Measure) -> Running:
-        """Run all rows and read their outputs; expectations (B, chunks, words) are summed up to each chunk."""
+        """Run all rows and read their outputs.
+
+        Expectations (B, chunks, words) are summed up to each chunk.
+        """
         batch, p = len(angles), self.plan
         turns = plain(batch, 2 * p.table, self.dtype).reshape(batch, 2, p.table)
         psi = aligned(batch, 2 << p.bits, self.dtype)
@@ -167,7 +177,10 @@ class Program:
     def _share(
         self, batch: int, threads: int, run: Callable[[Ints, Ints, int], None], stages: range
     ) -> None:
-        """All stages, of which threads take some rows at a time; or stage by stage, of which they take blocks."""
+        """All stages, of which threads take some rows at a time.
+
+        Or stage by stage, of which they take blocks.
+        """
         if self._by_rows(batch, threads):
             grain = max(batch if threads == 1 else min(batch // (8 * threads), MOST_ROWS), 1)
             work = np.array((0, 0, batch, -1, max(stages) + 1, self.chunks, grain))

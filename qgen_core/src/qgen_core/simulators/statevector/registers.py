@@ -1,7 +1,9 @@
-"""What a step does to the registers of a tile: four of them, numbered by the bits p (twos) and q (ones).
+"""What a step does to the registers of a tile.
 
-All is written as LLVM instructions. As functions of numba, which has no vectors and infers the type of each value,
-this would take most of the time that compiling the kernels takes.
+Four of them, numbered by the bits p (twos) and q (ones).
+
+All is written as LLVM instructions. As functions of numba, which has no vectors and infers the type
+of each value, this would take most of the time that compiling the kernels takes.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ Value = Any  # of LLVM
 Registers = list[Value]
 #: For RY on bit p and on bit q, the registers that differ in that bit.
 PAIRS = {RY_P: ((0, 2), (1, 3)), RY_Q: ((0, 1), (2, 3))}
-#: For each code of a CNOT which register comes in the place of each, or which have their lanes exchanged.
+#: For each code of a CNOT which register comes in the place of each, or which have their lanes
+#: exchanged.
 _MOVES = {**MOVES, CX_LP: (2, 3, 0, 1), CX_LQ: (1, 0, 3, 2)}
 _FLIPS = {CX_PL: (2, 3), CX_QL: (1, 3), CX_LL: (0, 1, 2, 3)}
 #: Turns that lanes of a register are exchanged for, and others.
@@ -95,7 +98,10 @@ class Emitter:
         return data_of(self.context, self.builder, self.signature.args[number], args[number])
 
     def tile(self, lane_bits: int, start: Value, number: Value, p: Value, q: Value) -> Value:
-        """Where a tile begins; its number is that of an amplitude without the lane bits, p and q, and q < p."""
+        """Where a tile begins.
+
+        Its number is that of an amplitude without the lane bits, p and q, and q < p.
+        """
         build, one = self.builder, ir.Constant(number.type, 1)
         for bit in (q, p):
             place = build.sub(bit, ir.Constant(bit.type, lane_bits))
@@ -124,7 +130,7 @@ class Emitter:
         return first, fma(build, c, b, build.fmul(s, a))
 
     def shear(self, tangent: bool, t: Value, a: Value, b: Value) -> tuple[Value, Value]:
-        """The plane rotation with tangent t, (a - t b, t a + b), or with cotangent t, (t a - b, a + t b)."""
+        """The plane rotation by tangent t, (a - t b, t a + b), or cotangent t, (t a - b, a + t b)."""
         build = self.builder
         if tangent:
             return fma(build, build.fneg(t), b, a), fma(build, t, a, b)
@@ -192,7 +198,10 @@ class Emitter:
         )
 
     def cnot(self, code: int, sign: Value, tiles: Registers, flipped: Registers) -> Registers:
-        """A CNOT among p, q and the lane bits: the sign of the control's bit, registers flipped along the target's."""
+        """A CNOT among p, q and the lane bits.
+
+        The sign of the control's bit, registers flipped along the target's.
+        """
         if code in _FLIPS:
             others = [
                 flipped[k] if k % 4 in _FLIPS[code] else register

@@ -1,4 +1,4 @@
-"""From the angles of a circuit to the numbers that the kernels read, compiled, and the adjoint of that.
+"""Compiled map from circuit angles to the numbers that the kernels read, and its adjoint.
 
 A phase and a plane rotation need a cosine and a sine. The rotations of pairs are applied up to a
 factor, with two products instead of four: (a - t b, t a + b) with the tangent t or
@@ -144,7 +144,7 @@ def _find_ratios(plan: Array, cos: Array, sin: Array) -> Any:
 
 @jit_body
 def _unscale(plan: Array, sin: Array, lanes: int, d_table: Array) -> None:
-    """Correct gradients (T,) for the growth of the states they were summed on in the backward pass."""
+    """Correct gradients (T,) for the growth of the states in the backward pass."""
     steps = pointer(plan, plan[STEPS_AT])
     part = 1.0
     for k in range(plan[STEP_NUMBERS] - STEP_COLUMNS, -1, -STEP_COLUMNS):
@@ -213,7 +213,10 @@ def cosines(size: int, table: Array, cos: Array, sin: Array) -> None:
 def collect_angles(
     plan: Array, doubles: Array, d_table: Array, sin: Array, d_angles: Array
 ) -> None:
-    """Gradients of one row of angles (A,) from those of its table (T,): the transposed linear forms."""
+    """Gradients of one row of angles (A,) from those of its table (T,).
+
+    The transposed linear forms.
+    """
     _unscale(plan, sin, 1 << lane_bits(sin), d_table)
     forms = pointer(plan, plan[FORMS_AT])
     columns = pointer(plan, plan[TERM_COLUMNS_AT])

@@ -207,7 +207,10 @@ class Writer:
             self.add_form(op.value, place, 1, 0)
 
     def _write_phases(self, ops: list[Op], p: int, q: int) -> None:
-        """Write one step for all phases: of registers if they act on p and q alone, else of lanes."""
+        """Write one step for all phases.
+
+        Of registers if they act on p and q alone, else of lanes.
+        """
         if _within(ops, p, q):
             code = PHASE4
             shift = 0
@@ -227,7 +230,10 @@ class Writer:
             self.add_form(op.value, place, count, mask)
 
     def _write_pairs(self, ops: list[Op], p: int, q: int) -> None:
-        """Write ops on p and q alone as PAIRs: each takes CNOTs and phases, then an RY on each bit."""
+        """Write ops on p and q alone as PAIRs.
+
+        Each takes CNOTs and phases, then an RY on each bit.
+        """
         while ops:
             moves, ops = take(ops, lambda op: op.kind != "y")
             rotations, ops = _one_rotation_each(ops)

@@ -1,12 +1,14 @@
 """The compiled way there and back: rows of a batch, stages, and blocks of a stage.
 
-Stages are numbered from 0; -1 stands for what comes before them: cosines and sines and the state |0...0>, on the
-way back the gradients of the angles. Stage ``len(stages)``, which comes behind, reads outputs, on the way back it
-makes adjoint states of cotangents and clears the gradients of the table. So one call does all for some rows, and
-many calls do one state block by block, in several threads.
+Stages are numbered from 0; -1 stands for what comes before them: cosines and sines and the state
+|0...0>, on the way back the gradients of the angles. Stage ``len(stages)``, which comes behind,
+reads outputs, on the way back it makes adjoint states of cotangents and clears the gradients of the
+table. So one call does all for some rows, and many calls do one state block by block, in several
+threads.
 
-``work`` says what there is to do. Threads *take* pieces of it, some rows each time, or one chunk of all rows where no
-number of rows is given: cores of a shared machine differ in speed, and a helper begins later.
+``work`` says what there is to do. Threads *take* pieces of it, some rows each time, or one chunk of
+all rows where no number of rows is given: cores of a shared machine differ in speed, and a helper
+begins later.
 
 Blocks whose bits are not the lowest are gathered into a buffer, worked on, and scattered.
 Gradients are summed per row and chunk of blocks; the number of chunks does not depend on
@@ -61,13 +63,17 @@ from qgen_core.simulators.statevector.tables import (
 
 Array = Any  # numba infers
 
-#: Of the work: pieces taken, threads that came, rows, first stage, behind the last, chunks, rows to take at a time.
+#: Of the work: pieces taken, threads that came, rows, first stage, behind the last, chunks, rows to
+#: take at a time.
 TAKEN, CAME, ROWS, FIRST, LAST, CHUNKS, GRAIN = range(7)
 
 
 @jit_body
 def _next_row(work: Array, row: int, last: int, low: int, high: int) -> tuple[int, int, int, int]:
-    """The row after this one and the last of the piece, first and last chunk; after a piece another, or row -1."""
+    """The row after this one and the last of the piece, first and last chunk.
+
+    After a piece another, or row -1.
+    """
     if row + 1 < last:
         return row + 1, last, low, high
     rows, chunks, grain = work[ROWS], work[CHUNKS], work[GRAIN]
@@ -150,9 +156,10 @@ def forward(
 ) -> None:
     """Run what ``work`` names, in pieces.
 
-    ``ints`` and ``doubles`` are the tables of a plan, ``angles`` is (B, A), ``turns`` (B, 2, T), ``psi`` (B, 2N).
-    ``buffers`` (threads, n) hold a block where there are several, ``spare`` (threads, n) a table or products. ``out``
-    is (B, chunks, K) for expectations of ``words``, else (B, 2^Q).
+    ``ints`` and ``doubles`` are the tables of a plan, ``angles`` is (B, A), ``turns`` (B, 2, T),
+    ``psi`` (B, 2N). ``buffers`` (threads, n) hold a block where there are several, ``spare``
+    (threads, n) a table or products. ``out`` is (B, chunks, K) for expectations of ``words``, else
+    (B, 2^Q).
     """
     if helpers >= 0:
         share(boxes, helpers)
@@ -267,11 +274,12 @@ def backward(
     boxes: Array,
     helpers: int,
 ) -> None:
-    """Undo on the states psi (B, 2N) what :func:`forward` did, from a cotangent to gradients of the angles (B, A).
+    """Backward pass: undo :func:`forward` on psi (B, 2N); gradients of the angles (B, A).
 
-    The cotangent is (B, 1, K) for expectations, (B, 2^Q) for probabilities. ``lam`` (B, 2N) are the adjoint states,
-    ``grads`` (threads x chunks, T) the gradients of the table of the row that a thread is at, or (B x chunks, T) where
-    this is not the whole way. ``buffers`` (3 threads, n): a block of the state, one of the adjoint, and overlaps.
+    The cotangent is (B, 1, K) for expectations, (B, 2^Q) for probabilities. ``lam`` (B, 2N) are the
+    adjoint states, ``grads`` (threads x chunks, T) the gradients of the table of the row that a
+    thread is at, or (B x chunks, T) where this is not the whole way. ``buffers`` (3 threads, n): a
+    block of the state, one of the adjoint, and overlaps.
     """
     if helpers >= 0:
         share(boxes, helpers)

@@ -50,7 +50,8 @@ class BackendBase(Kit):
         columns = len(measure.paulis) if isinstance(measure, Expectations) else 2**circuit.num_wires
         check(
             found.shape == (len(angles), columns),
-            f"{type(measure).__name__} of {len(angles)} rows on {circuit.num_wires} wires have the shape "
+            f"{type(measure).__name__} of {len(angles)} rows on {circuit.num_wires} wires have "
+            "the shape "
             f"{found.shape}, not {(len(angles), columns)}: the batch axis leads",
         )
         check(
@@ -59,7 +60,10 @@ class BackendBase(Kit):
         return found
 
     def distance(self, backend: Backend, found: Array, expected: Floats, measure: Measure) -> str:
-        """Why ``found`` is not ``expected``, within the tolerance or the noise of shots; empty if it is."""
+        """Why ``found`` is not ``expected``, within the tolerance or the noise of shots.
+
+        Empty if it is.
+        """
         if not np.all(np.isfinite(found)):
             return "values that are not finite"
         if backend.capabilities.exact:

@@ -60,7 +60,10 @@ class GradientTests(BackendBase):
             self._check_gradient(backend, circuit, angles, measure, rng)
 
     def test_forward_agrees(self) -> None:
-        """``forward`` gives the output of ``run``; its way back gives ``vjp``, also when asked again."""
+        """``forward`` gives the output of ``run``.
+
+        Its way back gives ``vjp``, also when asked again.
+        """
         backend, rng = self._differentiable(), np.random.default_rng(24)
         if not backend.capabilities.exact:
             not_applicable("with shots alone the two differ by their noise")
@@ -82,7 +85,8 @@ class GradientTests(BackendBase):
                 )
                 check(
                     off <= SUMMED * self.tolerance,
-                    f"{type(measure).__name__}: the way back of forward(), asked the {ask} time, is {off:.3g} off "
+                    f"{type(measure).__name__}: the way back of forward(), asked the {ask} time, "
+                    f"is {off:.3g} off "
                     "vjp()",
                 )
 
@@ -118,7 +122,8 @@ class GradientTests(BackendBase):
         found = np.asarray(backend.vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng))
         check(
             found.shape == angles.shape,
-            f"vjp() of angles {angles.shape} has the shape {found.shape}; a row of the batch and an angle each",
+            f"vjp() of angles {angles.shape} has the shape {found.shape}; a row of the batch and "
+            "an angle each",
         )
         return found
 
@@ -141,9 +146,11 @@ class GradientTests(BackendBase):
         gate = [g for g in circuit.gates if g.angle is not None][column]
         check(
             np.all(np.isfinite(found[:, turning])) and off[row, column] <= allowed,
-            f"d loss / d angle of {gate.name} on wires {gate.wires}, row {row} of {len(angles)}, is "
+            f"d loss / d angle of {gate.name} on wires {gate.wires}, row {row} of {len(angles)}, "
+            "is "
             f"{found[row, column]:.9g}; finite differences of {type(measure).__name__} give "
-            f"{expected[row, column]:.9g} (allowed {allowed:.2g}); vjp() takes d loss / d output and returns d loss / "
+            f"{expected[row, column]:.9g} (allowed {allowed:.2g}); vjp() takes d loss / d output "
+            "and returns d loss / "
             "d angles",
         )
 

@@ -37,7 +37,8 @@ class LimitTests(BackendBase):
                 )
                 check(
                     not fault,
-                    f"{type(measure).__name__} with a {channel.name} channel on wires {channel.wires} {fault} from "
+                    f"{type(measure).__name__} with a {channel.name} channel on wires "
+                    f"{channel.wires} {fault} from "
                     "the density matrix sum_k K rho K^dagger",
                 )
             check_refused(
@@ -68,12 +69,13 @@ class LimitTests(BackendBase):
             off = float(np.max(np.abs(found - expected)[:, turning]))
             check(
                 off <= 100 * self.tolerance,
-                f"the gradient through a {channel.name} channel is {off:.3g} off finite differences of the density "
+                f"the gradient through a {channel.name} channel is {off:.3g} off finite "
+                "differences of the density "
                 "matrix",
             )
 
     def test_unsupported(self) -> None:
-        """Gates, channels and wires beyond the capabilities are refused by name with Unsupported."""
+        """Gates, channels and wires beyond the capabilities raise Unsupported by name."""
         backend = self.make()
         can = backend.capabilities
         for name in sorted(set(GATES) - can.gates):
@@ -94,7 +96,7 @@ class LimitTests(BackendBase):
             )
 
     def test_bad_shots(self) -> None:
-        """0 shots, bits without shots, shots without an rng, and no shots where nothing is exact are refused."""
+        """Zero shots, bits without shots, and missing shots on a device are refused."""
         run, circuit, rng = self.make().run, Circuit(1, ()), np.random.default_rng(0)
         table = Probabilities()
         for shots in (0, -3):

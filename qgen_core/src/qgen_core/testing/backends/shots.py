@@ -19,7 +19,10 @@ class ShotTests(BackendBase):
     """Bits, frequencies and expectations from shots."""
 
     def test_bits(self) -> None:
-        """Bits shot by shot: their form, their distribution by chi-square, and no order among the shots."""
+        """Bits shot by shot.
+
+        Their form, their distribution by chi-square, and no order among the shots.
+        """
         backend, circuit, angles = self._drawn_from(4, 31)
         wires = circuit.num_wires
         rng = np.random.default_rng(6)
@@ -27,14 +30,16 @@ class ShotTests(BackendBase):
         form = (len(angles), self.shots, wires)
         check(
             bits.shape == form and bits.dtype == np.int8 and set(np.unique(bits)) <= {0, 1},
-            f"Bits() are int8 0 and 1 of the shape {form} (batch, shots, wires), not {bits.dtype} {bits.shape}",
+            f"Bits() are int8 0 and 1 of the shape {form} (batch, shots, wires), not {bits.dtype} "
+            f"{bits.shape}",
         )
         for row, truth in enumerate(reference.values(circuit, angles, Probabilities())):
             outcomes = bits_to_index(bits[row])
             p = statistics.chi_square(statistics.distribution(outcomes, 2**wires), truth)
             check(
                 p > statistics.LEAST_P,
-                f"Bits() of row {row} do not follow the probabilities: p = {p:.2g} by chi-square with {self.shots} "
+                f"Bits() of row {row} do not follow the probabilities: p = {p:.2g} by chi-square "
+                f"with {self.shots} "
                 "shots; column w is wire w, rows of the batch are independent",
             )
             halves = (
@@ -74,7 +79,8 @@ class ShotTests(BackendBase):
             p = statistics.chi_square(counts, truth)
             check(
                 p > statistics.LEAST_P,
-                f"Bits() with a readout confusion have p = {p:.2g}; flip each read bit as confusion[wire, read, true] "
+                f"Bits() with a readout confusion have p = {p:.2g}; flip each read bit as "
+                "confusion[wire, read, true] "
                 "says, or raise Unsupported",
             )
 
@@ -102,12 +108,16 @@ class ShotTests(BackendBase):
         ]
         check(
             not torn,
-            f"in single shots {words[torn[0] if torn else 0]} is not the product of its letters: words that agree wire "
+            f"in single shots {words[torn[0] if torn else 0]} is not the product of its letters: "
+            "words that agree wire "
             "by wire must be read from the same shots",
         )
 
     def test_seeds(self) -> None:
-        """The same seed gives the same shots, another seed others; a second call goes on in the stream."""
+        """The same seed gives the same shots, another seed others.
+
+        A second call goes on in the stream.
+        """
         backend, circuit, angles = self._drawn_from(4, 35)
         measures: list[Measure] = [
             Bits(),

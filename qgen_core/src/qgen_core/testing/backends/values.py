@@ -22,7 +22,7 @@ class ValueTests(BackendBase):
     """Wires, gates, measures, batches."""
 
     def test_wire_order(self) -> None:
-        """Wire 0 is the most significant bit of a basis state and the first letter of a Pauli word."""
+        """Wire 0 is the most significant bit and the first letter of a Pauli word."""
         backend = self.make()
         wires = self.width(3, backend)
         first = circuits.flip(backend.capabilities.gates, 0)
@@ -34,14 +34,16 @@ class ValueTests(BackendBase):
         at, should = int(np.argmax(table)), 2 ** (wires - 1)
         check(
             at == should,
-            f"after a flip of wire 0 of {wires} the basis state is {at:0{wires}b}, not {should:0{wires}b}: wire 0 is "
+            f"after a flip of wire 0 of {wires} the basis state is {at:0{wires}b}, not "
+            f"{should:0{wires}b}: wire 0 is "
             "the most significant bit; reverse the order of the bits",
         )
         words = ("Z" + "I" * (wires - 1), "I" * (wires - 1) + "Z")
         signs = self.values(backend, circuit, angles, Expectations(words))[0]
         check(
             np.max(np.abs(signs - [-1, 1])) < 0.1,
-            f"after a flip of wire 0 the words {words} give {signs.round(3)}, not [-1, 1]: the first letter is wire 0",
+            f"after a flip of wire 0 the words {words} give {signs.round(3)}, not [-1, 1]: the "
+            "first letter is wire 0",
         )
 
     def test_every_gate(self) -> None:
@@ -55,7 +57,8 @@ class ValueTests(BackendBase):
                 wrong += [f"{name} on wires {place}: {fault}"] if fault else []
         check(
             not wrong,
-            f"gates that are not those of qgen_core.circuits.gates (control first, r(t) = exp(-i t G / 2)): {'; '.join(wrong)}",
+            "gates that are not those of qgen_core.circuits.gates (control first, r(t) = exp(-i "
+            f"t G / 2)): {'; '.join(wrong)}",
         )
 
     def _fault_of(
@@ -102,7 +105,10 @@ class ValueTests(BackendBase):
                 )
 
     def test_state(self) -> None:
-        """The state vector, up to a global phase; a backend without states refuses with Unsupported."""
+        """The state vector, up to a global phase.
+
+        A backend without states refuses with Unsupported.
+        """
         backend, rng = self.make(), np.random.default_rng(13)
         wires = self.width(3, backend)
         circuit = circuits.trained(backend.capabilities.gates, wires, 8, rng)
@@ -137,7 +143,8 @@ class ValueTests(BackendBase):
                     fault = self.distance(backend, found[row : row + 1], expected, measure)
                     check(
                         not fault,
-                        f"row {row} of a batch of {size}: {type(measure).__name__} {fault} from that row alone",
+                        f"row {row} of a batch of {size}: {type(measure).__name__} {fault} from "
+                        "that row alone",
                     )
 
     def _alone(
@@ -149,7 +156,10 @@ class ValueTests(BackendBase):
         return reference.values(circuit, angles, measure)
 
     def test_readout_confusion(self) -> None:
-        """Wrongly read bits, another confusion on each wire; or the measure is refused with Unsupported."""
+        """Wrongly read bits, another confusion on each wire.
+
+        Or the measure is refused with Unsupported.
+        """
         backend, rng = self.make(), np.random.default_rng(15)
         wires = self.width(3, backend)
         flips = rng.uniform(0.02, 0.3, size=(wires, 2))
@@ -168,8 +178,10 @@ class ValueTests(BackendBase):
             )
             check(
                 not fault,
-                f"{type(measure).__name__} with a readout confusion {fault}: confusion[wire, read, true] acts on each "
-                "wire; apply it (qgen_core.circuits.measures.confuse, LinearReadout) or raise Unsupported",
+                f"{type(measure).__name__} with a readout confusion {fault}: confusion[wire, "
+                "read, true] acts on each "
+                "wire; apply it (qgen_core.circuits.measures.confuse, LinearReadout) or raise "
+                "Unsupported",
             )
 
     def test_arguments_unchanged(self) -> None:
@@ -190,9 +202,11 @@ class ValueTests(BackendBase):
         allowed = LONG * self.tolerance
         check(
             abs(table.sum() - 1) <= allowed and table.min() >= -allowed,
-            f"after 4,000 gates the probabilities sum to {table.sum():.9g}, the least is {table.min():.3g}",
+            f"after 4,000 gates the probabilities sum to {table.sum():.9g}, the least is "
+            f"{table.min():.3g}",
         )
         check(
             table[0] >= 1 - allowed,
-            f"2,000 gates and their inverses leave the start state with probability {table[0]:.9g}, not 1",
+            "2,000 gates and their inverses leave the start state with probability "
+            f"{table[0]:.9g}, not 1",
         )

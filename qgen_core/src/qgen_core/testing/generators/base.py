@@ -38,7 +38,10 @@ class GeneratorBase(Kit):
 
     @abstractmethod
     def make(self) -> Generator:
-        """The model to try, a fresh one with the same options at each call; exact, not from shots."""
+        """The model to try, a fresh one with the same options at each call.
+
+        Exact, not from shots.
+        """
 
     def conditions(self, n: int, rng: Rng) -> Array | None:
         """n different encoded conditions (n, K) of the model's condition space; None without."""

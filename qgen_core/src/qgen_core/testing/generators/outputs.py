@@ -21,7 +21,10 @@ class OutputTests(GeneratorBase):
     """``forward`` and ``outputs_at``."""
 
     def test_outputs(self) -> None:
-        """Every output of ``outputs`` has finite values in its shape; batches are not changed; others are refused."""
+        """Every output of ``outputs`` has finite values in its shape; batches are not changed.
+
+        Others are refused.
+        """
         model = self.make()
         outputs = model.outputs
         check(
@@ -48,11 +51,12 @@ class OutputTests(GeneratorBase):
         form = (rows, 2**model.space.width) if output == "probabilities" else (rows,)
         check(
             np.shape(values) == form and bool(np.all(np.isfinite(values))),
-            f"forward({output!r}) gives finite values of the shape {form}, not of {np.shape(values)}",
+            f"forward({output!r}) gives finite values of the shape {form}, not of "
+            f"{np.shape(values)}",
         )
 
     def test_gradients(self) -> None:
-        """The pullback of every output, parameter by parameter, against finite differences of outputs_at."""
+        """Pullbacks of all outputs agree with finite differences of outputs_at."""
         for output in sorted(self.make().outputs - self.surrogates):
             model = self.make()
             if not model.parameters():
@@ -76,13 +80,15 @@ class OutputTests(GeneratorBase):
         parameters = model.parameters()
         check(
             set(found) == set(parameters),
-            f"the gradient of {output} is keyed {sorted(found)}, the parameters {sorted(parameters)}",
+            f"the gradient of {output} is keyed {sorted(found)}, the parameters "
+            f"{sorted(parameters)}",
         )
         for name, value in found.items():
             form = parameters[name].shape
             check(
                 np.shape(value) == form and bool(np.all(np.isfinite(value))),
-                f"the gradient of {output} by {name!r} is finite and of the shape {form}, not {np.shape(value)}",
+                f"the gradient of {output} by {name!r} is finite and of the shape {form}, not "
+                f"{np.shape(value)}",
             )
 
     def _check_slopes(
@@ -112,13 +118,18 @@ class OutputTests(GeneratorBase):
                 scale = max(1.0, abs(expected), float(np.linalg.norm(gradient[end - size : end])))
                 check(
                     abs(given - expected) <= tolerance * scale,
-                    f"the gradient of {output} by {name!r} along {what} is {given:.9g}, finite differences of "
-                    f"outputs_at() give {expected:.9g}; the pullback takes d loss / d {output} to d loss / d "
+                    f"the gradient of {output} by {name!r} along {what} is {given:.9g}, finite "
+                    "differences of "
+                    f"outputs_at() give {expected:.9g}; the pullback takes d loss / d {output} to "
+                    "d loss / d "
                     "parameters",
                 )
 
     def test_outputs_at(self) -> None:
-        """The output at parameter vectors is what forward gives there; the model's own parameters stay."""
+        """The output at parameter vectors is what forward gives there.
+
+        The model's own parameters stay.
+        """
         model = self.make()
         theta = flatten(model.parameters())
         thetas = theta + 0.3 * np.random.default_rng(7).normal(size=(3, len(theta)))
@@ -135,7 +146,8 @@ class OutputTests(GeneratorBase):
             )
             check(
                 np.shape(many) == (3, *np.shape(single[0])),
-                f"outputs_at({output!r}) of 3 vectors has the shape {np.shape(many)}, not {(3, *np.shape(single[0]))}",
+                f"outputs_at({output!r}) of 3 vectors has the shape {np.shape(many)}, not "
+                f"{(3, *np.shape(single[0]))}",
             )
             for row, t in enumerate(thetas):
                 there = self.twin(model)
@@ -152,7 +164,8 @@ class OutputTests(GeneratorBase):
                     alike = np.allclose(many[row], expected, rtol=1e-5, atol=1e-8)
                     check(
                         alike,
-                        f"row {row} of outputs_at({output!r}) is not what forward() gives at vector {row}",
+                        f"row {row} of outputs_at({output!r}) is not what forward() gives at "
+                        f"vector {row}",
                     )
 
 

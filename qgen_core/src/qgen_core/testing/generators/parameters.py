@@ -37,7 +37,8 @@ class ParameterTests(GeneratorBase):
             value += 0.37
             check(
                 np.array_equal(model.parameters()[name], before + value.dtype.type(0.37)),
-                f"parameter {name!r} written in place is not there at the next call of parameters(): return the live "
+                f"parameter {name!r} written in place is not there at the next call of "
+                "parameters(): return the live "
                 "array, no copy",
             )
         rng = np.random.default_rng(3)
@@ -50,11 +51,15 @@ class ParameterTests(GeneratorBase):
             any(
                 not equal(self._look(m, output) for m in (model, twin)) for output in model.outputs
             ),
-            "other parameters give the same outputs: the model does not look at what parameters() hands out",
+            "other parameters give the same outputs: the model does not look at what parameters() "
+            "hands out",
         )
 
     def test_state(self) -> None:
-        """A fresh model that loads the state has its parameters, outputs and samples; nonsense is refused."""
+        """A fresh model that loads the state has its parameters, outputs and samples.
+
+        Nonsense is refused.
+        """
         model = self.make()
         for value in model.parameters().values():
             value += 0.1 * np.random.default_rng(4).normal(size=value.shape).astype(value.dtype)
@@ -65,13 +70,15 @@ class ParameterTests(GeneratorBase):
         for name, value in model.parameters().items():
             check(
                 np.array_equal(fresh.parameters()[name], value),
-                f"after load() into a fresh model parameter {name!r} is another one; state() forgets it",
+                f"after load() into a fresh model parameter {name!r} is another one; state() "
+                "forgets it",
             )
         for output in sorted(model.outputs):
             same = np.array_equal(self._look(model, output), self._look(fresh, output))
             check(
                 same,
-                f"after load() into a fresh model {output} differ for the same rng; state() forgets something",
+                f"after load() into a fresh model {output} differ for the same rng; state() "
+                "forgets something",
             )
         check_state_copied("the model", model.state)
 

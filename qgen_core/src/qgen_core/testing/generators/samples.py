@@ -18,7 +18,10 @@ class SampleTests(GeneratorBase):
     """``sample``, and the distributions that a model says it has."""
 
     def test_sample_form(self) -> None:
-        """1, 7 and 1000 events have the shape, type and values of the space; conditions are not changed."""
+        """1, 7 and 1000 events have the shape, type and values of the space.
+
+        Conditions are not changed.
+        """
         model = self.make()
         for n in (1, 7, 1000):
             condition = self._conditions(n)
@@ -43,7 +46,10 @@ class SampleTests(GeneratorBase):
         )
 
     def test_conditions(self) -> None:
-        """Events follow the condition in their row; a missing condition or a row too few is refused."""
+        """Events follow the condition in their row.
+
+        A missing condition or a row too few is refused.
+        """
         model = self.make()
         if model.condition is None:
             not_applicable("the model takes no condition")
@@ -80,7 +86,8 @@ class SampleTests(GeneratorBase):
         if np.array_equal(rows, model.forward(output, batch, rng=np.random.default_rng(2))[0]):
             check(
                 np.allclose(rows, back[::-1], rtol=1e-6, atol=1e-9),
-                f"{output} of conditions in another order are not those of the conditions: rows are mixed up",
+                f"{output} of conditions in another order are not those of the conditions: rows "
+                "are mixed up",
             )
 
     def test_probabilities(self) -> None:
@@ -93,13 +100,17 @@ class SampleTests(GeneratorBase):
         sums = table.sum(axis=1)
         check(
             np.all(np.abs(sums - 1) <= allowed) and table.min() >= -allowed,
-            f"probabilities of a condition sum to {sums[np.argmax(np.abs(sums - 1))]:.9g}, the least is "
+            f"probabilities of a condition sum to {sums[np.argmax(np.abs(sums - 1))]:.9g}, the "
+            "least is "
             f"{table.min():.3g}",
         )
         self._check_samples(model, table, batch.condition, "probabilities")
 
     def test_log_prob(self) -> None:
-        """Of bits: exp(log_prob) sums to one over all events, is the probability, and samples follow it."""
+        """Of bits.
+
+        Exp(log_prob) sums to one over all events, is the probability, and samples follow it.
+        """
         model = self.make()
         self._require_table(model, "log_prob")
         everything = index_to_bits(np.arange(2**model.space.width), model.space.width)
@@ -143,7 +154,8 @@ class SampleTests(GeneratorBase):
             p = statistics.chi_square(statistics.distribution(own, table.shape[1]), truth)
             check(
                 p > statistics.LEAST_P,
-                f"{len(own)} samples of condition {row} do not follow {output}: p = {p:.2g} by chi-square; column 0 of "
+                f"{len(own)} samples of condition {row} do not follow {output}: p = {p:.2g} by "
+                "chi-square; column 0 of "
                 "bits is the most significant, row i has condition i",
             )
 

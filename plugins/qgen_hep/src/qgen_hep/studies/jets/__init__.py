@@ -1,4 +1,7 @@
-"""The study ``jets``: quantum circuit Born machines for LHC jets (Delgado and Hamilton, arXiv:2203.03578)."""
+"""The study ``jets``.
+
+Quantum circuit Born machines for LHC jets (Delgado and Hamilton, arXiv:2203.03578).
+"""
 
 from __future__ import annotations
 

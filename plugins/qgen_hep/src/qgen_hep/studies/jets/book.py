@@ -33,7 +33,10 @@ class Book:
     def seeds(
         self, features: int, ansatz: int, start: str = "zero", **fields: Any
     ) -> list[Value | None]:
-        """The values of one configuration for each seed there is in the study; layers as the paper chose."""
+        """The values of one configuration for each seed there is in the study.
+
+        Layers as the paper chose.
+        """
         wanted = Point(features, ansatz, **{"layers": CHOSEN[ansatz], "start": start, **fields})
         return [
             value
@@ -49,7 +52,10 @@ class Book:
 
 
 def measured(values: Sequence[Value | None], shots: int, name: str) -> str:
-    """A number as it is measured with shots: mean over the seeds, and standard deviation over samples."""
+    """A number as it is measured with shots.
+
+    Mean over the seeds, and standard deviation over samples.
+    """
     found = [value["shots"][str(shots)][name] for value in values if value is not None]
     if not found:
         return MISSING if values else NONE

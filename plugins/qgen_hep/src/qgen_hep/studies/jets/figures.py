@@ -1,4 +1,7 @@
-"""Figures 3 to 11 of document 001 with our results; curves of what has not been run are left out."""
+"""Figures 3 to 11 of document 001 with our results.
+
+Curves of what has not been run are left out.
+"""
 
 from __future__ import annotations
 

@@ -46,11 +46,16 @@ def floors(targets: Mapping[int, Value | None]) -> Table:
         "JS without correlations",
     )
     notes = (
-        "What a perfect model shows: JS and D of samples of the target against the target, mean ± standard deviation "
-        "over 1000 samples. So many events of the target itself: the distance between what was trained on and the "
-        "distribution it was drawn from. JS without correlations: the product of the target's marginals.",
-        "With half a count in every bin is what the loss of a perfect model would be in our trainings from shots.",
-        "The formula holds where every cell expects several counts; in nearly empty cells JS grows more slowly.",
+        "What a perfect model shows: JS and D of samples of the target against the target, mean ± "
+        "standard deviation "
+        "over 1000 samples. So many events of the target itself: the distance between what was "
+        "trained on and the "
+        "distribution it was drawn from. JS without correlations: the product of the target's "
+        "marginals.",
+        "With half a count in every bin is what the loss of a perfect model would be in our "
+        "trainings from shots.",
+        "The formula holds where every cell expects several counts; in nearly empty cells JS "
+        "grows more slowly.",
     )
     return Table("Floors", columns, tuple(rows), notes)
 
@@ -85,8 +90,10 @@ def empty_bins(book: Book) -> Table:
         "D of the paper",
     )
     note = (
-        "Trained from 8192 (8 qubits) or 20000 shots (12 qubits), start zero. The gradient's weight log(p/M) is "
-        "infinite where a bin got no shots, so something must be done; the paper does not say what it did. "
+        "Trained from 8192 (8 qubits) or 20000 shots (12 qubits), start zero. The gradient's "
+        "weight log(p/M) is "
+        "infinite where a bin got no shots, so something must be done; the paper does not say "
+        "what it did. "
         f"The tables above use the first way. {PM}."
     )
     return Table("What becomes of bins without shots", columns, tuple(rows), (note,))

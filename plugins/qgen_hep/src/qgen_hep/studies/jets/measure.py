@@ -51,10 +51,13 @@ def truth_of(trial: Trial) -> Truth:
 
 
 def target(trial: Trial, shots: list[int], resamples: int, pseudo_counts: float) -> dict[str, Any]:
-    """The data and its floors: what a perfect model would be given, with finite shots and finite events.
+    """The data and its floors.
 
-    ``js_smoothed`` is the JS with so many pseudo-counts in every bin, which a training from shots sees;
-    ``independent`` is about the best that a model without correlations between the features can do.
+    What a perfect model would be given, with finite shots and finite events.
+
+    ``js_smoothed`` is the JS with so many pseudo-counts in every bin, which a training from shots
+    sees; ``independent`` is about the best that a model without correlations between the features
+    can do.
     """
     truth = truth_of(trial)
     p, edges = truth.table, truth.edges

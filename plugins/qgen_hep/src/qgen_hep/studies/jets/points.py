@@ -100,7 +100,10 @@ def target_cell(features: int, dataset: Mapping[str, Any]) -> Cell:
 
 
 def full(seeds: int, shot_seeds: int) -> list[Point]:
-    """Every configuration of the paper; the 12-qubit trainings from shots with ``shot_seeds`` seeds."""
+    """Every configuration of the paper.
+
+    The 12-qubit trainings from shots with ``shot_seeds`` seeds.
+    """
     points = [p for seed in range(1, seeds + 1) for p in _exact(seed)]
     points += [p for seed in range(1, seeds + 1) for p in _fractions(seed, None)]
     points += [p for seed in range(1, seeds + 1) for p in _shots_2d(seed)]

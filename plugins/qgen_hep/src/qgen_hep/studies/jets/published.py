@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-#: D by features, ansatz and start state: Tables I and III. (The text gives 0.02226 for the first of III.)
+#: D by features, ansatz and start state: Tables I and III. (The text gives 0.02226 for the first of
+#: III.)
 D = {
     (2, 1, "zero"): 0.007153,
     (2, 1, "bell"): 0.006767,

@@ -83,7 +83,10 @@ def _by_start(
 def panels(
     grid: Any, target: Value | None, features: int, lines: Sequence[Line], shots: int
 ) -> None:
-    """Spectra above, the ratio of the target to them below, feature by feature; nothing without a target."""
+    """Spectra above, the ratio of the target to them below, feature by feature.
+
+    Nothing without a target.
+    """
     if target is None:
         return
     for column, name in enumerate(COLUMNS[features]):
@@ -119,7 +122,10 @@ def _draw(
     style: dict[str, Any],
     within: tuple[float, float] = (-np.inf, np.inf),
 ) -> None:
-    """A histogram as points with bars, triangles for those beyond the panel; or as steps where the style has dashes."""
+    """A histogram as points with bars, triangles for those beyond the panel.
+
+    Or as steps where the style has dashes.
+    """
     if "ls" in style:
         axes.stairs(height, edges, baseline=None, lw=1.5, **style)
         return

@@ -90,10 +90,11 @@ def resampled(
     *,
     pseudo_counts: float = 0.0,
 ) -> dict[str, Any]:
-    """[mean, standard deviation] of JS, D and each correlation over ``times`` samples of ``shots`` from a table.
+    """[mean, standard deviation] of JS, D and each correlation over ``times`` samples.
 
-    JS and D are against the reference (K,); correlations are listed for the pairs (0,1), (0,2), (1,2) ...
-    ``pseudo_counts`` are added to every bin, as ``smoothing`` of a Born machine does in training.
+    JS and D are against the reference (K,); correlations are listed for the pairs (0,1), (0,2),
+    (1,2) ... ``pseudo_counts`` are added to every bin, as ``smoothing`` of a Born machine does in
+    training.
     """
     found: dict[str, list[Floats]] = {"js": [], "d": [], "correlation": []}
     pairs = np.triu_indices(len(edges), 1)

@@ -54,7 +54,10 @@ def steps_axes(axes: Any, title: str = "") -> None:
 
 
 def floor_line(axes: Any, book: Book, features: int, shots: int, **style: Any) -> None:
-    """The loss that a perfect model would show: JS of so many shots and half a count in every bin."""
+    """The loss that a perfect model would show.
+
+    JS of so many shots and half a count in every bin.
+    """
     target = book.targets.get(features)
     if target is not None:
         level = target["floors"][str(shots)]["js_smoothed"][0]

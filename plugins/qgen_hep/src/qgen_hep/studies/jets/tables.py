@@ -1,4 +1,7 @@
-"""The tables of the study ``jets``: those of the paper with ours beside them, and what explains them."""
+"""The tables of the study ``jets``.
+
+Those of the paper with ours beside them, and what explains them.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +82,10 @@ def _distance(book: Book, features: int, title: str) -> Table:
 def _floor_of_d(book: Book, features: int, shots: int) -> str:
     target = book.targets.get(features)
     floor = MISSING if target is None else plus_minus(target["floors"][str(shots)]["d"])
-    return f"{shots} shots of the target itself have D = {floor}; the paper does not say how its D was sampled."
+    return (
+        f"{shots} shots of the target itself have D = {floor}; "
+        "the paper does not say how its D was sampled."
+    )
 
 
 def _correlation(book: Book, features: int, title: str) -> Table:
@@ -116,7 +122,8 @@ def _correlation(book: Book, features: int, title: str) -> Table:
     notes = ["Ours of exact probabilities, uniform inside the bins. " + PM + ".", _binned(target)]
     if features == 3:
         notes.append(
-            "The paper's correlations of its events with eta, of order 1e-11, cannot be those of three million "
+            "The paper's correlations of its events with eta, of order 1e-11, cannot be those of "
+            "three million "
             "sampled events, whose statistical error is 6e-4: they are no value to compare with."
         )
     return Table(title, columns, tuple(rows), tuple(notes))
@@ -125,8 +132,10 @@ def _correlation(book: Book, features: int, title: str) -> Table:
 def _binned(target: Value | None) -> str:
     reached = MISSING if target is None else f"{target['binned_correlation'][0][1]:.3f}"
     return (
-        f"A perfect model of the bins has the correlation {reached} of pT and mass. The value of the events depends on "
-        "their window; the paper's is for detector level jets with pile-up after cuts that it does not give."
+        f"A perfect model of the bins has the correlation {reached} of pT and mass. The value of "
+        "the events depends on "
+        "their window; the paper's is for detector level jets with pile-up after cuts that it "
+        "does not give."
     )
 
 
@@ -147,7 +156,8 @@ def _divergence(book: Book) -> Table:
         "its floor",
     )
     note = (
-        "JS of the trained circuit against all events. The floor is what so many shots of a perfect model would show. "
+        "JS of the trained circuit against all events. The floor is what so many shots of a "
+        "perfect model would show. "
         f"{SEEDS}"
     )
     return Table("Jensen-Shannon divergence (figures 3, 8 and 9)", columns, tuple(rows), (note,))
@@ -190,7 +200,10 @@ def _layers(book: Book) -> Table:
         "settled at step",
         "JS exact, trained from 8192 shots",
     )
-    note = f"Settled: from this step on the loss of the exact training is within 10 % of its last value. {PM}."
+    note = (
+        "Settled: from this step on the loss of the exact training is within 10 % of its last "
+        f"value. {PM}."
+    )
     return Table("Number of layers, 8 qubits (figure 6)", columns, tuple(rows), (note,))
 
 
@@ -214,7 +227,8 @@ def _fractions(book: Book) -> Table:
         rows.append((f"{fraction:g}", events, *texts))
     ways = [f"ansatz {a}, trained {how}" for a in ANSATZE for how in ("exactly", "from 8192 shots")]
     note = (
-        "JS of 8192 shots of the trained circuit against all events, mean ± standard deviation over 1000 samples, "
+        "JS of 8192 shots of the trained circuit against all events, mean ± standard deviation "
+        "over 1000 samples, "
         f"averaged over seeds. Its floor is {js_floor(book, 2, 8192)}."
     )
     return Table(

@@ -1,4 +1,7 @@
-"""The study ``jets-noise``: Born machines tuned on noisy devices (Delgado and Hamilton, arXiv:2203.03578, IV B)."""
+"""The study ``jets-noise``.
+
+Born machines tuned on noisy devices (Delgado and Hamilton, arXiv:2203.03578, IV B).
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,10 @@ from qgen_hep.studies.jets_noise.tables import tables
 class JetsNoiseStudy(Study):
     """Section IV B of document 001: layer-wise coordinate descent on two devices, figures 13 to 15.
 
-    Ansatz 1 and 2 with 8 qubits and ansatz 2 with 12, trained without noise and then tuned in one pass of ``lcd``
-    with 20,000 shots a circuit. The devices are emulated: calibrations that retired devices had on one day,
-    stored in qiskit-ibm-runtime, on exact density matrices; shots are drawn from their distributions.
+    Ansatz 1 and 2 with 8 qubits and ansatz 2 with 12, trained without noise and then tuned in one
+    pass of ``lcd`` with 20,000 shots a circuit. The devices are emulated: calibrations that retired
+    devices had on one day, stored in qiskit-ibm-runtime, on exact density matrices; shots are drawn
+    from their distributions.
 
     Args:
         seeds: trainings of each configuration, from different parameters.

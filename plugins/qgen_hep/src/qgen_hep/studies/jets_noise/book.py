@@ -10,7 +10,10 @@ from qgen_hep.studies.seeds import Value
 
 
 class Book:
-    """What the cells gave: ``tunings`` and ``targets`` (by features) hold None for what has not been run."""
+    """What the cells gave.
+
+    ``tunings`` and ``targets`` (by features) hold None for what has not been run.
+    """
 
     def __init__(self, results: Sequence[Result]) -> None:
         self.tunings: dict[Tuning, Value | None] = {}

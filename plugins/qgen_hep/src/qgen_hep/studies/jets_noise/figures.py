@@ -90,7 +90,7 @@ def _other_way(axes: Any, value: Value | None) -> None:
 
 
 def _band(axes: Any, value: Value, way: str, colour: str, dashes: str, label: str) -> None:
-    """The median of each iteration, a band between the quartiles, a fainter one from the least to the most."""
+    """The median of each iteration, with bands of the quartiles and of the full range."""
     lines = value["iterations"]
     number = np.arange(1, len(lines["loss"]) + 1)
     axes.plot(number, lines[f"{way}median"], color=colour, ls=dashes, label=label)

@@ -1,4 +1,7 @@
-"""What the study ``jets-noise`` measures: a training without noise, and what tuning on a device makes of it."""
+"""What the study ``jets-noise`` measures.
+
+A training without noise, and what tuning on a device makes of it.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,20 @@ from qgen_hep.studies.jets_noise.points import noiseless
 from qgen_hep.studies.plain import plain
 
 #: What is kept of an iteration.
-KEPT = ("layer", "angle", "skipped", "circuits", "loss", *(f"{w}{q}" for w in ("", "reference_") for q in
-        ("least", "q1", "median", "q3", "most")))  # fmt: skip
+QUARTILES = ("least", "q1", "median", "q3", "most")
+KEPT = (
+    *("layer", "angle", "skipped", "circuits", "loss"),
+    *QUARTILES,
+    *(f"reference_{quartile}" for quartile in QUARTILES),
+)
 
 
 def tuned(trial: Trial, steps: int, shots: int, resamples: int) -> dict[str, Any]:
-    """Train without noise, tune on the device, and look at the parameters before and after, with and without noise.
+    """Train without noise, tune on the device, and evaluate both with and without noise.
 
-    After: the parameters of least loss among those the tuning came by. ``groups`` are the parameters by
-    layer and angle in the order of the circuit; those that no iteration has were skipped.
+    After: the parameters of least loss among those the tuning came by. ``groups`` are the
+    parameters by layer and angle in the order of the circuit; those that no iteration has were
+    skipped.
     """
     before = Trial(noiseless(trial.recipe.to_dict(), steps), trial.folder / "noiseless")
     after = Trial(trial.recipe.to_dict(), trial.folder / "noisy", start=before.run.path)

@@ -23,7 +23,7 @@ EXACT = {"name": "statevector", "threads": 1}
 
 @dataclass(frozen=True)
 class Tuning:
-    """One training without noise of ``steps`` steps, tuned on ``device`` with so many circuits an iteration."""
+    """A training of ``steps`` steps without noise, tuned on ``device``."""
 
     features: int
     ansatz: int
@@ -85,7 +85,10 @@ class Tuning:
 
 
 def noiseless(recipe: Mapping[str, Any], steps: int) -> dict[str, Any]:
-    """The training that a tuning starts from: the same circuit and data, exactly, with Adam as in the study jets."""
+    """The training that a tuning starts from.
+
+    The same circuit and data, exactly, with Adam as in the study jets.
+    """
     kept = {key: value for key, value in recipe.items() if key != "noise"}
     generator = {key: value for key, value in recipe["generator"].items() if key != "shots"}
     trainer = {"name": "adam", "learning_rate": 0.01, "steps": steps}

@@ -1,4 +1,7 @@
-"""The tables of the study ``jets-noise``: before and after tuning, the tuning itself, and landscapes."""
+"""The tables of the study ``jets-noise``.
+
+Before and after tuning, the tuning itself, and landscapes.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +76,10 @@ def _js_notes(book: Book) -> tuple[str, ...]:
             worst.append(f"{4 * features} qubits: {numbers}")
     between = "; ".join(worst) or MISSING
     return (
-        "Before: trained without noise. After: the parameters of least measured loss among those the tuning came by.",
-        f"JS of all outcomes alike, which noise leaves at last, and of the product of the marginals: {between}.",
+        "Before: trained without noise. After: the parameters of least measured loss among those "
+        "the tuning came by.",
+        "JS of all outcomes alike, which noise leaves at last, and of the product of the "
+        f"marginals: {between}.",
     )
 
 
@@ -91,7 +96,8 @@ def _correlation_notes(book: Book) -> tuple[str, ...]:
     target = book.targets.get(2)
     reached = MISSING if target is None else f"{target['binned_correlation'][0][1]:.3f}"
     return (
-        f"A perfect model of the bins has {reached}. Ansatz 2 entangles no two features; readout errors are "
+        f"A perfect model of the bins has {reached}. Ansatz 2 entangles no two features; readout "
+        "errors are "
         "independent from wire to wire.",
     )
 
@@ -107,7 +113,8 @@ def _sampled(book: Book) -> Table:
         floor = MISSING if target is None else plus_minus(target["floors"][str(SHOTS)]["js"])
         rows.append((*_heads(book, *configuration), *numbers, floor))
     note = (
-        f"Mean over the seeds and standard deviation over samples of {SHOTS} shots. The floor is what so many shots of "
+        f"Mean over the seeds and standard deviation over samples of {SHOTS} shots. The floor is "
+        "what so many shots of "
         "a perfect model would show."
     )
     return Table(
@@ -137,9 +144,12 @@ def _iterations(book: Book) -> Table:
         "at",
     )
     notes = (
-        "A group is one angle of the rotations of one layer; a pass comes to each once, from the measurement to the "
-        "start. Skipped: groups whose noiseless losses vary by less than 5e-7, with the number of seeds.",
-        f"Losses are JS of {SHOTS} shots with half a count in every bin, the mean of as many unshifted circuits as the "
+        "A group is one angle of the rotations of one layer; a pass comes to each once, from the "
+        "measurement to the "
+        "start. Skipped: groups whose noiseless losses vary by less than 5e-7, with the number of "
+        "seeds.",
+        f"Losses are JS of {SHOTS} shots with half a count in every bin, the mean of as many "
+        "unshifted circuits as the "
         f"group has gates; at: the iteration that began there. {PM}.",
         *_devices(book),
     )
@@ -197,7 +207,8 @@ def _devices(book: Book) -> Iterator[str]:
         if mode == "jacobi" and value is not None and "device" in value["device"]:
             facts = value["device"]
             yield (
-                f"{4 * features} qubits, ansatz {ansatz}: {facts['device']} is emulated, {facts['calibration']}; wires "
+                f"{4 * features} qubits, ansatz {ansatz}: {facts['device']} is emulated, "
+                f"{facts['calibration']}; wires "
                 f"begin on qubits {', '.join(map(str, facts.get('layout', [])))}."
             )
 
@@ -219,21 +230,26 @@ def _landscapes(book: Book) -> Table:
         "shots",
     )
     notes = (
-        "The distance of the quartiles of the losses of an iteration: the first, the last, and the median over all. "
-        f"Noisy: measured with {SHOTS} shots, which alone would make the distance in the last column; ideal: exact "
+        "The distance of the quartiles of the losses of an iteration: the first, the last, and "
+        "the median over all. "
+        f"Noisy: measured with {SHOTS} shots, which alone would make the distance in the last "
+        "column; ideal: exact "
         f"probabilities. {PM}.",
     )
     return Table("Width of the landscape", columns, tuple(rows), notes)
 
 
 def widths(value: Value, way: str = "") -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The distance of the quartiles, iteration by iteration; ``way`` reference_ for those without noise."""
+    """The distance of the quartiles, iteration by iteration.
+
+    ``way`` reference_ for those without noise.
+    """
     lines = value["iterations"]
     return np.asarray(np.subtract(lines[f"{way}q3"], lines[f"{way}q1"]))
 
 
 def width_of_shots(value: Value) -> float:
-    """The distance of the quartiles of a normal distribution that spreads as JS of the shots does before tuning."""
+    """The interquartile range of a normal distribution with the spread of JS before tuning."""
     return float(QUARTILES * value["before"]["noisy"]["shots"][str(SHOTS)]["js"][1])
 
 

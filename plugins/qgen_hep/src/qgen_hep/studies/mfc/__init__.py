@@ -18,16 +18,18 @@ from qgen_hep.studies.mfc.tables import tables
 class MfcStudy(Study):
     """Document 000 on a stand-in for its events: total variations with ours beside theirs.
 
-    A GAN of all six features by incoming energy, with one energy held out; the outgoing muon at 125 GeV with a
-    Born machine and a GAN on the same bins; a conditional Born machine of the outgoing muon's energy, with and
-    without a device's noise; Wasserstein GANs; incoming muons of a measured spectrum.
+    A GAN of all six features by incoming energy, with one energy held out; the outgoing muon at 125
+    GeV with a Born machine and a GAN on the same bins; a conditional Born machine of the outgoing
+    muon's energy, with and without a device's noise; Wasserstein GANs; incoming muons of a measured
+    spectrum.
 
-    GANs need qgen-torch, the noise needs qgen-qiskit. Without them their part is left out, and said to be.
+    GANs need qgen-torch, the noise needs qgen-qiskit. Without them their part is left out, and said
+    to be.
 
     Args:
-        spectrum: a file of measured muons with ``mu1_energy`` and ``mu2_energy``; None leaves that part out.
-        seeds: trainings of each GAN, from different parameters and events.
-        born_seeds: the same for Born machines, which take seconds.
+        spectrum: a file of measured muons with ``mu1_energy`` and ``mu2_energy``; None leaves that
+        part out. seeds: trainings of each GAN, from different parameters and events. born_seeds:
+        the same for Born machines, which take seconds.
     """
 
     measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {

@@ -85,7 +85,10 @@ QUICK = Sizes(steps=2000, wasserstein_steps=400, binned_steps=1000)
 
 
 def all_cases(sizes: Sizes, spectrum: Mapping[str, Any] | None = None) -> Iterator[Case]:
-    """All of them, in the order of the document. ``spectrum`` names a file of incoming muons by its content."""
+    """All of them, in the order of the document.
+
+    ``spectrum`` names a file of incoming muons by its content.
+    """
     yield from conditional_gans(sizes)
     yield from at_125(sizes)
     yield from conditional_born(sizes)
@@ -147,7 +150,7 @@ def conditional_gans(sizes: Sizes) -> Iterator[Case]:
 
 
 def spectrum_gan(sizes: Sizes, spectrum: Mapping[str, Any]) -> Case:
-    """The C-GAN with incoming muons of a measured spectrum, every event with an energy of its own."""
+    """The C-GAN with incoming muons of a measured spectrum, each event with its own energy."""
     scaled: list[dict[str, Any]] = [{"name": "log"}, {"name": "min-max", "range": [-1.0, 1.0]}]
     recipe = _six_features(sizes, spectrum, scaled, **_gan(sizes.steps, energy_weight=1.0))
     return Case("spectrum", recipe, "samples", {}, TORCH)
@@ -172,7 +175,8 @@ def at_125(sizes: Sizes) -> Iterator[Case]:
     )
     options = {"window": window, "bins": 2**BITS}
     yield Case("born-125", born, "binned", options)
-    # bin centres, scaled to [-1, 1]: what the encoder of conditions does is what a regression of bins needs
+    # bin centres, scaled to [-1, 1]: what the encoder of conditions does is what a regression of
+    # bins needs
     scaled = {"name": "angle", "range": [-1.0, 1.0], "window": window}
     for name, encoder in (("gan-125", {**scaled, "bins": 2**BITS}), ("gan-125-continuous", scaled)):
         recipe = _recipe(dataset, encoder=encoder, **_gan(sizes.binned_steps, final="tanh"))
@@ -180,7 +184,10 @@ def at_125(sizes: Sizes) -> Iterator[Case]:
 
 
 def conditional_born(sizes: Sizes) -> Iterator[Case]:
-    """The outgoing muon's energy by incoming energy: ranges of the encoding, more beams, and noise."""
+    """The outgoing muon's energy by incoming energy.
+
+    Ranges of the encoding, more beams, and noise.
+    """
     for name in RANGES:
         yield _conditional(f"conditional-{name}", sizes, name, TAUGHT)
     yield _conditional("conditional-more", sizes, "narrow", MORE)

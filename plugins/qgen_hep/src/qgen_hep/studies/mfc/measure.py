@@ -1,4 +1,7 @@
-"""What the study ``mfc`` measures of a trained model: total variations with floors, spectra, and its losses."""
+"""What the study ``mfc`` measures of a trained model.
+
+Total variations with floors, spectra, and its losses.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ def curves(trial: Trial) -> dict[str, Any]:
 def samples(
     trial: Trial, case: str, beams: Sequence[float] | None = None, held_out: float | None = None
 ) -> dict[str, Any]:
-    """All six features of a conditional GAN: at the energies it was trained at, and at the one held out."""
+    """All six features of a conditional GAN.
+
+    At the energies it was trained at, and at the one held out.
+    """
     dataset = trial.recipe.tables["dataset"]
     edges = [np.linspace(*window_of(column), BINS + 1) for column in truths(dataset)[0].columns]
     groups = {"trained": truths(dataset, beams)}
@@ -93,7 +99,8 @@ def generated(trial: Trial, n: int, condition: NDArray[Any] | None = None) -> Ev
 def binned(trial: Trial, case: str, window: Sequence[Sequence[float]], bins: int) -> dict[str, Any]:
     """The outgoing muon at one energy in bins: features one by one, and all together.
 
-    Generated events beyond the window are put into its outermost bins, as true ones there are left out.
+    Generated events beyond the window are put into its outermost bins, as true ones there are left
+    out.
     """
     low, high = np.array(window, dtype=np.float64).T
     edges = [np.linspace(a, b, bins + 1) for a, b in zip(low, high, strict=True)]
@@ -129,17 +136,15 @@ def shuffled(events: Events) -> Events:
 
 
 def tabulated(trial: Trial, case: str, energies: Sequence[float], noise: str) -> dict[str, Any]:
-    """A conditional Born machine by incoming energy, if asked for as a noisy device would run it."""
+    """A conditional Born machine by incoming energy, if asked for with a device's noise."""
     assembly = trial.run.assembly
     backend = (
         NoisyBackend(qgen.backend("density", threads=1), qgen.noise(noise))
         if noise
         else assembly.backend
     )
-    circuit, theta = (
-        getattr(assembly.generator, "circuit"),
-        assembly.generator.parameters()["theta"],
-    )  # noqa: B009
+    circuit = assembly.generator.circuit  # type: ignore[attr-defined]
+    theta = assembly.generator.parameters()["theta"]
 
     encoder = assembly.condition_encoder
     assert encoder is not None
@@ -194,7 +199,7 @@ def distance(p: Floats, q: Floats) -> float:
 
 
 def _without(dataset: Any, energies: Sequence[float], edges: Sequence[Floats]) -> dict[str, float]:
-    """What the middle energy's distribution is away from its neighbours', and from their mixture."""
+    """Distance of the middle energy's distribution from its neighbours and their mixture."""
     low, middle, high = (shares(truths(dataset, [e])[0].x, edges)[0] for e in energies)
     nearest = min(distance(middle, low), distance(middle, high))
     return {"nearest": plain(nearest), "mixture": plain(distance(middle, (low + high) / 2))}

@@ -29,7 +29,10 @@ STEEP = 100.0
 
 @dataclass(frozen=True)
 class Spectra:
-    """Shares of events in bins, feature by feature: the truth's, and (name, colour, shares) of models."""
+    """Shares of events in bins, feature by feature.
+
+    The truth's, and (name, colour, shares) of models.
+    """
 
     columns: Sequence[str]
     edges: Sequence[Sequence[float]]

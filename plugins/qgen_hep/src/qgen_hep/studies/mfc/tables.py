@@ -1,4 +1,7 @@
-"""The tables of the study ``mfc``: the document's numbers with ours beside them, and what explains them."""
+"""The tables of the study ``mfc``.
+
+The document's numbers with ours beside them, and what explains them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from qgen_hep.studies.seeds import NONE, PM, SPACE, Value
 ENERGIES = (TAUGHT[0], TESTED, TAUGHT[1])
 FLOOR = f"Floor: the same number between two samples of {EVENTS} events of the truth."
 STAND_IN = (
-    "Ours are of a stand-in for the document's MadGraph events (Weizsaecker-Williams cross section), which are not "
+    "Ours are of a stand-in for the document's MadGraph events (Weizsaecker-Williams cross "
+    "section), which are not "
     "public: compare sizes, not digits."
 )
 GANS = {
@@ -79,11 +83,15 @@ def _document(book: Book) -> Table:
             text = f"conditional Born machine, {taught} at {energy} GeV{under}"
             rows.append(_row(book, text, case, number, at_energy(energy)))
     notes = (
-        f"TV is the mean over features of half the summed difference of the marginals; ours of {EVENTS} generated "
+        "TV is the mean over features of half the summed difference of the marginals; ours of "
+        f"{EVENTS} generated "
         f"events against as many others. {PM}. {FLOOR}",
-        f"{STAND_IN} The document gives neither its bins nor its sample sizes, on which the floor depends.",
-        "Which of 0.09 and 0.03 belongs to which model at 125 GeV is our reading of damaged subscripts.",
-        "The noise is emulated from a stored calibration of ibmq_casablanca; the circuit was trained without it.",
+        f"{STAND_IN} The document gives neither its bins nor its sample sizes, on which the floor "
+        "depends.",
+        "Which of 0.09 and 0.03 belongs to which model at 125 GeV is our reading of damaged "
+        "subscripts.",
+        "The noise is emulated from a stored calibration of ibmq_casablanca; the circuit was "
+        "trained without it.",
     )
     return Table("Total variation", ("what", "document", "ours", "floor"), tuple(rows), notes)
 
@@ -133,7 +141,8 @@ def _variants(book: Book) -> Table:
         for case, text in GANS.items()
     ]
     notes = (
-        "Energy balance: the mean of |E(muon) + E(carrier) - E_in| / E_in, which is 0 for true events and of which "
+        "Energy balance: the mean of |E(muon) + E(carrier) - E_in| / E_in, which is 0 for true "
+        "events and of which "
         f"the marginals know nothing. {PM}.",
         "A Wasserstein critic is updated five times a step, the others once.",
     )
@@ -165,9 +174,11 @@ def _binned(book: Book) -> Table:
         "without correlations",
     )
     notes = (
-        "Outgoing muon of E, pT and eta at 125 GeV, 16 bins each; pT to 1.6 GeV and eta from 2 to 8 "
+        "Outgoing muon of E, pT and eta at 125 GeV, 16 bins each; pT to 1.6 GeV and eta from 2 to "
+        "8 "
         f"hold {book.once('born-125', lambda value: 100 * value['inside'])} % of the events. {PM}.",
-        "Joint TV: half the summed difference over all 4096 cells. Without correlations: that of events whose "
+        "Joint TV: half the summed difference over all 4096 cells. Without correlations: that of "
+        "events whose "
         "features are shuffled, each by itself.",
     )
     return Table("The outgoing muon at 125 GeV in bins", columns, tuple(rows), notes)
@@ -203,8 +214,10 @@ def _ranges(book: Book) -> Table:
             rows.append((text, NONE, "150, 200", NONE, f"{some['without'][what]:.2g}", NONE))
     columns = ("angles", "of", "trained at", *(f"TV, {e:g} GeV" for e in ENERGIES))
     notes = (
-        "Energies are scaled to these angles. A rotation by -pi and one by pi make the same state: in the first row "
-        "150 and 200 GeV are one condition, and the model learns the mixture of both. In the next two rows it tells "
+        "Energies are scaled to these angles. A rotation by -pi and one by pi make the same "
+        "state: in the first row "
+        "150 and 200 GeV are one condition, and the model learns the mixture of both. In the next "
+        "two rows it tells "
         "them apart, but swings in between.",
         f"The last two rows need no model: what 175 GeV is away from its neighbours. {PM}.",
     )
@@ -228,8 +241,10 @@ def _noise(book: Book) -> Table:
     ]
     rows = [("document, without noise", *paper[0]), ("document, with noise", *paper[1]), *rows]
     note = (
-        "Exact density matrices with the gate and readout errors of a stored calibration of ibmq_casablanca (an "
-        f"emulated device), the circuit in the gates of the device on the qubits of least error. {PM}."
+        "Exact density matrices with the gate and readout errors of a stored calibration of "
+        "ibmq_casablanca (an "
+        "emulated device), the circuit in the gates of the device on the qubits of least error. "
+        f"{PM}."
     )
     return Table(
         "Noise",
@@ -247,7 +262,10 @@ def _spectrum(book: Book) -> Table:
         book.once("spectrum", of("floor")),
         book.number("spectrum", of("energy balance")),
     )
-    note = f"Incoming muons drawn from the measured ones, each with its own energy as condition. {PM}. {FLOOR}"
+    note = (
+        "Incoming muons drawn from the measured ones, each with its own energy as condition. "
+        f"{PM}. {FLOOR}"
+    )
     return Table(
         "Incoming muons of a measured spectrum",
         ("what", "TV", "floor", "energy balance"),

@@ -1,4 +1,7 @@
-"""Independent events of the stand-in to compare with, and what they say of themselves: the floor."""
+"""Independent events of the stand-in to compare with, and what they say of themselves.
+
+The floor.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ SEEDS = (900_001, 900_002, 900_003, 900_004)
 def truths(
     dataset: Mapping[str, Any], energies: Sequence[float] | None = None
 ) -> tuple[Events, ...]:
-    """Samples of the distribution that a recipe's dataset is drawn from, or of the same at other beam energies."""
+    """Samples of the distribution behind a recipe's dataset, or of it at other beam energies."""
     options = {
         k: tuple(v) if isinstance(v, list) else v
         for k, v in dataset.items()
