@@ -157,7 +157,7 @@ class Backend(ABC):
     def native(
         self, circuit: Circuit, measure: Measure, framework: str
     ) -> Callable[..., Any] | None:
-        """A differentiable function of a framework (``"torch"``), angles (B, A) to output, or None."""
+        """A function of a framework (``"torch"``) with gradients: angles (B, A) to output. Or None."""
         return None
 
     @final

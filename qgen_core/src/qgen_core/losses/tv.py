@@ -14,7 +14,7 @@ from qgen_core.typing import Array
 
 
 class TotalVariation(Loss):
-    """p - P|`` of the joint|``1/2 sum_x |p - P|`` of the joint distribution, or its mean over the marginals.
+    """``1/2 sum_x |p - P|`` of the joint distribution, or its mean over the marginals.
 
     Mean over the condition rows. The cotangent is a subgradient: 0 where p = P.
 

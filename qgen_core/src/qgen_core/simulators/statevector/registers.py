@@ -130,7 +130,7 @@ class Emitter:
         return first, fma(build, c, b, build.fmul(s, a))
 
     def shear(self, tangent: bool, t: Value, a: Value, b: Value) -> tuple[Value, Value]:
-        """The plane rotation by tangent t, (a - t b, t a + b), or cotangent t, (t a - b, a + t b)."""
+        """Rotate by tangent t, (a - t b, t a + b), or by cotangent t, (t a - b, a + t b)."""
         build = self.builder
         if tangent:
             return fma(build, build.fneg(t), b, a), fma(build, t, a, b)
