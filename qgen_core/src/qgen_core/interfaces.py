@@ -157,7 +157,7 @@ class Backend(ABC):
     def native(
         self, circuit: Circuit, measure: Measure, framework: str
     ) -> Callable[..., Any] | None:
-        """A function of a framework (``"torch"``) with gradients: angles (B, A) to output. Or None."""
+        """A function of a framework (``"torch"``) with gradients, angles (B, A) to output."""
         return None
 
     @final
