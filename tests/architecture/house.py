@@ -42,6 +42,7 @@ PUBLIC_MODULES = (
     "qgen_core.circuits.gates",
     "qgen_core.circuits.measures",
     "qgen_core.circuits.parameter_shift",
+    "qgen_core.circuits.pauli_form",
     "qgen_core.circuits.paulis",
     "qgen_core.discovery.hooks",
     "qgen_core.discovery.optional_import",
