@@ -115,7 +115,7 @@ def test_the_picture_of_the_flow_is_in_the_concepts(site: Path) -> None:
 
 def test_errors_are_listed_with_their_exit_codes(site: Path) -> None:
     text = re.sub(r"<[^>]+>", " ", (site / "errors.html").read_text(encoding="utf-8"))
-    assert re.search(r"\b75\s+Interrupted\s+A signal stopped the work", text)
+    assert re.search(r"\b75\s+Interrupted\s+A signal or the time limit stopped the work", text)
 
 
 def test_backends_are_tabled_with_what_they_can_do(site: Path) -> None:
