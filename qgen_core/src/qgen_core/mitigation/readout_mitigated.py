@@ -12,6 +12,7 @@ from qgen_core.circuits.measures import (
     Expectations,
     LinearReadout,
     Probabilities,
+    Shots,
     confuse,
     confusion_of,
 )
@@ -19,7 +20,7 @@ from qgen_core.errors import BadOption
 from qgen_core.interfaces import Backend
 from qgen_core.mitigation.shared import Mitigation, Negative
 from qgen_core.support.random_streams import stream
-from qgen_core.typing import AnglePullback, Array, Floats, Rng
+from qgen_core.typing import AnglePullback, Array, Floats
 
 #: A wire whose read bit says less than this about the true one is not inverted.
 LEAST_CONTRAST = 1e-3
@@ -78,23 +79,22 @@ class ReadoutMitigated(Mitigation):
         circuit: Circuit,
         angles: Floats,
         measure: Probabilities | Expectations,
-        shots: int | None,
-        rng: Rng | None,
+        shots: Shots | None,
     ) -> tuple[Array, AnglePullback]:
         confusion = confusion_of(measure)
         if confusion is None and not self.capabilities.exact:
             confusion = self._calibrated(circuit)
         if confusion is None:
-            return self.backend.forward(circuit, angles, measure, shots=shots, rng=rng)
+            return self.backend.forward(circuit, angles, measure, shots)
         inverse = _inverse(confusion)
         if isinstance(measure, Expectations):
             readout = LinearReadout.through(measure.paulis, inverse)
             needed = Expectations(readout.measure.paulis, measure.confusion)
-            read, back = self.backend.forward(circuit, angles, needed, shots=shots, rng=rng)
+            read, back = self.backend.forward(circuit, angles, needed, shots)
             return read @ readout.matrix.T, lambda cotangent: back(
                 np.asarray(cotangent) @ readout.matrix
             )
-        read, back = self.backend.forward(circuit, angles, measure, shots=shots, rng=rng)
+        read, back = self.backend.forward(circuit, angles, measure, shots)
         transposed = inverse.transpose(0, 2, 1)
         return confuse(read, inverse), lambda cotangent: back(
             confuse(np.asarray(cotangent), transposed)
@@ -113,8 +113,7 @@ class ReadoutMitigated(Mitigation):
                         Circuit(wires, gates),
                         np.empty((1, 0)),
                         Bits(),
-                        shots=self.calibration_shots,
-                        rng=rng,
+                        Shots(self.calibration_shots, rng),
                     )[0]
                     for gates in ((), flips)
                 )

@@ -15,10 +15,12 @@ from qgen_core.circuits.measures import (
     Expectations,
     Measure,
     Probabilities,
+    Shots,
     State,
     check_measure,
+    require_shots,
 )
-from qgen_core.errors import BadOption, Unsupported
+from qgen_core.errors import Unsupported
 from qgen_core.events import index_to_bits
 from qgen_core.interfaces import Backend
 from qgen_core.noise_models.mapping import Mapped, Mapping
@@ -53,8 +55,7 @@ class Mitigation(Backend):
         circuit: Circuit,
         angles: Floats,
         measure: Probabilities | Expectations,
-        shots: int | None,
-        rng: Rng | None,
+        shots: Shots | None,
     ) -> tuple[Array, AnglePullback]:
         """Estimates (B, 2^Q) or (B, words), not projected, and the way back to angles (B, A)."""
 
@@ -68,38 +69,20 @@ class Mitigation(Backend):
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
+        shots: Shots | None = None,
     ) -> Array:
         if isinstance(measure, Bits):
-            return self._bits(circuit, angles, measure, shots, rng)
-        return self.forward(circuit, angles, measure, shots=shots, rng=rng)[0]
+            return self._bits(circuit, angles, measure, require_shots(shots, "Bits()"))
+        return self.forward(circuit, angles, measure, shots)[0]
 
     def forward(
         self,
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
+        shots: Shots | None = None,
     ) -> tuple[Array, AnglePullback]:
-        return self._estimated(circuit, angles, measure, shots, rng, self.negative)
-
-    def vjp(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        cotangent: Array,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> Floats:
-        return self.forward(circuit, angles, measure, shots=shots, rng=rng)[1](
-            np.asarray(cotangent)
-        )
+        return self._estimated(circuit, angles, measure, shots, self.negative)
 
     def _mapped(self, circuit: Circuit, measure: Measure) -> Mapped:
         return (
@@ -111,8 +94,7 @@ class Mitigation(Backend):
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        shots: int | None,
-        rng: Rng | None,
+        shots: Shots | None,
         negative: Negative,
     ) -> tuple[Array, AnglePullback]:
         rows, mapped = checked_angles(circuit, angles), self._mapped(circuit, measure)
@@ -122,9 +104,7 @@ class Mitigation(Backend):
                 f"{type(measure).__name__} {what}; measure probabilities or expectations"
             )
         check_measure(mapped.measure, circuit.num_wires)
-        output, back = self.mitigated(
-            mapped.circuit, mapped.angles(rows), mapped.measure, shots, rng
-        )
+        output, back = self.mitigated(mapped.circuit, mapped.angles(rows), mapped.measure, shots)
 
         def pullback(cotangent: Array) -> Floats:
             return mapped.pullback(back(np.asarray(cotangent)), circuit.num_angles)
@@ -136,19 +116,20 @@ class Mitigation(Backend):
             _through_projection(np.asarray(cotangent), support)
         )
 
-    def _bits(
-        self, circuit: Circuit, angles: Floats, measure: Bits, shots: int | None, rng: Rng | None
-    ) -> Array:
-        if shots is None or rng is None:
-            raise BadOption("sampling needs shots and a random generator")
-        needed = len(angles) * (8 * 2**circuit.num_wires + shots * (circuit.num_wires + 16))
+    def _bits(self, circuit: Circuit, angles: Floats, measure: Bits, shots: Shots) -> Array:
+        needed = len(angles) * (8 * 2**circuit.num_wires + shots.number * (circuit.num_wires + 16))
         require_memory(
-            needed, f"{shots} mitigated shots of {circuit.num_wires} bits", "take fewer at once"
+            needed,
+            f"{shots.number} mitigated shots of {circuit.num_wires} bits",
+            "take fewer at once",
         )
         read = Probabilities(measure.confusion)
-        table, _ = self._estimated(circuit, angles, read, shots, rng, "project")
+        table, _ = self._estimated(circuit, angles, read, shots, "project")
         return np.stack(
-            [index_to_bits(spread_out(row, shots, rng), circuit.num_wires) for row in table]
+            [
+                index_to_bits(spread_out(row, shots.number, shots.rng), circuit.num_wires)
+                for row in table
+            ]
         )
 
 

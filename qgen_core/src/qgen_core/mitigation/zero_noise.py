@@ -7,13 +7,20 @@ from typing import Literal
 import numpy as np
 
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.circuits.measures import Expectations, LinearReadout, Measure, Probabilities, confuse
+from qgen_core.circuits.measures import (
+    Expectations,
+    LinearReadout,
+    Measure,
+    Probabilities,
+    Shots,
+    confuse,
+)
 from qgen_core.errors import BadOption
 from qgen_core.interfaces import Backend
 from qgen_core.mitigation.folding import Amplified, Amplify, amplified
 from qgen_core.mitigation.shared import Mitigation, Negative
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.typing import AnglePullback, Array, Floats, Rng
+from qgen_core.typing import AnglePullback, Array, Floats
 
 Fit = Literal["linear", "richardson", "exponential"]
 
@@ -85,13 +92,11 @@ class ZeroNoise(Mitigation):
         circuit: Circuit,
         angles: Floats,
         measure: Probabilities | Expectations,
-        shots: int | None,
-        rng: Rng | None,
+        shots: Shots | None,
     ) -> tuple[Array, AnglePullback]:
         at_scale = self._circuits(circuit)
         runs = [
-            self.backend.forward(at.circuit, at.angles(angles), measure, shots=shots, rng=rng)
-            for at in at_scale
+            self.backend.forward(at.circuit, at.angles(angles), measure, shots) for at in at_scale
         ]
         values = np.stack([output for output, _ in runs])
         estimate, slopes = self._extrapolated(values, measure, circuit.num_wires)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from dataclasses import replace
 
 from qgen_core.circuits.capabilities import Capabilities
 from qgen_core.circuits.circuit import Circuit, Gate, const
 from qgen_core.circuits.gates import EVERY_GATE, GATES, GateSpec
-from qgen_core.circuits.measures import Measure, Probabilities
+from qgen_core.circuits.measures import Measure, Probabilities, Shots
 from qgen_core.errors import QgenError
 from qgen_core.interfaces import Backend, Noise
 from qgen_core.noise_models.mapping import Mapping
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.typing import Array, Floats, Rng
+from qgen_core.typing import AnglePullback, Array, Floats
 
 
 class NoisyBackend(Backend):
@@ -38,45 +38,23 @@ class NoisyBackend(Backend):
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
+        shots: Shots | None = None,
     ) -> Array:
         mapped = self.mapping(circuit, measure)
-        return self.backend.run(
-            mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng
-        )
+        return self.backend.run(mapped.circuit, mapped.angles(angles), mapped.measure, shots)
 
     def forward(
         self,
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> tuple[Array, Callable[[Array], Floats]]:
+        shots: Shots | None = None,
+    ) -> tuple[Array, AnglePullback]:
         mapped = self.mapping(circuit, measure)
         output, back = self.backend.forward(
-            mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng
+            mapped.circuit, mapped.angles(angles), mapped.measure, shots
         )
         return output, lambda cotangent: mapped.pullback(back(cotangent), circuit.num_angles)
-
-    def vjp(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        cotangent: Array,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> Floats:
-        mapped = self.mapping(circuit, measure)
-        inner = self.backend.vjp(
-            mapped.circuit, mapped.angles(angles), mapped.measure, cotangent, shots=shots, rng=rng
-        )
-        return mapped.pullback(inner, circuit.num_angles)
 
 
 def _mapped_capabilities(can: Capabilities, noise: Noise) -> Capabilities:

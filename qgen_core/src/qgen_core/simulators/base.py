@@ -7,7 +7,6 @@ joint distribution, readout confusion and Pauli bases are the same for all and s
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import numpy as np
 
@@ -18,17 +17,20 @@ from qgen_core.circuits.measures import (
     LinearReadout,
     Measure,
     Probabilities,
+    Shots,
     State,
     check_measure,
     confuse,
     ideal,
+    require_shots,
 )
-from qgen_core.errors import BadOption, Unsupported
+from qgen_core.circuits.parameter_shift import parameter_shift
+from qgen_core.errors import BadOption
 from qgen_core.events import index_to_bits
 from qgen_core.interfaces import Backend
 from qgen_core.simulators.outcomes import sample_counts, sample_indices
 from qgen_core.support.resources import require_memory
-from qgen_core.typing import Array, Floats, Rng
+from qgen_core.typing import AnglePullback, Array, Floats
 
 
 class Simulator(Backend):
@@ -38,34 +40,34 @@ class Simulator(Backend):
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         """Probabilities (B, 2^Q), Expectations (B, words) or State (B, 2^Q), readout perfect."""
 
-    def exact_vjp(
-        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
-    ) -> Floats:
-        """d loss / d angles of :meth:`exact`; by default parameter shift."""
-        return super().vjp(circuit, angles, measure, cotangent)
-
     def exact_forward(
         self, circuit: Circuit, angles: Floats, measure: Measure
-    ) -> tuple[Array, Callable[[Array], Floats]]:
-        """:meth:`exact` and its way back; an engine overrides it to keep the state between."""
-        return (
-            self.exact(circuit, angles, measure),
-            lambda cotangent: self.exact_vjp(circuit, angles, measure, cotangent),
-        )
+    ) -> tuple[Array, AnglePullback]:
+        """:meth:`exact` and its pullback, by default parameter shift.
+
+        An engine overrides it to keep the state for an adjoint sweep.
+        """
+
+        def pullback(cotangent: Array) -> Floats:
+            return parameter_shift(
+                lambda rows: self.exact(circuit, rows, measure), circuit, angles, cotangent
+            )
+
+        return self.exact(circuit, angles, measure), pullback
 
     def run(
         self,
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
+        shots: Shots | None = None,
     ) -> Array:
         self.check(circuit, shots)
         check_measure(measure, circuit.num_wires)
-        if isinstance(measure, Bits) or shots is not None:
-            return self._sampled(circuit, angles, measure, shots, rng)
+        if isinstance(measure, Bits):
+            return self._sampled(circuit, angles, measure, require_shots(shots, "Bits()"))
+        if shots is not None:
+            return self._sampled(circuit, angles, measure, shots)
         if isinstance(measure, State) or measure.confusion is None:
             return self.exact(circuit, angles, measure)
         if isinstance(measure, Probabilities):
@@ -78,12 +80,10 @@ class Simulator(Backend):
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> tuple[Array, Callable[[Array], Floats]]:
+        shots: Shots | None = None,
+    ) -> tuple[Array, AnglePullback]:
         if shots is not None or isinstance(measure, Bits | State):
-            return super().forward(circuit, angles, measure, shots=shots, rng=rng)
+            return super().forward(circuit, angles, measure, shots)
         self.check(circuit)
         check_measure(measure, circuit.num_wires)
         if measure.confusion is None:
@@ -98,56 +98,35 @@ class Simulator(Backend):
         transposed = measure.confusion.transpose(0, 2, 1)
         return confuse(output, measure.confusion), lambda c: back(confuse(c, transposed))
 
-    def vjp(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        cotangent: Array,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> Floats:
-        if isinstance(measure, Bits | State):
-            raise Unsupported(
-                f"{type(measure).__name__} has no gradient; measure probabilities or expectations"
-            )
-        if shots is not None:
-            return super().vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng)
-        return self.forward(circuit, angles, measure)[1](np.asarray(cotangent))
-
-    def _sampled(
-        self, circuit: Circuit, angles: Floats, measure: Measure, shots: int | None, rng: Rng | None
-    ) -> Array:
-        if shots is None or rng is None:
-            raise BadOption("sampling needs shots and a random generator")
+    def _sampled(self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots) -> Array:
         if isinstance(measure, State):
             raise BadOption("a state is exact; it takes no shots")
         if isinstance(measure, Expectations):
-            return self._sampled_words(circuit, angles, measure, shots, rng)
+            return self._sampled_words(circuit, angles, measure, shots)
         if isinstance(measure, Bits):
-            needed = len(angles) * shots * (circuit.num_wires + 16)
+            needed = len(angles) * shots.number * (circuit.num_wires + 16)
             require_memory(
                 needed,
-                f"{shots} shots of {circuit.num_wires} bits",
+                f"{shots.number} shots of {circuit.num_wires} bits",
                 "take fewer at once, or counts",
             )
         joint = confuse(self.exact(circuit, angles, Probabilities()), measure.confusion)
         if isinstance(measure, Bits):
             return np.stack(
-                [index_to_bits(sample_indices(p, shots, rng), circuit.num_wires) for p in joint]
+                [
+                    index_to_bits(sample_indices(p, shots.number, shots.rng), circuit.num_wires)
+                    for p in joint
+                ]
             )
-        return np.stack([sample_counts(p, shots, rng) / shots for p in joint])
+        return np.stack([sample_counts(p, shots.number, shots.rng) / shots.number for p in joint])
 
     def _sampled_words(
-        self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng
+        self, circuit: Circuit, angles: Floats, measure: Expectations, shots: Shots
     ) -> Array:
         out = np.empty((len(angles), len(measure.paulis)))
         for basis, members in group_words(measure.paulis).items():
             turned, extended = to_basis(circuit, angles, basis)
-            frequencies = self._sampled(
-                turned, extended, Probabilities(measure.confusion), shots, rng
-            )
+            frequencies = self._sampled(turned, extended, Probabilities(measure.confusion), shots)
             for member in members:
                 out[:, member] = frequencies @ parity(measure.paulis[member])
         return out

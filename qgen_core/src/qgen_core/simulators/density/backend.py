@@ -58,12 +58,6 @@ class DensityBackend(Simulator):
         """:meth:`exact`, and the adjoint sweep over the density matrices that it keeps."""
         return self._evaluate(circuit, angles, measure, train=True)
 
-    def exact_vjp(
-        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
-    ) -> Floats:
-        """d loss / d angles (B, A)."""
-        return self.exact_forward(circuit, angles, measure)[1](cotangent)
-
     def _evaluate(
         self, circuit: Circuit, angles: Floats, measure: Measure, *, train: bool
     ) -> tuple[Array, AnglePullback]:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.circuits.measures import Expectations, Measure
+from qgen_core.circuits.measures import Expectations, Measure, Shots
 from qgen_core.interfaces import Backend
 from qgen_core.testing import statistics
 from qgen_core.testing.kit import Kit, check
@@ -40,13 +40,18 @@ class BackendBase(Kit):
         """So many wires, or as many as the backend has."""
         return min(wanted, backend.capabilities.max_wires or wanted)
 
+    def shots_for(self, backend: Backend, seed: int) -> Shots | None:
+        """None where the backend has exact values, else ``shots`` drawn from ``seed``."""
+        if backend.capabilities.exact:
+            return None
+        return Shots(self.shots, np.random.default_rng(seed))
+
     def values(
         self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, seed: int = 5
     ) -> Array:
         """A run: exact where the backend is, else with ``shots``; its shape checked."""
-        exact = backend.capabilities.exact
-        shots, rng = (None, None) if exact else (self.shots, np.random.default_rng(seed))
-        found = np.asarray(backend.run(circuit, angles, measure, shots=shots, rng=rng))
+        shots = self.shots_for(backend, seed)
+        found = np.asarray(backend.run(circuit, angles, measure, shots))
         columns = len(measure.paulis) if isinstance(measure, Expectations) else 2**circuit.num_wires
         check(
             found.shape == (len(angles), columns),

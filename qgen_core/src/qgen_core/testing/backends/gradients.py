@@ -20,7 +20,7 @@ SHIFT_VARIANCE = 0.5
 
 
 class GradientTests(BackendBase):
-    """``vjp`` and ``forward``."""
+    """The pullback of ``forward``."""
 
     def test_gradients(self) -> None:
         """Circuits of 1 to 5 wires with up to 24 angles, every gate with an angle among them."""
@@ -60,10 +60,7 @@ class GradientTests(BackendBase):
             self._check_gradient(backend, circuit, angles, measure, rng)
 
     def test_forward_agrees(self) -> None:
-        """``forward`` gives the output of ``run``.
-
-        Its way back gives ``vjp``, also when asked again.
-        """
+        """``forward`` gives the output of ``run``, and its pullback may be called again."""
         backend, rng = self._differentiable(), np.random.default_rng(24)
         if not backend.capabilities.exact:
             not_applicable("with shots alone the two differ by their noise")
@@ -71,23 +68,21 @@ class GradientTests(BackendBase):
         circuit = circuits.trained(backend.capabilities.gates, wires, 8, rng)
         angles = circuits.rows(circuit, 3, rng)
         for measure in self._measures(wires, rng):
-            output, back = backend.forward(circuit, angles, measure)
+            output, pullback = backend.forward(circuit, angles, measure)
             fault = self.distance(
                 backend, np.asarray(output), self.values(backend, circuit, angles, measure), measure
             )
             check(
                 not fault, f"{type(measure).__name__}: the output of forward() {fault} from run()"
             )
-            for ask in ("first", "second"):
+            for call in ("first", "second"):
                 cotangent = rng.normal(size=np.shape(output))
-                off = np.max(
-                    np.abs(back(cotangent) - backend.vjp(circuit, angles, measure, cotangent))
-                )
+                expected = backend.forward(circuit, angles, measure)[1](cotangent)
+                off = np.max(np.abs(pullback(cotangent) - expected))
                 check(
                     off <= SUMMED * self.tolerance,
-                    f"{type(measure).__name__}: the way back of forward(), asked the {ask} time, "
-                    f"is {off:.3g} off "
-                    "vjp()",
+                    f"{type(measure).__name__}: the {call} call of a pullback of forward() is "
+                    f"{off:.3g} off that of a new forward()",
                 )
 
     def test_gradient_arguments_unchanged(self) -> None:
@@ -97,8 +92,8 @@ class GradientTests(BackendBase):
         angles = circuits.rows(circuit, 3, rng)
         for measure in self._measures(circuit.num_wires, rng):
             cotangent = rng.normal(size=self.values(backend, circuit, angles, measure).shape)
-            with unchanged("vjp()", angles=angles, cotangent=cotangent):
-                self._vjp(backend, circuit, angles, measure, cotangent)
+            with unchanged("the pullback of forward()", angles=angles, cotangent=cotangent):
+                self._gradient(backend, circuit, angles, measure, cotangent)
 
     def _differentiable(self) -> Backend:
         backend = self.make()
@@ -109,7 +104,7 @@ class GradientTests(BackendBase):
     def _measures(self, wires: int, rng: np.random.Generator) -> list[Measure]:
         return [Probabilities(), Expectations(circuits.words(wires, 3, rng))]
 
-    def _vjp(
+    def _gradient(
         self,
         backend: Backend,
         circuit: Circuit,
@@ -117,13 +112,12 @@ class GradientTests(BackendBase):
         measure: Measure,
         cotangent: Floats,
     ) -> Floats:
-        exact = backend.capabilities.exact
-        shots, rng = (None, None) if exact else (self.shots, np.random.default_rng(5))
-        found = np.asarray(backend.vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng))
+        _, pullback = backend.forward(circuit, angles, measure, self.shots_for(backend, 5))
+        found = np.asarray(pullback(cotangent))
         check(
             found.shape == angles.shape,
-            f"vjp() of angles {angles.shape} has the shape {found.shape}; a row of the batch and "
-            "an angle each",
+            f"the pullback of forward() returns the shape {found.shape} for angles of the shape "
+            f"{angles.shape}; it has a row for each row of the batch, and a column for each angle",
         )
         return found
 
@@ -137,7 +131,7 @@ class GradientTests(BackendBase):
     ) -> None:
         columns = len(measure.paulis) if isinstance(measure, Expectations) else 2**circuit.num_wires
         cotangent = rng.normal(size=(len(angles), columns))
-        found = self._vjp(backend, circuit, angles, measure, cotangent)
+        found = self._gradient(backend, circuit, angles, measure, cotangent)
         expected = reference.angle_slopes(circuit, angles, measure, cotangent)
         turning = np.array([angle.source != "const" for angle in circuit.angles])
         off = np.where(turning, np.abs(found - expected), 0.0)
@@ -149,9 +143,8 @@ class GradientTests(BackendBase):
             f"d loss / d angle of {gate.name} on wires {gate.wires}, row {row} of {len(angles)}, "
             "is "
             f"{found[row, column]:.9g}; finite differences of {type(measure).__name__} give "
-            f"{expected[row, column]:.9g} (allowed {allowed:.2g}); vjp() takes d loss / d output "
-            "and returns d loss / "
-            "d angles",
+            f"{expected[row, column]:.9g} (allowed {allowed:.2g}); the pullback of "
+            "forward() takes d loss / d output and returns d loss / d angles",
         )
 
     def _allowed(self, backend: Backend, cotangent: Floats, measure: Measure) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, const
 from qgen_core.circuits.gates import GATES
-from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities, State
+from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities, Shots, State
 from qgen_core.errors import BadOption, QgenError, Unsupported
 from qgen_core.testing import circuits, reference
 from qgen_core.testing.backends.base import BackendBase
@@ -63,7 +63,7 @@ class LimitTests(BackendBase):
             circuit = self._with_channel(channel, wires, rng)
             angles = circuits.rows(circuit, 2, rng)
             cotangent = rng.normal(size=(2, 2**wires))
-            found = backend.vjp(circuit, angles, Probabilities(), cotangent)
+            found = backend.forward(circuit, angles, Probabilities())[1](cotangent)
             expected = reference.angle_slopes(circuit, angles, Probabilities(), cotangent)
             turning = [angle.source != "const" for angle in circuit.angles]
             off = float(np.max(np.abs(found - expected)[:, turning]))
@@ -88,30 +88,20 @@ class LimitTests(BackendBase):
             what = "a channel on a backend without noise"
             self._check_refused(Unsupported, what, Circuit(1, (channel,)), named="relaxation")
         if can.max_wires is not None:
-            wide, rng = Circuit(can.max_wires + 1, ()), np.random.default_rng(0)
+            wide = Circuit(can.max_wires + 1, ())
+            shots = Shots(1, np.random.default_rng(0))
             what = f"{wide.num_wires} wires on a backend of {can.max_wires}"
             named = str(can.max_wires)
-            check_refused(
-                Unsupported, what, backend.run, wide, NONE, Bits(), shots=1, rng=rng, named=named
-            )
+            check_refused(Unsupported, what, backend.run, wide, NONE, Bits(), shots, named=named)
 
-    def test_bad_shots(self) -> None:
-        """Zero shots, bits without shots, and missing shots on a device are refused."""
-        run, circuit, rng = self.make().run, Circuit(1, ()), np.random.default_rng(0)
-        table = Probabilities()
-        for shots in (0, -3):
-            what = f"shots = {shots}"
-            check_refused(
-                QgenError, what, run, circuit, NONE, table, shots=shots, rng=rng, named=str(shots)
-            )
-        check_refused(QgenError, "Bits() without shots", run, circuit, NONE, Bits())
-        check_refused(
-            QgenError, "shots without a random generator", run, circuit, NONE, Bits(), shots=10
-        )
-        if not self.make().capabilities.exact:
-            check_refused(
-                BadOption, "exact values where there are shots alone", run, circuit, NONE, table
-            )
+    def test_missing_shots(self) -> None:
+        """Bits without shots are refused, and on a device everything without shots."""
+        backend = self.make()
+        circuit = Circuit(1, ())
+        check_refused(QgenError, "Bits() without shots", backend.run, circuit, NONE, Bits())
+        if not backend.capabilities.exact:
+            what = "Probabilities() without shots on a backend without exact values"
+            check_refused(BadOption, what, backend.run, circuit, NONE, Probabilities())
 
     def test_misfits(self) -> None:
         """Words, confusions and angles of another size than the circuit are refused."""

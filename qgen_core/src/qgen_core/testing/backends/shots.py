@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities
+from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities, Shots
 from qgen_core.errors import Unsupported
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Backend
@@ -26,7 +26,7 @@ class ShotTests(BackendBase):
         backend, circuit, angles = self._drawn_from(4, 31)
         wires = circuit.num_wires
         rng = np.random.default_rng(6)
-        bits = np.asarray(backend.run(circuit, angles, Bits(), shots=self.shots, rng=rng))
+        bits = np.asarray(backend.run(circuit, angles, Bits(), Shots(self.shots, rng)))
         form = (len(angles), self.shots, wires)
         check(
             bits.shape == form and bits.dtype == np.int8 and set(np.unique(bits)) <= {0, 1},
@@ -55,7 +55,7 @@ class ShotTests(BackendBase):
         """Probabilities with shots are relative frequencies, and follow the probabilities."""
         backend, circuit, angles = self._drawn_from(3, 32)
         rng = np.random.default_rng(7)
-        found = np.asarray(backend.run(circuit, angles, Probabilities(), shots=self.shots, rng=rng))
+        found = np.asarray(backend.run(circuit, angles, Probabilities(), Shots(self.shots, rng)))
         fault = frequencies_stray(
             found, reference.values(circuit, angles, Probabilities()), self.shots
         )
@@ -69,7 +69,7 @@ class ShotTests(BackendBase):
         ]
         rng = np.random.default_rng(8)
         try:
-            bits = backend.run(circuit, angles, Bits(confusion), shots=self.shots, rng=rng)
+            bits = backend.run(circuit, angles, Bits(confusion), Shots(self.shots, rng))
         except Unsupported as error:
             not_applicable(f"the backend takes no readout confusion: {error}")
         for row, truth in zip(
@@ -92,14 +92,14 @@ class ShotTests(BackendBase):
         words = ("ZI", "IZ", "ZZ", "XI", "IX", "XX")
         rng = np.random.default_rng(9)
         found = np.asarray(
-            backend.run(circuit, angles, Expectations(words), shots=self.shots, rng=rng)
+            backend.run(circuit, angles, Expectations(words), Shots(self.shots, rng))
         )
         fault = expectations_stray(
             found, reference.values(circuit, angles, Expectations(words)), self.shots
         )
         check(not fault, f"Expectations() with shots {fault}")
         many = np.repeat(angles[:1], 64, axis=0)
-        single = np.asarray(backend.run(circuit, many, Expectations(words), shots=1, rng=rng))
+        single = np.asarray(backend.run(circuit, many, Expectations(words), Shots(1, rng)))
         check(np.all(np.abs(single) == 1), "Expectations() of a single shot are +1 or -1")
         torn = [
             w
@@ -138,9 +138,7 @@ class ShotTests(BackendBase):
                 f"{what}: another seed gives the same result; the seed is ignored",
             )
             rng = np.random.default_rng(1)
-            two = [
-                backend.run(circuit, angles, measure, shots=self.shots, rng=rng) for _ in range(2)
-            ]
+            two = [backend.run(circuit, angles, measure, Shots(self.shots, rng)) for _ in range(2)]
             check(not equal(two), f"{what}: a second call with the same rng repeats the first")
             rows = self._run(backend, circuit, np.repeat(angles[:1], 2, axis=0), measure, 1)
             check(
@@ -154,10 +152,11 @@ class ShotTests(BackendBase):
         with globals_untouched("run()"):
             for measure in (Bits(), Probabilities(), Expectations(("Z" * circuit.num_wires,))):
                 self._run(backend, circuit, angles, measure, 1)
-        with globals_untouched("vjp()"):
+        if backend.capabilities.gradients != "none":
             cotangent = np.ones((len(angles), 2**circuit.num_wires))
-            if backend.capabilities.gradients != "none":
-                backend.vjp(circuit, angles, Probabilities(), cotangent, shots=10, rng=_rng())
+            with globals_untouched("forward()"):
+                _, pullback = backend.forward(circuit, angles, Probabilities(), Shots(10, _rng()))
+                pullback(cotangent)
 
     def _drawn_from(self, wires: int, seed: int) -> tuple[Backend, Circuit, Floats]:
         backend, rng = self.make(), np.random.default_rng(seed)
@@ -170,7 +169,7 @@ class ShotTests(BackendBase):
         self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure, seed: int
     ) -> Floats:
         rng = np.random.default_rng(seed)
-        return np.asarray(backend.run(circuit, angles, measure, shots=self.shots, rng=rng))
+        return np.asarray(backend.run(circuit, angles, measure, Shots(self.shots, rng)))
 
 
 def _rng() -> np.random.Generator:
