@@ -78,7 +78,7 @@ def test_every_gate_with_noise_behind_it(name):
     for place in circuits.placed(name, 3):
         around = [circuits.turned(frozenset(GATES), 3, rng) for _ in range(2)]
         noise = Channel(channels.depolarizing(0.1, width), place, "depolarizing")
-        gate = Gate(name, place, qgen.circuit.param(0) if GATES[name].has_angle else None)
+        gate = Gate(name, place, qgen.param(0) if GATES[name].has_angle else None)
         circuit = Circuit(3, (*around[0], gate, noise, *around[1]))
         assert_agreement(
             circuit, circuits.rows(circuit, 1, rng), Expectations(circuits.words(3, 5, rng))

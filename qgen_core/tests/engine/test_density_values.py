@@ -182,7 +182,7 @@ def test_a_new_circuit_of_the_same_kind_compiles_nothing():
 @pytest.mark.parametrize("name", sorted(GATES))
 def test_transfer_matrices_of_gates(name):
     spec = GATES[name]
-    terms = gate_terms(name)
+    terms = gate_terms(spec)
     for t in (-2.3, 0.4, 5.9) if spec.has_angle else (0.0,):
         waves = np.array([1, np.cos(t), np.sin(t), np.cos(t / 2), np.sin(t / 2)])[: len(terms)]
         found = np.tensordot(waves, terms, 1)

@@ -62,7 +62,10 @@ class NumericalBackend(DeviceBackend):
         self.refuse(circuit, measure, len(rows))
         # An angle that all rows share is one number: its gate is then one matrix, not a batch of
         # them.
-        columns = [float(c[0]) if len(c) and np.all(c == c[0]) else c for c in rows.T]
+        columns: list[Any] = list(rows.T)
+        for number, column in enumerate(columns):
+            if len(column) and np.all(column == column[0]):
+                columns[number] = float(column[0])
         found = [np.asarray(one) for one in self._run(circuit, columns, measure, None)]
         whole = np.stack(found, axis=-1) if isinstance(measure, Expectations) else found[0]
         batched = any(np.ndim(column) for column in columns)

@@ -105,7 +105,9 @@ class Program:
         Zero for constant angles.
         """
         left, gates = iter(row), len(self.names)
-        angles = [[next(left)] if turning else [] for turning in self.turning]
+        angles: list[list[float]] = []
+        for turning in self.turning:
+            angles.append([next(left)] if turning else [])
         none: list[list[int]] = [[]] * gates
         operations = self.kernels.operations(
             self.names, angles, self.wires, [False] * gates, self.matrices, none, none

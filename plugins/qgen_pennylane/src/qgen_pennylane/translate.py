@@ -58,9 +58,9 @@ class Translator:
         """A tape; each of the angles (A,) is a number, or an array over the batch."""
         left = iter(angles)
         steps = self._steps.get(circuit, lambda: self._translated(circuit))
-        operations = [
-            fixed if turned is None else turned(next(left), wires) for fixed, turned, wires in steps
-        ]
+        operations = []
+        for fixed, turned, wires in steps:
+            operations.append(fixed if turned is None else turned(next(left), wires))
         return self.qml.tape.QuantumScript(operations, measurements, **options)
 
     def measurements(self, measure: Measure, num_wires: int) -> list[Any]:

@@ -21,7 +21,11 @@ from qgen_core.typing import Floats
 
 
 class Label(NamedTuple):
-    """Where a parameter sits: rotation layer (0 first), wire, and angle within its rotation."""
+    """Where a parameter sits: rotation layer (0 first), wire, and angle within its rotation.
+
+    >>> Label(layer=2, wire=0, angle=1).layer
+    2
+    """
 
     layer: int
     wire: int
@@ -30,7 +34,13 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class Angle:
-    """``scale * source[index] + offset``; a ``const`` angle is its offset."""
+    """``scale * source[index] + offset``, in radians; a ``const`` angle is its offset.
+
+    Raises BadCircuit for another source, a negative index, or a scale or offset that is not finite.
+
+    >>> Angle("param", index=3, scale=2.0).index
+    3
+    """
 
     source: Literal["param", "input", "const"]
     index: int = 0
@@ -45,17 +55,30 @@ class Angle:
 
 
 def param(index: int, scale: float = 1.0, offset: float = 0.0) -> Angle:
-    """The trainable parameter ``index``."""
+    """The trainable parameter ``index``, times ``scale``, plus ``offset`` in radians.
+
+    >>> param(2, scale=0.5)
+    Angle(source='param', index=2, scale=0.5, offset=0.0)
+    """
     return Angle("param", index, scale, offset)
 
 
 def given(index: int, scale: float = 1.0, offset: float = 0.0) -> Angle:
-    """The data input ``index``."""
+    """The data input ``index``, times ``scale``, plus ``offset`` in radians.
+
+    >>> circuit = Circuit(1, (Gate("ry", (0,), given(0, scale=2.0)),))
+    >>> circuit.bind([], [0.25])
+    array([[0.5]])
+    """
     return Angle("input", index, scale, offset)
 
 
 def const(value: float) -> Angle:
-    """A fixed angle in radians."""
+    """A fixed angle in radians.
+
+    >>> const(0.5).offset
+    0.5
+    """
     return Angle("const", offset=float(value))
 
 
@@ -66,7 +89,16 @@ def _check_wires(what: str, wires: tuple[int, ...], expected: int) -> None:
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate of :data:`qgen_core.circuits.gates.GATES` on wires; control first."""
+    """A gate of :data:`qgen_core.circuits.gates.GATES` on wires; control first.
+
+    Raises BadCircuit for an unknown gate, wrong wires, or an angle that is missing or too many.
+
+    >>> Gate("cx", (0, 1)).spec.wires
+    2
+    >>> Gate("rx", (0,))
+    Traceback (most recent call last):
+    qgen_core.errors.BadCircuit: BadCircuit: gate 'rx' needs an angle
+    """
 
     name: str
     wires: tuple[int, ...]
@@ -93,6 +125,10 @@ class Channel:
 
     ``kraus`` has the shape (K, 2^w, 2^w) for w wires. Raises BadCircuit when the sum of
     ``K^dagger K`` is further than 1e-9 from one.
+
+    >>> flip = np.array([np.sqrt(0.9) * np.eye(2), np.sqrt(0.1) * np.array([[0, 1], [1, 0]])])
+    >>> Channel(flip, (0,), "bit flip").kraus.shape
+    (2, 2, 2)
     """
 
     kraus: NDArray[np.complex128]
@@ -223,19 +259,17 @@ class Circuit:
 
     @cached_property
     def _map(self) -> _Map:
-        source = np.array([a.source for a in self.angles], dtype="U5")
-        index = np.array([a.index for a in self.angles], dtype=np.intp)
-        param, given = (
-            _Columns(_run(at), _run(index[at]), len(np.unique(index[at])) < len(at))
-            for at in (np.flatnonzero(source == "param"), np.flatnonzero(source == "input"))
-        )
-        scale = np.array([a.scale for a in self.angles], dtype=np.float64)
-        offset = np.array([a.offset for a in self.angles], dtype=np.float64)
+        source = np.array([angle.source for angle in self.angles], dtype="U5")
+        index = np.array([angle.index for angle in self.angles], dtype=np.intp)
+        scale = np.array([angle.scale for angle in self.angles], dtype=np.float64)
+        offset = np.array([angle.offset for angle in self.angles], dtype=np.float64)
+        param_columns = np.flatnonzero(source == "param")
+        input_columns = np.flatnonzero(source == "input")
         return _Map(
-            param,
-            given,
-            scale if np.any(scale != 1) else None,
-            offset if np.any(offset != 0) else None,
+            param=_columns(param_columns, index[param_columns]),
+            input=_columns(input_columns, index[input_columns]),
+            scale=scale if np.any(scale != 1) else None,
+            offset=offset if np.any(offset != 0) else None,
         )
 
     def bind(self, params: ArrayLike, inputs: ArrayLike | None = None) -> Floats:
@@ -286,8 +320,16 @@ class Circuit:
         return rows
 
 
-def _run(numbers: NDArray[np.intp]) -> NDArray[np.intp] | slice:
-    """Numbers that follow each other as a slice, others as they are."""
+def _columns(at: NDArray[np.intp], numbers: NDArray[np.intp]) -> _Columns:
+    """The columns ``at`` of the angles and the ``numbers`` of the parameters that they take."""
+    shared = len(np.unique(numbers)) < len(numbers)
+    return _Columns(_as_slice(at), _as_slice(numbers), shared)
+
+
+def _as_slice(numbers: NDArray[np.intp]) -> NDArray[np.intp] | slice:
+    """Consecutive numbers as a slice, others unchanged."""
+    if len(numbers) == 0:
+        return slice(0, 0)
     if np.any(np.diff(numbers) != 1):
         return numbers
-    return slice(int(numbers[0]), int(numbers[-1]) + 1) if len(numbers) else slice(0, 0)
+    return slice(int(numbers[0]), int(numbers[-1]) + 1)

@@ -10,11 +10,11 @@ All matrices are complex128.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -357,7 +357,19 @@ class _Table(dict[str, GateSpec]):
         super().__setitem__(name, spec)
 
 
-class EveryGate(Set[str]):
+Name = TypeVar("Name")
+
+
+class GateNames(Set[str]):
+    """A read-only set of gate names that may change with the table."""
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Name]) -> Set[Name]:
+        """What ``&``, ``|`` and ``-`` with other sets return."""
+        return frozenset(it)
+
+
+class EveryGate(GateNames):
     """The names of all gates in the table when asked, as a read-only set."""
 
     def __contains__(self, name: object) -> bool:

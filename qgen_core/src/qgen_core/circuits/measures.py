@@ -35,17 +35,38 @@ class _Measured:
 
 @dataclass(frozen=True, eq=False)
 class Probabilities(_Measured):
-    """All 2^Q outcome probabilities, (B, 2^Q); with shots, relative frequencies."""
+    """All 2^Q outcome probabilities, (B, 2^Q); with shots, relative frequencies.
+
+    >>> from qgen_core import backend
+    >>> from qgen_core.circuits.circuit import Circuit, Gate
+    >>> circuit = Circuit(1, (Gate("x", (0,)),))
+    >>> backend("statevector").run(circuit, circuit.bind([]), Probabilities()).round(12)
+    array([[0., 1.]])
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class Bits(_Measured):
-    """Outcomes shot by shot, (B, shots, Q) int8; column w is wire w."""
+    """Outcomes shot by shot, (B, shots, Q) int8; column w is wire w.
+
+    >>> from qgen_core import backend
+    >>> from qgen_core.circuits.circuit import Circuit, Gate
+    >>> circuit = Circuit(2, (Gate("x", (1,)),))
+    >>> backend("statevector").sample(circuit, [], shots=2, seed=1).tolist()
+    [[0, 1], [0, 1]]
+    """
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """The state vector, (B, 2^Q) complex; exact simulators of pure states only."""
+    """The state vector, (B, 2^Q) complex; exact simulators of pure states only.
+
+    >>> from qgen_core import backend
+    >>> from qgen_core.circuits.circuit import Circuit, Gate
+    >>> circuit = Circuit(1, (Gate("x", (0,)),))
+    >>> backend("statevector").run(circuit, circuit.bind([]), State()).shape
+    (1, 2)
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +75,10 @@ class Expectations:
 
     A word has one of I, X, Y, Z per wire, wire 0 first: ``"ZIX"``. With shots, words that
     agree wire by wire are read from the same shots, so their joint distribution is right.
+    Raises BadCircuit for other letters or words of different lengths.
+
+    >>> Expectations("ZI").paulis
+    ('ZI',)
     """
 
     paulis: tuple[str, ...]
@@ -137,24 +162,39 @@ M = TypeVar("M", Probabilities, Expectations, Bits, State)
 
 
 def pauli_z(num_wires: int) -> Expectations:
-    """The expectation of Z on each wire, (B, Q)."""
+    """The expectation of Z on each wire, (B, Q).
+
+    >>> pauli_z(3).paulis
+    ('ZII', 'IZI', 'IIZ')
+    """
     return Expectations(tuple("I" * w + "Z" + "I" * (num_wires - w - 1) for w in range(num_wires)))
 
 
 def confusion_of(measure: Measure) -> Floats | None:
-    """The readout confusion of a measure; None for perfect readout and for states."""
+    """The readout confusion of a measure; None for perfect readout and for states.
+
+    >>> confusion_of(State()) is None
+    True
+    """
     return None if isinstance(measure, State) else measure.confusion
 
 
 def ideal(measure: M) -> M:
-    """The same measure with perfect readout."""
+    """The same measure with perfect readout.
+
+    >>> ideal(Probabilities(np.full((1, 2, 2), 0.5))).confusion is None
+    True
+    """
     if isinstance(measure, State) or measure.confusion is None:
         return measure
     return replace(measure, confusion=None)
 
 
 def check_measure(measure: Measure, num_wires: int) -> None:
-    """Raise BadCircuit unless the measure fits a circuit of this width."""
+    """Raise BadCircuit unless the measure fits a circuit of this width.
+
+    >>> check_measure(pauli_z(2), num_wires=2)
+    """
     confusion = confusion_of(measure)
     if confusion is not None and len(confusion) != num_wires:
         raise BadCircuit(f"a confusion of {len(confusion)} wires does not fit {num_wires} wires")
@@ -165,7 +205,11 @@ def check_measure(measure: Measure, num_wires: int) -> None:
 def confuse(probabilities: Floats, confusion: Floats | None) -> Floats:
     """Read probabilities (B, 2^Q) from true ones.
 
-    With ``confusion`` transposed per wire, the pullback.
+    With ``confusion`` (Q, 2, 2) transposed per wire, this is the pullback.
+
+    >>> flip = np.array([[[0.9, 0.2], [0.1, 0.8]]])
+    >>> confuse(np.array([[1.0, 0.0]]), flip)
+    array([[0.9, 0.1]])
     """
     if confusion is None:
         return probabilities
@@ -182,6 +226,11 @@ class LinearReadout:
 
     Z on a wire with confusion c reads as ``a + b Z``, a = (c00 - c10 + c01 - c11) / 2 and
     b = (c00 - c10 - c01 + c11) / 2, so a word of weight k needs its 2^k sub-words.
+
+    >>> flip = np.array([[[0.9, 0.2], [0.1, 0.8]]])
+    >>> readout = LinearReadout.of(Expectations("Z", flip))
+    >>> readout.measure.paulis, readout.matrix.round(3).tolist()
+    (('Z', 'I'), [[0.7, 0.1]])
     """
 
     measure: Expectations
@@ -199,7 +248,8 @@ class LinearReadout:
         """The same for any maps (Q, 2, 2) whose columns sum to one, e.g. inverse confusions."""
         sign = np.array([1.0, -1.0])
         lines = np.einsum("r,wrt->wt", sign, maps)
-        bias, slope = lines @ [0.5, 0.5], lines @ [0.5, -0.5]
+        bias = lines @ [0.5, 0.5]
+        slope = lines @ [0.5, -0.5]
         words: dict[str, int] = {}
         rows: list[dict[int, float]] = []
         for word in paulis:

@@ -34,11 +34,16 @@ def expectations_of_densities(densities: Complex, words: tuple[str, ...]) -> Flo
     return np.stack(list(values), axis=1).astype(np.float64)
 
 
+#: From letters to bits: X and Y flip a basis state, Y and Z change its sign.
+FLIP_BITS = str.maketrans("IXYZ", "0110")
+SIGN_BITS = str.maketrans("IXYZ", "0011")
+
+
 def _actions(words: tuple[str, ...]) -> Iterator[tuple[NDArray[np.int64], Complex]]:
     """For each word, ``moved`` and ``phase`` with ``P |i> = phase[i] |moved[i]>``."""
     here = np.arange(2 ** len(words[0]))
     for word in words:
-        flips = int("".join("1" if letter in "XY" else "0" for letter in word), 2)
-        signs = int("".join("1" if letter in "YZ" else "0" for letter in word), 2)
+        flips = int(word.translate(FLIP_BITS), 2)
+        signs = int(word.translate(SIGN_BITS), 2)
         odd = np.bitwise_count(here & signs) & 1
         yield here ^ flips, np.where(odd, -1, 1) * 1j ** word.count("Y")

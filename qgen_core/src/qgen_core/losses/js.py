@@ -27,8 +27,8 @@ class JensenShannon(Loss):
     reading.
 
     >>> import numpy as np
-    >>> value, cotangent = JensenShannon()(np.array([[1.0, 0.0]]), Batch(target=np.array([[0.0,
-    1.0]])))
+    >>> batch = Batch(target=np.array([[0.0, 1.0]]))
+    >>> value, cotangent = JensenShannon()(np.array([[1.0, 0.0]]), batch)
     >>> round(value, 6)  # ln 2
     0.693147
     """

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from qgen_core.circuits.capabilities import Capabilities
 from qgen_core.circuits.circuit import Circuit, Gate, const
-from qgen_core.circuits.gates import EVERY_GATE, GATES, GateSpec
+from qgen_core.circuits.gates import EVERY_GATE, GATES, GateNames, GateSpec
 from qgen_core.circuits.measures import Measure, Probabilities, Shots
 from qgen_core.errors import QgenError
 from qgen_core.interfaces import Backend, Noise
@@ -64,7 +64,7 @@ def _mapped_capabilities(can: Capabilities, noise: Noise) -> Capabilities:
     return replace(can, gates=MappedGates(can.gates, noise))
 
 
-class MappedGates(Set[str]):
+class MappedGates(GateNames):
     """Names of the gates that a backend has, or that a noise model turns into ones that it has.
 
     The others of the table are tried when asked, each once.

@@ -97,7 +97,7 @@ def as_text(result: Mapping[str, Any]) -> str:
     titles = "".join(f"{name:>{width}}" for name in names)
     lines = [f"{'metric':<14} {'quantity':<20} " + titles]
     for row in result["metrics"]:
-        values = [cell["value"] if cell else None for cell in row["cells"]]
+        values = [(cell or {}).get("value") for cell in row["cells"]]
         lines.append(f"{row['metric']:<14} {row['name']:<20} {_aligned(values, width)}")
     lines.append(f"{'last loss':<14} {'':<20} {_aligned(result['losses'], width)}")
     for key, options in result["differences"].items():

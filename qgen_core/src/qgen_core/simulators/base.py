@@ -147,8 +147,10 @@ def group_words(words: tuple[str, ...]) -> dict[str, list[int]]:
     groups: dict[str, list[int]] = {}
     for number, word in enumerate(words):
         for basis in groups:
-            if all("I" in (a, b) or a == b for a, b in zip(word, basis, strict=True)):
-                merged = "".join(b if a == "I" else a for a, b in zip(word, basis, strict=True))
+            pairs = list(zip(word, basis, strict=True))
+            if all("I" in (a, b) or a == b for a, b in pairs):
+                # Letters agree, or one of them is I, the least of all letters.
+                merged = "".join(max(a, b) for a, b in pairs)
                 members = groups.pop(basis)
                 groups[merged] = [*members, number]
                 break
@@ -157,18 +159,24 @@ def group_words(words: tuple[str, ...]) -> dict[str, list[int]]:
     return groups
 
 
+#: The rotation before a measurement of Z that measures X or Y.
+BASIS_ROTATIONS = {"X": ("ry", -np.pi / 2), "Y": ("rx", np.pi / 2)}
+
+
 def to_basis(circuit: Circuit, angles: Floats, basis: str) -> tuple[Circuit, Floats]:
-    """The circuit with rotations behind it that turn X and Y to Z, and its angles (B, A')."""
-    turns = tuple(
-        Gate("ry", (w,), const(-np.pi / 2)) if letter == "X" else Gate("rx", (w,), const(np.pi / 2))
-        for w, letter in enumerate(basis)
-        if letter in "XY"
-    )
-    if not turns:  # engines know a circuit by its identity
+    """The circuit with final rotations from X and Y to Z, and its angles (B, A')."""
+    rotations: list[Gate] = []
+    constants: list[float] = []
+    for wire, letter in enumerate(basis):
+        if letter not in BASIS_ROTATIONS:
+            continue
+        name, angle = BASIS_ROTATIONS[letter]
+        rotations.append(Gate(name, (wire,), const(angle)))
+        constants.append(angle)
+    if not rotations:  # the same object, since engines cache their plans by identity
         return circuit, angles
-    fixed = np.tile([t.angle.offset for t in turns if t.angle is not None], (len(angles), 1))
-    extended = np.concatenate([angles, fixed.reshape(len(angles), len(turns))], axis=1)
-    return Circuit(circuit.num_wires, circuit.instructions + turns), extended
+    extended = np.concatenate([angles, np.tile(constants, (len(angles), 1))], axis=1)
+    return Circuit(circuit.num_wires, (*circuit.instructions, *rotations)), extended
 
 
 def parity(word: str) -> Floats:

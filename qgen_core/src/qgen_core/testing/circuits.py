@@ -17,13 +17,15 @@ TURNS = ("ry", "rz", "rx", "h", "t", "sx", "p")
 def turned(gates: Set[str], num_wires: int, rng: Rng) -> list[Gate]:
     """Constant rotations that bring every wire into a general place."""
     names = [name for name in TURNS if name in gates][:3]
-    return [
-        Gate(
-            name, (wire,), const(rng.uniform(-np.pi, np.pi)) if gate_spec(name).has_angle else None
-        )
-        for wire in range(num_wires)
-        for name in names
-    ]
+    turned: list[Gate] = []
+    for wire in range(num_wires):
+        for name in names:
+            if gate_spec(name).has_angle:
+                angle = const(rng.uniform(-np.pi, np.pi))
+                turned.append(Gate(name, (wire,), angle))
+            else:
+                turned.append(Gate(name, (wire,)))
+    return turned
 
 
 def flip(gates: Set[str], wire: int) -> Gate | None:

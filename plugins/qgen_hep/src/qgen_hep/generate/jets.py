@@ -160,7 +160,8 @@ def _attributes(pythia: Any, events: int, seed: int) -> dict[str, str | int | fl
 
 def _columns(rows: Floats) -> dict[str, NDArray[Any]]:
     """One array a column, as in the shipped file."""
-    return {
-        name: rows[:, i].astype(np.uint8 if name in COUNTS else np.float32)
-        for i, name in enumerate(COLUMNS)
-    }
+    columns: dict[str, NDArray[Any]] = {}
+    for position, name in enumerate(COLUMNS):
+        kind = np.uint8 if name in COUNTS else np.float32
+        columns[name] = rows[:, position].astype(kind)
+    return columns

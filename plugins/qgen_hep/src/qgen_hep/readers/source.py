@@ -72,7 +72,11 @@ def printable(text: str) -> str:
     >>> printable("pt\x1b[31m")
     'pt?[31m'
     """
-    return "".join(c if c.isprintable() else "?" for c in text)
+    shown = list(text)
+    for position, character in enumerate(text):
+        if not character.isprintable():
+            shown[position] = "?"
+    return "".join(shown)
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

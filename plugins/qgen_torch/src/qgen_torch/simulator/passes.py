@@ -103,7 +103,7 @@ def take(ops: list[Op], kind: type, wires: int) -> tuple[list[Op], list[Op]]:
 
     Returns these operations and the rest, both in order.
 
-    >>> ops = [Move((0, 1), CNOT), fixed(0, I2), Move((1, 2), (0, 2, 1, 3))]
+    >>> ops = [Move((0, 1), (0, 1, 3, 2)), fixed(0, I2), Move((1, 2), (0, 2, 1, 3))]
     >>> taken, rest = take(ops, Move, wires=3)
     >>> [op.target for op in taken], len(rest)
     ([(0, 1, 3, 2), (0, 2, 1, 3)], 1)
@@ -125,7 +125,7 @@ def take(ops: list[Op], kind: type, wires: int) -> tuple[list[Op], list[Op]]:
 def source_of(moves: list[Op], wires: int) -> Ints:
     """The index from which each amplitude comes when permutations of basis states are applied.
 
-    >>> source_of([Move((0, 1), CNOT)], wires=2)
+    >>> source_of([Move((0, 1), (0, 1, 3, 2))], wires=2)
     array([0, 1, 3, 2])
     """
     source = np.arange(2**wires)

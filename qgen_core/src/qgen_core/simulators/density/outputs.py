@@ -18,7 +18,13 @@ def kept_digits(measure: Measure, num_wires: int) -> Kept:
     letters = [
         sorted({0, *(LETTERS.index(word[w]) for word in measure.paulis)}) for w in range(num_wires)
     ]
-    return tuple(tuple(found) if len(found) < 3 else (0, 1, 2, 3) for found in letters)
+    kept: list[tuple[int, ...]] = []
+    for found in letters:
+        if len(found) < 3:
+            kept.append(tuple(found))
+        else:
+            kept.append((0, 1, 2, 3))
+    return tuple(kept)
 
 
 def read(final: Floats, measure: Measure, kept: Kept) -> Floats:

@@ -135,7 +135,9 @@ def make_plan(circuit: Circuit, kept: Kept) -> Plan:
     dims: dict[int, int] = {}
     steps, sizes = [], [1]
     for number, group in enumerate(groups):
-        after = dims | {w: len(kept[w]) if last[w] == number else 4 for w in group.wires}
+        after = dict(dims)
+        for wire in group.wires:
+            after[wire] = len(kept[wire]) if last[wire] == number else 4
         steps.append(_step(number, group, dims, after, kept))
         dims = after
         sizes.append(prod(dims.values()))
@@ -187,7 +189,9 @@ def _step(
     old, new = _strides(before), _strides(after)
     fresh = tuple(p for p, w in enumerate(group.wires) if w not in before)
     present = tuple(p for p, w in enumerate(group.wires) if w in before)
-    digits = [kept[w] if after[w] < 4 else (0, 1, 2, 3) for w in group.wires]
+    digits = []
+    for w in group.wires:
+        digits.append(kept[w] if after[w] < 4 else (0, 1, 2, 3))
     blocks: list[tuple[int, int, int]] = []
     for wire in sorted(before):
         if wire in group.wires or before[wire] == 1:

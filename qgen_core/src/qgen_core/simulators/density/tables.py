@@ -107,7 +107,9 @@ class Tables:
         """Pull the gradient of a step's matrix back to its group and to fresh wires."""
         batch, kept = len(mats), len(step.rows)
         digits = _digits(step)
-        thin = [1 if p in step.fresh else 4 for p in range(len(digits))]
+        thin = [4] * len(digits)
+        for p in step.fresh:
+            thin[p] = 1
         d_step = d_mats[:, row[7] : row[7] + row[0] * row[1]].reshape(batch, kept, *thin)
         d_step = np.broadcast_to(d_step, (batch, kept, *digits)).reshape(batch, kept, prod(digits))
         weights, whole = self._weights(mats, step), self._whole(mats, step)

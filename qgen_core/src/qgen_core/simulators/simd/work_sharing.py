@@ -173,7 +173,7 @@ def withdraw(boxes: Array, helpers: int) -> None:
 
 @partial(jit, **FLAT)
 def serve(box: int, patience: int) -> None:
-    """Run the calls offered in a box until none comes for ``patience`` looks or one is withdrawn."""
+    """Run calls offered in a box until none comes for ``patience`` looks or one is withdrawn."""
     looks, state = patience, IDLE
     while looks > 0 and state != CALLED_BACK:
         state = _look(box)

@@ -203,10 +203,10 @@ class Emitter:
         The sign of the control's bit, registers flipped along the target's.
         """
         if code in _FLIPS:
-            others = [
-                flipped[k] if k % 4 in _FLIPS[code] else register
-                for k, register in enumerate(tiles)
-            ]
+            others = list(tiles)
+            for k in range(len(tiles)):
+                if k % 4 in _FLIPS[code]:
+                    others[k] = flipped[k]
         else:
             others = [tiles[first + k] for first in range(0, len(tiles), 4) for k in _MOVES[code]]
         if code not in (CX_LP, CX_LQ, CX_LL):

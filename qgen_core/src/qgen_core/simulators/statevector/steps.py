@@ -197,7 +197,7 @@ class Writer:
         first = len(self.steps)
         for op in ops:
             names = [self._bit_name(bit, p, q) for bit in op.wires]
-            lanes = [bit if bit < self.lane_bits else 0 for bit in op.wires]
+            lanes = [self._lane(bit) for bit in op.wires]
             if op.kind == "cx":
                 self.steps.append((_CX["".join(names)], lanes[0], lanes[1], 0, first))
                 continue
@@ -205,6 +205,10 @@ class Writer:
             place = self._reserve(1)
             self.steps.append((code, lanes[0], lanes[0], place, first))
             self.add_form(op.value, place, 1, 0)
+
+    def _lane(self, bit: int) -> int:
+        """The bit if it is a lane bit, else 0."""
+        return bit if bit < self.lane_bits else 0
 
     def _write_phases(self, ops: list[Op], p: int, q: int) -> None:
         """Write one step for all phases.

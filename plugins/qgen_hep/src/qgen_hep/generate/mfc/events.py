@@ -12,7 +12,8 @@ from qgen_hep.generate.mfc.process import MUON, Process
 COLUMNS = ("muon_energy", "muon_pt", "muon_eta", "carrier_energy", "carrier_pt", "carrier_eta")
 #: The condition of an event, in GeV.
 CONDITION = "incoming_energy"
-UNITS = {column: "1" if column.endswith("eta") else "GeV" for column in (*COLUMNS, CONDITION)}
+UNITS = dict.fromkeys((*COLUMNS, CONDITION), "GeV")
+UNITS |= {column: "1" for column in COLUMNS if column.endswith("eta")}
 #: Beam energies, GeV.
 ENERGIES = (50.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0)
 

@@ -26,11 +26,12 @@ def truths(
     dataset: Mapping[str, Any], energies: Sequence[float] | None = None
 ) -> tuple[Events, ...]:
     """Samples of the distribution behind a recipe's dataset, or of it at other beam energies."""
-    options = {
-        k: tuple(v) if isinstance(v, list) else v
-        for k, v in dataset.items()
-        if k not in ("name", "events")
-    }
+    options = dict(dataset)
+    options.pop("name", None)
+    options.pop("events", None)
+    for key, value in options.items():
+        if isinstance(value, list):
+            options[key] = tuple(value)
     if energies is not None:
         options["energies"] = tuple(energies)
     return _truths(tuple(sorted(options.items())))
