@@ -23,8 +23,8 @@ from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Backend
+from qgen_core.mitigation.quasi_probabilities import nearest_distribution, systematic_outcomes
 from qgen_core.mitigation.readout_mitigated import ReadoutMitigated, confusion_from
-from qgen_core.mitigation.shared import nearest_distribution, spread_out
 from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.simulators.statevector.backend import StatevectorBackend
@@ -177,10 +177,10 @@ def test_few_bits_are_unbiased() -> None:
     """Rounding to whole shots must not favour likely outcomes."""
     true = np.array([0.5, 0.0, 0.3, 0.15, 0.05])
     mean, error = mean_and_error(
-        lambda rng: np.bincount(spread_out(true, 3, rng), minlength=5) / 3, 2000
+        lambda rng: np.bincount(systematic_outcomes(true, 3, rng), minlength=5) / 3, 2000
     )
     assert np.max(np.abs(mean - true) / np.maximum(error, 1e-12)) < SIGMAS
-    assert np.ptp(spread_out(true, 7, np.random.default_rng(1))) > 0
+    assert np.ptp(systematic_outcomes(true, 7, np.random.default_rng(1))) > 0
 
 
 def test_the_nearest_distribution_solves_the_projection() -> None:

@@ -110,7 +110,7 @@ class Shots:
     >>> Shots(0, np.random.default_rng(7))
     Traceback (most recent call last):
         ...
-    qgen_core.errors.BadOption: shots must be at least 1, not 0
+    qgen_core.errors.BadOption: BadOption: shots must be at least 1, not 0
     """
 
     number: int
@@ -150,7 +150,7 @@ def require_shots(shots: Shots | None, what: str) -> Shots:
     >>> require_shots(None, "Bits()")
     Traceback (most recent call last):
         ...
-    qgen_core.errors.BadOption: Bits() needs shots: pass Shots(number, rng)
+    qgen_core.errors.BadOption: BadOption: Bits() needs shots: pass Shots(number, rng)
     """
     if shots is None:
         raise BadOption(f"{what} needs shots: pass Shots(number, rng)")
