@@ -255,7 +255,7 @@ def test_what_cannot_be_done_is_refused() -> None:
         )
     with pytest.raises(BadOption, match="calibration_shots"):
         ReadoutMitigated(backend=StatevectorBackend(), calibration_shots=0)
-    with pytest.raises(BadOption, match="wrap readout-mitigated around it"):
+    with pytest.raises(BadOption, match="must be directly around a device"):
         ReadoutMitigated(backend=ZeroNoise(backend=Device()))
     assert ReadoutMitigated(backend=ZeroNoise(backend=Dense())).run(
         circuit, angles, Expectations(("ZZ",))
