@@ -46,7 +46,7 @@ autodoc_typehints = "signature"
 autodoc_default_options = {"members": True}
 autodoc_preserve_defaults = True
 autodoc_type_aliases = {
-    name: name for name in ("Array", "Floats", "Rng", "Inputs", "Shots", "Hooks", "Folder")
+    name: name for name in ("Array", "Floats", "Rng", "Inputs", "Hooks", "Folder")
 }
 napoleon_numpy_docstring = False
 python_use_unqualified_type_names = True

@@ -18,7 +18,7 @@ from benchmarks.machine import versions
 from benchmarks.rounds import Local, Row, Timed, measure
 from benchmarks.task import Floats
 from qgen_core.circuits.circuit import Channel, Circuit, Gate
-from qgen_core.circuits.measures import Probabilities, pauli_z
+from qgen_core.circuits.measures import Probabilities, Shots, pauli_z
 from qgen_core.noise_models import channels
 
 THREADS = 1
@@ -129,6 +129,4 @@ def _noisy(task: BatchTask) -> tuple[Call, Call]:
 def _shots(task: BatchTask) -> Call:
     backend, circuit = qgen.backend("aer"), circuit_of(task.ops, task.wires)
     angles, rng = circuit.bind(task.params, task.inputs[:1]), np.random.default_rng(3)
-    return lambda: np.asarray(
-        backend.run(circuit, angles, Probabilities(), shots=SHOTS, rng=rng)[0]
-    )
+    return lambda: np.asarray(backend.run(circuit, angles, Probabilities(), Shots(SHOTS, rng))[0])

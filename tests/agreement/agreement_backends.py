@@ -110,7 +110,9 @@ def expected_slopes(name: str, circuit: qgen.Circuit, angles: Floats, cotangent:
         return parameter_shift(
             lambda rows: expected_probabilities(name, circuit, rows), circuit, angles, cotangent
         )
-    return np.asarray(build("statevector").vjp(circuit, angles, qgen.Probabilities(), cotangent))
+    return np.asarray(
+        build("statevector").forward(circuit, angles, qgen.Probabilities())[1](cotangent)
+    )
 
 
 def random_gates(

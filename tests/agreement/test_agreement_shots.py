@@ -30,9 +30,9 @@ def test_shots_by_chi_square(name: str, backend: qgen.Backend, seed: int) -> Non
     """Bits and frequencies; bins are merged to at least 5 expected, p > 1e-6."""
     circuit, angles = prepared(seed)
     exact = np.abs(agreement.by_matrices(circuit, angles)) ** 2
-    bits = backend.run(circuit, angles, qgen.Bits(), shots=SHOTS, rng=np.random.default_rng(seed))
+    bits = backend.run(circuit, angles, qgen.Bits(), qgen.Shots(SHOTS, np.random.default_rng(seed)))
     table = backend.run(
-        circuit, angles, qgen.Probabilities(), shots=SHOTS, rng=np.random.default_rng(seed + 1)
+        circuit, angles, qgen.Probabilities(), qgen.Shots(SHOTS, np.random.default_rng(seed + 1))
     )
     for row, expected in enumerate(exact):
         counted = statistics.distribution(bits_to_index(bits[row]), 2**circuit.num_wires)
@@ -44,7 +44,7 @@ def test_chi_square_would_notice_another_wire_order() -> None:
     """The test above can fail: the same shots with wires reversed have p = 0."""
     circuit, angles = prepared(21)
     bits = agreement.build("statevector").run(
-        circuit, angles, qgen.Bits(), shots=SHOTS, rng=np.random.default_rng(1)
+        circuit, angles, qgen.Bits(), qgen.Shots(SHOTS, np.random.default_rng(1))
     )
     exact = np.abs(agreement.by_matrices(circuit, angles)) ** 2
     counted = statistics.distribution(bits_to_index(bits[0][:, ::-1]), 16)
@@ -59,7 +59,7 @@ def test_the_same_seed_gives_the_same_and_another_does_not(
 ) -> None:
     circuit, angles = prepared(24)
     first, again, other = (
-        backend.run(circuit, angles, measure, shots=500, rng=np.random.default_rng(seed))
+        backend.run(circuit, angles, measure, qgen.Shots(500, np.random.default_rng(seed)))
         for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
@@ -78,7 +78,7 @@ def test_exact_values_and_gradients_repeat_to_the_bit(name: str, backend: qgen.B
 def slopes(backend: qgen.Backend) -> np.ndarray:
     circuit = agreement.random_circuit(2, 6, np.random.default_rng(4))
     angles = agreement.random_rows(circuit, 2, np.random.default_rng(5))
-    return backend.vjp(circuit, angles, qgen.Probabilities(), np.arange(8.0).reshape(2, 4))
+    return backend.forward(circuit, angles, qgen.Probabilities())[1](np.arange(8.0).reshape(2, 4))
 
 
 def test_global_random_states_are_neither_read_nor_written(
@@ -96,7 +96,7 @@ def test_global_random_states_are_neither_read_nor_written(
                 slopes(backend)
                 found.append(
                     backend.run(
-                        circuit, angles, qgen.Bits(), shots=100, rng=np.random.default_rng(3)
+                        circuit, angles, qgen.Bits(), qgen.Shots(100, np.random.default_rng(3))
                     )
                 )
     finally:

@@ -126,7 +126,7 @@ def test_a_device_that_only_samples_gives_its_own_shots(monkeypatch: pytest.Monk
     with pytest.raises(BadOption, match="no exact values"):
         backend.probabilities(circuit, [])
     with pytest.raises(Unsupported, match="takes no confusion"):
-        backend.run(circuit, circuit.bind([]), qgen.Bits(np.eye(2)[None]), shots=5, rng=RNG(1))
+        backend.run(circuit, circuit.bind([]), qgen.Bits(np.eye(2)[None]), qgen.Shots(5, RNG(1)))
 
 
 def test_a_plain_device_is_differentiated_by_parameter_shift_in_one_execution(
@@ -146,7 +146,7 @@ def test_a_plain_device_is_differentiated_by_parameter_shift_in_one_execution(
         "execute",
         lambda tapes, *a, **k: calls.append(len(tapes)) or execute(tapes, *a, **k),
     )
-    found = backend.vjp(circuit, angles, measure, weights)
+    found = backend.forward(circuit, angles, measure)[1](weights)
     turning = np.array([a.source != "const" for a in circuit.angles])
     expected = reference.angle_slopes(circuit, angles, measure, weights)
     np.testing.assert_allclose(found[:, turning], expected[:, turning], atol=1e-7)

@@ -10,7 +10,7 @@ from qiskit_aer import AerSimulator
 
 import qgen_core as qgen
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, given, param
-from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State, pauli_z
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State, pauli_z
 from qgen_core.errors import BadOption, ResourceRefused, Unsupported
 from qgen_core.noise_models import channels
 from qgen_core.testing import circuits, reference, statistics
@@ -52,20 +52,20 @@ def test_a_batch_is_one_job(jobs: list[int]) -> None:
     words = Expectations(("ZZI", "XIX", "IYI"))
     backend.run(circuit, angles, Probabilities())
     backend.run(circuit, angles, words)
-    backend.run(circuit, angles, Bits(), shots=10, rng=rng)
-    backend.vjp(circuit, angles, Probabilities(), np.ones((7, 8)))
-    backend.vjp(circuit, angles, pauli_z(3), np.ones((7, 3)), shots=10, rng=rng)
+    backend.run(circuit, angles, Bits(), Shots(10, rng))
+    backend.forward(circuit, angles, Probabilities())[1](np.ones((7, 8)))
+    backend.forward(circuit, angles, pauli_z(3), Shots(10, rng))[1](np.ones((7, 3)))
     _, back = backend.forward(circuit, angles, Probabilities())
     back(np.ones((7, 8)))
     assert jobs == [1] * 6, "a training step, forward and back, is one job"
-    backend.run(circuit, angles, words, shots=10, rng=rng)
+    backend.run(circuit, angles, words, Shots(10, rng))
     assert jobs[6:] == [2], "a circuit for each basis, all in one job"
 
 
 def test_a_circuit_without_angles_gives_every_row_its_own_shots(jobs: list[int]) -> None:
     circuit = Circuit(3, tuple(Gate("h", (w,)) for w in range(3)))
     backend, rng = qgen.backend("aer"), np.random.default_rng(0)
-    found = backend.run(circuit, np.empty((5, 0)), Probabilities(), shots=4000, rng=rng)
+    found = backend.run(circuit, np.empty((5, 0)), Probabilities(), Shots(4000, rng))
     assert jobs == [5]
     assert len(np.unique(found, axis=0)) == 5
     assert np.allclose(backend.run(circuit, np.empty((5, 0)), Probabilities()), 1 / 8)
@@ -90,8 +90,8 @@ def test_noisy_shots_follow_the_joint_distribution() -> None:
         [[[0.95, 0.2], [0.05, 0.8]], [[0.9, 0.0], [0.1, 1.0]], [[1.0, 0.1], [0.0, 0.9]]]
     )
     expected = reference.values(circuit, angles, Probabilities(confusion))
-    bits = backend.run(circuit, angles, Bits(confusion), shots=20_000, rng=rng)
-    table = backend.run(circuit, angles, Probabilities(confusion), shots=20_000, rng=rng)
+    bits = backend.run(circuit, angles, Bits(confusion), Shots(20_000, rng))
+    table = backend.run(circuit, angles, Probabilities(confusion), Shots(20_000, rng))
     for row, truth in enumerate(expected):
         counts = np.bincount(bits[row] @ [4, 2, 1], minlength=8)
         assert statistics.chi_square(counts, truth) > 1e-6
@@ -123,15 +123,13 @@ def test_matrix_product_states_hold_wide_circuits() -> None:
     gates = (Gate("h", (0,)), *(Gate("cx", (w, w + 1)) for w in range(39)))
     circuit = Circuit(40, gates)
     backend, none = qgen.backend("aer", method="matrix_product_state"), np.empty((1, 0))
-    bits = backend.run(circuit, none, Bits(), shots=200, rng=np.random.default_rng(3))[0]
+    bits = backend.run(circuit, none, Bits(), Shots(200, np.random.default_rng(3)))[0]
     assert bits.shape == (200, 40)
     assert np.all(bits == bits[:, :1])
     assert 60 < bits[:, 0].sum() < 140
     words = ("Z" * 40, "Z" + "I" * 39, "X" * 40)
     assert np.allclose(backend.run(circuit, none, Expectations(words)), [[1, 0, 1]], atol=1e-9)
-    sampled = backend.run(
-        circuit, none, Expectations(words), shots=200, rng=np.random.default_rng(3)
-    )
+    sampled = backend.run(circuit, none, Expectations(words), Shots(200, np.random.default_rng(3)))
     assert sampled[0, 0] == 1 and sampled[0, 2] == 1 and abs(sampled[0, 1]) < 0.4
     with pytest.raises(ResourceRefused):
         backend.run(circuit, none, Probabilities())

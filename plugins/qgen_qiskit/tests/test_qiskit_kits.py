@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.circuits.measures import Probabilities
+from qgen_core.circuits.measures import Probabilities, Shots
 from qgen_core.errors import Unsupported
 from qgen_core.interfaces import Backend
 from qgen_core.testing import BackendKit, circuits, overrides, reference
@@ -48,7 +48,7 @@ class TestAerByTrajectories(BackendKit):
             )
             circuit = qgen.Circuit(2, (*before, channel, *after))
             angles = circuits.rows(circuit, 2, rng)
-            found = backend.run(circuit, angles, Probabilities(), shots=2000, rng=rng)
+            found = backend.run(circuit, angles, Probabilities(), Shots(2000, rng))
             assert (
                 frequencies_stray(found, reference.values(circuit, angles, Probabilities()), 2000)
                 == ""
@@ -65,7 +65,7 @@ class TestAerByTrajectories(BackendKit):
         channel = next(iter(circuits.channels(2, rng)))  # one: shot by shot it takes seconds
         circuit = self._with_channel(channel, 2, rng)
         angles, cotangent = circuits.rows(circuit, 2, rng), rng.normal(size=(2, 4))
-        found = backend.vjp(circuit, angles, Probabilities(), cotangent, shots=shots, rng=rng)
+        found = backend.forward(circuit, angles, Probabilities(), Shots(shots, rng))[1](cotangent)
         expected = reference.angle_slopes(circuit, angles, Probabilities(), cotangent)
         turning = [angle.source != "const" for angle in circuit.angles]
         spread = np.max(np.abs(cotangent)) / np.sqrt(2 * shots)

@@ -87,7 +87,7 @@ def test_a_large_circuit_agrees_with_the_embedded_simulator() -> None:
         *(
             (
                 b.run(circuit, angles, Probabilities()),
-                b.vjp(circuit, angles, Probabilities(), cotangent),
+                b.forward(circuit, angles, Probabilities())[1](cotangent),
             )
             for b in (ours, embedded)
         ),

@@ -57,21 +57,17 @@ class Shifting(Backend):
         self.exact = qgen.backend("statevector")
         self.calls: list[str] = []
 
-    def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
-    ) -> Array:
+    def run(self, circuit: Circuit, angles: Array, measure: Any, shots: Any = None) -> Array:
         self.calls.append("run")
-        return self.exact.run(circuit, angles, measure, shots=shots, rng=rng)
+        return self.exact.run(circuit, angles, measure, shots)
 
 
 class Counting(Shifting):
     """One that keeps its way back, and says what was asked of it."""
 
-    def forward(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
-    ) -> Any:
+    def forward(self, circuit: Circuit, angles: Array, measure: Any, shots: Any = None) -> Any:
         self.calls.append("forward")
-        output, back = self.exact.forward(circuit, angles, measure, shots=shots, rng=rng)
+        output, back = self.exact.forward(circuit, angles, measure, shots)
 
         def counted(cotangent: Array) -> Array:
             self.calls.append("back")

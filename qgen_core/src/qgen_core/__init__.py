@@ -17,7 +17,7 @@ from typing import Any
 
 from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
 from qgen_core.circuits.draw import draw
-from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State, pauli_z
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State, pauli_z
 from qgen_core.circuits.qasm import to_qasm
 from qgen_core.discovery.hooks import hookimpl
 from qgen_core.discovery.registry import build, describe, names, register
@@ -201,6 +201,7 @@ __all__ = [
     "QgenError",
     "Sampler",
     "Simulator",
+    "Shots",
     "Space",
     "State",
     "Trainer",

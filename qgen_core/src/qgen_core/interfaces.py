@@ -18,18 +18,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from qgen_core.circuits.capabilities import Capabilities as Capabilities
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities
+from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities, State
+from qgen_core.circuits.measures import Shots as Shots
 from qgen_core.circuits.parameter_shift import parameter_shift
-from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, NoGradient
+from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, NoGradient, Unsupported
 from qgen_core.events import Batch, Events, Space
 from qgen_core.ising import Ising
 from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.support.random_streams import Seed, generator
-from qgen_core.typing import Array, Floats, Pullback, Rng
+from qgen_core.typing import AnglePullback, Array, Floats, Pullback, Rng
 
 Inputs = ArrayLike | None
-Shots = int | None  # None: exact
 Hooks = Sequence[object]
 Folder = Checkpoints | str | PathLike[str] | None
 OUTPUTS = ("probabilities", "log_prob", "samples", "objective")
@@ -101,63 +101,76 @@ class Encoder(Stateful):
 
 
 class Backend(ABC):
-    """Runs circuits; the batch axis always leads. A backend has no size: the circuit has."""
+    """Runs circuits; the batch axis always leads. A backend has no size: the circuit has.
+
+    A device implements :meth:`run`. One that has exact values inherits
+    :class:`~qgen_core.simulators.base.Simulator` instead, which adds shots and readout errors.
+    """
 
     __qgen_kind__ = "backend"
     capabilities: Capabilities = Capabilities()
 
     @abstractmethod
     def run(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        *,
-        shots: Shots = None,
-        rng: Rng | None = None,
+        self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
     ) -> Array:
-        """Measure the circuit for each row of ``angles`` (B, A); shapes as the measure says."""
+        """Measure the circuit for each row of ``angles`` (B, A), one column an angle.
+
+        Returns the array that the measure describes: exact values without ``shots``, estimates with
+        them. Raises Unsupported for what the backend cannot run (see :meth:`check`), and BadOption
+        for angles of another shape and where shots are missing.
+
+        >>> import qgen_core as qgen
+        >>> from qgen_core import Circuit, Gate, Probabilities, param
+        >>> circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
+        >>> angles = circuit.bind([[0.0], [np.pi]])
+        >>> qgen.backend("statevector").run(circuit, angles, Probabilities()).round(3)
+        array([[1., 0.],
+               [0., 1.]])
+        >>> shots = Shots(100, np.random.default_rng(7))
+        >>> qgen.backend("statevector").run(circuit, angles, Probabilities(), shots)
+        array([[1., 0.],
+               [0., 1.]])
+        """
 
     def forward(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        *,
-        shots: Shots = None,
-        rng: Rng | None = None,
-    ) -> tuple[Array, Callable[[Array], Floats]]:
-        """:meth:`run`, and a function from d loss / d output to d loss / d angles (B, A).
+        self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
+    ) -> tuple[Array, AnglePullback]:
+        """:meth:`run`, and its pullback: from d loss / d output to d loss / d angles (B, A).
 
-        An engine overrides it to keep what the way back needs.
+        The pullback may be called several times. By default it runs the circuits of the
+        parameter-shift rule, in one batch, with the same shots. An engine overrides this method to
+        keep states for an adjoint sweep. Raises Unsupported for bits and states, which have no
+        gradient, and what :meth:`run` raises.
+
+        >>> import qgen_core as qgen
+        >>> from qgen_core import Circuit, Gate, param, pauli_z
+        >>> circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
+        >>> angles = circuit.bind([np.pi / 2])
+        >>> output, pullback = qgen.backend("statevector").forward(circuit, angles, pauli_z(1))
+        >>> pullback(np.ones_like(output)).round(3)  # d cos(theta) / d theta
+        array([[-1.]])
         """
-        output = self.run(circuit, angles, measure, shots=shots, rng=rng)
-        return output, lambda cotangent: self.vjp(
-            circuit, angles, measure, cotangent, shots=shots, rng=rng
-        )
+        if isinstance(measure, Bits | State):
+            raise Unsupported(
+                f"{type(measure).__name__} has no gradient; measure probabilities or expectations"
+            )
+        output = self.run(circuit, angles, measure, shots)
 
-    def vjp(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        cotangent: Array,
-        *,
-        shots: Shots = None,
-        rng: Rng | None = None,
-    ) -> Floats:
-        """d loss / d angles (B, A); by default parameter shift, all shifts in one batch."""
-        return parameter_shift(
-            lambda rows: self.run(circuit, rows, measure, shots=shots, rng=rng),
-            circuit,
-            angles,
-            cotangent,
-        )
+        def pullback(cotangent: Array) -> Floats:
+            return parameter_shift(
+                lambda rows: self.run(circuit, rows, measure, shots), circuit, angles, cotangent
+            )
+
+        return output, pullback
 
     def native(
         self, circuit: Circuit, measure: Measure, framework: str
     ) -> Callable[..., Any] | None:
-        """A function of a framework (``"torch"``) with gradients, angles (B, A) to output."""
+        """A differentiable function in ``framework`` ("torch"), or None if there is none.
+
+        It maps angles (B, A) to the output of :meth:`run` without shots.
+        """
         return None
 
     @final
@@ -167,11 +180,20 @@ class Backend(ABC):
         params: ArrayLike,
         inputs: Inputs = None,
         *,
-        shots: Shots = None,
+        shots: int | None = None,
         seed: Seed = None,
     ) -> Array:
-        """Outcome probabilities (2^Q,), or (B, 2^Q) if params or inputs have a batch axis."""
-        return self._people(circuit, params, inputs, Probabilities(), shots, seed)
+        """Outcome probabilities (2^Q,), or (B, 2^Q) if params or inputs have a batch axis.
+
+        Relative frequencies with ``shots``, drawn from ``seed``.
+
+        >>> import qgen_core as qgen
+        >>> from qgen_core import Circuit, Gate
+        >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+        >>> qgen.backend("statevector").probabilities(bell, []).round(3)
+        array([0.5, 0. , 0. , 0.5])
+        """
+        return self._run_bound(circuit, params, inputs, Probabilities(), shots, seed)
 
     @final
     def expectations(
@@ -181,11 +203,18 @@ class Backend(ABC):
         inputs: Inputs = None,
         *,
         paulis: Sequence[str],
-        shots: Shots = None,
+        shots: int | None = None,
         seed: Seed = None,
     ) -> Array:
-        """Expectations of Pauli words, (words,) or (B, words)."""
-        return self._people(circuit, params, inputs, Expectations(tuple(paulis)), shots, seed)
+        """Expectations of Pauli words, (words,) or (B, words).
+
+        >>> import qgen_core as qgen
+        >>> from qgen_core import Circuit, Gate
+        >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+        >>> qgen.backend("statevector").expectations(bell, [], paulis=["ZZ", "XX", "ZI"]).round(3)
+        array([1., 1., 0.])
+        """
+        return self._run_bound(circuit, params, inputs, Expectations(tuple(paulis)), shots, seed)
 
     @final
     def sample(
@@ -197,30 +226,46 @@ class Backend(ABC):
         shots: int,
         seed: Seed = None,
     ) -> Array:
-        """Measured bits, (shots, Q) or (B, shots, Q) int8."""
-        return self._people(circuit, params, inputs, Bits(), shots, seed)
+        """Measured bits, (shots, Q) or (B, shots, Q) int8.
 
-    def _people(
+        >>> import qgen_core as qgen
+        >>> from qgen_core import Circuit, Gate
+        >>> flipped = Circuit(2, (Gate("x", (0,)),))
+        >>> qgen.backend("statevector").sample(flipped, [], shots=2, seed=1)
+        array([[1, 0],
+               [1, 0]], dtype=int8)
+        """
+        return self._run_bound(circuit, params, inputs, Bits(), shots, seed)
+
+    def _run_bound(
         self,
         circuit: Circuit,
         params: ArrayLike,
         inputs: Inputs,
         measure: Measure,
-        shots: Shots,
+        number_of_shots: int | None,
         seed: Seed,
     ) -> Array:
+        """A run, without a batch axis where neither params nor inputs have one."""
         batched = np.ndim(params) == 2 or (inputs is not None and np.ndim(inputs) == 2)
-        rng = None if shots is None else generator(seed)
-        out = self.run(circuit, circuit.bind(params, inputs), measure, shots=shots, rng=rng)
-        return out if batched else np.asarray(out[0])
+        shots = None
+        if number_of_shots is not None:
+            shots = Shots(number_of_shots, generator(seed))
+        out = self.run(circuit, circuit.bind(params, inputs), measure, shots)
+        if batched:
+            return out
+        return np.asarray(out[0])
 
     @final
-    def check(self, circuit: Circuit, shots: Shots = None) -> None:
-        """Raise Unsupported or BadOption for a circuit or shots beyond ``capabilities``."""
+    def check(self, circuit: Circuit, shots: Shots | int | None = None) -> None:
+        """Raise Unsupported or BadOption for a circuit or shots beyond ``capabilities``.
+
+        ``shots`` may be their number alone, to check a model's options before it runs.
+        """
         self.capabilities.check(type(self).__name__, circuit, shots)
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        """Raise ResourceRefused, with the numbers, if training needs memory that is not there."""
+        """Raise ResourceRefused, with the numbers, if training needs more memory than is free."""
 
 
 class Sampler(Stateful):

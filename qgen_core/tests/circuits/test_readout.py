@@ -113,9 +113,9 @@ def test_gradients_go_back_through_readout() -> None:
         (Expectations(("ZZ", "XI", "IZ"), confusion), 3),
     ):
         cotangent = rng.normal(size=(1, width))
-        gradient = circuit.pullback(Dense().vjp(circuit, circuit.bind(theta), measure, cotangent))[
-            0
-        ][0]
+        gradient = circuit.pullback(
+            Dense().forward(circuit, circuit.bind(theta), measure)[1](cotangent)
+        )[0][0]
         for k in range(3):
             step = 1e-5 * np.eye(3)[k]
             up = Dense().run(circuit, circuit.bind(theta + step), measure)

@@ -93,7 +93,7 @@ def test_whole_circuits_with_shared_scaled_angles_and_inputs(seed: int) -> None:
     x = rng.normal(size=(3, circuit.num_inputs))
     cotangent = rng.normal(size=(3, 8))
     angles = circuit.bind(theta, x)
-    d_theta, d_x = circuit.pullback(Dense().vjp(circuit, angles, Probabilities(), cotangent))
+    d_theta, d_x = circuit.pullback(Dense().forward(circuit, angles, Probabilities())[1](cotangent))
 
     def loss(theta: Floats, x: Floats) -> Floats:
         return np.asarray((probabilities(circuit, circuit.bind(theta, x)) * cotangent).sum(axis=1))
@@ -163,6 +163,6 @@ def test_expectations_are_shifted_like_probabilities() -> None:
     measure = Expectations(("ZI", "IZ", "ZZ"))
     signs = np.array([[1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1.0]])
     cotangent = rng.normal(size=(1, 3))
-    by_words = Dense().vjp(circuit, angles, measure, cotangent)
-    by_probabilities = Dense().vjp(circuit, angles, Probabilities(), cotangent @ signs)
+    by_words = Dense().forward(circuit, angles, measure)[1](cotangent)
+    by_probabilities = Dense().forward(circuit, angles, Probabilities())[1](cotangent @ signs)
     np.testing.assert_allclose(by_words, by_probabilities, rtol=0, atol=1e-13)

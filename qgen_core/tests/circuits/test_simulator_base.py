@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, param
-from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State, confuse
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State, confuse
 from qgen_core.errors import BadCircuit, BadOption, ResourceRefused, Unsupported
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Capabilities
@@ -47,9 +47,9 @@ def test_shots_follow_the_exact_probabilities(seed: int) -> None:
     shots = 20_000
     exact = Dense().run(circuit, angles, Probabilities())
     frequencies = Dense().run(
-        circuit, angles, Probabilities(), shots=shots, rng=np.random.default_rng(seed)
+        circuit, angles, Probabilities(), Shots(shots, np.random.default_rng(seed))
     )
-    bits = Dense().run(circuit, angles, Bits(), shots=shots, rng=np.random.default_rng(seed + 100))
+    bits = Dense().run(circuit, angles, Bits(), Shots(shots, np.random.default_rng(seed + 100)))
     assert bits.shape == (2, shots, 3) and bits.dtype == np.int8
     for row in range(2):
         np.testing.assert_allclose(
@@ -68,10 +68,8 @@ def test_readout_errors_reach_shots_and_bits() -> None:
     )
     expected = confuse(np.abs(state(circuit, angles[0])[None]) ** 2, confusion)[0]
     shots, rng = 20_000, np.random.default_rng(3)
-    frequencies = Dense().run(circuit, angles[:1], Probabilities(confusion), shots=shots, rng=rng)[
-        0
-    ]
-    bits = Dense().run(circuit, angles[:1], Bits(confusion), shots=shots, rng=rng)[0]
+    frequencies = Dense().run(circuit, angles[:1], Probabilities(confusion), Shots(shots, rng))[0]
+    bits = Dense().run(circuit, angles[:1], Bits(confusion), Shots(shots, rng))[0]
     assert agrees(frequencies * shots, expected * shots) > 1e-6
     assert agrees(np.bincount(bits_to_index(bits), minlength=8), expected * shots) > 1e-6
     ideal = np.abs(state(circuit, angles[0])) ** 2
@@ -80,21 +78,19 @@ def test_readout_errors_reach_shots_and_bits() -> None:
 
 def test_column_w_of_bits_is_wire_w() -> None:
     circuit = Circuit(3, (Gate("x", (1,)),))
-    bits = Dense().run(circuit, NONE, Bits(), shots=4, rng=np.random.default_rng(0))
+    bits = Dense().run(circuit, NONE, Bits(), Shots(4, np.random.default_rng(0)))
     assert bits.tolist() == [[[0, 1, 0]] * 4]
 
 
 def test_bits_come_in_random_order() -> None:
-    bits = Dense().run(BELL, NONE, Bits(), shots=2000, rng=np.random.default_rng(1))[0, :, 0]
+    bits = Dense().run(BELL, NONE, Bits(), Shots(2000, np.random.default_rng(1)))[0, :, 0]
     changes = int(np.abs(np.diff(bits)).sum())
     assert abs(changes - 1000) < 6 * np.sqrt(500)
 
 
 def test_one_generator_one_result_and_the_global_state_stays() -> None:
     before = repr(np.random.get_state(legacy=False))
-    runs = [
-        Dense().run(BELL, NONE, Bits(), shots=50, rng=np.random.default_rng(5)) for _ in range(2)
-    ]
+    runs = [Dense().run(BELL, NONE, Bits(), Shots(50, np.random.default_rng(5))) for _ in range(2)]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert repr(np.random.get_state(legacy=False)) == before
 
@@ -143,7 +139,7 @@ def test_words_of_one_basis_come_from_the_same_shots() -> None:
     # fluctuates
     measure = Expectations(("ZZ", "ZI", "IZ"))
     rng = np.random.default_rng(2)
-    values = np.array([Dense().run(BELL, NONE, measure, shots=101, rng=rng)[0] for _ in range(20)])
+    values = np.array([Dense().run(BELL, NONE, measure, Shots(101, rng))[0] for _ in range(20)])
     np.testing.assert_array_equal(values[:, 0], 1)
     np.testing.assert_array_equal(values[:, 1], values[:, 2])
     assert values[:, 1].std() > 0.05
@@ -157,8 +153,7 @@ def test_joint_distribution_of_words_is_consistent_with_shots() -> None:
         circuit,
         angles[:1],
         Expectations(("ZI", "IZ", "ZZ")),
-        shots=shots,
-        rng=np.random.default_rng(0),
+        Shots(shots, np.random.default_rng(0)),
     )[0]
     for a, b in product((1, -1), repeat=2):
         count = shots * (1 + a * zi + b * iz + a * b * zz) / 4
@@ -174,7 +169,7 @@ def test_sampled_words_are_unbiased_with_the_right_spread(readout: bool) -> None
     exact = Dense().run(circuit, angles[:1], measure)[0]
     shots, repeats, rng = 400, 300, np.random.default_rng(6)
     values = np.array(
-        [Dense().run(circuit, angles[:1], measure, shots=shots, rng=rng)[0] for _ in range(repeats)]
+        [Dense().run(circuit, angles[:1], measure, Shots(shots, rng))[0] for _ in range(repeats)]
     )
     sigma = np.sqrt((1 - exact**2) / shots)
     assert np.all(np.abs(values.mean(axis=0) - exact) < 5 * sigma / np.sqrt(repeats) + 1e-12)
@@ -185,7 +180,7 @@ def test_gradients_from_shots_are_unbiased() -> None:
     circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
     angles, rng = circuit.bind([0.7]), np.random.default_rng(1)
     draws = [
-        Dense().vjp(circuit, angles, Expectations(("Z",)), np.ones((1, 1)), shots=100, rng=rng)[
+        Dense().forward(circuit, angles, Expectations(("Z",)), Shots(100, rng))[1](np.ones((1, 1)))[
             0, 0
         ]
         for _ in range(400)
@@ -202,11 +197,11 @@ def test_forward_gives_the_value_and_the_way_back() -> None:
         value, back = Dense().forward(circuit, angles, measure)
         np.testing.assert_array_equal(value, Dense().run(circuit, angles, measure))
         np.testing.assert_array_equal(
-            back(cotangent), Dense().vjp(circuit, angles, measure, cotangent)
+            back(cotangent), Dense().forward(circuit, angles, measure)[1](cotangent)
         )
         assert np.abs(back(cotangent)).max() > 0
     sampled, back = Dense().forward(
-        circuit, angles, Probabilities(), shots=64, rng=np.random.default_rng(0)
+        circuit, angles, Probabilities(), Shots(64, np.random.default_rng(0))
     )
     np.testing.assert_array_equal(sampled * 64, np.rint(sampled * 64))
     assert back(rng.normal(size=(2, 8))).shape == angles.shape
@@ -230,24 +225,35 @@ def test_states_are_exact_and_have_no_gradient() -> None:
         Dense().run(circuit, angles, State())[1], state(circuit, angles[1])
     )
     with pytest.raises(BadOption, match="a state is exact; it takes no shots"):
-        Dense().run(circuit, angles, State(), shots=10, rng=np.random.default_rng(0))
+        Dense().run(circuit, angles, State(), Shots(10, np.random.default_rng(0)))
     for measure in (State(), Bits()):
         with pytest.raises(Unsupported, match="has no gradient"):
-            Dense().vjp(circuit, angles, measure, np.ones((2, 8)))
+            Dense().forward(circuit, angles, measure)
 
 
 @pytest.mark.parametrize("shots", [0, -3])
 def test_shots_below_one_are_refused(shots: int) -> None:
-    for measure in (Probabilities(), Bits(), Expectations(("ZZ",))):
-        with pytest.raises(BadOption, match=f"shots must be at least 1, not {shots}"):
-            Dense().run(BELL, NONE, measure, shots=shots, rng=np.random.default_rng(0))
+    message = f"shots must be at least 1, not {shots}"
+    with pytest.raises(BadOption, match=message):
+        Shots(shots, np.random.default_rng(0))
+    with pytest.raises(BadOption, match=message):
+        Dense().check(BELL, shots)
+    with pytest.raises(BadOption, match=message):
+        Dense().probabilities(BELL, [], shots=shots)
+    with pytest.raises(BadOption, match=message):
+        Dense().sample(BELL, [], shots=shots)
+    with pytest.raises(BadOption, match=message):
+        Dense().expectations(BELL, [], paulis=["ZZ"], shots=shots)
 
 
 def test_sampling_needs_shots_and_a_generator() -> None:
-    with pytest.raises(BadOption, match="needs shots and a random generator"):
+    with pytest.raises(BadOption, match=r"Bits\(\) needs shots: pass Shots\(number, rng\)"):
         Dense().run(BELL, NONE, Bits())
-    with pytest.raises(BadOption, match="needs shots and a random generator"):
-        Dense().run(BELL, NONE, Probabilities(), shots=10)
+    with pytest.raises(BadOption, match="need a numpy random generator, .* not NoneType"):
+        Shots(10, None)  # type: ignore[arg-type]
+    assert Shots.of(None, None) is None
+    with pytest.raises(BadOption, match="need a numpy random generator, .* not NoneType"):
+        Shots.of(10, None)
 
 
 class Small(Dense):
@@ -259,16 +265,16 @@ class Small(Dense):
 def test_capabilities_are_checked() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(Unsupported, match="Small has no gate cx; it has h, rx"):
-        Small().run(BELL, NONE, Probabilities(), shots=1, rng=rng)
+        Small().run(BELL, NONE, Probabilities(), Shots(1, rng))
     with pytest.raises(Unsupported, match="Small holds at most 2 wires, the circuit has 3"):
-        Small().run(Circuit(3, ()), NONE, Probabilities(), shots=1, rng=rng)
+        Small().run(Circuit(3, ()), NONE, Probabilities(), Shots(1, rng))
     with pytest.raises(BadOption, match="Small has no exact values; give it shots"):
         Small().run(Circuit(1, (Gate("h", (0,)),)), NONE, Probabilities())
     noisy = Circuit(1, (Channel(IDLE, (0,), "depolarizing"),))
     with pytest.raises(
         Unsupported, match="pure states only, the circuit holds the channel 'depolarizing'"
     ):
-        Small().run(noisy, NONE, Probabilities(), shots=1, rng=rng)
+        Small().run(noisy, NONE, Probabilities(), Shots(1, rng))
 
 
 def test_measures_that_do_not_fit_are_refused_before_the_run() -> None:

@@ -42,9 +42,9 @@ PACKAGES = {
         "[qgen.backends]\nreversed = qgen_reversed:Reversed\n",
     ),
     "qgen-slopes": (
-        HEAD
-        + "class Slopes(Fine):\n    def exact_vjp(self, circuit, angles, measure, cotangent):\n"
-        "        return 2 * super().exact_vjp(circuit, angles, measure, cotangent)\n",
+        HEAD + "class Slopes(Fine):\n    def exact_forward(self, circuit, angles, measure):\n"
+        "        output, pullback = super().exact_forward(circuit, angles, measure)\n"
+        "        return output, lambda cotangent: 2 * pullback(cotangent)\n",
         "[qgen.backends]\nslopes = qgen_slopes:Slopes\n",
     ),
     "qgen-remote": (

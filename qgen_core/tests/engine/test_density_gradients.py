@@ -59,10 +59,10 @@ def test_rows_of_a_batch(size):
     angles = random_rows(rng, circuit, size)
     engine = DensityBackend()
     cotangent = rng.normal(size=(size, 3))
-    together = engine.exact_vjp(circuit, angles, pauli_z(3), cotangent)
+    together = engine.exact_forward(circuit, angles, pauli_z(3))[1](cotangent)
     for k in range(size):
         row = slice(k, k + 1)
-        alone = engine.exact_vjp(circuit, angles[row], pauli_z(3), cotangent[row])
+        alone = engine.exact_forward(circuit, angles[row], pauli_z(3))[1](cotangent[row])
         np.testing.assert_allclose(together[row], alone, atol=1e-13, rtol=0)
 
 
@@ -100,8 +100,10 @@ def test_words_asked_twice_share_their_cotangent():
     circuit = noisy_circuit(rng, 3, 15)
     angles = random_rows(rng, circuit, 2)
     engine = DensityBackend()
-    twice = engine.exact_vjp(
-        circuit, angles, Expectations(("ZXI", "ZXI")), np.array([[1.0, 2.0], [0.5, -0.5]])
+    twice = engine.exact_forward(circuit, angles, Expectations(("ZXI", "ZXI")))[1](
+        np.array([[1.0, 2.0], [0.5, -0.5]])
     )
-    once = engine.exact_vjp(circuit, angles, Expectations(("ZXI",)), np.array([[3.0], [0.0]]))
+    once = engine.exact_forward(circuit, angles, Expectations(("ZXI",)))[1](
+        np.array([[3.0], [0.0]])
+    )
     np.testing.assert_allclose(twice, once, atol=1e-13)

@@ -74,8 +74,8 @@ def test_every_gate_against_parameter_shift(num_wires):
         angles = random_rows(rng, circuit, 2)
         engine = backend()
         cotangent = rng.normal(size=(2, 2**num_wires))
-        shifted = Backend.vjp(engine, circuit, angles, Probabilities(), cotangent)
-        adjoint = engine.vjp(circuit, angles, Probabilities(), cotangent)
+        shifted = Backend.forward(engine, circuit, angles, Probabilities())[1](cotangent)
+        adjoint = engine.forward(circuit, angles, Probabilities())[1](cotangent)
         columns = [k for k, angle in enumerate(circuit.angles) if angle.source != "const"]
         np.testing.assert_allclose(adjoint[:, columns], shifted[:, columns], atol=1e-12, rtol=0)
 
@@ -87,9 +87,11 @@ def test_blocks_do_not_change_gradients(num_wires, precision):
     for circuit in (brick(num_wires, 2), random_circuit(rng, num_wires, 100)):
         angles = random_rows(rng, circuit, 1)
         cotangent = rng.normal(size=(1, 2**num_wires))
-        whole = backend("double", 14).vjp(circuit, angles, Probabilities(), cotangent)
+        whole = backend("double", 14).forward(circuit, angles, Probabilities())[1](cotangent)
         for local in (5, 6, 7):
-            blocked = backend(precision, local).vjp(circuit, angles, Probabilities(), cotangent)
+            blocked = backend(precision, local).forward(circuit, angles, Probabilities())[1](
+                cotangent
+            )
             np.testing.assert_allclose(
                 blocked, whole, atol=1e-12 if precision == "double" else 1e-4, rtol=0
             )
@@ -115,7 +117,9 @@ def test_gradients_of_a_batch_equal_single_runs():
     cotangent = rng.normal(size=(5, 64))
     engine = backend()
     alone = [
-        engine.vjp(circuit, a[None], Probabilities(), c[None])[0]
+        engine.forward(circuit, a[None], Probabilities())[1](c[None])[0]
         for a, c in zip(angles, cotangent, strict=True)
     ]
-    np.testing.assert_array_equal(engine.vjp(circuit, angles, Probabilities(), cotangent), alone)
+    np.testing.assert_array_equal(
+        engine.forward(circuit, angles, Probabilities())[1](cotangent), alone
+    )

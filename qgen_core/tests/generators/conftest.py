@@ -50,9 +50,9 @@ class Device(Dense):
     def check_shots(self, shots: int | None) -> None:
         assert shots is not None
 
-    def run(self, circuit, angles, measure, *, shots=None, rng=None):  # type: ignore[no-untyped-def]
+    def run(self, circuit, angles, measure, shots=None):  # type: ignore[no-untyped-def]
         self.check_shots(shots)
-        return super().run(circuit, angles, measure, shots=shots, rng=rng)
+        return super().run(circuit, angles, measure, shots)
 
 
 def layers(

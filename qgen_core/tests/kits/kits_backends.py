@@ -8,8 +8,7 @@ import numpy as np
 
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.circuits.gates import GATES
-from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State, ideal
-from qgen_core.circuits.parameter_shift import parameter_shift
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State, ideal
 from qgen_core.errors import BadOption, ResourceRefused, Unsupported
 from qgen_core.interfaces import Backend, Capabilities
 from qgen_core.simulators.base import Simulator
@@ -55,16 +54,16 @@ class Device(Good):
     )
 
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
         self.check(circuit, shots)
-        return _as_if_exact(self, circuit, angles, measure, shots, rng)
+        return _as_if_exact(self, circuit, angles, measure, shots)
 
 
 def _as_if_exact(
-    backend: Good, circuit: Circuit, angles: Array, measure: Any, shots: Any, rng: Any
+    backend: Good, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None
 ) -> Array:
-    return Good.run(_Exact(backend), circuit, angles, measure, shots=shots, rng=rng)
+    return Good.run(_Exact(backend), circuit, angles, measure, shots)
 
 
 class _Exact(Good):
@@ -133,9 +132,9 @@ class WrongXShots(Good):
     """Turns the X basis the wrong way before it measures."""
 
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
-        found = super().run(circuit, angles, measure, shots=shots, rng=rng)
+        found = super().run(circuit, angles, measure, shots)
         if isinstance(measure, Expectations) and shots:
             found = found * [(-1) ** word.count("X") for word in measure.paulis]
         return found
@@ -159,16 +158,20 @@ class BatchIgnored(Good):
 
 
 class ReadoutIgnored(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, **options: Any) -> Array:
-        return super().run(circuit, angles, ideal(measure), **options)
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
+    ) -> Array:
+        return super().run(circuit, angles, ideal(measure), shots)
 
 
 class ReadoutTransposed(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, **options: Any) -> Array:
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
+    ) -> Array:
         if isinstance(measure, Probabilities) and measure.confusion is not None:
-            table = super().run(circuit, angles, Probabilities(), **options)
+            table = super().run(circuit, angles, Probabilities(), shots)
             return np.stack([reference.kron(list(measure.confusion)).T @ row for row in table])
-        return super().run(circuit, angles, measure, **options)
+        return super().run(circuit, angles, measure, shots)
 
 
 class WritesAngles(Good):
@@ -194,90 +197,107 @@ class Drifting(Good):
 
 
 class WrongSign(Good):
-    def exact_vjp(self, *given: Any) -> Array:
-        return -super().exact_vjp(*given)
+    def exact_forward(self, *given: Any) -> Any:
+        output, pullback = super().exact_forward(*given)
+        return output, lambda cotangent: -pullback(cotangent)
 
 
 class WrongSignDevice(Device):
-    def vjp(self, *given: Any, **options: Any) -> Array:
-        return -super().vjp(*given, **options)
+    def forward(self, *given: Any) -> Any:
+        output, pullback = super().forward(*given)
+        return output, lambda cotangent: -pullback(cotangent)
 
 
 class TwoTermsForAll(Good):
     """The two-term rule also for controlled rotations, which need four."""
 
-    def exact_vjp(self, circuit: Circuit, angles: Array, measure: Any, cotangent: Array) -> Array:
-        found = np.zeros(angles.shape)
-        for column in range(angles.shape[1]):
-            for sign in (1, -1):
-                moved = angles.copy()
-                moved[:, column] += sign * np.pi / 2
-                found[:, column] += (
-                    sign * 0.5 * np.sum(cotangent * self.exact(circuit, moved, measure), axis=1)
-                )
-        return found
+    def exact_forward(self, circuit: Circuit, angles: Array, measure: Any) -> Any:
+        def pullback(cotangent: Array) -> Array:
+            found = np.zeros(angles.shape)
+            for column in range(angles.shape[1]):
+                for sign in (1, -1):
+                    moved = angles.copy()
+                    moved[:, column] += sign * np.pi / 2
+                    shifted = self.exact(circuit, moved, measure)
+                    found[:, column] += sign * 0.5 * np.sum(cotangent * shifted, axis=1)
+            return found
+
+        return self.exact(circuit, angles, measure), pullback
 
 
 class BatchSummed(Good):
-    def exact_vjp(self, *given: Any) -> Array:
-        found = super().exact_vjp(*given)
-        return np.repeat(found.sum(axis=0, keepdims=True), len(found), axis=0)
+    def exact_forward(self, *given: Any) -> Any:
+        output, pullback = super().exact_forward(*given)
+
+        def summed(cotangent: Array) -> Array:
+            found = pullback(cotangent)
+            return np.repeat(found.sum(axis=0, keepdims=True), len(found), axis=0)
+
+        return output, summed
 
 
 class GradientPastReadout(Good):
-    def vjp(
-        self, circuit: Circuit, angles: Array, measure: Any, cotangent: Array, **options: Any
-    ) -> Array:
-        return super().vjp(circuit, angles, ideal(measure), cotangent, **options)
+    def forward(
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
+    ) -> Any:
+        _, pullback = super().forward(circuit, angles, ideal(measure), shots)
+        return self.run(circuit, angles, measure, shots), pullback
 
 
 class ForwardOnce(Good):
-    """The way back uses its state up and does not say so."""
+    """The pullback is right once, and zero from the second call on."""
 
-    def exact_forward(self, circuit: Circuit, angles: Array, measure: Any) -> Any:
-        left = [1.0]
+    def exact_forward(self, *given: Any) -> Any:
+        output, pullback = super().exact_forward(*given)
+        factors = [1.0]
 
-        def back(cotangent: Array) -> Array:
-            factor = left.pop() if left else 0.0
-            return factor * self.exact_vjp(circuit, angles, measure, cotangent)
+        def once(cotangent: Array) -> Array:
+            factor = factors.pop() if factors else 0.0
+            return factor * pullback(cotangent)
 
-        return self.exact(circuit, angles, measure), back
-
-    def vjp(self, *given: Any, **options: Any) -> Array:
-        return self.exact_vjp(*given)
+        return output, once
 
 
 class WritesCotangent(Good):
-    def vjp(
-        self, circuit: Circuit, angles: Array, measure: Any, cotangent: Array, **options: Any
-    ) -> Array:
-        cotangent *= 2
-        return super().vjp(circuit, angles, measure, cotangent / 2, **options)
+    def forward(self, *given: Any) -> Any:
+        output, pullback = super().forward(*given)
+
+        def writing(cotangent: Array) -> Array:
+            cotangent *= 2
+            return pullback(cotangent / 2)
+
+        return output, writing
 
 
 class SortedBits(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, **options: Any) -> Array:
-        found = super().run(circuit, angles, measure, **options)
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
+    ) -> Array:
+        found = super().run(circuit, angles, measure, shots)
         if isinstance(measure, Bits):
             found = np.stack([row[np.lexsort(row.T[::-1])] for row in found])
         return found
 
 
 class WideBits(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, **options: Any) -> Array:
-        found = super().run(circuit, angles, measure, **options)
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
+    ) -> Array:
+        found = super().run(circuit, angles, measure, shots)
         return found.astype(np.int64) if isinstance(measure, Bits) else found
 
 
 class BackwardBits(Good):
-    def run(self, circuit: Circuit, angles: Array, measure: Any, **options: Any) -> Array:
-        found = super().run(circuit, angles, measure, **options)
+    def run(
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
+    ) -> Array:
+        found = super().run(circuit, angles, measure, shots)
         return found[:, :, ::-1] if isinstance(measure, Bits) else found
 
 
 class ShotsIgnored(Good):
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
         return super().run(circuit, angles, measure)
 
@@ -286,27 +306,26 @@ class ShotsOfAnother(Good):
     """Frequencies of the uniform distribution."""
 
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
         if isinstance(measure, Probabilities) and shots:
             size = 2**circuit.num_wires
-            return rng.multinomial(shots, np.full(size, 1 / size), len(angles)) / shots
-        return super().run(circuit, angles, measure, shots=shots, rng=rng)
+            uniform = np.full(size, 1 / size)
+            return shots.rng.multinomial(shots.number, uniform, len(angles)) / shots.number
+        return super().run(circuit, angles, measure, shots)
 
 
 class WordByWord(Good):
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
         if isinstance(measure, Expectations) and shots:
             columns = [
-                super(WordByWord, self).run(
-                    circuit, angles, Expectations((w,)), shots=shots, rng=rng
-                )
+                super(WordByWord, self).run(circuit, angles, Expectations((w,)), shots)
                 for w in measure.paulis
             ]
             return np.concatenate(columns, axis=1)
-        return super().run(circuit, angles, measure, shots=shots, rng=rng)
+        return super().run(circuit, angles, measure, shots)
 
 
 class _Reseeded(Good):
@@ -314,11 +333,11 @@ class _Reseeded(Good):
         return rng
 
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
-        return super().run(
-            circuit, angles, measure, shots=shots, rng=None if rng is None else self._rng(rng)
-        )
+        if shots is not None:
+            shots = Shots(shots.number, self._rng(shots.rng))
+        return super().run(circuit, angles, measure, shots)
 
 
 class SeedIgnored(_Reseeded):
@@ -346,14 +365,17 @@ class StreamNotAdvanced(_Reseeded):
 
 class SameShotsForAll(Good):
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
         if shots is None:
             return super().run(circuit, angles, measure)
-        seed = int(rng.integers(2**31))
+        seed = int(shots.rng.integers(2**31))
         rows = [
             super(SameShotsForAll, self).run(
-                circuit, angles[i : i + 1], measure, shots=shots, rng=np.random.default_rng(seed)
+                circuit,
+                angles[i : i + 1],
+                measure,
+                Shots(shots.number, np.random.default_rng(seed)),
             )
             for i in range(len(angles))
         ]
@@ -373,11 +395,10 @@ class StateOfNoise(Good):
 
 
 class GradientWithoutNoise(Good):
-    def exact_vjp(self, circuit: Circuit, angles: Array, measure: Any, cotangent: Array) -> Array:
+    def exact_forward(self, circuit: Circuit, angles: Array, measure: Any) -> Any:
         quiet = Circuit(circuit.num_wires, circuit.gates)
-        return parameter_shift(
-            lambda rows: self.exact(quiet, rows, measure), quiet, angles, cotangent
-        )
+        _, pullback = super().exact_forward(quiet, angles, measure)
+        return self.exact(circuit, angles, measure), pullback
 
 
 FEW = Capabilities(gates=frozenset(GATES) - {"crx"}, noise=False, max_wires=5)
@@ -389,68 +410,68 @@ class Unchecked(Good):
     capabilities = FEW
 
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
-        return _as_if_exact(self, circuit, angles, measure, shots, rng)
+        return _as_if_exact(self, circuit, angles, measure, shots)
 
 
 class UnnamedRefusal(Unchecked):
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
         if any(g.name == "crx" for g in circuit.gates):
             raise Unsupported("this gate is not there")
-        return super().run(circuit, angles, measure, shots=shots, rng=rng)
+        return super().run(circuit, angles, measure, shots)
 
 
 class RefusesByKeyError(Unchecked):
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
         if any(g.name == "crx" for g in circuit.gates):
             raise KeyError("crx")
-        return super().run(circuit, angles, measure, shots=shots, rng=rng)
+        return super().run(circuit, angles, measure, shots)
 
 
 class ChannelPasses(Unchecked):
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
         self.check(Circuit(circuit.num_wires, circuit.gates), shots)
-        return super().run(circuit, angles, measure, shots=shots, rng=rng)
+        return super().run(circuit, angles, measure, shots)
 
 
 class WiderThanItSays(Unchecked):
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
         if circuit.num_wires <= 5:
             self.check(circuit, shots)
-        return super().run(circuit, angles, measure, shots=shots, rng=rng)
+        return super().run(circuit, angles, measure, shots)
 
 
-class NoShotsIsOneShot(Good):
+class MakesUpShots(Good):
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
-        return super().run(
-            circuit, angles, measure, shots=None if shots is None else max(shots, 1), rng=rng
-        )
+        if isinstance(measure, Bits) and shots is None:
+            shots = Shots(1, np.random.default_rng(0))
+        return super().run(circuit, angles, measure, shots)
 
 
-class MakesUpAnRng(Good):
+class MakesUpDeviceShots(Device):
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
-        return super().run(
-            circuit, angles, measure, shots=shots, rng=rng or np.random.default_rng(0)
-        )
+        if isinstance(measure, Probabilities) and shots is None:
+            shots = Shots(1000, np.random.default_rng(0))
+        return super().run(circuit, angles, measure, shots)
 
 
 class OneRowOnly(Backend):
     """Forgets the batch axis."""
 
     def run(
-        self, circuit: Circuit, angles: Array, measure: Any, *, shots: Any = None, rng: Any = None
+        self, circuit: Circuit, angles: Array, measure: Any, shots: Shots | None = None
     ) -> Array:
-        return Good().run(circuit, angles, measure, shots=shots, rng=rng)[0]
+        return Good().run(circuit, angles, measure, shots)[0]

@@ -78,12 +78,12 @@ MUTANTS = [
         r"d loss / d angle of .*finite differences",
     ),
     Mutant(
-        broken.ForwardOnce, "test_forward_agrees", r"way back of forward\(\), asked the second time"
+        broken.ForwardOnce, "test_forward_agrees", r"the second call of a pullback of forward\(\)"
     ),
     Mutant(
         broken.WritesCotangent,
         "test_gradient_arguments_unchanged",
-        r"vjp\(\) changed the array cotangent",
+        r"the pullback of forward\(\) changed the array cotangent",
     ),
     Mutant(broken.SortedBits, "test_bits", r"come in an order"),
     Mutant(broken.WideBits, "test_bits", r"int8 0 and 1 .* not int64"),
@@ -149,8 +149,16 @@ MUTANTS = [
         "test_unsupported",
         r"6 wires on a backend of 5 was accepted without an error",
     ),
-    Mutant(broken.NoShotsIsOneShot, "test_bad_shots", r"shots = 0 was accepted without an error"),
-    Mutant(broken.MakesUpAnRng, "test_bad_shots", r"shots without a random generator was accepted"),
+    Mutant(
+        broken.MakesUpShots,
+        "test_missing_shots",
+        r"Bits\(\) without shots was accepted without an error",
+    ),
+    Mutant(
+        broken.MakesUpDeviceShots,
+        "test_missing_shots",
+        r"without shots on a backend without exact values was accepted",
+    ),
     Mutant(
         broken.Dense,
         "test_misfits",

@@ -43,13 +43,9 @@ class Device(Backend):
     def __init__(self, confusion: Floats = CONFUSION) -> None:
         self.confusion, self.ran = confusion, 0
 
-    def run(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None
-    ) -> Any:
+    def run(self, circuit: Circuit, angles: Floats, measure: Measure, shots=None) -> Any:
         self.ran += 1
-        return Dense().run(
-            circuit, angles, replace(measure, confusion=self.confusion), shots=shots, rng=rng
-        )
+        return Dense().run(circuit, angles, replace(measure, confusion=self.confusion), shots)
 
 
 class Deaf(Dense):
@@ -57,15 +53,11 @@ class Deaf(Dense):
     zero.
     """
 
-    def run(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None
-    ) -> Any:
-        return super().run(circuit, angles, ideal(measure), shots=shots, rng=rng)
+    def run(self, circuit: Circuit, angles: Floats, measure: Measure, shots=None) -> Any:
+        return super().run(circuit, angles, ideal(measure), shots)
 
-    def forward(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, shots=None, rng=None
-    ) -> Any:
-        return super().forward(circuit, angles, ideal(measure), shots=shots, rng=rng)
+    def forward(self, circuit: Circuit, angles: Floats, measure: Measure, shots=None) -> Any:
+        return super().forward(circuit, angles, ideal(measure), shots)
 
 
 def misread(circuit: Circuit, measure: Any) -> tuple[Circuit, Measure]:

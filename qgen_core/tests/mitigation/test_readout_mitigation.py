@@ -19,12 +19,12 @@ from mitigation_noise import (
 from scipy.optimize import brentq
 
 from qgen_core.circuits.circuit import Circuit, Gate, param
-from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Backend
+from qgen_core.mitigation.quasi_probabilities import nearest_distribution, systematic_outcomes
 from qgen_core.mitigation.readout_mitigated import ReadoutMitigated, confusion_from
-from qgen_core.mitigation.shared import nearest_distribution, spread_out
 from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.simulators.statevector.backend import StatevectorBackend
@@ -64,15 +64,15 @@ class TestWithoutErrors(BackendKit):
     def test_gradients_through_readout(self) -> None:
         circuit, angles = some_circuit(15)
         cotangent = np.random.default_rng(0).normal(size=(3, 8))
-        found = self.make().vjp(circuit, angles, Probabilities(CONFUSION), cotangent)
-        expected = Dense().vjp(circuit, angles, Probabilities(), cotangent)
+        found = self.make().forward(circuit, angles, Probabilities(CONFUSION))[1](cotangent)
+        expected = Dense().forward(circuit, angles, Probabilities())[1](cotangent)
         np.testing.assert_allclose(trainable(circuit, found - expected), 0, rtol=0, atol=1e-9)
 
     @overrides("mitigated bits are no independent draws: test_bits_have_the_mitigated_frequencies")
     def test_readout_of_shots(self) -> None:
         circuit, angles = some_circuit(16)
         bits = self.make().run(
-            circuit, angles, Bits(CONFUSION), shots=100_000, rng=np.random.default_rng(1)
+            circuit, angles, Bits(CONFUSION), Shots(100_000, np.random.default_rng(1))
         )
         true = Dense().run(circuit, angles, Probabilities())
         for row, wanted in zip(bits, true, strict=True):
@@ -93,10 +93,10 @@ def test_exact_values_come_back_exactly(inner: type[Backend], order: int, negati
             mitigated.run(circuit, angles, measure), true, rtol=0, atol=1e-10
         )
         cotangent = np.random.default_rng(2).normal(size=true.shape)
-        expected = Dense().vjp(circuit, angles, measure, cotangent)
+        expected = Dense().forward(circuit, angles, measure)[1](cotangent)
         output, back = mitigated.forward(circuit, angles, measure)
         np.testing.assert_allclose(output, true, rtol=0, atol=1e-10)
-        for found in (back(cotangent), mitigated.vjp(circuit, angles, measure, cotangent)):
+        for found in (back(cotangent), mitigated.forward(circuit, angles, measure)[1](cotangent)):
             np.testing.assert_allclose(trainable(circuit, found - expected), 0, rtol=0, atol=1e-9)
 
 
@@ -113,7 +113,7 @@ def test_gradients_where_the_inverse_overshoots(negative: str) -> None:
         cotangent = np.random.default_rng(4).normal(
             size=backend.run(circuit, angles, measure).shape
         )
-        found = backend.vjp(circuit, angles, measure, cotangent)
+        found = backend.forward(circuit, angles, measure)[1](cotangent)
         expected = slopes(backend, circuit, angles, measure, cotangent)
         np.testing.assert_allclose(trainable(circuit, found - expected), 0, rtol=0, atol=1e-8)
         assert np.max(np.abs(expected)) > 0.1
@@ -129,10 +129,10 @@ def test_shots_are_unbiased_and_their_spread_is_as_stated() -> None:
     for measure in measures(3):
         true = Dense().run(circuit, angles, measure)[0]
         mean, error = mean_and_error(
-            lambda rng, m=measure: mitigated.run(circuit, angles, m, shots=shots, rng=rng)[0], 150
+            lambda rng, m=measure: mitigated.run(circuit, angles, m, Shots(shots, rng))[0], 150
         )
         biased, _ = mean_and_error(
-            lambda rng, m=measure: raw.run(circuit, angles, m, shots=shots, rng=rng)[0], 150
+            lambda rng, m=measure: raw.run(circuit, angles, m, Shots(shots, rng))[0], 150
         )
         error = np.maximum(error, 1e-12)
         assert np.max(np.abs(mean - true) / error) < SIGMAS
@@ -150,9 +150,11 @@ def test_gradients_from_shots_are_unbiased() -> None:
     angles = np.array([[0.7, -1.1]])
     backend = orders(StatevectorBackend(), negative="keep")[0]
     cotangent = np.array([[1.0, -2.0, 0.5, 3.0]])
-    true = Dense().vjp(circuit, angles, Probabilities(), cotangent)[0]
+    true = Dense().forward(circuit, angles, Probabilities())[1](cotangent)[0]
     mean, error = mean_and_error(
-        lambda rng: backend.vjp(circuit, angles, Probabilities(), cotangent, shots=300, rng=rng)[0],
+        lambda rng: backend.forward(circuit, angles, Probabilities(), Shots(300, rng))[1](
+            cotangent
+        )[0],
         200,
     )
     assert np.max(np.abs(mean - true) / error) < SIGMAS
@@ -162,8 +164,8 @@ def test_bits_have_the_mitigated_frequencies() -> None:
     circuit, angles = some_circuit(6)
     backend = orders(StatevectorBackend())[0]
     shots = 2000
-    bits = backend.run(circuit, angles, Bits(), shots=shots, rng=np.random.default_rng(7))
-    table = backend.run(circuit, angles, Probabilities(), shots=shots, rng=np.random.default_rng(7))
+    bits = backend.run(circuit, angles, Bits(), Shots(shots, np.random.default_rng(7)))
+    table = backend.run(circuit, angles, Probabilities(), Shots(shots, np.random.default_rng(7)))
     assert bits.shape == (3, shots, 3) and bits.dtype == np.int8
     for row, wanted in zip(bits, table, strict=True):
         frequencies = np.bincount(bits_to_index(row), minlength=8) / shots
@@ -175,10 +177,10 @@ def test_few_bits_are_unbiased() -> None:
     """Rounding to whole shots must not favour likely outcomes."""
     true = np.array([0.5, 0.0, 0.3, 0.15, 0.05])
     mean, error = mean_and_error(
-        lambda rng: np.bincount(spread_out(true, 3, rng), minlength=5) / 3, 2000
+        lambda rng: np.bincount(systematic_outcomes(true, 3, rng), minlength=5) / 3, 2000
     )
     assert np.max(np.abs(mean - true) / np.maximum(error, 1e-12)) < SIGMAS
-    assert np.ptp(spread_out(true, 7, np.random.default_rng(1))) > 0
+    assert np.ptp(systematic_outcomes(true, 7, np.random.default_rng(1))) > 0
 
 
 def test_the_nearest_distribution_solves_the_projection() -> None:
@@ -202,14 +204,12 @@ def test_a_device_is_calibrated_once() -> None:
     circuit, angles = some_circuit(10)
     shots = 200_000
     for measure in measures(3):
-        found = backend.run(circuit, angles, measure, shots=shots, rng=np.random.default_rng(11))
+        found = backend.run(circuit, angles, measure, Shots(shots, np.random.default_rng(11)))
         true = Dense().run(circuit, angles, measure)
         assert np.max(np.abs(found - true)) < SIGMAS * 2 / np.sqrt(shots)
     assert device.ran == 2 + 2
     again = ReadoutMitigated(backend=Device(), negative="keep", calibration_shots=200_000)
-    repeated = again.run(
-        circuit, angles, measures(3)[1], shots=shots, rng=np.random.default_rng(11)
-    )
+    repeated = again.run(circuit, angles, measures(3)[1], Shots(shots, np.random.default_rng(11)))
     np.testing.assert_array_equal(repeated, found)
 
 
@@ -223,11 +223,11 @@ def test_a_device_that_measures_its_own_readout_is_asked() -> None:
     backend = ReadoutMitigated(backend=device, negative="keep", calibration_shots=77)
     circuit, angles = some_circuit(12)
     rng = [np.random.default_rng(1) for _ in range(2)]
-    found = backend.run(circuit, angles, Probabilities(), shots=1000, rng=rng[0])
+    found = backend.run(circuit, angles, Probabilities(), Shots(1000, rng[0]))
     known = NoisyBackend(ReadoutMitigated(backend=Dense(), negative="keep"), misread)
     np.testing.assert_allclose(
         found,
-        known.run(circuit, angles, Probabilities(), shots=1000, rng=rng[1]),
+        known.run(circuit, angles, Probabilities(), Shots(1000, rng[1])),
         rtol=0,
         atol=1e-14,
     )
@@ -250,12 +250,12 @@ def test_what_cannot_be_done_is_refused() -> None:
     with pytest.raises(Unsupported, match="State"):
         backend.run(circuit, angles, State())
     with pytest.raises(Unsupported, match="Bits"):
-        backend.vjp(
-            circuit, angles, Bits(), np.ones((3, 5, 2)), shots=5, rng=np.random.default_rng(0)
+        backend.forward(circuit, angles, Bits(), Shots(5, np.random.default_rng(0)))[1](
+            np.ones((3, 5, 2))
         )
     with pytest.raises(BadOption, match="calibration_shots"):
         ReadoutMitigated(backend=StatevectorBackend(), calibration_shots=0)
-    with pytest.raises(BadOption, match="wrap readout-mitigated around it"):
+    with pytest.raises(BadOption, match="must be directly around a device"):
         ReadoutMitigated(backend=ZeroNoise(backend=Device()))
     assert ReadoutMitigated(backend=ZeroNoise(backend=Dense())).run(
         circuit, angles, Expectations(("ZZ",))

@@ -18,7 +18,7 @@ from mitigation_noise import (
 )
 
 from qgen_core.circuits.circuit import Circuit, Gate, param
-from qgen_core.circuits.measures import Bits, Expectations, Probabilities
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots
 from qgen_core.errors import BadOption
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Backend
@@ -154,7 +154,7 @@ def test_shots_of_a_linear_fit_are_unbiased() -> None:
     for measure in measures(2):
         expected = backend.run(circuit, angles[:1], measure)[0]
         mean, error = mean_and_error(
-            lambda rng, m=measure: backend.run(circuit, angles[:1], m, shots=200, rng=rng)[0], 40
+            lambda rng, m=measure: backend.run(circuit, angles[:1], m, Shots(200, rng))[0], 40
         )
         assert np.max(np.abs(mean - expected) / np.maximum(error, 1e-12)) < 6
 
@@ -162,9 +162,9 @@ def test_shots_of_a_linear_fit_are_unbiased() -> None:
 def test_projected_tables_and_bits() -> None:
     circuit, angles = some_circuit(35, wires=2, angles=4)
     backend = NoisyBackend(ZeroNoise(backend=Dense(), fit="exponential"), depolarized(0.02))
-    table = backend.run(circuit, angles, Probabilities(), shots=50, rng=np.random.default_rng(1))
+    table = backend.run(circuit, angles, Probabilities(), Shots(50, np.random.default_rng(1)))
     assert np.min(table) >= 0 and np.max(np.abs(table.sum(axis=1) - 1)) < 1e-12
-    bits = backend.run(circuit, angles, Bits(), shots=50, rng=np.random.default_rng(1))
+    bits = backend.run(circuit, angles, Bits(), Shots(50, np.random.default_rng(1)))
     frequencies = np.stack([np.bincount(bits_to_index(row), minlength=4) / 50 for row in bits])
     np.testing.assert_allclose(frequencies, table, rtol=0, atol=1.001 / 50)
 

@@ -108,7 +108,7 @@ def test_composition_is_one_after_the_other():
 
 
 def test_channels_of_different_width_do_not_compose():
-    with pytest.raises(BadOption, match="channels on the same wires compose"):
+    with pytest.raises(BadOption, match="composed channels must act on the same wires"):
         channels.compose(channels.depolarizing(0.1, 1), channels.depolarizing(0.1, 2))
 
 

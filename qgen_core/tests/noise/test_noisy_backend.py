@@ -122,7 +122,7 @@ def test_a_map_that_splits_rotations(measure):
     np.testing.assert_allclose(split.run(circuit, angles, measure), a, atol=1e-13)
     cotangent = rng.normal(size=a.shape)
     moving = [angle.source != "const" for angle in circuit.angles]
-    for found in (back_b(cotangent), split.vjp(circuit, angles, measure, cotangent)):
+    for found in (back_b(cotangent), split.forward(circuit, angles, measure)[1](cotangent)):
         assert found.shape == angles.shape
         np.testing.assert_allclose(found[:, moving], back_a(cotangent)[:, moving], atol=1e-12)
 
@@ -147,14 +147,14 @@ def test_gradients_of_noisy_circuits(name, options, size):
     rng = np.random.default_rng(3)
     angles = circuit.bind(rng.uniform(-3, 3, (size, circuit.num_params)))
     weights = rng.normal(size=(size, 8))
-    found = backend.vjp(circuit, angles, Probabilities(), weights)
+    found = backend.forward(circuit, angles, Probabilities())[1](weights)
     noisy, read = noise(circuit, Probabilities())
     expected = gradient(
         lambda row: float(weights[0] @ reference.values(noisy, row[None], read)[0]), angles[0]
     )
     np.testing.assert_allclose(found[0], expected, atol=1e-9)
     for k in range(size):
-        alone = backend.vjp(circuit, angles[k : k + 1], Probabilities(), weights[k : k + 1])
+        alone = backend.forward(circuit, angles[k : k + 1], Probabilities())[1](weights[k : k + 1])
         np.testing.assert_allclose(found[k : k + 1], alone, atol=1e-13)
 
 

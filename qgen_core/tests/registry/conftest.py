@@ -89,7 +89,7 @@ import numpy as np
 import qgen_core as qgen
 
 class FineBackend(qgen.Backend):
-    def run(self, circuit, angles, measure, *, shots=None, rng=None):
+    def run(self, circuit, angles, measure, shots=None):
         return np.ones((len(angles), 2**circuit.num_wires))
 
 class FineGenerator(qgen.Generator):

@@ -13,10 +13,7 @@ from qgen_core import __version__
 from qgen_core.discovery.entry_points import import_failures
 
 HEAD = "import numpy as np\nimport qgen_core as qgen\n"
-RUN = (
-    "    def run(self, circuit, angles, measure, *, shots=None, rng=None):\n        return "
-    "np.ones((1, 1))\n"
-)
+RUN = "    def run(self, circuit, angles, measure, shots=None):\n        return np.ones((1, 1))\n"
 
 # name: (source of qgen_NAME, entry point or None for NAME = qgen_NAME:Part, extra arguments of
 # install, message

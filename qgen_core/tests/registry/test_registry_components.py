@@ -20,9 +20,7 @@ class Plain(Backend):
     def __init__(self, *, precision: int = 64) -> None:
         self.precision = precision
 
-    def run(
-        self, circuit: Any, angles: Any, measure: Any, *, shots: Any = None, rng: Any = None
-    ) -> Any:
+    def run(self, circuit: Any, angles: Any, measure: Any, shots: Any = None) -> Any:
         return np.ones((len(angles), 2**circuit.num_wires))
 
 

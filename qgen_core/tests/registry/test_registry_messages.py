@@ -18,7 +18,7 @@ import numpy as np
 import qgen_core as qgen
 
 class Part(qgen.Backend):
-    def run(self, circuit, angles, measure, *, shots=None, rng=None):
+    def run(self, circuit, angles, measure, shots=None):
         return np.ones((len(angles), 1))
 """
 

@@ -12,7 +12,7 @@ from qgen_core.runs.recipes import Recipe
 class Paid(qgen.Backend):
     capabilities = Capabilities(exact=False, remote=True)
 
-    def run(self, circuit, angles, measure, *, shots=None, rng=None):
+    def run(self, circuit, angles, measure, shots=None):
         raise AssertionError("this would have been paid for")
 
 

@@ -47,7 +47,7 @@ Parts = tuple[Trainer, Generator, Events, Loss]
 class Noiseless(Backend):
     """Stands for another backend; the toy generator never runs it."""
 
-    def run(self, circuit, angles, measure, *, shots=None, rng=None):
+    def run(self, circuit, angles, measure, shots=None):
         raise AssertionError
 
 

@@ -11,7 +11,7 @@ from qgen_core.circuits.measures import Measure
 from qgen_core.errors import Unsupported
 from qgen_core.simulators.base import checked_angles
 from qgen_core.support.resources import require_qubits
-from qgen_core.typing import Array, Floats
+from qgen_core.typing import AnglePullback, Array, Floats
 from qgen_pennylane.making import Maker
 from qgen_pennylane.translate import MAPPED, Translator
 
@@ -46,14 +46,17 @@ class DeviceBackend(Simulator):
             )
         self.require(circuit, measure, batch)
 
-    def exact_vjp(
-        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
-    ) -> Floats:
+    def exact_forward(
+        self, circuit: Circuit, angles: Floats, measure: Measure
+    ) -> tuple[Array, AnglePullback]:
         if not self._has_adjoint(circuit.num_wires):
-            return super().exact_vjp(circuit, angles, measure, cotangent)
+            return super().exact_forward(circuit, angles, measure)
         rows = checked_angles(circuit, angles)
-        self.refuse(circuit, measure, len(rows))
-        return self.adjoint(circuit, rows, measure, np.asarray(cotangent, dtype=np.float64))
+
+        def pullback(cotangent: Array) -> Floats:
+            return self.adjoint(circuit, rows, measure, np.asarray(cotangent, dtype=np.float64))
+
+        return self.exact(circuit, rows, measure), pullback
 
     def adjoint(
         self, circuit: Circuit, angles: Floats, measure: Measure, weights: Floats

@@ -78,11 +78,6 @@ class LightningBackend(Simulator):
 
         return np.stack([read(state) for state in states]), back
 
-    def exact_vjp(
-        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
-    ) -> Floats:
-        return self.exact_forward(circuit, angles, measure)[1](cotangent)
-
     def _program(self, circuit: Circuit) -> Program:
         return self._programs.get(circuit, lambda: Program(self._kernels, circuit))
 

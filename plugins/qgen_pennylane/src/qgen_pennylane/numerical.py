@@ -76,26 +76,25 @@ class NumericalBackend(DeviceBackend):
     ) -> tuple[Array, Callable[[Array], Floats]]:
         rows = checked_angles(circuit, angles)
         self.refuse(circuit, measure, len(rows))
-        if circuit.num_angles and len(rows) <= self._rows_at_once(circuit):
-            return self._differentiable(circuit, rows, measure)
-        return self.exact(circuit, rows, measure), lambda c: self.exact_vjp(
-            circuit, rows, measure, c
-        )
-
-    def exact_vjp(
-        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
-    ) -> Floats:
-        rows = checked_angles(circuit, angles)
-        self.refuse(circuit, measure, len(rows))
         if not circuit.num_angles:
-            return np.zeros_like(rows)
-        size, weights = self._rows_at_once(circuit), np.asarray(cotangent, dtype=np.float64)
+            return self.exact(circuit, rows, measure), lambda cotangent: np.zeros_like(rows)
+        size = self._rows_at_once(circuit)
         if not size:
-            return super().exact_vjp(circuit, rows, measure, weights)
-        parts = [slice(start, start + size) for start in range(0, len(rows), size)]
-        return np.concatenate(
-            [self._differentiable(circuit, rows[p], measure)[1](weights[p]) for p in parts]
-        )
+            return super().exact_forward(circuit, rows, measure)
+        if len(rows) <= size:
+            return self._differentiable(circuit, rows, measure)
+
+        def pullback(cotangent: Array) -> Floats:
+            """Backpropagation for as many rows at once as memory allows."""
+            weights = np.asarray(cotangent, dtype=np.float64)
+            found = []
+            for start in range(0, len(rows), size):
+                part = slice(start, start + size)
+                _, of_part = self._differentiable(circuit, rows[part], measure)
+                found.append(of_part(weights[part]))
+            return np.concatenate(found)
+
+        return self.exact(circuit, rows, measure), pullback
 
     def native(
         self, circuit: Circuit, measure: Measure, framework: str

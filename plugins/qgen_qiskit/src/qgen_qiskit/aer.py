@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +14,7 @@ from qgen_core.circuits.measures import (
     Expectations,
     Measure,
     Probabilities,
+    Shots,
     State,
     check_measure,
 )
@@ -24,7 +24,7 @@ from qgen_core.errors import BadOption, Unsupported
 from qgen_core.simulators.base import Simulator, checked_angles, group_words, to_basis
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_memory, require_qubits
-from qgen_core.typing import Array, Floats, Rng
+from qgen_core.typing import AnglePullback, Array, Floats
 from qgen_qiskit.counts import Counts
 from qgen_qiskit.translate import GATES, free_angles, to_qiskit
 
@@ -124,26 +124,24 @@ class AerBackend(Simulator):
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
+        shots: Shots | None = None,
     ) -> Array:
-        if shots is None or rng is None or isinstance(measure, State):
-            return super().run(circuit, angles, measure, shots=shots, rng=rng)
+        if shots is None or isinstance(measure, State):
+            return super().run(circuit, angles, measure, shots)
         self.check(circuit, shots)
         check_measure(measure, circuit.num_wires)
         self.require(circuit, measure, len(angles))
         if isinstance(measure, Expectations):
-            return self._words(circuit, angles, measure, shots, rng)
-        counted = self._counted([(circuit, angles)], shots, rng)
+            return self._words(circuit, angles, measure, shots)
+        counted = self._counted([(circuit, angles)], shots)
         found: list[Array] = []
         for data in counted:
-            counts = Counts.from_hexadecimal(data["counts"], shots)
-            counts = counts.with_readout_errors(measure.confusion, rng)
+            counts = Counts.from_hexadecimal(data["counts"], shots.number)
+            counts = counts.with_readout_errors(measure.confusion, shots.rng)
             if isinstance(measure, Bits):
-                found.append(counts.bits(circuit.num_wires, rng))
+                found.append(counts.bits(circuit.num_wires, shots.rng))
             else:
-                found.append(counts.table(circuit.num_wires) / shots)
+                found.append(counts.table(circuit.num_wires) / shots.number)
         return np.stack(found)
 
     def forward(
@@ -151,18 +149,14 @@ class AerBackend(Simulator):
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> tuple[Array, Callable[[Array], Floats]]:
+        shots: Shots | None = None,
+    ) -> tuple[Array, AnglePullback]:
         """Values and pullback; the shifted circuits of the gradient run in the same job."""
         shifted = shifted_rows(circuit, checked_angles(circuit, angles))[0]
         columns = len(measure.paulis) if isinstance(measure, Expectations) else 2**circuit.num_wires
         if isinstance(measure, Bits | State) or len(shifted) * columns > MAX_OUTPUT:
-            return super().forward(circuit, angles, measure, shots=shots, rng=rng)
-        outputs = self.run(
-            circuit, np.concatenate([angles, shifted]), measure, shots=shots, rng=rng
-        )
+            return super().forward(circuit, angles, measure, shots)
+        outputs = self.run(circuit, np.concatenate([angles, shifted]), measure, shots)
         values = outputs[: len(angles)]
         moved = outputs[len(angles) :]
 
@@ -171,47 +165,30 @@ class AerBackend(Simulator):
 
         return values, pullback
 
-    def vjp(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        cotangent: Array,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> Floats:
-        if isinstance(measure, Bits | State):
-            return super().vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng)
-        return self.forward(circuit, angles, measure, shots=shots, rng=rng)[1](cotangent)
-
     def _words(
-        self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng
+        self, circuit: Circuit, angles: Floats, measure: Expectations, shots: Shots
     ) -> Array:
         """Expectations from shots; all measurement bases of all rows run in one job."""
         bases = group_words(measure.paulis)
-        counted = iter(
-            self._counted([to_basis(circuit, angles, basis) for basis in bases], shots, rng)
-        )
+        counted = iter(self._counted([to_basis(circuit, angles, basis) for basis in bases], shots))
         out = np.empty((len(angles), len(measure.paulis)))
         for members in bases.values():
             for row in range(len(angles)):
-                counts = Counts.from_hexadecimal(next(counted)["counts"], shots)
-                counts = counts.with_readout_errors(measure.confusion, rng)
+                counts = Counts.from_hexadecimal(next(counted)["counts"], shots.number)
+                counts = counts.with_readout_errors(measure.confusion, shots.rng)
                 for member in members:
                     out[row, member] = counts.mean_parity(measure.paulis[member])
         return out
 
-    def _counted(
-        self, runs: list[tuple[Circuit, Floats]], shots: int, rng: Rng
-    ) -> list[dict[str, Any]]:
+    def _counted(self, runs: list[tuple[Circuit, Floats]], shots: Shots) -> list[dict[str, Any]]:
         """Counts of all wires, circuit by circuit and row by row."""
         method = self._method(runs[0][0])
         ready = [
             (circuit, self._ready(circuit, "counts", lambda copy: copy.measure_all()), angles)
             for circuit, angles in runs
         ]
-        return self._job(ready, method, shots=shots, seed_simulator=int(rng.integers(2**31)))
+        seed = int(shots.rng.integers(2**31))
+        return self._job(ready, method, shots=shots.number, seed_simulator=seed)
 
     def _job(
         self, runs: list[tuple[Circuit, QuantumCircuit, Floats]], method: str, **options: Any

@@ -16,7 +16,7 @@ from scripted_service import TOKEN, http, lost
 
 import qgen_core as qgen
 from qgen_core.circuits.circuit import Circuit, Gate, param
-from qgen_core.circuits.measures import Bits, Expectations, Probabilities
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots
 from qgen_core.errors import (
     Busy,
     CheckpointError,
@@ -35,7 +35,7 @@ SHOTS = 1000
 
 def ask(backend, measure=None, seed=1, shots=SHOTS):
     return backend.run(
-        CIRCUIT, ANGLES, measure or Probabilities(), shots=shots, rng=np.random.default_rng(seed)
+        CIRCUIT, ANGLES, measure or Probabilities(), Shots(shots, np.random.default_rng(seed))
     )
 
 
@@ -70,10 +70,10 @@ def test_all_is_well(make, service, measure) -> None:
     assert not np.array_equal(ask(backend, measure, seed=2), found) and service.submitted == 2
     assert service.pubs[0].circuit.num_parameters == 2 and backend.capabilities.remote
     cotangent = np.random.default_rng(4).normal(size=found.shape)
-    slopes = backend.vjp(
-        CIRCUIT, ANGLES, measure, cotangent, shots=20 * SHOTS, rng=np.random.default_rng(3)
-    )
-    expected = qgen.backend("statevector").vjp(CIRCUIT, ANGLES, measure, cotangent)
+    slopes = backend.forward(CIRCUIT, ANGLES, measure, Shots(20 * SHOTS, np.random.default_rng(3)))[
+        1
+    ](cotangent)
+    expected = qgen.backend("statevector").forward(CIRCUIT, ANGLES, measure)[1](cotangent)
     spread = np.abs(cotangent).sum(axis=1, keepdims=True) * np.sqrt(0.5 / (20 * SHOTS))
     assert np.max(np.abs(slopes - expected) / spread) < 6 < np.max(np.abs(expected) / spread)
     assert service.submitted == 3, "a gradient is one job too"
@@ -81,7 +81,7 @@ def test_all_is_well(make, service, measure) -> None:
 
 def test_bits_come_in_the_order_of_wires(make, service) -> None:
     flipped = Circuit(3, (Gate("x", (0,)),))
-    bits = make().run(flipped, np.empty((2, 0)), Bits(), shots=7, rng=np.random.default_rng(0))
+    bits = make().run(flipped, np.empty((2, 0)), Bits(), Shots(7, np.random.default_rng(0)))
     np.testing.assert_array_equal(bits, np.tile([1, 0, 0], (2, 7, 1)))
     assert service.submitted == 1 and len(service.pubs) == 2
 

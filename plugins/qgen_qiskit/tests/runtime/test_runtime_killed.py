@@ -13,7 +13,7 @@ from scripted_service import ScriptedService
 
 import qgen_core as qgen
 from qgen_core.circuits.circuit import Circuit, Gate, param
-from qgen_core.circuits.measures import Probabilities
+from qgen_core.circuits.measures import Probabilities, Shots
 from qgen_core.errors import RemotePending
 from qgen_core.testing import reference
 from qgen_qiskit.runtime import service as talking
@@ -35,7 +35,7 @@ this.ask({folder!r})
 def ask(folder: str):
     backend = RuntimeBackend(device="ibm_scripted", jobs=str(Path(folder) / "jobs"))
     return backend.run(
-        CIRCUIT, np.array([[0.8]]), Probabilities(), shots=2000, rng=np.random.default_rng(4)
+        CIRCUIT, np.array([[0.8]]), Probabilities(), Shots(2000, np.random.default_rng(4))
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core.circuits.circuit import Circuit, Gate, param
-from qgen_core.circuits.measures import Bits, Expectations, Probabilities, State
+from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State
 from qgen_core.errors import BadOption, RemoteError, Unsupported
 from qgen_core.interfaces import Backend
 from qgen_core.mitigation.readout_mitigated import ReadoutMitigated
@@ -46,11 +46,11 @@ class TestWithoutNoise(BackendKit):
 def test_a_fake_device_is_near_but_not_ideal(measure) -> None:
     backend = RuntimeBackend(device="fake_guadalupe")
     rng = np.random.default_rng(1)
-    found = backend.run(BELL, ANGLES, measure, shots=20_000, rng=rng)
+    found = backend.run(BELL, ANGLES, measure, Shots(20_000, rng))
     true = reference.values(BELL, ANGLES, measure)
     assert 0.01 < np.max(np.abs(found - true)) < 0.15
     again = RuntimeBackend(device="fake_guadalupe")
-    repeated = again.run(BELL, ANGLES, measure, shots=20_000, rng=np.random.default_rng(1))
+    repeated = again.run(BELL, ANGLES, measure, Shots(20_000, np.random.default_rng(1)))
     np.testing.assert_array_equal(found, repeated)
 
 
@@ -59,7 +59,7 @@ def test_the_layout_is_kept() -> None:
     circuit = Circuit(3, (Gate("x", (0,)), Gate("ry", (2,), param(0))))
     backend = RuntimeBackend(device="fake_guadalupe", layout=(4, 7, 10))
     found = backend.run(
-        circuit, np.array([[0.0]]), Probabilities(), shots=2000, rng=np.random.default_rng(2)
+        circuit, np.array([[0.0]]), Probabilities(), Shots(2000, np.random.default_rng(2))
     )
     assert found[0, 0b100] > 0.85
     (ready,) = backend._prepared_circuits.get(circuit, dict).values()
@@ -73,17 +73,17 @@ def test_readout_is_calibrated_on_the_qubits_of_the_circuit() -> None:
     confusion = plain.readout(ground, shots)
     spread = 6 / np.sqrt(shots)
     frequencies = plain.run(
-        ground, np.empty((1, 0)), Probabilities(), shots=shots, rng=np.random.default_rng(3)
+        ground, np.empty((1, 0)), Probabilities(), Shots(shots, np.random.default_rng(3))
     )
     assert np.max(np.abs(frequencies[0] - np.kron(confusion[0, :, 0], confusion[1, :, 0]))) < spread
     assert np.min(confusion[:, 1, 0]) > 0.003 and plain.readout(ground, shots) is confusion
     mitigated = ReadoutMitigated(backend=plain, calibration_shots=shots)
     flipped = Circuit(2, (Gate("x", (1,)),))
     raw = plain.run(
-        flipped, np.empty((1, 0)), Expectations(("ZZ",)), shots=shots, rng=np.random.default_rng(4)
+        flipped, np.empty((1, 0)), Expectations(("ZZ",)), Shots(shots, np.random.default_rng(4))
     )
     near = mitigated.run(
-        flipped, np.empty((1, 0)), Expectations(("ZZ",)), shots=shots, rng=np.random.default_rng(4)
+        flipped, np.empty((1, 0)), Expectations(("ZZ",)), Shots(shots, np.random.default_rng(4))
     )
     assert abs(near[0, 0] + 1) < 0.015 < abs(raw[0, 0] + 1)
 
@@ -96,7 +96,7 @@ def test_folded_gates_are_not_optimised_away() -> None:
         inner = RuntimeBackend(device="fake_guadalupe")
         backend = ZeroNoise(backend=inner, scales=(1, 5), amplify=amplify)
         backend.run(
-            cx, np.array([[0.7]]), Expectations(("ZI",)), shots=10, rng=np.random.default_rng(5)
+            cx, np.array([[0.7]]), Expectations(("ZI",)), Shots(10, np.random.default_rng(5))
         )
         ran = [
             inner._prepared_circuits.get(at.circuit, dict)[False].circuit
@@ -135,7 +135,7 @@ def test_without_an_account_the_sdk_says_so_and_we_say_how_to_mend_it() -> None:
         RemoteError,
         match="connecting: no such IBM account is saved here; save one .*QISKIT_IBM_TOKEN",
     ):
-        backend.run(BELL, ANGLES, Bits(), shots=5, rng=np.random.default_rng(0))
+        backend.run(BELL, ANGLES, Bits(), Shots(5, np.random.default_rng(0)))
 
 
 def test_the_doctor_is_told_of_accounts_without_asking_a_server(
@@ -161,18 +161,18 @@ def test_options_are_checked() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(BadOption, match="3 qubits for 2 wires"):
         RuntimeBackend(device="fake_guadalupe", layout=(0, 1, 2)).run(
-            BELL, ANGLES, Bits(), shots=5, rng=rng
+            BELL, ANGLES, Bits(), Shots(5, rng)
         )
     with pytest.raises(Unsupported, match="the device does not take the circuit"):
         RuntimeBackend(device="fake_guadalupe", layout=(0, 99)).run(
-            BELL, ANGLES, Bits(), shots=5, rng=rng
+            BELL, ANGLES, Bits(), Shots(5, rng)
         )
     with pytest.raises(Unsupported, match="16 qubits, the circuit has 20 wires"):
         RuntimeBackend(device="fake_guadalupe").run(
-            Circuit(20, ()), np.empty((1, 0)), Bits(), shots=5, rng=rng
+            Circuit(20, ()), np.empty((1, 0)), Bits(), Shots(5, rng)
         )
     with pytest.raises(Unsupported, match="misreads by itself"):
         backend = RuntimeBackend(device="fake_guadalupe")
-        backend.run(BELL, ANGLES, Bits(np.array([np.eye(2)] * 2)), shots=5, rng=rng)
+        backend.run(BELL, ANGLES, Bits(np.array([np.eye(2)] * 2)), Shots(5, rng))
     with pytest.raises(Unsupported, match="states"):
-        RuntimeBackend(device="fake_guadalupe").run(BELL, ANGLES, State(), shots=5, rng=rng)
+        RuntimeBackend(device="fake_guadalupe").run(BELL, ANGLES, State(), Shots(5, rng))

@@ -95,11 +95,6 @@ class TorchBackend(Simulator):
 
         return _numpy(output.detach()), pullback
 
-    def exact_vjp(
-        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
-    ) -> Floats:
-        return self.exact_forward(circuit, angles, measure)[1](cotangent)
-
     def native(
         self, circuit: Circuit, measure: Measure, framework: str
     ) -> Callable[[Tensor], Tensor] | None:

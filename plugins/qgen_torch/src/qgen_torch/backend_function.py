@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from qgen_core import Backend, Circuit
+from qgen_core import Backend, Circuit, Shots
 from qgen_core.circuits.measures import Measure
 from qgen_core.errors import BadOption
 from qgen_core.interfaces import name_of
@@ -61,7 +61,7 @@ class BackendFunction:
             output: Tensor = _CIRCUIT(params, inputs, self, rng)
             return output
         angles = self._angles(params, inputs)
-        values = self.backend.run(self.circuit, angles, self.measure, shots=self.shots, rng=rng)
+        values = self.backend.run(self.circuit, angles, self.measure, Shots.of(self.shots, rng))
         return _tensor(values, _reference_tensor(params, inputs))
 
     def forward(
@@ -69,7 +69,7 @@ class BackendFunction:
     ) -> tuple[Array, Callable[[Array], Floats]]:
         """The output in numpy and the backend's pullback to angles."""
         angles = self._angles(params, inputs)
-        return self.backend.forward(self.circuit, angles, self.measure, shots=self.shots, rng=rng)
+        return self.backend.forward(self.circuit, angles, self.measure, Shots.of(self.shots, rng))
 
     def gradients(
         self,

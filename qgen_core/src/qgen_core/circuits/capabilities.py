@@ -8,6 +8,7 @@ from typing import Literal
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.gates import EVERY_GATE
+from qgen_core.circuits.measures import Shots, check_number_of_shots
 from qgen_core.errors import BadOption, Unsupported
 
 # Backends to suggest in error messages: those that run circuits with channels, those that have all
@@ -50,12 +51,12 @@ class Capabilities:
     remote: bool = False
     precision: Literal["double", "single"] = "double"
 
-    def check(self, name: str, circuit: Circuit, shots: int | None = None) -> None:
-        """Check that a backend with these capabilities runs a circuit with so many shots.
+    def check(self, name: str, circuit: Circuit, shots: Shots | int | None = None) -> None:
+        """Check that a backend with these capabilities runs a circuit with these shots.
 
         Raises Unsupported for a gate, a channel or wires beyond them, BadOption for less than one
-        shot and for no shots where there are no exact values. ``name`` is the backend's name for
-        messages.
+        shot and for no shots where there are no exact values. ``shots`` may be their number alone,
+        to check a model's options before it runs. ``name`` is the backend's name for messages.
         """
         missing = circuit.counts.keys() - self.gates
         if missing:
@@ -72,7 +73,7 @@ class Capabilities:
             raise Unsupported(
                 f"{name} holds at most {self.max_wires} wires, the circuit has {circuit.num_wires}"
             )
-        if shots is not None and shots < 1:
-            raise BadOption(f"shots must be at least 1, not {shots}")
+        if isinstance(shots, int):
+            check_number_of_shots(shots)
         if shots is None and not self.exact:
             raise BadOption(f"{name} has no exact values; give it shots")

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.errors import BadCircuit
-from qgen_core.typing import Floats
+from qgen_core.errors import BadCircuit, BadOption
+from qgen_core.typing import Floats, Rng
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +94,67 @@ class Expectations:
             raise BadCircuit(
                 f"Pauli words are strings over I, X, Y, Z of one common length, not {words[:4]}"
             )
+
+
+@dataclass(frozen=True)
+class Shots:
+    """How often each circuit is measured, and the random generator that draws the outcomes.
+
+    A backend draws from ``rng`` and leaves it advanced, so a second run gives new outcomes.
+
+    Raises BadOption unless ``number`` is at least 1 and ``rng`` is a numpy generator.
+
+    >>> shots = Shots(1000, np.random.default_rng(7))
+    >>> shots.number
+    1000
+    >>> Shots(0, np.random.default_rng(7))
+    Traceback (most recent call last):
+        ...
+    qgen_core.errors.BadOption: BadOption: shots must be at least 1, not 0
+    """
+
+    number: int
+    rng: Rng
+
+    def __post_init__(self) -> None:
+        check_number_of_shots(self.number)
+        if not isinstance(self.rng, np.random.Generator):
+            raise BadOption(
+                "shots need a numpy random generator, e.g. np.random.default_rng(7), "
+                f"not {type(self.rng).__name__}"
+            )
+
+    @classmethod
+    def of(cls, number: int | None, rng: Rng | None) -> Shots | None:
+        """So many shots, or None (exact values) where ``number`` is None.
+
+        For an option ``shots`` of a model, whose random generator comes with each call.
+
+        >>> Shots.of(None, np.random.default_rng(7)) is None
+        True
+        """
+        if number is None:
+            return None
+        return cls(number, rng)  # type: ignore[arg-type]  # checked there
+
+
+def check_number_of_shots(number: int) -> None:
+    """Raise BadOption unless a number of shots is at least 1."""
+    if number < 1:
+        raise BadOption(f"shots must be at least 1, not {number}")
+
+
+def require_shots(shots: Shots | None, what: str) -> Shots:
+    """The shots, where ``what`` cannot do without. Raises BadOption for None.
+
+    >>> require_shots(None, "Bits()")
+    Traceback (most recent call last):
+        ...
+    qgen_core.errors.BadOption: BadOption: Bits() needs shots: pass Shots(number, rng)
+    """
+    if shots is None:
+        raise BadOption(f"{what} needs shots: pass Shots(number, rng)")
+    return shots
 
 
 Measure = Probabilities | Expectations | Bits | State

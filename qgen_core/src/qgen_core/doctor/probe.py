@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.circuits.circuit import Circuit, Gate, param
-from qgen_core.circuits.measures import Probabilities
+from qgen_core.circuits.measures import Probabilities, Shots
 from qgen_core.discovery import registry
 from qgen_core.discovery.entry_points import distribution_of, entries, import_failures, reason_of
 from qgen_core.discovery.hooks import GROUP as HOOKS
@@ -127,9 +127,8 @@ def check_backend(backend: Backend, name: str) -> None:
     expected = np.kron(bell, rotated)[None]
     slope = np.kron(bell, rotated_slope)[None]
     if not backend.capabilities.exact:
-        found = backend.run(
-            circuit, angles, Probabilities(), shots=SHOTS, rng=np.random.default_rng(1)
-        )
+        shots = Shots(SHOTS, np.random.default_rng(1))
+        found = backend.run(circuit, angles, Probabilities(), shots)
         allowed = SIGMAS * np.sqrt(expected * (1 - expected) / SHOTS)
         _compare(name, f"{SHOTS} shots of a Bell pair", found, expected, allowed)
         return

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.circuits.measures import Bits, Probabilities
+from qgen_core.circuits.measures import Bits, Probabilities, Shots
 from qgen_core.errors import BadOption, DataError, OutputMismatch
 from qgen_core.events import Batch, Space, bits_to_index, index_to_bits
 from qgen_core.generators.draws import distinct, draw_outcomes, grouped
@@ -107,7 +107,7 @@ class CircuitBornMachine(Generator):
         conditions, row, index = self._asked(output, batch)
         angles = self.circuit.bind(self.theta, conditions)
         found, back = self.backend.forward(
-            self.circuit, angles, Probabilities(), shots=self.shots, rng=rng
+            self.circuit, angles, Probabilities(), Shots.of(self.shots, rng)
         )
         table, gain = self._smoothed(found, self.shots)
         if output == "probabilities":
@@ -143,7 +143,7 @@ class CircuitBornMachine(Generator):
         count = 1 if conditions is None else len(conditions)
         inputs = None if conditions is None else np.tile(conditions, (len(thetas), 1))
         angles = self.circuit.bind(np.repeat(thetas, count, axis=0), inputs)
-        found = where.run(self.circuit, angles, Probabilities(), shots=shots, rng=rng)
+        found = where.run(self.circuit, angles, Probabilities(), Shots.of(shots, rng))
         tables = self._smoothed(found.reshape(len(thetas), count, -1), shots)[0]
         return tables if output == "probabilities" else floored_log(tables[:, row, index], FLOOR)[0]
 
@@ -208,7 +208,7 @@ class CircuitBornMachine(Generator):
         for shots in np.unique(counts[counts > 0]):
             same = np.flatnonzero(counts == shots)
             angles = self.circuit.bind(theta, None if conditions is None else conditions[same])
-            bits = backend.run(self.circuit, angles, Bits(), shots=int(shots), rng=rng)
+            bits = backend.run(self.circuit, angles, Bits(), Shots(int(shots), rng))
             events = np.concatenate([order[ends[r] - shots : ends[r]] for r in same])
             out[events] = bits.reshape(-1, self.space.width)
         return out

@@ -1,4 +1,4 @@
-"""The backend ``readout-mitigated``: readout errors inverted, wire by wire."""
+"""The backend ``readout-mitigated``: readout errors are inverted, wire by wire."""
 
 from __future__ import annotations
 
@@ -12,51 +12,60 @@ from qgen_core.circuits.measures import (
     Expectations,
     LinearReadout,
     Probabilities,
+    Shots,
     confuse,
     confusion_of,
 )
 from qgen_core.errors import BadOption
 from qgen_core.interfaces import Backend
-from qgen_core.mitigation.shared import Mitigation, Negative
+from qgen_core.mitigation.base import Mitigation, Negative
 from qgen_core.support.random_streams import stream
-from qgen_core.typing import AnglePullback, Array, Floats, Rng
+from qgen_core.typing import AnglePullback, Array, Floats
 
-#: A wire whose read bit says less than this about the true one is not inverted.
+#: Least |p(0 read | 0) - p(0 read | 1)| of a wire whose readout can be inverted.
 LEAST_CONTRAST = 1e-3
 
 
 @runtime_checkable
 class MeasuresReadout(Protocol):
-    """A backend that measures the readout of the very qubits on which a circuit ends."""
+    """A backend that measures the readout errors of the qubits on which a circuit ends."""
 
     def readout(self, circuit: Circuit, shots: int) -> Floats:
         """The confusion (Q, 2, 2) of the circuit's wires, ``[wire, read, true]``."""
 
 
 class ReadoutMitigated(Mitigation):
-    """A backend with its readout errors undone by the inverse of each wire's confusion matrix.
+    """A backend whose readout errors are inverted by the inverse confusion matrix of each wire.
 
-    The confusion is that of the measure, which a noise model (``[noise]``) sets. A backend that
-    only has shots, such as hardware, is calibrated instead: |0...0> and |1...1> are measured once
-    and kept. Without readout errors nothing changes.
+    The confusion is that of the measure, which a noise model (``[noise]``) sets. A backend that has
+    only shots, such as hardware, is calibrated instead: the states |0...0> and |1...1> are measured
+    once, and the result is kept. Without readout errors nothing changes.
 
-    Probabilities and expectations are unbiased. The price is variance: shots grow by up to the
+    Estimates of probabilities and expectations are unbiased. Their variance grows by up to the
     square of the product over wires of (1 + |a - b|) / (1 - a - b), with a = p(1 read | 0) and b =
-    p(0 read | 1); 2 percent both ways on 12 wires is a factor of 2.7, 10 percent 212. For a Pauli
-    word only the wires in it count, but its 2^k sub-words are measured. Errors correlated between
-    wires stay.
+    p(0 read | 1), so as many times more shots are needed: 2.7 times for errors of 2 percent both
+    ways on 12 wires, 212 times for 10 percent. For a Pauli word only its own wires count, but its
+    2^k sub-words are measured. Errors that are correlated between wires remain.
 
     Args:
         backend: runs the circuits.
-        negative: estimated probabilities below zero: ``project`` to the nearest distribution
-        (Smolin et
-            al.), a small bias; ``keep`` leaves them, and the estimate unbiased.
-        calibration_shots: of each of the two calibration circuits, where they are needed.
+        negative: ``project`` replaces estimated probabilities by the nearest distribution (Smolin
+            et al.), which has a small bias; ``keep`` keeps negative ones, without bias.
+        calibration_shots: shots of each of the two calibration circuits, where they are needed.
 
-    Raises BadOption when a wire's readout says nothing about its bit.
+    Raises BadOption for fewer than one calibration shot, and at a run when the readout of a wire
+    cannot be inverted.
 
     Source: Maciejewski, Zimboras and Oszmaniec, Quantum 4, 257 (2020), arXiv:1907.08518; Smolin,
     Gambetta and Smith, arXiv:1106.5458.
+
+    >>> import qgen_core as qgen
+    >>> from qgen_core.noise_models.noisy import NoisyBackend
+    >>> noisy = NoisyBackend(qgen.backend("statevector"), qgen.noise("readout", p01=0.1))
+    >>> mitigated = qgen.backend("readout-mitigated", backend=noisy)
+    >>> circuit = Circuit(1, ())
+    >>> noisy.probabilities(circuit, []), mitigated.probabilities(circuit, []).round(6)
+    (array([0.9, 0.1]), array([1., 0.]))
     """
 
     def __init__(
@@ -69,8 +78,8 @@ class ReadoutMitigated(Mitigation):
         self._measured: dict[int, Floats] = {}
         if isinstance(self.backend, Mitigation) and not self.capabilities.exact:
             raise BadOption(
-                "a device is calibrated directly: wrap readout-mitigated around it, and others "
-                "around both"
+                "readout-mitigated must be directly around a device, which it calibrates; wrap "
+                "other mitigations around readout-mitigated"
             )
 
     def mitigated(
@@ -78,57 +87,56 @@ class ReadoutMitigated(Mitigation):
         circuit: Circuit,
         angles: Floats,
         measure: Probabilities | Expectations,
-        shots: int | None,
-        rng: Rng | None,
+        shots: Shots | None,
     ) -> tuple[Array, AnglePullback]:
         confusion = confusion_of(measure)
         if confusion is None and not self.capabilities.exact:
             confusion = self._calibrated(circuit)
         if confusion is None:
-            return self.backend.forward(circuit, angles, measure, shots=shots, rng=rng)
+            return self.backend.forward(circuit, angles, measure, shots)
         inverse = _inverse(confusion)
         if isinstance(measure, Expectations):
             readout = LinearReadout.through(measure.paulis, inverse)
             needed = Expectations(readout.measure.paulis, measure.confusion)
-            read, back = self.backend.forward(circuit, angles, needed, shots=shots, rng=rng)
-            return read @ readout.matrix.T, lambda cotangent: back(
-                np.asarray(cotangent) @ readout.matrix
-            )
-        read, back = self.backend.forward(circuit, angles, measure, shots=shots, rng=rng)
+            read, of_read = self.backend.forward(circuit, angles, needed, shots)
+            estimate = read @ readout.matrix.T
+            return estimate, lambda cotangent: of_read(np.asarray(cotangent) @ readout.matrix)
+        read, of_read = self.backend.forward(circuit, angles, measure, shots)
         transposed = inverse.transpose(0, 2, 1)
-        return confuse(read, inverse), lambda cotangent: back(
-            confuse(np.asarray(cotangent), transposed)
-        )
+
+        def pullback(cotangent: Array) -> Floats:
+            return of_read(confuse(np.asarray(cotangent), transposed))
+
+        return confuse(read, inverse), pullback
 
     def _calibrated(self, circuit: Circuit) -> Floats:
+        """The measured confusion (Q, 2, 2) of the wires of a circuit."""
         if isinstance(self.backend, MeasuresReadout):
             return self.backend.readout(circuit, self.calibration_shots)
         wires = circuit.num_wires
         if wires not in self._measured:
-            rng = stream(0, "readout-calibration", wires)
-            flips = tuple(Gate("x", (w,)) for w in range(wires))
-            self._measured[wires] = confusion_from(
-                *(
-                    self.backend.run(
-                        Circuit(wires, gates),
-                        np.empty((1, 0)),
-                        Bits(),
-                        shots=self.calibration_shots,
-                        rng=rng,
-                    )[0]
-                    for gates in ((), flips)
-                )
-            )
+            shots = Shots(self.calibration_shots, stream(0, "readout-calibration", wires))
+            flips = tuple(Gate("x", (wire,)) for wire in range(wires))
+            no_angles = np.empty((1, 0))
+            zeros = self.backend.run(Circuit(wires, ()), no_angles, Bits(), shots)[0]
+            ones = self.backend.run(Circuit(wires, flips), no_angles, Bits(), shots)[0]
+            self._measured[wires] = confusion_from(zeros, ones)
         return self._measured[wires]
 
 
 def confusion_from(zeros: Array, ones: Array) -> Floats:
-    """The confusion (Q, 2, 2) from bits (N, Q) read where all were 0, and where all were 1."""
+    """The confusion (Q, 2, 2) from bits (N, Q) read where all were 0, and where all were 1.
+
+    >>> confusion_from(np.array([[0], [1]]), np.array([[1], [1]]))
+    array([[[0.5, 0. ],
+            [0.5, 1. ]]])
+    """
     read_one = np.stack([np.mean(zeros, axis=0), np.mean(ones, axis=0)], axis=1)
     return np.stack([1 - read_one, read_one], axis=1)
 
 
 def _inverse(confusion: Floats) -> Floats:
+    """The inverse of each wire's confusion matrix, (Q, 2, 2)."""
     contrast = confusion[:, 0, 0] - confusion[:, 0, 1]
     if np.min(np.abs(contrast)) < LEAST_CONTRAST:
         wire = int(np.argmin(np.abs(contrast)))

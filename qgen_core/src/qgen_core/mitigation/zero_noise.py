@@ -1,4 +1,4 @@
-"""The backend ``zero-noise``: values at several strengths of the noise, extrapolated to none."""
+"""The backend ``zero-noise``: values at several strengths of noise, extrapolated to zero."""
 
 from __future__ import annotations
 
@@ -7,47 +7,63 @@ from typing import Literal
 import numpy as np
 
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.circuits.measures import Expectations, LinearReadout, Measure, Probabilities, confuse
+from qgen_core.circuits.measures import (
+    Expectations,
+    LinearReadout,
+    Measure,
+    Probabilities,
+    Shots,
+    confuse,
+)
 from qgen_core.errors import BadOption
 from qgen_core.interfaces import Backend
+from qgen_core.mitigation.base import Mitigation, Negative
 from qgen_core.mitigation.folding import Amplified, Amplify, amplified
-from qgen_core.mitigation.shared import Mitigation, Negative
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.typing import AnglePullback, Array, Floats, Rng
+from qgen_core.typing import AnglePullback, Array, Floats
 
 Fit = Literal["linear", "richardson", "exponential"]
 
 
 class ZeroNoise(Mitigation):
-    """A backend extrapolated to zero noise from circuits with more of it.
+    """A backend whose values are extrapolated to zero noise from circuits with amplified noise.
 
-    Each circuit runs once for each scale, with all shots: ``shots`` of a call are spent once a
-    scale. Readout errors do not grow with the scale and stay; wrap ``readout-mitigated`` as
+    Each circuit runs once at each scale, each time with all shots of the call. Readout errors do
+    not grow with the scale, so they stay; to mitigate them too, give ``readout-mitigated`` as
     ``backend``.
 
-    Bias falls, variance grows: with equal shots a scale, ``linear`` at 1, 3, 5 has 1.5 times the
-    variance of the value at scale 1, ``richardson`` there 5.2 times, and more points or nearer ones
-    more. These two are linear in the values, so means stay means and gradients go straight through.
-    ``exponential`` is neither: it is biased by shot noise and its probabilities need not sum to one
-    before projection.
+    Extrapolation reduces the bias and increases the variance: with equal shots at each scale,
+    ``linear`` at 1, 3, 5 has 1.5 times the variance of the value at scale 1, ``richardson`` 5.2
+    times, and more or closer scales have more. These two are linear in the values, so they keep
+    means, and gradients pass through them. ``exponential`` is not linear: shot noise biases it, and
+    its probabilities need not sum to one before projection.
 
     Args:
-        backend: runs the circuits; its noise is what is amplified.
-        scales: strengths of the noise, 1 as it comes; odd for folding, whole for ``channels``.
-        amplify: ``gates``: each gate G becomes G G^-1 G and so on; ``circuit``: the whole circuit
-        does;
-            ``channels``: the channels of a noise model act several times, on simulators.
+        backend: runs the circuits; its noise is amplified.
+        scales: strengths of the noise, with 1 for the noise as it is; odd for folding, whole
+            numbers for ``channels``.
+        amplify: ``gates`` replaces each gate G by G G^-1 G and so on; ``circuit`` does so with the
+            whole circuit; ``channels`` repeats the channels of a noise model, on simulators.
         fit: ``linear``, a line by least squares; ``richardson``, the polynomial through all points;
-            ``exponential``, decay to the values of the fully mixed state (a line where these are
-            crossed).
-        negative: estimated probabilities below zero: ``project`` to the nearest distribution
-        (Smolin et
-            al.), a small bias, or ``keep``.
+            ``exponential``, decay to the values of the fully mixed state (a line where values cross
+            it).
+        negative: ``project`` replaces estimated probabilities by the nearest distribution (Smolin
+            et al.), which has a small bias; ``keep`` keeps negative ones.
 
     Raises BadOption for scales that cannot be made.
 
     Source: Temme, Bravyi and Gambetta, Phys. Rev. Lett. 119, 180509 (2017), arXiv:1612.02058;
     folding after Giurgica-Tiron et al., arXiv:2005.10921.
+
+    >>> import qgen_core as qgen
+    >>> from qgen_core import Gate
+    >>> from qgen_core.noise_models.noisy import NoisyBackend
+    >>> noise = qgen.noise("depolarizing", one_wire=0.01)
+    >>> noisy = NoisyBackend(qgen.backend("density"), noise)
+    >>> mitigated = qgen.backend("zero-noise", backend=noisy)
+    >>> circuit = Circuit(1, (Gate("x", (0,)),))
+    >>> noisy.probabilities(circuit, []).round(3), mitigated.probabilities(circuit, []).round(3)
+    (array([0.005, 0.995]), array([0., 1.]))
     """
 
     def __init__(
@@ -71,44 +87,51 @@ class ZeroNoise(Mitigation):
             )
         if amplify == "channels" and not self.capabilities.exact:
             raise BadOption("a device has no channels to repeat; fold its gates or its circuits")
-        self.scales, self.amplify, self.fit = scales, amplify, fit
-        self.weights = (richardson_weights if fit == "richardson" else linear_weights)(scales)
+        self.scales = scales
+        self.amplify = amplify
+        self.fit = fit
+        if fit == "richardson":
+            self.weights = richardson_weights(scales)
+        else:
+            self.weights = linear_weights(scales)
         self._amplified: Remembered[Circuit, tuple[Amplified, ...]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
+        """Raise ResourceRefused if the wrapped backend would for a circuit with more noise."""
         mapped = self._mapped(circuit, measure)
-        for at in self._circuits(mapped.circuit):
-            self.backend.require(at.circuit, mapped.measure, batch)
+        for scaled in self._circuits(mapped.circuit):
+            self.backend.require(scaled.circuit, mapped.measure, batch)
 
     def mitigated(
         self,
         circuit: Circuit,
         angles: Floats,
         measure: Probabilities | Expectations,
-        shots: int | None,
-        rng: Rng | None,
+        shots: Shots | None,
     ) -> tuple[Array, AnglePullback]:
-        at_scale = self._circuits(circuit)
-        runs = [
-            self.backend.forward(at.circuit, at.angles(angles), measure, shots=shots, rng=rng)
-            for at in at_scale
-        ]
-        values = np.stack([output for output, _ in runs])
-        estimate, slopes = self._extrapolated(values, measure, circuit.num_wires)
-
-        def back(cotangent: Array) -> Floats:
-            parts = zip(at_scale, runs, slopes, strict=True)
-            return sum(
-                (
-                    at.pullback(way_back(slope * cotangent), angles.shape[1])
-                    for at, (_, way_back), slope in parts
-                ),
-                start=np.zeros_like(angles),
+        circuits = self._circuits(circuit)
+        outputs = []
+        pullbacks = []
+        for scaled in circuits:
+            output, of_scaled = self.backend.forward(
+                scaled.circuit, scaled.angles(angles), measure, shots
             )
+            outputs.append(output)
+            pullbacks.append(of_scaled)
+        estimate, slopes = self._extrapolated(np.stack(outputs), measure, circuit.num_wires)
 
-        return estimate, back
+        def pullback(cotangent: Array) -> Floats:
+            d_angles = np.zeros_like(angles)
+            for scaled, of_scaled, slope in zip(circuits, pullbacks, slopes, strict=True):
+                d_scaled = of_scaled(slope * cotangent)
+                d_angles = d_angles + scaled.pullback(d_scaled, angles.shape[1])
+            return d_angles
+
+        return estimate, pullback
 
     def _circuits(self, circuit: Circuit) -> tuple[Amplified, ...]:
+        """The circuit with amplified noise at each scale."""
+
         def make() -> tuple[Amplified, ...]:
             return tuple(amplified(circuit, scale, self.amplify) for scale in self.scales)
 
@@ -117,7 +140,7 @@ class ZeroNoise(Mitigation):
     def _extrapolated(
         self, values: Floats, measure: Probabilities | Expectations, wires: int
     ) -> tuple[Floats, Floats]:
-        """The value at zero noise (B, K) from those at each scale (S, B, K), and its derivative."""
+        """The value at zero noise (B, K) from ``values`` (S, B, K), and its derivative by them."""
         weights = np.broadcast_to(self.weights[:, None, None], values.shape)
         line = np.einsum("s,sbk->bk", self.weights, values)
         if self.fit != "exponential":
@@ -126,32 +149,47 @@ class ZeroNoise(Mitigation):
         above = values - limit
         decays = np.all(above * above[0] > 0, axis=0)
         safe = np.where(decays, above, 1.0)
-        start = np.sign(safe[0]) * np.exp(
-            np.einsum("s,sbk->bk", self.weights, np.log(np.abs(safe)))
-        )
-        return np.where(decays, limit + start, line), np.where(
-            decays, start * weights / safe, weights
-        )
+        logarithm = np.einsum("s,sbk->bk", self.weights, np.log(np.abs(safe)))
+        start = np.sign(safe[0]) * np.exp(logarithm)
+        estimate = np.where(decays, limit + start, line)
+        slopes = np.where(decays, start * weights / safe, weights)
+        return estimate, slopes
 
 
 def linear_weights(scales: tuple[int, ...]) -> Floats:
-    """What each value counts in the intercept of the least-squares line through them."""
+    """Weights (S,) of the values in the intercept of the least-squares line through them.
+
+    >>> linear_weights((1, 3, 5)).round(3)
+    array([ 1.083,  0.333, -0.417])
+    """
     s = np.asarray(scales, dtype=np.float64)
-    off = s - s.mean()
-    return np.asarray(1 / len(s) - s.mean() * off / np.sum(off**2))
+    centred = s - s.mean()
+    return np.asarray(1 / len(s) - s.mean() * centred / np.sum(centred**2))
 
 
 def richardson_weights(scales: tuple[int, ...]) -> Floats:
-    """What each value counts at zero in the polynomial through them all."""
+    """Weights (S,) of the values in the polynomial through all of them, evaluated at zero.
+
+    >>> richardson_weights((1, 3, 5))
+    array([ 1.875, -1.25 ,  0.375])
+    """
     s = np.asarray(scales, dtype=np.float64)
-    return np.array([np.prod([b / (b - a) for b in s if b != a]) for a in s])
+    weights = []
+    for scale in s:
+        others = s[s != scale]
+        weights.append(np.prod(others / (others - scale)))
+    return np.array(weights)
 
 
 def fully_mixed(measure: Probabilities | Expectations, wires: int) -> Floats:
-    """What the fully mixed state reads as, (2^Q,) or (words,)."""
+    """The value of a measure for the fully mixed state, (2^Q,) or (words,).
+
+    >>> fully_mixed(Expectations(("ZI", "II")), 2)
+    array([0., 1.])
+    """
     if isinstance(measure, Probabilities):
-        return np.asarray(confuse(np.full((1, 2**wires), 0.5**wires), measure.confusion)[0])
+        uniform = np.full((1, 2**wires), 0.5**wires)
+        return np.asarray(confuse(uniform, measure.confusion)[0])
     readout = LinearReadout.of(measure)
-    return np.asarray(
-        readout.matrix @ [float(set(word) == {"I"}) for word in readout.measure.paulis]
-    )
+    identities = [float(set(word) == {"I"}) for word in readout.measure.paulis]
+    return np.asarray(readout.matrix @ identities)

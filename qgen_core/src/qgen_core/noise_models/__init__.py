@@ -1,1 +1,1 @@
-"""Noise models: functions of (circuit, measure) that return both, made noisy."""
+"""Noise models: functions from (circuit, measure) to both of them with noise."""

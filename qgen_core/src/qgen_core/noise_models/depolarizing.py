@@ -1,4 +1,4 @@
-"""Noise ``depolarizing``: after each gate, its wires forget everything with some probability."""
+"""The noise model ``depolarizing``: a depolarizing channel after each gate."""
 
 from __future__ import annotations
 
@@ -18,17 +18,27 @@ def depolarizing(
     scale: float = 1.0,
     mode: channels.Mode = "semigroup",
 ) -> tuple[Circuit, Measure]:
-    """``rho -> (1 - rate) rho + rate 1/2^n`` on the wires of each gate, right behind it.
+    """``rho -> (1 - rate) rho + rate 1/2^n`` on the n wires of each gate, directly after it.
 
-    ``one_wire`` and ``two_wire`` are the rates. ``virtual`` true: rz, p, z, s and t are changes of
-    frame, without noise. ``scale`` makes it stronger or weaker, exact at 0 (no channel) and 1; mode
-    ``semigroup``: ``1 - (1 - rate)^scale``; mode ``linear``: ``scale * rate``, at most
-    4^n / (4^n - 1). Raises BadOption for rates that no channel has.
+    Args:
+        circuit: the circuit without noise.
+        measure: returned as it is.
+        one_wire: rate after gates on one wire.
+        two_wire: rate after gates on two wires.
+        virtual: whether rz, p, z, s and t are changes of frame, without noise.
+        scale: strength of the noise; 0 inserts no channel, 1 takes the rates as given.
+        mode: ``semigroup`` scales a rate to ``1 - (1 - rate)^scale``, ``linear`` to
+            ``scale * rate``, at most 4^n / (4^n - 1).
+
+    Raises BadOption for rates that no channel has.
+
+    >>> import qgen_core as qgen
+    >>> noise = qgen.noise("depolarizing", one_wire=0.001, two_wire=0.01)
+    >>> noisy, _ = noise(Circuit(2, (Gate("x", (0,)), Gate("cx", (0, 1)))), qgen.Probabilities())
+    >>> [channel.wires for channel in noisy.channels]
+    [(0,), (0, 1)]
     """
-    noise = {
-        n: channels.depolarizing(channels.scale_depolarizing(rate, n, scale, mode), n)
-        for n, rate in ((1, _checked(one_wire, 1)), (2, _checked(two_wire, 2)))
-    }
+    noise = {1: _scaled(one_wire, 1, scale, mode), 2: _scaled(two_wire, 2, scale, mode)}
 
     def noise_of(gate: Gate) -> list[Channel]:
         kraus = noise[len(gate.wires)]
@@ -39,6 +49,7 @@ def depolarizing(
     return insert_after_gates(circuit, noise_of), measure
 
 
-def _checked(rate: float, wires: int) -> float:
+def _scaled(rate: float, wires: int, scale: float, mode: channels.Mode) -> channels.Kraus:
+    """The channel of the scaled rate. Raises BadOption where the rate itself is none."""
     channels.depolarizing(rate, wires)
-    return rate
+    return channels.depolarizing(channels.scale_depolarizing(rate, wires, scale, mode), wires)

@@ -1,4 +1,4 @@
-"""Putting channels behind the gates of a circuit."""
+"""Inserting channels after the gates of a circuit."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from qgen_core.circuits.circuit import Channel, Circuit, Gate, Instruction
 
 
 def insert_after_gates(circuit: Circuit, noise_of: Callable[[Gate], Iterable[Channel]]) -> Circuit:
-    """The circuit with the channels of ``noise_of(gate)`` behind each gate.
+    """The circuit with the channels of ``noise_of(gate)`` after each gate.
 
-    Itself if there are none.
+    Angles, parameters and labels are kept, as are the channels that the circuit has already.
+    Without channels to insert, the circuit itself is returned.
 
-    Angles, parameters and labels stay as they are, and so do channels that are there already.
+    >>> import numpy as np
+    >>> circuit = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+    >>> def noise_of(gate):
+    ...     return [Channel(np.eye(2)[None], (wire,), "idle") for wire in gate.wires]
+    >>> [instruction.name for instruction in insert_after_gates(circuit, noise_of).instructions]
+    ['h', 'idle', 'cx', 'idle', 'idle']
     """
     instructions: list[Instruction] = []
     for instruction in circuit.instructions:

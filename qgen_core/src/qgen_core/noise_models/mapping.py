@@ -1,6 +1,7 @@
-"""What a noise model makes of a circuit, for backends that wrap a backend.
+"""What a noise model makes of a circuit, in terms of the angles of that circuit.
 
-They see angles alone.
+Backends that wrap a backend are given angles instead of parameters, so they need the map from the
+angles of a circuit to those of its noisy version, and back for gradients.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from qgen_core.interfaces import Noise
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Floats
 
-#: Measures of one circuit whose mapped circuits are kept.
+#: Noisy versions of one circuit that are kept, one for each measure.
 KEPT = 16
 
 
@@ -26,80 +27,93 @@ KEPT = 16
 class Mapped:
     """A noisy circuit and measure, with the map from the original angles to its own.
 
-    A noise model may turn one rotation into several, each an affine function of one angle. The map
-    is then that of :meth:`Circuit.bind`, with the angles of the original in the place of
-    parameters. ``same`` says that the angles are the same; else ``columns`` is the A of the
-    original.
+    A noise model may turn one rotation into several, each with an affine function of one angle. The
+    map is then that of :meth:`Circuit.bind`, with the original angles as parameters. With
+    ``same_angles`` there is nothing to map; else ``num_angles`` is the number A of the original.
     """
 
     circuit: Circuit
     measure: Measure
-    same: bool
-    columns: int = 0
+    same_angles: bool
+    num_angles: int = 0
 
     def angles(self, angles: Floats) -> Floats:
-        """From angles (B, A) of the original to those (B, A') of the mapped circuit.
+        """From angles (B, A) of the original circuit to those (B, A') of the noisy one.
 
         Raises BadOption for another A.
         """
-        if self.same:
+        if self.same_angles:
             return angles
-        if np.ndim(angles) != 2 or np.shape(angles)[1] != self.columns:
+        if np.ndim(angles) != 2 or np.shape(angles)[1] != self.num_angles:
             raise BadOption(
-                f"angles have the shape {np.shape(angles)}; the circuit needs (B, {self.columns})"
+                f"angles have the shape {np.shape(angles)}; "
+                f"the circuit needs (B, {self.num_angles})"
             )
         return self.circuit.bind(angles[:, : self.circuit.num_params])
 
-    def pullback(self, d_angles: Floats, columns: int) -> Floats:
-        """From d loss / d angles (B, A') to those (B, A) of the original, A = ``columns``."""
-        if self.same:
+    def pullback(self, d_angles: Floats, num_angles: int) -> Floats:
+        """From d loss / d angles (B, A') to those of the original (B, A), A = ``num_angles``."""
+        if self.same_angles:
             return d_angles
-        out = np.zeros((len(d_angles), columns))
-        out[:, : self.circuit.num_params] = self.circuit.pullback(d_angles)[0]
-        return out
+        of_original = np.zeros((len(d_angles), num_angles))
+        of_original[:, : self.circuit.num_params] = self.circuit.pullback(d_angles)[0]
+        return of_original
 
 
 class Mapping:
-    """``noise``, asked once for each circuit and measure: mapping may take long.
+    """A noise model that is called once for each circuit and measure, because it may take long.
 
-    Engines know what they prepared for a circuit by its identity, so the same one must come back.
-    Noise that changes, e.g. from step to step, says so by another value of its attribute
-    ``version``.
+    Backends cache what they compute for a circuit under its identity, so the same noisy circuit is
+    returned each time. Noise that changes, e.g. from step to step of a training, announces it by
+    another value of its attribute ``version``.
+
+    >>> import qgen_core as qgen
+    >>> mapping = Mapping(qgen.noise("depolarizing"))
+    >>> circuit = Circuit(1, (Gate("x", (0,)),))
+    >>> mapped = mapping(circuit, qgen.Probabilities())
+    >>> len(mapped.circuit.channels), mapping(circuit, qgen.Probabilities()) is mapped
+    (1, True)
     """
 
     def __init__(self, noise: Noise) -> None:
         self.noise = noise
         self._version: Hashable = None
-        self._columns: Remembered[Circuit, Circuit] = Remembered()
+        self._by_columns: Remembered[Circuit, Circuit] = Remembered()
         self._known: Remembered[Circuit, OrderedDict[Hashable, Mapped | Measure]] = Remembered()
 
     def __call__(self, circuit: Circuit, measure: Measure) -> Mapped:
-        """What runs instead of the circuit."""
+        """The circuit and measure to run in place of these."""
         version = getattr(self.noise, "version", None)
         if version != self._version:
-            self._version, self._known = version, Remembered()
-        known, key = self._known.get(circuit, OrderedDict), _key(measure)
+            self._version = version
+            self._known = Remembered()
+        known = self._known.get(circuit, OrderedDict)
+        key = _key(measure)
         if key not in known:
             known[key] = self._map(circuit, measure)
             if len(known) > KEPT:
                 known.popitem(last=False)
         known.move_to_end(key)
         found = known[key]
-        return found if isinstance(found, Mapped) else Mapped(circuit, found, True)
+        if isinstance(found, Mapped):
+            return found
+        return Mapped(circuit, found, same_angles=True)
 
     def _map(self, circuit: Circuit, measure: Measure) -> Mapped | Measure:
-        """The measure alone where the circuit stays as it is: a value must not hold its key."""
-        columns = self._columns.get(circuit, lambda: _by_column(circuit))
-        noisy, read = self.noise(columns, measure)
-        return (
-            read
-            if noisy is columns
-            else Mapped(noisy, read, noisy.angles == columns.angles, circuit.num_angles)
-        )
+        """What is cached for a circuit; only the measure where the noise keeps the circuit.
+
+        A cached value must not refer to its circuit, or neither would ever be freed.
+        """
+        by_columns = self._by_columns.get(circuit, lambda: _with_columns_as_params(circuit))
+        noisy, read = self.noise(by_columns, measure)
+        if noisy is by_columns:
+            return read
+        same_angles = noisy.angles == by_columns.angles
+        return Mapped(noisy, read, same_angles, circuit.num_angles)
 
 
-def _by_column(circuit: Circuit) -> Circuit:
-    """The circuit with a parameter for each angle that is no constant, numbered by its column."""
+def _with_columns_as_params(circuit: Circuit) -> Circuit:
+    """The circuit with a parameter for each angle that is not constant, numbered by its column."""
     instructions: list[Instruction] = []
     column = 0
     for instruction in circuit.instructions:
@@ -112,7 +126,9 @@ def _by_column(circuit: Circuit) -> Circuit:
 
 
 def _key(measure: Measure) -> Hashable:
-    """Measures are equal where they read the same."""
-    confusion = confusion_of(measure)
+    """Equal for measures of the same kind, words and confusion."""
     words = measure.paulis if isinstance(measure, Expectations) else ()
-    return type(measure), words, None if confusion is None else confusion.tobytes()
+    confusion = confusion_of(measure)
+    if confusion is None:
+        return type(measure), words, None
+    return type(measure), words, confusion.tobytes()

@@ -1,82 +1,60 @@
-"""A backend made noisy: the noise model maps each circuit before it runs."""
+"""A backend with noise: a noise model maps each circuit before it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Iterator, Set
 from dataclasses import replace
 
 from qgen_core.circuits.capabilities import Capabilities
 from qgen_core.circuits.circuit import Circuit, Gate, const
 from qgen_core.circuits.gates import EVERY_GATE, GATES, GateNames, GateSpec
-from qgen_core.circuits.measures import Measure, Probabilities
+from qgen_core.circuits.measures import Measure, Probabilities, Shots
 from qgen_core.errors import QgenError
 from qgen_core.interfaces import Backend, Noise
 from qgen_core.noise_models.mapping import Mapping
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.typing import Array, Floats, Rng
+from qgen_core.typing import AnglePullback, Array, Floats
 
 
 class NoisyBackend(Backend):
-    """``backend`` behind ``noise``: a function of (circuit, measure) that returns both, made noisy.
+    """A backend that runs each circuit and measure as a noise model returns them.
 
-    The capabilities are those of ``backend`` after the mapping: a gate that the noise model turns
-    into ones that the backend has counts.
+    ``noise`` is a function from (circuit, measure) to both of them with noise. The capabilities are
+    those of ``backend`` after the mapping: gates that the noise model turns into ones that the
+    backend has are included.
+
+    >>> import qgen_core as qgen
+    >>> noise = qgen.noise("readout", p01=0.1)
+    >>> noisy = NoisyBackend(qgen.backend("statevector"), noise)
+    >>> noisy.probabilities(Circuit(1, ()), [])
+    array([0.9, 0.1])
     """
 
     def __init__(self, backend: Backend, noise: Noise) -> None:
-        self.backend, self.noise = backend, noise
+        self.backend = backend
+        self.noise = noise
         self.mapping = Mapping(noise)
         self.capabilities = _mapped_capabilities(backend.capabilities, noise)
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        """Raise ResourceRefused if the wrapped backend would."""
+        """Raise ResourceRefused if the wrapped backend would for the noisy circuit."""
         mapped = self.mapping(circuit, measure)
         self.backend.require(mapped.circuit, mapped.measure, batch)
 
     def run(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
+        self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
     ) -> Array:
         mapped = self.mapping(circuit, measure)
-        return self.backend.run(
-            mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng
-        )
+        return self.backend.run(mapped.circuit, mapped.angles(angles), mapped.measure, shots)
 
     def forward(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> tuple[Array, Callable[[Array], Floats]]:
+        self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
+    ) -> tuple[Array, AnglePullback]:
         mapped = self.mapping(circuit, measure)
-        output, back = self.backend.forward(
-            mapped.circuit, mapped.angles(angles), mapped.measure, shots=shots, rng=rng
+        output, of_noisy = self.backend.forward(
+            mapped.circuit, mapped.angles(angles), mapped.measure, shots
         )
-        return output, lambda cotangent: mapped.pullback(back(cotangent), circuit.num_angles)
-
-    def vjp(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        cotangent: Array,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> Floats:
-        mapped = self.mapping(circuit, measure)
-        inner = self.backend.vjp(
-            mapped.circuit, mapped.angles(angles), mapped.measure, cotangent, shots=shots, rng=rng
-        )
-        return mapped.pullback(inner, circuit.num_angles)
+        return output, lambda cotangent: mapped.pullback(of_noisy(cotangent), circuit.num_angles)
 
 
 def _mapped_capabilities(can: Capabilities, noise: Noise) -> Capabilities:
@@ -89,7 +67,7 @@ def _mapped_capabilities(can: Capabilities, noise: Noise) -> Capabilities:
 class MappedGates(GateNames):
     """Names of the gates that a backend has, or that a noise model turns into ones that it has.
 
-    The others of the table are tried when asked, each once.
+    A gate that the backend lacks is tried with the noise model when it is first looked up.
     """
 
     def __init__(self, own: Set[str], noise: Noise) -> None:
@@ -106,7 +84,8 @@ class MappedGates(GateNames):
         return self._tried.get(spec, lambda: _turns_into(self._noise, str(name), self._own))
 
     def __iter__(self) -> Iterator[str]:
-        return (name for name in {**dict.fromkeys(self._own), **GATES} if name in self)
+        names = {**dict.fromkeys(self._own), **GATES}
+        return (name for name in names if name in self)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

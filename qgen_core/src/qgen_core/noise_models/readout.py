@@ -1,4 +1,4 @@
-"""Noise ``readout``: bits are read wrongly."""
+"""The noise model ``readout``: measured bits are flipped with given probabilities."""
 
 from __future__ import annotations
 
@@ -23,9 +23,22 @@ def readout(
 ) -> tuple[Circuit, Measure]:
     """On each wire, 0 is read as 1 with probability ``p01`` and 1 as 0 with ``p10``.
 
-    ``scale`` makes it stronger or weaker, exact at 0 and 1; mode ``semigroup``: the matrix power of
-    the confusion; mode ``linear``: ``scale * p``, at most 1/2. A confusion that the measure has
-    already acts first. Raises BadOption for what are no probabilities, Unsupported for State().
+    Args:
+        circuit: returned as it is.
+        measure: the measure without these errors. A confusion that it has acts first.
+        p01: probability to read 0 as 1.
+        p10: probability to read 1 as 0.
+        scale: strength of the errors, exact at 0 and 1.
+        mode: ``semigroup`` takes the matrix power of the confusion, ``linear`` scales the
+            probabilities, up to 1/2.
+
+    Raises BadOption for values that are no probabilities, Unsupported for State().
+
+    >>> import qgen_core as qgen
+    >>> _, read = qgen.noise("readout", p01=0.1)(Circuit(1, ()), qgen.Probabilities())
+    >>> read.confusion
+    array([[[0.9 , 0.02],
+            [0.1 , 0.98]]])
     """
     matrix = channels.scale_readout(channels.readout_confusion(p01, p10), scale, mode)
     if np.array_equal(matrix, np.eye(2)):

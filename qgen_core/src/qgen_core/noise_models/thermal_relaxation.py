@@ -1,4 +1,4 @@
-"""Noise ``thermal-relaxation``: wires relax while gates act on them."""
+"""The noise model ``thermal-relaxation``: wires relax while gates act on them."""
 
 from __future__ import annotations
 
@@ -22,16 +22,33 @@ def thermal_relaxation(
 ) -> tuple[Circuit, Measure]:
     """Relaxation with T1 and T2 on each wire of a gate, for the time that the gate takes.
 
-    All times in one unit. T2 may exceed T1, up to 2 T1. ``excited`` is the population of 1 in
-    equilibrium. ``virtual`` true: rz, p, z, s and t are changes of frame and take no time. Wires on
-    which no gate acts do not relax meanwhile, as in Qiskit Aer's models of devices. ``scale`` makes
-    the times of gates longer (or T1 and T2 shorter, which is the same); 0: no channel. Raises
-    BadOption for times that no channel has.
+    Idle wires do not relax, as in Qiskit Aer's device models. All times are in one unit.
+
+    Args:
+        circuit: the circuit without noise.
+        measure: returned as it is.
+        t1: decay time of populations.
+        t2: decay time of coherences; it may exceed T1, up to 2 T1.
+        one_wire_time: duration of gates on one wire.
+        two_wire_time: duration of gates on two wires.
+        excited: population of 1 in equilibrium.
+        virtual: whether rz, p, z, s and t are changes of frame, which take no time.
+        scale: factor on the durations (equivalently, T1 and T2 divided by it); 0 inserts no
+            channel.
+
+    Raises BadOption for times that no channel has.
+
+    >>> import qgen_core as qgen
+    >>> options = {"t1": 100.0, "t2": 80.0, "one_wire_time": 0.03, "two_wire_time": 0.3}
+    >>> noise = qgen.noise("thermal-relaxation", **options)
+    >>> noisy, _ = noise(Circuit(2, (Gate("x", (0,)), Gate("cx", (0, 1)))), qgen.Probabilities())
+    >>> [channel.wires for channel in noisy.channels]
+    [(0,), (0,), (1,)]
     """
     channels.check_scale(scale)
     noise = {
-        n: channels.thermal_relaxation(t1, t2, scale * time, excited=excited)
-        for n, time in ((1, one_wire_time), (2, two_wire_time))
+        1: channels.thermal_relaxation(t1, t2, scale * one_wire_time, excited=excited),
+        2: channels.thermal_relaxation(t1, t2, scale * two_wire_time, excited=excited),
     }
 
     def noise_of(gate: Gate) -> list[Channel]:

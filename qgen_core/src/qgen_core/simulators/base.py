@@ -1,13 +1,12 @@
-"""What every exact simulator shares: shots, bits and readout on top of exact values.
+"""What exact simulators share: shots, bits and readout errors, computed from exact values.
 
-A simulator adapter implements :meth:`Simulator.exact` for perfect readout; sampling from the
-joint distribution, readout confusion and Pauli bases are the same for all and stand here.
+An adapter implements :meth:`Simulator.exact` for perfect readout. Sampling from the joint
+distribution, readout errors and measurement bases are the same for all and are done here.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
 
 import numpy as np
 
@@ -18,54 +17,72 @@ from qgen_core.circuits.measures import (
     LinearReadout,
     Measure,
     Probabilities,
+    Shots,
     State,
     check_measure,
     confuse,
     ideal,
+    require_shots,
 )
-from qgen_core.errors import BadOption, Unsupported
+from qgen_core.circuits.parameter_shift import parameter_shift
+from qgen_core.errors import BadOption
 from qgen_core.events import index_to_bits
 from qgen_core.interfaces import Backend
 from qgen_core.simulators.outcomes import sample_counts, sample_indices
 from qgen_core.support.resources import require_memory
-from qgen_core.typing import Array, Floats, Rng
+from qgen_core.typing import AnglePullback, Array, Floats
 
 
 class Simulator(Backend):
-    """A backend that knows exact values."""
+    """A backend with exact values.
+
+    A subclass implements :meth:`exact`, and :meth:`exact_forward` if it has a gradient that is
+    better than parameter shift.
+
+    >>> from qgen_core.circuits.circuit import param
+    >>> class OneRotation(Simulator):  # the circuit is ry(angle) on one wire
+    ...     def exact(self, circuit, angles, measure):
+    ...         return np.concatenate([np.cos(angles / 2), np.sin(angles / 2)], axis=1) ** 2
+    >>> circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
+    >>> OneRotation().probabilities(circuit, [np.pi / 2]).round(3)
+    array([0.5, 0.5])
+    >>> OneRotation().sample(circuit, [np.pi], shots=3, seed=1)[:, 0]
+    array([1, 1, 1], dtype=int8)
+    """
 
     @abstractmethod
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
-        """Probabilities (B, 2^Q), Expectations (B, words) or State (B, 2^Q), readout perfect."""
+        """Exact values for angles (B, A) and a measure with perfect readout.
 
-    def exact_vjp(
-        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
-    ) -> Floats:
-        """d loss / d angles of :meth:`exact`; by default parameter shift."""
-        return super().vjp(circuit, angles, measure, cotangent)
+        Probabilities (B, 2^Q), Expectations (B, words) or State (B, 2^Q). Raises BadOption for
+        angles of another shape (see :func:`checked_angles`), ResourceRefused for too little memory,
+        and Unsupported for what the simulator does not have.
+        """
 
     def exact_forward(
         self, circuit: Circuit, angles: Floats, measure: Measure
-    ) -> tuple[Array, Callable[[Array], Floats]]:
-        """:meth:`exact` and its way back; an engine overrides it to keep the state between."""
-        return (
-            self.exact(circuit, angles, measure),
-            lambda cotangent: self.exact_vjp(circuit, angles, measure, cotangent),
-        )
+    ) -> tuple[Array, AnglePullback]:
+        """:meth:`exact` and its pullback, by default parameter shift.
+
+        An engine overrides it to keep the state for an adjoint sweep.
+        """
+
+        def pullback(cotangent: Array) -> Floats:
+            return parameter_shift(
+                lambda rows: self.exact(circuit, rows, measure), circuit, angles, cotangent
+            )
+
+        return self.exact(circuit, angles, measure), pullback
 
     def run(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
+        self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
     ) -> Array:
         self.check(circuit, shots)
         check_measure(measure, circuit.num_wires)
-        if isinstance(measure, Bits) or shots is not None:
-            return self._sampled(circuit, angles, measure, shots, rng)
+        if isinstance(measure, Bits):
+            return self._bits(circuit, angles, measure, require_shots(shots, "Bits()"))
+        if shots is not None:
+            return self._estimates(circuit, angles, measure, shots)
         if isinstance(measure, State) or measure.confusion is None:
             return self.exact(circuit, angles, measure)
         if isinstance(measure, Probabilities):
@@ -74,87 +91,84 @@ class Simulator(Backend):
         return np.asarray(self.exact(circuit, angles, readout.measure) @ readout.matrix.T)
 
     def forward(
-        self,
-        circuit: Circuit,
-        angles: Floats,
-        measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> tuple[Array, Callable[[Array], Floats]]:
+        self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
+    ) -> tuple[Array, AnglePullback]:
         if shots is not None or isinstance(measure, Bits | State):
-            return super().forward(circuit, angles, measure, shots=shots, rng=rng)
+            return super().forward(circuit, angles, measure, shots)
         self.check(circuit)
         check_measure(measure, circuit.num_wires)
         if measure.confusion is None:
             return self.exact_forward(circuit, angles, measure)
         if isinstance(measure, Expectations):
             readout = LinearReadout.of(measure)
-            output, back = self.exact_forward(circuit, angles, readout.measure)
-            return np.asarray(output @ readout.matrix.T), lambda c: back(
-                np.asarray(c @ readout.matrix)
-            )
-        output, back = self.exact_forward(circuit, angles, ideal(measure))
+            output, of_ideal = self.exact_forward(circuit, angles, readout.measure)
+            read = np.asarray(output @ readout.matrix.T)
+            return read, lambda cotangent: of_ideal(np.asarray(cotangent @ readout.matrix))
+        output, of_ideal = self.exact_forward(circuit, angles, ideal(measure))
         transposed = measure.confusion.transpose(0, 2, 1)
-        return confuse(output, measure.confusion), lambda c: back(confuse(c, transposed))
+        read = confuse(output, measure.confusion)
+        return read, lambda cotangent: of_ideal(confuse(cotangent, transposed))
 
-    def vjp(
+    def _bits(self, circuit: Circuit, angles: Floats, measure: Bits, shots: Shots) -> Array:
+        """Bits (B, shots, Q)."""
+        needed = len(angles) * shots.number * (circuit.num_wires + 16)
+        require_memory(
+            needed,
+            f"{shots.number} shots of {circuit.num_wires} bits",
+            "take fewer at once, or counts",
+        )
+        bits = []
+        for probabilities in self._read_probabilities(circuit, angles, measure):
+            outcomes = sample_indices(probabilities, shots.number, shots.rng)
+            bits.append(index_to_bits(outcomes, circuit.num_wires))
+        return np.stack(bits)
+
+    def _estimates(
         self,
         circuit: Circuit,
         angles: Floats,
-        measure: Measure,
-        cotangent: Array,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
-    ) -> Floats:
-        if isinstance(measure, Bits | State):
-            raise Unsupported(
-                f"{type(measure).__name__} has no gradient; measure probabilities or expectations"
-            )
-        if shots is not None:
-            return super().vjp(circuit, angles, measure, cotangent, shots=shots, rng=rng)
-        return self.forward(circuit, angles, measure)[1](np.asarray(cotangent))
-
-    def _sampled(
-        self, circuit: Circuit, angles: Floats, measure: Measure, shots: int | None, rng: Rng | None
+        measure: Probabilities | Expectations | State,
+        shots: Shots,
     ) -> Array:
-        if shots is None or rng is None:
-            raise BadOption("sampling needs shots and a random generator")
+        """Relative frequencies (B, 2^Q) or mean Pauli words (B, words)."""
         if isinstance(measure, State):
             raise BadOption("a state is exact; it takes no shots")
-        if isinstance(measure, Expectations):
-            return self._sampled_words(circuit, angles, measure, shots, rng)
-        if isinstance(measure, Bits):
-            needed = len(angles) * shots * (circuit.num_wires + 16)
-            require_memory(
-                needed,
-                f"{shots} shots of {circuit.num_wires} bits",
-                "take fewer at once, or counts",
-            )
-        joint = confuse(self.exact(circuit, angles, Probabilities()), measure.confusion)
-        if isinstance(measure, Bits):
-            return np.stack(
-                [index_to_bits(sample_indices(p, shots, rng), circuit.num_wires) for p in joint]
-            )
-        return np.stack([sample_counts(p, shots, rng) / shots for p in joint])
-
-    def _sampled_words(
-        self, circuit: Circuit, angles: Floats, measure: Expectations, shots: int, rng: Rng
-    ) -> Array:
+        if isinstance(measure, Probabilities):
+            return self._frequencies(circuit, angles, measure, shots)
         out = np.empty((len(angles), len(measure.paulis)))
         for basis, members in group_words(measure.paulis).items():
-            turned, extended = to_basis(circuit, angles, basis)
-            frequencies = self._sampled(
-                turned, extended, Probabilities(measure.confusion), shots, rng
+            rotated, extended = to_basis(circuit, angles, basis)
+            frequencies = self._frequencies(
+                rotated, extended, Probabilities(measure.confusion), shots
             )
             for member in members:
                 out[:, member] = frequencies @ parity(measure.paulis[member])
         return out
 
+    def _frequencies(
+        self, circuit: Circuit, angles: Floats, measure: Probabilities, shots: Shots
+    ) -> Floats:
+        frequencies = []
+        for probabilities in self._read_probabilities(circuit, angles, measure):
+            counts = sample_counts(probabilities, shots.number, shots.rng)
+            frequencies.append(counts / shots.number)
+        return np.stack(frequencies)
+
+    def _read_probabilities(
+        self, circuit: Circuit, angles: Floats, measure: Probabilities | Bits
+    ) -> Floats:
+        """Exact probabilities of the outcomes as they are read, (B, 2^Q)."""
+        return confuse(self.exact(circuit, angles, Probabilities()), measure.confusion)
+
 
 def checked_angles(circuit: Circuit, angles: Floats) -> Floats:
-    """Angles as contiguous float64. Raises BadOption unless they are rows (B, A) of the circuit."""
+    """Angles as contiguous float64. Raises BadOption unless they are rows (B, A) of the circuit.
+
+    >>> checked_angles(Circuit(1, ()), np.zeros((2, 3)))
+    Traceback (most recent call last):
+        ...
+    qgen_core.errors.BadOption: BadOption: angles have the shape (2, 3); the circuit needs (B, 0)
+    """
     rows = np.ascontiguousarray(angles, dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] != circuit.num_angles:
         raise BadOption(
@@ -164,45 +178,73 @@ def checked_angles(circuit: Circuit, angles: Floats) -> Floats:
 
 
 def group_words(words: tuple[str, ...]) -> dict[str, list[int]]:
-    """Measurement bases, each with the words (by number) that it reads, first fit first."""
+    """Measurement bases, each with the indices of the words that are measured in it.
+
+    Each word joins the first basis that it agrees with on every wire, so that few bases are
+    measured.
+
+    >>> group_words(("ZI", "IZ", "XX", "XI"))
+    {'ZZ': [0, 1], 'XX': [2, 3]}
+    """
     groups: dict[str, list[int]] = {}
-    for number, word in enumerate(words):
+    for index, word in enumerate(words):
         for basis in groups:
-            pairs = list(zip(word, basis, strict=True))
-            if all("I" in (a, b) or a == b for a, b in pairs):
-                # Letters agree, or one of them is I, the least of all letters.
-                merged = "".join(max(a, b) for a, b in pairs)
+            common = _common_basis(word, basis)
+            if common is not None:
                 members = groups.pop(basis)
-                groups[merged] = [*members, number]
+                groups[common] = [*members, index]
                 break
         else:
-            groups[word] = [number]
+            groups[word] = [index]
     return groups
 
 
-#: The rotation before a measurement of Z that measures X or Y.
-BASIS_ROTATIONS = {"X": ("ry", -np.pi / 2), "Y": ("rx", np.pi / 2)}
+def _common_basis(word: str, basis: str) -> str | None:
+    """The basis in which both are measured; None where they differ on a wire."""
+    letters = []
+    for of_word, of_basis in zip(word, basis, strict=True):
+        if of_word == "I":
+            letters.append(of_basis)
+        elif of_basis in ("I", of_word):
+            letters.append(of_word)
+        else:
+            return None
+    return "".join(letters)
 
 
 def to_basis(circuit: Circuit, angles: Floats, basis: str) -> tuple[Circuit, Floats]:
-    """The circuit with final rotations from X and Y to Z, and its angles (B, A')."""
-    rotations: list[Gate] = []
-    constants: list[float] = []
+    """The circuit with rotations at its end that turn X and Y to Z, and its angles (B, A').
+
+    For a basis without X and Y it returns the circuit itself: backends cache what they compute for
+    a circuit under its identity, so a copy would be compiled again.
+
+    >>> rotated, angles = to_basis(Circuit(2, ()), np.empty((1, 0)), "XZ")
+    >>> [gate.name for gate in rotated.gates], angles.round(3)
+    (['ry'], array([[-1.571]]))
+    """
+    rotations = []
+    fixed = []
     for wire, letter in enumerate(basis):
-        if letter not in BASIS_ROTATIONS:
-            continue
-        name, angle = BASIS_ROTATIONS[letter]
-        rotations.append(Gate(name, (wire,), const(angle)))
-        constants.append(angle)
-    if not rotations:  # the same object, since engines cache their plans by identity
+        if letter == "X":
+            rotations.append(Gate("ry", (wire,), const(-np.pi / 2)))
+            fixed.append(-np.pi / 2)
+        elif letter == "Y":
+            rotations.append(Gate("rx", (wire,), const(np.pi / 2)))
+            fixed.append(np.pi / 2)
+    if not rotations:
         return circuit, angles
-    extended = np.concatenate([angles, np.tile(constants, (len(angles), 1))], axis=1)
+    extended = np.concatenate([angles, np.tile(fixed, (len(angles), 1))], axis=1)
     return Circuit(circuit.num_wires, (*circuit.instructions, *rotations)), extended
 
 
 def parity(word: str) -> Floats:
-    """(-1)^(number of ones under the letters) for each basis state (2^Q,)."""
+    """(-1)^(number of ones on the wires of a Pauli word) for each basis state (2^Q,).
+
+    >>> parity("ZI")
+    array([ 1.,  1., -1., -1.])
+    """
     signs = np.ones(1)
     for letter in word:
-        signs = np.kron(signs, np.array([1.0, 1.0] if letter == "I" else [1.0, -1.0]))
+        of_wire = np.array([1.0, 1.0 if letter == "I" else -1.0])
+        signs = np.kron(signs, of_wire)
     return signs

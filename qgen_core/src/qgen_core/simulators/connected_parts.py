@@ -1,4 +1,8 @@
-"""Circuits that fall into unconnected parts: who they are, and how exact results combine."""
+"""Circuits that fall into unconnected parts: finding the parts, and combining exact results.
+
+Parts that no gate connects are independent, so probabilities are an outer product of theirs and
+Pauli expectations a product. Simulating them one by one takes exponentially less memory.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from qgen_core.typing import AnglePullback, Array, Floats
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """Wires that gates and channels connect, the circuit on them, and its columns of the angles."""
+    """Wires that gates or channels connect, the circuit on them, and its columns of the angles."""
 
     wires: tuple[int, ...]
     circuit: Circuit
@@ -23,78 +27,176 @@ class Part:
 
 
 def find_parts(circuit: Circuit) -> tuple[Part, ...]:
-    """Connected parts in the order of their first wires."""
-    root = list(range(circuit.num_wires))
+    """Connected parts in the order of their first wires.
 
-    def find(wire: int) -> int:
-        while root[wire] != wire:
-            root[wire] = root[root[wire]]
-            wire = root[wire]
+    >>> circuit = Circuit(3, (Gate("cx", (0, 2)), Gate("h", (1,))))
+    >>> [part.wires for part in find_parts(circuit)]
+    [(0, 2), (1,)]
+    """
+    roots = list(range(circuit.num_wires))  # a forest: each wire's parent, or itself
+
+    def root_of(wire: int) -> int:
+        while roots[wire] != wire:
+            roots[wire] = roots[roots[wire]]
+            wire = roots[wire]
         return wire
 
     for instruction in circuit.instructions:
         for other in instruction.wires[1:]:
-            first, last = find(instruction.wires[0]), find(other)
-            root[max(first, last)] = min(first, last)
-    owner = [find(w) for w in range(circuit.num_wires)]
-    if not any(owner):
+            first = root_of(instruction.wires[0])
+            second = root_of(other)
+            roots[max(first, second)] = min(first, second)
+    members: dict[int, list[int]] = {}
+    for wire in range(circuit.num_wires):
+        members.setdefault(root_of(wire), []).append(wire)
+    if len(members) == 1:
         return (Part(tuple(range(circuit.num_wires)), circuit, np.arange(circuit.num_angles)),)
-    return tuple(
-        _part(circuit, [w for w, o in enumerate(owner) if o == key]) for key in sorted(set(owner))
-    )
+    return tuple(_part(circuit, members[root]) for root in sorted(members))
 
 
 def _part(circuit: Circuit, wires: list[int]) -> Part:
-    rank = {wire: k for k, wire in enumerate(wires)}
-    inside: list[Instruction] = []
+    place_of = {wire: place for place, wire in enumerate(wires)}
+    instructions: list[Instruction] = []
     columns: list[int] = []
     column = 0
     for instruction in circuit.instructions:
-        turns = isinstance(instruction, Gate) and instruction.angle is not None
-        if instruction.wires[0] in rank:
-            inside.append(replace(instruction, wires=tuple(rank[w] for w in instruction.wires)))
-            columns += [column] * turns
-        column += turns
-    return Part(tuple(wires), Circuit(len(wires), tuple(inside)), np.array(columns, dtype=np.intp))
+        inside = instruction.wires[0] in place_of
+        if inside:
+            places = tuple(place_of[wire] for wire in instruction.wires)
+            instructions.append(replace(instruction, wires=places))
+        if isinstance(instruction, Gate) and instruction.angle is not None:
+            if inside:
+                columns.append(column)
+            column += 1
+    part = Circuit(len(wires), tuple(instructions))
+    return Part(tuple(wires), part, np.array(columns, dtype=np.intp))
 
 
-def _order(parts: tuple[Part, ...]) -> list[int]:
-    """The wires in the order in which the outer product of the parts has them."""
-    return [wire for part in parts for wire in part.wires]
+def restrict(measure: Measure, part: Part) -> Measure:
+    """What is measured of one part, for a measure of the whole circuit.
+
+    >>> parts = find_parts(Circuit(3, (Gate("cx", (0, 2)),)))
+    >>> restrict(Expectations(("XYZ",)), parts[0]).paulis
+    ('XZ',)
+    """
+    if not isinstance(measure, Expectations):
+        return measure
+    words = []
+    for word in measure.paulis:
+        letters = [word[wire] for wire in part.wires]
+        words.append("".join(letters))
+    return Expectations(tuple(words))
+
+
+def combined(
+    parts: tuple[Part, ...],
+    results: list[tuple[Array, AnglePullback]],
+    angles: Floats,
+    *,
+    words: bool,
+) -> tuple[Array, AnglePullback]:
+    """Output and pullback of the whole circuit from those of its parts.
+
+    ``angles`` (B, A) are those of the whole circuit; for ``words`` see :func:`combined_output`.
+    """
+    outputs = [output for output, _ in results]
+
+    def pullback(cotangent: Array) -> Floats:
+        c = np.asarray(cotangent, dtype=np.float64)
+        if words:
+            cotangents = cotangents_of_product(c, outputs)
+        else:
+            cotangents = cotangents_of_outer(parts, c, outputs)
+        d_angles = np.zeros_like(angles)
+        for part, (_, of_part), one in zip(parts, results, cotangents, strict=True):
+            d_angles[:, part.columns] = of_part(one)
+        return d_angles
+
+    return combined_output(parts, outputs, words=words), pullback
+
+
+def combined_output(parts: tuple[Part, ...], outputs: list[Array], *, words: bool) -> Array:
+    """The output of the whole circuit from those of its parts.
+
+    With ``words`` the outputs are expectations of Pauli words (B, words), which multiply; else they
+    are probabilities or states (B, 2^q), which form an outer product.
+    """
+    if words:
+        return np.asarray(np.prod(outputs, axis=0))
+    return outer(parts, outputs)
 
 
 def outer(parts: tuple[Part, ...], vectors: list[Array]) -> Array:
-    """Vectors (B, 2^q) of the parts to one (B, 2^Q), wires in their own order."""
-    batch, order = len(vectors[0]), _order(parts)
+    """The outer product (B, 2^Q) of vectors (B, 2^q) of the parts, in the order of the wires.
+
+    >>> parts = find_parts(Circuit(2, ()))
+    >>> outer(parts, [np.array([[0.0, 1.0]]), np.array([[0.25, 0.75]])])
+    array([[0.  , 0.  , 0.25, 0.75]])
+    """
+    batch = len(vectors[0])
+    order = _wire_order(parts)
     total = _product(vectors)
     if order == sorted(order):
         return total
-    axes = [0, *(1 + int(k) for k in np.argsort(order))]
-    return total.reshape(batch, *[2] * len(order)).transpose(axes).reshape(batch, 1 << len(order))
+    axes = [0]
+    for place in np.argsort(order):
+        axes.append(1 + int(place))
+    split = total.reshape(batch, *[2] * len(order))
+    return split.transpose(axes).reshape(batch, 1 << len(order))
 
 
-def shares_of_outer(
+def cotangents_of_outer(
     parts: tuple[Part, ...], cotangent: Floats, vectors: list[Floats]
 ) -> list[Floats]:
-    """The cotangent (B, 2^q) of each part, when (B, 2^Q) belongs to :func:`outer`."""
-    batch, order = len(cotangent), _order(parts)
+    """The cotangent (B, 2^q) of each vector, from that (B, 2^Q) of their :func:`outer` product."""
+    batch = len(cotangent)
+    order = _wire_order(parts)
     if order != sorted(order):
-        axes = [0, *(1 + w for w in order)]
+        axes = [0]
+        for wire in order:
+            axes.append(1 + wire)
         cotangent = cotangent.reshape(batch, *[2] * len(order)).transpose(axes)
     return _contract(cotangent.reshape(batch, 1 << len(order)), vectors)
 
 
+def cotangents_of_product(cotangent: Floats, factors: list[Floats]) -> list[Floats]:
+    """The cotangent (B, K) of each factor of an elementwise product of (B, K) arrays.
+
+    >>> cotangents_of_product(np.array([[1.0]]), [np.array([[2.0]]), np.array([[3.0]])])
+    [array([[3.]]), array([[2.]])]
+    """
+    cotangents = []
+    for place in range(len(factors)):
+        others = factors[:place] + factors[place + 1 :]
+        cotangents.append(cotangent * np.prod(others, axis=0))
+    return cotangents
+
+
+def _wire_order(parts: tuple[Part, ...]) -> list[int]:
+    """The wires in the order in which the outer product of the parts has them."""
+    order: list[int] = []
+    for part in parts:
+        order += part.wires
+    return order
+
+
 def _contract(cotangent: Floats, vectors: list[Floats]) -> list[Floats]:
-    """Halve the list: contract one half with the outer product of the other, and go on."""
+    """The cotangent of each vector of an outer product.
+
+    Each half of the vectors is contracted with the product of the other half, and so on in the
+    halves: the work is that of a few passes over the cotangent, for any number of parts.
+    """
     if len(vectors) == 1:
         return [cotangent]
-    batch, half = len(cotangent), len(vectors) // 2
-    size = prod(v.shape[1] for v in vectors[:half])
+    batch = len(cotangent)
+    half = len(vectors) // 2
+    size = prod(vector.shape[1] for vector in vectors[:half])
     split = cotangent.reshape(batch, size, cotangent.shape[1] // size)
-    left, right = (_product(vectors[:half]), _product(vectors[half:]))
-    toward_left = np.matmul(split, right[:, :, None])[:, :, 0]
-    toward_right = np.matmul(left[:, None, :], split)[:, 0, :]
-    return _contract(toward_left, vectors[:half]) + _contract(toward_right, vectors[half:])
+    left = _product(vectors[:half])
+    right = _product(vectors[half:])
+    of_left = np.matmul(split, right[:, :, None])[:, :, 0]
+    of_right = np.matmul(left[:, None, :], split)[:, 0, :]
+    return _contract(of_left, vectors[:half]) + _contract(of_right, vectors[half:])
 
 
 def _product(vectors: list[Array]) -> Array:
@@ -104,40 +206,3 @@ def _product(vectors: list[Array]) -> Array:
         size = total.shape[1] * vector.shape[1]
         total = (total[:, :, None] * vector[:, None, :]).reshape(len(vector), size)
     return total
-
-
-def combined(
-    parts: tuple[Part, ...], runs: list[tuple[Array, AnglePullback]], angles: Floats, *, words: bool
-) -> tuple[Array, AnglePullback]:
-    """The output of the whole and its way back from those of the parts; ``words``.
-
-    Of expectations.
-    """
-    vectors = [output for output, _ in runs]
-    total = np.prod(vectors, axis=0) if words else outer(parts, vectors)
-
-    def back(cotangent: Array) -> Floats:
-        c = np.asarray(cotangent, dtype=np.float64)
-        shares = shares_of_product(c, vectors) if words else shares_of_outer(parts, c, vectors)
-        d_angles = np.zeros_like(angles)
-        for part, (_, way_back), share in zip(parts, runs, shares, strict=True):
-            d_angles[:, part.columns] = way_back(share)
-        return d_angles
-
-    return total, back
-
-
-def restrict(measure: Measure, part: Part) -> Measure:
-    """What a part measures of a measure of the whole."""
-    if not isinstance(measure, Expectations):
-        return measure
-    return Expectations(tuple("".join(word[w] for w in part.wires) for word in measure.paulis))
-
-
-def shares_of_product(cotangent: Floats, factors: list[Floats]) -> list[Floats]:
-    """The cotangents (B, K) of each factor of an elementwise product of (B, K) arrays."""
-    out = []
-    for k in range(len(factors)):
-        others = [f for i, f in enumerate(factors) if i != k]
-        out.append(cotangent * np.prod(others, axis=0))
-    return out

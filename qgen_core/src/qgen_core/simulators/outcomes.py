@@ -1,8 +1,8 @@
 """Drawing outcomes from given probabilities.
 
-Counts when the order of samples does not matter. Indices of few samples are the counts spread out
-and shuffled; many are looked up in a table, which is ten times faster than searching a
-cumulative sum per sample.
+Where the order of the samples does not matter, counts are drawn. Few samples in random order are
+the counts repeated and shuffled. Many samples are drawn from an alias table, which is ten times as
+fast as a search in the cumulative sum for each of them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,37 @@ from qgen_core.errors import BadOption
 from qgen_core.support.buffers import plain
 from qgen_core.typing import Floats, Rng
 
-#: Samples for each outcome from which on a table of the outcomes pays.
+#: From this number of samples for each outcome on, an alias table is faster.
 WORTH_TABLE = 4
-#: Samples that are drawn at once.
+#: Samples that are drawn at once, so that the working arrays stay in the cache.
 PIECE = 2**14
+
+
+def sample_counts(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
+    """How often each outcome occurs (K,) in ``shots`` draws.
+
+    Raises BadOption unless the probabilities (K,) sum to one, up to 1e-3 of rounding.
+
+    >>> sample_counts(np.array([0.0, 1.0]), 5, np.random.default_rng(1))
+    array([0, 5])
+    """
+    counts: NDArray[np.int64] = rng.multinomial(shots, _normalised(probabilities))
+    return counts
+
+
+def sample_indices(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
+    """Indices of outcomes (shots,) in random order.
+
+    Raises BadOption unless the probabilities (K,) sum to one, up to 1e-3 of rounding.
+
+    >>> sample_indices(np.array([0.0, 0.5, 0.5]), 6, np.random.default_rng(1)).min()
+    np.int64(1)
+    """
+    if shots >= WORTH_TABLE * len(probabilities):
+        return _drawn_from_table(_normalised(probabilities), shots, rng)
+    indices = np.repeat(np.arange(len(probabilities)), sample_counts(probabilities, shots, rng))
+    rng.shuffle(indices)
+    return indices
 
 
 def _normalised(probabilities: Floats) -> Floats:
@@ -28,63 +55,64 @@ def _normalised(probabilities: Floats) -> Floats:
     return p / total
 
 
-def sample_counts(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
-    """How often each outcome occurs (K,) in ``shots`` draws."""
-    counts: NDArray[np.int64] = rng.multinomial(shots, _normalised(probabilities))
-    return counts
-
-
-def sample_indices(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
-    """Outcome numbers (shots,), in random order."""
-    if shots >= WORTH_TABLE * len(probabilities):
-        return _looked_up(_normalised(probabilities), shots, rng)
-    index = np.repeat(np.arange(len(probabilities)), sample_counts(probabilities, shots, rng))
-    rng.shuffle(index)
-    return index
-
-
 def alias_table(p: Floats) -> tuple[Floats, NDArray[np.int64]]:
-    """K columns of equal weight, (share, other) each (K,).
+    """K columns of equal weight: the share of outcome k in column k, and the outcome of the rest.
 
-    Column k is outcome k up to its share, then the other.
+    Both have the shape (K,). A sample takes a random column, then one of its two outcomes.
 
-    Walker's alias method (Electron. Lett. 10, 127, 1974). Outcomes below the mean fill their
-    columns from those above it in order, so cumulative sums of what is missing and of what is left
-    over say who fills whom, without a loop.
+    Source: Walker's alias method, Electron. Lett. 10, 127 (1974). Outcomes below the mean fill
+    their columns with the excess of those above it, in order, so cumulative sums of the deficits
+    and of the excesses say who fills whom, without a loop.
+
+    >>> share, other = alias_table(np.array([0.25, 0.75]))
+    >>> share, other
+    (array([0.5, 1. ]), array([1, 1]))
     """
-    share, other = p * len(p), np.arange(len(p))
+    share = p * len(p)
+    other = np.arange(len(p))
     above = share > 1
-    above[share.argmax()] = True  # also where rounding has put all of them below
-    few, many = np.flatnonzero(~above), np.flatnonzero(above)
-    missing, left = np.cumsum(1 - share[few]), np.cumsum(np.maximum(share[many] - 1, 0))
-    before = np.concatenate([[0.0], missing])[:-1]
-    other[few] = many[np.minimum(np.searchsorted(left, before, side="right"), len(many) - 1)]
+    above[share.argmax()] = True  # rounding may have put all of them below the mean
+    few = np.flatnonzero(~above)
+    many = np.flatnonzero(above)
+    deficits = np.cumsum(1 - share[few])
+    excesses = np.cumsum(np.maximum(share[many] - 1, 0))
+    filled_before = np.concatenate([[0.0], deficits])[:-1]
+    fillers = np.searchsorted(excesses, filled_before, side="right")
+    other[few] = many[np.minimum(fillers, len(many) - 1)]
     share[many] = 1
-    # One that gives more than it has left over is filled up by the next.
-    giver = np.searchsorted(missing, left[:-1], side="left")
-    short = np.flatnonzero(giver < len(few))
-    share[many[short]] -= missing[giver[short]] - left[short]
+    # A filler that gives more than its excess is itself filled up by the next one.
+    last_filled = np.searchsorted(deficits, excesses[:-1], side="left")
+    short = np.flatnonzero(last_filled < len(few))
+    share[many[short]] -= deficits[last_filled[short]] - excesses[short]
     other[many[short]] = many[short + 1]
     return share, other
 
 
-def _looked_up(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
-    """Independent draws from an alias table, in pieces that stay in the cache."""
+def _drawn_from_table(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
+    """Independent draws from an alias table.
+
+    One random number in [0, K) chooses both the column, its integer part k, and the outcome: k
+    below ``end[k]``, else ``k + step[k]``.
+    """
     share, other = alias_table(p)
     numbers = np.arange(len(p))
-    end, leap = numbers + share, other - numbers
-    # Arrays of this size, asked for anew, cost more than what is done with them.
+    end = numbers + share
+    step = other - numbers
+    # Allocating arrays of this size takes longer than the work on them, so buffers are reused.
     out: NDArray[np.int64] = plain(1, shots, numbers.dtype)[0]
-    (places, ends), leaps = plain(2, PIECE, share.dtype), plain(1, PIECE, numbers.dtype)[0]
+    place_buffer, end_buffer = plain(2, PIECE, share.dtype)
+    step_buffer = plain(1, PIECE, numbers.dtype)[0]
     for start in range(0, shots, PIECE):
         index = out[start : start + PIECE]
         size = len(index)
-        place, its_end, its_leap = places[:size], ends[:size], leaps[:size]
+        place = place_buffer[:size]
+        end_of_place = end_buffer[:size]
+        step_of_place = step_buffer[:size]
         rng.random(out=place)
         place *= len(p)
         np.copyto(index, place, casting="unsafe")
-        np.take(end, index, out=its_end, mode="clip")
-        np.take(leap, index, out=its_leap, mode="clip")
-        its_leap *= place >= its_end
-        index += its_leap
+        np.take(end, index, out=end_of_place, mode="clip")
+        np.take(step, index, out=step_of_place, mode="clip")
+        step_of_place *= place >= end_of_place
+        index += step_of_place
     return out

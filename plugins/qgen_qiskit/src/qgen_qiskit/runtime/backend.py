@@ -16,8 +16,10 @@ from qgen_core.circuits.measures import (
     Expectations,
     Measure,
     Probabilities,
+    Shots,
     State,
     check_measure,
+    require_shots,
 )
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption, Unsupported
@@ -26,7 +28,7 @@ from qgen_core.interfaces import Backend, Capabilities
 from qgen_core.mitigation.readout_mitigated import confusion_from
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_memory
-from qgen_core.typing import Array, Floats, Rng
+from qgen_core.typing import Array, Floats
 from qgen_qiskit.runtime.faults import one_line
 from qgen_qiskit.runtime.job_records import JobRecords, default_folder
 from qgen_qiskit.runtime.jobs import Jobs, batch_key
@@ -131,24 +133,23 @@ class RuntimeBackend(Backend):
         circuit: Circuit,
         angles: Floats,
         measure: Measure,
-        *,
-        shots: int | None = None,
-        rng: Rng | None = None,
+        shots: Shots | None = None,
     ) -> Array:
         self.check(circuit, shots)
         check_measure(measure, circuit.num_wires)
-        if shots is None or rng is None:
-            raise BadOption("ibm needs shots and a random generator")
+        shots = require_shots(shots, "ibm")
         if isinstance(measure, State):
             raise Unsupported("ibm has no states: measure bits, probabilities or expectations")
         if measure.confusion is not None:
             raise Unsupported("ibm takes no readout confusion: a device misreads by itself")
         self.require(circuit, measure, len(angles))
         rows = free_angles(circuit, angles)
-        draw = int(rng.integers(1, 2**31))
+        draw = int(shots.rng.integers(1, 2**31))
         if isinstance(measure, Expectations):
-            return self._means(circuit, rows, measure, shots, draw)
-        return _converted(self._outcomes(circuit, rows, shots, draw), circuit.num_wires, measure)
+            return self._means(circuit, rows, measure, shots.number, draw)
+        return _converted(
+            self._outcomes(circuit, rows, shots.number, draw), circuit.num_wires, measure
+        )
 
     def readout(self, circuit: Circuit, shots: int) -> Floats:
         """The readout confusion (Q, 2, 2) of the qubits on which a circuit ends.

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from qgen_core import Backend, Batch, Circuit, Expectations, Gate, Generator, Space, given
+from qgen_core import Backend, Batch, Circuit, Expectations, Gate, Generator, Shots, Space, given
 from qgen_core.errors import BadOption
 from qgen_core.support.random_streams import generator, stream
 from qgen_core.typing import Array, Floats, Pullback, Rng
@@ -129,7 +129,7 @@ class StyleQgan(Generator):
             styles = self._styles(stop - start, rows, rng)
             angles = self._angles(styles)
             out[start:stop] = self.backend.run(
-                self.circuit, angles, self.measure, shots=self.shots, rng=rng
+                self.circuit, angles, self.measure, Shots.of(self.shots, rng)
             )
         return out
 
@@ -139,7 +139,7 @@ class StyleQgan(Generator):
         check_condition("style-qgan", self.condition, batch.condition, len(batch.x))
         styles = self._styles(len(batch.x), batch.condition, rng)
         found, back = self.backend.forward(
-            self.circuit, self._angles(styles), self.measure, shots=self.shots, rng=rng
+            self.circuit, self._angles(styles), self.measure, Shots.of(self.shots, rng)
         )
 
         def pullback(cotangent: Array) -> dict[str, Array]:

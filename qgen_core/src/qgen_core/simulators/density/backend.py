@@ -21,18 +21,30 @@ if TYPE_CHECKING:
     from qgen_core.simulators.density.program import Program
 
 
-#: Rows times coefficients in all passes (about 2 ms) below which a second thread costs more than it
-#: gives.
+#: From this number of rows times coefficients in all passes on (2 ms of work), several threads
+#: are faster than one.
 WORTH_THREADS = 2**20
 
 
 class DensityBackend(Simulator):
-    """Exact density matrices: 4^n real numbers for n connected wires, 8 bytes each.
+    """Exact density matrices: 4^n real numbers of 8 bytes for n connected wires.
 
-    Any channel of up to 5 wires; gradients by one adjoint sweep. Unconnected parts of a circuit are
-    simulated apart, and a wire takes memory only from its first two-wire gate to its last.
-    ``threads`` None takes one thread for small work, else all cores; results do not depend on it.
-    ``parts`` false holds the whole circuit in one density matrix.
+    Runs any channel of up to 5 wires; gradients are computed by one adjoint sweep. Unconnected
+    parts of a circuit are simulated one by one, and a wire takes memory only from its first
+    two-wire gate to its last.
+
+    Args:
+        threads: number of threads. None: one for little work, else all cores. Results do not depend
+            on it.
+        parts: false to simulate the whole circuit in one density matrix.
+
+    Raises BadOption for fewer than one thread.
+
+    >>> from qgen_core import Channel, Gate
+    >>> damped = np.array([[[1, 0], [0, 0.6]], [[0, 0.8], [0, 0]]])  # decays with probability 0.64
+    >>> circuit = Circuit(1, (Gate("x", (0,)), Channel(damped, (0,))))
+    >>> DensityBackend().probabilities(circuit, []).round(3)
+    array([0.64, 0.36])
     """
 
     capabilities = Capabilities(noise=True, gradients="adjoint")
@@ -40,90 +52,96 @@ class DensityBackend(Simulator):
     def __init__(self, *, threads: int | None = None, parts: bool = True) -> None:
         if threads is not None and threads < 1:
             raise BadOption(f"threads must be at least 1, not {threads}")
-        self.threads, self.parts = threads, parts
+        self.threads = threads
+        self.parts = parts
         self._split: Remembered[Circuit, tuple[Part, ...]] = Remembered()
         self._programs: Remembered[Circuit, dict[Kept, Program]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        """Raise ResourceRefused if training needs memory that is not there."""
+        """Raise ResourceRefused if training needs more memory than is free."""
         self._require(circuit, measure, batch, train=True)
 
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         """Probabilities (B, 2^Q) or Expectations (B, words). Raises Unsupported for State()."""
-        return self._evaluate(circuit, angles, measure, train=False)[0]
+        rows, parts = self._checked(circuit, angles, measure, train=False)
+        if not parts:
+            return self._values(circuit, rows, measure)
+        from qgen_core.simulators.connected_parts import combined_output
+
+        outputs = []
+        for part in parts:
+            columns, of_part = _restricted(part, rows, measure)
+            outputs.append(self._values(part.circuit, columns, of_part))
+        return combined_output(parts, outputs, words=isinstance(measure, Expectations))
 
     def exact_forward(
         self, circuit: Circuit, angles: Floats, measure: Measure
     ) -> tuple[Array, AnglePullback]:
-        """:meth:`exact`, and the adjoint sweep over the density matrices that it keeps."""
-        return self._evaluate(circuit, angles, measure, train=True)
+        """:meth:`exact`, and as pullback an adjoint sweep through the density matrices it keeps."""
+        rows, parts = self._checked(circuit, angles, measure, train=True)
+        if not parts:
+            return self._forward(circuit, rows, measure)
+        from qgen_core.simulators.connected_parts import combined
 
-    def exact_vjp(
-        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
-    ) -> Floats:
-        """d loss / d angles (B, A)."""
-        return self.exact_forward(circuit, angles, measure)[1](cotangent)
+        results = []
+        for part in parts:
+            columns, of_part = _restricted(part, rows, measure)
+            results.append(self._forward(part.circuit, columns, of_part))
+        return combined(parts, results, rows, words=isinstance(measure, Expectations))
 
-    def _evaluate(
+    def _checked(
         self, circuit: Circuit, angles: Floats, measure: Measure, *, train: bool
-    ) -> tuple[Array, AnglePullback]:
+    ) -> tuple[Floats, tuple[Part, ...]]:
+        """The angles as rows, and the parts to run; empty for the whole circuit."""
         if isinstance(measure, State):
             raise Unsupported(
                 "density holds mixed states, which no state vector describes; use e.g. "
                 "'statevector'"
             )
-        angles = checked_angles(circuit, angles)
-        self._require(circuit, measure, len(angles), train=train)
-        parts = self._split.get(circuit, lambda: self._find_parts(circuit))
-        if not parts:
-            return self._connected(circuit, angles, measure, train=train)
-        return self._combined(parts, angles, measure, train=train)
+        rows = checked_angles(circuit, angles)
+        self._require(circuit, measure, len(rows), train=train)
+        return rows, self._split.get(circuit, lambda: self._find_parts(circuit))
 
     def _find_parts(self, circuit: Circuit) -> tuple[Part, ...]:
         """The unconnected parts; empty where there is only one or they are not wanted."""
         from qgen_core.simulators.connected_parts import find_parts
 
-        found = find_parts(circuit) if self.parts else ()
-        return found if len(found) > 1 else ()
+        if not self.parts:
+            return ()
+        parts = find_parts(circuit)
+        if len(parts) == 1:
+            return ()
+        return parts
 
-    def _connected(
-        self, circuit: Circuit, angles: Floats, measure: Measure, *, train: bool
-    ) -> tuple[Array, AnglePullback]:
+    def _values(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
+        """The output of a connected circuit."""
         from qgen_core.simulators.density import outputs
 
         program = self._program(circuit, measure)
         threads = self._threads_for(program, len(angles))
-        if not train:
-            if isinstance(measure, Expectations):
-                places = outputs.places(measure.paulis, program.plan.kept)
-                return program.selected(angles, places, threads), _no_way_back
-            return outputs.read(
-                program.final(angles, threads), measure, program.plan.kept
-            ), _no_way_back
-        final, running = program.forward(angles, threads)
-        output = outputs.read(final, measure, program.plan.kept)
+        kept = program.plan.kept
+        if isinstance(measure, Expectations):
+            places = outputs.places(measure.paulis, kept)
+            return program.selected(angles, places, threads)
+        return outputs.read(program.final(angles, threads), measure, kept)
 
-        def back(cotangent: Array) -> Floats:
-            c = np.ascontiguousarray(cotangent, dtype=np.float64).reshape(output.shape)
-            return program.backward(running, outputs.seed(c, measure, program.plan.kept), threads)
-
-        return output, back
-
-    def _combined(
-        self, parts: tuple[Part, ...], angles: Floats, measure: Measure, *, train: bool
+    def _forward(
+        self, circuit: Circuit, angles: Floats, measure: Measure
     ) -> tuple[Array, AnglePullback]:
-        from qgen_core.simulators import connected_parts as combine
+        """Output and pullback of a connected circuit."""
+        from qgen_core.simulators.density import outputs
 
-        runs = [
-            self._connected(
-                p.circuit,
-                np.ascontiguousarray(angles[:, p.columns]),
-                combine.restrict(measure, p),
-                train=train,
-            )
-            for p in parts
-        ]
-        return combine.combined(parts, runs, angles, words=isinstance(measure, Expectations))
+        program = self._program(circuit, measure)
+        threads = self._threads_for(program, len(angles))
+        kept = program.plan.kept
+        final, running = program.forward(angles, threads)
+        output = outputs.read(final, measure, kept)
+
+        def pullback(cotangent: Array) -> Floats:
+            c = np.ascontiguousarray(cotangent, dtype=np.float64).reshape(output.shape)
+            return program.backward(running, outputs.seed(c, measure, kept), threads)
+
+        return output, pullback
 
     def _program(self, circuit: Circuit, measure: Measure) -> Program:
         from qgen_core.simulators.density.outputs import kept_digits
@@ -141,31 +159,40 @@ class DensityBackend(Simulator):
 
         if self.threads is not None:
             return self.threads
-        return cores() if batch > 1 and batch * sum(program.plan.sizes) >= WORTH_THREADS else 1
+        if batch > 1 and batch * sum(program.plan.sizes) >= WORTH_THREADS:
+            return cores()
+        return 1
 
     def _require(self, circuit: Circuit, measure: Measure, batch: int, *, train: bool) -> None:
-        """Raise ResourceRefused, with the numbers, before memory is taken that is not there.
+        """Raise ResourceRefused, with the numbers, where more memory is needed than is free.
 
         A density matrix takes 8 * 4^n bytes; a run holds two in each thread, training also those
-        that the way back needs. The output of probabilities takes 8 * 2^Q a row.
+        that the backward pass needs. Probabilities take 8 * 2^Q bytes a row.
         """
         from qgen_core.simulators.connected_parts import restrict
 
         parts = self._split.get(circuit, lambda: self._find_parts(circuit))
-        programs = [self._program(p.circuit, restrict(measure, p)) for p in parts]
-        programs = programs or [self._program(circuit, measure)]
-        states = sum(p.memory(batch, self._threads_for(p, batch), train=train) for p in programs)
-        wires, per_output = (
-            circuit.num_wires,
-            8 * batch if isinstance(measure, Probabilities) else 0,
-        )
-        rows = f" for a batch of {batch}" if batch > 1 else ""
-        require_qubits(
-            wires,
-            lambda n: (states >> 2 * (wires - n)) + (per_output << n),
-            (" to train" if train else "") + rows,
-        )
+        programs = [self._program(part.circuit, restrict(measure, part)) for part in parts]
+        if not parts:
+            programs = [self._program(circuit, measure)]
+        states = 0
+        for program in programs:
+            threads = self._threads_for(program, batch)
+            states += program.memory(batch, threads, train=train)
+        wires = circuit.num_wires
+        per_output = 8 * batch if isinstance(measure, Probabilities) else 0
+        purpose = " to train" if train else ""
+        if batch > 1:
+            purpose += f" for a batch of {batch}"
+
+        def needed(n: int) -> int:
+            return (states >> 2 * (wires - n)) + (per_output << n)
+
+        require_qubits(wires, needed, purpose)
 
 
-def _no_way_back(cotangent: Array) -> Floats:
-    raise AssertionError("a run without a way back was asked for it")
+def _restricted(part: Part, angles: Floats, measure: Measure) -> tuple[Floats, Measure]:
+    """The angles and the measure of one part."""
+    from qgen_core.simulators.connected_parts import restrict
+
+    return np.ascontiguousarray(angles[:, part.columns]), restrict(measure, part)

@@ -20,24 +20,35 @@ if TYPE_CHECKING:
     from qgen_core.simulators.statevector.program import Program
 
 
-#: Rows times steps times amplitudes that a thread must have (about 0.15 ms), or another costs more
-#: than it gives.
+#: Rows times steps times amplitudes (about 0.15 ms of work) that each thread must have to be worth
+#: starting.
 WORTH_ROWS = 2**16
-#: The same for the blocks of one state, which are handed over at every stage.
+#: The same where threads share the blocks of one state, which they exchange at every stage.
 WORTH_BLOCKS = 2**21
-#: Wires from which unconnected parts are quicker apart; below, more calls cost more than they save.
+#: From this number of wires on, unconnected parts are faster one by one; below, the more calls
+#: cost more than they save.
 WORTH_PARTS = 10
-#: Amplitudes up to which nobody asks for memory: they need less than what is taken without asking.
+#: Up to this number of amplitudes the memory check is skipped, because it always passes.
 SMALL = ALWAYS_THERE // 64
 
 
 class StatevectorBackend(Simulator):
     """Pure states in memory; gradients by one adjoint sweep, whatever the number of outputs.
 
-    ``precision`` "double" holds complex128, "single" complex64 (half the time and memory,
-    errors of about 1e-6). ``threads`` None takes one thread for small work, else all cores;
-    results do not depend on it. ``parts`` simulates unconnected parts of a circuit apart,
-    which is exact; None does so where it pays, from 10 wires on.
+    Args:
+        precision: ``double`` for complex128, ``single`` for complex64 (half the time and memory,
+            errors of about 1e-6).
+        threads: number of threads. None: one for little work, else all cores. Results do not depend
+            on it.
+        parts: whether unconnected parts of a circuit are simulated one by one, which is exact.
+            None: from 10 wires on, where it is faster.
+
+    Raises BadOption for other values.
+
+    >>> from qgen_core import Gate
+    >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+    >>> StatevectorBackend().probabilities(bell, []).round(3)
+    array([0.5, 0. , 0. , 0.5])
     """
 
     capabilities = Capabilities(gradients="adjoint")
@@ -54,16 +65,15 @@ class StatevectorBackend(Simulator):
         if threads is not None and threads < 1:
             raise BadOption(f"threads must be at least 1, not {threads}")
         self.precision: Literal["double", "single"] = precision
-        self.threads, self.parts = threads, parts
-        self._local: int | None = None  # tests force small blocks
+        self.threads = threads
+        self.parts = parts
+        self._local: int | None = None  # set by tests, to get small blocks
         self._split: Remembered[Circuit, tuple[Part, ...]] = Remembered()
         self._programs: Remembered[Circuit, dict[bool, Program]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        """Raise ResourceRefused if training needs memory that is not there."""
-        parts = self._split.get(circuit, lambda: self._find_parts(circuit))
-        widest = max((len(part.wires) for part in parts), default=circuit.num_wires)
-        require_state_memory(widest, circuit.num_wires, batch, measure, self.precision, train=True)
+        """Raise ResourceRefused if training needs more memory than is free."""
+        self._require(circuit, measure, batch, train=True)
 
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         """Probabilities (B, 2^Q), Expectations (B, words) or State (B, 2^Q)."""
@@ -72,17 +82,11 @@ class StatevectorBackend(Simulator):
     def exact_forward(
         self, circuit: Circuit, angles: Floats, measure: Measure
     ) -> tuple[Array, AnglePullback]:
-        """:meth:`exact`, and the adjoint sweep from the state that it keeps.
+        """:meth:`exact`, and as pullback an adjoint sweep that starts from the final state.
 
-        The sweep uses the state up; a second call runs the circuit again.
+        The sweep overwrites the state; a second call runs the circuit again.
         """
         return self._evaluate(circuit, angles, measure, train=True)
-
-    def exact_vjp(
-        self, circuit: Circuit, angles: Floats, measure: Measure, cotangent: Array
-    ) -> Floats:
-        """d loss / d angles (B, A)."""
-        return self.exact_forward(circuit, angles, measure)[1](cotangent)
 
     def _evaluate(
         self, circuit: Circuit, angles: Floats, measure: Measure, *, train: bool
@@ -90,10 +94,7 @@ class StatevectorBackend(Simulator):
         angles = checked_angles(circuit, angles)
         parts = self._split.get(circuit, lambda: self._find_parts(circuit))
         if len(angles) << circuit.num_wires > SMALL:
-            widest = max((len(part.wires) for part in parts), default=circuit.num_wires)
-            require_state_memory(
-                widest, circuit.num_wires, len(angles), measure, self.precision, train=train
-            )
+            self._require(circuit, measure, len(angles), train=train)
         if not parts:
             return self._connected(circuit, angles, measure)
         return self._combined(parts, angles, measure)
@@ -102,9 +103,15 @@ class StatevectorBackend(Simulator):
         """The unconnected parts; empty where there is only one or they are not wanted."""
         from qgen_core.simulators.connected_parts import find_parts
 
-        wanted = circuit.num_wires >= WORTH_PARTS if self.parts is None else self.parts
-        found = find_parts(circuit) if wanted else ()
-        return found if len(found) > 1 else ()
+        wanted = self.parts
+        if wanted is None:
+            wanted = circuit.num_wires >= WORTH_PARTS
+        if not wanted:
+            return ()
+        parts = find_parts(circuit)
+        if len(parts) == 1:
+            return ()
+        return parts
 
     def _connected(
         self, circuit: Circuit, angles: Floats, measure: Measure
@@ -115,15 +122,13 @@ class StatevectorBackend(Simulator):
     def _combined(
         self, parts: tuple[Part, ...], angles: Floats, measure: Measure
     ) -> tuple[Array, AnglePullback]:
-        from qgen_core.simulators import connected_parts as combine
+        from qgen_core.simulators.connected_parts import combined, restrict
 
-        runs = [
-            self._connected(
-                p.circuit, np.ascontiguousarray(angles[:, p.columns]), combine.restrict(measure, p)
-            )
-            for p in parts
-        ]
-        return combine.combined(parts, runs, angles, words=isinstance(measure, Expectations))
+        results = []
+        for part in parts:
+            columns = np.ascontiguousarray(angles[:, part.columns])
+            results.append(self._connected(part.circuit, columns, restrict(measure, part)))
+        return combined(parts, results, angles, words=isinstance(measure, Expectations))
 
     def _program(self, circuit: Circuit, measure: Measure) -> Program:
         last_phases = not isinstance(measure, Probabilities)
@@ -148,21 +153,25 @@ class StatevectorBackend(Simulator):
             return cores()
         return max(min(cores(), work // WORTH_ROWS, batch // 2), 1)
 
+    def _require(self, circuit: Circuit, measure: Measure, batch: int, *, train: bool) -> None:
+        """Raise ResourceRefused, with the numbers, where more memory is needed than is free.
 
-def require_state_memory(
-    widest: int, wires: int, batch: int, measure: Measure, precision: str, *, train: bool
-) -> None:
-    """Raise ResourceRefused, with the numbers, before memory is taken that is not there.
+        A state takes 16 * 2^n bytes (8 in single precision) for the n wires of the widest part;
+        training holds two. Probabilities of Q wires take 8 * 2^Q bytes, an output state 16 * 2^Q.
+        """
+        wires = circuit.num_wires
+        parts = self._split.get(circuit, lambda: self._find_parts(circuit))
+        widest = max((len(part.wires) for part in parts), default=wires)
+        per_amplitude = 16 if self.precision == "double" else 8
+        purpose = ""
+        if train:
+            per_amplitude *= 2
+            purpose = " to train"
+        if batch > 1:
+            purpose += f" for a batch of {batch}"
+        per_output = {Probabilities: 8, State: 16}.get(type(measure), 0)
 
-    A state takes 16 * 2^n bytes (8 in single precision), two of them to train; the output
-    of probabilities 8 * 2^Q, of a state 16 * 2^Q.
-    """
-    amplitude = 16 if precision == "double" else 8
-    states = (2 if train else 1) * amplitude
-    per_output = {Probabilities: 8, State: 16}.get(type(measure), 0)
+        def needed(n: int) -> int:
+            return batch * ((per_amplitude << max(n - wires + widest, 0)) + (per_output << n))
 
-    def needed(n: int) -> int:
-        return batch * ((states << max(n - wires + widest, 0)) + (per_output << n))
-
-    rows = f" for a batch of {batch}" if batch > 1 else ""
-    require_qubits(wires, needed, (" to train" if train else "") + rows)
+        require_qubits(wires, needed, purpose)

@@ -9,7 +9,7 @@ from qgen_core.testing.backends.values import ValueTests
 
 
 class BackendKit(ValueTests, GradientTests, ShotTests, LimitTests):
-    """Holds a backend against a dense reference: inherit it, say how to make one.
+    """Compares a backend with dense matrices: inherit it and define ``make``.
 
         class TestMine(BackendKit):
             precision = "single"  # complex64: 1e-5 instead of 1e-9
@@ -17,6 +17,12 @@ class BackendKit(ValueTests, GradientTests, ShotTests, LimitTests):
             def make(self):
                 return MyBackend()
 
-    What is compared follows from ``capabilities``: their gates, exact values or shots (then
-    values agree within the noise of ``shots``), noise, gradients, the number of wires.
+    The ``capabilities`` of the backend decide what is tested: their gates, exact values or shots
+    (then values must agree within the noise of ``shots``), noise, gradients, the number of wires.
+
+    >>> import qgen_core as qgen
+    >>> class TestEmbedded(BackendKit):
+    ...     def make(self):
+    ...         return qgen.backend("statevector")
+    >>> TestEmbedded().test_wire_order()
     """

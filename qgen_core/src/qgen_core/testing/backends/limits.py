@@ -1,4 +1,4 @@
-"""Backend kit: noise as the density matrix says, and refusals that name what is wrong."""
+"""Backend kit: channels, and what a backend must refuse."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, const
 from qgen_core.circuits.gates import GATES
-from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities, State
+from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities, Shots, State
 from qgen_core.errors import BadOption, QgenError, Unsupported
 from qgen_core.testing import circuits, reference
 from qgen_core.testing.backends.base import BackendBase
@@ -18,11 +18,12 @@ NONE = np.empty((1, 0))
 
 
 class LimitTests(BackendBase):
-    """Channels, and what a backend cannot do."""
+    """Channels, and what a backend cannot run."""
 
     def test_noise(self) -> None:
-        """A channel changes values exactly as in the density matrix; State() is then refused."""
-        backend, rng = self.make(), np.random.default_rng(41)
+        """Values of circuits with channels; State() of such a circuit is refused."""
+        backend = self.make()
+        rng = np.random.default_rng(41)
         if not backend.capabilities.noise:
             not_applicable("the capabilities say that there is no noise")
         wires = self.width(3, backend)
@@ -32,50 +33,40 @@ class LimitTests(BackendBase):
             measures: list[Measure] = [Probabilities(), Expectations(circuits.words(wires, 6, rng))]
             for measure in measures:
                 found = self.values(backend, circuit, angles, measure)
-                fault = self.distance(
-                    backend, found, reference.values(circuit, angles, measure), measure
-                )
+                expected = reference.values(circuit, angles, measure)
+                fault = self.distance(backend, found, expected, measure)
                 check(
                     not fault,
                     f"{type(measure).__name__} with a {channel.name} channel on wires "
-                    f"{channel.wires} {fault} from "
-                    "the density matrix sum_k K rho K^dagger",
+                    f"{channel.wires} {fault} from the density matrix sum_k K rho K^dagger",
                 )
-            check_refused(
-                QgenError,
-                "State() of a circuit with a channel",
-                backend.run,
-                circuit,
-                angles,
-                State(),
-            )
+            what = "State() of a circuit with a channel"
+            check_refused(QgenError, what, backend.run, circuit, angles, State())
 
     def test_gradients_with_noise(self) -> None:
         """Gradients of circuits with channels."""
-        backend, rng = self.make(), np.random.default_rng(42)
-        if (
-            not (backend.capabilities.noise and backend.capabilities.exact)
-            or backend.capabilities.gradients == "none"
-        ):
+        backend = self.make()
+        rng = np.random.default_rng(42)
+        can = backend.capabilities
+        if not can.noise or not can.exact or can.gradients == "none":
             not_applicable("no exact noise, or no gradients")
         wires = self.width(2, backend)
         for channel in circuits.channels(wires, rng):
             circuit = self._with_channel(channel, wires, rng)
             angles = circuits.rows(circuit, 2, rng)
             cotangent = rng.normal(size=(2, 2**wires))
-            found = backend.vjp(circuit, angles, Probabilities(), cotangent)
+            found = backend.forward(circuit, angles, Probabilities())[1](cotangent)
             expected = reference.angle_slopes(circuit, angles, Probabilities(), cotangent)
-            turning = [angle.source != "const" for angle in circuit.angles]
-            off = float(np.max(np.abs(found - expected)[:, turning]))
+            variable = [angle.source != "const" for angle in circuit.angles]
+            error = float(np.max(np.abs(found - expected)[:, variable]))
             check(
-                off <= 100 * self.tolerance,
-                f"the gradient through a {channel.name} channel is {off:.3g} off finite "
-                "differences of the density "
-                "matrix",
+                error <= 100 * self.tolerance,
+                f"the gradient through a {channel.name} channel is {error:.3g} off finite "
+                "differences of the density matrix",
             )
 
     def test_unsupported(self) -> None:
-        """Gates, channels and wires beyond the capabilities raise Unsupported by name."""
+        """Gates, channels and wires beyond the capabilities raise Unsupported and are named."""
         backend = self.make()
         can = backend.capabilities
         for name in sorted(set(GATES) - can.gates):
@@ -88,35 +79,25 @@ class LimitTests(BackendBase):
             what = "a channel on a backend without noise"
             self._check_refused(Unsupported, what, Circuit(1, (channel,)), named="relaxation")
         if can.max_wires is not None:
-            wide, rng = Circuit(can.max_wires + 1, ()), np.random.default_rng(0)
+            wide = Circuit(can.max_wires + 1, ())
+            shots = Shots(1, np.random.default_rng(0))
             what = f"{wide.num_wires} wires on a backend of {can.max_wires}"
             named = str(can.max_wires)
-            check_refused(
-                Unsupported, what, backend.run, wide, NONE, Bits(), shots=1, rng=rng, named=named
-            )
+            check_refused(Unsupported, what, backend.run, wide, NONE, Bits(), shots, named=named)
 
-    def test_bad_shots(self) -> None:
-        """Zero shots, bits without shots, and missing shots on a device are refused."""
-        run, circuit, rng = self.make().run, Circuit(1, ()), np.random.default_rng(0)
-        table = Probabilities()
-        for shots in (0, -3):
-            what = f"shots = {shots}"
-            check_refused(
-                QgenError, what, run, circuit, NONE, table, shots=shots, rng=rng, named=str(shots)
-            )
-        check_refused(QgenError, "Bits() without shots", run, circuit, NONE, Bits())
-        check_refused(
-            QgenError, "shots without a random generator", run, circuit, NONE, Bits(), shots=10
-        )
-        if not self.make().capabilities.exact:
-            check_refused(
-                BadOption, "exact values where there are shots alone", run, circuit, NONE, table
-            )
+    def test_missing_shots(self) -> None:
+        """Bits without shots are refused, and on a device everything without shots."""
+        backend = self.make()
+        circuit = Circuit(1, ())
+        check_refused(QgenError, "Bits() without shots", backend.run, circuit, NONE, Bits())
+        if not backend.capabilities.exact:
+            what = "Probabilities() without shots on a backend without exact values"
+            check_refused(BadOption, what, backend.run, circuit, NONE, Probabilities())
 
     def test_misfits(self) -> None:
-        """Words, confusions and angles of another size than the circuit are refused."""
-        turned = circuits.turned(self.make().capabilities.gates, 2, np.random.default_rng(43))
-        circuit = Circuit(2, tuple(turned))
+        """Words, confusions and angles that do not fit the circuit are refused."""
+        rotations = circuits.turned(self.make().capabilities.gates, 2, np.random.default_rng(43))
+        circuit = Circuit(2, tuple(rotations))
         self._check_refused(
             QgenError, "a Pauli word of 3 letters on 2 wires", circuit, Expectations(("ZZZ",))
         )
@@ -128,7 +109,7 @@ class LimitTests(BackendBase):
         self._check_refused(QgenError, "a column of angles too many", circuit, angles=angles)
 
     def test_memory_is_refused(self) -> None:
-        """A circuit that no memory holds ends in a QgenError, not in a MemoryError."""
+        """A circuit that fits in no memory raises a QgenError, not a MemoryError."""
         backend = self.make()
         if self.memory_wires is None or not backend.capabilities.exact:
             not_applicable("the backend holds no states")
@@ -145,19 +126,15 @@ class LimitTests(BackendBase):
         angles: Floats | None = None,
         named: str = "",
     ) -> None:
-        bound = circuit.bind([]) if angles is None else angles
-        check_refused(
-            errors,
-            what,
-            self.values,
-            self.make(),
-            circuit,
-            bound,
-            measure or Probabilities(),
-            named=named,
-        )
+        if measure is None:
+            measure = Probabilities()
+        if angles is None:
+            angles = circuit.bind([])
+        check_refused(errors, what, self.values, self.make(), circuit, angles, measure, named=named)
 
     def _with_channel(self, channel: Channel, wires: int, rng: np.random.Generator) -> Circuit:
+        """The channel between two random circuits."""
         gates = self.make().capabilities.gates
-        before, after = (circuits.trained(gates, wires, 3, rng).instructions for _ in range(2))
-        return Circuit(wires, (*before, channel, *after))
+        before = circuits.trained(gates, wires, 3, rng)
+        after = circuits.trained(gates, wires, 3, rng)
+        return Circuit(wires, (*before.instructions, channel, *after.instructions))

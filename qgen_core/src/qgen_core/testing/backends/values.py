@@ -1,4 +1,4 @@
-"""Backend kit: exact values against a dense reference."""
+"""Backend kit: exact values, compared with dense matrices."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from qgen_core.testing.backends.base import BackendBase
 from qgen_core.testing.kit import check, not_applicable, unchanged
 from qgen_core.typing import Floats
 
-#: How much further a circuit of thousands of gates may be off than a short one.
+#: How many times the tolerance the values of a circuit of thousands of gates may be off.
 LONG = 100
 
 
 class ValueTests(BackendBase):
-    """Wires, gates, measures, batches."""
+    """Wires, gates, measures and batches."""
 
     def test_wire_order(self) -> None:
         """Wire 0 is the most significant bit and the first letter of a Pauli word."""
@@ -31,12 +31,13 @@ class ValueTests(BackendBase):
         circuit = Circuit(wires, (first,))
         angles = circuit.bind([])
         table = self.values(backend, circuit, angles, Probabilities())[0]
-        at, should = int(np.argmax(table)), 2 ** (wires - 1)
+        found = int(np.argmax(table))
+        expected = 2 ** (wires - 1)
         check(
-            at == should,
-            f"after a flip of wire 0 of {wires} the basis state is {at:0{wires}b}, not "
-            f"{should:0{wires}b}: wire 0 is "
-            "the most significant bit; reverse the order of the bits",
+            found == expected,
+            f"after a flip of wire 0 of {wires} the basis state is {found:0{wires}b}, not "
+            f"{expected:0{wires}b}: wire 0 is the most significant bit; reverse the order of the "
+            "bits",
         )
         words = ("Z" + "I" * (wires - 1), "I" * (wires - 1) + "Z")
         signs = self.values(backend, circuit, angles, Expectations(words))[0]
@@ -47,18 +48,20 @@ class ValueTests(BackendBase):
         )
 
     def test_every_gate(self) -> None:
-        """Every gate of the capabilities, between general rotations, on several places."""
+        """Every gate of the capabilities, between general rotations, on several wires."""
         backend = self.make()
-        wires, rng = self.width(3, backend), np.random.default_rng(11)
+        wires = self.width(3, backend)
+        rng = np.random.default_rng(11)
         wrong = []
         for name in sorted(backend.capabilities.gates):
             for place in circuits.placed(name, wires):
                 fault = self._fault_of(backend, name, place, wires, rng)
-                wrong += [f"{name} on wires {place}: {fault}"] if fault else []
+                if fault:
+                    wrong.append(f"{name} on wires {place}: {fault}")
         check(
             not wrong,
-            "gates that are not those of qgen_core.circuits.gates (control first, r(t) = exp(-i "
-            f"t G / 2)): {'; '.join(wrong)}",
+            "gates that are not those of qgen_core.circuits.gates (control first, "
+            f"r(t) = exp(-i t G / 2)): {'; '.join(wrong)}",
         )
 
     def _fault_of(
@@ -69,9 +72,10 @@ class ValueTests(BackendBase):
         wires: int,
         rng: np.random.Generator,
     ) -> str:
+        """What is wrong with a gate on these wires, in words; empty if nothing is."""
         angle = param(0, 0.7, 0.3) if GATES[name].has_angle else None
-        around = (circuits.turned(backend.capabilities.gates, wires, rng) for _ in range(2))
-        before, after = around
+        before = circuits.turned(backend.capabilities.gates, wires, rng)
+        after = circuits.turned(backend.capabilities.gates, wires, rng)
         circuit = Circuit(wires, (*before, Gate(name, place, angle), *after))
         angles = circuits.rows(circuit, 2, rng)
         measures: list[Measure] = [Probabilities(), Expectations(circuits.words(wires, 5, rng))]
@@ -80,25 +84,24 @@ class ValueTests(BackendBase):
                 found = self.values(backend, circuit, angles, measure)
             except QgenError as error:
                 return f"refused though the capabilities list it ({error})"
-            fault = self.distance(
-                backend, found, reference.values(circuit, angles, measure), measure
-            )
+            expected = reference.values(circuit, angles, measure)
+            fault = self.distance(backend, found, expected, measure)
             if fault:
                 return f"{type(measure).__name__.lower()} {fault}"
         return ""
 
     def test_probabilities_and_expectations(self) -> None:
         """Random circuits of 1 to 5 wires with shared, scaled and offset parameters and inputs."""
-        backend, rng = self.make(), np.random.default_rng(12)
+        backend = self.make()
+        rng = np.random.default_rng(12)
         for wires in range(1, self.width(5, backend) + 1):
             circuit = circuits.trained(backend.capabilities.gates, wires, 6 * wires, rng)
             angles = circuits.rows(circuit, 3, rng)
             measures: list[Measure] = [Probabilities(), Expectations(circuits.words(wires, 6, rng))]
             for measure in measures:
                 found = self.values(backend, circuit, angles, measure)
-                fault = self.distance(
-                    backend, found, reference.values(circuit, angles, measure), measure
-                )
+                expected = reference.values(circuit, angles, measure)
+                fault = self.distance(backend, found, expected, measure)
                 check(
                     not fault,
                     f"{type(measure).__name__} of a random circuit of {wires} wires {fault}",
@@ -107,9 +110,10 @@ class ValueTests(BackendBase):
     def test_state(self) -> None:
         """The state vector, up to a global phase.
 
-        A backend without states refuses with Unsupported.
+        A backend without states raises Unsupported.
         """
-        backend, rng = self.make(), np.random.default_rng(13)
+        backend = self.make()
+        rng = np.random.default_rng(13)
         wires = self.width(3, backend)
         circuit = circuits.trained(backend.capabilities.gates, wires, 8, rng)
         angles = circuits.rows(circuit, 3, rng)
@@ -123,15 +127,17 @@ class ValueTests(BackendBase):
         )
         for psi, row in zip(found, angles, strict=True):
             overlap = np.vdot(reference.state(circuit, row), psi)
-            off = max(abs(abs(overlap) - 1), abs(float(np.vdot(psi, psi).real) - 1))
+            norm = float(np.vdot(psi, psi).real)
+            largest = max(abs(abs(overlap) - 1), abs(norm - 1))
             check(
-                off <= self.tolerance,
+                largest <= self.tolerance,
                 f"State() overlaps with the reference by {abs(overlap):.6g}, not by 1",
             )
 
     def test_batches(self) -> None:
-        """Rows of a batch of 1, 7 and 64 are what they are alone."""
-        backend, rng = self.make(), np.random.default_rng(14)
+        """Each row of a batch of 1, 7 and 64 gives the same as in a batch of its own."""
+        backend = self.make()
+        rng = np.random.default_rng(14)
         wires = self.width(3, backend)
         circuit = circuits.trained(backend.capabilities.gates, wires, 6, rng)
         for size in (1, 7, 64):
@@ -150,17 +156,15 @@ class ValueTests(BackendBase):
     def _alone(
         self, backend: Backend, circuit: Circuit, angles: Floats, measure: Measure
     ) -> Floats:
-        """One row run alone, or where runs are noisy its reference."""
+        """The values of one row run alone; its reference where values have shot noise."""
         if backend.capabilities.exact:
             return np.asarray(backend.run(circuit, angles, measure))
         return reference.values(circuit, angles, measure)
 
     def test_readout_confusion(self) -> None:
-        """Wrongly read bits, another confusion on each wire.
-
-        Or the measure is refused with Unsupported.
-        """
-        backend, rng = self.make(), np.random.default_rng(15)
+        """Readout errors, different on each wire; or the measure is refused with Unsupported."""
+        backend = self.make()
+        rng = np.random.default_rng(15)
         wires = self.width(3, backend)
         flips = rng.uniform(0.02, 0.3, size=(wires, 2))
         confusion = np.array([[[1 - a, b], [a, 1 - b]] for a, b in flips])
@@ -173,20 +177,19 @@ class ValueTests(BackendBase):
                 found = self.values(backend, circuit, angles, measure)
             except Unsupported as error:
                 not_applicable(f"the backend takes no readout confusion: {error}")
-            fault = self.distance(
-                backend, found, reference.values(circuit, angles, measure), measure
-            )
+            expected = reference.values(circuit, angles, measure)
+            fault = self.distance(backend, found, expected, measure)
             check(
                 not fault,
                 f"{type(measure).__name__} with a readout confusion {fault}: confusion[wire, "
-                "read, true] acts on each "
-                "wire; apply it (qgen_core.circuits.measures.confuse, LinearReadout) or raise "
-                "Unsupported",
+                "read, true] acts on each wire; apply it (qgen_core.circuits.measures.confuse, "
+                "LinearReadout) or raise Unsupported",
             )
 
     def test_arguments_unchanged(self) -> None:
-        """Angles are read, not written."""
-        backend, rng = self.make(), np.random.default_rng(16)
+        """Angles are not written to."""
+        backend = self.make()
+        rng = np.random.default_rng(16)
         circuit = circuits.trained(backend.capabilities.gates, self.width(3, backend), 6, rng)
         angles = circuits.rows(circuit, 3, rng)
         with unchanged("run()", angles=angles):
@@ -195,7 +198,8 @@ class ValueTests(BackendBase):
 
     def test_long_circuit(self) -> None:
         """After 2,000 gates and their inverses the state is |0...0> again, and normalised."""
-        backend, rng = self.make(), np.random.default_rng(17)
+        backend = self.make()
+        rng = np.random.default_rng(17)
         wires = self.width(4, backend)
         circuit = circuits.there_and_back(backend.capabilities.gates, wires, 4000, rng)
         table = self.values(backend, circuit, circuit.bind([]), Probabilities())[0]
