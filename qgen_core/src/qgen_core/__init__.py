@@ -37,7 +37,7 @@ from qgen_core.interfaces import (
     Sampler,
     Trainer,
 )
-from qgen_core.ising import Ising
+from qgen_core.ising import Graph, Ising
 from qgen_core.simulators.base import Simulator
 from qgen_core.typing import Pullback
 
@@ -84,7 +84,7 @@ def sampler(name: str, /, **options: Any) -> Sampler:
     ...         spins = np.where(rng.random((n, ising.num_spins)) < up, 1, -1)
     ...         return spins.astype(np.int8), {"source": "independent spins"}
     >>> qgen.register("sampler", "doctest-free-spins", FreeSpins)
-    >>> energy = qgen.Ising(h=np.array([-50.0, 50.0]), edges=np.empty((0, 2)), J=np.empty(0))
+    >>> energy = qgen.Ising(h=np.array([-50.0, 50.0]), J=[], graph=np.empty((0, 2)))
     >>> spins, info = qgen.sampler("doctest-free-spins").sample(
     ...     energy, 2, rng=np.random.default_rng(1)
     ... )
@@ -191,6 +191,7 @@ __all__ = [
     "Expectations",
     "Gate",
     "Generator",
+    "Graph",
     "Ising",
     "Label",
     "Loss",

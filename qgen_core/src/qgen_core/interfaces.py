@@ -269,7 +269,11 @@ class Backend(ABC):
 
 
 class Sampler(Stateful):
-    """Draws spins from an Ising energy at the inverse temperature ``beta`` it claims."""
+    """Draws spins from exp(-beta E) of an Ising energy E.
+
+    ``beta`` is the sampler's own inverse temperature: a setting, or what it estimates that an
+    annealer has. A model that wants exp(-E) calls :meth:`draw`.
+    """
 
     __qgen_kind__ = "sampler"
     beta: float = 1.0
@@ -278,10 +282,29 @@ class Sampler(Stateful):
     def sample(
         self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
     ) -> tuple[NDArray[np.int8], dict[str, Any]]:
-        """Spins (n, S), or (B, n, S) when h has rows, and information about the sampling.
+        """n samples of exp(-beta E), and information about the sampling.
 
-        The information: ``source``, ``energies``, timing, job id, chain breaks.
+        Spins are -1 or +1, (n, S), or (B, n, S) where ``ising`` has rows (h or fixed (B, S)).
+        ``initial`` has the shape of the result: a Markov chain may start there, other samplers
+        ignore it. Raises Unsupported for an energy that the sampler cannot represent.
+
+        The information has ``source``, who drew the samples, in words that tell an emulation from
+        a device. It may have ``energies``, of the shape of the samples without the spins, a job id,
+        and numbers such as timing and the share of broken chains.
         """
+
+    @final
+    def draw(
+        self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
+    ) -> tuple[NDArray[np.int8], dict[str, Any]]:
+        """n samples of exp(-E), whatever ``beta`` is: :meth:`sample` of the energy E / beta.
+
+        The information's ``energies`` are those of E.
+        """
+        spins, info = self.sample(ising.scaled(1 / self.beta), n, rng=rng, initial=initial)
+        if "energies" in info:
+            info = {**info, "energies": np.asarray(info["energies"]) * self.beta}
+        return spins, info
 
 
 class Generator(Stateful):

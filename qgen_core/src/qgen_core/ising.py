@@ -1,17 +1,199 @@
-"""Ising energies: what a sampler draws spins from."""
+"""Ising energies, which samplers draw spins from, and the graphs that they live on."""
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qgen_core.errors import DataError
-from qgen_core.typing import Floats
+from qgen_core.typing import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+#: Numbers that the energy of many spins converts at once (32 MiB of doubles).
+PIECE = 2**22
+#: Couplings are kept as a dense matrix where at least this share of its entries are edges; below,
+#: a product with a sparse matrix is faster.
+WORTH_DENSE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
+class Graph:
+    """Which pairs of spins are coupled.
+
+    A graph is checked once and keeps what is derived from it (colours and the places of the
+    couplings in a matrix), so a model whose couplings change at every step makes one graph and
+    gives it to each :class:`Ising`.
+
+    Args:
+        num_spins: the number S of spins.
+        edges: pairs i < j of spins, (E, 2), each pair at most once.
+
+    Raises DataError for edges that are not pairs i < j of these spins or occur twice.
+
+    >>> square = Graph(4, np.array([[0, 1], [1, 2], [2, 3], [0, 3]]))
+    >>> square.colours.tolist(), square.is_bipartite
+    ([0, 1, 0, 1], True)
+    >>> triangle = Graph(3, np.array([[0, 1], [1, 2], [0, 2]]))
+    >>> triangle.colours.tolist(), triangle.is_bipartite
+    ([0, 1, 2], False)
+    """
+
+    num_spins: int
+    edges: Ints
+
+    def __post_init__(self) -> None:
+        edges = np.array(self.edges, dtype=np.intp).reshape(-1, 2)
+        if self.num_spins < 1:
+            raise DataError(f"a graph needs at least one spin, not {self.num_spins}")
+        if len(edges):
+            in_range = edges.min() >= 0 and edges.max() < self.num_spins
+            if not (in_range and np.all(edges[:, 0] < edges[:, 1])):
+                raise DataError(f"edges are pairs i < j of spins 0 to {self.num_spins - 1}")
+        places = edges[:, 0] * self.num_spins + edges[:, 1]
+        already_sorted = bool(np.all(np.diff(places) > 0))
+        if not already_sorted and len(np.unique(places)) != len(places):
+            raise DataError("an edge occurs twice; give it once, with the sum of its couplings")
+        edges.flags.writeable = False
+        object.__setattr__(self, "edges", edges)
+
+    @classmethod
+    def complete_bipartite(cls, left: int, right: int) -> Graph:
+        """Every one of the first ``left`` spins with every one of the ``right`` others.
+
+        This is the graph of a restricted Boltzmann machine. Edges are in row-major order, so
+        ``J.reshape(left, right)`` is the matrix of couplings.
+
+        >>> Graph.complete_bipartite(1, 2).edges.tolist()
+        [[0, 1], [0, 2]]
+        """
+        rows = np.repeat(np.arange(left), right)
+        columns = np.tile(np.arange(left, left + right), left)
+        return cls(left + right, np.stack([rows, columns], axis=1))
+
+    @cached_property
+    def colours(self) -> Ints:
+        """A colour for each spin (S,), 0, 1, ...; spins of one colour are not coupled.
+
+        All spins of a colour can be updated at once by a Gibbs sampler. A bipartite graph gets two
+        colours, any other one at most one more than the largest number of neighbours.
+        """
+        # Greedy colouring in breadth-first order. In a bipartite graph the coloured neighbours of
+        # a spin are those of the layer before, which all have the same colour.
+        starts, neighbours = self._neighbours()
+        colours = np.full(self.num_spins, -1, dtype=np.intp)
+        reached = np.zeros(self.num_spins, dtype=np.bool_)
+        for root in range(self.num_spins):
+            if reached[root]:
+                continue
+            reached[root] = True
+            queue = deque([root])
+            while queue:
+                spin = queue.popleft()
+                around = neighbours[starts[spin] : starts[spin + 1]]
+                colours[spin] = _smallest_missing(colours[around])
+                new = around[~reached[around]]
+                reached[new] = True
+                queue.extend(new.tolist())
+        colours.flags.writeable = False
+        return colours
+
+    @property
+    def is_bipartite(self) -> bool:
+        """Whether the spins fall into two groups that have no edge inside."""
+        return bool(self.colours.max() <= 1)
+
+    @cached_property
+    def groups(self) -> tuple[Ints, ...]:
+        """The spins of each colour."""
+        count = int(self.colours.max()) + 1
+        return tuple(np.flatnonzero(self.colours == colour) for colour in range(count))
+
+    @cached_property
+    def sides(self) -> tuple[Ints, Ints]:
+        """The spins (a,) and (b,) that rows and columns of :meth:`matrix` stand for.
+
+        They are the two groups of a bipartite graph, and all spins twice of any other one.
+        """
+        if not self.is_bipartite:
+            everything = np.arange(self.num_spins)
+            return everything, everything
+        left = self.groups[0]
+        right = np.flatnonzero(self.colours == 1)
+        return left, right
+
+    @cached_property
+    def _places(self) -> tuple[Ints, Ints]:
+        """Row and column of each edge in :meth:`matrix`."""
+        first = self.edges[:, 0]
+        second = self.edges[:, 1]
+        if not self.is_bipartite:
+            return first, second
+        position = np.empty(self.num_spins, dtype=np.intp)
+        for side in self.sides:
+            position[side] = np.arange(len(side))
+        first_is_left = self.colours[first] == 0
+        rows = np.where(first_is_left, position[first], position[second])
+        columns = np.where(first_is_left, position[second], position[first])
+        return rows, columns
+
+    @cached_property
+    def _in_order(self) -> bool:
+        """Whether the edges fill the whole matrix, row by row."""
+        left, right = self.sides
+        rows, columns = self._places
+        complete = len(self.edges) == len(left) * len(right)
+        return complete and bool(np.all(rows * len(right) + columns == np.arange(len(rows))))
+
+    def matrix(self, couplings: Floats) -> Floats | csr_array:
+        """Couplings (E,) as a matrix W (a, b) over :attr:`sides`.
+
+        The energy of the couplings is ``sum(s[rows] @ W * s[columns])``. The matrix is dense or,
+        where few pairs are coupled, a sparse array of scipy.
+
+        >>> Graph.complete_bipartite(1, 2).matrix(np.array([0.5, -0.5])).tolist()
+        [[0.5, -0.5]]
+        """
+        left, right = self.sides
+        shape = (len(left), len(right))
+        if self._in_order:
+            return couplings.reshape(shape)
+        rows, columns = self._places
+        if len(rows) < WORTH_DENSE * shape[0] * shape[1]:
+            from scipy.sparse import csr_array
+
+            return csr_array((couplings, (rows, columns)), shape=shape)
+        dense = np.zeros(shape)
+        dense[rows, columns] = couplings
+        return dense
+
+    def _neighbours(self) -> tuple[Ints, Ints]:
+        """Where the neighbours of each spin begin (S + 1,), and all of them in that order."""
+        spins = np.concatenate([self.edges[:, 0], self.edges[:, 1]])
+        others = np.concatenate([self.edges[:, 1], self.edges[:, 0]])
+        order = np.argsort(spins, kind="stable")
+        counts = np.bincount(spins, minlength=self.num_spins)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return starts, others[order]
+
+
+def _smallest_missing(colours: Ints) -> int:
+    """The smallest colour that does not occur; -1 stands for no colour yet."""
+    used = np.unique(colours)
+    used = used[used >= 0]
+    gaps = np.flatnonzero(used != np.arange(len(used)))
+    if len(gaps):
+        return int(gaps[0])
+    return len(used)
+
+
+@dataclass(frozen=True, eq=False, init=False)
 class Ising:
     """The energy ``E(s) = sum_i h_i s_i + sum_e J_e s_i(e) s_j(e) + offset`` of spins -1 or +1.
 
@@ -19,74 +201,171 @@ class Ising:
 
     Args:
         h: fields (S,), or (B, S) with one row per condition.
-        edges: pairs i < j of spins, (E, 2), each pair at most once.
         J: couplings (E,), one per edge.
+        graph: the coupled pairs, a :class:`Graph` or an array of its edges (E, 2). Give a graph
+            where many energies have the same: an array is checked each time.
         offset: a constant.
         transverse: the field Gamma of a term ``- Gamma sum_i s^x_i``; above 0 it makes this a
             quantum model, of which samplers draw the diagonal in the z basis.
-        fixed: (S,) int8, -1 or +1 for spins that are clamped to that value, 0 for the others.
+        fixed: -1 or +1 for spins that are clamped to that value, 0 for the others: (S,), or (B, S)
+            with one row per condition.
 
-    Raises DataError for shapes that do not fit together, edges that are not pairs i < j or occur
-    twice, and numbers that are not finite.
+    h, J and fixed are copied, so parameters that change later do not change the energy. Raises
+    DataError for shapes that do not fit together, a graph that is not one (see :class:`Graph`), and
+    numbers that are not finite.
 
-    >>> import numpy as np
-    >>> pair = Ising(h=np.zeros(2), edges=np.array([[0, 1]]), J=np.array([-1.0]))
+    >>> pair = Ising(h=np.zeros(2), J=np.array([-1.0]), graph=np.array([[0, 1]]))
     >>> pair.energy([[1, 1], [1, -1]]).tolist()
     [-1.0, 1.0]
     """
 
     h: Floats
-    edges: NDArray[np.intp]
     J: Floats
-    offset: float = 0.0
-    transverse: float = 0.0
-    fixed: NDArray[np.int8] | None = None
+    graph: Graph
+    offset: float
+    transverse: float
+    fixed: NDArray[np.int8] | None
 
-    def __post_init__(self) -> None:
-        h = np.asarray(self.h, dtype=np.float64)
-        edges = np.asarray(self.edges, dtype=np.intp).reshape(-1, 2)
-        coupling = np.asarray(self.J, dtype=np.float64)
-        if h.ndim not in (1, 2) or h.shape[-1] == 0 or coupling.shape != (len(edges),):
+    def __init__(
+        self,
+        h: ArrayLike,
+        J: ArrayLike,
+        graph: Graph | ArrayLike,
+        offset: float = 0.0,
+        transverse: float = 0.0,
+        fixed: ArrayLike | None = None,
+    ) -> None:
+        fields = np.array(h, dtype=np.float64)
+        couplings = np.array(J, dtype=np.float64)
+        if fields.ndim not in (1, 2) or fields.shape[-1] == 0:
+            raise DataError(f"an Ising energy needs fields h (S,) or (B, S), not {fields.shape}")
+        spins = fields.shape[-1]
+        if not isinstance(graph, Graph):
+            graph = Graph(spins, np.asarray(graph))
+        if graph.num_spins != spins or couplings.shape != (len(graph.edges),):
             raise DataError(
-                f"an Ising energy needs h (S,) or (B, S) and one J per edge, not h {h.shape}, "
-                f"{len(edges)} edges and J {coupling.shape}"
+                f"an Ising energy needs one h per spin and one J per edge, not h {fields.shape} "
+                f"and J {couplings.shape} on a graph of {graph.num_spins} spins and "
+                f"{len(graph.edges)} edges"
             )
-        spins = h.shape[-1]
-        if len(edges):
-            in_range = edges.min() >= 0 and edges.max() < spins
-            if not (in_range and np.all(edges[:, 0] < edges[:, 1])):
-                raise DataError(f"edges are pairs i < j of spins 0 to {spins - 1}")
-        if len(np.unique(edges, axis=0)) != len(edges):
-            raise DataError("an edge occurs twice; give it once, with the sum of its couplings")
-        finite = np.all(np.isfinite(h)) and np.all(np.isfinite(coupling))
-        if not (finite and np.isfinite(self.offset)):
+        finite = np.all(np.isfinite(fields)) and np.all(np.isfinite(couplings))
+        if not (finite and np.isfinite(offset)):
             raise DataError("h, J and offset must be finite")
-        if not self.transverse >= 0:
-            raise DataError(f"the transverse field must be 0 or more, not {self.transverse}")
-        if self.fixed is not None:
-            fixed = np.asarray(self.fixed, dtype=np.int8)
-            if fixed.shape != (spins,) or not np.all(np.isin(fixed, (-1, 0, 1))):
-                raise DataError(f"fixed holds -1, 0 or 1 for each of the {spins} spins")
-            object.__setattr__(self, "fixed", fixed)
-        object.__setattr__(self, "h", h)
-        object.__setattr__(self, "edges", edges)
-        object.__setattr__(self, "J", coupling)
+        if not 0 <= transverse < np.inf:
+            raise DataError(f"the transverse field must be 0 or more, not {transverse}")
+        fields.flags.writeable = False
+        couplings.flags.writeable = False
+        object.__setattr__(self, "h", fields)
+        object.__setattr__(self, "J", couplings)
+        object.__setattr__(self, "graph", graph)
+        object.__setattr__(self, "offset", float(offset))
+        object.__setattr__(self, "transverse", float(transverse))
+        object.__setattr__(self, "fixed", None if fixed is None else self._checked_fixed(fixed))
+
+    def _checked_fixed(self, fixed: ArrayLike) -> NDArray[np.int8]:
+        values = np.array(fixed)
+        allowed = np.all((values == -1) | (values == 0) | (values == 1))
+        if values.ndim not in (1, 2) or values.shape[-1] != self.num_spins or not allowed:
+            raise DataError(
+                f"fixed holds -1, 0 or 1 for each of the {self.num_spins} spins, (S,) or (B, S)"
+            )
+        if values.ndim == 2 and self.h.ndim == 2 and len(values) != len(self.h):
+            raise DataError(
+                f"h has {len(self.h)} rows and fixed has {len(values)}; give one row per condition "
+                "to both"
+            )
+        clamped = values.astype(np.int8)
+        clamped.flags.writeable = False
+        return clamped
 
     @property
     def num_spins(self) -> int:
         """The number S of spins."""
         return int(self.h.shape[-1])
 
+    @property
+    def edges(self) -> Ints:
+        """The coupled pairs (E, 2) of the graph."""
+        return self.graph.edges
+
+    @property
+    def rows(self) -> int | None:
+        """The number B of conditions, of which h, fixed or both have rows; None without rows.
+
+        With rows, samples have the shape (B, n, S); without, (n, S).
+        """
+        for array in (self.h, self.fixed):
+            if array is not None and array.ndim == 2:
+                return len(array)
+        return None
+
+    def by_row(self) -> tuple[Ising, ...]:
+        """One energy for each condition, on the same graph; without rows the energy itself.
+
+        >>> pair = Ising(h=[[0.0, 1.0], [0.0, 2.0]], J=[-1.0], graph=[[0, 1]])
+        >>> [energy.h.tolist() for energy in pair.by_row()]
+        [[0.0, 1.0], [0.0, 2.0]]
+        """
+        if self.rows is None:
+            return (self,)
+        h = np.broadcast_to(self.h, (self.rows, self.num_spins))
+        energies = []
+        for row in range(self.rows):
+            fixed = self.fixed
+            if fixed is not None and fixed.ndim == 2:
+                fixed = fixed[row]
+            energies.append(Ising(h[row], self.J, self.graph, self.offset, self.transverse, fixed))
+        return tuple(energies)
+
+    @cached_property
+    def couplings(self) -> Floats | csr_array:
+        """J as a matrix over the two sides of the graph, see :meth:`Graph.matrix`."""
+        return self.graph.matrix(self.J)
+
+    def scaled(self, factor: float) -> Ising:
+        """The energy times ``factor``, the transverse field included, on the same graph.
+
+        >>> pair = Ising(h=np.zeros(2), J=np.array([-1.0]), graph=np.array([[0, 1]]))
+        >>> pair.scaled(0.5).energy([1, 1]).tolist()
+        -0.5
+        """
+        return Ising(
+            self.h * factor,
+            self.J * factor,
+            self.graph,
+            self.offset * factor,
+            self.transverse * factor,
+            self.fixed,
+        )
+
     def energy(self, spins: ArrayLike) -> Floats:
         """The classical energy, without the transverse field, of each configuration.
 
         Spins (..., S) give energies (...,). If h is (B, S), spins (B, n, S) give energies (B, n).
+        The memory that is needed besides the result does not grow with the number of
+        configurations. Raises DataError for spins of another shape.
         """
-        s = np.asarray(spins, dtype=np.float64)
-        h = self.h
-        if h.ndim == 2:
-            h = h[:, None, :]
-        left = s[..., self.edges[:, 0]]
-        right = s[..., self.edges[:, 1]]
-        energy: Floats = np.sum(s * h, axis=-1) + (left * right) @ self.J + self.offset
-        return energy
+        s = np.asarray(spins)
+        shape = s.shape[:-1]
+        if s.ndim == 0 or s.shape[-1] != self.num_spins:
+            raise DataError(f"spins have the shape (..., {self.num_spins}), not {s.shape}")
+        if self.h.ndim == 1:
+            return self._energies(s.reshape(-1, self.num_spins), self.h).reshape(shape)
+        if s.ndim != 3 or len(s) != len(self.h):
+            raise DataError(
+                f"h has {len(self.h)} rows, so spins have the shape ({len(self.h)}, n, "
+                f"{self.num_spins}), not {s.shape}"
+            )
+        return np.stack([self._energies(of_row, h) for of_row, h in zip(s, self.h, strict=True)])
+
+    def _energies(self, spins: NDArray[np.generic], h: Floats) -> Floats:
+        """Energies (n,) of spins (n, S) in the fields h (S,), some rows at once."""
+        left, right = self.graph.sides
+        energies = np.empty(len(spins))
+        rows_at_once = max(PIECE // self.num_spins, 1)
+        for start in range(0, len(spins), rows_at_once):
+            rows = slice(start, start + rows_at_once)
+            s = spins[rows].astype(np.float64)
+            of_couplings = np.sum((s[:, left] @ self.couplings) * s[:, right], axis=1)
+            energies[rows] = s @ h + of_couplings + self.offset
+        return energies

@@ -30,19 +30,18 @@ class ExactSampler(Sampler):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         if ising.transverse:
             raise Unsupported("exact draws classical energies only")
-        spins = self.draw(ising, n, rng)
+        spins = self.spins(ising, n, rng)
         return spins, {"source": "exact", "energies": ising.energy(spins)}
 
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> np.ndarray:
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> np.ndarray:
         states = (2 * index_to_bits(np.arange(2**ising.num_spins), ising.num_spins) - 1).astype(
             np.int8
         )
-        if ising.h.ndim == 1:
-            return states[rng.choice(len(states), n, p=self.weights(ising, states))]
-        rows = [Ising(h, ising.edges, ising.J, ising.offset, fixed=ising.fixed) for h in ising.h]
-        return np.stack(
-            [states[rng.choice(len(states), n, p=self.weights(row, states))] for row in rows]
-        )
+        drawn = []
+        for row in ising.by_row():
+            numbers = rng.choice(len(states), n, p=self.weights(row, states))
+            drawn.append(states[numbers])
+        return drawn[0] if ising.rows is None else np.stack(drawn)
 
 
 class QuantumSampler(ExactSampler):
@@ -74,29 +73,27 @@ class QuantumSampler(ExactSampler):
 class SlowChain(ExactSampler):
     """Metropolis chains with a draw every ten sweeps: correlated draws, right in the long run."""
 
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> np.ndarray:
-        h = np.atleast_2d(ising.h)
-        free = (
-            np.flatnonzero(ising.fixed == 0)
-            if ising.fixed is not None
-            else np.arange(ising.num_spins)
-        )
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> np.ndarray:
+        if ising.rows is not None:
+            return np.stack([self.spins(row, n, rng) for row in ising.by_row()])
+        free = np.arange(ising.num_spins)
+        if ising.fixed is not None:
+            free = np.flatnonzero(ising.fixed == 0)
         chains = 50
         coupling = np.zeros((ising.num_spins, ising.num_spins))
         coupling[ising.edges[:, 0], ising.edges[:, 1]] = ising.J
         coupling += coupling.T
-        s = np.where(rng.random((len(h), chains, ising.num_spins)) < 0.5, -1.0, 1.0)
+        s = np.where(rng.random((chains, ising.num_spins)) < 0.5, -1.0, 1.0)
         if ising.fixed is not None:
             s = np.where(ising.fixed != 0, ising.fixed, s)
         kept = []
         for sweep in range(100 + 2 * -(-n // chains)):
             for i in free:
-                field = h[:, None, i] + s @ coupling[:, i]
+                field = ising.h[i] + s @ coupling[:, i]
                 flip = rng.random(field.shape) < np.exp(
-                    np.minimum(0.0, 2 * self.beta * s[:, :, i] * field)
+                    np.minimum(0.0, 2 * self.beta * s[:, i] * field)
                 )
-                s[:, :, i] = np.where(flip, -s[:, :, i], s[:, :, i])
+                s[:, i] = np.where(flip, -s[:, i], s[:, i])
             if sweep >= 100 and sweep % 2:
                 kept.append(s.copy())
-        spins = np.concatenate(kept, axis=1)[:, :n].astype(np.int8)
-        return spins if ising.h.ndim == 2 else spins[0]
+        return np.concatenate(kept)[:n].astype(np.int8)

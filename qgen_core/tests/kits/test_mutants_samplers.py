@@ -18,13 +18,13 @@ Array = np.ndarray[Any, Any]
 
 
 class OtherBeta(ExactSampler):
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
-        return ExactSampler(0.9 * self.beta).draw(ising, n, rng)
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+        return ExactSampler(0.9 * self.beta).spins(ising, n, rng)
 
 
 class WrongSign(ExactSampler):
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
-        return -super().draw(ising, n, rng)
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+        return -super().spins(ising, n, rng)
 
 
 class Floats(ExactSampler):
@@ -34,28 +34,41 @@ class Floats(ExactSampler):
 
 
 class OneTooMany(ExactSampler):
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
-        return super().draw(ising, n + 1, rng)
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+        return super().spins(ising, n + 1, rng)
 
 
 class FirstRowForAll(ExactSampler):
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
         if ising.h.ndim == 2:
             ising = replace(ising, h=np.tile(ising.h[:1], (len(ising.h), 1)))
-        return super().draw(ising, n, rng)
+        return super().spins(ising, n, rng)
+
+
+class FirstConditionForAll(ExactSampler):
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+        if ising.fixed is not None and ising.fixed.ndim == 2:
+            ising = replace(ising, fixed=np.tile(ising.fixed[:1], (len(ising.fixed), 1)))
+        return super().spins(ising, n, rng)
 
 
 class FixedIgnored(ExactSampler):
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
-        return super().draw(replace(ising, fixed=None), n, rng)
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+        return super().spins(replace(ising, fixed=None), n, rng)
 
 
 class FixedAfterwards(ExactSampler):
     """Draws all spins, then writes the fixed ones over them."""
 
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
-        spins = super().draw(replace(ising, fixed=None), n, rng)
-        return spins if ising.fixed is None else np.where(ising.fixed != 0, ising.fixed, spins)
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+        spins = super().spins(replace(ising, fixed=None), n, rng)
+        fixed = ising.fixed
+        if fixed is None:
+            return spins
+        if fixed.ndim == 2:
+            spins = np.broadcast_to(spins, (len(fixed), *spins.shape[-2:]))
+            fixed = fixed[:, None, :]
+        return np.where(fixed != 0, fixed, spins)
 
 
 class NoSource(ExactSampler):
@@ -71,19 +84,19 @@ class NoOffset(ExactSampler):
 
 
 class Unseeded(ExactSampler):
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
-        return super().draw(ising, n, np.random.default_rng())
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+        return super().spins(ising, n, np.random.default_rng())
 
 
 class SeedIgnored(ExactSampler):
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
-        return super().draw(ising, n, np.random.default_rng(0))
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+        return super().spins(ising, n, np.random.default_rng(0))
 
 
 class SeedsGlobally(ExactSampler):
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
         np.random.seed(0)
-        return super().draw(ising, n, rng)
+        return super().spins(ising, n, rng)
 
 
 class StaysWhereItIs(ExactSampler):
@@ -115,9 +128,9 @@ class Counts(ExactSampler):
 
     calls = 0
 
-    def draw(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
+    def spins(self, ising: Ising, n: int, rng: np.random.Generator) -> Array:
         self.calls += 1
-        return super().draw(ising, n + self.calls, rng)[self.calls :]
+        return super().spins(ising, n + self.calls, rng)[self.calls :]
 
 
 MUTANTS = [
@@ -144,6 +157,11 @@ MUTANTS = [
         FixedAfterwards,
         "test_fixed_spins",
         r"do not follow the conditional distribution of free spins",
+    ),
+    Mutant(
+        FirstConditionForAll,
+        "test_rows_of_fixed_spins",
+        r"do not follow the distribution of row 1 of fixed",
     ),
     Mutant(NoSource, "test_info", r"info\['source'\] says who drew the samples, not None"),
     Mutant(
