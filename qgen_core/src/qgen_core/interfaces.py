@@ -268,6 +268,42 @@ class Backend(ABC):
         """Raise ResourceRefused, with the numbers, if training needs more memory than is free."""
 
 
+@dataclass
+class DrawRecord:
+    """What draws from a sampler reported: who drew, as which jobs, and the latest numbers.
+
+    >>> record = DrawRecord()
+    >>> record.add({"source": "emulated annealer", "chain_breaks": 0.01}, beta=2.0)
+    >>> record.sources, record.numbers
+    (['emulated annealer'], {'beta': 2.0, 'chain_breaks': 0.01})
+    """
+
+    sources: list[str] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
+    numbers: dict[str, float] = field(default_factory=dict)
+
+    def add(self, info: Mapping[str, Any], beta: float) -> None:
+        """Add the information of one draw at the inverse temperature ``beta``."""
+        self.numbers["beta"] = float(beta)
+        for name, value in info.items():
+            if name not in ("source", "job") and np.ndim(value) == 0 and np.isreal(value):
+                self.numbers[name] = float(value)
+        self.merge([str(info["source"])] if "source" in info else [], _job_ids(info))
+
+    def merge(self, sources: Sequence[str], jobs: Sequence[str]) -> None:
+        """Add sources and jobs, each once."""
+        for known, new in ((self.sources, sources), (self.jobs, jobs)):
+            known.extend(name for name in dict.fromkeys(new) if name not in known)
+
+
+def _job_ids(info: Mapping[str, Any]) -> list[str]:
+    """The ids of an information's ``job``: one text, or a list of them."""
+    job = info.get("job", [])
+    if isinstance(job, str):
+        return [job]
+    return [str(one) for one in job]
+
+
 class Sampler(Stateful):
     """Draws spins from exp(-beta E) of an Ising energy E.
 
@@ -289,8 +325,9 @@ class Sampler(Stateful):
         ignore it. Raises Unsupported for an energy that the sampler cannot represent.
 
         The information has ``source``, who drew the samples, in words that tell an emulation from
-        a device. It may have ``energies``, of the shape of the samples without the spins, a job id,
-        and numbers such as timing and the share of broken chains.
+        a device. It may have ``energies``, of the shape of the samples without the spins; ``job``,
+        the id of a job or a list of them; and numbers, such as times and the share of broken
+        chains.
         """
 
     @final
@@ -299,12 +336,32 @@ class Sampler(Stateful):
     ) -> tuple[NDArray[np.int8], dict[str, Any]]:
         """n samples of exp(-E), whatever ``beta`` is: :meth:`sample` of the energy E / beta.
 
-        The information's ``energies`` are those of E.
+        The information's ``energies`` are those of E. Its source, job ids and numbers are kept for
+        :meth:`take_record`.
         """
-        spins, info = self.sample(ising.scaled(1 / self.beta), n, rng=rng, initial=initial)
+        beta = self.beta
+        spins, info = self.sample(ising.scaled(1 / beta), n, rng=rng, initial=initial)
         if "energies" in info:
-            info = {**info, "energies": np.asarray(info["energies"]) * self.beta}
+            info = {**info, "energies": np.asarray(info["energies"]) * beta}
+        self._record().add(info, beta)
         return spins, info
+
+    @final
+    def take_record(self) -> DrawRecord:
+        """What the draws since the last call reported.
+
+        The training loop takes it after each step, for the history and run.json, and a run after
+        each piece that it generates, for the event file.
+        """
+        record = self._record()
+        self._draws = DrawRecord()
+        return record
+
+    def _record(self) -> DrawRecord:
+        # Made at the first use, because a sampler need not call an __init__ of this class.
+        if not hasattr(self, "_draws"):
+            self._draws = DrawRecord()
+        return self._draws
 
 
 class Generator(Stateful):
@@ -317,6 +374,7 @@ class Generator(Stateful):
     __qgen_kind__ = "generator"
     space: Space
     condition: Space | None = None
+    sampler: Sampler | None = None  # one that the model draws with; a checkpoint saves it by itself
     outputs: frozenset[str] = frozenset({"samples"})
 
     @abstractmethod
@@ -327,8 +385,21 @@ class Generator(Stateful):
         """Live arrays, updated in place by a trainer."""
         return {}
 
+    def prepare(self, batch: Batch, *, rng: Rng) -> None:
+        """Work that is done once a step, before :meth:`forward`; by default none.
+
+        This is the only place where a training may change state besides the parameters: Markov
+        chains that persist, an estimate of a temperature, running averages of a batch. The training
+        loop calls it at each step with the whole batch, in every process alike; for a trainer that
+        owns its loop before each evaluation that is recorded, at the parameters of that evaluation.
+        """
+
     def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
-        """An output, and the map from its cotangent to gradients keyed as :meth:`parameters`."""
+        """An output, and the map from its cotangent to gradients keyed as :meth:`parameters`.
+
+        The result depends on the state, the batch and ``rng`` only, and the state stays as it is
+        (see :meth:`prepare`).
+        """
         if output != "samples" or batch.x is None:
             raise NoGradient(f"{type(self).__name__} has no forward pass for {output!r}")
 
@@ -391,7 +462,8 @@ class History:
     """What happened in a training, step by step.
 
     ``records`` has one mapping a step, with at least ``step`` and ``loss``; ``stopped`` says why
-    the training ended; ``warnings`` were logged on the way.
+    the training ended; ``warnings`` were logged on the way; ``draws`` says who drew the samples of
+    a model with a sampler.
 
     >>> history = History([{"step": 0, "loss": 0.5}, {"step": 1, "loss": 0.25}])
     >>> history.losses
@@ -401,6 +473,7 @@ class History:
     records: list[dict[str, Any]] = field(default_factory=list)
     stopped: str = ""
     warnings: list[str] = field(default_factory=list)
+    draws: DrawRecord = field(default_factory=DrawRecord)
 
     @property
     def losses(self) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -322,6 +322,11 @@ class Ising:
         """J as a matrix over the two sides of the graph, see :meth:`Graph.matrix`."""
         return self.graph.matrix(self.J)
 
+    @cached_property
+    def _both_ways(self) -> Any:
+        """The symmetric matrix of couplings (S, S) of a graph that is not bipartite."""
+        return self.couplings + self.couplings.T
+
     def scaled(self, factor: float) -> Ising:
         """The energy times ``factor``, the transverse field included, on the same graph.
 
@@ -337,6 +342,32 @@ class Ising:
             self.transverse * factor,
             self.fixed,
         )
+
+    def local_fields(self, spins: ArrayLike, colour: int) -> Floats:
+        """What acts on the spins of one colour: ``h_i + sum_j J_ij s_j``, (n, spins of the colour).
+
+        ``spins`` are (n, S). Given all others, spin i is +1 with the probability
+        ``1 / (1 + exp(2 beta field_i))``, and spins of one colour are independent, so a Gibbs
+        sampler updates ``graph.groups[colour]`` at once. Raises DataError where h has rows; take
+        one of :meth:`by_row`.
+
+        >>> pair = Ising(h=[0.5, 0.0], J=[-1.0], graph=[[0, 1]])
+        >>> pair.local_fields([[1, 1], [1, -1]], colour=0).tolist()
+        [[-0.5], [1.5]]
+        """
+        if self.h.ndim == 2:
+            raise DataError("fields h with rows have no single local field; use by_row()")
+        s = np.asarray(spins, dtype=np.float64)
+        group = self.graph.groups[colour]
+        left, right = self.graph.sides
+        if not self.graph.is_bipartite:
+            from_others = s @ self._both_ways[:, group]
+        elif colour == 0:
+            from_others = s[:, right] @ self.couplings.T
+        else:
+            from_others = s[:, left] @ self.couplings
+        fields: Floats = from_others + self.h[group]
+        return fields
 
     def energy(self, spins: ArrayLike) -> Floats:
         """The classical energy, without the transverse field, of each configuration.

@@ -471,7 +471,13 @@ def _checked_arguments(
             continue
         default = parameter.default
         if default is inspect.Parameter.empty:
-            raise BadOption(f"{where} needs {key!r}")
+            message = f"{where} needs {key!r}"
+            if key == "sampler":
+                message += (
+                    ': add a table [sampler] with the name of one, or sampler = "..." to '
+                    f"its options; there are {', '.join(names('sampler')) or 'none installed'}"
+                )
+            raise BadOption(message)
         if default is not None and _takes_components(parameter.annotation):
             arguments[key] = _checked(where, parameter, default, supplied)
     return arguments

@@ -11,7 +11,7 @@ import numpy as np
 from qgen_core.discovery import registry
 from qgen_core.errors import BrokenPlugin, DataError, RecipeError
 from qgen_core.events import Events, Space
-from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Trainer
+from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Sampler, Trainer
 from qgen_core.runs.provenance import fingerprint
 from qgen_core.runs.recipes import TABLES, Recipe
 from qgen_core.support.random_streams import stream
@@ -115,6 +115,16 @@ class Assembly:
         return getattr(self.backend, "noise", None)
 
     @cached_property
+    def sampler(self) -> Sampler | None:
+        """The sampler, the same object for all components that take one; None without a table."""
+        if "sampler" not in self.recipe.tables:
+            return None
+        sampler: Sampler = registry.build(
+            "sampler", self._table("sampler"), {"seed": self.recipe.seed}
+        )
+        return sampler
+
+    @cached_property
     def data(self) -> Events:
         """The encoded training events that the encoder accepts."""
         return self.encoded(self.parts[0], "train")
@@ -158,10 +168,7 @@ class Assembly:
             "backend": registry.Deferred(lambda: self.backend),
         }
         if "sampler" in self.recipe.tables:
-            sampler = self._table("sampler")
-            given["sampler"] = registry.Deferred(
-                lambda: registry.build("sampler", sampler, {"seed": self.recipe.seed})
-            )
+            given["sampler"] = registry.Deferred(lambda: self.sampler)
         return given
 
     @cached_property

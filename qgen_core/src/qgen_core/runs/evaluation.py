@@ -16,7 +16,7 @@ from qgen_core.errors import DataError
 from qgen_core.events import Events
 from qgen_core.interfaces import Encoder, name_of
 from qgen_core.metrics.score import score
-from qgen_core.runs.run import Run
+from qgen_core.runs.run import SAMPLER_KEYS, Run
 from qgen_core.support.checkpoint import write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats
@@ -70,7 +70,7 @@ def evaluate(
     circuit = getattr(assembly.generator, "circuit", None)
     return {
         "reference": {"events": len(reference), "origin": origin, **reference.provenance},
-        "generated": {"events": len(generated), "run": run.path.name},
+        "generated": {"events": len(generated), "run": run.path.name, **_sampler_of(generated)},
         "outside the window": dict(assembly.outside),
         "metrics": rows,
         "marginals": [_marginal(reference, generated, i, edges[i]) for i in range(len(edges))],
@@ -106,6 +106,11 @@ def load(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}; evaluate the run again") from error
     return result
+
+
+def _sampler_of(events: Events) -> dict[str, str]:
+    """What the provenance of events says of the sampler that drew them."""
+    return {key: events.provenance[key] for key in SAMPLER_KEYS if key in events.provenance}
 
 
 def _join(pieces: Sequence[Events]) -> Events:

@@ -11,7 +11,7 @@ import numpy as np
 
 from qgen_core.errors import DataError, QgenError
 from qgen_core.events import Events
-from qgen_core.runs.run import Run
+from qgen_core.runs.run import SAMPLER_KEYS, Run
 from qgen_core.support.checkpoint import refused
 from qgen_core.typing import Floats
 
@@ -23,8 +23,9 @@ def write_events(
 ) -> int:
     """Write events piece by piece to an HDF5 file with one dataset per column.
 
-    The file appears under its name only when it is complete. Returns the number of events. Raises
-    ResourceRefused when the disk is full.
+    The attributes of the file are ``attributes`` and what the events' provenance says of their
+    sampler. The file appears under its name only when it is complete. Returns the number of events.
+    Raises ResourceRefused when the disk is full.
 
     >>> import tempfile
     >>> events = Events(np.array([[1.0], [2.0]]), columns=("pt",), units=("GeV",))
@@ -46,6 +47,7 @@ def write_events(
                 file.attrs[key] = value
             for piece in pieces:
                 written = _append(file, piece, written)
+                _add_sampler(file, piece)
         os.replace(temporary, target)
     except QgenError:
         temporary.unlink(missing_ok=True)
@@ -74,6 +76,16 @@ def _append(file: Any, piece: Events, written: int) -> int:
     return written + len(piece)
 
 
+def _add_sampler(file: Any, piece: Events) -> None:
+    """Add the sources and jobs of a piece to those of the pieces before, each once."""
+    for key in SAMPLER_KEYS:
+        names = piece.provenance.get(key, "")
+        before = file.attrs.get(key, "")
+        new = [name for name in names.split(", ") if name and name not in before.split(", ")]
+        if new:
+            file.attrs[key] = ", ".join([before, *new]) if before else ", ".join(new)
+
+
 def read_columns(path: Path, names: Sequence[str]) -> Floats:
     """Columns of an event file, (N, len(names)).
 
@@ -96,13 +108,16 @@ def read_events(path: Path, run: Run) -> Events:
     values = read_columns(path, names + conditions)
     width = len(names)
     condition = values[:, width:] if conditions else None
+    provenance = {"kind": "generated", "file": path.name}
+    with _open(path) as file:
+        provenance |= {key: str(file.attrs[key]) for key in SAMPLER_KEYS if key in file.attrs}
     return Events(
         values[:, :width],
         condition,
         columns=tuple(names),
         units=tuple(data["units"]),
         condition_columns=tuple(conditions),
-        provenance={"kind": "generated", "file": path.name},
+        provenance=provenance,
     )
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qgen_core.discovery.registry import KINDS, describe
 from qgen_core.errors import RecipeError
+
+log = logging.getLogger("qgen")
 
 Table = dict[str, Any]
 
@@ -90,8 +94,10 @@ class Recipe:
             document = tomllib.loads(text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise RecipeError(f"{source} is not TOML: {error}") from error
-        document = apply_settings(document, settings)
-        return cls.from_dict(document, source=source)
+        changed = apply_settings(document, settings)
+        given = {setting.partition("=")[0].strip() for setting in settings}
+        _drop_foreign_options(changed, document, given)
+        return cls.from_dict(changed, source=source)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], *, source: str = "recipe") -> Recipe:
@@ -254,5 +260,39 @@ def _apply(document: dict[str, Any], setting: str) -> None:
         node = child
     old = node.get(parts[-1])
     if isinstance(old, dict) and isinstance(value, str):
-        value = {"name": value}
+        value = {**old, "name": value}
     node[parts[-1]] = value
+
+
+def _drop_foreign_options(
+    document: Table, before: Mapping[str, Any], given: Collection[str], path: str = ""
+) -> None:
+    """Where a component was exchanged, drop the options that the new one does not take.
+
+    What was ``given`` as a setting stays, so that a wrong setting is an error.
+    """
+    for key, table in document.items():
+        old = before.get(key)
+        if not isinstance(table, dict) or not isinstance(old, dict):
+            continue
+        kind = TABLES.get(key, key)
+        name = table.get("name")
+        if kind not in KINDS or not isinstance(name, str) or name == old.get("name"):
+            _drop_foreign_options(table, old, given, f"{path}{key}.")
+            continue
+        accepted = {option.name for option in describe(kind, name).options}
+        dropped = []
+        for option in old:
+            is_given = f"{path}{key}.{option}" in given
+            if option in table and option not in accepted | {"name"} and not is_given:
+                dropped.append(option)
+                del table[option]
+        if dropped:
+            log.warning(
+                "%s%s is now %r, which does not take %s of %r: dropped",
+                path,
+                key,
+                name,
+                ", ".join(dropped),
+                old.get("name"),
+            )

@@ -8,6 +8,7 @@ are to be drawn from it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -20,17 +21,24 @@ import numpy as np
 
 from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, RecipeError
 from qgen_core.events import Events, Space
-from qgen_core.interfaces import History
+from qgen_core.interfaces import History, name_of
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.provenance import fingerprint, versions
 from qgen_core.runs.recipes import Recipe
-from qgen_core.support.checkpoint import Checkpoints, first_process, write_durably
+from qgen_core.support.checkpoint import Checkpoints, Saved, first_process, write_durably
 from qgen_core.support.random_streams import stream
+from qgen_core.training.checkpoints import load_sampler
 from qgen_core.typing import Array
+
+log = logging.getLogger("qgen")
 
 #: Events are generated in pieces of this size, so that memory does not grow with their number.
 PIECE = 2**17
+#: Provenance of events whose model draws with a sampler: who drew them, and as which jobs.
+SAMPLER_KEYS = ("sampler source", "sampler jobs")
+#: What may change between the parts of a training: its length, and who draws the samples.
+MAY_DIFFER = frozenset({"trainer.steps", "sampler.*", "version.sampler"})
 
 
 def train(
@@ -68,10 +76,10 @@ def train(
             every=every,
             time_limit=time_limit,
             origin=assembly.origin(),
-            may_differ=frozenset({"trainer.steps"}),
+            may_differ=MAY_DIFFER,
         )
         if checkpoints.latest() is None and start_from is not None:
-            assembly.generator.load(_generator_state(Path(start_from)))
+            assembly.generator.load(_generator_state(_checkpoint(Path(start_from))))
         record = _record(assembly, start_from)
         if writes:
             write_durably(path / "recipe.toml", recipe.to_toml().encode())
@@ -89,6 +97,8 @@ def train(
             run=checkpoints,
         )
         record |= {"stopped": history.stopped, "warnings": history.warnings, "finished": _now()}
+        if assembly.generator.sampler is not None:
+            record["sampler"] = {"sources": history.draws.sources, "jobs": history.draws.jobs}
         if writes:
             write_durably(path / "run.json", json.dumps(record, indent=2).encode())
     return history
@@ -145,12 +155,16 @@ def _save_encoders(assembly: Assembly, path: Path) -> None:
         store.save(0, arrays, {})
 
 
-def _generator_state(path: Path) -> dict[str, Array]:
+def _checkpoint(path: Path) -> Saved:
     saved = Checkpoints(path).latest()
     if saved is None:
         raise CheckpointError(
             f"{path} holds no checkpoint; train it first with qgen train --run {path}"
         )
+    return saved
+
+
+def _generator_state(saved: Saved) -> dict[str, Array]:
     prefix = "generator/"
     return {
         name[len(prefix) :]: value
@@ -202,7 +216,16 @@ class Run:
             owner, _, rest = name.partition("/")
             saved.setdefault(owner, {})[rest] = value
         assembly = Assembly(self.recipe, saved)
-        assembly.generator.load(_generator_state(self.path))
+        trained = _checkpoint(self.path)
+        assembly.generator.load(_generator_state(trained))
+        sampler = assembly.generator.sampler
+        if sampler is not None and not load_sampler(sampler, trained):
+            log.warning(
+                "%s was trained with sampler %r; %r begins without a state",
+                self.path,
+                trained.meta.get("sampler"),
+                name_of(sampler),
+            )
         return assembly
 
     @property
@@ -241,13 +264,19 @@ class Run:
         check_sample(z, size, assembly.encoder.space, self.recipe.tables["generator"]["name"])
         x = assembly.encoder.decode(z, rows, rng=rng)
         data = self.record["data"]
+        provenance = {"kind": "generated", "run": self.path.name}
+        if assembly.generator.sampler is not None:
+            drawn = assembly.generator.sampler.take_record()
+            for key, names in zip(SAMPLER_KEYS, (drawn.sources, drawn.jobs), strict=True):
+                if names:
+                    provenance[key] = ", ".join(names)
         return Events(
             x,
             rows,
             columns=self.columns,
             units=tuple(data["units"]),
             condition_columns=tuple(data["condition_columns"]),
-            provenance={"kind": "generated", "run": self.path.name},
+            provenance=provenance,
         )
 
     def _conditions(self, n: int, condition: Array | None, seed: int) -> Array | None:

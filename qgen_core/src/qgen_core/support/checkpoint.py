@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -86,9 +87,9 @@ class Checkpoints:
     ``every`` is the number of seconds between checkpoints; after ``time_limit`` seconds a
     training saves and stops as on a signal. ``origin`` says what the state
     belongs to (recipe fields, data hash, versions); :meth:`latest` refuses a checkpoint of
-    another origin, naming each field that differs, except those in ``may_differ``; without
-    an ``origin`` it asks for none. Of the processes that torchrun started only the first
-    ``writes``; the others read.
+    another origin, naming each field that differs, except those that match a pattern of
+    ``may_differ`` such as ``sampler.*``; without an ``origin`` it asks for none. Of the processes
+    that torchrun started only the first ``writes``; the others read.
     """
 
     def __init__(
@@ -215,11 +216,14 @@ class Checkpoints:
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
+    def _may_differ(self, field: str) -> bool:
+        return any(fnmatchcase(field, pattern) for pattern in self.may_differ)
+
     def _check_origin(self, found: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         differing = [
             f"{field}: saved {found.get(field)!r}, now {now.get(field)!r}"
             for field in sorted(set(found) | set(now))
-            if field not in self.may_differ and found.get(field) != now.get(field)
+            if not self._may_differ(field) and found.get(field) != now.get(field)
         ]
         if differing:
             raise CheckpointError(

@@ -1,8 +1,9 @@
 """The state of the training loop, and how it is saved and restored with that of the components.
 
-A checkpoint holds the arrays ``generator/...``, ``loss/...``, ``trainer/...`` and ``fit/...``
-(the loop's own) in one file, and the loop's numbers and texts beside them. How a file is
-written so that a crash does not destroy it is the matter of :mod:`qgen_core.support.checkpoint`.
+A checkpoint holds the arrays ``generator/...``, ``loss/...``, ``trainer/...``, ``sampler/...``
+and ``fit/...`` (the loop's own) in one file, and the loop's numbers and texts beside them. How a
+file is written so that a crash does not destroy it is the matter of
+:mod:`qgen_core.support.checkpoint`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import CheckpointError
-from qgen_core.interfaces import Stateful
+from qgen_core.interfaces import DrawRecord, Sampler, Stateful, name_of
 from qgen_core.support.checkpoint import Saved
 from qgen_core.support.parameters import load_into
 from qgen_core.training.journal import Journal
@@ -36,6 +37,7 @@ class LoopState:
     stop_reason: str = ""
     warnings: list[str] = field(default_factory=list)
     journal: Journal = field(default_factory=Journal)
+    draws: DrawRecord = field(default_factory=DrawRecord)
 
 
 def arrays_to_save(components: Mapping[str, Stateful], state: LoopState) -> dict[str, Array]:
@@ -58,6 +60,8 @@ def numbers_to_save(state: LoopState) -> dict[str, Any]:
         "best_step": state.best_step,
         "warnings": state.warnings,
         "stop_reason": state.stop_reason,
+        "sources": state.draws.sources,
+        "jobs": state.draws.jobs,
     }
 
 
@@ -69,7 +73,7 @@ def restore(
     ``evaluations`` is the number of journal entries that the checkpoint must hold. Raises
     CheckpointError if the checkpoint does not fit.
     """
-    parts = _split_by_owner(saved.arrays, (*components, "fit"))
+    parts = _split_by_owner(saved.arrays, (*components, "fit", "sampler"))
     try:
         _restore_state(state, parts["fit"], saved, evaluations)
         for owner, component in components.items():
@@ -78,6 +82,23 @@ def restore(
         raise CheckpointError(
             f"the checkpoint does not fit this run: {type(error).__name__}: {error}"
         ) from error
+
+
+def load_sampler(sampler: Sampler, saved: Saved) -> bool:
+    """Load the state that a checkpoint has of this sampler, and say whether it has one.
+
+    The state of another sampler is of no use: samplers may be exchanged between trainings, and
+    between training and generating.
+    """
+    if saved.meta.get("sampler") != name_of(sampler):
+        return False
+    prefix = "sampler/"
+    state = {}
+    for name, value in saved.arrays.items():
+        if name.startswith(prefix):
+            state[name.removeprefix(prefix)] = value
+    sampler.load(state)
+    return True
 
 
 def _split_by_owner(
@@ -111,6 +132,10 @@ def _restore_state(
     state.best_step = int(best_step)
     state.warnings[:] = [str(text) for text in warnings]
     state.stop_reason = str(stop_reason)
+    # Checkpoints of earlier versions do not say who drew samples.
+    sources = saved.meta.get("sources", [])
+    jobs = saved.meta.get("jobs", [])
+    state.draws.merge([str(name) for name in sources], [str(name) for name in jobs])
     if np.isnan(state.best_value) or not -1 <= state.best_step < max(saved.step, 1):
         raise CheckpointError(
             "the checkpoint holds no valid state of a training loop: its least loss or the step "

@@ -20,10 +20,16 @@ import numpy as np
 from qgen_core.discovery import hooks as hook_calls
 from qgen_core.errors import Diverged, Interrupted
 from qgen_core.events import Events
-from qgen_core.interfaces import Generator, History, Loss, Stateful, Trainer
-from qgen_core.support.checkpoint import Checkpoints, HistoryFile
+from qgen_core.interfaces import Generator, History, Loss, Stateful, Trainer, name_of
+from qgen_core.support.checkpoint import Checkpoints, HistoryFile, Saved
 from qgen_core.support.parameters import assign, flatten
-from qgen_core.training.checkpoints import LoopState, arrays_to_save, numbers_to_save, restore
+from qgen_core.training.checkpoints import (
+    LoopState,
+    arrays_to_save,
+    load_sampler,
+    numbers_to_save,
+    restore,
+)
 from qgen_core.training.problem import TrainingProblem, check_match
 from qgen_core.typing import Floats
 
@@ -54,7 +60,9 @@ class _Loop(TrainingProblem):
         self.history = History()
         self.before = flatten(generator.parameters())
         start = self.before.copy() if trainer.owns_loop else np.empty(0)
-        self.state = LoopState(self.before.copy(), start, warnings=self.history.warnings)
+        self.state = LoopState(
+            self.before.copy(), start, warnings=self.history.warnings, draws=self.history.draws
+        )
         self.stop_signal = ""
         self.started = time.monotonic()
         self.saved_at = self.started
@@ -62,7 +70,7 @@ class _Loop(TrainingProblem):
 
     @property
     def components(self) -> dict[str, Stateful]:
-        """What a checkpoint saves, by the name it is saved under."""
+        """What a checkpoint saves, by the name it is saved under; the sampler is apart."""
         return {"generator": self.generator, "loss": self.loss, "trainer": self.trainer}
 
     def resume(self) -> None:
@@ -75,6 +83,7 @@ class _Loop(TrainingProblem):
             self.step = saved.step
             evaluations = saved.step if self.trainer.owns_loop else 0
             restore(saved, self.components, self.state, evaluations=evaluations)
+            self._restore_sampler(saved)
         if not self.checkpoints.writes:
             return
         self.file = HistoryFile(self.checkpoints.history_path, self.step)
@@ -89,12 +98,18 @@ class _Loop(TrainingProblem):
         for name, value in self.generator.parameters().items():
             self.check_finite(f"parameter {name!r}", value)
         self.file.flush()
-        arrays = arrays_to_save(self.components, self.state)
-        self.checkpoints.save(self.step, arrays, numbers_to_save(self.state))
+        components = self.components
+        numbers = numbers_to_save(self.state)
+        if self.generator.sampler is not None:
+            components["sampler"] = self.generator.sampler
+            numbers["sampler"] = name_of(self.generator.sampler)
+        arrays = arrays_to_save(components, self.state)
+        self.checkpoints.save(self.step, arrays, numbers)
         self.saved_at = time.monotonic()
 
     def one_step(self) -> None:
         """Update the critic, if any, and let the trainer move the parameters once."""
+        self.generator.prepare(self.batch, rng=self.rng("prepare"))
         self.update_critic()
         self.before = flatten(self.generator.parameters())
         self.end_step(self.trainer.step(self))
@@ -111,10 +126,21 @@ class _Loop(TrainingProblem):
         if self.exhausted():
             raise _Stopped
         self.before = point
-        value = float(self.values(point[None])[0])
+        value = self._prepared_value(point)
         self.state.journal.record(point, value)
         self.end_step(value)
         return value
+
+    def _prepared_value(self, point: Floats) -> float:
+        """The loss at a point, after the model was prepared there; parameters are restored."""
+        parameters = self.generator.parameters()
+        earlier = flatten(parameters)
+        assign(parameters, point)
+        try:
+            self.generator.prepare(self.batch, rng=self.rng("prepare"))
+            return float(self.values(point[None])[0])
+        finally:
+            assign(parameters, earlier)
 
     def stop(self, reason: str) -> None:
         self.state.stop_reason = reason
@@ -129,6 +155,7 @@ class _Loop(TrainingProblem):
         self.check_finite("loss", value)
         if value < self.state.best_value:
             self._keep_as_best(float(value))
+        self._note_draws()
         record: dict[str, Any] = {"step": self.step, "loss": float(value), **self.take_notes()}
         self._warn_if_vanishing(record)
         self.history.records.append(record)
@@ -140,6 +167,23 @@ class _Loop(TrainingProblem):
             self.calls.on_epoch(problem=self, epoch=self.step // self.epoch_steps)
         if self.checkpoints is not None:
             self._save_or_interrupt(self.checkpoints)
+
+    def _restore_sampler(self, saved: Saved) -> None:
+        """Put the sampler's state back, unless the sampler was exchanged for another one."""
+        sampler = self.generator.sampler
+        if sampler is not None and not load_sampler(sampler, saved):
+            self.warn(
+                f"the checkpoint is of a training with sampler {saved.meta.get('sampler')!r}; "
+                f"{name_of(sampler)!r} begins without a state"
+            )
+
+    def _note_draws(self) -> None:
+        """Take what the sampler reported in this step into the history."""
+        if self.generator.sampler is None:
+            return
+        record = self.generator.sampler.take_record()
+        self.log(**{f"sampler.{name}": value for name, value in record.numbers.items()})
+        self.state.draws.merge(record.sources, record.jobs)
 
     def _keep_as_best(self, value: float) -> None:
         self.state.best_value = value
