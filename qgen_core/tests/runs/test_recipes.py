@@ -34,6 +34,22 @@ def test_settings_change_values_tables_and_types() -> None:
     assert changed.tables["loss"]["note"] == "a b"
 
 
+def test_an_exchanged_component_keeps_the_options_that_it_takes_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    recipe = Recipe.parse(toyset.RECIPE, ["trainer.learning_rate=0.02", "trainer.patience=9"])
+    steps = recipe.tables["trainer"]["steps"]
+    exchanged = recipe.changed(["trainer.name=spsa", "generator.ansatz.name=tree"])
+    assert exchanged.tables["trainer"] == {"name": "spsa", "steps": steps, "patience": 9}
+    assert exchanged.tables["generator"]["ansatz"] == {"name": "tree", "layers": 2}
+    assert len(caplog.messages) == 1
+    assert "trainer is now 'spsa', which does not take learning_rate of 'adam'" in caplog.text
+    same = recipe.changed(["trainer.name=adam"])
+    assert same == recipe
+    wrong = recipe.changed(["trainer.name=spsa", "trainer.learning_rate=0.1"])
+    assert wrong.tables["trainer"]["learning_rate"] == 0.1  # given, so that building refuses it
+
+
 def test_setting_below_a_component_given_by_name() -> None:
     text = toyset.RECIPE.replace('ansatz = { name = "brick", layers = 2 }', 'ansatz = "brick"')
     assert Recipe.parse(text, ["generator.ansatz.layers=3"]).tables["generator"]["ansatz"] == {

@@ -260,7 +260,7 @@ def _apply(document: dict[str, Any], setting: str) -> None:
         node = child
     old = node.get(parts[-1])
     if isinstance(old, dict) and isinstance(value, str):
-        value = {**old, "name": value}
+        value = {"name": value}
     node[parts[-1]] = value
 
 
@@ -277,7 +277,8 @@ def _drop_foreign_options(
             continue
         kind = TABLES.get(key, key)
         name = table.get("name")
-        if kind not in KINDS or not isinstance(name, str) or name == old.get("name"):
+        replaced = f"{path}{key}" in given  # trainer=spsa is a table of its own
+        if kind not in KINDS or replaced or not isinstance(name, str) or name == old.get("name"):
             _drop_foreign_options(table, old, given, f"{path}{key}.")
             continue
         accepted = {option.name for option in describe(kind, name).options}
