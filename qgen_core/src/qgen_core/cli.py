@@ -411,7 +411,10 @@ def _table(result: dict[str, Any]) -> str:
     lines = [f"{'metric':<14} {'quantity':<22} {headings}"]
     for row in result["metrics"]:
         numbers = " ".join(f"{row[key]:>12.4g}" for key in columns)
-        lines.append(f"{row['metric']:<14} {row['name']:<22} {numbers}")
+        line = f"{row['metric']:<14} {row['name']:<22} {numbers}"
+        if "note" in row:
+            line += f"  {row['note']}"
+        lines.append(line)
     return "\n".join(lines)
 
 

@@ -55,7 +55,50 @@ class Component:
 Ansatz = Annotated[Callable[..., Circuit], Component("ansatz")]
 Noise = Annotated[Callable[[Circuit, Measure], tuple[Circuit, Measure]], Component("noise")]
 Dataset = Annotated[Callable[[], Events], Component("dataset")]
-Metric = Annotated[Callable[..., Mapping[str, float]], Component("metric")]
+Metric = Annotated[Callable[..., Mapping[str, "float | Estimate"]], Component("metric")]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number of a metric that knows its own uncertainty, or has something to say.
+
+    A metric that returns plain numbers is called on many resamples, to find the uncertainty and the
+    floor (what it gives between two samples of the reference). One that would take too long, e.g.
+    because it trains a classifier, gives all three by itself.
+
+    Args:
+        value: the number.
+        uncertainty: its standard deviation over samples; None: found by resampling.
+        floor: its mean where both samples come from the reference; None: found by resampling.
+        floor_spread: the standard deviation of the floor.
+        note: a remark for tables, e.g. the name of a kernel that was chosen.
+
+    Raises BrokenPlugin unless uncertainty, floor and floor_spread are given together.
+
+    >>> Estimate(0.52, uncertainty=0.01, floor=0.5, floor_spread=0.01).is_complete
+    True
+    """
+
+    value: float
+    uncertainty: float | None = None
+    floor: float | None = None
+    floor_spread: float | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        missing = [
+            name for name in ("uncertainty", "floor", "floor_spread") if getattr(self, name) is None
+        ]
+        if 0 < len(missing) < 3:
+            raise BrokenPlugin(
+                "a metric that knows its uncertainty also gives floor and floor_spread; this one "
+                f"lacks {' and '.join(missing)}"
+            )
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no resampling is needed."""
+        return self.uncertainty is not None
 
 
 class Stateful(ABC):
@@ -435,6 +478,41 @@ class Generator(Stateful):
 
     def load(self, state: Mapping[str, Array]) -> None:
         load_into(type(self).__name__, self.parameters(), state)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained generator with its encoders: what a metric gets that asks for ``model``."""
+
+    generator: Generator
+    encoder: Encoder
+    condition_encoder: Encoder | None = None
+
+    def encode(self, events: Events, *, rng: Rng) -> tuple[Array, Array | None]:
+        """Encoded features (N, width) and conditions (N, K) of events in physical units."""
+        z = self.encoder.encode(events.x, events.condition, rng=rng)
+        if self.condition_encoder is None or events.condition is None:
+            return z, None
+        return z, self.condition_encoder.encode(events.condition, rng=rng)
+
+    def log_prob(self, events: Events, *, rng: Rng) -> Floats:
+        """The log density of each event (N,) in the units of its columns, given its condition.
+
+        It is log p of the encoded event plus log |d encode / d x| of the encoder. Raises
+        Unsupported if the generator has no ``log_prob`` or the encoder no density.
+        """
+        if "log_prob" not in self.generator.outputs:
+            raise Unsupported(
+                f"generator {name_of(self.generator)!r} has no log_prob; it offers "
+                f"{', '.join(sorted(self.generator.outputs))}"
+            )
+        slope = self.encoder.log_det(events.x, events.condition)
+        if slope is None:
+            raise Unsupported(f"encoder {name_of(self.encoder)!r} has no density (log_det)")
+        z, condition = self.encode(events, rng=rng)
+        log_prob, _ = self.generator.forward("log_prob", Batch(x=z, condition=condition), rng=rng)
+        density: Floats = np.asarray(log_prob, dtype=np.float64) + slope
+        return density
 
 
 class Loss(Stateful):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
-from qgen_core.errors import BadOption, DataError
+import qgen_core as qgen
+from qgen_core.errors import BadOption, BrokenPlugin, DataError
 from qgen_core.events import Events
 from qgen_core.metrics.chi2 import chi2
 from qgen_core.metrics.correlation import correlation, correlation_loss
@@ -233,3 +235,67 @@ def test_one_event_and_none() -> None:
         score(tv, one, Events(np.empty((0, 2))), rng=rng())
     with pytest.raises(BadOption, match="resamples must be at least 2"):
         score(tv, one, one, rng=rng(), resamples=1)
+
+
+def test_a_metric_is_given_what_it_asks_for_by_name() -> None:
+    reference = Events(np.arange(8.0)[:, None])
+    generated = Events(np.arange(6.0)[:, None])
+    encoder = qgen.encoder("min-max").fit(reference.x)
+    model = qgen.Model(generator=None, encoder=encoder)
+    seen = []
+
+    def metric(reference, generated, rng, model, encoded):  # type: ignore[no-untyped-def]
+        seen.append((len(reference), len(generated)))
+        for events, z in zip((reference, generated), encoded, strict=True):
+            np.testing.assert_array_equal(z, model.encoder.encode(events.x))
+        assert isinstance(rng, np.random.Generator)
+        return {"number": float(encoded[1].mean())}
+
+    (found,) = score(
+        metric, reference, generated, rng=np.random.default_rng(1), model=model, resamples=3
+    )
+    assert found.value == pytest.approx(2.5 / 7)
+    assert seen == [(8, 6)] * 4 + [(8, 6)] * 3  # once, bootstrap, floor
+    with pytest.raises(BadOption, match="asks for the model; it can be used on a run only"):
+        score(metric, reference, generated, rng=np.random.default_rng(1))
+
+
+def test_a_class_without_edges_works_as_a_function_does() -> None:
+    class Difference:
+        def __call__(self, reference: Events, generated: Events) -> dict[str, float]:
+            return {"difference": float(generated.x.mean() - reference.x.mean())}
+
+    a = Events(np.arange(100.0)[:, None])
+    edges = [np.array([0.0, 1.0])]
+    (found,) = score(Difference(), a, a, rng=np.random.default_rng(1), edges=edges, resamples=4)
+    assert found.value == 0.0
+    assert found.uncertainty > 0
+
+
+def test_a_metric_that_knows_its_uncertainty_is_called_once() -> None:
+    calls = []
+
+    def classifier(reference: Events, generated: Events) -> dict[str, Any]:
+        calls.append(1)
+        return {"auc": qgen.Estimate(0.6, 0.02, floor=0.5, floor_spread=0.01, note="two layers")}
+
+    a = Events(np.arange(10.0)[:, None])
+    (found,) = score(classifier, a, a, rng=np.random.default_rng(1))
+    assert len(calls) == 1
+    assert found == Score("auc", 0.6, 0.02, 0.5, 0.01, "two layers")
+    with pytest.raises(BrokenPlugin, match="lacks floor and floor_spread"):
+        qgen.Estimate(0.6, uncertainty=0.02)
+
+
+def test_plain_numbers_and_own_uncertainties_may_be_mixed() -> None:
+    def metric(reference: Events, generated: Events) -> dict[str, Any]:
+        return {
+            "own": qgen.Estimate(0.6, 0.02, 0.5, 0.01),
+            "mean": qgen.Estimate(float(generated.x.mean()), note="no unit"),
+        }
+
+    a = Events(np.arange(100.0)[:, None])
+    own, mean = score(metric, a, a, rng=np.random.default_rng(1), resamples=200)
+    assert own.uncertainty == 0.02
+    assert mean.note == "no unit"
+    assert mean.uncertainty == pytest.approx(np.sqrt(np.var(a.x) / 100), rel=0.2)

@@ -286,3 +286,20 @@ def test_folders_that_hold_no_run(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_text(toyset.RECIPE)
     with pytest.raises(CheckpointError, match="run.json"):
         runs.Run(tmp_path)
+
+
+def test_the_density_of_a_run_integrates_to_one(recipe: Recipe, tmp_path: Path) -> None:
+    runs.train(recipe.changed(["trainer.steps=5"]), tmp_path)
+    run = runs.Run(tmp_path)
+    # Bins of the encoder have edges at multiples of 6/4 and 5/4, so midpoints of a finer grid add
+    # up exactly.
+    a = (np.arange(40) + 0.5) * 6.0 / 40
+    b = (np.arange(20) + 0.5) * 5.0 / 20
+    grid = np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1).reshape(-1, 2)
+    events = qgen.Events(grid, columns=("a", "b"))
+    density = np.exp(run.log_prob(events))
+    assert density.sum() * (6.0 / 40) * (5.0 / 20) == pytest.approx(1.0, abs=1e-9)
+    generated = next(run.generate(4000))
+    inside = (generated.x[:, 0] < 3.0) & (generated.x[:, 1] < 2.5)
+    corner = density.reshape(40, 20)[:20, :10].sum() * (6.0 / 40) * (5.0 / 20)
+    assert inside.mean() == pytest.approx(corner, abs=5 * np.sqrt(corner / 4000))

@@ -67,7 +67,7 @@ CALL_ARGUMENTS: Mapping[str, Sequence[str]] = {
     "noise": ("circuit", "measure"),
     "ansatz": ("wires", "inputs", "registers", "data"),
     "dataset": (),
-    "metric": ("reference", "generated", "edges"),
+    "metric": ("reference", "generated", "edges", "rng", "model", "encoded"),
     "network": ("inputs", "outputs"),
 }
 #: Parameters that a run fills in for every factory that has them; a recipe cannot set them.
@@ -141,6 +141,17 @@ class BoundFunction:
     @property
     def __qgen_name__(self) -> str:
         return self.name
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """The signature of the function without the options, for :func:`inspect.signature`."""
+        signature = inspect.signature(self.function)
+        left = [
+            parameter
+            for name, parameter in signature.parameters.items()
+            if name not in self.options
+        ]
+        return signature.replace(parameters=left)
 
     def __call__(self, *args: Any, **call_arguments: Any) -> Any:
         parameters = inspect.signature(self.function).parameters

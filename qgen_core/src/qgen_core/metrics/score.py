@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
-from qgen_core.interfaces import Metric
+from qgen_core.interfaces import Estimate, Metric, Model, name_of
 from qgen_core.metrics.binning import Edges, check_pair
-from qgen_core.metrics.resample import Resample
+from qgen_core.metrics.resample import Resample, once
 from qgen_core.typing import Array, Floats, Rng
 
 
@@ -23,8 +24,8 @@ class Score:
     ``uncertainty`` is the bootstrap standard deviation, with both samples resampled. ``floor`` and
     ``floor_spread`` are mean and standard deviation of the metric between two samples of these
     sizes that are both drawn from the reference: a distance compatible with its floor shows no
-    difference. (A bootstrap sample is biased, up by about the floor for a distance, so only its
-    standard deviation is used.)
+    difference. ``note`` is a remark of the metric. (A bootstrap sample is biased, up by about the
+    floor for a distance, so only its standard deviation is used.)
 
     >>> Score("tv", value=0.12, uncertainty=0.01, floor=0.1, floor_spread=0.01).floor
     0.1
@@ -35,6 +36,7 @@ class Score:
     uncertainty: float
     floor: float
     floor_spread: float
+    note: str = ""
 
 
 def score(
@@ -44,15 +46,21 @@ def score(
     *,
     edges: Edges = None,
     rng: Rng,
+    model: Model | None = None,
     resamples: int = 50,
 ) -> list[Score]:
     """All numbers of a metric, with uncertainties and floors from ``resamples`` resamples each.
+
+    The metric is called with the two samples and with those of ``edges``, ``rng``, ``model`` and
+    ``encoded`` (the encoded features of both, arrays (N, width)) that it has parameters for. No
+    resamples are made if it returns its own uncertainties (see
+    :class:`~qgen_core.interfaces.Estimate`).
 
     Resampled events keep their weights. For the floor the second sample has the effective size of
     the generated events, (sum w)^2 / sum w^2, and is drawn with probabilities proportional to the
     weights of the reference, so it is unweighted; if the reference has negative weights it is
     drawn uniformly and keeps them. Raises DataError for events that cannot be compared, BadOption
-    for fewer than 2 resamples.
+    for fewer than 2 resamples and for a metric that asks for a model where there is none.
 
     >>> from qgen_core.metrics.joint import tv
     >>> a = Events(np.linspace(0.0, 1.0, 100)[:, None])
@@ -63,36 +71,64 @@ def score(
     check_pair(reference, generated)
     if resamples < 2:
         raise BadOption(f"resamples must be at least 2, not {resamples}")
-    values = metric(reference, generated, edges=edges)
-    names = list(values)
-    bootstrap = _table(metric, _bootstrapped(reference, generated, rng, resamples), edges, names)
-    null = _table(metric, _null(reference, generated, rng, resamples), edges, names)
-    uncertainties = bootstrap.std(axis=0, ddof=1)
-    floors = null.mean(axis=0)
-    floor_spreads = null.std(axis=0, ddof=1)
-    scores = []
-    for number, name in enumerate(names):
-        scores.append(
-            Score(
-                name,
-                value=float(values[name]),
-                uncertainty=float(uncertainties[number]),
-                floor=float(floors[number]),
-                floor_spread=float(floor_spreads[number]),
+    asked = _Asked(metric, edges, rng, model)
+    estimates = asked.estimates(reference, generated)
+    names = [name for name, estimate in estimates.items() if not estimate.is_complete]
+    if names:
+        bootstrap = asked.table(_bootstrapped(reference, generated, rng, resamples), names)
+        null = asked.table(_null(reference, generated, rng, resamples), names)
+        for number, name in enumerate(names):
+            estimates[name] = replace(
+                estimates[name],
+                uncertainty=float(bootstrap[:, number].std(ddof=1)),
+                floor=float(null[:, number].mean()),
+                floor_spread=float(null[:, number].std(ddof=1)),
             )
-        )
-    return scores
+    return [Score(name, **asdict(estimate)) for name, estimate in estimates.items()]
 
 
-def _table(
-    metric: Metric, pairs: Iterator[tuple[Events, Events]], edges: Edges, names: list[str]
-) -> Array:
-    """The numbers of the metric for each pair, (resamples, len(names))."""
-    rows = []
-    for first, second in pairs:
-        values = metric(first, second, edges=edges)
-        rows.append([values[name] for name in names])
-    return np.array(rows, dtype=np.float64)
+class _Asked:
+    """A metric with what it asks for."""
+
+    def __init__(self, metric: Metric, edges: Edges, rng: Rng, model: Model | None) -> None:
+        wanted = inspect.signature(metric).parameters
+        self.metric = metric
+        self.rng = rng
+        self.model = model
+        self.encoded = "encoded" in wanted
+        if model is None and wanted.keys() & {"model", "encoded"}:
+            raise BadOption(
+                f"metric {name_of(metric)!r} asks for the model; it can be used on a run only"
+            )
+        offered = {"edges": edges, "rng": rng, "model": model}
+        self.given = {name: value for name, value in offered.items() if name in wanted}
+
+    def estimates(self, reference: Events, generated: Events) -> dict[str, Estimate]:
+        """The numbers of the metric for a pair of samples."""
+        given = dict(self.given)
+        if self.encoded:
+            given["encoded"] = (self._encode(reference), self._encode(generated))
+        found = {}
+        for name, value in self.metric(reference, generated, **given).items():
+            found[name] = value if isinstance(value, Estimate) else Estimate(float(value))
+        return found
+
+    def table(self, pairs: Iterator[tuple[Events, Events]], names: list[str]) -> Array:
+        """The numbers of the metric for each pair, (resamples, len(names))."""
+        rows = []
+        for first, second in pairs:
+            estimates = self.estimates(first, second)
+            rows.append([estimates[name].value for name in names])
+        return np.array(rows, dtype=np.float64)
+
+    def _encode(self, events: Events) -> Array:
+        """Encoded features (N, width), computed once for all resamples of a sample."""
+        assert self.model is not None
+        model = self.model
+        encoded = once(events, "encoded", lambda source: model.encode(source, rng=self.rng)[0])
+        if isinstance(events, Resample):
+            return encoded.take(events.drawn, axis=0)
+        return encoded
 
 
 def _bootstrapped(

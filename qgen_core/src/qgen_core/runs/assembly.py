@@ -11,7 +11,7 @@ import numpy as np
 from qgen_core.discovery import registry
 from qgen_core.errors import BrokenPlugin, DataError, RecipeError
 from qgen_core.events import Events, Space
-from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Sampler, Trainer
+from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Model, Sampler, Trainer
 from qgen_core.runs.provenance import fingerprint
 from qgen_core.runs.recipes import TABLES, Recipe
 from qgen_core.support.random_streams import stream
@@ -176,6 +176,11 @@ class Assembly:
         """The model, with its initial parameters."""
         generator: Generator = registry.build("generator", self._table("generator"), self.given)
         return generator
+
+    @property
+    def model(self) -> Model:
+        """The generator with its encoders."""
+        return Model(self.generator, self.encoder, self.condition_encoder)
 
     @cached_property
     def loss(self) -> Loss:

@@ -65,8 +65,12 @@ def evaluate(
     for entry in metrics:
         metric = registry.build("metric", entry)
         name = name_of(metric)
-        for one_score in score(metric, reference, generated, edges=edges, rng=rng):
-            rows.append({"metric": name, **asdict(one_score)})
+        scores = score(metric, reference, generated, edges=edges, rng=rng, model=assembly.model)
+        for one_score in scores:
+            row = {"metric": name, **asdict(one_score)}
+            if not one_score.note:
+                del row["note"]
+            rows.append(row)
     circuit = getattr(assembly.generator, "circuit", None)
     return {
         "reference": {"events": len(reference), "origin": origin, **reference.provenance},

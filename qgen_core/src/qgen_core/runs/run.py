@@ -29,7 +29,7 @@ from qgen_core.runs.recipes import Recipe
 from qgen_core.support.checkpoint import Checkpoints, Saved, first_process, write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.training.checkpoints import load_sampler
-from qgen_core.typing import Array
+from qgen_core.typing import Array, Floats
 
 log = logging.getLogger("qgen")
 
@@ -254,6 +254,17 @@ class Run:
             if conditions is not None:
                 rows = conditions[start : start + size]
             yield self._piece(size, rows, stream(seed, "generate", piece))
+
+    def log_prob(self, events: Events, *, seed: int | None = None) -> Floats:
+        """The log density of each event (N,) in the units of its columns, given its condition.
+
+        ``seed`` is that of the recipe by default; it matters for encoders that draw random numbers.
+        Raises Unsupported if the model has no density (see
+        :meth:`qgen_core.interfaces.Model.log_prob`).
+        """
+        if seed is None:
+            seed = self.recipe.seed
+        return self.assembly.model.log_prob(events, rng=stream(seed, "log-prob"))
 
     def _piece(self, size: int, rows: Array | None, rng: np.random.Generator) -> Events:
         assembly = self.assembly
