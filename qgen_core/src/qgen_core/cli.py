@@ -415,6 +415,7 @@ def _table(result: dict[str, Any]) -> str:
         if "note" in row:
             line += f"  {row['note']}"
         lines.append(line)
+    lines += [f"left out: {what}" for what in result.get("left out", [])]
     return "\n".join(lines)
 
 

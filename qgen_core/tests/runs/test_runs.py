@@ -189,7 +189,9 @@ def test_evaluation_and_report(recipe: Recipe, tmp_path: Path) -> None:
     runs.train(recipe, tmp_path)
     result = evaluation.evaluate(runs.Run(tmp_path))
     rows = {(row["metric"], row["name"]): row for row in result["metrics"]}
-    assert {metric for metric, _ in rows} == set(evaluation.DEFAULT_METRICS)
+    assert {metric for metric, _ in rows} == set(
+        evaluation.default_metrics([np.arange(5.0)] * 2)[0]
+    )
     js = next(row for (metric, _), row in rows.items() if metric == "js")
     assert js["floor"] < js["value"] < 0.7 and js["uncertainty"] > 0
     assert sum(result["marginals"][0]["generated"]) == evaluation.EVENTS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,21 @@ from qgen_core.support.checkpoint import write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats
 
-DEFAULT_METRICS = ("marginal-d", "marginal-tv", "tv", "js", "correlation")
+MARGINAL_METRICS = ("marginal-d", "marginal-tv")
+JOINT_METRICS = ("tv", "js")
+PAIR_METRICS = ("correlation",)
+#: Events that are generated for an evaluation: so many, or fewer of many columns, but no fewer than
+#: the least number.
 EVENTS = 100_000
+LEAST_EVENTS = 10_000
+VALUES = 2**22
 BINS = 30
+#: Metrics of the joint histogram are in the default table up to this number of cells; above, nearly
+#: all cells are empty.
+MAX_CELLS = 2**20
+#: Up to this number of columns an evaluation has all marginals and correlations; above, those of
+#: the columns with the largest distance.
+MAX_COLUMNS = 32
 
 
 def evaluate(
@@ -31,10 +43,11 @@ def evaluate(
 ) -> dict[str, Any]:
     """Metrics, marginals, joint histogram and correlations of a run, ready for JSON.
 
-    ``generated`` is 100,000 newly generated events by default; ``reference`` the test events of the
-    dataset (the training events if there are no test events). Reference events outside the
-    window of the encoder are left out and counted. Raises DataError when the columns of both
-    differ.
+    ``generated`` is 100,000 newly generated events by default, fewer of more than 41 columns;
+    ``reference`` the test events of the dataset (the training events if there are no test events).
+    Reference events outside the window of the encoder are left out and counted. Without a list of
+    metrics in the recipe those are taken that the number of columns allows; ``left out`` in the
+    result says what is missing for its size. Raises DataError when the columns of both differ.
     """
     assembly = run.assembly
     if reference is None:
@@ -50,7 +63,8 @@ def evaluate(
         reference = assembly.accepted(reference, "reference")
         origin = "a given file"
     if generated is None:
-        generated = _join(list(run.generate(EVENTS)))
+        wanted = max(LEAST_EVENTS, VALUES // len(reference.columns))
+        generated = _join(list(run.generate(min(EVENTS, wanted))))
     if reference.columns != generated.columns:
         raise DataError(
             f"the reference has the columns {', '.join(reference.columns)}, "
@@ -59,8 +73,9 @@ def evaluate(
     edges = _edges(assembly.encoder, reference)
     rng = stream(run.recipe.seed, "evaluate")
     metrics = run.recipe.metrics
+    left_out: list[str] = []
     if metrics is None:
-        metrics = DEFAULT_METRICS
+        metrics, left_out = default_metrics(edges)
     rows = []
     for entry in metrics:
         metric = registry.build("metric", entry)
@@ -72,17 +87,68 @@ def evaluate(
                 del row["note"]
             rows.append(row)
     circuit = getattr(assembly.generator, "circuit", None)
+    marginals = [_marginal(reference, generated, i, edges[i]) for i in range(len(edges))]
+    shown = list(range(len(edges)))
+    if len(edges) > MAX_COLUMNS:
+        shown = _most_different(marginals)
+        left_out.append(
+            f"marginals and correlations of {len(edges) - MAX_COLUMNS} of {len(edges)} columns; "
+            f"the {MAX_COLUMNS} with the largest total variation are kept"
+        )
     return {
         "reference": {"events": len(reference), "origin": origin, **reference.provenance},
         "generated": {"events": len(generated), "run": run.path.name, **_sampler_of(generated)},
         "outside the window": dict(assembly.outside),
         "metrics": rows,
-        "marginals": [_marginal(reference, generated, i, edges[i]) for i in range(len(edges))],
+        "marginals": [marginals[column] for column in shown],
         "joint": _joint(reference, generated, edges),
-        "correlation": _correlations(reference, generated),
+        "correlation": _correlations(reference, generated, shown),
+        "left out": left_out,
         "circuit": None if circuit is None else draw(circuit),
         "settings": run.recipe.flat(),
     }
+
+
+def default_metrics(edges: Sequence[Floats]) -> tuple[tuple[str, ...], list[str]]:
+    """The metrics of an evaluation whose recipe names none, and what is left out with the reason.
+
+    >>> default_metrics([np.linspace(0.0, 1.0, 17)] * 2)
+    (('marginal-d', 'marginal-tv', 'tv', 'js', 'correlation'), [])
+    >>> metrics, left_out = default_metrics([np.linspace(0.0, 1.0, 17)] * 40)
+    >>> metrics
+    ('marginal-d', 'marginal-tv')
+    >>> left_out[0]
+    'the metrics tv and js: a joint histogram of 40 columns would have 1.6e+50 cells'
+    """
+    metrics: tuple[str, ...] = MARGINAL_METRICS
+    left_out: list[str] = []
+    log_cells = sum(np.log10(len(one) + 1.0) for one in edges)
+    if log_cells <= np.log10(MAX_CELLS):
+        metrics += JOINT_METRICS
+    else:
+        cells = f"{10 ** (log_cells % 1):.2g}e+{int(log_cells)}"
+        left_out.append(
+            f"the metrics {' and '.join(JOINT_METRICS)}: a joint histogram of {len(edges)} columns "
+            f"would have {cells} cells"
+        )
+    if len(edges) <= MAX_COLUMNS:
+        metrics += PAIR_METRICS
+    else:
+        pairs = len(edges) * (len(edges) - 1) // 2
+        left_out.append(f"the metric {PAIR_METRICS[0]}: there are {pairs} pairs of columns")
+    return metrics, left_out
+
+
+def _most_different(marginals: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The columns whose marginals have the largest total variation, in the order of the columns."""
+    distances = []
+    for marginal in marginals:
+        expected = np.asarray(marginal["reference"])
+        found = np.asarray(marginal["generated"])
+        difference = expected / max(expected.sum(), 1e-300) - found / max(found.sum(), 1e-300)
+        distances.append(float(np.abs(difference).sum()))
+    order = np.argsort(distances, kind="stable")
+    return sorted(order[-MAX_COLUMNS:].tolist())
 
 
 def save(result: dict[str, Any], path: Path) -> None:
@@ -178,14 +244,17 @@ def _joint(reference: Events, generated: Events, edges: Sequence[Floats]) -> dic
     }
 
 
-def _correlations(reference: Events, generated: Events) -> dict[str, Any] | None:
-    if reference.x.shape[1] < 2:
+def _correlations(
+    reference: Events, generated: Events, columns: Sequence[int]
+) -> dict[str, Any] | None:
+    """Pearson coefficients of all pairs of some columns."""
+    if len(columns) < 2:
         return None
-    expected = _pearson(reference)
-    found = _pearson(generated)
+    expected = _pearson(reference, columns)
+    found = _pearson(generated, columns)
     smaller = min(len(reference), len(generated))
     return {
-        "columns": list(reference.columns),
+        "columns": [reference.columns[column] for column in columns],
         "reference": expected.tolist(),
         "generated": found.tolist(),
         # large-sample standard error of a Pearson coefficient of normally distributed columns
@@ -193,10 +262,9 @@ def _correlations(reference: Events, generated: Events) -> dict[str, Any] | None
     }
 
 
-def _pearson(events: Events) -> Floats:
-    covariance = np.atleast_2d(
-        np.cov(events.x.astype(np.float64), rowvar=False, aweights=np.abs(events.weights))
-    )
+def _pearson(events: Events, columns: Sequence[int]) -> Floats:
+    x = events.x[:, columns].astype(np.float64)
+    covariance = np.atleast_2d(np.cov(x, rowvar=False, aweights=np.abs(events.weights)))
     scale = np.sqrt(np.diag(covariance))
     scale[scale == 0] = 1.0
     result: Floats = covariance / np.outer(scale, scale)

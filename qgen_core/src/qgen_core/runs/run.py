@@ -33,8 +33,10 @@ from qgen_core.typing import Array, Floats
 
 log = logging.getLogger("qgen")
 
-#: Events are generated in pieces of this size, so that memory does not grow with their number.
+#: Events are generated in pieces of at most so many events and bytes of one array of them, so that
+#: memory does not grow with their number. Up to four such arrays exist at a time.
 PIECE = 2**17
+PIECE_BYTES = 2**26
 #: Provenance of events whose model draws with a sampler: who drew them, and as which jobs.
 SAMPLER_KEYS = ("sampler source", "sampler jobs")
 #: What may change between the parts of a training: its length, and who draws the samples.
@@ -236,7 +238,7 @@ class Run:
     def generate(
         self, n: int, *, seed: int | None = None, condition: Array | None = None
     ) -> Iterator[Events]:
-        """Generate n events, in pieces of at most ``PIECE``.
+        """Generate n events, in pieces of at most ``PIECE`` events and ``PIECE_BYTES`` bytes.
 
         ``condition`` (1, K) or (n, K) holds conditions in physical units. Without it a conditional
         model draws conditions from the test events of its dataset. ``seed`` is that of the recipe
@@ -248,8 +250,10 @@ class Run:
         if seed is None:
             seed = self.recipe.seed
         conditions = self._conditions(n, condition, seed)
-        for piece, start in enumerate(range(0, n, PIECE)):
-            size = min(PIECE, n - start)
+        width = max(self.assembly.encoder.space.width, len(self.columns))
+        piece_size = max(min(PIECE, PIECE_BYTES // (8 * width)), 1)
+        for piece, start in enumerate(range(0, n, piece_size)):
+            size = min(piece_size, n - start)
             rows = None
             if conditions is not None:
                 rows = conditions[start : start + size]
