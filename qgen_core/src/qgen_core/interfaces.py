@@ -174,7 +174,8 @@ class Backend(ABC):
         """Measure the circuit for each row of ``angles`` (B, A), which has a column per angle.
 
         Returns the array that the measure describes: exact values without ``shots``, estimates with
-        them. Raises Unsupported for what the backend cannot run (see :meth:`check`), and BadOption
+        them. Raises Unsupported for what the backend cannot run (see
+        :meth:`~qgen_core.interfaces.Backend.check`), and BadOption
         for angles of another shape and where shots are missing.
 
         >>> import qgen_core as qgen
