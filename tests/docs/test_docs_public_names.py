@@ -14,6 +14,8 @@ from public_names import PUBLIC_MODULES, PublicName, public_names
 from qgen_core.errors import QgenError
 
 PAGES = sorted((ROOT / "docs" / "api").glob("*.rst"))
+#: Modules that are described for programs, and that plugins do not import.
+FOR_PROGRAMS = {"qgen_core.metrics.score", "qgen_core.runs.recipes"}
 
 #: Names that still lack an example. This list may only become shorter.
 WITHOUT_EXAMPLE: frozenset[str] = frozenset(
@@ -46,7 +48,7 @@ def test_each_public_module_has_one_api_page() -> None:
     for page in PAGES:
         described += re.findall(r"^\.\. automodule:: (\S+)$", page.read_text("utf-8"), re.MULTILINE)
     assert sorted(set(described)) == sorted(described), "a module is described twice"
-    assert set(PUBLIC_MODULES) - set(described) == set()
+    assert set(described) == set(PUBLIC_MODULES) | FOR_PROGRAMS
 
 
 def test_each_public_function_and_class_has_an_example() -> None:
