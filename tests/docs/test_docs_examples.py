@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from docs_blocks import ROOT
 
+from qgen_core.discovery import registry
+
 
 def modules_with_examples() -> dict[str, list[str]]:
     """By package, the modules with examples, found in the sources without importing them."""
@@ -32,6 +34,8 @@ def test_examples_of_a_package_run(
     package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # examples register components, which later tests must not find
+    monkeypatch.setattr(registry, "_local", dict(registry._local))
     failures = []
     not_imported = []
     with warnings.catch_warnings():
