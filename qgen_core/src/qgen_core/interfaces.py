@@ -585,7 +585,18 @@ class Generator(Stateful):
 
 @dataclass(frozen=True)
 class Model:
-    """A trained generator with its encoders: what a metric gets that asks for ``model``."""
+    """A trained generator with its encoders: what a metric gets that asks for ``model``.
+
+    >>> import qgen_core as qgen
+    >>> events = Events(np.array([[0.2], [0.7]]))
+    >>> encoder = qgen.encoder("binning", bits=1, window=[[0.0, 1.0]]).fit(events.x)
+    >>> generator = qgen.generator(
+    ...     "qcbm", ansatz="brick", backend="statevector", space=encoder.space, seed=1
+    ... )
+    >>> log_density = Model(generator, encoder).log_prob(events, rng=np.random.default_rng(1))
+    >>> round(0.5 * float(np.exp(log_density).sum()), 9)  # an event in each of two bins
+    1.0
+    """
 
     generator: Generator
     encoder: Encoder
