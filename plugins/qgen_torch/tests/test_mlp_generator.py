@@ -12,7 +12,7 @@ from torch import nn
 from qgen_core import Batch, Space
 from qgen_core.errors import BadOption, DataError, NoGradient
 from qgen_core.testing.randomness import global_states
-from qgen_torch.generators import mlp as module
+from qgen_torch import model as base
 from qgen_torch.generators.mlp import MlpGenerator
 from qgen_torch.networks.mlp import mlp
 
@@ -45,7 +45,7 @@ def test_many_events_are_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     model = made(condition=Space("reals", 1), precision="double")
     condition = np.linspace(0, 1, 50)[:, None]
     whole = model.sample(50, condition, rng=np.random.default_rng(4))
-    monkeypatch.setattr(module, "ROWS", 7)
+    monkeypatch.setattr(base, "ROWS", 7)
     assert np.allclose(model.sample(50, condition, rng=np.random.default_rng(4)), whole, rtol=1e-12)
 
 
@@ -53,15 +53,23 @@ def test_batch_norm_uses_the_batch_in_training_and_averages_in_sampling() -> Non
     model = made(norm="batch", precision="double")
     rng = np.random.default_rng(3)
     for _ in range(200):
-        model.forward("samples", Batch(np.zeros((64, 2))), rng=rng)
+        model.prepare(Batch(np.zeros((64, 2))), rng=rng)
     state = model.state()
+    values, _ = model.forward("samples", Batch(np.zeros((64, 2))), rng=np.random.default_rng(5))
+    batch = torch.from_numpy(np.random.default_rng(5).standard_normal((64, 3)))
+    hidden = model.module[0](batch)
+    normalised = (hidden - hidden.mean(dim=0)) / torch.sqrt(
+        hidden.var(dim=0, unbiased=False) + model.module[1].eps
+    )
+    expected = model.module[3](model.module[2](normalised))
+    assert np.allclose(values, expected.detach().numpy(), rtol=1e-10)
     assert state["1.num_batches_tracked"] == 200
     first = model.module[0](torch.from_numpy(np.random.default_rng(4).standard_normal((20_000, 3))))
     assert np.allclose(state["1.running_mean"], first.mean(dim=0).detach().numpy(), atol=0.1)
     few = model.sample(3, rng=np.random.default_rng(8))
     many = model.sample(300, rng=np.random.default_rng(8))
     assert np.allclose(few, many[:3], rtol=1e-12)  # events do not depend on their neighbours
-    assert model.state()["1.num_batches_tracked"] == 200
+    assert model.state()["1.num_batches_tracked"] == 200  # forward and sample change nothing
 
 
 def test_starts() -> None:

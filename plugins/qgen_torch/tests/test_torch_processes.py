@@ -60,7 +60,7 @@ def compare(alone: Path, together: Path, steps: int) -> None:
         for name in expected:
             if rank == 0 or not name.endswith("-losses"):
                 assert np.array_equal(found[name], expected[name]), (name, rank)
-    for case in ("quadratic", "gan"):
+    for case in torch_processes.CASES:
         texts = [(folder / case / "history.jsonl").read_text() for folder in (alone, together)]
         assert texts[0] == texts[1] and len(texts[0].splitlines()) == steps
 

@@ -6,5 +6,6 @@
 from qgen_torch.backend import TorchBackend
 from qgen_torch.convert import GeneratorModule, TorchGenerator
 from qgen_torch.layer import QuantumLayer
+from qgen_torch.model import TorchModel
 
-__all__ = ["GeneratorModule", "QuantumLayer", "TorchBackend", "TorchGenerator"]
+__all__ = ["GeneratorModule", "QuantumLayer", "TorchBackend", "TorchGenerator", "TorchModel"]

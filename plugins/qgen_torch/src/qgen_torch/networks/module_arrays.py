@@ -72,8 +72,10 @@ def as_tensor(array: Any, dtype: type[np.floating[Any]]) -> torch.Tensor:
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's CPU random numbers within the block; restore its global state afterwards.
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Seed torch's random numbers within the block; restore its global state afterwards.
+
+    The random numbers are those of the CPU, and of ``device`` if it is a GPU.
 
     >>> with seeded(1):
     ...     first = torch.rand(2)
@@ -82,12 +84,12 @@ def seeded(seed: int) -> Iterator[None]:
     >>> bool((first == second).all())
     True
     """
-    before = torch.get_rng_state()
-    torch.default_generator.manual_seed(seed)
-    try:
+    gpus = [device] if device is not None and device.type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            torch.cuda.default_generators[gpu.index or 0].manual_seed(seed)
         yield
-    finally:
-        torch.set_rng_state(before)
 
 
 def torch_seed(seed: int | None, purpose: str) -> int:

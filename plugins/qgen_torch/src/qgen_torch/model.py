@@ -1,0 +1,285 @@
+"""The base class of models that are torch modules: a network, and its outputs as methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from qgen_core import Batch, Generator, Space
+from qgen_core.errors import BadOption
+from qgen_core.typing import Array, Pullback, Rng
+from qgen_torch.generators.conditions import check_condition, condition_rows
+from qgen_torch.networks.module_arrays import (
+    as_tensor,
+    copied_state,
+    live_parameters,
+    load_state,
+    seeded,
+)
+
+Tensor = torch.Tensor
+
+#: Events per call of the network while sampling, so that their activations stay in the cache.
+ROWS = 2048
+DTYPES: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64}
+
+
+class TorchModel(Generator):
+    """A generator that is a torch module. A model writes its outputs as methods on tensors.
+
+    A model calls ``super().__init__`` with its module and implements a method for each name in
+    ``outputs``:
+
+    - ``samples(n, condition, rng)`` returns events (n, width); :meth:`sample` calls it, too, so
+      every model that generates has it, declared or not.
+    - any other output, e.g. ``log_prob(x, condition, rng)`` or ``objective(x, condition, rng)``,
+      gets encoded events (N, width) and returns one value for each (N,).
+
+    Conditions are (N, K) tensors, or None. Tensors have the dtype and the device of the module.
+    Noise is drawn from ``rng`` (:meth:`noise`); torch's own random numbers, e.g. of dropout, are
+    seeded from it, and torch's global generator is left unchanged. The module is in training mode
+    for outputs, and in evaluation mode in :meth:`sample`.
+
+    The outputs of a batch do not change the module. Running averages of batch normalisation change
+    once a step, in :meth:`prepare`, which sees the whole batch in every process.
+
+    Args:
+        module: the network, or several by name: parameters are then named ``NAME.weight`` etc.
+        space: of the events, reals or angles.
+        condition: the space of the conditions.
+        device: where the module is, e.g. ``cuda``. Elsewhere than on the CPU, the parameters that
+            trainers change are copies, which are sent to the device before each use.
+
+    Raises BadOption for spaces of bits or spins, for a module that is neither float32 nor float64,
+    and for a device that torch does not have.
+
+    >>> class Normal(TorchModel):
+    ...     outputs = frozenset({"log_prob"})
+    ...     def __init__(self, *, space: Space) -> None:
+    ...         super().__init__(nn.Linear(1, space.width, bias=False), space=space)
+    ...     def samples(self, n, condition, rng):
+    ...         return self.module.weight.T + self.noise(n, self.space.width, rng)
+    ...     def log_prob(self, x, condition, rng):
+    ...         return -0.5 * ((x - self.module.weight.T) ** 2 + np.log(2 * np.pi)).sum(dim=1)
+    >>> model = Normal(space=Space("reals", 2))
+    >>> model.sample(3, rng=np.random.default_rng(0)).shape, sorted(model.parameters())
+    ((3, 2), ['weight'])
+    >>> values, pullback = model.forward("log_prob", Batch(np.zeros((4, 2))), rng=None)
+    >>> values.shape, pullback(np.ones(4))["weight"].shape
+    ((4,), (2, 1))
+    """
+
+    #: Whether a method draws torch's random numbers; without, their seeding is spared.
+    draws_torch_numbers: bool = True
+
+    def __init__(
+        self,
+        module: nn.Module | Mapping[str, nn.Module],
+        *,
+        space: Space,
+        condition: Space | None = None,
+        device: str = "cpu",
+    ) -> None:
+        if space.kind not in ("reals", "angles"):
+            raise BadOption(
+                f"{self._name} makes real numbers, not {space}; use an encoder such as 'standard'"
+            )
+        if isinstance(module, Mapping):
+            module = nn.ModuleDict(dict(module))
+        try:
+            self.module = module.to(device)
+        except (RuntimeError, AssertionError) as error:  # torch raises both for missing devices
+            raise BadOption(f"torch cannot use the device {device!r}: {error}") from error
+        dtypes = {value.dtype for value in self.module.parameters()}
+        if len(dtypes) > 1 or not dtypes <= DTYPES.keys():
+            found = ", ".join(sorted(str(dtype) for dtype in dtypes))
+            raise BadOption(
+                f"the module's parameters must be all float32 or all float64, not {found}"
+            )
+        self.space = space
+        self.condition = condition
+        self.device = torch.device(device)
+        self.dtype = next(iter(dtypes), torch.float32)
+        self._trained = {
+            name: value for name, value in self.module.named_parameters() if value.requires_grad
+        }
+        self._host: dict[str, Array] | None = None
+        if self.device.type != "cpu":
+            self._host = self._copied_parameters()
+
+    @property
+    def _name(self) -> str:
+        """The name for messages."""
+        return str(getattr(self, "__qgen_name__", type(self).__name__))
+
+    def samples(self, n: int, condition: Tensor | None, rng: Rng) -> Tensor:
+        """Events (n, width), given conditions (n, K). A model implements it."""
+        raise BadOption(f"{self._name} does not generate: it has no method 'samples'")
+
+    def noise(self, n: int, width: int, rng: Rng) -> Tensor:
+        """Standard normal numbers (n, width) from ``rng``, in the module's dtype, on its device."""
+        numbers = rng.standard_normal((n, width), dtype=DTYPES[self.dtype])
+        return torch.from_numpy(numbers).to(self.device)
+
+    def tensor(self, array: Array) -> Tensor:
+        """An array as a tensor in the module's dtype, on its device."""
+        return as_tensor(array, DTYPES[self.dtype]).to(self.device)
+
+    def parameters(self) -> dict[str, Array]:
+        """The parameters by name: views of the module's memory on the CPU, else copies of it."""
+        if self._host is not None:
+            return self._host
+        return live_parameters(self.module)
+
+    def state(self) -> dict[str, Array]:
+        self._send_parameters()
+        return copied_state(self.module)
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        load_state(self._name, self.module, state)
+        if self._host is not None:
+            for name, value in self._copied_parameters().items():
+                self._host[name][...] = value
+
+    def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
+        if n < 0:
+            raise BadOption(f"n is a number of events, not {n}")
+        check_condition(self._name, self.condition, condition, n)
+        self._send_parameters()
+        out = np.empty((n, self.space.width), dtype=DTYPES[self.dtype])
+        with torch.inference_mode(), _mode(self.module, training=False):
+            for start in range(0, n, ROWS):
+                stop = min(start + ROWS, n)
+                rows = condition_rows(condition, start, stop)
+                out[start:stop] = self._events(stop - start, rows, rng).cpu().numpy()
+        return out
+
+    def prepare(self, batch: Batch, *, rng: Rng) -> None:
+        """Update running averages of batch normalisation, once a step, with the whole batch."""
+        if batch.x is None or not any(_with_running_averages(self.module)):
+            return
+        self._send_parameters()
+        output = "samples"
+        if "samples" not in self.outputs:
+            output = min(self.outputs)
+        with torch.no_grad(), _mode(self.module, training=True):
+            self._output(output, batch, rng)
+
+    def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
+        if output not in self.outputs or batch.x is None:
+            return super().forward(output, batch, rng=rng)
+        check_condition(self._name, self.condition, batch.condition, len(batch.x))
+        self._send_parameters()
+        with ExitStack() as stack:
+            stack.enter_context(torch.enable_grad())
+            stack.enter_context(_mode(self.module, training=True))
+            stack.enter_context(_fixed_running_averages(self.module))
+            values = self._output(output, batch, rng)
+
+        def pullback(cotangent: Array) -> dict[str, Array]:
+            gradient = {name: np.zeros_like(value) for name, value in self.parameters().items()}
+            slopes = torch.autograd.grad(
+                values,
+                list(self._trained.values()),
+                self.tensor(cotangent),
+                retain_graph=True,
+                allow_unused=True,
+            )
+            for name, slope in zip(self._trained, slopes, strict=True):
+                if slope is not None:
+                    gradient[name] = slope.cpu().numpy()
+            return gradient
+
+        return values.detach().cpu().numpy(), pullback
+
+    def _output(self, output: str, batch: Batch, rng: Rng) -> Tensor:
+        """An output of a batch that has events, as the model's method gives it."""
+        assert batch.x is not None
+        n = len(batch.x)
+        if output == "samples":
+            return self._events(n, batch.condition, rng)
+        condition = None if batch.condition is None else self.tensor(batch.condition)
+        method: Callable[..., Tensor] | None = getattr(self, output, None)
+        if method is None:
+            raise BadOption(f"{self._name} declares the output {output!r} and has no such method")
+        with self._torch_numbers(rng):
+            values = method(self.tensor(batch.x), condition, rng)
+        if values.shape != (n,):
+            raise BadOption(
+                f"{output} of {self._name} has the shape {tuple(values.shape)} for {n} events; "
+                f"it needs one value for each, ({n},)"
+            )
+        return values
+
+    def _events(self, n: int, condition: Array | None, rng: Rng) -> Tensor:
+        given = None if condition is None else self.tensor(condition)
+        with self._torch_numbers(rng):
+            events = self.samples(n, given, rng)
+        if events.shape != (n, self.space.width):
+            raise BadOption(
+                f"{self._name} returned an array of shape {tuple(events.shape)} for {n} events of "
+                f"{self.space}"
+            )
+        return events
+
+    @contextmanager
+    def _torch_numbers(self, rng: Rng) -> Iterator[None]:
+        """Seed torch's random numbers from ``rng`` within the block, where a method needs them."""
+        if not self.draws_torch_numbers or rng is None:
+            yield
+            return
+        with seeded(int(rng.integers(2**63)), self.device):
+            yield
+
+    def _copied_parameters(self) -> dict[str, Array]:
+        found = {}
+        for name, value in self.module.named_parameters():
+            found[name] = value.detach().cpu().numpy().copy()
+        return found
+
+    def _send_parameters(self) -> None:
+        """Bring the parameters to the device, if trainers change copies of them."""
+        if self._host is None:
+            return
+        with torch.no_grad():
+            for name, value in self.module.named_parameters():
+                value.copy_(torch.from_numpy(self._host[name]))
+
+
+def _with_running_averages(module: nn.Module) -> Iterator[nn.Module]:
+    """The parts of a module that keep running averages of batches."""
+    for part in module.modules():
+        if getattr(part, "track_running_stats", False):
+            yield part
+
+
+@contextmanager
+def _fixed_running_averages(module: nn.Module) -> Iterator[None]:
+    """In the block, normalisation uses the averages of the batch and keeps the running ones."""
+    parts = list(_with_running_averages(module))
+    for part in parts:
+        part.track_running_stats = False  # type: ignore[assignment]  # torch's own switch
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.track_running_stats = True  # type: ignore[assignment]
+
+
+@contextmanager
+def _mode(module: nn.Module, *, training: bool) -> Iterator[None]:
+    """Put the module in training or evaluation mode within the block; restore it afterwards."""
+    before = module.training
+    if before == training:
+        yield
+        return
+    module.train(training)
+    try:
+        yield
+    finally:
+        module.train(before)
