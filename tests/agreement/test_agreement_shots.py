@@ -13,7 +13,7 @@ from numpy import random as legacy
 
 import qgen_core as qgen
 from qgen_core.events import bits_to_index
-from qgen_core.testing import statistics
+from qgen_core.testing import reference, statistics
 from qgen_core.testing.kit import globals_untouched
 
 SHOTS = 20_000
@@ -29,7 +29,7 @@ def prepared(seed: int) -> tuple[qgen.Circuit, np.ndarray]:
 def test_shots_by_chi_square(name: str, backend: qgen.Backend, seed: int) -> None:
     """Bits and frequencies; bins are merged to at least 5 expected, p > 1e-6."""
     circuit, angles = prepared(seed)
-    exact = np.abs(agreement.by_matrices(circuit, angles)) ** 2
+    exact = reference.values(circuit, angles, qgen.Probabilities())
     bits = backend.run(circuit, angles, qgen.Bits(), qgen.Shots(SHOTS, np.random.default_rng(seed)))
     table = backend.run(
         circuit, angles, qgen.Probabilities(), qgen.Shots(SHOTS, np.random.default_rng(seed + 1))
@@ -46,7 +46,7 @@ def test_chi_square_would_notice_another_wire_order() -> None:
     bits = agreement.build("statevector").run(
         circuit, angles, qgen.Bits(), qgen.Shots(SHOTS, np.random.default_rng(1))
     )
-    exact = np.abs(agreement.by_matrices(circuit, angles)) ** 2
+    exact = reference.values(circuit, angles, qgen.Probabilities())
     counted = statistics.distribution(bits_to_index(bits[0][:, ::-1]), 16)
     assert statistics.chi_square(counted, exact[0]) < 1e-12
 

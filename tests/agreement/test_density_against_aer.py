@@ -13,7 +13,7 @@ from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Expectations, Probabilities, pauli_z
 from qgen_core.noise_models import channels
 from qgen_core.simulators.density.backend import DensityBackend
-from qgen_core.testing import circuits
+from qgen_core.testing import circuits, reference
 
 pytest.importorskip("qiskit_aer", reason="qiskit-aer is not installed: pip install qiskit-aer")
 
@@ -60,12 +60,10 @@ def aer_densities(circuit, angles):
 
 
 def assert_agreement(circuit, angles, words):
-    from qgen_core.testing import reference
-
     engine = DensityBackend()
     densities = aer_densities(circuit, angles)
     for measure in (Probabilities(), words):
-        expected = np.array([reference.read(rho, measure) for rho in densities])
+        expected = np.array([reference.reader(measure)(rho) for rho in densities])
         np.testing.assert_allclose(
             engine.run(circuit, angles, measure), expected, atol=CLOSE, rtol=0
         )

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from circuits_dense import Floats, kron, state
 
 from qgen_core.ansatze.blocks import ROT, Builder, Start
 from qgen_core.ansatze.brick import brick
@@ -21,6 +20,8 @@ from qgen_core.ansatze.tree import tree
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
+from qgen_core.testing.reference import kron, state
+from qgen_core.typing import Floats
 
 NONE = np.zeros(0)
 ZERO, ONE = np.array([1, 0j]), np.array([0j, 1])
