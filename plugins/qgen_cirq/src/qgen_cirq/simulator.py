@@ -79,10 +79,13 @@ class CirqBackend(Simulator):
             )
         rows = checked_angles(circuit, angles)
         self.require(circuit, measure, len(rows))
-        read = _read_state
-        if circuit.channels:
-            read = _read_density
-        return np.concatenate([read(final, measure) for final in self._finals(circuit, rows)])
+        outputs = []
+        for final in self._finals(circuit, rows):
+            if circuit.channels:
+                outputs.append(_read_density(final, measure))
+            else:
+                outputs.append(_read_state(final, measure))
+        return np.concatenate(outputs)
 
     def _finals(self, circuit: Circuit, angles: Floats) -> Iterator[Array]:
         """The state (1, 2^Q) or density matrix (1, 2^Q, 2^Q) after the circuit, for each row."""
