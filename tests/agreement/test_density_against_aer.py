@@ -1,4 +1,4 @@
-"""The embedded density engine against Qiskit Aer's density_matrix method, errors given as Kraus
+"""The embedded density engine against Qiskit Aer's density_matrix method, with errors as Kraus
 channels.
 """
 
@@ -21,8 +21,9 @@ CLOSE = 1e-9
 
 
 def to_qiskit(circuit, row):
-    """The same circuit in Qiskit: qubit w is wire w. Its matrices have the first qubit least
-    significant.
+    """The same circuit in Qiskit: qubit w is wire w.
+
+    In Qiskit the first qubit is the least significant bit of a matrix.
     """
     from qiskit import QuantumCircuit
     from qiskit.quantum_info import Kraus
@@ -43,7 +44,7 @@ def aer_densities(circuit, angles):
     from qiskit import transpile
     from qiskit_aer import AerSimulator
 
-    # fused depolarizing channels have degenerate Choi matrices, on which Aer 0.18 fails ("heevx
+    # fused depolarizing channels have degenerate Choi matrices, for which Aer 0.18 fails ("heevx
     # call")
     simulator = AerSimulator(method="density_matrix", max_parallel_threads=1, fusion_enable=False)
     jobs = [to_qiskit(circuit, row) for row in angles]
@@ -52,11 +53,11 @@ def aer_densities(circuit, angles):
     result = simulator.run(transpile(jobs, simulator, optimization_level=0)).result()
     wires = circuit.num_wires
     turned = [*range(wires - 1, -1, -1), *range(2 * wires - 1, wires - 1, -1)]
-    found = [
-        np.asarray(result.data(k)["density_matrix"]).reshape((2,) * (2 * wires))
-        for k in range(len(jobs))
-    ]
-    return [rho.transpose(turned).reshape(2**wires, 2**wires) for rho in found]
+    found = []
+    for k in range(len(jobs)):
+        rho = np.asarray(result.data(k)["density_matrix"]).reshape((2,) * (2 * wires))
+        found.append(rho.transpose(turned).reshape(2**wires, 2**wires))
+    return found
 
 
 def assert_agreement(circuit, angles, words):
