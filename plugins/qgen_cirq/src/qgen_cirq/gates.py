@@ -19,6 +19,9 @@ class QsimGate(NamedTuple):
         shift: ``global_shift`` of a power gate, which has the exponent angle / pi; None for a gate
             without an angle.
         controlled: Whether the first wire controls.
+
+    >>> GATES["crx"].qsim.controlled
+    True
     """
 
     kind: str
@@ -33,6 +36,10 @@ class MappedGate(NamedTuple):
         cirq: Makes the gate from the module ``cirq`` and the angle in radians, which a gate without
             an angle ignores.
         qsim: The gate in terms of qsim.
+
+    >>> import cirq
+    >>> GATES["swap"].cirq(cirq, 0.0)
+    cirq.SWAP
     """
 
     cirq: Callable[[Any, float], Any]

@@ -383,7 +383,14 @@ Name = TypeVar("Name")
 
 
 class GateNames(Set[str]):
-    """A read-only set of gate names that can depend on the current table."""
+    """A read-only set of gate names that can depend on the current table.
+
+    A subclass defines ``__contains__``, ``__iter__`` and ``__len__``; ``&``, ``|`` and ``-`` give
+    frozen sets.
+
+    >>> EVERY_GATE & {"h", "toffoli"}
+    frozenset({'h'})
+    """
 
     @classmethod
     def _from_iterable(cls, it: Iterable[Name]) -> Set[Name]:
@@ -392,7 +399,11 @@ class GateNames(Set[str]):
 
 
 class EveryGate(GateNames):
-    """The names of all gates that are in the table at the time of access, as a read-only set."""
+    """The names of all gates that are in the table at the time of access, as a read-only set.
+
+    >>> "h" in EveryGate(), "toffoli" in EveryGate()
+    (True, False)
+    """
 
     def __contains__(self, name: object) -> bool:
         return name in GATES

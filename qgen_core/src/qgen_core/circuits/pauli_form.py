@@ -55,14 +55,22 @@ class Rotation(NamedTuple):
 
 
 class Cnot(NamedTuple):
-    """A CNOT on two wires of the gate, given by their positions."""
+    """A CNOT on two wires of the gate, given by their positions.
+
+    >>> Cnot(control=0, target=1)
+    Cnot(control=0, target=1)
+    """
 
     control: int
     target: int
 
 
 class Apply(NamedTuple):
-    """Another gate of the table, without an angle, on wires given by their positions."""
+    """Another gate of the table, without an angle, on wires given by their positions.
+
+    >>> Apply("x", (0,)).gate
+    'x'
+    """
 
     gate: str
     wires: tuple[int, ...]
@@ -76,6 +84,9 @@ class Group(NamedTuple):
     """Successive rotations that are diagonal in the same product basis.
 
     ``basis`` has for each wire the letter that the words have there, or I where all have I.
+
+    >>> Group("ZX", (Rotation("IX"), Rotation("ZX"))).basis
+    'ZX'
     """
 
     basis: str

@@ -56,7 +56,11 @@ from qgen_core.typing import Array, Complex, Floats
 
 
 class Operation(NamedTuple):
-    """A gate or channel, and the angle in radians of a gate with an angle."""
+    """A gate or channel, and the angle in radians of a gate with an angle.
+
+    >>> Operation(Gate("s", (0,)), None).matrix.tolist()
+    [[(1+0j), 0j], [0j, 1j]]
+    """
 
     instruction: Instruction
     angle: float | None
