@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qgen_core.studies import Results
 from qgen_hep.studies.jets import curves, spectra
-from qgen_hep.studies.jets.book import Book
-from qgen_hep.studies.style import look, save
+from qgen_hep.studies.shared.style import draw
 
 FIGURES = {
     3: curves.figure_3,
@@ -24,7 +24,6 @@ FIGURES = {
 }
 
 
-def draw(book: Book, folder: Path) -> list[Path]:
+def draw_figures(results: Results, folder: Path) -> list[Path]:
     """Draw all of them as PNG into a folder."""
-    with look():
-        return [save(make(book), folder, number) for number, make in FIGURES.items()]
+    return draw(FIGURES, results, folder)
