@@ -52,9 +52,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], lis
     batches: list[int] = []
     run = NoisyBackend.run
 
-    def counted(self: NoisyBackend, circuit: Any, angles: Any, measure: Any, **options: Any) -> Any:
+    def counted(self: NoisyBackend, circuit: Any, angles: Any, measure: Any, *shots: Any) -> Any:
         batches.append(len(angles))
-        return run(self, circuit, angles, measure, **options)
+        return run(self, circuit, angles, measure, *shots)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NoisyBackend, "run", counted)
