@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.runs.assembly import Assembly
 from qgen_core.studies import Trial
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats
@@ -20,6 +19,7 @@ from qgen_hep.studies.jets.statistics import (
     mean_distance,
     resampled,
 )
+from qgen_hep.studies.shared.born_machines import bin_edges_of, circuit_of, theta_of
 from qgen_hep.studies.shared.six_digits import six_digits
 
 
@@ -45,15 +45,10 @@ def reference_of(trial: Trial) -> Reference:
         assembly = trial.assembly
         inside = assembly.accepted(assembly.events, "all")
         _, table = assembly.encoded(inside, "all").target(assembly.encoder.space)
-        edges = [np.asarray(e) for e in getattr(assembly.encoder, "edges")]  # noqa: B009 (only binning has them)
+        edges = bin_edges_of(assembly)
         correlation = np.asarray(np.corrcoef(inside.x.astype(np.float64), rowvar=False))
         _known[key] = Reference(table[0], edges, len(inside), correlation, dict(inside.provenance))
     return _known[key]
-
-
-def circuit_of(assembly: Assembly) -> Any:
-    """The circuit of an assembly's generator."""
-    return getattr(assembly.generator, "circuit")  # noqa: B009 (only circuit models have one)
 
 
 def target(trial: Trial, shots: list[int], resamples: int, pseudo_counts: float) -> dict[str, Any]:
@@ -77,8 +72,8 @@ def target(trial: Trial, shots: list[int], resamples: int, pseudo_counts: float)
         "provenance": reference.provenance,
         "cells": len(p),
         "occupied": int(np.count_nonzero(p)),
-        "edges": [six_digits(e) for e in edges],
-        "marginals": [six_digits(m) for m in marginals(p, edges)],
+        "edges": six_digits(edges),
+        "marginals": six_digits(marginals(p, edges)),
         "correlation": six_digits(reference.correlation),
         "binned_correlation": six_digits(correlations(p, edges)),
         "independent": {"js": six_digits(js(independent(p, edges), p))},
@@ -90,7 +85,7 @@ def trained(trial: Trial, shots: list[int], resamples: int) -> dict[str, Any]:
     """Losses, and the trained circuit against all events: exactly, and measured with shots."""
     reference = reference_of(trial)
     assembly = trial.run.assembly
-    theta = assembly.generator.parameters()["theta"]
+    theta = theta_of(assembly)
     p = assembly.backend.probabilities(circuit_of(assembly), theta)
     rng = stream(trial.recipe.seed, "jets-shots")
     sampled = {}
@@ -111,5 +106,5 @@ def compared(p: Floats, reference: Reference) -> dict[str, Any]:
         "js": six_digits(js(p, reference.table)),
         "d": six_digits(mean_distance(p, reference.table, reference.edges)),
         "correlation": six_digits(correlations(p, reference.edges)),
-        "marginals": [six_digits(m) for m in marginals(p, reference.edges)],
+        "marginals": six_digits(marginals(p, reference.edges)),
     }

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from qgen_core.interfaces import Backend
-from qgen_core.runs.assembly import Assembly
 from qgen_core.studies import Trial
 from qgen_core.support.checkpoint import read_history
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats
-from qgen_hep.studies.jets.measurements import Reference, circuit_of, compared, reference_of
+from qgen_hep.studies.jets.measurements import Reference, compared, reference_of
 from qgen_hep.studies.jets.statistics import resampled
 from qgen_hep.studies.jets_noise.grid import noiseless
+from qgen_hep.studies.shared.born_machines import circuit_of, theta_of
 from qgen_hep.studies.shared.six_digits import six_digits
 
 QUARTILES = ("least", "q1", "median", "q3", "most")
@@ -49,13 +49,13 @@ def tuned(trial: Trial, steps: int, shots: int, resamples: int) -> dict[str, Any
         sampled = resampled(p, reference.table, reference.edges, shots, resamples, rng)
         return {"exact": compared(p, reference), "shots": {str(shots): sampled}}
 
-    parameters = {"before": _theta(first), "after": _theta(last)}
+    parameters = {"before": theta_of(first), "after": theta_of(last)}
     history = read_history(after.run.path / "history.jsonl")
     record: dict[str, Any] = {
         "parameters": len(parameters["after"]),
         "device": after.run.record.get("noise", {}),
         "groups": sorted({(label.layer, label.angle) for label in circuit.labels}),
-        "iterations": {name: [six_digits(line[name]) for line in history] for name in STORED},
+        "iterations": {name: six_digits([line[name] for line in history]) for name in STORED},
         "best": int(np.argmin([line["loss"] for line in history])),
         "uniform": _uniform(reference),
     }
@@ -64,10 +64,6 @@ def tuned(trial: Trial, steps: int, shots: int, resamples: int) -> dict[str, Any
         noisy = evaluated(last.backend, theta)
         record[when] = {"ideal": ideal, "noisy": noisy}
     return record
-
-
-def _theta(assembly: Assembly) -> Floats:
-    return np.asarray(assembly.generator.parameters()["theta"])
 
 
 def _uniform(reference: Reference) -> dict[str, Any]:

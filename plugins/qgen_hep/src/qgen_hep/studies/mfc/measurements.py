@@ -26,6 +26,7 @@ from qgen_hep.studies.mfc.reference import (
     shares,
     variation,
 )
+from qgen_hep.studies.shared.born_machines import bin_edges_of, circuit_of, theta_of
 from qgen_hep.studies.shared.six_digits import six_digits
 
 #: Points of a loss curve that a result stores, each the mean of its steps.
@@ -70,7 +71,7 @@ def samples(
         "parameters": trial.run.record["model"]["parameters"],
         "steps": len(trial.history),
         "columns": columns,
-        "edges": [six_digits(e) for e in edges],
+        "edges": six_digits(edges),
         "curves": curves(trial),
         "groups": {name: _group(trial, events, edges) for name, events in groups.items()},
     }
@@ -97,8 +98,8 @@ def _group(trial: Trial, events: Sequence[Events], edges: Sequence[Floats]) -> d
     return {
         "tv": six_digits(variation(reference, made, edges)),
         "floor": six_digits(floor(events, edges)),
-        "truth": [six_digits(s) for s in shares(reference.x, edges)],
-        "made": [six_digits(s) for s in shares(made.x, edges)],
+        "truth": six_digits(shares(reference.x, edges)),
+        "made": six_digits(shares(made.x, edges)),
         "energy balance": six_digits(np.mean(np.abs(total / reference.condition[:, 0] - 1))),
     }
 
@@ -132,7 +133,7 @@ def binned(trial: Trial, case: str, window: Sequence[Sequence[float]], bins: int
         "case": case,
         "parameters": trial.run.record["model"]["parameters"],
         "steps": len(trial.history),
-        "edges": [six_digits(e) for e in edges],
+        "edges": six_digits(edges),
         "curves": curves(trial),
         "tv": six_digits(variation(reference, made, edges)),
         "floor": six_digits(floor(inside, edges)),
@@ -141,8 +142,8 @@ def binned(trial: Trial, case: str, window: Sequence[Sequence[float]], bins: int
         "joint of the product": six_digits(joint_variation(reference, shuffled(inside[1]), edges)),
         "inside": six_digits(len(reference) / len(every[0])),
         "beyond": six_digits(np.mean(np.any(raw.x != made.x, axis=1))),
-        "truth": [six_digits(s) for s in shares(reference.x, edges)],
-        "made": [six_digits(s) for s in shares(made.x, edges)],
+        "truth": six_digits(shares(reference.x, edges)),
+        "made": six_digits(shares(made.x, edges)),
     }
 
 
@@ -158,7 +159,7 @@ def tabulated(trial: Trial, case: str, energies: Sequence[float], noise: str) ->
     backend = assembly.backend
     if noise:
         backend = NoisyBackend(qgen.backend("density", threads=1), qgen.noise(noise))
-    edges: Floats = np.asarray(getattr(assembly.encoder, "edges")[0])  # noqa: B009 (only binning has them)
+    (edges,) = bin_edges_of(assembly)
     dataset = trial.recipe.tables["dataset"]
     at_energies = {}
     for energy, p in zip(energies, _table(assembly, backend, energies), strict=True):
@@ -169,7 +170,7 @@ def tabulated(trial: Trial, case: str, energies: Sequence[float], noise: str) ->
     means = _table(assembly, backend, [*scan]) @ centres
     return {
         "case": case,
-        "parameters": len(assembly.generator.parameters()["theta"]),
+        "parameters": len(theta_of(assembly)),
         "edges": six_digits(edges),
         "curves": curves(trial),
         "energies": at_energies,
@@ -182,11 +183,9 @@ def _table(assembly: Assembly, backend: Backend, energies: Sequence[float]) -> F
     """The probabilities (energies, K) of the trained circuit at incoming energies."""
     encoder = assembly.condition_encoder
     assert encoder is not None
-    circuit = assembly.generator.circuit  # type: ignore[attr-defined]
-    theta = assembly.generator.parameters()["theta"]
-    rows = np.tile(theta, (len(energies), 1))
+    rows = np.tile(theta_of(assembly), (len(energies), 1))
     angles = encoder.encode(np.array(energies)[:, None])
-    return np.asarray(backend.probabilities(circuit, rows, angles))
+    return np.asarray(backend.probabilities(circuit_of(assembly), rows, angles))
 
 
 def _at(events: Sequence[Events], p: Floats, edges: Floats, energy: float) -> dict[str, Any]:
