@@ -17,10 +17,11 @@ import qgen_core as qgen
 from qgen_core.errors import BadOption, DataError
 from qgen_core.studies import Cell, Result, Results, Table, Trial, key_of
 from qgen_hep.studies.jets import JetsStudy, grid, measurements, published, statistics
-from qgen_hep.studies.jets.figures import FIGURES, draw_figures
+from qgen_hep.studies.jets.figures import FIGURES
 from qgen_hep.studies.jets.grid import Training, chosen
 from qgen_hep.studies.jets.selection import trainings
 from qgen_hep.studies.jets.tables import exact_js, sampled, settled, tables
+from qgen_hep.studies.shared.style import draw
 
 EDGES = [np.array([0.0, 1.0, 3.0]), np.array([-1.0, 0.0, 0.5, 4.0]), np.array([2.0, 3.0, 4.0])]
 RNG = np.random.default_rng(8)
@@ -341,11 +342,11 @@ def test_missing_cells_are_shown_as_missing(tmp_path: Path, quick: bool, there: 
     results = made_up(quick=quick, there=there)
     made = tables(results)
     assert len(made) == 9 and sum(table.markdown().count("missing") for table in made) > 10
-    assert len(draw_figures(results, tmp_path)) == len(FIGURES)
+    assert len(draw(FIGURES, results, tmp_path)) == len(FIGURES)
 
 
 def test_figures_3_to_11_are_drawn(tmp_path: Path) -> None:
-    files = draw_figures(made_up(), tmp_path)
+    files = draw(FIGURES, made_up(), tmp_path)
     assert [file.name for file in files] == [f"figure-{n:02d}.png" for n in range(3, 12)]
     for file in files:
         data = file.read_bytes()

@@ -20,10 +20,11 @@ from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.studies import Cell, Result, Results, Table, Trial
 from qgen_hep.studies.jets.grid import Training
 from qgen_hep.studies.jets_noise import JetsNoiseStudy, grid
-from qgen_hep.studies.jets_noise.figures import draw_figures
+from qgen_hep.studies.jets_noise.figures import FIGURES
 from qgen_hep.studies.jets_noise.grid import Tuning
 from qgen_hep.studies.jets_noise.measurements import tuned
 from qgen_hep.studies.jets_noise.tables import skipped, tables, widths
+from qgen_hep.studies.shared.style import draw
 
 DEVICES = ("ibm_guadalupe", "ibm_cairo")
 SMALL = Tuning(8, "tree", "depolarizing", layers=2, steps=120, circuits=72)
@@ -324,11 +325,11 @@ def test_tables_show_what_was_found() -> None:
 def test_missing_cells_are_shown_as_missing(tmp_path: Path, there: float) -> None:
     results = made_up(there)
     assert sum(table.markdown().count("missing") for table in tables(results)) > 10
-    assert there or len(draw_figures(results, tmp_path)) == 3
+    assert there or len(draw(FIGURES, results, tmp_path)) == 3
 
 
 def test_figures_13_to_15_are_drawn(tmp_path: Path) -> None:
-    files = draw_figures(made_up(), tmp_path)
+    files = draw(FIGURES, made_up(), tmp_path)
     assert [file.name for file in files] == ["figure-13.png", "figure-14.png", "figure-15.png"]
     for file in files:
         data = file.read_bytes()

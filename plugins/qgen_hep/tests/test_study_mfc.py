@@ -23,10 +23,11 @@ from qgen_core.studies import Cell, Result, Results, Trial, key_of
 from qgen_core.studies.cells import canonical
 from qgen_hep.datasets.mfc import mfc
 from qgen_hep.studies.mfc import MfcStudy, grid, measurements, published, reference
-from qgen_hep.studies.mfc.figures import FIGURES, draw_figures
+from qgen_hep.studies.mfc.figures import FIGURES
 from qgen_hep.studies.mfc.grid import FULL, QUICK, Case, Sizes
 from qgen_hep.studies.mfc.tables import tables
 from qgen_hep.studies.mfc.texts import Texts
+from qgen_hep.studies.shared.style import draw
 
 TINY = Sizes(steps=3, wasserstein_steps=2, binned_steps=3, born_steps=3, events=1800)
 
@@ -411,7 +412,7 @@ def test_figures_are_drawn_of_what_there_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: float
 ) -> None:
     results = made_up(monkeypatch, there)
-    files = draw_figures(results, tmp_path)
+    files = draw(FIGURES, results, tmp_path)
     assert [file.name for file in files] == [f"figure-{n:02d}.png" for n in FIGURES]
     for file in files:
         data = file.read_bytes()

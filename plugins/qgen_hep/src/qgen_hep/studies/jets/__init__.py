@@ -14,6 +14,7 @@ from qgen_hep.studies.jets import grid
 from qgen_hep.studies.jets.measurements import target, trained
 from qgen_hep.studies.jets.tables import tables
 from qgen_hep.studies.shared.grid import named_by_content, require_positive, with_local_file
+from qgen_hep.studies.shared.style import draw
 
 
 class JetsStudy(Study):
@@ -60,6 +61,6 @@ class JetsStudy(Study):
         return tables(results)
 
     def figures(self, results: Results, folder: Path) -> Sequence[Path]:
-        from qgen_hep.studies.jets.figures import draw_figures
+        from qgen_hep.studies.jets.figures import FIGURES
 
-        return draw_figures(results, folder)
+        return draw(FIGURES, results, folder)

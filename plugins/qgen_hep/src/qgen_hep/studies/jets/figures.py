@@ -5,11 +5,7 @@ Curves of what has not been run are left out.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from qgen_core.studies import Results
 from qgen_hep.studies.jets import curves, spectra
-from qgen_hep.studies.shared.style import draw
 
 FIGURES = {
     3: curves.figure_3,
@@ -22,8 +18,3 @@ FIGURES = {
     10: spectra.figure_10,
     11: spectra.figure_11,
 }
-
-
-def draw_figures(results: Results, folder: Path) -> list[Path]:
-    """Draw all of them as PNG into a folder."""
-    return draw(FIGURES, results, folder)

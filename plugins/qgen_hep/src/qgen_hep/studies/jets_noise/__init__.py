@@ -15,6 +15,7 @@ from qgen_hep.studies.jets_noise import grid
 from qgen_hep.studies.jets_noise.measurements import tuned
 from qgen_hep.studies.jets_noise.tables import tables
 from qgen_hep.studies.shared.grid import require_positive
+from qgen_hep.studies.shared.style import draw
 
 
 class JetsNoiseStudy(Study):
@@ -52,6 +53,6 @@ class JetsNoiseStudy(Study):
         return tables(results)
 
     def figures(self, results: Results, folder: Path) -> Sequence[Path]:
-        from qgen_hep.studies.jets_noise.figures import draw_figures
+        from qgen_hep.studies.jets_noise.figures import FIGURES
 
-        return draw_figures(results, folder)
+        return draw(FIGURES, results, folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from qgen_hep.studies.jets.style import COLOUR, JS_LABEL
 from qgen_hep.studies.jets_noise.grid import CONFIGURATIONS, SHOTS
 from qgen_hep.studies.jets_noise.selection import device_of, tunings
 from qgen_hep.studies.jets_noise.tables import width_of_shots, widths
-from qgen_hep.studies.shared.style import BLACK, GREEN, GREY, GUIDE, draw, figure, legend
+from qgen_hep.studies.shared.style import BLACK, GREEN, GREY, GUIDE, figure, legend
 
 #: The statistics of a box, as matplotlib and as a result name them.
 BOX = {"whislo": "least", "q1": "q1", "med": "median", "q3": "q3", "whishi": "most"}
@@ -50,11 +49,6 @@ def figure_15(results: Results) -> Any:
 
 
 FIGURES = {13: figure_13, 14: figure_14, 15: figure_15}
-
-
-def draw_figures(results: Results, folder: Path) -> list[Path]:
-    """Draw all of them as PNG into a folder."""
-    return draw(FIGURES, results, folder)
 
 
 def _title(results: Results, wires: int, ansatz: str) -> str:

@@ -13,6 +13,7 @@ from qgen_hep.studies.mfc.tables import tables
 from qgen_hep.studies.mfc.texts import Texts
 from qgen_hep.studies.shared.grid import named_by_content, require_positive, with_local_file
 from qgen_hep.studies.shared.grid import seeds as seeds_up_to
+from qgen_hep.studies.shared.style import draw
 
 #: Seeds of each Born machine in the quick setting; a GAN has one.
 QUICK_BORN_SEEDS = 3
@@ -80,6 +81,6 @@ class MfcStudy(Study):
         return tables(Texts(results, self._cases(quick=False)))
 
     def figures(self, results: Results, folder: Path) -> Sequence[Path]:
-        from qgen_hep.studies.mfc.figures import draw_figures
+        from qgen_hep.studies.mfc.figures import FIGURES
 
-        return draw_figures(results, folder)
+        return draw(FIGURES, results, folder)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from qgen_core.studies import Results
 from qgen_hep.studies.mfc.curves import losses, ranges
 from qgen_hep.studies.mfc.grid import HELD_OUT, MUON
 from qgen_hep.studies.mfc.spectra import Model, Spectra, conditional, draw_nothing, draw_spectra
-from qgen_hep.studies.shared.style import BLUE, RED, draw
+from qgen_hep.studies.shared.style import BLUE, RED
 
 
 def all_beams(results: Results) -> Any:
@@ -61,8 +60,3 @@ FIGURES = {
     6: losses,
     7: spectrum,
 }
-
-
-def draw_figures(results: Results, folder: Path) -> list[Path]:
-    """Draw all of them as PNG into a folder."""
-    return draw(FIGURES, results, folder)
