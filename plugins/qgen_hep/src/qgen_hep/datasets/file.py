@@ -97,7 +97,7 @@ def file(
 
 
 def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
-    """Name, hash and size of the file, what was dropped, and the attributes of the file."""
+    """Name, hash, size and attributes of the file, and the counts of dropped events."""
     attributes = dict(table.attributes)
     stated = attributes.get("kind") or "unknown"
     if attributes.get("stand_in") == "True":

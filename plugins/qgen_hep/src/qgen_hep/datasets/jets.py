@@ -86,7 +86,7 @@ def jets(
 
 
 def shipped() -> Path:
-    """The path of the file that comes with this package.
+    """The path of the file that is part of this package.
 
     >>> shipped().name
     'dijets_13TeV_pythia8.h5'

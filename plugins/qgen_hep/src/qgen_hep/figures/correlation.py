@@ -12,7 +12,7 @@ from qgen_hep.figures.style import figure, image, note, side_by_side
 
 #: Larger matrices are drawn without numbers and names.
 MOST_ANNOTATED = 10
-#: Up to so many columns the names fit side by side.
+#: The names of more columns are rotated.
 MOST_UNROTATED = 3
 
 

@@ -14,8 +14,8 @@ from qgen_hep.figures.labels import axis_label, escaped
 from qgen_hep.figures.style import figure, image, note, side_by_side
 
 PULL_RANGE = 5.0
-#: The colours of a density span at most so many orders of magnitude.
-DECADES = 1e-4
+#: The least density that has a colour of its own, as a fraction of the greatest one.
+LEAST_COLOUR = 1e-4
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def _limits(densities: list[Floats]) -> tuple[float, float]:
     """The range of the colours that both maps share."""
     positive = np.concatenate([density[density > 0] for density in densities])
     top = float(positive.max())
-    return max(float(positive.min()), DECADES * top), top
+    return max(float(positive.min()), LEAST_COLOUR * top), top
 
 
 def _density_map(

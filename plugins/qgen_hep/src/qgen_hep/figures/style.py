@@ -1,4 +1,4 @@
-"""The common style of all figures, and their embedding in a page."""
+"""The style of the figures of reports, and their embedding in a page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DPI = 160
 
 @contextmanager
 def page_style() -> Iterator[None]:
-    """Matplotlib's settings for a report while in the block."""
+    """Matplotlib's settings for a report, within the block."""
     import matplotlib
     import mplhep
 
@@ -53,7 +53,7 @@ def figure(width: float, height: float) -> Any:
 
 
 def image(drawn: Any, alt: str) -> str:
-    """HTML that holds a figure as PNG, with ``alt`` escaped.
+    """HTML with a figure as PNG, with ``alt`` escaped.
 
     PNG is smaller than SVG for all figures of a report.
     """

@@ -74,7 +74,7 @@ def generate_jets(events: int, *, seed: int, path: Path, progress: Progress | No
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that generate. Raises BrokenPlugin with what to install."""
+    """Versions of PYTHIA and FastJet. Raises BrokenPlugin that names what to install."""
     try:
         return {name: importlib.metadata.version(name) for name in PACKAGES}
     except importlib.metadata.PackageNotFoundError as error:

@@ -72,7 +72,7 @@ def _check_shape(path: Path, want: Wanted, array: Array) -> None:
 
 
 def _resolve(path: Path, source: Source, name: str) -> Wanted:
-    """Find a name; an array of this very name takes precedence over an element of an array."""
+    """Resolve a name; an array with exactly this name takes precedence over an array element."""
     declared = source.declared(name)
     if declared is not None:
         return Wanted(Pick(name), declared, _column_names(name, declared.inner))

@@ -20,7 +20,7 @@ MAX_TEXT = 4096
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Hdf5Source]:
-    """The HDF5 file while in the block."""
+    """The HDF5 file, open within the block."""
     import h5py
 
     with h5py.File(path, "r") as file:

@@ -19,7 +19,7 @@ from qgen_hep.readers.source import Declared, Pick, element, plain_numbers, refu
 
 @contextmanager
 def open_npz(path: Path) -> Iterator[NpzSource]:
-    """The archive while in the block."""
+    """The archive, open within the block."""
     with zipfile.ZipFile(path) as archive:
         yield NpzSource(path, archive)
 

@@ -16,7 +16,7 @@ from qgen_hep.readers.source import Declared, Pick, refuse
 
 @contextmanager
 def open_parquet(path: Path) -> Iterator[ParquetSource]:
-    """The file while in the block."""
+    """The file, open within the block."""
     try:
         import pyarrow.parquet as parquet
     except ImportError as error:

@@ -30,7 +30,7 @@ MAX_TEXT = 4096
 
 @contextmanager
 def open_root(path: Path, tree: str | None) -> Iterator[RootSource]:
-    """The TTree called ``tree`` (None: the only one there is) while in the block."""
+    """The TTree ``tree``, or the only one of the file for None; open within the block."""
     try:
         plain_file = _plain_file_class()
     except ImportError as error:

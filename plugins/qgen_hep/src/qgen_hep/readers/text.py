@@ -24,7 +24,7 @@ BLOCK = 100_000
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextSource]:
-    """The table while in the block."""
+    """The table, open within the block."""
     with open(path, encoding="utf-8-sig", newline=None) as file:
         yield TextSource(path, file)
 

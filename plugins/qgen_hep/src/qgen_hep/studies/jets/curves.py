@@ -161,7 +161,7 @@ def _steps_axes(axes: Any, title: str) -> None:
 
 
 def _floor_line(axes: Any, results: Results, wires: int, shots: int, ls: str = ":") -> None:
-    """The loss of a perfect model: JS of so many shots with half a count in every bin."""
+    """The loss of a perfect model: JS of the shots with half a count in every bin."""
     target = target_data(results, wires)
     if target is not None:
         level = target["floors"][str(shots)]["js_smoothed"][0]

@@ -1,4 +1,4 @@
-"""What the study ``jets`` measures: of the data alone, and of a trained circuit."""
+"""The measurements of the study ``jets``: of the events alone, and of a trained circuit."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def reference_of(trial: Trial) -> Reference:
 def target(trial: Trial, shots: list[int], resamples: int, pseudo_counts: float) -> dict[str, Any]:
     """The events alone, and the floors: JS and D of a perfect model with finite shots and events.
 
-    ``js_smoothed`` is JS with so many pseudo-counts in every bin, as a training from shots
+    ``js_smoothed`` is JS with ``pseudo_counts`` added to every bin, as a training from shots
     measures it. ``independent`` is close to the least JS of a model without correlations between
     the features.
     """

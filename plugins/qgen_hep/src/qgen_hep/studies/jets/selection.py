@@ -22,7 +22,7 @@ def trainings(results: Results, wires: int, ansatz: str, **tags: Any) -> Results
 
 
 def from_shots(results: Results, shots: int, wires: int, ansatz: str, **tags: Any) -> list[Data]:
-    """The data of trainings from so many shots, or of exact ones if none of those has been run."""
+    """The data of trainings from this number of shots, or of exact ones if there are none."""
     sampled = trainings(results, wires, ansatz, shots=shots, **tags).values()
     return sampled or trainings(results, wires, ansatz, **tags).values()
 
@@ -36,13 +36,13 @@ def how(results: Results, shots: int, wires: int, **tags: Any) -> str:
 
 
 def target_data(results: Results, wires: int) -> Data | None:
-    """What was measured of the events alone, with the features of so many wires."""
+    """The measurement of the events alone, with the features of this number of wires."""
     data: Data | None = results.where(measured="target", wires=wires).first()
     return data
 
 
 def floor_text(results: Results, wires: int, shots: int, name: str) -> str:
-    """JS or D of so many shots of the target itself, as text."""
+    """JS or D of this number of shots of the target itself, as text."""
     target = target_data(results, wires)
     if target is None:
         return MISSING

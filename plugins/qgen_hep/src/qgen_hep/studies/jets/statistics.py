@@ -1,4 +1,4 @@
-"""What is measured of tables of probabilities over the joint bins of all features.
+"""Divergences and correlations of tables of probabilities over the joint bins of all features.
 
 A table has the shape (..., K), K the product of the bins of the features, the first feature
 slowest. Events are uniform inside their bin, as they are decoded.
@@ -17,7 +17,7 @@ from qgen_hep.studies.shared.six_digits import six_digits
 
 Edges = Sequence[Floats]
 
-#: Numbers of samples held at once.
+#: Numbers of one block of samples, which limits the memory of :func:`resampled`.
 AT_ONCE = 2**21
 
 

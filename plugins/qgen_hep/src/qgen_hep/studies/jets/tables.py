@@ -34,7 +34,13 @@ from qgen_hep.studies.jets.selection import (
     trainings,
 )
 from qgen_hep.studies.jets.style import START
-from qgen_hep.studies.shared.summary import OVER_SEEDS, absent, mean_of_pairs, of_first
+from qgen_hep.studies.shared.summary import (
+    OVER_SEEDS,
+    absent,
+    mean_of_pairs,
+    of_first,
+    published_text,
+)
 
 SPREADS = f"{OVER_SEEDS}; where shots are drawn, over 1000 samples of so many shots."
 
@@ -65,7 +71,7 @@ def exact_d(data: Data) -> float:
 
 
 def sampled(results: Results, shots: int, name: str) -> str:
-    """JS or D measured with so many shots, as text: mean over the seeds, deviation over samples."""
+    """JS or D measured with shots, as text: mean over the seeds, deviation over samples."""
     return mean_of_pairs(results, lambda data: data["shots"][str(shots)][name])
 
 
@@ -100,7 +106,7 @@ def _distance(results: Results, wires: int, title: str) -> Table:
                     str(NUMBER[ansatz]),
                     _parameters(exact),
                     START[start],
-                    NONE if paper is None else f"{paper:g}",
+                    published_text(paper),
                     exact.summary(exact_d).text(),
                     from_shots.summary(exact_d).text(),
                     sampled(from_shots, shots, "d"),
@@ -287,7 +293,7 @@ def _empty_bins(results: Results) -> Table:
     }
     for wires, shots in TRAINING_SHOTS.items():
         for ansatz in ANSATZE:
-            paper = f"{published.D[wires, ansatz, 'zero']:g}"
+            paper = published_text(published.D[wires, ansatz, "zero"])
             for empty_bins, text in treatments.items():
                 found = trainings(results, wires, ansatz, shots=shots, empty_bins=empty_bins)
                 if found:

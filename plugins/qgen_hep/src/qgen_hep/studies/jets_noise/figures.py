@@ -1,4 +1,4 @@
-"""Figures 13 to 15 of document 001 with our results; what has not been run is left out."""
+"""Figures 13 to 15 of document 001 with our results; cells that have not been run are left out."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def target_cell(wires: int) -> Cell:
 
 
 def full(devices: tuple[str, str], seed_count: int) -> list[Tuning]:
-    """Both modes, each with so many seeds."""
+    """Both modes, each with this number of seeds."""
     found = []
     for mode in MODES:
         for seed in seeds(seed_count):

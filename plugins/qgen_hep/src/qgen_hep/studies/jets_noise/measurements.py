@@ -1,4 +1,4 @@
-"""What the study ``jets-noise`` measures.
+"""The measurements of the study ``jets-noise``.
 
 A training without noise, and the result of tuning it on a device.
 """
@@ -21,7 +21,7 @@ from qgen_hep.studies.shared.born_machines import circuit_of, theta_of
 from qgen_hep.studies.shared.six_digits import six_digits
 
 QUARTILES = ("least", "q1", "median", "q3", "most")
-#: What a result stores of an iteration.
+#: The entries of an iteration that a result stores.
 STORED = (
     *("layer", "angle", "skipped", "circuits", "loss"),
     *QUARTILES,

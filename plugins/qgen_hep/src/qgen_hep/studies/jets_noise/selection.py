@@ -22,7 +22,7 @@ def configurations(results: Results) -> list[tuple[int, str, Mode]]:
 
 
 def device_of(results: Results, wires: int) -> str:
-    """The name of the noise model of the tunings with so many wires."""
+    """The name of the noise model of the tunings with this number of wires."""
     found = results.where(measured="tuned", wires=wires)
     if not found:
         return ""

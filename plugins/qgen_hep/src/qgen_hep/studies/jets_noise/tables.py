@@ -26,7 +26,7 @@ EVALUATION_COLUMNS = tuple(f"{when}, {backend}" for when, backend in EVALUATIONS
 #: The first columns of each table.
 HEAD = ("qubits", "ansatz", "device", "moves")
 ANGLES = ("first", "second", "third")
-#: The quartiles of a normal distribution are so many standard deviations apart.
+#: The distance of the quartiles of a normal distribution in standard deviations.
 QUARTILE_DISTANCE = 1.349
 
 

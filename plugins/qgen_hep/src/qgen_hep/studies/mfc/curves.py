@@ -1,4 +1,4 @@
-"""Losses by step, and what the range of the encoding does between the energies of the training."""
+"""Losses by step, and the effect of the range of the encoding between the training energies."""
 
 from __future__ import annotations
 

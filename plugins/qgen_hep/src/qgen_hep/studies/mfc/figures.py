@@ -1,4 +1,4 @@
-"""The figures of the study ``mfc``; what has not been run is left out of them."""
+"""The figures of the study ``mfc``; cells that have not been run are left out."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ MUON = ("muon_energy", "muon_pt", "muon_eta")
 #: Windows of the outgoing muon's features at 125 GeV: 16 bins each.
 WINDOW_125 = ((0.0, 125.0), (0.0, 1.6), (2.0, 8.0))
 BITS = 4
-#: What each kind of case needs: component and the package that offers it.
+#: The components that GANs and noise need, and the packages that provide them.
 TORCH = (("trainer", "torch"), ("loss", "adversarial"), ("generator", "mlp-generator"))
 NOISE = (("noise", "ibm_casablanca"),)
 PACKAGES = {TORCH: "qgen-torch", NOISE: "qgen-qiskit"}
@@ -45,7 +45,7 @@ def offered(kind: str, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Case:
-    """One configuration: a recipe without its seed, and what is measured of it."""
+    """One configuration: a recipe without its seed, a measurement and its options."""
 
     name: str
     recipe: Mapping[str, Any]

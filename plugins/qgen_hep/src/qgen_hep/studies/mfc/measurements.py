@@ -1,4 +1,4 @@
-"""What the study ``mfc`` measures of a trained model.
+"""The measurements of the study ``mfc``.
 
 Total variations with floors, spectra, and its losses.
 """
@@ -105,7 +105,7 @@ def _group(trial: Trial, events: Sequence[Events], edges: Sequence[Floats]) -> d
 
 
 def generated(trial: Trial, n: int, condition: NDArray[Any] | None = None) -> Events:
-    """n events of the trained model, one for each of the conditions if it takes any."""
+    """n events of the trained model; a conditional model has one condition for each event."""
     pieces = list(trial.run.generate(n, condition=condition))
     x = np.concatenate([piece.x for piece in pieces])
     if condition is None:

@@ -21,7 +21,7 @@ from qgen_hep.studies.mfc.texts import (
     of_group,
     over_features,
 )
-from qgen_hep.studies.shared.summary import OVER_SEEDS
+from qgen_hep.studies.shared.summary import OVER_SEEDS, published_text
 
 ENERGIES = (TAUGHT[0], TESTED, TAUGHT[1])
 FLOOR = f"Floor: the same number between two samples of {EVENTS} events of the truth."
@@ -45,7 +45,7 @@ NOISY = {
     "conditional-noisy": "trained exactly, run with noise",
     "conditional-noise-trained": "trained and run with noise",
 }
-#: Numbers that need no model, and what they compare.
+#: Distances of distributions that need no model, by their key in the results.
 WITHOUT_MODEL = {
     "nearest": "the nearest beam's distribution",
     "mixture": "half of each beam's",
@@ -98,8 +98,9 @@ def _document(texts: Texts) -> Table:
 
 
 def _row(texts: Texts, text: str, case: str, number: float | None, of: Quantity) -> tuple[str, ...]:
-    paper = NONE if number is None else f"{number:g}"
-    return text, paper, texts.over_seeds(case, of("tv")), texts.once(case, of("floor"))
+    ours = texts.over_seeds(case, of("tv"))
+    floor = texts.once(case, of("floor"))
+    return text, published_text(number), ours, floor
 
 
 def _features(texts: Texts) -> Table:
@@ -231,7 +232,7 @@ def _noise(texts: Texts) -> Table:
         ("document, without noise", published.CONDITIONAL),
         ("document, with noise", published.NOISY),
     ):
-        rows.append((text, *[f"{numbers[int(energy)]:g}" for energy in ENERGIES]))
+        rows.append((text, *[published_text(numbers[int(energy)]) for energy in ENERGIES]))
     for case, text in NOISY.items():
         rows.append((text, *_three(texts, case)))
     note = (

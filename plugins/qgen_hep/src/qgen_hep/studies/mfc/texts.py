@@ -1,4 +1,4 @@
-"""Numbers of the study ``mfc`` as texts, or why there are none."""
+"""Numbers of the study ``mfc`` as texts, or the reason why a number is missing."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Texts:
         self._packages = {case.name: case.package for case in cases}
 
     def of(self, case: str) -> Results:
-        """The seeds of a case; none if what it needs is not installed."""
+        """The seeds of a case; no results if a package that it needs is not installed."""
         return self.results.where(case=case)
 
     def over_seeds(self, case: str, number: Number) -> str:
-        """A number over the seeds, or why there is none."""
+        """A number over the seeds, or the reason why the case was not run."""
         found = self.of(case)
         if not found:
             return self.reason(case)

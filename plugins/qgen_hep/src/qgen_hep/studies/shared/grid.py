@@ -21,7 +21,7 @@ def require_positive(**numbers: int) -> None:
 
 
 def seeds(count: int) -> range:
-    """The seeds of so many trainings of one configuration.
+    """The seeds 1 to ``count`` of the trainings of one configuration.
 
     >>> list(seeds(3))
     [1, 2, 3]

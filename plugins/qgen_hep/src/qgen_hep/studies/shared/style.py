@@ -56,7 +56,7 @@ def look() -> Iterator[None]:
 
 
 def legend(axes: Any, **options: Any) -> None:
-    """A legend of what is drawn; where nothing is drawn, the word missing."""
+    """A legend, or the word missing if nothing is drawn that has a label."""
     if axes.get_legend_handles_labels()[0]:
         axes.legend(**options)
     else:

@@ -23,6 +23,17 @@ def plus_minus(pair: Sequence[float]) -> str:
     return f"{mean:.3g}{SPACE}±{SPACE}{deviation:.1g}"
 
 
+def published_text(number: float | None) -> str:
+    """A published number as text, a dash if there is none.
+
+    >>> published_text(0.009), published_text(None)
+    ('0.009', '–')
+    """
+    if number is None:
+        return NONE
+    return f"{number:g}"
+
+
 def mean_of_pairs(results: Results, pair: Callable[[Any], Sequence[float]]) -> str:
     """The mean over seeds of [mean, standard deviation over samples], as text.
 
@@ -59,4 +70,6 @@ def absent(results: Results) -> str:
     >>> absent(Results())
     '–'
     """
-    return MISSING if results else NONE
+    if results:
+        return MISSING
+    return NONE
