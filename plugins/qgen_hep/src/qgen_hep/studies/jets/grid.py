@@ -8,7 +8,6 @@ from itertools import product
 from typing import Any, Literal
 
 from qgen_core.studies import Cell
-from qgen_core.studies.cells import Tag
 from qgen_hep.studies.shared.grid import one_thread, seeds
 
 #: The paper's number of each ansatz, the layers that it scans, and those that it chose.
@@ -110,7 +109,7 @@ def target_cell(
 ) -> Cell:
     """Measure the events alone: only the dataset and the encoder of the training are used."""
     options = {"shots": list(shots), "resamples": resamples, "pseudo_counts": 0.5}
-    tags: dict[str, Tag] = {"measured": "target", "wires": training.wires}
+    tags: dict[str, Any] = {"measured": "target", "wires": training.wires}
     return Cell(training.recipe(dataset), {"target": options}, tags)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from qgen_core.studies import MISSING, NONE, Results, Table
-from qgen_core.studies.summary import SPACE
 from qgen_hep.studies.jets import published
 from qgen_hep.studies.jets.floors import floors
 from qgen_hep.studies.jets.grid import (
@@ -36,6 +35,7 @@ from qgen_hep.studies.jets.selection import (
 from qgen_hep.studies.jets.style import START
 from qgen_hep.studies.shared.summary import (
     OVER_SEEDS,
+    SPACE,
     absent,
     mean_of_pairs,
     of_first,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from qgen_core.studies import Cell
-from qgen_core.studies.cells import Tag
 from qgen_hep.studies.jets.grid import CHOSEN, RESAMPLES, STEPS, Training, chosen
 from qgen_hep.studies.jets.grid import target_cell as target_cell_of
 from qgen_hep.studies.shared.grid import one_thread, seeds
@@ -72,7 +71,7 @@ class Tuning:
     def cell(self) -> Cell:
         """Train without noise, tune with it, and measure both."""
         options = {"steps": self.steps, "shots": SHOTS, "resamples": RESAMPLES}
-        tags: dict[str, Tag] = {
+        tags: dict[str, Any] = {
             "measured": "tuned",
             "wires": self.wires,
             "ansatz": self.ansatz,

@@ -9,7 +9,6 @@ from typing import Any
 
 import qgen_core as qgen
 from qgen_core.studies import Cell
-from qgen_core.studies.cells import Tag
 from qgen_hep.studies.shared.grid import one_thread
 
 #: Beam energies in GeV that the C-GAN is trained at, and the one that is held out.
@@ -56,7 +55,7 @@ class Case:
     def cell(self, seed: int) -> Cell:
         """Train with a seed, and measure."""
         options = {"case": self.name, **self.options}
-        tags: dict[str, Tag] = {"case": self.name, "seed": seed}
+        tags: dict[str, Any] = {"case": self.name, "seed": seed}
         return Cell({"seed": seed, **self.recipe}, {self.measurement: options}, tags)
 
     @property

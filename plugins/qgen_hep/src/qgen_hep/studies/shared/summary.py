@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from qgen_core.studies import MISSING, NONE, Results
-from qgen_core.studies.summary import SPACE
 
+#: A no-break space keeps "1 ± 2" on one line.
+SPACE = "\u00a0"
 OVER_SEEDS = "± is the standard deviation over seeds"
 
 
