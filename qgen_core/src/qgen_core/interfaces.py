@@ -73,8 +73,9 @@ Ansatz = Annotated[Callable[..., Circuit], Component("ansatz")]
 Noise = Annotated[Callable[[Circuit, Measure], tuple[Circuit, Measure]], Component("noise")]
 #: A function without arguments that returns events.
 Dataset = Annotated[Callable[[], Events], Component("dataset")]
-#: A function of (reference, generated) that returns numbers by name, floats or Estimates. It is given ``edges``,
-#: ``rng``, ``model`` and ``encoded`` (a pair of arrays), as far as it has parameters for them.
+#: A function of (reference, generated) that returns numbers by name, floats or Estimates. It is
+#: also given ``edges``, ``rng``, ``model`` and ``encoded`` (a pair of arrays), as far as it has
+#: parameters for them.
 Metric = Annotated[Callable[..., Mapping[str, Any]], Component("metric")]
 
 

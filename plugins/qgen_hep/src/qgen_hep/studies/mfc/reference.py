@@ -52,7 +52,8 @@ def variation(reference: Events, other: Events, edges: Sequence[Floats]) -> list
 
 def joint_variation(reference: Events, other: Events, edges: Sequence[Floats]) -> float:
     """The total variation of all features together."""
-    return qgen.metric("tv")(reference, other, edges=edges)["joint tv"]
+    found = qgen.metric("tv")(reference, other, edges=edges)
+    return float(found["joint tv"])
 
 
 def floor(events: Sequence[Events], edges: Sequence[Floats]) -> list[float]:
