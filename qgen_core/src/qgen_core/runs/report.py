@@ -1,7 +1,8 @@
 """The report of a run: one self-contained HTML file.
 
-Core writes what needs no drawing: summary, metric table, circuit, recipe, provenance. Figures
-come from plugins by the hook ``report_sections``; without one the report says what to install.
+The core writes the sections without figures: summary, metric table, circuit, model card, recipe,
+provenance. Figures come from plugins by the hook ``report_sections``; without one the report says
+what to install.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ log = logging.getLogger("qgen")
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report. ``body`` is HTML and trusted: escape what comes from outside.
+    """A section of the report. ``body`` is HTML that is not escaped: escape external text in it.
 
-    Sections are sorted by ``order``: core uses 0 summary, 40 metrics, 60 circuit,
-    70 model card, 80 recipe, 90 provenance.
+    Sections are sorted by ``order``: the core uses 0 summary, 20 note on missing figures,
+    40 metrics, 60 circuit, 70 model card, 80 recipe, 90 provenance.
+
+    >>> Section("Loss", "<p>0.1</p>").order
+    50
     """
 
     title: str
@@ -35,18 +39,24 @@ class Section:
 
 
 def material(folder: Path) -> dict[str, Any]:
-    """What a report is made of, read from a run folder without any plugin of the model."""
+    """The data of a report, read from a run folder without any plugin of the model.
+
+    A dictionary with ``name``, ``recipe``, ``recipe_text``, ``run`` (run.json), ``history`` and
+    ``evaluation``, which is None before ``qgen evaluate``. Hooks ``report_sections`` are given it.
+    """
     from qgen_core.runs.evaluation import load
     from qgen_core.runs.recipes import Recipe
 
     recipe = Recipe.read(folder / "recipe.toml")
-    history = folder / "history.jsonl"
+    history: list[dict[str, Any]] = []
+    if (folder / "history.jsonl").exists():
+        history = read_history(folder / "history.jsonl")
     return {
         "name": folder.resolve().name,
         "recipe": recipe.to_dict(),
         "recipe_text": recipe.to_toml(),
         "run": json.loads((folder / "run.json").read_text(encoding="utf-8")),
-        "history": read_history(history) if history.exists() else [],
+        "history": history,
         "evaluation": load(folder / "evaluation.json"),
     }
 
@@ -60,18 +70,24 @@ def write_report(folder: Path) -> Path:
 
 
 def render(found: Mapping[str, Any]) -> str:
-    """The HTML of a report."""
+    """The HTML of a report, from what :func:`material` read."""
     recipe = found["recipe"]
     subtitle = (
         f"{recipe['generator']['name']} on {recipe['dataset']['name']}, "
         f"trained with {recipe['trainer']['name']} on {recipe['loss']['name']}"
     )
     drawn = plugin_sections(found)
-    return page(found["name"], subtitle, [*core_sections(found), *drawn], figures=bool(drawn))
+    sections = [*core_sections(found), *drawn]
+    return page(found["name"], subtitle, sections, figures=bool(drawn))
 
 
 def page(title: str, subtitle: str, sections: Sequence[Section], *, figures: bool) -> str:
-    """One self-contained HTML page; without ``figures`` it says what to install."""
+    """One self-contained HTML page; without ``figures`` it says what to install.
+
+    >>> html = page("demo", "a run", [Section("Loss", "<p>0.1</p>")], figures=True)
+    >>> "<title>demo" in html and "<p>0.1</p>" in html
+    True
+    """
     if not figures:
         sections = [*sections, section("Figures", "no_figures.html", 20)]
     ordered = sorted(sections, key=lambda s: s.order)
@@ -84,7 +100,11 @@ def page(title: str, subtitle: str, sections: Sequence[Section], *, figures: boo
 
 
 def section(title: str, template: str, order: int, **values: Any) -> Section:
-    """A section from a template of this package; values are escaped."""
+    """A section from a template of this package; values are escaped.
+
+    >>> section("Recipe", "pre.html", 80, text="a < b").body
+    '<pre>a &lt; b</pre>'
+    """
     return Section(title, str(_template(template).render(**values)), order)
 
 
@@ -105,12 +125,12 @@ def core_sections(found: Mapping[str, Any]) -> list[Section]:
 
 
 def plugin_sections(found: Mapping[str, Any]) -> list[Section]:
-    """Sections of plugins; one that fails is logged and left out."""
+    """Sections of plugins; if a plugin fails, a warning is logged and the rest is left out."""
     sections: list[Section] = []
     try:
         for offered in manager().report_sections(material=found):
-            sections.extend(s for s in offered if isinstance(s, Section))
-    except Exception as error:  # a drawing that fails must not cost the tables
+            sections += [section for section in offered if isinstance(section, Section)]
+    except Exception as error:  # a figure that fails must not prevent the report
         log.warning("figures are left out of the report: %s: %s", type(error).__name__, error)
     return sections
 
@@ -127,7 +147,7 @@ def _template(name: str) -> Any:
 
 
 def _short(value: Any) -> str:
-    """A number in four digits, a mapping or list on one line, anything else as text."""
+    """A float with four digits, a mapping or list on one line, anything else as text."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Mapping):

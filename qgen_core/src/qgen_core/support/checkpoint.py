@@ -1,9 +1,9 @@
-"""Checkpoints: two slots in a folder, each detected when damaged, and the history beside them.
+"""Checkpoints in two slots of a folder, with detection of damage, and the history beside them.
 
-A slot is a safetensors file and a JSON file that names its SHA-256, step and origin, and
-carries its own. The older slot is overwritten, so whatever moment a process dies, one slot is
-whole; what is damaged is detected before it is parsed. Arrays and paths only: nothing here
-knows what they mean. Nothing read is ever executed.
+A slot is a safetensors file and a JSON file with the hash (SHA-256), step and origin of the former,
+followed by its own hash. The older slot is overwritten, so that at least one slot is intact
+whenever a process dies. Damage is detected before a file is parsed, and nothing that is read is
+executed. The names and the meaning of the arrays are up to the caller.
 """
 
 from __future__ import annotations
@@ -21,25 +21,36 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import CheckpointError, ResourceRefused
-from qgen_core.support.resources import human, require_memory
+from qgen_core.support.resources import readable_size, require_memory
 from qgen_core.typing import Array
 
 SLOTS = ("a", "b")
+#: A larger JSON file is not read.
 MAX_JSON = 2**20
-#: What the JSON file of a slot holds.
+#: The fields of the JSON file of a slot, and their types.
 NOTE = {"number": int, "step": int, "meta": dict, "origin": dict, "bytes": int, "sha256": str}
 
 
 def first_process() -> bool:
-    """Whether this process keeps the books: of those that torchrun started only the first does."""
-    beside_others = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ)
-    return not beside_others or os.environ["RANK"] == "0"
+    """Whether this process writes files: of the processes of torchrun only the first does.
+
+    >>> first_process()
+    True
+    """
+    started_by_torchrun = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ)
+    return not started_by_torchrun or os.environ["RANK"] == "0"
 
 
 def write_durably(path: Path, data: bytes) -> None:
     """Replace a file so that a crash leaves the old or the new one, never a mixture.
 
-    Raises ResourceRefused, with the free space, when the disk is full or refuses.
+    Raises ResourceRefused, with the free space, when the disk is full or cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_durably(Path(folder, "run.json"), b"{}")
+    ...     os.listdir(folder)
+    ['run.json']
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -60,20 +71,29 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def refused(path: Path, size: int, error: OSError) -> ResourceRefused:
-    """The error for a write that the disk did not take."""
+    """The error for a failed write of ``size`` bytes, with the free space.
+
+    >>> error = refused(Path("/nowhere/history.jsonl"), 2048, OSError("no space"))
+    >>> "could not write 2 KiB to /nowhere/history.jsonl (no space)" in str(error)
+    True
+    """
     try:
-        free = human(shutil.disk_usage(path.parent).free)
+        free = readable_size(shutil.disk_usage(path.parent).free)
     except OSError:
         free = "an unknown amount"
     return ResourceRefused(
-        f"could not write {human(size)} to {path} ({error.strerror or error}); {free} free there; "
-        "what was saved before is intact: make room and resume"
+        f"could not write {readable_size(size)} to {path} ({error.strerror or error}); "
+        f"{free} free there; what was saved before is intact: make room and resume"
     )
 
 
 @dataclass(frozen=True)
 class Saved:
-    """One checkpoint: arrays by name, the step after which it was taken, and its origin."""
+    """One checkpoint: arrays by name, and numbers and texts, saved after ``step`` steps.
+
+    >>> Saved(step=3, arrays={"theta": np.zeros(2)}, meta={}).step
+    3
+    """
 
     step: int
     arrays: dict[str, Array]
@@ -84,11 +104,18 @@ class Checkpoints:
     """The checkpoints and the history of one run folder.
 
     ``every`` is the number of seconds between checkpoints; after ``time_limit`` seconds a
-    training saves and stops as on a signal. ``origin`` says what the state
-    belongs to (recipe fields, data hash, versions); :meth:`latest` refuses a checkpoint of
-    another origin, naming each field that differs, except those in ``may_differ``; without
-    an ``origin`` it asks for none. Of the processes that torchrun started only the first
-    ``writes``; the others read.
+    training saves and stops as on a signal. ``origin`` identifies the run (recipe fields, data
+    hash, versions); :meth:`latest` refuses a checkpoint of another origin, naming each field
+    that differs, except those in ``may_differ``; without an ``origin`` nothing is compared. Of the
+    processes that torchrun started only the first ``writes``; the others read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoints = Checkpoints(folder)
+    ...     checkpoints.save(7, {"theta": np.array([0.5, 1.0])}, {"best_step": 3})
+    ...     saved = checkpoints.latest()
+    >>> saved.step, saved.arrays["theta"].tolist(), saved.meta
+    (7, [0.5, 1.0], {'best_step': 3})
     """
 
     def __init__(
@@ -103,26 +130,31 @@ class Checkpoints:
         self.path = Path(path)
         self.every = every
         self.time_limit = time_limit
-        self.origin: dict[str, Any] | None = (
-            None if origin is None else json.loads(json.dumps(dict(origin)))
-        )
+        self.origin: dict[str, Any] | None = None
+        if origin is not None:
+            # as it will be read back, e.g. with lists for tuples, so that both can be compared
+            self.origin = json.loads(json.dumps(dict(origin)))
         self.may_differ = may_differ
         self.writes = first_process()
 
     @property
     def history_path(self) -> Path:
-        """Where the history stands."""
+        """The path of the history."""
         return self.path / "history.jsonl"
 
     def make_folder(self) -> None:
-        """Make the run folder if it is not there. Raises ResourceRefused."""
+        """Create the run folder if it does not exist. Raises ResourceRefused if it cannot."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise refused(self.path, 0, error) from error
 
     def save(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
-        """Write the slot that does not hold the latest checkpoint. Raises ResourceRefused."""
+        """Write a checkpoint over the older slot. Raises ResourceRefused if it cannot.
+
+        ``step`` is the number of steps done, ``arrays`` the state by name, ``meta`` numbers and
+        texts as JSON has them.
+        """
         from safetensors.numpy import save as to_bytes
 
         if not self.writes:
@@ -139,37 +171,42 @@ class Checkpoints:
             "bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        slot = SLOTS[0] if latest != SLOTS[0] else SLOTS[1]
+        slot = SLOTS[0]
+        if latest == slot:
+            slot = SLOTS[1]
         write_durably(self._file(slot, "safetensors"), data)
         body = json.dumps(note, sort_keys=True)
         seal = hashlib.sha256(body.encode()).hexdigest()
         write_durably(self._file(slot, "json"), f"{body}\n{seal}\n".encode())
 
     def latest(self) -> Saved | None:
-        """The newest whole checkpoint; None if there never was one.
+        """The newest intact checkpoint; None if none was ever written.
 
         Raises CheckpointError when both slots are damaged, or when the checkpoint belongs to
         another recipe, other data or another version.
         """
-        for temporary in (
-            *self.path.glob("checkpoint-*.tmp"),
-            *self.path.glob("history.jsonl.tmp"),
-        ):
-            if self.writes:
-                temporary.unlink(missing_ok=True)
+        if self.writes:
+            self._remove_temporary_files()
         slot, note = self._newest()
         if slot is None:
-            present = [self._file(s, "json") for s in SLOTS if self._file(s, "json").exists()]
-            if present:
-                raise CheckpointError(
-                    f"no whole checkpoint in {self.path}: {', '.join(p.name for p in present)} "
-                    "and the arrays beside them are damaged; start the run anew"
-                )
-            return None
+            files = [self._file(slot, "json") for slot in SLOTS]
+            damaged = [file.name for file in files if file.exists()]
+            if not damaged:
+                return None
+            raise CheckpointError(
+                f"no whole checkpoint in {self.path}: {', '.join(damaged)} "
+                "and the arrays beside them are damaged; start the run anew"
+            )
         if self.origin is not None:
             self._check_origin(note["origin"], self.origin)
         require_memory(2 * note["bytes"], f"the checkpoint in {self.path}")
         return Saved(note["step"], self._arrays(slot), note["meta"])
+
+    def _remove_temporary_files(self) -> None:
+        """Remove the files of writes that were interrupted."""
+        for pattern in ("checkpoint-*.tmp", "history.jsonl.tmp"):
+            for temporary in self.path.glob(pattern):
+                temporary.unlink(missing_ok=True)
 
     def _arrays(self, slot: str) -> dict[str, Array]:
         from safetensors import SafetensorError
@@ -179,92 +216,136 @@ class Checkpoints:
         try:
             return from_bytes(file.read_bytes())
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{file} holds no arrays of a checkpoint: {error}") from error
+            raise CheckpointError(
+                f"{file} holds no arrays of a checkpoint: {error}; start the run anew"
+            ) from error
 
     def _file(self, slot: str, kind: str) -> Path:
         return self.path / f"checkpoint-{slot}.{kind}"
 
     def _newest(self) -> tuple[str | None, dict[str, Any]]:
-        whole = [(slot, note) for slot in SLOTS if (note := self._whole(slot)) is not None]
-        return max(whole, key=lambda found: int(found[1]["number"]), default=(None, {}))
+        """The slot of the newest intact checkpoint and its note; (None, {}) if there is none."""
+        newest: str | None = None
+        note_of_newest: dict[str, Any] = {}
+        for slot in SLOTS:
+            note = self._intact(slot)
+            if note is None:
+                continue
+            if newest is None or int(note["number"]) > int(note_of_newest["number"]):
+                newest = slot
+                note_of_newest = note
+        return newest, note_of_newest
 
-    def _whole(self, slot: str) -> dict[str, Any] | None:
-        """The note of a slot whose two files are exactly what was written, else None."""
+    def _intact(self, slot: str) -> dict[str, Any] | None:
+        """The note of a slot whose two files are exactly as written, else None."""
         try:
-            file = self._file(slot, "json")
-            if file.stat().st_size > MAX_JSON:
-                return None
-            body, seal, _ = file.read_text(encoding="utf-8").split("\n")
-            if hashlib.sha256(body.encode()).hexdigest() != seal:
-                return None
-            note: dict[str, Any] = json.loads(body)
-            if (
-                any(type(note[key]) is not kind for key, kind in NOTE.items())
-                or not 0 <= note["step"] < 2**63
-            ):
+            note = _read_note(self._file(slot, "json"))
+            if note is None:
                 return None
             arrays = self._file(slot, "safetensors")
             if arrays.stat().st_size != note["bytes"]:
                 return None
             with open(arrays, "rb") as data:
-                return (
-                    note
-                    if hashlib.file_digest(data, "sha256").hexdigest() == note["sha256"]
-                    else None
-                )
+                digest = hashlib.file_digest(data, "sha256").hexdigest()
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+        if digest != note["sha256"]:
+            return None
+        return note
 
     def _check_origin(self, found: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        differing = [
-            f"{field}: saved {found.get(field)!r}, now {now.get(field)!r}"
-            for field in sorted(set(found) | set(now))
-            if field not in self.may_differ and found.get(field) != now.get(field)
-        ]
+        differing = []
+        for field in sorted((set(found) | set(now)) - self.may_differ):
+            if found.get(field) != now.get(field):
+                differing.append(f"{field}: saved {found.get(field)!r}, now {now.get(field)!r}")
         if differing:
             raise CheckpointError(
-                f"the checkpoint in {self.path} belongs to another run; "
-                + "; ".join(differing)
-                + "; "
+                f"the checkpoint in {self.path} belongs to another run; {'; '.join(differing)}; "
                 "use another folder, or --from to start a new run from its parameters"
             )
 
 
+def _read_note(file: Path) -> dict[str, Any] | None:
+    """The content of the JSON file of a slot; None if its hash or its fields are wrong."""
+    if file.stat().st_size > MAX_JSON:
+        return None
+    body, seal, _ = file.read_text(encoding="utf-8").split("\n")
+    if hashlib.sha256(body.encode()).hexdigest() != seal:
+        return None
+    note: dict[str, Any] = json.loads(body)
+    for field, kind in NOTE.items():
+        if type(note[field]) is not kind:
+            return None
+    if not 0 <= note["step"] < 2**63:
+        return None
+    return note
+
+
 def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, Any]]:
-    """The records of history.jsonl in order of steps, up to the first line that is torn."""
+    """The records of history.jsonl in order of steps, up to the first incomplete line.
+
+    Only those of steps below ``keep_until``, if it is given.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     history = Path(folder, "history.jsonl")
+    ...     _ = history.write_text('{"step": 0, "loss": 2.0}' + os.linesep + '{"step": 1, "lo')
+    ...     read_history(history)
+    [{'step': 0, 'loss': 2.0}]
+    """
     records: list[dict[str, Any]] = []
+    last = None
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
-            step, loss = record["step"], record["loss"]
+            step = record["step"]
+            loss = record["loss"]
         except (ValueError, KeyError, TypeError, RecursionError):
             break
         if type(step) is not int or type(loss) not in (int, float):
             break
-        if (records and step <= records[-1]["step"]) or (
-            keep_until is not None and step >= keep_until
-        ):
+        if last is not None and step <= last:
+            break
+        if keep_until is not None and step >= keep_until:
             break
         records.append(record)
+        last = step
     return records
 
 
 class HistoryFile:
-    """One JSON line a step, appended; cut back to the checkpoint when a run is resumed."""
+    """One JSON line a step, appended; cut back to the checkpoint when a run is resumed.
+
+    ``kept`` are the records that were there already.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = HistoryFile(Path(folder, "history.jsonl"), keep_until=0)
+    ...     file.append({"step": 0, "loss": 2.0})
+    ...     file.flush()
+    ...     file.path.read_text().splitlines()
+    ['{"step": 0, "loss": 2.0}']
+    """
 
     def __init__(self, path: Path, keep_until: int) -> None:
-        """Keep the lines of steps below ``keep_until``, in order; drop the rest and torn lines."""
+        """Keep the lines of steps below ``keep_until``, in order; drop others and torn lines.
+
+        Raises ResourceRefused if the file cannot be written.
+        """
         self.path = path
-        self.kept: list[dict[str, Any]] = read_history(path, keep_until) if path.exists() else []
-        write_durably(path, "".join(json.dumps(r) + "\n" for r in self.kept).encode())
+        self.kept: list[dict[str, Any]] = []
+        if path.exists():
+            self.kept = read_history(path, keep_until)
+        lines = [json.dumps(record) + "\n" for record in self.kept]
+        write_durably(path, "".join(lines).encode())
         self._pending: list[str] = []
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a record; it reaches the disk with the next :meth:`flush`."""
+        """Add a record; it is written to disk by the next :meth:`flush`."""
         self._pending.append(json.dumps(record) + "\n")
 
     def flush(self) -> None:
-        """Bring pending lines to disk. Raises ResourceRefused when it does not take them."""
+        """Write pending lines to disk. Raises ResourceRefused if that fails."""
         if not self._pending:
             return
         text = "".join(self._pending)

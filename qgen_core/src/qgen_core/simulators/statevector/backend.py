@@ -12,7 +12,7 @@ from qgen_core.errors import BadOption
 from qgen_core.interfaces import Capabilities
 from qgen_core.simulators.base import Simulator, checked_angles
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.support.resources import ALWAYS_THERE, require_qubits
+from qgen_core.support.resources import UNCHECKED_MEMORY, require_qubits
 from qgen_core.typing import AnglePullback, Array, Floats
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ WORTH_BLOCKS = 2**21
 #: cost more than they save.
 WORTH_PARTS = 10
 #: Up to this number of amplitudes the memory check is skipped, because it always passes.
-SMALL = ALWAYS_THERE // 64
+SMALL = UNCHECKED_MEMORY // 64
 
 
 class StatevectorBackend(Simulator):
