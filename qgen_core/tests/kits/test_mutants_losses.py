@@ -23,7 +23,7 @@ MUTANTS = [
     Mutant(
         broken.CotangentOfOneRow,
         FORM,
-        r"the cotangent is finite and has the output's shape \(2, 8\), not \(8,\)",
+        r"the cotangent must be finite and have the output's shape \(2, 8\), not \(8,\)",
     ),
     Mutant(broken.CotangentIsTarget, FORM, r"the cotangent is the memory of target"),
     Mutant(
@@ -68,16 +68,16 @@ MUTANTS = [
         "test_state",
         r"a state with an array too many was accepted without an error",
     ),
-    Mutant(broken.StateIsLive, "test_state", r"hands out its own array 'w'; return a copy"),
+    Mutant(broken.StateIsLive, "test_state", r"returns its own array 'w'; return a copy"),
     Mutant(
         broken.NeverLearns,
         "test_updates",
-        r"update\(\) leaves the state as it is; the loss says that it learns",
+        r"update\(\) does not change the state, but updates is above 0",
     ),
     Mutant(
         broken.LearnsUnseeded,
         "test_updates",
-        r"from the same state with the same rng goes another way",
+        r"from the same state with the same rng gives another state",
     ),
     Mutant(broken.SaysItDoesNotLearn, "test_updates", r"changes the state, but updates is 0"),
     Mutant(broken.WritesSamples, "test_updates", r"update\(\) changed the array output"),

@@ -230,7 +230,7 @@ class _Loop(TrainingProblem):
         return self.history
 
     def _minimise(self) -> None:
-        """Run the optimiser from the initial parameters; the journal's evaluations are not repeated."""
+        """Run the optimiser from the initial parameters; the journal's evaluations are replayed."""
         if self.exhausted():
             return
         self.step = 0

@@ -133,7 +133,7 @@ class TrainingProblem:
         return notes
 
     def update_critic(self) -> None:
-        """Update a learned loss (critic) before this step; each update has new events and samples."""
+        """Update a learned loss (critic) before this step, each time on new events and samples."""
         for worker in range(self.loss.updates):
             rng = self.rng("critic", worker)
             size = min(self.batch_size or len(self.data), len(self.data))
