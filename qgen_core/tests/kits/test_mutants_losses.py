@@ -46,7 +46,7 @@ MUTANTS = [
         ZERO,
     ),
     Mutant(
-        broken.BelowMinimum, "test_minimum", r"the value -0\.\d+ lies below the minimum 0", ZERO
+        broken.BelowMinimum, "test_minimum", r"the value -0\.\d+ is below the minimum 0", ZERO
     ),
     Mutant(
         broken.WeightsIgnored,
