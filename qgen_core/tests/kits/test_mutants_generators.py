@@ -111,7 +111,11 @@ MUTANTS = [
         "test_outputs_at",
         r"row 1 of outputs_at\('log_prob'\) is not what forward",
     ),
-    Mutant(broken.ParametersCopied, "test_parameters_are_live", r"return the model's own array, not a copy"),
+    Mutant(
+        broken.ParametersCopied,
+        "test_parameters_are_live",
+        r"own array, not a copy",
+    ),
     Mutant(
         broken.Deaf,
         "test_parameters_are_live",

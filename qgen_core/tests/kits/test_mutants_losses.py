@@ -45,9 +45,7 @@ MUTANTS = [
         r"at the target the value is 0.1, not the minimum 0",
         ZERO,
     ),
-    Mutant(
-        broken.BelowMinimum, "test_minimum", r"the value -0\.\d+ is below the minimum 0", ZERO
-    ),
+    Mutant(broken.BelowMinimum, "test_minimum", r"the value -0\.\d+ is below the minimum 0", ZERO),
     Mutant(
         broken.WeightsIgnored,
         "test_weights",

@@ -1,9 +1,9 @@
-"""Checkpoints in two slots of a folder, with detection of damage, and the history beside them.
+"""Checkpoints: two slots in a folder, with checksums that reveal damage, and the history.
 
-A slot is a safetensors file and a JSON file with the hash (SHA-256), step and origin of the former,
-followed by its own hash. The older slot is overwritten, so that at least one slot is intact
-whenever a process dies. Damage is detected before a file is parsed, and nothing that is read is
-executed. The names and the meaning of the arrays are up to the caller.
+A slot is a safetensors file with arrays and a JSON file with the SHA-256, step and origin of the
+first and a SHA-256 of its own content. The older slot is overwritten, so one slot is intact
+whenever a process dies, and damage is detected before anything is parsed. This module handles
+arrays and paths only, whatever they mean, and executes nothing that it reads.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from qgen_core.errors import CheckpointError, ResourceRefused
 from qgen_core.support.resources import readable_size, require_memory
 from qgen_core.typing import Array
 
+#: Names of the two slots.
 SLOTS = ("a", "b")
-#: A larger JSON file is not read.
+#: The largest JSON file, in bytes, that is read.
 MAX_JSON = 2**20
-#: The fields of the JSON file of a slot, and their types.
+#: The fields in the JSON file of a slot, and their types.
 NOTE = {"number": int, "step": int, "meta": dict, "origin": dict, "bytes": int, "sha256": str}
 
 
 def first_process() -> bool:
-    """Whether this process writes files: of the processes of torchrun only the first does.
+    """Whether this process writes files: of those that torchrun started only the first one does.
 
     >>> first_process()
     True
@@ -44,13 +45,14 @@ def first_process() -> bool:
 def write_durably(path: Path, data: bytes) -> None:
     """Replace a file so that a crash leaves the old or the new one, never a mixture.
 
-    Raises ResourceRefused, with the free space, when the disk is full or cannot be written.
+    Raises ResourceRefused, with the free space, when the file cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_durably(Path(folder, "run.json"), b"{}")
-    ...     os.listdir(folder)
-    ['run.json']
+    ...     path = Path(folder) / "record.json"
+    ...     write_durably(path, b"{}")
+    ...     path.read_bytes()
+    b'{}'
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -71,11 +73,11 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def refused(path: Path, size: int, error: OSError) -> ResourceRefused:
-    """The error for a failed write of ``size`` bytes, with the free space.
+    """The error to raise for ``size`` bytes that could not be written to ``path``.
 
-    >>> error = refused(Path("/nowhere/history.jsonl"), 2048, OSError("no space"))
-    >>> "could not write 2 KiB to /nowhere/history.jsonl (no space)" in str(error)
-    True
+    >>> error = refused(Path("run.json"), 2048, OSError(28, "No space left on device"))
+    >>> print(error)  # doctest: +ELLIPSIS
+    ResourceRefused: could not write 2 KiB to run.json (No space left on device); ...
     """
     try:
         free = readable_size(shutil.disk_usage(path.parent).free)
@@ -89,10 +91,12 @@ def refused(path: Path, size: int, error: OSError) -> ResourceRefused:
 
 @dataclass(frozen=True)
 class Saved:
-    """One checkpoint: arrays by name, and numbers and texts, saved after ``step`` steps.
+    """One checkpoint: arrays by name, the step after which it was taken, and further data.
 
-    >>> Saved(step=3, arrays={"theta": np.zeros(2)}, meta={}).step
-    3
+    >>> import numpy as np
+    >>> saved = Saved(step=10, arrays={"theta": np.zeros(3)}, meta={"stopped": ""})
+    >>> saved.arrays["theta"].shape
+    (3,)
     """
 
     step: int
@@ -103,19 +107,28 @@ class Saved:
 class Checkpoints:
     """The checkpoints and the history of one run folder.
 
-    ``every`` is the number of seconds between checkpoints; after ``time_limit`` seconds a
-    training saves and stops as on a signal. ``origin`` identifies the run (recipe fields, data
-    hash, versions); :meth:`latest` refuses a checkpoint of another origin, naming each field
-    that differs, except those in ``may_differ``; without an ``origin`` nothing is compared. Of the
-    processes that torchrun started only the first ``writes``; the others read.
+    Of the processes that torchrun started only the first one ``writes``; the others read.
+
+    Args:
+        path: the run folder.
+        every: seconds between checkpoints of a training.
+        time_limit: after this number of seconds a training saves and stops as on a signal.
+        origin: what the state belongs to: recipe fields, hash of the data, versions.
+            :meth:`latest` refuses a checkpoint of another origin and names each field that
+            differs. None: any checkpoint is accepted.
+        may_differ: fields of the origin that may differ.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     checkpoints = Checkpoints(folder)
-    ...     checkpoints.save(7, {"theta": np.array([0.5, 1.0])}, {"best_step": 3})
-    ...     saved = checkpoints.latest()
-    >>> saved.step, saved.arrays["theta"].tolist(), saved.meta
-    (7, [0.5, 1.0], {'best_step': 3})
+    ...     checkpoints = Checkpoints(folder, origin={"recipe": "a"})
+    ...     checkpoints.save(3, {"theta": np.array([0.5])}, {})
+    ...     print(checkpoints.latest().step, checkpoints.latest().arrays)
+    ...     try:
+    ...         Checkpoints(folder, origin={"recipe": "b"}).latest()
+    ...     except CheckpointError as error:
+    ...         print("recipe: saved 'a', now 'b'" in str(error))
+    3 {'theta': array([0.5])}
+    True
     """
 
     def __init__(
@@ -139,21 +152,21 @@ class Checkpoints:
 
     @property
     def history_path(self) -> Path:
-        """The path of the history."""
+        """The path of the history, history.jsonl."""
         return self.path / "history.jsonl"
 
     def make_folder(self) -> None:
-        """Create the run folder if it does not exist. Raises ResourceRefused if it cannot."""
+        """Create the run folder if it does not exist. Raises ResourceRefused."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise refused(self.path, 0, error) from error
 
     def save(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
-        """Write a checkpoint over the older slot. Raises ResourceRefused if it cannot.
+        """Write a checkpoint into the slot that does not hold the latest one.
 
-        ``step`` is the number of steps done, ``arrays`` the state by name, ``meta`` numbers and
-        texts as JSON has them.
+        ``arrays`` are by name; ``meta`` is plain data. Raises ResourceRefused when the files
+        cannot be written.
         """
         from safetensors.numpy import save as to_bytes
 
@@ -180,7 +193,7 @@ class Checkpoints:
         write_durably(self._file(slot, "json"), f"{body}\n{seal}\n".encode())
 
     def latest(self) -> Saved | None:
-        """The newest intact checkpoint; None if none was ever written.
+        """The newest intact checkpoint; None if none was ever saved.
 
         Raises CheckpointError when both slots are damaged, or when the checkpoint belongs to
         another recipe, other data or another version.
@@ -282,16 +295,17 @@ def _read_note(file: Path) -> dict[str, Any] | None:
 
 
 def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, Any]]:
-    """The records of history.jsonl in order of steps, up to the first incomplete line.
+    """The records of history.jsonl in order of steps, up to the first line that is incomplete.
 
-    Only those of steps below ``keep_until``, if it is given.
+    With ``keep_until`` only records of earlier steps are returned.
 
     >>> import tempfile
+    >>> lines = ['{"step": 0, "loss": 0.5}', '{"step": 1, "lo']
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     history = Path(folder, "history.jsonl")
-    ...     _ = history.write_text('{"step": 0, "loss": 2.0}' + os.linesep + '{"step": 1, "lo')
-    ...     read_history(history)
-    [{'step': 0, 'loss': 2.0}]
+    ...     path = Path(folder) / "history.jsonl"
+    ...     _ = path.write_text(os.linesep.join(lines))
+    ...     read_history(path)
+    [{'step': 0, 'loss': 0.5}]
     """
     records: list[dict[str, Any]] = []
     last = None
@@ -314,24 +328,21 @@ def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, An
 
 
 class HistoryFile:
-    """One JSON line a step, appended; cut back to the checkpoint when a run is resumed.
+    """The file history.jsonl: one line of JSON per step.
 
-    ``kept`` are the records that were there already.
+    A resumed run drops the lines of steps after its checkpoint, see ``keep_until``.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = HistoryFile(Path(folder, "history.jsonl"), keep_until=0)
-    ...     file.append({"step": 0, "loss": 2.0})
+    ...     file = HistoryFile(Path(folder) / "history.jsonl", keep_until=0)
+    ...     file.append({"step": 0, "loss": 0.5})
     ...     file.flush()
-    ...     file.path.read_text().splitlines()
-    ['{"step": 0, "loss": 2.0}']
+    ...     HistoryFile(file.path, keep_until=1).kept
+    [{'step': 0, 'loss': 0.5}]
     """
 
     def __init__(self, path: Path, keep_until: int) -> None:
-        """Keep the lines of steps below ``keep_until``, in order; drop others and torn lines.
-
-        Raises ResourceRefused if the file cannot be written.
-        """
+        """Keep the lines of steps before ``keep_until``; drop all others and incomplete lines."""
         self.path = path
         self.kept: list[dict[str, Any]] = []
         if path.exists():
@@ -341,11 +352,11 @@ class HistoryFile:
         self._pending: list[str] = []
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a record; it is written to disk by the next :meth:`flush`."""
+        """Add a record; the next :meth:`flush` writes it."""
         self._pending.append(json.dumps(record) + "\n")
 
     def flush(self) -> None:
-        """Write pending lines to disk. Raises ResourceRefused if that fails."""
+        """Write pending records to the disk. Raises ResourceRefused when that fails."""
         if not self._pending:
             return
         text = "".join(self._pending)

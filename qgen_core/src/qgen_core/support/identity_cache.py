@@ -1,6 +1,6 @@
-"""What was computed for a circuit, kept as long as the circuit lives.
+"""A cache of what was computed for an object, kept as long as that object exists.
 
-Translations, programs, layouts.
+Backends keep what they compiled or translated for a circuit in it.
 """
 
 from __future__ import annotations
@@ -14,16 +14,25 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[K, T]):
-    """A cache by identity (hashing thousands of gates takes too long) that keeps no key alive.
+    """A cache keyed by identity, with weak references to its keys.
 
-    A value must not hold its key, or neither is ever freed.
+    Keys are compared by identity because hashing thousands of gates takes too long. A value must
+    not refer to its key, or neither is ever freed.
+
+    >>> from qgen_core import Circuit, Gate
+    >>> compiled = Remembered()
+    >>> circuit = Circuit(1, (Gate("h", (0,)),))
+    >>> compiled.get(circuit, lambda: [gate.name for gate in circuit.gates])
+    ['h']
+    >>> compiled.get(circuit, lambda: "not called again")
+    ['h']
     """
 
     def __init__(self) -> None:
         self._values: dict[int, tuple[weakref.ref[K], T]] = {}
 
     def get(self, key: K, make: Callable[[], T]) -> T:
-        """The value of ``key``, made at the first call."""
+        """The value of ``key``, computed by ``make`` at the first call."""
         name = id(key)
         found = self._values.get(name)
         if found is not None and found[0]() is key:
