@@ -19,13 +19,13 @@ MUTANTS = [
         r"the loss changed the array output that it was given; work on a copy",
     ),
     Mutant(broken.WritesTarget, FORM, r"the loss changed the array target"),
-    Mutant(broken.PerRow, FORM, r"the value is one finite number, not array"),
+    Mutant(broken.PerRow, FORM, r"the value must be one finite number, not array"),
     Mutant(
         broken.CotangentOfOneRow,
         FORM,
         r"the cotangent must be finite and have the output's shape \(2, 8\), not \(8,\)",
     ),
-    Mutant(broken.CotangentIsTarget, FORM, r"the cotangent is the memory of target"),
+    Mutant(broken.CotangentIsTarget, FORM, r"the cotangent shares the memory of target"),
     Mutant(
         broken.RunningMean,
         "test_calls_are_repeatable",
@@ -59,7 +59,9 @@ MUTANTS = [
     Mutant(broken.CountsWeightless, "test_weights", r"an event of weight 0 counts"),
     Mutant(broken.ForgetsCritic, "test_state", r"after load\(\) into a fresh loss .* becomes"),
     Mutant(
-        broken.ForgetsMomentum, "test_state", r"after load\(\) the next update\(\) goes another way"
+        broken.ForgetsMomentum,
+        "test_state",
+        r"after load\(\) the next update\(\) gives another state",
     ),
     Mutant(
         broken.LoadsAnything,

@@ -131,7 +131,7 @@ MUTANTS = [
         r"total variation .*, of which .* is expected by chance",
         {"bias": 0.003},
     ),
-    Mutant(Floats, "test_form", r"spins are int8 -1 and \+1, not float64"),
+    Mutant(Floats, "test_form", r"spins must be int8 -1 and \+1, not float64"),
     Mutant(OneTooMany, "test_form", r"samples have the shape \(2, 6\), not \(1, 6\)"),
     Mutant(SeedsGlobally, "test_form", r"sample\(\) touched the global random state of numpy"),
     Mutant(FirstRowForAll, "test_rows_of_h", r"do not follow the distribution of row 1 of h"),
@@ -145,7 +145,11 @@ MUTANTS = [
         "test_fixed_spins",
         r"do not follow the conditional distribution of free spins",
     ),
-    Mutant(NoSource, "test_info", r"info\['source'\] says who drew the samples, not None"),
+    Mutant(
+        NoSource,
+        "test_info",
+        r"info\['source'\] must be the name of what drew the samples, not None",
+    ),
     Mutant(
         NoOffset,
         "test_info",

@@ -51,7 +51,7 @@ MUTANTS = [
     Mutant(
         broken.StreamOfItsOwn,
         "test_resumes_bit_identically",
-        r"the losses differ from step 2; state\(\) must hold",
+        r"the losses differ from step 2; state\(\) must return all",
     ),
     Mutant(
         broken.StateOfText,
