@@ -20,20 +20,6 @@ FOR_PROGRAMS = {"qgen_core.metrics.score", "qgen_core.runs.recipes"}
 #: Names that still lack an example. This list may only become shorter.
 WITHOUT_EXAMPLE: frozenset[str] = frozenset(
     {
-        "qgen_core.circuits.gates.form_matrix",
-        "qgen_core.circuits.gates.GateNames",
-        "qgen_core.circuits.gates.EveryGate",
-        "qgen_core.circuits.measures.check_number_of_shots",
-        "qgen_core.circuits.pauli_form.Rotation",
-        "qgen_core.circuits.pauli_form.Cnot",
-        "qgen_core.circuits.pauli_form.Apply",
-        "qgen_core.circuits.pauli_form.Group",
-        "qgen_core.circuits.pauli_form.rotation_matrix",
-        "qgen_core.circuits.pauli_form.cnot_matrix",
-        "qgen_core.circuits.pauli_form.pauli_coefficients",
-        "qgen_core.circuits.pauli_form.z_coefficients",
-        "qgen_core.circuits.paulis.expectations_of_states",
-        "qgen_core.circuits.paulis.expectations_of_densities",
         "qgen_core.testing.EncoderKit",
         "qgen_core.testing.GeneratorKit",
         "qgen_core.testing.LossKit",
