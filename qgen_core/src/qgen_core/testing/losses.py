@@ -39,6 +39,13 @@ class LossKit(Kit):
                 return MyLoss()
 
     Override ``example`` if random outputs and events of ``width`` columns do not fit.
+
+    >>> import qgen_core as qgen
+    >>> class TestJs(LossKit):
+    ...     minimum = 0.0
+    ...     def make(self):
+    ...         return qgen.loss("js")
+    >>> TestJs().test_minimum()
     """
 
     #: The minimum of the loss, reached where the output is the target; None: not known.

@@ -35,6 +35,20 @@ class SamplerKit(Kit):
 
         def make(self):
             return MySampler(sweeps=100)
+
+    >>> import numpy as np
+    >>> class FairCoins(Sampler):
+    ...     def sample(self, ising, n, *, rng, initial=None):
+    ...         spins = 2 * rng.integers(2, size=(n, ising.num_spins), dtype=np.int8) - 1
+    ...         return spins, {"source": "fair coins", "energies": ising.energy(spins)}
+    >>> class TestFairCoins(SamplerKit):
+    ...     def make(self):
+    ...         return FairCoins()
+    >>> TestFairCoins().test_form()
+    >>> TestFairCoins().test_boltzmann()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    AssertionError: 20000 samples do not follow exp(-beta E) at beta = 1: ...
     """
 
     #: Number of spins, 6 to 8, so that a table of all states fits.

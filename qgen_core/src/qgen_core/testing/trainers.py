@@ -33,6 +33,12 @@ class TrainerKit(Kit):
 
     Override ``problem`` and ``excess`` for a trainer that needs another kind of model than
     :class:`qgen_core.testing.quadratic.Quadratic`.
+
+    >>> import qgen_core as qgen
+    >>> class TestAdam(TrainerKit):
+    ...     def make(self, steps):
+    ...         return qgen.trainer("adam", learning_rate=0.1, steps=steps)
+    >>> TestAdam().test_same_seed_same_path()
     """
 
     #: Number of steps of a training.

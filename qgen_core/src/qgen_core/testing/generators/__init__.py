@@ -16,4 +16,12 @@ class GeneratorKit(SampleTests, OutputTests, ParameterTests):
 
     A model that only samples can pass; each further output of ``outputs`` is tested with its
     gradient. Override ``conditions`` or ``events`` if random ones of the model's spaces do not fit.
+
+    >>> import qgen_core as qgen
+    >>> class TestBornMachine(GeneratorKit):
+    ...     def make(self):
+    ...         backend = qgen.backend("statevector")
+    ...         space = qgen.Space("bits", 3)
+    ...         return qgen.generator("qcbm", ansatz="brick", backend=backend, space=space, seed=1)
+    >>> TestBornMachine().test_state()
     """
