@@ -61,15 +61,22 @@ def _slope(term: int, t: float) -> float:
 
 
 @jit
+def _copy(source: Array, first: int, count: int, target: Array, to: int) -> None:
+    """Copy numbers (number by number, because numba takes long to compile slices of arrays)."""
+    for k in range(count):
+        target[to + k] = source[first + k]
+
+
+@jit
 def _matrix(factor: Array, terms: Array, angles: Array, mats: Array, out: Array) -> None:
     """The matrix (d, d) of a factor at one row of angles."""
     size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
     place = factor[FACTOR_PLACE]
     if factor[FACTOR_TERMS] == 0:
-        out[:size] = mats[place : place + size]
+        _copy(mats, place, size, out, 0)
         return
     if factor[FACTOR_ANGLE] < 0:
-        out[:size] = terms[place : place + size]
+        _copy(terms, place, size, out, 0)
         return
     out[:size] = 0.0
     for term in range(factor[FACTOR_TERMS]):
@@ -142,7 +149,7 @@ def bind(first: int, last: int, angles: Array, tables: Arrays, mats: Array) -> N
             at = group[GROUP_MATRIX]
             cells = size * size
             if row > first and _unchanged(group, columns, angles[row], angles[row - 1]):
-                mats[row, at : at + cells] = mats[row - 1, at : at + cells]
+                _copy(mats[row - 1], at, cells, mats[row], at)
                 continue
             src[:cells] = 0.0
             for k in range(size):
@@ -152,7 +159,7 @@ def bind(first: int, last: int, angles: Array, tables: Arrays, mats: Array) -> N
                 _matrix(factor, terms, angles[row], mats[row], p)
                 _times(p, factor[FACTOR_SIZE], factor[FACTOR_STRIDE], False, size, src, dst)
                 src, dst = dst, src
-            mats[row, at : at + cells] = src[:cells]
+            _copy(src, 0, cells, mats[row], at)
 
 
 @jit_sums
@@ -202,7 +209,7 @@ def _group_back(
         target = products[k - begin + 1]
         _matrix(factor, terms, angles, mats, p)
         _times(p, factor[FACTOR_SIZE], factor[FACTOR_STRIDE], False, size, source, target)
-    now[: size * size] = d_mats[at : at + size * size]
+    _copy(d_mats, at, size * size, now, 0)
     for k in range(end - 1, begin - 1, -1):
         factor = factors[k]
         d = factor[FACTOR_SIZE]
@@ -211,7 +218,8 @@ def _group_back(
             _overlap(now, products[k - begin], d, stride, size, d_p)
             if factor[FACTOR_TERMS] == 0:
                 place = factor[FACTOR_PLACE]
-                d_mats[place : place + d * d] += d_p[: d * d]
+                for cell in range(d * d):
+                    d_mats[place + cell] += d_p[cell]
             else:
                 d_angles[factor[FACTOR_ANGLE]] += _slope_of(factor, terms, angles, d_p)
         _matrix(factor, terms, angles, mats, p)

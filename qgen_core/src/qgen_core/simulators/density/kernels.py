@@ -13,6 +13,8 @@ Arguments that several functions share; their columns are named in
   if ``keep_at[s]`` is negative at ``work[work_at[s]]``.
 - ``mats``: the matrices (B, n) of rows of angles.
 - ``tiles``: working memory for three tiles.
+
+Inside, states, matrices, tiles and rows of tables are pointers, which compile faster than arrays.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ from qgen_core.simulators.simd.intrinsics import (
     lane_sum,
     load,
     multiply_add,
+    pointer,
     splat,
     store,
 )
@@ -76,10 +79,10 @@ def _next_tile(row: Array, loops: Array, walk: Array, before: Array, after: Arra
             continue
         walk[_WALK_INNER] = 0
         for level in range(row[PASS_LOOPS] - 1, -1, -1):
-            loop = row[PASS_FIRST_LOOP] + level
-            size = loops[loop, LOOP_SIZE]
-            stride_before = loops[loop, LOOP_STRIDE_BEFORE]
-            stride_after = loops[loop, LOOP_STRIDE_AFTER]
+            loop = pointer(loops, row[PASS_FIRST_LOOP] + level)
+            size = loop[LOOP_SIZE]
+            stride_before = loop[LOOP_STRIDE_BEFORE]
+            stride_after = loop[LOOP_STRIDE_AFTER]
             walk[_WALK_COUNTERS + level] += 1
             walk[_WALK_BEFORE] += stride_before
             walk[_WALK_AFTER] += stride_after
@@ -94,7 +97,6 @@ def _next_tile(row: Array, loops: Array, walk: Array, before: Array, after: Arra
 @jit_inline
 def _gather(
     state: Array,
-    start: int,
     offsets: Array,
     rows: int,
     places: Array,
@@ -102,13 +104,13 @@ def _gather(
     used: int,
     tile: Array,
 ) -> None:
-    """Copy the pieces of a tile, row by row, from the state that starts at ``start``.
+    """Copy the pieces of a tile from a state, row by row.
 
     ``offsets`` are those of its rows, ``places`` those of its pieces.
     """
     lanes = 1 << lane_bits(tile)
     for i in range(rows):
-        base = start + offsets[i]
+        base = offsets[i]
         if piece == 1:
             for k in range(used):
                 tile[i * TILE + k] = state[base + places[k]]
@@ -128,7 +130,6 @@ def _gather(
 def _scatter(
     tile: Array,
     state: Array,
-    start: int,
     offsets: Array,
     rows: int,
     places: Array,
@@ -138,7 +139,7 @@ def _scatter(
     """The inverse of :func:`_gather`."""
     lanes = 1 << lane_bits(tile)
     for i in range(rows):
-        base = start + offsets[i]
+        base = offsets[i]
         if piece == 1:
             for k in range(used):
                 state[base + places[k]] = tile[i * TILE + k]
@@ -157,7 +158,6 @@ def _scatter(
 @jit
 def _multiply(
     m: Array,
-    at: int,
     by_row: int,
     by_column: int,
     n_in: int,
@@ -166,7 +166,7 @@ def _multiply(
     x: Array,
     y: Array,
 ) -> None:
-    """Tile y = M x, with M[o, i] at ``m[at + o by_row + i by_column]``.
+    """Tile y = M x, with M[o, i] at ``m[o by_row + i by_column]``.
 
     A row of a tile has 2 ``pairs`` registers.
     """
@@ -186,7 +186,7 @@ def _multiply(
             for i in range(n_in):
                 p = load(x, i * TILE + col)
                 q = load(x, i * TILE + col + lanes)
-                k = at + o * by_row + i * by_column
+                k = o * by_row + i * by_column
                 c = splat(m[k])
                 a0 = multiply_add(a0, c, p)
                 a1 = multiply_add(a1, c, q)
@@ -212,7 +212,7 @@ def _multiply(
             a0 = splat(0.0)
             a1 = a0
             for i in range(n_in):
-                c = splat(m[at + o * by_row + i * by_column])
+                c = splat(m[o * by_row + i * by_column])
                 a0 = multiply_add(a0, c, load(x, i * TILE + col))
                 a1 = multiply_add(a1, c, load(x, i * TILE + col + lanes))
             store(y, o * TILE + col, a0)
@@ -280,41 +280,41 @@ def _prepare(row: Array, walk: Array, tiles: Array) -> tuple[int, int]:
 
 
 @jit_inline
-def _state(states: Arrays, b: int, s: int) -> tuple[Array, int]:
-    """State s of row b: the array that holds it, and where it starts there."""
+def _state(states: Arrays, b: int, s: int) -> Array:
+    """State s of row b."""
     keep, keep_at, work, work_at = states
     if keep_at[s] >= 0:
-        return keep[b], keep_at[s]
-    return work, work_at[s]
+        return pointer(pointer(keep, b), keep_at[s])
+    return pointer(work, work_at[s])
 
 
 @jit
 def _run_pass(
     row: Array,
     tables: Arrays,
-    m: Array,
-    before: tuple[Array, int],
-    after: tuple[Array, int],
+    mats: Array,
+    before: Array,
+    after: Array,
     walk: Array,
     tiles: Array,
 ) -> None:
-    """One pass, from the state ``before`` (array, start) to the one ``after``."""
+    """One pass, from the state ``before`` to the one ``after``, with the matrices of one row."""
     _, loops, offsets = tables
-    x, x_start = before
-    y, y_start = after
     n_in = row[PASS_ROWS_BEFORE]
     n_out = row[PASS_ROWS_AFTER]
-    at = row[PASS_MATRIX]
-    of_x = offsets[row[PASS_OFFSETS_BEFORE] :]
-    of_y = offsets[row[PASS_OFFSETS_AFTER] :]
+    m = pointer(mats, row[PASS_MATRIX])
+    offsets_before = pointer(offsets, row[PASS_OFFSETS_BEFORE])
+    offsets_after = pointer(offsets, row[PASS_OFFSETS_AFTER])
+    x = pointer(tiles, 0)
+    y = pointer(tiles, 1)
     used, pairs = _prepare(row, walk, tiles[0])
     xs = np.empty(TILE, np.int64)
     ys = np.empty(TILE, np.int64)
     for _ in range(row[PASS_TILES]):
         piece = _next_tile(row, loops, walk, xs, ys)
-        _gather(x, x_start, of_x, n_in, xs, piece, used, tiles[0])
-        _multiply(m, at, n_in, 1, n_in, n_out, pairs, tiles[0], tiles[1])
-        _scatter(tiles[1], y, y_start, of_y, n_out, ys, piece, used)
+        _gather(before, offsets_before, n_in, xs, piece, used, x)
+        _multiply(m, n_in, 1, n_in, n_out, pairs, x, y)
+        _scatter(y, after, offsets_after, n_out, ys, piece, used)
 
 
 @jit
@@ -332,46 +332,48 @@ def forward(
         for s in range(first, end):
             before = _state(states, b, s)
             after = _state(states, b, s + 1)
-            _run_pass(passes[s], tables, mats[b], before, after, walk, tiles)
+            row = pointer(passes, s)
+            _run_pass(row, tables, pointer(mats, b), before, after, walk, tiles)
 
 
 @jit
 def _undo_pass(
     row: Array,
     tables: Arrays,
-    m: Array,
-    before: tuple[Array, int],
-    adjoint: tuple[Array, int, int],
+    mats: Array,
+    before: Array,
+    adjoints: tuple[Array, Array],
     walk: Array,
     sums: tuple[Array, Array],
 ) -> None:
-    """One pass backward, from the adjoint after it to the adjoint before it.
+    """One pass backward, from the adjoint after it to the one before it.
 
-    ``before`` is the state before the pass (array, start), ``adjoint`` the array of adjoints, with
-    the start of the one after and of the one before. ``sums`` are (tiles, total); the gradient of
-    the matrix is added to ``total``.
+    ``adjoints`` are (before, after), ``before`` is the state before the pass. ``sums`` are (tiles,
+    total); the gradient of the matrix is added to ``total``.
     """
     _, loops, offsets = tables
-    x, x_start = before
-    lam, start_after, start_before = adjoint
+    adjoint_before, adjoint_after = adjoints
     tiles, total = sums
     n_in = row[PASS_ROWS_BEFORE]
     n_out = row[PASS_ROWS_AFTER]
-    at = row[PASS_MATRIX]
-    of_x = offsets[row[PASS_OFFSETS_BEFORE] :]
-    of_y = offsets[row[PASS_OFFSETS_AFTER] :]
+    m = pointer(mats, row[PASS_MATRIX])
+    offsets_before = pointer(offsets, row[PASS_OFFSETS_BEFORE])
+    offsets_after = pointer(offsets, row[PASS_OFFSETS_AFTER])
+    lam = pointer(tiles, 0)
+    product = pointer(tiles, 1)
+    x = pointer(tiles, 2)
     tiles[2] = 0.0
     used, pairs = _prepare(row, walk, tiles[0])
     xs = np.empty(TILE, np.int64)
     ys = np.empty(TILE, np.int64)
     for _ in range(row[PASS_TILES]):
         piece = _next_tile(row, loops, walk, xs, ys)
-        _gather(lam, start_after, of_y, n_out, ys, piece, used, tiles[0])
-        _multiply(m, at, 1, n_in, n_out, n_in, pairs, tiles[0], tiles[1])
-        _scatter(tiles[1], lam, start_before, of_x, n_in, xs, piece, used)
+        _gather(adjoint_after, offsets_after, n_out, ys, piece, used, lam)
+        _multiply(m, 1, n_in, n_out, n_in, pairs, lam, product)
+        _scatter(product, adjoint_before, offsets_before, n_in, xs, piece, used)
         if row[PASS_HAS_GRADIENT] > 0:
-            _gather(x, x_start, of_x, n_in, xs, piece, used, tiles[2])
-            _overlap(tiles[0], tiles[2], n_in, n_out, pairs, total)
+            _gather(before, offsets_before, n_in, xs, piece, used, x)
+            _overlap(lam, x, n_in, n_out, pairs, pointer(total, 0))
 
 
 @jit
@@ -397,12 +399,12 @@ def backward(
     half = lam.shape[0] // 2
     lanes = 1 << lane_bits(tiles)
     for s in range(end - 1, first - 1, -1):
-        row = passes[s]
+        row = pointer(passes, s)
         cells = row[PASS_ROWS_BEFORE] * row[PASS_ROWS_AFTER]
         total[: cells * lanes] = 0.0
         before = _state(states, b, s)
-        adjoint = (lam, (s + 1) % 2 * half, s % 2 * half)
-        _undo_pass(row, tables, mats[b], before, adjoint, walk, sums)
+        adjoints = (pointer(lam, s % 2 * half), pointer(lam, (s + 1) % 2 * half))
+        _undo_pass(row, tables, pointer(mats, b), before, adjoints, walk, sums)
         if row[PASS_HAS_GRADIENT] > 0:
             at = row[PASS_MATRIX]
             for k in range(cells):

@@ -79,32 +79,40 @@ def _copying(to_state: bool) -> Any:
         def emit(context: Any, builder: Any, signature: Any, args: Any) -> Value:
             e = Emitter(context, builder, signature, args)
             _, start, _, count, run, _ = args
-            rows = e.memory(2)
             in_state = e.memory(0)
+            rows = e.memory(2)
             in_buffer = e.memory(5)
-            lanes = in_state.vec.lanes
+            two_registers = e.constant(2 * in_state.vec.lanes)
             with cgutils.for_range(builder, count, intp=count.type) as outer:
                 row = rows.number(outer.index)
                 state_start = builder.shl(builder.add(start, row), e.constant(1))
                 buffer_start = builder.mul(outer.index, run)
-                step = e.constant(2 * lanes)
-                with cgutils.for_range_slice(builder, e.constant(0), run, step, run.type) as (
-                    done,
-                    _,
-                ):
-                    source, source_at = in_state, builder.add(state_start, done)
-                    target, target_at = in_buffer, builder.add(buffer_start, done)
+                inner = cgutils.for_range_slice(
+                    builder, e.constant(0), run, two_registers, run.type
+                )
+                with inner as (done, _):
+                    state_at = builder.add(state_start, done)
+                    buffer_at = builder.add(buffer_start, done)
                     if to_state:
-                        source, target = target, source
-                        source_at, target_at = target_at, source_at
-                    registers = [source.load(e.shifted(source_at, k)) for k in (0, lanes)]
-                    for k, register in zip((0, lanes), registers, strict=True):
-                        target.store(e.shifted(target_at, k), register)
+                        _copy_two(e, in_buffer, buffer_at, in_state, state_at)
+                    else:
+                        _copy_two(e, in_state, state_at, in_buffer, buffer_at)
             return e.nothing()
 
         return types.void(state, _INT, rows, _INT, _INT, buf), emit
 
     return intrinsic(copy)
+
+
+def _copy_two(
+    e: Emitter, source: Memory, source_at: Value, target: Memory, target_at: Value
+) -> None:
+    """Copy two registers."""
+    lanes = source.vec.lanes
+    first = source.load(source_at)
+    second = source.load(e.shifted(source_at, lanes))
+    target.store(target_at, first)
+    target.store(e.shifted(target_at, lanes), second)
 
 
 #: Copy ``count`` runs of ``run`` numbers (a multiple of two registers), which start at the
