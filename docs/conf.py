@@ -23,7 +23,7 @@ extensions = [
     "qgen_docstrings",
     "qgen_mathml",
 ]
-# Subfolders of studies/, and benchmarks/, hold results that pages show; they are no pages.
+# benchmarks/ and the subfolders of studies/ hold results that pages include; they are no pages.
 exclude_patterns = ["_build", "studies/*/**", "benchmarks/**", "**/.ipynb_checkpoints"]
 highlight_language = "none"
 nitpicky = True
@@ -34,7 +34,7 @@ nitpick_ignore_regex = [
 myst_enable_extensions = ["dollarmath", "deflist"]
 myst_heading_anchors = 3
 
-# Pages with code cells are executed at each build, in seconds; one that is slow or fails stops it.
+# Pages with code cells are executed at each build; a cell that fails or is slow stops it.
 nb_execution_mode = "force"
 nb_execution_timeout = 120  # a cell takes a second, but machines are shared
 nb_execution_raise_on_error = True

@@ -1,4 +1,4 @@
-"""The directive ``.. backends::``: what each backend of this project can do, as its code says."""
+"""The directive ``.. backends::``: what each backend of this project declares that it can do."""
 
 from __future__ import annotations
 
@@ -31,61 +31,63 @@ MEASURED = Path(__file__).parents[2] / "benchmarks" / "results" / "latest.json"
 
 
 def capabilities_of(name: str) -> Capabilities | None:
-    """What a backend declares: the class of a remote one, else one made without options; None if it
-    wraps another.
+    """What a backend declares, None for one that wraps another backend.
+
+    Remote backends are not built: their class declares it.
     """
     declared = getattr(factory_of("backend", name)[1], "capabilities", None)
     if isinstance(declared, Capabilities) and declared.remote:
         return declared
-    wraps = any(option.required for option in describe("backend", name).options)
-    return None if wraps else backend(name).capabilities
+    if any(option.required for option in describe("backend", name).options):
+        return None
+    return backend(name).capabilities
 
 
 @cache
 def medians() -> dict[str, float]:
     """Seconds of our adapters in the committed benchmark, by case."""
-    cases = {
-        case["id"]: case["rows"]
-        for case in json.loads(MEASURED.read_text(encoding="utf-8"))["cases"]
-    }
-    ours = {case: rows[0] for case, rows in cases.items() if case.startswith("adapters/")}
-    return {
-        case.removeprefix("adapters/"): row["median"]
-        for case, row in ours.items()
-        if "median" in row
-    }
+    found = {}
+    for case in json.loads(MEASURED.read_text(encoding="utf-8"))["cases"]:
+        prefix, _, name = case["id"].partition("/")
+        ours = case["rows"][0]
+        if prefix == "adapters" and "median" in ours:
+            found[name] = ours["median"]
+    return found
 
 
 def times(name: str) -> list[str]:
-    """Milliseconds of the probabilities of 64 circuits, and of their gradients, where they were
-    measured.
-    """
-    found = [medians().get(f"{name}/{what}") for what in ("probabilities", "gradient")]
-    return ["" if seconds is None else f"{1e3 * seconds:.3g} ms" for seconds in found]
+    """Times of the probabilities of 64 circuits and of their gradients; empty if not measured."""
+    found = []
+    for what in ("probabilities", "gradient"):
+        seconds = medians().get(f"{name}/{what}")
+        text = ""
+        if seconds is not None:
+            text = f"{1e3 * seconds:.3g} ms"
+        found.append(text)
+    return found
 
 
 def cells(name: str, package: str) -> list[str]:
     """A row of the table."""
-    can, link = capabilities_of(name), f":ref:`{name} <backend-{name}>`"
+    can = capabilities_of(name)
+    link = f":ref:`{name} <backend-{name}>`"
     if can is None:
         return [link, package, "as the backend that it wraps", *("",) * (len(HEAD) - 3)]
-    exact = "exact" if can.exact else "shots only"
-    values = f"{exact}, on a remote machine" if can.remote else exact
+    values = {True: "exact", False: "shots only"}[can.exact]
+    if can.remote:
+        values += ", on a remote machine"
+    noise = {True: "yes", False: "no"}[can.noise]
+    gradients = can.gradients.replace("backprop", "backpropagation")
+    precision = {"single": "complex64", "double": "complex128"}[can.precision]
     missing = sorted(set(GATES) - can.gates)
-    return [
-        link,
-        package,
-        values,
-        "yes" if can.noise else "no",
-        "none" if can.gradients == "none" else can.gradients.replace("backprop", "backpropagation"),
-        "complex64" if can.precision == "single" else "complex128",
-        "all" if not missing else f"without {', '.join(missing)}",
-        *times(name),
-    ]
+    gates = "all"
+    if missing:
+        gates = f"without {', '.join(missing)}"
+    return [link, package, values, noise, gradients, precision, gates, *times(name)]
 
 
 def rst() -> Iterator[str]:
-    """The table; a backend whose package is not here is named with the line that brings it."""
+    """The table; for a backend that is not installed it shows the command that installs it."""
     yield from (".. list-table::", "   :header-rows: 1", "   :class: options", "")
     yield from row(*HEAD)
     installed = names("backend")

@@ -1,6 +1,6 @@
 """Directives that write the reference from the code: components with their options, and exit codes.
 
-What is described are the components of this project's own packages, as far as they are installed.
+They describe the components of this project's own packages that are installed.
 """
 
 from __future__ import annotations
@@ -23,27 +23,29 @@ OPTION = re.compile(r"^    (\w+): (.*)")
 
 
 def our_packages() -> set[str]:
-    """Distributions of this project; what others have installed here is no part of its
-    documentation.
-    """
+    """Distributions of this project; the documentation leaves out other installed packages."""
     return {package for by_name in known_providers().values() for package in by_name.values()}
 
 
 def described(kind: str) -> list[Description]:
     """The installed components of a kind that come from this project."""
     ours = our_packages()
-    return [
-        describe(kind, name) for name in names(kind) if offers(kind)[name][0].distribution in ours
-    ]
+    found = []
+    for name in names(kind):
+        if offers(kind)[name][0].distribution in ours:
+            found.append(describe(kind, name))
+    return found
 
 
 def split(doc: str) -> tuple[str, dict[str, str], str]:
-    """A docstring before its "Args:", what those say by option, and what comes after them."""
+    """A docstring before its "Args:", the texts in there by option, and the rest after them."""
     before, marker, rest = literal_bars(doc).partition("\nArgs:\n")
     if not marker:
         return before, {}, ""
     lines = rest.splitlines()
-    end = next((i for i, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
+    end = 0
+    while end < len(lines) and (not lines[end] or lines[end].startswith(" ")):
+        end += 1
     options: dict[str, list[str]] = {}
     for line in lines[:end]:
         head = OPTION.match(line)
@@ -51,18 +53,21 @@ def split(doc: str) -> tuple[str, dict[str, str], str]:
             options[head[1]] = [head[2]]
         elif line.strip():
             options[next(reversed(options))].append(line.strip())
-    return before, {name: " ".join(text) for name, text in options.items()}, "\n".join(lines[end:])
+    texts = {name: " ".join(parts) for name, parts in options.items()}
+    return before, texts, "\n".join(lines[end:])
 
 
 def toml(value: Any) -> str:
-    """A default as it stands in a recipe."""
+    """A default as it is written in a recipe."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(toml, value))}]"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)
 
 
 def type_text(option: Option) -> str:
@@ -71,20 +76,29 @@ def type_text(option: Option) -> str:
     if component:
         return f":doc:`{component[1]} </reference/{component[1]}>`"
     text = option.type
-    several = re.sub(r"qgen_core\.interfaces\.(\w+)", lambda m: m[1].lower(), text)
-    plain = re.sub(r"Optional\[(.*)\]$", r"\1 | None", several)
-    while (shorter := re.sub(r"Union\[((?:[^\[\]]|\[[^\[\]]*\])*)\]", _joined, plain)) != plain:
-        plain = shorter
-    plain = plain.replace(" | None", "")  # TOML has no null: an option without a value is left out
-    words = re.sub(
-        r"Literal\[([^\]]*)\]", lambda m: m[1].replace(", ", " | ").replace("'", '"'), plain
-    )
-    return f"``{words}``"
+    text = re.sub(r"qgen_core\.interfaces\.(\w+)", _kind, text)
+    text = re.sub(r"Optional\[(.*)\]$", r"\1 | None", text)
+    before = ""
+    while text != before:  # unions may be nested
+        before = text
+        text = re.sub(r"Union\[((?:[^\[\]]|\[[^\[\]]*\])*)\]", _members, text)
+    text = text.replace(" | None", "")  # TOML has no null: an option without a value is left out
+    text = re.sub(r"Literal\[([^\]]*)\]", _values, text)
+    return f"``{text}``"
 
 
-def _joined(union: re.Match[str]) -> str:
-    """The members of a union, separated by bars; commas inside of brackets stay."""
+def _kind(interface: re.Match[str]) -> str:
+    return interface[1].lower()
+
+
+def _members(union: re.Match[str]) -> str:
+    """The members of a union, separated by bars; commas within brackets are kept."""
     return " | ".join(re.split(r", (?![^\[]*\])", union[1]))
+
+
+def _values(literal: re.Match[str]) -> str:
+    """The values of a Literal as in TOML, separated by bars."""
+    return literal[1].replace(", ", " | ").replace("'", '"')
 
 
 def rst_of(found: Description) -> Iterator[str]:
@@ -101,7 +115,11 @@ def rst_of(found: Description) -> Iterator[str]:
 
 def table(options: Iterable[Option], meanings: Mapping[str, str]) -> Iterator[str]:
     """Options with types and defaults and, where the docstring lists them, what they do."""
-    widths = "16 34 50" if meanings else "24 46 30"
+    widths = "24 46 30"
+    head = ("option", "type", "default")
+    if meanings:
+        widths = "16 34 50"
+        head = ("option", "type, default", "what it does")
     yield from (
         ".. list-table::",
         "   :header-rows: 1",
@@ -109,11 +127,11 @@ def table(options: Iterable[Option], meanings: Mapping[str, str]) -> Iterator[st
         "   :class: options",
         "",
     )
-    yield from row(
-        "option", *(["type, default", "what it does"] if meanings else ["type", "default"])
-    )
+    yield from row(*head)
     for option in options:
-        name, kind, default = f"``{option.name}``", type_text(option), default_text(option)
+        name = f"``{option.name}``"
+        kind = type_text(option)
+        default = default_text(option)
         if meanings:
             yield from row(name, f"| {kind}\n| {default}", meanings.get(option.name, ""))
         else:
@@ -125,13 +143,18 @@ def default_text(option: Option) -> str:
     """An option's default in RST."""
     if option.required:
         return "*required*"
-    return "none" if option.default is None else f"``{toml(option.default)}``"
+    if option.default is None:
+        return "none"
+    return f"``{toml(option.default)}``"
 
 
 def row(*cells: str) -> Iterator[str]:
-    for i, cell in enumerate(cells):
+    """The lines of one row of a list-table."""
+    bullet = "*"
+    for cell in cells:
         first, *more = cell.splitlines() or [""]
-        yield f"   {'*' if i == 0 else ' '} - {first}"
+        yield f"   {bullet} - {first}"
+        bullet = " "
         yield from (f"       {line}" for line in more)
 
 
@@ -145,7 +168,9 @@ class Components(SphinxDirective):
         if kind not in KINDS:
             raise self.error(f"no kind {kind!r}; there are {', '.join(KINDS)}")
         found = described(kind)
-        lines = [line for one in found for line in rst_of(one)]
+        lines: list[str] = []
+        for component in found:
+            lines += rst_of(component)
         if not found:
             lines = [
                 "No package of this project that is installed here offers "
@@ -158,17 +183,16 @@ class ExitCodes(SphinxDirective):
     """``.. exit-codes::`` lists the errors by the exit code of the command line."""
 
     def run(self) -> list[nodes.Node]:
-        own = [
-            e
-            for e in vars(errors).values()
-            if isinstance(e, type) and e.__module__ == errors.__name__
-        ]
+        own = []
+        for error in vars(errors).values():
+            is_class = isinstance(error, type) and error.__module__ == errors.__name__
+            if is_class and error is not errors.QgenError:
+                own.append(error)
         lines = [".. list-table::", "   :header-rows: 1", ""]
-        lines += row("exit code", "error", "what it says")
-        for error in sorted(own, key=lambda e: e.exit_code):
-            if error is not errors.QgenError:
-                first = dedent(error.__doc__ or "").strip().splitlines()[0]
-                lines += row(str(error.exit_code), f"``{error.__name__}``", first)
+        lines += row("exit code", "error", "meaning")
+        for error in sorted(own, key=lambda error: error.exit_code):
+            first = dedent(error.__doc__ or "").strip().splitlines()[0]
+            lines += row(str(error.exit_code), f"``{error.__name__}``", first)
         return self.parse_text_to_nodes("\n".join(lines))
 
 

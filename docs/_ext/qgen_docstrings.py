@@ -1,4 +1,4 @@
-"""Docstrings and signatures of the code as RST: what autodoc and napoleon need help with."""
+"""Corrections of docstrings and signatures before autodoc and napoleon read them as RST."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-#: How an indented example behind a paragraph begins, without the two colons that RST asks for.
+#: The beginning of an indented example after a paragraph, without the two colons of RST.
 EXAMPLE = re.compile(r"( +)(?:class|import|from|def) ")
 
 _attributes: dict[str, list[str]] = {}
 
 
 def literal_bars(text: str) -> str:
-    """RST in which bars outside of code are bars, as in \\|p - q\\|, and no substitutions."""
-    return re.sub(r"(``.*?``)|\|", lambda m: m[1] or r"\|", text, flags=re.DOTALL)
+    """RST with bars outside of code escaped, as in \\|p - q\\|, lest they mark substitutions."""
+    return re.sub(r"(``.*?``)|\|", _escaped, text, flags=re.DOTALL)
+
+
+def _escaped(code_or_bar: re.Match[str]) -> str:
+    return code_or_bar[1] or r"\|"
 
 
 def keep_attribute(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """Before napoleon, which takes what stands before the first colon of an attribute's text for
-    its type.
-    """
+    """Keep the text of an attribute, before napoleon reads the part before a colon as its type."""
     if what in ("attribute", "data", "property"):
         _attributes[name] = list(lines)
 
@@ -32,9 +34,7 @@ def keep_attribute(
 def mend_docstring(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
-    """For autodoc: in the code's docstrings bars are bars, and an indented example in Python is
-    code.
-    """
+    """Escape bars, and mark indented examples in Python as code."""
     text = literal_bars("\n".join(_attributes.pop(name, lines)))
     lines[:] = with_examples(text.splitlines())
 
@@ -45,8 +45,8 @@ def with_examples(lines: Sequence[str]) -> Iterator[str]:
     for before, line in zip(["text", *lines], lines, strict=False):
         if inside and line and not line.startswith(inside):
             inside = ""
-        start = None if inside or before else EXAMPLE.match(line)
-        if start:
+        start = EXAMPLE.match(line)
+        if start and not inside and not before:
             inside = start[1]
             yield from (".. code-block:: python", "")
         yield line
@@ -61,16 +61,22 @@ def short_types(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str | None, str | None]:
-    """For autodoc: aliases of types under their short names also inside of other types."""
+    """Show aliases of types under their short names, also within other types."""
     alias = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
-    return signature and alias.sub(r"\1", signature), returns and alias.sub(r"\1", returns)
+    if signature:
+        signature = alias.sub(r"\1", signature)
+    if returns:
+        returns = alias.sub(r"\1", returns)
+    return signature, returns
 
 
 def leave_out_tests(
     app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any
 ) -> bool | None:
-    """For autodoc: of a conformance kit only what its user says or may change is listed."""
-    return True if name.startswith("test_") else None
+    """Leave out the tests of a conformance kit; its page lists what a subclass may set."""
+    if name.startswith("test_"):
+        return True
+    return None
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

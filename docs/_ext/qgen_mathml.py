@@ -1,4 +1,4 @@
-"""Formulas as MathML, made when the pages are built: browsers draw it, and no script is loaded."""
+"""Formulas as MathML, written when the pages are built, so that a browser needs no script."""
 
 from __future__ import annotations
 

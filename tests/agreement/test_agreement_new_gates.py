@@ -1,4 +1,7 @@
-"""Gates added to the table while the program runs: right on every backend, or refused."""
+"""Gates added to the table while the program runs: right on every backend, or refused.
+
+Values and gradients of the embedded simulators are those of the reference to 1e-12.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.circuits.gates import GATES, GateSpec, X, Z, embedded
+from qgen_core.circuits.gates import GATES, GateSpec, X, Z
 from qgen_core.errors import Unsupported
+from qgen_core.testing import reference
 
 ISWAP = np.array([[1, 0, 0, 0], [0, 0, 1j, 0], [0, 1j, 0, 0], [0, 0, 0, 1]])
 CCX = np.eye(8)[[0, 1, 2, 3, 4, 5, 7, 6]]
-EXACT = {"statevector", "density", "torch"}
+NEW = ("rzx", "iswap", "sdg", "ccx")
+WORDS = qgen.Expectations(("ZII", "IXY", "YZX", "ZZZ"))
 
 
 @pytest.fixture(autouse=True)
@@ -41,40 +46,43 @@ def around(name: str) -> qgen.Circuit:
     return qgen.Circuit(3, (*turns, gate, *more))
 
 
-def expected(circuit: qgen.Circuit, row: np.ndarray) -> np.ndarray:
-    left = iter(row)
-    state = np.eye(8, 1)[:, 0]
-    for gate in circuit.gates:
-        matrix = gate.spec.matrix(0.0 if gate.angle is None else float(next(left)))
-        state = embedded(matrix, gate.wires, 3) @ state
-    return np.abs(state) ** 2
-
-
-@pytest.mark.parametrize("gate", ["rzx", "iswap", "sdg", "ccx"])
-def test_a_new_gate_is_right_or_refused(name: str, backend: qgen.Backend, gate: str) -> None:
-    circuit = around(gate)
+def check(
+    name: str, circuit: qgen.Circuit, measure: qgen.Probabilities | qgen.Expectations
+) -> None:
+    """Values and gradients are those of the reference."""
     rng = np.random.default_rng(7)
     angles = circuit.bind(rng.uniform(-3, 3, (2, circuit.num_params)))
-    if gate not in backend.capabilities.gates:
-        assert name not in EXACT
-        with pytest.raises(Unsupported, match=f"no gate {gate}"):
-            backend.run(circuit, angles, qgen.Probabilities())
-        return
-    found, pullback = backend.forward(circuit, angles, qgen.Probabilities())
-    truth = np.array([expected(circuit, row) for row in angles])
-    tolerance = 1e-12 if name in EXACT else agreement.tolerance(backend)
-    np.testing.assert_allclose(found, truth, rtol=0, atol=tolerance)
+    found, pullback = agreement.build(name).forward(circuit, angles, measure)
+    allowed = agreement.tolerance(name)
+    expected = reference.values(circuit, angles, measure)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=allowed)
     cotangent = rng.normal(size=found.shape)
-    step = 1e-5
-    slopes = np.zeros_like(angles)
-    for column in range(angles.shape[1]):
-        moved = np.eye(angles.shape[1])[column] * step
-        up = np.array([expected(circuit, row + moved) for row in angles])
-        down = np.array([expected(circuit, row - moved) for row in angles])
-        slopes[:, column] = (cotangent * (up - down)).sum(axis=1) / (2 * step)
-    np.testing.assert_allclose(
-        pullback(cotangent), slopes, rtol=0, atol=1e-4 if tolerance > 1e-9 else 1e-8
-    )
+    gradient = reference.gradient(circuit, angles, measure, cotangent)
+    if name not in agreement.EMBEDDED:
+        allowed *= 20  # a gradient sums several values
+    np.testing.assert_allclose(pullback(cotangent), gradient, rtol=0, atol=allowed)
+
+
+@pytest.mark.parametrize("gate", NEW)
+def test_a_new_gate_is_right_or_refused(name: str, backend: qgen.Backend, gate: str) -> None:
+    circuit = around(gate)
+    if gate not in backend.capabilities.gates:
+        assert name not in agreement.EMBEDDED
+        angles = circuit.bind(np.zeros(circuit.num_params))
+        for call in (backend.run, backend.forward):
+            with pytest.raises(Unsupported, match=f"no gate {gate}"):
+                call(circuit, angles, qgen.Probabilities())
+        return
+    check(name, circuit, qgen.Probabilities())
+    check(name, circuit, WORDS)
+
+
+@pytest.mark.parametrize("name", agreement.EMBEDDED)
+def test_new_gates_one_after_another(name: str) -> None:
+    """All in one circuit, so that the engines join their steps."""
+    instructions = [gate for new in NEW for gate in around(new).gates]
+    check(name, qgen.Circuit(3, tuple(instructions)), qgen.Probabilities())
+    check(name, qgen.Circuit(3, tuple(instructions)), WORDS)
 
 
 def test_the_gate_of_the_issue_means_the_same_on_the_embedded_engines() -> None:

@@ -1,5 +1,5 @@
-"""Channels: noisy backends agree with the density matrix and with each other; the others say who
-runs them (F29).
+"""Circuits with channels: backends that run them agree with the reference and with each other, and
+the errors of the others name them (F29).
 """
 
 from __future__ import annotations
@@ -25,14 +25,12 @@ IDLE = qgen.Circuit(1, (qgen.Gate("h", (0,)), qgen.Channel(np.eye(2)[None], (0,)
 
 
 def noisy_circuit(number: int) -> qgen.Circuit:
-    """Up to 4 wires, gates of all kinds, and after every few of them one of four channels on wires
-    of its own.
-    """
+    """Up to 4 wires, gates of all kinds, and after every fourth one a channel on random wires."""
     rng = np.random.default_rng(100 + number)
     wires = 2 + number % 3
-    plain = agreement.random_circuit(wires, 8 * wires, rng).instructions
+    gates = agreement.random_circuit(wires, 8 * wires, rng).instructions
     instructions: list[qgen.Gate | qgen.Channel] = []
-    for place, gate in enumerate(plain):
+    for place, gate in enumerate(gates):
         instructions.append(gate)
         if place % 4 == 3:
             found = list(channels(wires, rng))[int(rng.integers(4))]
@@ -54,9 +52,8 @@ def measured(name: str) -> list[np.ndarray]:
         angles = agreement.random_rows(circuit, 2, np.random.default_rng(number))
         rest = circuit.num_wires - 2
         words = qgen.Expectations(("ZX" + "I" * rest, "IY" + "Z" * rest, "XX" + "X" * rest))
-        found += [
-            agreement.noisy(name).run(circuit, angles, m) for m in (qgen.Probabilities(), words)
-        ]
+        for measure in (qgen.Probabilities(), words):
+            found.append(agreement.noisy(name).run(circuit, angles, measure))
     return found
 
 
@@ -77,22 +74,18 @@ def test_noisy_backends_agree_with_each_other(one: str, other: str) -> None:
 
 @pytest.mark.parametrize("name", agreement.NOISY)
 def test_noise_makes_a_difference(name: str) -> None:
-    """Noise that is taken and has no effect is the worst: each noisy circuit differs from the ideal
-    one by 1e-3.
-    """
+    """Each noisy circuit differs from the ideal one by 1e-3: noise is not accepted and ignored."""
     backend = agreement.noisy(name)
     for number in range(CIRCUITS):
         circuit = noisy_circuit(number)
         assert circuit.channels
         angles = agreement.random_rows(circuit, 1, np.random.default_rng(number))
-        noisy, ideal = (
-            backend.run(c, angles, qgen.Probabilities())
-            for c in (circuit, without_channels(circuit))
-        )
+        noisy = backend.run(circuit, angles, qgen.Probabilities())
+        ideal = backend.run(without_channels(circuit), angles, qgen.Probabilities())
         assert np.max(np.abs(noisy - ideal)) > 1e-3
 
 
-def test_unsupported_noise_is_an_error_that_names_who_runs_it(
+def test_unsupported_noise_is_an_error_that_names_backends_with_noise(
     name: str, backend: qgen.Backend
 ) -> None:
     if backend.capabilities.noise:
@@ -105,23 +98,22 @@ def test_unsupported_noise_is_an_error_that_names_who_runs_it(
     assert "'idle'" in str(error.value) and WITH_NOISE in str(error.value)
 
 
-def test_those_named_for_noise_run_it() -> None:
-    """The hint of the error, read: each backend with its option, as it is tried in this file."""
-    hint = re.findall(r"([\w-]+)(?: with (\w+) ([\w.]+))?(?:, |$)", WITH_NOISE)
-    assert {
-        name: {option: value} if option else {} for name, option, value in hint
-    } == agreement.NOISY
+def test_the_hint_of_the_error_names_the_backends_with_noise() -> None:
+    """Each with its option, as this file tests it."""
+    hint = {}
+    for name, option, value in re.findall(r"([\w-]+)(?: with (\w+) ([\w.]+))?(?:, |$)", WITH_NOISE):
+        hint[name] = {option: value} if option else {}
+    assert hint == agreement.NOISY
 
 
-def test_an_unsupported_gate_is_an_error_that_names_who_has_it(
+def test_an_unsupported_gate_is_an_error_that_names_backends_with_all_gates(
     name: str, backend: qgen.Backend
 ) -> None:
-    """Each gate a backend lacks is refused by name; those that the hint names have all."""
+    """Each gate that a backend lacks is refused by name; backends in the hint have all gates."""
     for gate in sorted(set(GATES) - backend.capabilities.gates):
         wires = tuple(range(GATES[gate].wires))
-        circuit = qgen.Circuit(
-            2, (qgen.Gate(gate, wires, qgen.const(0.3) if GATES[gate].has_angle else None),)
-        )
+        angle = qgen.const(0.3) if GATES[gate].has_angle else None
+        circuit = qgen.Circuit(2, (qgen.Gate(gate, wires, angle),))
         with pytest.raises(Unsupported, match=rf"\b{gate}\b.*{WITH_ALL_GATES}"):
             backend.run(circuit, circuit.bind([]), qgen.Probabilities())
     if name in WITH_ALL_GATES.split(", "):

@@ -1,5 +1,5 @@
-"""Shots follow the exact distribution; seeds make them reproducible, and nothing global is touched
-(F31, F38).
+"""Shots follow the exact distribution; seeds make them reproducible, and global random states are
+neither read nor written (F31, F38).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy import random as legacy
 
 import qgen_core as qgen
 from qgen_core.events import bits_to_index
-from qgen_core.testing import statistics
+from qgen_core.testing import reference, statistics
 from qgen_core.testing.kit import globals_untouched
 
 SHOTS = 20_000
@@ -27,9 +27,9 @@ def prepared(seed: int) -> tuple[qgen.Circuit, np.ndarray]:
 
 @pytest.mark.parametrize("seed", [21, 22, 23])
 def test_shots_by_chi_square(name: str, backend: qgen.Backend, seed: int) -> None:
-    """Bits and frequencies; bins are merged to at least 5 expected, p > 1e-6."""
+    """Bits and frequencies; bins are merged to expect at least 5 counts, and p > 1e-6."""
     circuit, angles = prepared(seed)
-    exact = np.abs(agreement.by_matrices(circuit, angles)) ** 2
+    exact = reference.values(circuit, angles, qgen.Probabilities())
     bits = backend.run(circuit, angles, qgen.Bits(), qgen.Shots(SHOTS, np.random.default_rng(seed)))
     table = backend.run(
         circuit, angles, qgen.Probabilities(), qgen.Shots(SHOTS, np.random.default_rng(seed + 1))
@@ -40,13 +40,13 @@ def test_shots_by_chi_square(name: str, backend: qgen.Backend, seed: int) -> Non
         assert statistics.chi_square(np.rint(table[row] * SHOTS), expected) > statistics.LEAST_P
 
 
-def test_chi_square_would_notice_another_wire_order() -> None:
-    """The test above can fail: the same shots with wires reversed have p = 0."""
+def test_chi_square_detects_another_wire_order() -> None:
+    """The same shots with reversed wires have p = 0, so the test above can fail."""
     circuit, angles = prepared(21)
     bits = agreement.build("statevector").run(
         circuit, angles, qgen.Bits(), qgen.Shots(SHOTS, np.random.default_rng(1))
     )
-    exact = np.abs(agreement.by_matrices(circuit, angles)) ** 2
+    exact = reference.values(circuit, angles, qgen.Probabilities())
     counted = statistics.distribution(bits_to_index(bits[0][:, ::-1]), 16)
     assert statistics.chi_square(counted, exact[0]) < 1e-12
 
@@ -84,7 +84,7 @@ def slopes(backend: qgen.Backend) -> np.ndarray:
 def test_global_random_states_are_neither_read_nor_written(
     name: str, backend: qgen.Backend
 ) -> None:
-    """Shots do not depend on them, and values, shots and gradients leave them as they are."""
+    """Shots do not depend on them; values, shots and gradients do not change them."""
     circuit, angles = prepared(26)
     found = []
     before = random.getstate(), legacy.get_state()

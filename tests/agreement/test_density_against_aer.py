@@ -1,4 +1,4 @@
-"""The embedded density engine against Qiskit Aer's density_matrix method, errors given as Kraus
+"""The embedded density engine against Qiskit Aer's density_matrix method, with errors as Kraus
 channels.
 """
 
@@ -13,7 +13,7 @@ from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Expectations, Probabilities, pauli_z
 from qgen_core.noise_models import channels
 from qgen_core.simulators.density.backend import DensityBackend
-from qgen_core.testing import circuits
+from qgen_core.testing import circuits, reference
 
 pytest.importorskip("qiskit_aer", reason="qiskit-aer is not installed: pip install qiskit-aer")
 
@@ -21,8 +21,9 @@ CLOSE = 1e-9
 
 
 def to_qiskit(circuit, row):
-    """The same circuit in Qiskit: qubit w is wire w. Its matrices have the first qubit least
-    significant.
+    """The same circuit in Qiskit: qubit w is wire w.
+
+    In Qiskit the first qubit is the least significant bit of a matrix.
     """
     from qiskit import QuantumCircuit
     from qiskit.quantum_info import Kraus
@@ -43,7 +44,7 @@ def aer_densities(circuit, angles):
     from qiskit import transpile
     from qiskit_aer import AerSimulator
 
-    # fused depolarizing channels have degenerate Choi matrices, on which Aer 0.18 fails ("heevx
+    # fused depolarizing channels have degenerate Choi matrices, for which Aer 0.18 fails ("heevx
     # call")
     simulator = AerSimulator(method="density_matrix", max_parallel_threads=1, fusion_enable=False)
     jobs = [to_qiskit(circuit, row) for row in angles]
@@ -52,20 +53,18 @@ def aer_densities(circuit, angles):
     result = simulator.run(transpile(jobs, simulator, optimization_level=0)).result()
     wires = circuit.num_wires
     turned = [*range(wires - 1, -1, -1), *range(2 * wires - 1, wires - 1, -1)]
-    found = [
-        np.asarray(result.data(k)["density_matrix"]).reshape((2,) * (2 * wires))
-        for k in range(len(jobs))
-    ]
-    return [rho.transpose(turned).reshape(2**wires, 2**wires) for rho in found]
+    found = []
+    for k in range(len(jobs)):
+        rho = np.asarray(result.data(k)["density_matrix"]).reshape((2,) * (2 * wires))
+        found.append(rho.transpose(turned).reshape(2**wires, 2**wires))
+    return found
 
 
 def assert_agreement(circuit, angles, words):
-    from qgen_core.testing import reference
-
     engine = DensityBackend()
     densities = aer_densities(circuit, angles)
     for measure in (Probabilities(), words):
-        expected = np.array([reference.read(rho, measure) for rho in densities])
+        expected = np.array([reference.reader(measure)(rho) for rho in densities])
         np.testing.assert_allclose(
             engine.run(circuit, angles, measure), expected, atol=CLOSE, rtol=0
         )

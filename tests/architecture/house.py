@@ -65,6 +65,7 @@ PUBLIC_MODULES = (
     "qgen_core.support.random_streams",
     "qgen_core.support.resources",
     "qgen_core.testing",
+    "qgen_core.testing.reference",
     "qgen_core.typing",
 )
 

@@ -1,16 +1,16 @@
-"""Fenced blocks of the documentation: found, run page by page, or at least checked.
+"""Fenced blocks of the documentation, which the tests run or check.
 
-What a block's info string means:
+The info string of a block says what it is:
 
-- ``python`` and ``{code-cell}``: executed, page by page in one namespace; ``pycon``: a doctest.
+- ``python`` and ``{code-cell}``: executed, with one namespace per page; ``pycon``: a doctest.
 - A block whose first line is ``# NAME.toml`` or ``# NAME.py`` is a file that the reader saves. A
   recipe is then validated. Other TOML blocks are parts of a recipe, or of a pyproject.toml.
 - ``sh``: commands, run one by one. A comment ``# exit code N`` says that a command has to fail.
-- ``text``: what the block before it prints, line by line, numbers apart; lines may be left
-  out, and ``...`` in a line stands for anything.
-- Without one: commands if they begin as commands do, else a drawing.
+- ``text``: output of the block before it, compared line by line except for numbers; lines may be
+  left out, and ``...`` in a line stands for any text.
+- Without an info string: commands if the first line begins with a command, else a drawing.
 
-After ``<!-- checked, not run: WHY -->`` the commands of a block are checked only: their targets,
+After ``<!-- checked, not run: WHY -->`` the commands of a block are only checked: their targets,
 paths, extras and subcommands have to exist.
 """
 
@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 MARK = re.compile(r"<!-- checked, not run: .+ -->")
 COMMANDS = ("qgen", "make", "pip", "python", "git")
-#: Directives whose content is no code.
+#: Directives whose content is not code.
 DIRECTIVES = (
     "{toctree}",
     "{raw}",
@@ -39,7 +39,7 @@ DIRECTIVES = (
 
 @dataclass(frozen=True)
 class Block:
-    """The content of one fence, what it is, and whether it may not be run."""
+    """The content of one fence, its info string, and whether it is marked as not to be run."""
 
     page: Path
     line: int
@@ -54,7 +54,7 @@ class Block:
     @property
     def kind(self) -> str:
         """python, pycon, toml, sh, text or none."""
-        word = self.info.split()[0] if self.info else ""
+        word = self.info.partition(" ")[0]
         if word == "{code-cell}":
             return "python"
         if word in DIRECTIVES:
@@ -63,14 +63,17 @@ class Block:
             return "sh"
         if word:
             return word
-        return "sh" if self.text.lstrip("$ ").split(" ")[0] in COMMANDS else "none"
+        if self.text.lstrip("$ ").split(" ")[0] in COMMANDS:
+            return "sh"
+        return "none"
 
     @property
     def file(self) -> str:
         """The name under which the reader saves the block; empty for other blocks."""
-        first = self.text.splitlines()[0] if self.text else ""
-        name = re.fullmatch(r"# ([\w./-]+\.(?:toml|py))", first)
-        return name[1] if name else ""
+        name = re.match(r"# ([\w./-]+\.(?:toml|py))$", self.text, flags=re.MULTILINE)
+        if name is None:
+            return ""
+        return name[1]
 
 
 def pages() -> list[Path]:

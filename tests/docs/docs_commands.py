@@ -18,7 +18,7 @@ from docs_blocks import ROOT
 
 from qgen_core import cli
 
-#: What takes long, or installs, and is therefore never run.
+#: Commands that take long or install packages, and are therefore never run.
 NEVER_RUN = (
     r"make ",
     r"pip ",
@@ -37,11 +37,15 @@ def lines_of(text: str) -> list[str]:
 
 
 def run(line: str, import_path: list[Path]) -> str:
-    """Run one command and return what it prints; AssertionError when its exit code is not the one
-    expected.
+    """Run one command and return what it prints.
+
+    Raises AssertionError when its exit code is not the expected one, 0 by default.
     """
     command, _, comment = line.partition(" #")
-    expected = int(code[1]) if (code := re.search(r"exit code (\d+)", comment)) else 0
+    expected = 0
+    code = re.search(r"exit code (\d+)", comment)
+    if code:
+        expected = int(code[1])
     words = shlex.split(command)
     if words[0] == "qgen":
         found, printed = _qgen(words[1:])
@@ -85,27 +89,25 @@ def never_run(line: str) -> bool:
 
 
 def check(line: str) -> None:
-    """AssertionError unless what a command names is there: targets, paths, extras, subcommands,
-    modules.
-    """
+    """Raise AssertionError unless the targets, paths, extras, subcommands and modules exist."""
     words = shlex.split(line, comments=True)
     if not words or words[0] in ("if", "fi", "for", "done", "cd"):
         return
     if words[0] == "make":
-        targets = re.findall(
-            r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE
-        )
-        assert {w for w in words[1:] if w[0] != "-" and "=" not in w} <= set(targets), (
-            f"{line!r}: no such target"
-        )
+        makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+        targets = re.findall(r"^([\w-]+):", makefile, flags=re.MULTILINE)
+        for word in words[1:]:
+            is_target = word[0] != "-" and "=" not in word
+            assert not is_target or word in targets, f"{line!r}: no such target"
     elif "pip" in words[:3]:
         _check_pip(line, words[words.index("install") + 1 :])
     elif words[0] == "qgen":
-        assert words[1] in typer.main.get_command(cli.app).commands, f"{line!r}: no such subcommand"  # type: ignore[attr-defined]
+        commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
+        assert words[1] in commands, f"{line!r}: no such subcommand"
     elif words[:2] == ["python", "-m"]:
         assert (ROOT / words[2].replace(".", "/")).exists() or import_module(words[2]), line
     elif words[0] != "git":
-        raise AssertionError(f"{line!r}: not known how to check that")
+        raise AssertionError(f"{line!r}: there is no check for this command")
 
 
 def _check_pip(line: str, words: list[str]) -> None:
@@ -114,25 +116,24 @@ def _check_pip(line: str, words: list[str]) -> None:
             assert (ROOT / word).is_file(), f"{line!r}: no file {word}"
         elif word.startswith("."):
             folder, _, extras = word.partition("[")
-            project = tomllib.loads(
-                (place_of(folder) / "pyproject.toml").read_text(encoding="utf-8")
-            )["project"]
-            wanted = {extra for extra in extras.rstrip("]").split(",") if extra}
+            metadata = (place_of(folder) / "pyproject.toml").read_text(encoding="utf-8")
+            project = tomllib.loads(metadata)["project"]
+            wanted = set(filter(None, extras.rstrip("]").split(",")))
             assert wanted <= set(project.get("optional-dependencies", {})), (
                 f"{line!r}: no such extra"
             )
 
 
 def place_of(folder: str) -> Path:
-    """A package that the page itself has made, or one of the repository."""
-    made = Path(folder)
-    return made if (made / "pyproject.toml").exists() else ROOT / folder
+    """The folder of a package that the page itself wrote, or of one in the repository."""
+    written = Path(folder)
+    if (written / "pyproject.toml").exists():
+        return written
+    return ROOT / folder
 
 
 def install(folder: Path) -> Path:
-    """What ``pip install -e`` of a page's own package does: its metadata beside its source; the
-    import path.
-    """
+    """Write a package's metadata beside its source, as ``pip install -e`` does; the import path."""
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     source = (folder / "src").resolve()
     info = source / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
@@ -142,10 +143,9 @@ def install(folder: Path) -> Path:
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n{requires}"
     )
     (info / "METADATA").write_text(head, encoding="utf-8")
-    groups = project["entry-points"].items()
-    text = "".join(
-        f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in names.items())
-        for group, names in groups
-    )
-    (info / "entry_points.txt").write_text(text, encoding="utf-8")
+    lines = []
+    for group, names in project["entry-points"].items():
+        lines.append(f"[{group}]")
+        lines += [f"{name} = {target}" for name, target in names.items()]
+    (info / "entry_points.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return source

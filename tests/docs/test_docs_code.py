@@ -1,5 +1,6 @@
-"""Every code block of the documentation and of the README works: see docs_blocks for what a block
-is.
+"""Every code block of the documentation and of the README works.
+
+docs_blocks says what a block is.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ def _forget_plugins() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder to work in, with the repository's recipes; what a page installs or registers is
-    undone.
+    """A folder to work in, with the repository's recipes.
+
+    Afterwards, what a page has installed or registered is undone.
     """
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     monkeypatch.chdir(tmp_path)
@@ -54,7 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 class Reader:
-    """Works through a page as a reader would."""
+    """Does what a reader of a page does: saves files, runs commands and code."""
 
     def __init__(self) -> None:
         self.namespace: dict[str, Any] = {"__name__": "docs"}
@@ -139,7 +141,7 @@ class Reader:
         assert not failed, "".join(report)
 
     def compare(self, block: Block) -> None:
-        """What a page shows as output is printed, line by line, but for numbers."""
+        """Check that each line that a page shows as output was printed, except for numbers."""
         assert self.printed is not None, f"{block.where}: no code before this output"
         printed = [_masked(line) for line in self.printed.splitlines()]
         missing = [
@@ -155,7 +157,7 @@ def _masked(line: str) -> str:
 
 
 def _pattern(line: str) -> re.Pattern[str]:
-    """A line of a page's output, with ``...`` for anything."""
+    """A line of a page's output, in which ``...`` stands for any text."""
     return re.compile(".*".join(map(re.escape, _masked(line).split("..."))))
 
 

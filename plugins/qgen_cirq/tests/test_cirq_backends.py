@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
+from qgen_cirq.gates import GATES as MAPPED
+from qgen_core.circuits.gates import GATES, GateSpec
 from qgen_core.errors import BadOption, BrokenPlugin, ResourceRefused, Unsupported
 from qgen_core.testing import circuits, reference
 from qgen_core.testing.kit import globals_untouched
@@ -27,7 +29,7 @@ def test_readme_example_runs() -> None:
     exec(compile(code, "README.md", "exec"), {})
 
 
-@pytest.mark.parametrize("module", ["simulator", "qsim"])
+@pytest.mark.parametrize("module", ["simulator", "qsim", "gates"])
 def test_entry_points_import_without_the_sdk(module: str) -> None:
     frameworks = ("cirq", "qsimcirq", "sympy")
     code = f"import sys, qgen_cirq.{module}; print(*(m for m in {frameworks} if m in sys.modules))"
@@ -47,7 +49,7 @@ def test_a_missing_sdk_is_named_with_its_pip_line(
 
 
 def test_cirq_agrees_with_its_own_simulator_called_by_hand() -> None:
-    """The same gates in a cirq.Circuit: what is skipped changes nothing."""
+    """The same gates in a cirq.Circuit give the same state."""
     circuit = qgen.Circuit(
         3,
         (
@@ -70,6 +72,26 @@ def test_cirq_agrees_with_its_own_simulator_called_by_hand() -> None:
     state = cirq.Simulator(dtype=np.complex128).simulate(theirs).final_state_vector
     found = qgen.backend("cirq").run(circuit, circuit.bind(angles), qgen.State())[0]
     np.testing.assert_allclose(found, state, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["cirq", "qsim"])
+def test_gates_that_are_not_mapped_are_refused(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the capabilities, and by the translation where capabilities are wider than the map."""
+    monkeypatch.setitem(GATES, "sdg", GateSpec(1, fixed=np.diag([1, -1j])))
+    circuit = qgen.Circuit(1, (qgen.Gate("sdg", (0,)),))
+    backend = qgen.backend(name)
+    with pytest.raises(Unsupported, match="has no gate sdg"):
+        backend.probabilities(circuit, [])
+    monkeypatch.setattr(backend, "capabilities", qgen.Capabilities())
+    with pytest.raises(Unsupported, match="maps no gate 'sdg' to Cirq and qsim; it has h, x"):
+        backend.probabilities(circuit, [])
+
+
+def test_every_mapped_gate_is_in_the_table() -> None:
+    assert set(MAPPED) <= set(GATES)
+    for name in MAPPED:
+        shift = MAPPED[name].qsim.shift
+        assert (shift is not None) == GATES[name].has_angle
 
 
 def test_qsim_is_single_precision_and_says_so() -> None:

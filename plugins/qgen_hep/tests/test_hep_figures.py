@@ -16,7 +16,7 @@ from qgen_core.runs.report import Section
 from qgen_hep import hooks
 from qgen_hep.figures import correlation, joint, marginals, training
 from qgen_hep.figures.density import density, pulls, ratio
-from qgen_hep.figures.labels import axis_label, plain, short_name
+from qgen_hep.figures.labels import axis_label, escaped, short_name
 from qgen_hep.figures.sections import sections
 from qgen_hep.figures.style import page_style
 
@@ -127,7 +127,7 @@ def test_axes_are_named_with_their_units(column, unit, recipe, label):
 
 
 def test_names_from_files_are_no_formulas():
-    assert plain(r"a$\frac{") == r"a\$/frac{"
+    assert escaped(r"a$\frac{") == r"a\$/frac{"
     assert short_name("x$") == r"x\$"
 
 

@@ -15,13 +15,13 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core.errors import BadOption, DataError
-from qgen_core.studies import Cell, Result, Table, Trial, key_of
-from qgen_hep.studies.jets import JetsStudy, measure, points, published, statistics
-from qgen_hep.studies.jets.book import Book, measured
-from qgen_hep.studies.jets.figures import FIGURES, draw
-from qgen_hep.studies.jets.points import Point
-from qgen_hep.studies.jets.tables import settled, tables
-from qgen_hep.studies.seeds import over_seeds
+from qgen_core.studies import Cell, Result, Results, Table, Trial, key_of
+from qgen_hep.studies.jets import JetsStudy, grid, measurements, published, statistics
+from qgen_hep.studies.jets.figures import FIGURES
+from qgen_hep.studies.jets.grid import Training, chosen
+from qgen_hep.studies.jets.selection import trainings
+from qgen_hep.studies.jets.tables import exact_js, sampled, settled, tables
+from qgen_hep.studies.shared.style import draw
 
 EDGES = [np.array([0.0, 1.0, 3.0]), np.array([-1.0, 0.0, 0.5, 4.0]), np.array([2.0, 3.0, 4.0])]
 RNG = np.random.default_rng(8)
@@ -125,47 +125,53 @@ def test_resampling_does_not_depend_on_its_pieces(monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_configuration_of_the_paper_is_there() -> None:
-    full = set(points.full(3, 1))
+    full = set(grid.full(3, 1))
+    starts = ("zero", "bell", "ghz", "plus")
+    wanted = set()
     for seed in (1, 2, 3):
         for shots in (None, 8192):
-            assert {Point(2, 1, d, shots=shots, seed=seed) for d in (1, 3, 6, 9)} <= full
-            assert {Point(2, 2, d, shots=shots, seed=seed) for d in (2, 6, 12, 18)} <= full
-            assert {
-                Point(2, a, d, "bell", shots=shots, seed=seed) for a, d in ((1, 6), (2, 12))
-            } <= full
-        assert {
-            Point(3, a, d, s, seed=seed)
-            for a, d in ((1, 6), (2, 12))
-            for s in ("zero", "bell", "ghz", "plus")
-        } <= full
-    assert {Point(3, a, d, shots=8192) for a, d in ((1, 6), (2, 12))} <= full
-    assert {
-        Point(3, a, d, s, 20000)
-        for a, d in ((1, 6), (2, 12))
-        for s in ("zero", "bell", "ghz", "plus")
-    } <= full
-    assert {p.fraction for p in full if p.shots is None} == {*points.FRACTIONS, 1.0}
-    assert all(p.steps == 300 for p in full)
-    assert {Point(3, 2, 12, "ghz", 20000, seed=s) for s in (1, 2, 3)} <= set(points.full(3, 3))
+            wanted |= {Training(8, "brick", d, shots=shots, seed=seed) for d in (1, 3, 6, 9)}
+            wanted |= {Training(8, "tree", d, shots=shots, seed=seed) for d in (2, 6, 12, 18)}
+            for ansatz, layers in (("brick", 6), ("tree", 12)):
+                wanted.add(Training(8, ansatz, layers, "bell", shots=shots, seed=seed))
+        for ansatz, layers in (("brick", 6), ("tree", 12)):
+            wanted |= {Training(12, ansatz, layers, start, seed=seed) for start in starts}
+    for ansatz, layers in (("brick", 6), ("tree", 12)):
+        wanted.add(Training(12, ansatz, layers, shots=8192))
+        wanted |= {Training(12, ansatz, layers, start, 20000) for start in starts}
+    assert wanted <= full
+    exact = [training for training in full if training.shots is None]
+    assert {training.fraction for training in exact} == {*grid.FRACTIONS, 1.0}
+    assert all(training.steps == 300 for training in full)
+    ghz = {Training(12, "tree", 12, "ghz", 20000, seed=seed) for seed in (1, 2, 3)}
+    assert ghz <= set(grid.full(3, 3))
 
 
-def test_a_point_and_its_cell_say_the_same() -> None:
-    for point in {*points.full(2, 2), *points.quick()}:
-        assert Point.of(point.cell({"name": "jets"})) == point
+@pytest.mark.parametrize("trainings", [grid.full(2, 2), grid.quick()])
+def test_each_training_is_in_the_grid_once_and_its_cell_has_its_tags(
+    trainings: list[Training],
+) -> None:
+    assert len(set(trainings)) == len(trainings)
+    for training in trainings:
+        cell = training.cell({"name": "jets"})
+        assert cell.tags == {"measured": "trained", **vars(training)}
+        assert "trained" in cell.measurements
+        assert cell.recipe["seed"] == training.seed
+        assert cell.recipe["generator"]["ansatz"]["name"] == training.ansatz
 
 
 @pytest.mark.parametrize(
-    ("point", "count"),
+    ("training", "count"),
     [
-        *((Point(2, 1, d), n) for d, n in ((1, 66), (3, 150), (6, 276), (9, 402))),
-        *((Point(2, 2, d), n) for d, n in ((2, 72), (6, 168), (12, 312), (18, 456))),
-        (Point(3, 1, 6, "ghz"), 432),
-        (Point(3, 2, 12, "bell"), 468),
+        *((Training(8, "brick", d), n) for d, n in ((1, 66), (3, 150), (6, 276), (9, 402))),
+        *((Training(8, "tree", d), n) for d, n in ((2, 72), (6, 168), (12, 312), (18, 456))),
+        (Training(12, "brick", 6, "ghz"), 432),
+        (Training(12, "tree", 12, "bell"), 468),
     ],
 )
-def test_recipes_have_the_parameters_of_the_paper(point: Point, count: int) -> None:
-    ansatz = qgen.build("ansatz", point.recipe({"name": "jets"})["generator"]["ansatz"])
-    assert ansatz(4 * point.features).num_params == count
+def test_recipes_have_the_parameters_of_the_paper(training: Training, count: int) -> None:
+    ansatz = qgen.build("ansatz", training.recipe({"name": "jets"})["generator"]["ansatz"])
+    assert ansatz(training.wires).num_params == count
 
 
 def test_a_file_is_named_by_its_content(tmp_path: Path) -> None:
@@ -183,23 +189,23 @@ def test_a_file_is_named_by_its_content(tmp_path: Path) -> None:
     assert one.local(cell.recipe)["dataset"] == {**cell.recipe["dataset"], "path": str(file)}
     copy.write_bytes(b"other events")
     assert key_of("jets", other.cells(quick=True)[3]) != key_of("jets", cell)
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(DataError, match="cannot be read.*; give the study another path"):
         JetsStudy(path=str(tmp_path / "none.h5")).cells(quick=True)
     with pytest.raises(BadOption, match="at least 1"):
         JetsStudy(seeds=0)
 
 
-def trial_of(point: Point, folder: Path) -> Trial:
-    return Trial(point.recipe({"name": "jets"}), folder)
+def trial_of(training: Training, folder: Path) -> Trial:
+    return Trial(training.recipe({"name": "jets"}), folder)
 
 
 def test_the_target_is_the_histogram_of_all_events(tmp_path: Path) -> None:
-    trial = trial_of(Point(2, 1, 6, fraction=0.1), tmp_path)
-    found = measure.target(trial, [8192], 50, 0.5)
+    trial = trial_of(chosen(8, "brick", fraction=0.1), tmp_path)
+    found = measurements.target(trial, [8192], 50, 0.5)
     x = qgen.dataset("jets")().x.astype(np.float64)
     counts, _ = np.histogramdd(x, [np.linspace(250, 600, 17), np.linspace(0, 200, 17)])
     assert found["events"] == len(x) == 70580 and found["occupied"] == np.count_nonzero(counts)
-    assert measure.truth_of(trial).table == pytest.approx(
+    assert measurements.reference_of(trial).table == pytest.approx(
         counts.ravel() / len(x), abs=1e-4 / len(x) + 2e-5
     )
     assert found["marginals"][0] == pytest.approx(counts.sum(axis=1) / len(x), abs=2e-5)
@@ -210,9 +216,12 @@ def test_the_target_is_the_histogram_of_all_events(tmp_path: Path) -> None:
 
 
 def test_ansatz_1_learns_the_correlation_and_ansatz_2_cannot(tmp_path: Path) -> None:
-    first, second = (trial_of(Point(2, a, d), tmp_path / str(a)) for a, d in ((1, 6), (2, 12)))
-    brick, tree = measure.trained(first, [8192], 100), measure.trained(second, [8192], 100)
-    independent = measure.target(first, [8192], 10, 0.5)["independent"]["js"]
+    first, second = (trial_of(chosen(8, a), tmp_path / a) for a in ("brick", "tree"))
+    brick, tree = (
+        measurements.trained(first, [8192], 100),
+        measurements.trained(second, [8192], 100),
+    )
+    independent = measurements.target(first, [8192], 10, 0.5)["independent"]["js"]
     assert (brick["parameters"], tree["parameters"]) == (276, 312)
     assert (
         brick["exact"]["correlation"][0][1] > 0.2 and abs(tree["exact"]["correlation"][0][1]) < 1e-9
@@ -231,7 +240,7 @@ def test_ansatz_1_learns_the_correlation_and_ansatz_2_cannot(tmp_path: Path) -> 
 
 
 def test_a_model_of_part_of_the_events_is_held_against_all(tmp_path: Path) -> None:
-    part = measure.trained(trial_of(Point(2, 1, 6, fraction=0.003), tmp_path), [8192], 10)
+    part = measurements.trained(trial_of(chosen(8, "brick", fraction=0.003), tmp_path), [8192], 10)
     assert part["events"] == round(0.003 * 70580)
     assert part["exact"]["js"] > 1.5 * part["losses"][-1], (
         "what it knows by heart is not the distribution"
@@ -242,19 +251,19 @@ def spectrum(rng: np.random.Generator, features: int) -> list[list[float]]:
     return [list(m / m.sum()) for m in rng.uniform(0.5, 1.5, (features, 16))]
 
 
-def target_value(features: int) -> dict[str, Any]:
+def target_value(wires: int) -> dict[str, Any]:
+    features = wires // 4
     rng = np.random.default_rng(features)
     matrix = np.full((features, features), 0.3) + 0.7 * np.eye(features)
     pairs = {"js": 30.0, "js_smoothed": 22.0, "d": 10.0}
     floors = {
-        str(n): {k: [v / n, 1 / n] for k, v in pairs.items()}
-        for n in (*points.SHOTS[features], 1000)
+        str(n): {k: [v / n, 1 / n] for k, v in pairs.items()} for n in (*grid.SHOTS[wires], 1000)
     }
     return {
         "events": 1000,
         "cells": 16**features,
         "occupied": 200,
-        "edges": [np.linspace(*points.WINDOW[c], 17).tolist() for c in points.COLUMNS[features]],
+        "edges": [np.linspace(*grid.WINDOW[c], 17).tolist() for c in grid.COLUMNS[wires]],
         "marginals": spectrum(rng, features),
         "correlation": matrix.tolist(),
         "binned_correlation": matrix.tolist(),
@@ -263,45 +272,39 @@ def target_value(features: int) -> dict[str, Any]:
     }
 
 
-def trained_value(point: Point) -> dict[str, Any]:
-    rng = np.random.default_rng(point.seed)
-    pairs = [[0.2, 0.01]] * (point.features * (point.features - 1) // 2)
-    shots = {
-        str(n): {"js": [0.02, 0.001], "d": [0.004, 0.0002], "correlation": pairs}
-        for n in points.SHOTS[point.features]
-    }
-    matrix = np.full((point.features,) * 2, 0.25) + 0.75 * np.eye(point.features)
+def trained_value(wires: int, seed: int, steps: int = 300) -> dict[str, Any]:
+    features = wires // 4
+    rng = np.random.default_rng(seed)
+    pairs = [[0.2, 0.01]] * (features * (features - 1) // 2)
+    measured = {"js": [0.02, 0.001], "d": [0.004, 0.0002], "correlation": pairs}
+    matrix = np.full((features, features), 0.25) + 0.75 * np.eye(features)
     return {
         "parameters": 276,
         "events": 1000,
-        "losses": list(np.geomspace(0.3, 0.01, point.steps)),
+        "losses": list(np.geomspace(0.3, 0.01, steps)),
         "exact": {
-            "js": 0.001 * point.seed,
-            "d": 0.002 * point.seed,
+            "js": 0.001 * seed,
+            "d": 0.002 * seed,
             "correlation": matrix.tolist(),
-            "marginals": spectrum(rng, point.features),
+            "marginals": spectrum(rng, features),
         },
-        "shots": shots,
+        "shots": {str(n): measured for n in grid.SHOTS[wires]},
     }
 
 
 def value_of(cell: Cell) -> dict[str, Any]:
-    point = Point.of(cell)
-    return (
-        {"target": target_value(point.features)}
-        if "target" in cell.measurements
-        else {"trained": trained_value(point)}
-    )
+    tags: Any = cell.tags
+    if tags["measured"] == "target":
+        return {"target": target_value(tags["wires"])}
+    return {"trained": trained_value(tags["wires"], tags["seed"], tags["steps"])}
 
 
-def results(*, quick: bool = False, there: float = 1.0) -> list[Result]:
-    """Made-up results of the study, the first ``there`` of them."""
+def made_up(*, quick: bool = False, there: float = 1.0) -> Results:
+    """Made-up results of the study, of which the first ``there`` have been run."""
     cells = JetsStudy().cells(quick=quick)
-    run = [
-        Result(cell, str(i), value_of(cell))
-        for i, cell in enumerate(cells[: round(there * len(cells))])
-    ]
-    return [*run, *(Result(cell, "none") for cell in cells[len(run) :])]
+    run = round(there * len(cells))
+    found = [Result(cell, str(i), value_of(cell)) for i, cell in enumerate(cells[:run])]
+    return Results([*found, *(Result(cell, "none") for cell in cells[run:])])
 
 
 def plain_spaces(table: Table) -> Table:
@@ -310,7 +313,7 @@ def plain_spaces(table: Table) -> Table:
 
 
 def test_tables_show_ours_beside_theirs() -> None:
-    made = {table.title.partition(":")[0]: plain_spaces(table) for table in tables(Book(results()))}
+    made = {table.title.partition(":")[0]: plain_spaces(table) for table in tables(made_up())}
     table = made["Table I"]
     row = next(row for row in table.rows if row[:3] == ("1", "276", "zero"))
     # seeds 1, 2, 3 have D = 0.002, 0.004, 0.006
@@ -336,65 +339,64 @@ def test_tables_show_ours_beside_theirs() -> None:
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("there", [0.0, 0.02, 0.3])
 def test_missing_cells_are_shown_as_missing(tmp_path: Path, quick: bool, there: float) -> None:
-    book = Book(results(quick=quick, there=there))
-    made = tables(book)
+    results = made_up(quick=quick, there=there)
+    made = tables(results)
     assert len(made) == 9 and sum(table.markdown().count("missing") for table in made) > 10
-    assert len(draw(book, tmp_path)) == len(FIGURES)
+    assert len(draw(FIGURES, results, tmp_path)) == len(FIGURES)
 
 
 def test_figures_3_to_11_are_drawn(tmp_path: Path) -> None:
-    files = draw(Book(results()), tmp_path)
+    files = draw(FIGURES, made_up(), tmp_path)
     assert [file.name for file in files] == [f"figure-{n:02d}.png" for n in range(3, 12)]
     for file in files:
         data = file.read_bytes()
         assert data.startswith(b"\x89PNG") and 20_000 < len(data) < 400_000, file
 
 
+def of_seeds(*seeds: int, missing: int = 0) -> Results:
+    """Results of so many seeds of one configuration."""
+    cell = chosen(8, "brick").cell({"name": "jets"})
+    found = [Result(cell, "", {"trained": trained_value(8, seed)}) for seed in seeds]
+    return Results([*found, *[Result(cell, "")] * missing])
+
+
 def test_numbers_over_seeds_as_text() -> None:
-    values = [trained_value(Point(2, 1, 6, seed=seed)) for seed in (1, 3)]
-
-    def js(value: Any) -> float:
-        return float(value["exact"]["js"])
-
-    assert over_seeds(values, js) == "0.002\u00a0±\u00a00.001"
-    assert over_seeds(values[:1], js) == "0.001"
-    assert over_seeds([values[0], None], js) == "0.001 (1 of 2)"
-    assert over_seeds([None], js) == "missing" and over_seeds([], js) == "–"
-    assert (
-        measured(values, 8192, "js") == "0.02\u00a0±\u00a00.001"
-        and measured([None], 8192, "js") == "missing"
-    )
-    assert (
-        settled({"losses": [5.0, 1.0, 1.2, 1.05, 1.0]}) == 3
-        and settled({"losses": [1.0, 1.0]}) == 0
-    )
+    assert of_seeds(1, 3).summary(exact_js).text() == "0.002\u00a0±\u00a00.001"
+    assert of_seeds(1, missing=1).summary(exact_js).text() == "0.001 (1 of 2)"
+    assert sampled(of_seeds(1, 3), 8192, "js") == "0.02\u00a0±\u00a00.001"
+    assert sampled(of_seeds(missing=1), 8192, "js") == "missing"
+    assert sampled(of_seeds(), 8192, "js") == "–"
+    assert settled({"losses": [5.0, 1.0, 1.2, 1.05, 1.0]}) == 3
+    assert settled({"losses": [1.0, 1.0]}) == 0
 
 
 def test_published_numbers_are_those_of_the_document() -> None:
     """docs/readings.md, copied again."""
-    table = {(2, 1): (0.007153, 0.006767), (2, 2): (0.005452, 0.005696)}
-    table |= {(3, 1): (0.0226, 0.0138, 0.0187), (3, 2): (0.0108, 0.0090, 0.0106)}
-    for (features, ansatz), row in table.items():
+    table = {(8, "brick"): (0.007153, 0.006767), (8, "tree"): (0.005452, 0.005696)}
+    table |= {(12, "brick"): (0.0226, 0.0138, 0.0187), (12, "tree"): (0.0108, 0.0090, 0.0106)}
+    for (wires, ansatz), row in table.items():
         for start, number in zip(("zero", "bell", "ghz"), row, strict=False):
-            assert published.D[features, ansatz, start] == number
+            assert published.D[wires, ansatz, start] == number
     assert len(published.D) == 10
     pt_mass = {**{k: float(v[0]) for k, v in published.TABLE_II.items()}}
     assert pt_mass == {
-        (1, "zero"): 0.19,
-        (1, "bell"): 0.12,
-        (2, "zero"): -1.0e-3,
-        (2, "bell"): -9.1e-3,
+        ("brick", "zero"): 0.19,
+        ("brick", "bell"): 0.12,
+        ("tree", "zero"): -1.0e-3,
+        ("tree", "bell"): -9.1e-3,
     }
     pt_mass = {k: float(v[0]) for k, v in published.TABLE_IV.items()}
-    assert [pt_mass[1, s] for s in ("zero", "bell", "ghz")] == [0.16, 0.16, 0.18]
-    assert [pt_mass[2, s] for s in ("zero", "bell", "ghz")] == [-4.1e-3, 4.6e-3, 0.019]
+    assert [pt_mass["brick", s] for s in ("zero", "bell", "ghz")] == [0.16, 0.16, 0.18]
+    assert [pt_mass["tree", s] for s in ("zero", "bell", "ghz")] == [-4.1e-3, 4.6e-3, 0.019]
     with_eta = [abs(float(text)) for row in published.TABLE_IV.values() for text in row[1:]]
     assert max(with_eta) == 0.014
 
 
 def test_seeds_are_told_apart_from_configurations() -> None:
-    book = Book(results())
-    assert len(book.seeds(2, 1)) == 3 and len(book.seeds(2, 1, shots=8192, empty="raw")) == 3
-    assert len(book.seeds(3, 2, "ghz", shots=20000)) == 1 and book.seeds(2, 1, "ghz") == []
-    point = Point(2, 1, 6)
-    assert book.points[replace(point, seed=2)] == trained_value(replace(point, seed=2))
+    results = made_up()
+    assert len(trainings(results, 8, "brick")) == 3
+    assert len(trainings(results, 8, "brick", shots=8192, empty_bins="raw")) == 3
+    assert len(trainings(results, 12, "tree", start="ghz", shots=20000)) == 1
+    assert not trainings(results, 8, "brick", start="ghz")
+    second = results.where(**{**chosen(8, "brick").tags, "seed": 2})
+    assert second.values() == [trained_value(8, 2)]

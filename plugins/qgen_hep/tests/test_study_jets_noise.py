@@ -17,17 +17,17 @@ from qgen_core import studies
 from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, UnknownName
 from qgen_core.noise_models.noisy import NoisyBackend
-from qgen_core.studies import Cell, Result, Table, Trial
-from qgen_hep.studies.jets.points import COLUMNS, Point
-from qgen_hep.studies.jets_noise import JetsNoiseStudy, points
-from qgen_hep.studies.jets_noise.book import Book
-from qgen_hep.studies.jets_noise.figures import draw
-from qgen_hep.studies.jets_noise.measure import tuned
-from qgen_hep.studies.jets_noise.points import Tuning
+from qgen_core.studies import Cell, Result, Results, Table, Trial
+from qgen_hep.studies.jets.grid import Training
+from qgen_hep.studies.jets_noise import JetsNoiseStudy, grid
+from qgen_hep.studies.jets_noise.figures import FIGURES
+from qgen_hep.studies.jets_noise.grid import Tuning
+from qgen_hep.studies.jets_noise.measurements import tuned
 from qgen_hep.studies.jets_noise.tables import skipped, tables, widths
+from qgen_hep.studies.shared.style import draw
 
 DEVICES = ("ibm_guadalupe", "ibm_cairo")
-SMALL = Tuning(2, 2, "depolarizing", layers=2, steps=120, circuits=72)
+SMALL = Tuning(8, "tree", "depolarizing", layers=2, steps=120, circuits=72)
 #: Wires relax towards 0, which other angles can make up for in part.
 STRONG = {
     "name": "thermal-relaxation",
@@ -53,9 +53,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], lis
     batches: list[int] = []
     run = NoisyBackend.run
 
-    def counted(self: NoisyBackend, circuit: Any, angles: Any, measure: Any, **options: Any) -> Any:
+    def counted(self: NoisyBackend, circuit: Any, angles: Any, measure: Any, *shots: Any) -> Any:
         batches.append(len(angles))
-        return run(self, circuit, angles, measure, **options)
+        return run(self, circuit, angles, measure, *shots)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NoisyBackend, "run", counted)
@@ -66,11 +66,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], lis
 
 
 def test_the_setting_is_that_of_the_paper() -> None:
-    full = points.full(DEVICES, 3)
-    assert {(p.features, p.ansatz, p.device) for p in full} == {
-        (2, 1, "ibm_guadalupe"),
-        (2, 2, "ibm_guadalupe"),
-        (3, 2, "ibm_cairo"),
+    full = grid.full(DEVICES, 3)
+    assert {(p.wires, p.ansatz, p.device) for p in full} == {
+        (8, "brick", "ibm_guadalupe"),
+        (8, "tree", "ibm_guadalupe"),
+        (12, "tree", "ibm_cairo"),
     }
     assert (
         len(full) == 18
@@ -79,12 +79,12 @@ def test_the_setting_is_that_of_the_paper() -> None:
     )
     for point in full:
         recipe = point.recipe()
-        circuit = qgen.build("ansatz", recipe["generator"]["ansatz"])(4 * point.features)
+        circuit = qgen.build("ansatz", recipe["generator"]["ansatz"])(point.wires)
         groups = {(label.layer, label.angle) for label in circuit.labels}
         assert (
             len(groups) == 39
             and circuit.num_params
-            == {(2, 1): 276, (2, 2): 312, (3, 2): 468}[point.features, point.ansatz]
+            == {(8, "brick"): 276, (8, "tree"): 312, (12, "tree"): 468}[point.wires, point.ansatz]
         )
         assert recipe["generator"]["shots"] == 20_000 and recipe["trainer"]["circuits"] == 300
         trainer = qgen.build("trainer", recipe["trainer"])
@@ -94,21 +94,28 @@ def test_the_setting_is_that_of_the_paper() -> None:
             pytest.approx(np.pi / 4),
         )
         # spacing 2 eps / n of the paper: 0.0419 with n = 37.5 and 0.0628 with n = 25
-        spacing = np.diff(trainer._shifts(4 * point.features))[0]
-        assert spacing == pytest.approx({2: 0.0436, 3: 0.0654}[point.features], abs=1e-4)
+        spacing = np.diff(trainer._shifts(point.wires))[0]
+        assert spacing == pytest.approx({8: 0.0436, 12: 0.0654}[point.wires], abs=1e-4)
 
 
-@pytest.mark.parametrize("point", points.full(DEVICES, 2))
-def test_a_point_and_its_cell_say_the_same(point: Tuning) -> None:
-    assert Tuning.of(point.cell()) == point
-    other = replace(point, layers=3, steps=7, circuits=99, device="readout")
-    assert Tuning.of(other.cell()) == other
+@pytest.mark.parametrize("point", grid.full(DEVICES, 2))
+def test_a_cell_has_the_tags_of_its_tuning(point: Tuning) -> None:
+    cell = point.cell()
+    assert set(cell.measurements) == {cell.tags["measured"]} == {"tuned"}
+    for name in ("wires", "ansatz", "device", "mode", "seed"):
+        assert cell.tags[name] == getattr(point, name)
+    other = replace(point, layers=3, steps=7, circuits=99, device="readout").cell()
+    assert other.recipe["generator"]["ansatz"]["layers"] == 3
+    assert other.recipe["trainer"]["circuits"] == 99
+    assert other.recipe["noise"] == {"name": "readout"}
+    assert other.measurements["tuned"]["steps"] == 7
 
 
 def test_what_is_tuned_was_trained_as_in_the_study_without_noise() -> None:
-    for point in points.full(DEVICES, 2):
-        exact = Point(point.features, point.ansatz, {1: 6, 2: 12}[point.ansatz], seed=point.seed)
-        assert points.noiseless(point.recipe(), 300) == exact.recipe({"name": "jets"})
+    for point in grid.full(DEVICES, 2):
+        layers = {"brick": 6, "tree": 12}[point.ansatz]
+        exact = Training(point.wires, point.ansatz, layers, seed=point.seed)
+        assert grid.noiseless(point.recipe(), 300) == exact.recipe({"name": "jets"})
 
 
 def test_without_the_devices_it_fails_at_once_with_the_pip_line(
@@ -191,9 +198,9 @@ def test_the_whole_study_goes_on_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = {"layers": 1, "steps": 3, "circuits": 36}
-    chosen = [Tuning(2, 2, "depolarizing", **tiny), Tuning(3, 2, "readout", **tiny)]
-    monkeypatch.setattr(points, "quick", lambda devices: chosen)
-    monkeypatch.setattr(points, "RESAMPLES", 5)
+    chosen = [Tuning(8, "tree", "depolarizing", **tiny), Tuning(12, "tree", "readout", **tiny)]
+    monkeypatch.setattr(grid, "quick", lambda devices: chosen)
+    monkeypatch.setattr(grid, "RESAMPLES", 5)
     outcome = studies.reproduce("jets-noise", tmp_path, quick=True)
     assert outcome.done == len(outcome.results) == 4 and not outcome.failed
     assert [path.name for path in outcome.figures] == [f"figure-{n}.png" for n in (13, 14, 15)]
@@ -232,8 +239,8 @@ def sight(features: int, js: float) -> dict[str, Any]:
     return {"exact": exact, "shots": {"20000": {"js": [js + 0.001, 0.0001]}}}
 
 
-def tuned_value(point: Tuning) -> dict[str, Any]:
-    f, seed = point.features, point.seed
+def tuned_value(wires: int, device: str, seed: int) -> dict[str, Any]:
+    f = wires // 4
     done = [
         (layer, angle)
         for layer in (12, 11, 0)
@@ -253,7 +260,7 @@ def tuned_value(point: Tuning) -> dict[str, Any]:
     sights = (("before", 0.01, 0.09), ("after", 0.06, 0.08))
     return {
         "parameters": 312,
-        "device": {"device": point.device, "calibration": "a snapshot", "layout": [3, 5]},
+        "device": {"device": device, "calibration": "a snapshot", "layout": [3, 5]},
         "groups": [[layer, angle] for layer in (0, 11, 12) for angle in range(3)],
         "iterations": lines,
         "best": 2,
@@ -263,18 +270,18 @@ def tuned_value(point: Tuning) -> dict[str, Any]:
 
 
 def value_of(cell: Cell) -> dict[str, Any]:
-    if "target" in cell.measurements:
-        return {"target": target_value(len(cell.recipe["dataset"]["columns"]))}
-    return {"tuned": tuned_value(Tuning.of(cell))}
+    tags: Any = cell.tags
+    if tags["measured"] == "target":
+        return {"target": target_value(tags["wires"] // 4)}
+    return {"tuned": tuned_value(tags["wires"], tags["device"], tags["seed"])}
 
 
-def results(there: float = 1.0) -> list[Result]:
+def made_up(there: float = 1.0) -> Results:
+    """Made-up results of the study, of which the first ``there`` have been run."""
     cells = JetsNoiseStudy().cells(quick=False)
-    run = [
-        Result(cell, str(i), value_of(cell))
-        for i, cell in enumerate(cells[: round(there * len(cells))])
-    ]
-    return [*run, *(Result(cell, "none") for cell in cells[len(run) :])]
+    run = round(there * len(cells))
+    found = [Result(cell, str(i), value_of(cell)) for i, cell in enumerate(cells[:run])]
+    return Results([*found, *(Result(cell, "none") for cell in cells[run:])])
 
 
 def row(table: Table, *head: str) -> list[str]:
@@ -283,7 +290,7 @@ def row(table: Table, *head: str) -> list[str]:
 
 
 def test_tables_show_what_was_found() -> None:
-    made = {table.title: table for table in tables(Book(results()))}
+    made = {table.title: table for table in tables(made_up())}
     head = ("8", "1", "ibm_guadalupe", "jacobi")
     # seeds 1, 2, 3 have 0.01, 0.02, 0.03 and so on
     js = made["Jensen-Shannon divergence before and after tuning"]
@@ -316,15 +323,14 @@ def test_tables_show_what_was_found() -> None:
 
 @pytest.mark.parametrize("there", [0.0, 0.3])
 def test_missing_cells_are_shown_as_missing(tmp_path: Path, there: float) -> None:
-    book = Book(results(there))
-    assert sum(table.markdown().count("missing") for table in tables(book)) > 10
-    assert there or len(draw(book, tmp_path)) == 3
+    results = made_up(there)
+    assert sum(table.markdown().count("missing") for table in tables(results)) > 10
+    assert there or len(draw(FIGURES, results, tmp_path)) == 3
 
 
 def test_figures_13_to_15_are_drawn(tmp_path: Path) -> None:
-    files = draw(Book(results()), tmp_path)
+    files = draw(FIGURES, made_up(), tmp_path)
     assert [file.name for file in files] == ["figure-13.png", "figure-14.png", "figure-15.png"]
     for file in files:
         data = file.read_bytes()
         assert data.startswith(b"\x89PNG") and 20_000 < len(data) < 400_000, file
-    assert set(COLUMNS) == {2, 3}

@@ -19,14 +19,15 @@ from qgen_core import studies
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Batch, Events, Space
 from qgen_core.interfaces import Generator
-from qgen_core.studies import Cell, Result, Trial, key_of
+from qgen_core.studies import Cell, Result, Results, Trial, key_of
 from qgen_core.studies.cells import canonical
 from qgen_hep.datasets.mfc import mfc
-from qgen_hep.studies.mfc import MfcStudy, cases, measure, published, truth
-from qgen_hep.studies.mfc.book import Book
-from qgen_hep.studies.mfc.cases import FULL, QUICK, Case, Sizes
-from qgen_hep.studies.mfc.figures import FIGURES, draw
+from qgen_hep.studies.mfc import MfcStudy, grid, measurements, published, reference
+from qgen_hep.studies.mfc.figures import FIGURES
+from qgen_hep.studies.mfc.grid import FULL, QUICK, Case, Sizes
 from qgen_hep.studies.mfc.tables import tables
+from qgen_hep.studies.mfc.texts import Texts
+from qgen_hep.studies.shared.style import draw
 
 TINY = Sizes(steps=3, wasserstein_steps=2, binned_steps=3, born_steps=3, events=1800)
 
@@ -36,14 +37,14 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Small samples of the truth; what other tests know of it is forgotten."""
     qgen.register("study", "mfc", MfcStudy)
     qgen.register("dataset", "mfc", mfc)
-    monkeypatch.setattr(truth, "EVENTS", 3000)
-    truth._truths.cache_clear()
+    monkeypatch.setattr(reference, "EVENTS", 3000)
+    reference._samples.cache_clear()
     yield
-    truth._truths.cache_clear()
+    reference._samples.cache_clear()
 
 
 def case(name: str, sizes: Sizes = TINY) -> Case:
-    return next(c for c in cases.all_cases(sizes, {"sha256": "0" * 64}) if c.name == name)
+    return next(c for c in grid.all_cases(sizes, {"sha256": "0" * 64}) if c.name == name)
 
 
 def run(cell: Cell, folder: Path) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def test_variation_is_the_formula_of_the_document() -> None:
     rng = np.random.default_rng(4)
     a, b = rng.normal(size=(400, 2)), rng.normal(0.4, 1.2, size=(300, 2))
     edges = [np.linspace(-1, 1, 6), np.array([-2.0, 0.0, 0.5])]
-    found = truth.variation(Events(a), Events(b), edges)
+    found = reference.variation(Events(a), Events(b), edges)
     for i, e in enumerate(edges):
         bins = [-math.inf, *e, math.inf]
         total = 0.0
@@ -77,7 +78,7 @@ def test_the_floor_is_that_of_the_formula() -> None:
     """Two samples of n events in K flat bins are sqrt(K / (pi n)) apart."""
     rng = np.random.default_rng(1)
     samples = [Events(rng.random((20_000, 1))) for _ in range(40)]
-    found = truth.floor(samples, [np.linspace(0, 1, 33)])
+    found = reference.floor(samples, [np.linspace(0, 1, 33)])
     assert found[0] == pytest.approx(math.sqrt(32 / (math.pi * 20_000)), rel=0.1)
 
 
@@ -89,7 +90,7 @@ def test_truths_are_independent_of_trainings_and_of_each_other() -> None:
         "condition_columns": [],
         "events": 10,
     }
-    first, *others = truth.truths(dataset)
+    first, *others = reference.reference_samples(dataset)
     assert len(first) == 3000 and first.columns == ("muon_pt",) and first.condition is None
     trained = mfc(
         energies=(125.0,), columns=("muon_pt",), condition_columns=(), events=3000, seed=1
@@ -97,9 +98,9 @@ def test_truths_are_independent_of_trainings_and_of_each_other() -> None:
     assert not any(np.isin(other.x, first.x).any() for other in (*others, trained))
     (at_150,) = {
         float(e)
-        for e in truth.truths({**dataset, "condition_columns": ["incoming_energy"]}, [150])[
-            0
-        ].condition[:, 0]
+        for e in reference.reference_samples(
+            {**dataset, "condition_columns": ["incoming_energy"]}, [150]
+        )[0].condition[:, 0]
     }
     assert at_150 == 150
 
@@ -120,13 +121,13 @@ def test_the_range_of_the_paper_makes_one_condition_of_two(encoding: str, same: 
         backend.probabilities(circuit, theta, encoder.encode(np.array([[e]]))[0])
         for e in (150.0, 200.0)
     )
-    assert (measure.distance(p, q) < 1e-12) == same
+    assert (measurements.distance(p, q) < 1e-12) == same
 
 
 def test_a_trapped_machine_learns_the_mixture(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(truth, "EVENTS", 30_000)
+    monkeypatch.setattr(reference, "EVENTS", 30_000)
     sizes = Sizes(steps=1, wasserstein_steps=1, binned_steps=1, born_steps=300, events=30_000)
     trapped, free = (
         run(case(f"conditional-{name}", sizes).cell(1), tmp_path / name)
@@ -141,14 +142,14 @@ def test_a_trapped_machine_learns_the_mixture(
 def test_a_conditional_machine_is_measured_by_its_probabilities(tmp_path: Path) -> None:
     cell = case("conditional-narrow").cell(1)
     trial = Trial(cell.recipe, tmp_path)
-    found = measure.tabulated(trial, "c", [150.0, 175.0, 200.0], "")
+    found = measurements.tabulated(trial, "c", [150.0, 175.0, 200.0], "")
     assembly = trial.run.assembly
     angles = assembly.condition_encoder.encode(np.array([[175.0]]))
     p = assembly.backend.probabilities(
         assembly.generator.circuit, assembly.generator.theta, angles[0]
     )
     assert found["energies"]["175"]["made"] == pytest.approx(p, abs=1e-5)
-    true = mfc(energies=(175.0,), columns=("muon_energy",), events=3000, seed=truth.SEEDS[0]).x[
+    true = mfc(energies=(175.0,), columns=("muon_energy",), events=3000, seed=reference.SEEDS[0]).x[
         :, 0
     ]
     shares = [np.mean((true >= low) & (true < low + 12.5)) for low in np.arange(0, 200, 12.5)]
@@ -173,7 +174,8 @@ def test_noise_is_in_the_circuit_that_is_measured(tmp_path: Path) -> None:
     recipe = case("conditional-narrow").cell(1).recipe
     trial = Trial(recipe, tmp_path)
     exact, noisy = (
-        measure.tabulated(trial, "c", [150.0, 175.0, 200.0], n) for n in ("", "test-depolarizing")
+        measurements.tabulated(trial, "c", [150.0, 175.0, 200.0], n)
+        for n in ("", "test-depolarizing")
     )
     p, q = (np.array(found["energies"]["150"]["made"]) for found in (exact, noisy))
     # towards flat: the entropy grows
@@ -184,8 +186,8 @@ def test_noise_is_in_the_circuit_that_is_measured(tmp_path: Path) -> None:
 def test_bins_at_125_are_those_of_all_features_together(tmp_path: Path) -> None:
     cell = case("born-125").cell(2)
     found = run(cell, tmp_path)
-    every = truth.truths(cell.recipe["dataset"])
-    window = np.array(cases.WINDOW_125)
+    every = reference.reference_samples(cell.recipe["dataset"])
+    window = np.array(grid.WINDOW_125)
     inside = [e.x[np.all((e.x >= window[:, 0]) & (e.x <= window[:, 1]), axis=1)] for e in every]
     assert found["inside"] == pytest.approx(len(inside[0]) / 3000) and 0.9 < found["inside"] < 0.97
     bins = [np.linspace(*w, 17) for w in window]
@@ -234,11 +236,11 @@ def with_wide(recipe: Mapping[str, Any]) -> dict[str, Any]:
 def test_a_gan_is_measured_at_its_beams_and_at_the_one_held_out(tmp_path: Path) -> None:
     cell = case("cgan").cell(1)
     trial = Trial(with_wide(cell.recipe), tmp_path)
-    found = measure.samples(trial, "cgan", [*cases.BEAMS], cases.HELD_OUT)
+    found = measurements.samples(trial, "cgan", [*grid.BEAMS], grid.HELD_OUT)
     assert set(found["groups"]) == {"trained", "held out"} and len(found["edges"]) == 6
-    for name, energies in (("trained", cases.BEAMS), ("held out", (125.0,))):
+    for name, energies in (("trained", grid.BEAMS), ("held out", (125.0,))):
         group = found["groups"][name]
-        true = mfc(energies=energies, events=3000, seed=truth.SEEDS[0])
+        true = mfc(energies=energies, events=3000, seed=reference.SEEDS[0])
         made = np.concatenate([e.x for e in trial.run.generate(3000, condition=true.condition)])
         for i, edges in enumerate(found["edges"]):
             bins = [-np.inf, *edges, np.inf]
@@ -248,7 +250,7 @@ def test_a_gan_is_measured_at_its_beams_and_at_the_one_held_out(tmp_path: Path) 
         balance = np.abs((made[:, 0] + made[:, 3]) / true.condition[:, 0] - 1).mean()
         assert group["energy balance"] == pytest.approx(balance, rel=1e-4)
         assert np.mean(group["floor"]) < np.mean(group["tv"]), "normal events are no force carriers"
-    assert cases.HELD_OUT not in cases.BEAMS and cases.TESTED not in (*cases.TAUGHT, *cases.MORE)
+    assert grid.HELD_OUT not in grid.BEAMS and grid.TESTED not in (*grid.TAUGHT, *grid.MORE)
 
 
 def test_events_beyond_the_bins_go_into_the_last_ones(tmp_path: Path) -> None:
@@ -261,7 +263,7 @@ def test_events_beyond_the_bins_go_into_the_last_ones(tmp_path: Path) -> None:
 def test_the_gan_at_125_sees_the_centres_of_the_same_bins() -> None:
     born, gan = case("born-125").recipe, case("gan-125").recipe
     assert born["dataset"] == gan["dataset"]
-    data = mfc(events=3000, energies=(125.0,), columns=cases.MUON, condition_columns=(), seed=3)
+    data = mfc(events=3000, energies=(125.0,), columns=grid.MUON, condition_columns=(), seed=3)
     bits, centres = (qgen.build("encoder", recipe["encoder"]).fit(data.x) for recipe in (born, gan))
     inside = bits.accepts(data.x)
     np.testing.assert_array_equal(inside, centres.accepts(data.x))
@@ -275,32 +277,34 @@ def test_the_gan_at_125_sees_the_centres_of_the_same_bins() -> None:
 def test_what_is_not_installed_is_left_out_and_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cases, "offered", lambda kind, name: False)
+    monkeypatch.setattr(grid, "offered", lambda kind, name: False)
     study = MfcStudy()
     alone = study.cells(quick=True)
     assert {next(iter(c.measurements.values()))["case"] for c in alone} == {
         "born-125",
-        *(f"conditional-{name}" for name in (*cases.RANGES, "more")),
+        *(f"conditional-{name}" for name in (*grid.RANGES, "more")),
     }
-    text = "\n".join(t.markdown() for t in study.tables([Result(cell, "none") for cell in alone]))
+    text = "\n".join(
+        t.markdown() for t in study.tables(Results(Result(cell, "none") for cell in alone))
+    )
     assert (
         text.count("not run: `pip install qgen-torch`") >= 10
         and "not run: `pip install qgen-qiskit`" in text
     )
     assert "missing" in text
-    monkeypatch.setattr(cases, "offered", lambda kind, name: kind == "noise")
+    monkeypatch.setattr(grid, "offered", lambda kind, name: kind == "noise")
     assert len(study.cells(quick=True)) == len(alone) + 2 * 3
-    monkeypatch.setattr(cases, "offered", lambda kind, name: True)
+    monkeypatch.setattr(grid, "offered", lambda kind, name: True)
     every = study.cells(quick=True)
     assert len(every) == len(alone) + 2 * 3 + 6
     assert len(study.cells(quick=False)) == 5 * 8 + 3 * 6
-    assert "pip install" not in "".join(t.markdown() for t in study.tables([]))
+    assert "pip install" not in "".join(t.markdown() for t in study.tables(Results()))
 
 
 def test_a_spectrum_is_named_by_its_content(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cases, "offered", lambda kind, name: True)
+    monkeypatch.setattr(grid, "offered", lambda kind, name: True)
     paths = [tmp_path / "a.h5", tmp_path / "b.h5"]
     for path in paths:
         with h5py.File(path, "w", track_order=True) as file:
@@ -312,14 +316,14 @@ def test_a_spectrum_is_named_by_its_content(
     assert one.local(cell.recipe)["dataset"]["spectrum"] == str(paths[0])
     assert one.local(one.cells(quick=True)[0].recipe) == one.cells(quick=True)[0].recipe
     trial = Trial(with_wide(one.local(cell.recipe)), tmp_path / "run")
-    found = measure.samples(trial, "spectrum")
+    found = measurements.samples(trial, "spectrum")
     assert set(found["groups"]) == {"trained"} and sum(
         found["groups"]["trained"]["truth"][0]
     ) == pytest.approx(1, abs=1e-4)
-    said = one.tables([Result(cell, "k", {"samples": found})])[-1].markdown()
+    said = one.tables(Results([Result(cell, "k", {"samples": found})]))[-1].markdown()
     assert f"{np.mean(found['groups']['trained']['tv']):.3g}" in said
-    assert "give spectrum=PATH" in MfcStudy().tables([])[-1].markdown()
-    with pytest.raises(DataError, match="cannot be read"):
+    assert "give spectrum=PATH" in MfcStudy().tables(Results())[-1].markdown()
+    with pytest.raises(DataError, match="cannot be read.*; give the study another spectrum"):
         MfcStudy(spectrum=str(tmp_path / "none.h5")).cells(quick=True)
     with pytest.raises(BadOption, match="at least 1"):
         MfcStudy(seeds=0)
@@ -330,7 +334,7 @@ def key_of_recipe(cell: Cell) -> str:
     return key_of("mfc", Cell(with_wide(cell.recipe), cell.measurements))
 
 
-def made_up(cell: Cell) -> dict[str, Any]:
+def made_up_value(cell: Cell) -> dict[str, Any]:
     """A value of a cell, its numbers known: the seed in hundredths."""
     ((name, options),) = cell.measurements.items()
     tv, steps = cell.recipe["seed"] / 100, list(range(10))
@@ -371,18 +375,20 @@ def made_up(cell: Cell) -> dict[str, Any]:
     }
 
 
-def results(monkeypatch: pytest.MonkeyPatch, there: float = 1.0) -> list[Result]:
-    monkeypatch.setattr(cases, "offered", lambda kind, name: True)
-    every = MfcStudy().cells(quick=False)
-    run = [
-        Result(c, str(i), {next(iter(c.measurements)): made_up(c)})
-        for i, c in enumerate(every[: round(there * len(every))])
-    ]
-    return [*run, *(Result(c, "none") for c in every[len(run) :])]
+def made_up(monkeypatch: pytest.MonkeyPatch, there: float = 1.0) -> Results:
+    """Made-up results of the study, of which the first ``there`` have been run."""
+    monkeypatch.setattr(grid, "offered", lambda kind, name: True)
+    cells = MfcStudy().cells(quick=False)
+    run = round(there * len(cells))
+    found = []
+    for i, cell in enumerate(cells[:run]):
+        (measurement,) = cell.measurements
+        found.append(Result(cell, str(i), {measurement: made_up_value(cell)}))
+    return Results([*found, *(Result(cell, "none") for cell in cells[run:])])
 
 
 def test_tables_show_ours_beside_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = MfcStudy().tables(results(monkeypatch))
+    found = MfcStudy().tables(made_up(monkeypatch))
     rows = {row[0]: tuple(text.replace("\u00a0", " ") for text in row[1:]) for row in found[0].rows}
     # seeds 1 to 3 of GANs have 0.01, 0.02, 0.03, seeds 1 to 5 of Born machines to 0.05
     assert rows["C-GAN, six features, all beams"] == ("0.032", "0.02 ± 0.01", "0.005")
@@ -405,17 +411,17 @@ def test_tables_show_ours_beside_theirs(monkeypatch: pytest.MonkeyPatch) -> None
 def test_figures_are_drawn_of_what_there_is(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: float
 ) -> None:
-    book = Book(results(monkeypatch, there), [])
-    files = draw(book, tmp_path)
+    results = made_up(monkeypatch, there)
+    files = draw(FIGURES, results, tmp_path)
     assert [file.name for file in files] == [f"figure-{n:02d}.png" for n in FIGURES]
     for file in files:
         data = file.read_bytes()
         assert data.startswith(b"\x89PNG") and 3000 < len(data) < 400_000, file
-    assert (there == 1.0) or "missing" in "".join(t.markdown() for t in tables(book))
+    assert (there == 1.0) or "missing" in "".join(t.markdown() for t in tables(Texts(results, [])))
 
 
 def test_the_quick_setting_has_every_case_of_the_full_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cases, "offered", lambda kind, name: True)
+    monkeypatch.setattr(grid, "offered", lambda kind, name: True)
     quick, full = (
         {next(iter(c.measurements.values()))["case"] for c in MfcStudy().cells(quick=q)}
         for q in (True, False)

@@ -148,7 +148,7 @@ def test_a_plain_device_is_differentiated_by_parameter_shift_in_one_execution(
     )
     found = backend.forward(circuit, angles, measure)[1](weights)
     turning = np.array([a.source != "const" for a in circuit.angles])
-    expected = reference.angle_slopes(circuit, angles, measure, weights)
+    expected = reference.gradient(circuit, angles, measure, weights)
     np.testing.assert_allclose(found[:, turning], expected[:, turning], atol=1e-7)
     assert len(calls) == 2, "one run for the values, one for all shifts"
 

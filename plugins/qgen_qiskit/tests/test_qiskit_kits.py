@@ -66,7 +66,7 @@ class TestAerByTrajectories(BackendKit):
         circuit = self._with_channel(channel, 2, rng)
         angles, cotangent = circuits.rows(circuit, 2, rng), rng.normal(size=(2, 4))
         found = backend.forward(circuit, angles, Probabilities(), Shots(shots, rng))[1](cotangent)
-        expected = reference.angle_slopes(circuit, angles, Probabilities(), cotangent)
+        expected = reference.gradient(circuit, angles, Probabilities(), cotangent)
         turning = [angle.source != "const" for angle in circuit.angles]
         spread = np.max(np.abs(cotangent)) / np.sqrt(2 * shots)
         assert np.max(np.abs(found - expected)[:, turning]) < 6 * spread

@@ -36,7 +36,7 @@ def inputs(rows: int, dtype: torch.dtype = torch.float64) -> torch.Tensor:
 
 @pytest.mark.parametrize("rows", [1, 7, 64])
 def test_gradients(backend: Backend | None, rows: int) -> None:
-    """By finite differences of whole matrices, at once for parameters and inputs."""
+    """Against the exact ones of the reference, by parameters and inputs at once."""
     layer = QuantumLayer(MIXED, WORDS, backend, seed=1, dtype=torch.float64)
     x = inputs(rows)
     output = layer(x)
@@ -47,8 +47,8 @@ def test_gradients(backend: Backend | None, rows: int) -> None:
     cotangent = np.random.default_rng(2).normal(size=output.shape)
     output.backward(torch.from_numpy(cotangent))
     by_theta, by_x = slopes(theta, x.detach().numpy(), cotangent)
-    np.testing.assert_allclose(layer.theta.grad.numpy(), by_theta, rtol=0, atol=1e-7)
-    np.testing.assert_allclose(x.grad.numpy(), by_x, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(layer.theta.grad.numpy(), by_theta, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(x.grad.numpy(), by_x, rtol=0, atol=1e-9)
 
 
 def test_probabilities_and_readout(backend: Backend | None) -> None:
@@ -64,7 +64,7 @@ def test_probabilities_and_readout(backend: Backend | None) -> None:
         cotangent = np.random.default_rng(3).normal(size=output.shape)
         found = torch.autograd.grad(output, (layer.theta, x), torch.from_numpy(cotangent))
         for here, there in zip(found, slopes(theta, values, cotangent, measure), strict=True):
-            np.testing.assert_allclose(here.numpy(), there, rtol=0, atol=1e-7)
+            np.testing.assert_allclose(here.numpy(), there, rtol=0, atol=1e-9)
 
 
 def test_one_run_there_and_one_back() -> None:

@@ -40,7 +40,7 @@ def test_gradients_of_tensors_on_cuda(name: str, rows: int) -> None:
     found = torch.autograd.grad(output, (layer.theta, x), torch.from_numpy(cotangent).cuda())
     for here, there in zip(found, slopes(theta, values, cotangent), strict=True):
         assert here.device == x.device
-        np.testing.assert_allclose(here.cpu().numpy(), there, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(here.cpu().numpy(), there, rtol=0, atol=1e-9)
 
 
 def test_second_derivatives_on_cuda() -> None:

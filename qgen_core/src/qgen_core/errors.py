@@ -1,6 +1,6 @@
 """Every error that qgen raises on purpose, as a type with an exit code.
 
-A message says what went wrong, where, and how to mend it, on one line; a second line may hold a
+A message says what went wrong, where, and how to fix it, on one line; a second line may hold a
 hint. ``exit_code`` is what the command line returns: 2 recipe or option, 3 data, 4 installed
 packages, 5 remote service, 6 not enough memory or disk, 75 try again.
 """
@@ -27,17 +27,17 @@ class QgenError(Exception):
 
 
 class RecipeError(QgenError):
-    """A recipe cannot be read, or holds what a recipe must not hold."""
+    """A recipe cannot be read, or contains something that a recipe must not contain."""
 
     exit_code = 2
 
 
 class BadOption(RecipeError):
-    """A component does not have this option, or not with this value."""
+    """A component has no such option, or does not accept this value of it."""
 
 
 class BadCircuit(RecipeError):
-    """A gate, channel, wire or angle does not make a valid circuit."""
+    """A gate, channel, wire or angle is not valid in this circuit."""
 
 
 class OutputMismatch(RecipeError):
@@ -45,7 +45,7 @@ class OutputMismatch(RecipeError):
 
 
 class NoGradient(RecipeError):
-    """A gradient was asked for where none can be computed."""
+    """A gradient was requested that cannot be computed."""
 
 
 class Diverged(RecipeError):
@@ -91,13 +91,13 @@ class RemoteError(QgenError):
 
 
 class RemotePending(RemoteError):
-    """A remote service has not finished in time; its jobs are kept, to be collected later."""
+    """A remote service has not finished in time; its jobs are kept and can be collected later."""
 
     exit_code = 75
 
 
 class ResourceRefused(QgenError):
-    """Memory or disk space would not suffice; nothing was started."""
+    """There is not enough memory or disk space; nothing was started."""
 
     exit_code = 6
 

@@ -14,7 +14,7 @@ from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats
 
-#: Most distinct conditions for which target distributions are tabulated.
+#: The largest number of distinct conditions for which target distributions are tabulated.
 MAX_CONDITIONS = 4096
 
 

@@ -1,6 +1,6 @@
-"""The contract on one page: what an encoder, backend, sampler, generator, loss and trainer is.
+"""The contract on one page: encoder, backend, sampler, generator, loss and trainer.
 
-Components exchange frozen dataclasses of numpy arrays. Most base classes ask for one or two
+Components exchange frozen dataclasses of numpy arrays. Most base classes require one or two
 methods and implement the rest. To change how a component behaves, wrap it in another one.
 """
 
@@ -29,9 +29,13 @@ from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.support.random_streams import Seed, generator
 from qgen_core.typing import AnglePullback, Array, Floats, Pullback, Rng
 
+#: Data inputs of a circuit, (I,) or (B, I); None for a circuit without inputs.
 Inputs = ArrayLike | None
+#: Objects with ``@hookimpl`` methods.
 Hooks = Sequence[object]
+#: Where a training saves its checkpoints; None: nowhere.
 Folder = Checkpoints | str | PathLike[str] | None
+#: The outputs that a generator may offer and a loss may read.
 OUTPUTS = ("probabilities", "log_prob", "samples", "objective")
 
 
@@ -47,26 +51,58 @@ def name_of(component: object) -> str:
 
 @dataclass(frozen=True)
 class Component:
-    """Marks an option that takes a component of this kind: a name or a table in a recipe."""
+    """Marks an option that takes a component of this kind: a name or a table in a recipe.
+
+    Options annotated with an interface class need no mark. It is for kinds that are functions,
+    whose types :data:`Ansatz`, :data:`Noise`, :data:`Dataset` and :data:`Metric` carry it.
+
+    >>> import qgen_core as qgen
+    >>> def twice(wires: int, *, block: Ansatz) -> Circuit:
+    ...     return Circuit(wires, block(wires).instructions * 2)
+    >>> qgen.register("ansatz", "doctest-twice", twice)
+    >>> qgen.ansatz("doctest-twice", block={"name": "brick", "layers": 1})(2).num_wires
+    2
+    """
 
     kind: str
 
 
+#: A function of the number of wires that returns a circuit.
 Ansatz = Annotated[Callable[..., Circuit], Component("ansatz")]
+#: A function of (circuit, measure) that returns both with noise.
 Noise = Annotated[Callable[[Circuit, Measure], tuple[Circuit, Measure]], Component("noise")]
+#: A function without arguments that returns events.
 Dataset = Annotated[Callable[[], Events], Component("dataset")]
+#: A function of (reference, generated) that returns numbers by name.
 Metric = Annotated[Callable[..., Mapping[str, float]], Component("metric")]
 
 
 class Stateful(ABC):
-    """Something a checkpoint holds. Without state of its own it inherits these two."""
+    """Base class of everything that a checkpoint holds. By default there is no state.
+
+    >>> class Counter(Stateful):
+    ...     def __init__(self):
+    ...         self.count = np.zeros(1)
+    ...
+    ...     def state(self):
+    ...         return {"count": self.count.copy()}
+    ...
+    ...     def load(self, state):
+    ...         self.count[:] = state["count"]
+    >>> counter = Counter()
+    >>> counter.count += 3
+    >>> restored = Counter()
+    >>> restored.load(counter.state())
+    >>> restored.count
+    array([3.])
+    """
 
     def state(self) -> dict[str, Array]:
-        """Copies of everything a checkpoint needs, numpy arrays only."""
+        """Copies of the arrays that a checkpoint has to hold, by name."""
         return {}
 
     def load(self, state: Mapping[str, Array]) -> None:
-        """Take back what :meth:`state` gave. Raises CheckpointError when it does not fit."""
+        """Restore what :meth:`state` returned. Raises CheckpointError when it does not fit."""
         if state:
             raise CheckpointError(
                 f"{type(self).__name__} has no state, the checkpoint holds {sorted(state)}"
@@ -74,7 +110,28 @@ class Stateful(ABC):
 
 
 class Encoder(Stateful):
-    """Maps physics numbers to a model's alphabet and back, given the condition."""
+    """Maps physics numbers to a model's alphabet and back, given the condition.
+
+    A subclass sets ``space``, at the latest in :meth:`fit`.
+
+    >>> class UpperHalf(Encoder):
+    ...     '''A feature in [0, 1) becomes one bit: whether it is 1/2 or more.'''
+    ...
+    ...     space = Space("bits", 1)
+    ...
+    ...     def encode(self, x, condition=None, *, rng=None):
+    ...         return (x >= 0.5).astype(np.int8)
+    ...
+    ...     def decode(self, z, condition=None, *, rng):
+    ...         return (z + rng.random(z.shape)) / 2
+    >>> encoder = UpperHalf()
+    >>> bits = encoder.encode(np.array([[0.2], [0.9]]))
+    >>> bits.ravel()
+    array([0, 1], dtype=int8)
+    >>> decoded = encoder.decode(bits, rng=np.random.default_rng(1))
+    >>> bool(decoded[0, 0] < 0.5 <= decoded[1, 0])
+    True
+    """
 
     __qgen_kind__ = "encoder"
     space: Space
@@ -85,14 +142,14 @@ class Encoder(Stateful):
 
     @abstractmethod
     def encode(self, x: Array, condition: Array | None = None, *, rng: Rng | None = None) -> Array:
-        """(N, F) to (N, space.width)."""
+        """Encode physics numbers (N, F); returns (N, space.width)."""
 
     @abstractmethod
     def decode(self, z: Array, condition: Array | None = None, *, rng: Rng) -> Array:
-        """(N, space.width) to (N, F); ``rng`` draws inside a bin."""
+        """Decode (N, space.width) to physics numbers (N, F); ``rng`` draws within a bin."""
 
     def log_det(self, x: Array, condition: Array | None = None) -> Floats | None:
-        """log |d encode / d x| per event (N,); None where encoding has no density."""
+        """log |d encode / d x| of each event (N,); None where encoding has no density."""
         return None
 
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
@@ -101,7 +158,7 @@ class Encoder(Stateful):
 
 
 class Backend(ABC):
-    """Runs circuits; the batch axis always leads. A backend has no size: the circuit has.
+    """Runs circuits. The batch axis comes first; the number of wires is that of the circuit.
 
     A device implements :meth:`run`. One that has exact values inherits
     :class:`~qgen_core.simulators.base.Simulator` instead, which adds shots and readout errors.
@@ -114,10 +171,11 @@ class Backend(ABC):
     def run(
         self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
     ) -> Array:
-        """Measure the circuit for each row of ``angles`` (B, A), one column an angle.
+        """Measure the circuit for each row of ``angles`` (B, A), which has a column per angle.
 
         Returns the array that the measure describes: exact values without ``shots``, estimates with
-        them. Raises Unsupported for what the backend cannot run (see :meth:`check`), and BadOption
+        them. Raises Unsupported for what the backend cannot run (see
+        :meth:`~qgen_core.interfaces.Backend.check`), and BadOption
         for angles of another shape and where shots are missing.
 
         >>> import qgen_core as qgen
@@ -269,7 +327,18 @@ class Backend(ABC):
 
 
 class Sampler(Stateful):
-    """Draws spins from an Ising energy at the inverse temperature ``beta`` it claims."""
+    """Draws spins from an Ising energy at the inverse temperature ``beta``.
+
+    >>> class FreeSpins(Sampler):
+    ...     def sample(self, ising, n, *, rng, initial=None):
+    ...         up = 1 / (1 + np.exp(2 * self.beta * ising.h))
+    ...         spins = np.where(rng.random((n, ising.num_spins)) < up, 1, -1)
+    ...         return spins.astype(np.int8), {"source": "independent spins"}
+    >>> energy = Ising(h=np.array([-50.0, 50.0]), edges=np.empty((0, 2)), J=np.empty(0))
+    >>> spins, info = FreeSpins().sample(energy, 2, rng=np.random.default_rng(1))
+    >>> spins.tolist(), info
+    ([[1, -1], [1, -1]], {'source': 'independent spins'})
+    """
 
     __qgen_kind__ = "sampler"
     beta: float = 1.0
@@ -278,17 +347,50 @@ class Sampler(Stateful):
     def sample(
         self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
     ) -> tuple[NDArray[np.int8], dict[str, Any]]:
-        """Spins (n, S), or (B, n, S) when h has rows, and information about the sampling.
+        """Spins (n, S), or (B, n, S) for fields h (B, S), and information about the sampling.
 
-        The information: ``source``, ``energies``, timing, job id, chain breaks.
+        The information may have the keys ``source``, ``energies``, times, the id of a job, and
+        the fraction of broken chains. ``initial`` are spins to start from, of the returned shape.
         """
 
 
 class Generator(Stateful):
     """A model: it samples, and it offers one or more outputs to train on.
 
-    probabilities (C, 2^Q), a row a condition · samples (N, width) · log_prob (N,), a true
-    density of encoded events · objective (N,), the model's own training objective.
+    The outputs: ``probabilities`` (C, 2^Q), one row per condition; ``samples`` (N, width);
+    ``log_prob`` (N,), the log density of encoded events; ``objective`` (N,), the model's own
+    training objective.
+
+    >>> class Coin(Generator):
+    ...     '''One bit, which is 1 with the probability 1 / (1 + exp(-theta)).'''
+    ...
+    ...     space = Space("bits", 1)
+    ...     outputs = frozenset({"probabilities", "samples"})
+    ...
+    ...     def __init__(self):
+    ...         self.theta = np.zeros(1)
+    ...
+    ...     def parameters(self):
+    ...         return {"theta": self.theta}
+    ...
+    ...     def sample(self, n, condition=None, *, rng):
+    ...         one = 1 / (1 + np.exp(-self.theta))
+    ...         return (rng.random((n, 1)) < one).astype(np.int8)
+    ...
+    ...     def forward(self, output, batch, *, rng):
+    ...         if output != "probabilities":
+    ...             return super().forward(output, batch, rng=rng)
+    ...         one = 1 / (1 + np.exp(-self.theta))
+    ...
+    ...         def pullback(cotangent):
+    ...             return {"theta": (cotangent[:, 1] - cotangent[:, 0]) * one * (1 - one)}
+    ...
+    ...         return np.stack([1 - one, one], axis=1), pullback
+    >>> output, pullback = Coin().forward(
+    ...     "probabilities", Batch(), rng=np.random.default_rng(1)
+    ... )
+    >>> output, pullback(np.array([[0.0, 1.0]]))["theta"]
+    (array([[0.5, 0.5]]), array([0.25]))
     """
 
     __qgen_kind__ = "generator"
@@ -298,14 +400,17 @@ class Generator(Stateful):
 
     @abstractmethod
     def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
-        """n encoded events (n, width); ``condition`` (n, K) has a row for each."""
+        """n encoded events (n, width); ``condition`` (n, K) has one row per event."""
 
     def parameters(self) -> dict[str, Array]:
-        """Live arrays, updated in place by a trainer."""
+        """The arrays by name, not copies: a trainer changes them in place."""
         return {}
 
     def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
-        """An output, and the map from its cotangent to gradients keyed as :meth:`parameters`."""
+        """An output, and its pullback to gradients with the keys of :meth:`parameters`.
+
+        Raises NoGradient for an output that the model has no forward pass for.
+        """
         if output != "samples" or batch.x is None:
             raise NoGradient(f"{type(self).__name__} has no forward pass for {output!r}")
 
@@ -320,9 +425,10 @@ class Generator(Stateful):
     def outputs_at(
         self, output: str, thetas: Floats, batch: Batch, *, rng: Rng, backend: Backend | None = None
     ) -> Array:
-        """The output at many flat parameter vectors (T, P), stacked: (T, ...).
+        """The output for each of T flat parameter vectors (T, P), stacked to (T, ...).
 
-        Parameters are restored. ``backend`` evaluates there instead, where a model has one.
+        The parameters are restored afterwards. ``backend`` replaces the model's own backend;
+        BadOption is raised if the model has none.
         """
         if backend is not None:
             raise BadOption(f"{type(self).__name__} runs on no backend that could be exchanged")
@@ -347,7 +453,15 @@ class Loss(Stateful):
     """Compares one output of a generator with events.
 
     ``reads`` names the output. A learned loss (a critic) sets ``updates`` > 0, the number of
-    updates before each step of the trainer.
+    its updates before each step of the trainer.
+
+    >>> class MeanObjective(Loss):
+    ...     reads = "objective"
+    ...
+    ...     def __call__(self, output, batch):
+    ...         return float(output.mean()), np.full(len(output), 1 / len(output))
+    >>> MeanObjective()(np.array([1.0, 3.0]), Batch())
+    (2.0, array([0.5, 0.5]))
     """
 
     __qgen_kind__ = "loss"
@@ -367,8 +481,8 @@ class Loss(Stateful):
 class History:
     """What happened in a training, step by step.
 
-    ``records`` has one mapping a step, with at least ``step`` and ``loss``; ``stopped`` says why
-    the training ended; ``warnings`` were logged on the way.
+    ``records`` has one mapping per step, with at least ``step`` and ``loss``; ``stopped`` says
+    why the training ended; ``warnings`` are those that were logged during the training.
 
     >>> history = History([{"step": 0, "loss": 0.5}, {"step": 1, "loss": 0.25}])
     >>> history.losses
@@ -436,7 +550,7 @@ class Problem(Protocol):
         """
 
     def values(self, thetas: Floats, backend: Backend | None = None) -> Floats:
-        """The loss at many flat parameter vectors (T, P), all on this step's batch: (T,).
+        """The loss (T,) for each of T flat parameter vectors (T, P), all on this step's batch.
 
         ``backend`` evaluates the circuits of a quantum model in place of its own backend.
         """
@@ -444,7 +558,7 @@ class Problem(Protocol):
     def evaluate(self, theta: Floats) -> float:
         """The loss at one flat vector (P,), counted as a step; for :meth:`Trainer.minimise` only.
 
-        In a resumed training the evaluations that were saved are answered from the checkpoint.
+        A resumed training takes the evaluations that it saved from the checkpoint.
         """
 
     def log(self, **numbers: float) -> None:
@@ -462,6 +576,19 @@ class Trainer(Stateful):
 
     A trainer implements :meth:`step`; one whose optimiser cannot be called step by step sets
     ``owns_loop`` and implements :meth:`minimise` instead.
+
+    >>> import qgen_core as qgen
+    >>> from qgen_core.testing.quadratic import Quadratic, events
+    >>> class SignDescent(Trainer):
+    ...     def step(self, problem):
+    ...         value, gradient = problem.value_and_gradient()
+    ...         for name, parameter in problem.generator.parameters().items():
+    ...             parameter -= 0.02 * np.sign(gradient[name])
+    ...         return value
+    >>> trainer = SignDescent(steps=20)
+    >>> history = trainer.fit(Quadratic(), events(), qgen.loss("mean"), seed=1)
+    >>> bool(history.losses[-1] < history.losses[0])
+    True
     """
 
     __qgen_kind__ = "trainer"
@@ -475,11 +602,16 @@ class Trainer(Stateful):
         keep_best: bool = False,
         patience: int | None = None,
     ) -> None:
-        """Raise BadOption for values below 1.
+        """Set the options that all trainers have.
 
-        ``batch_size`` events a step (None: all) where the loss reads events; ``keep_best`` ends on
-        the parameters of least loss; ``patience`` stops after so many steps without a new least
-        loss.
+        Args:
+            steps: the number of steps.
+            batch_size: the number of events per step, where the loss reads events. None: all.
+            keep_best: whether training ends with the parameters of least loss.
+            patience: training stops after this number of steps without a new least loss. None:
+                it does not stop early.
+
+        Raises BadOption for values below 1.
         """
         for name, value in (("steps", steps), ("batch_size", batch_size), ("patience", patience)):
             if value is not None and value < 1:
@@ -528,5 +660,6 @@ class Trainer(Stateful):
     def finish(self, problem: Problem) -> None:
         """Called after the last step, before the state is saved, e.g. to use averaged parameters.
 
-        It may be called twice: a run that was interrupted while it saved its end calls it again.
+        It may be called twice: a run that was interrupted while it saved its final state calls it
+        again.
         """

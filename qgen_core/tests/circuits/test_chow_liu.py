@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from circuits_dense import Floats
 from numpy.typing import NDArray
 
 from qgen_core.ansatze.chow_liu import chow_liu, chow_liu_tree, mutual_information
 from qgen_core.events import Events
+from qgen_core.typing import Floats
 
 
 def by_loops(bits: NDArray[Any], weight: Floats) -> Floats:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from circuits_dense import IDLE, Floats, density, random_circuit
+from circuits_random import IDLE, random_circuit
 from hypothesis import given as given_by
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
 from qgen_core.errors import BadCircuit
+from qgen_core.testing import reference
+from qgen_core.typing import Floats
 
 MIXED = Circuit(
     2,
@@ -162,7 +164,7 @@ def test_channels_that_are_none_are_refused() -> None:
     damped = np.array([[[1, 0], [0, np.sqrt(0.7)]], [[0, np.sqrt(0.3)], [0, 0]]], dtype=complex)
     good = Channel(damped, (0,), "amplitude damping")
     assert good.kraus.dtype == np.complex128 and not good.kraus.flags.writeable
-    rho = density(Circuit(1, (Gate("x", (0,)), good)), np.zeros(0))
+    rho = reference.density(Circuit(1, (Gate("x", (0,)), good)), np.zeros(0))
     np.testing.assert_allclose(rho, np.diag([0.3, 0.7]), atol=1e-15)
     with pytest.raises(
         BadCircuit, match=r"'leak' on wires \(0,\) is not trace preserving: .* by 0\.3"

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from circuits_dense import IDLE, random_circuit
+from circuits_random import IDLE, random_circuit
 
 from qgen_core.ansatze.brick import brick
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, given, param

@@ -11,12 +11,15 @@ from itertools import product
 
 import numpy as np
 import pytest
-from circuits_dense import FIXED, IDLE, TURNED, Complex, Floats, embed, random_circuit, unitary
+from circuits_random import IDLE, random_circuit
 
 from qgen_core.ansatze.brick import brick
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, given, param
+from qgen_core.circuits.gates import GATES, embedded
 from qgen_core.circuits.qasm import to_qasm
 from qgen_core.errors import BadCircuit, Unsupported
+from qgen_core.testing.reference import unitary
+from qgen_core.typing import Complex, Floats
 
 
 def u(theta: float, phi: float, lam: float) -> Complex:
@@ -120,7 +123,7 @@ class Program:
             wires = tuple(int(w) for w in re.findall(r"\d+", found[3]))
             names = {name: self.values[name] for name in self.inputs}
             matrix = self.matrix(found[1], [number(found[2], names)] if found[2] else [])
-            self.unitary = embed(matrix, wires, self.qubits) @ self.unitary
+            self.unitary = embedded(matrix, wires, self.qubits) @ self.unitary
 
     def matrix(self, name: str, arguments: list[float]) -> Complex:
         """A standard or a defined gate; wire 0 most significant."""
@@ -134,7 +137,7 @@ class Program:
             assert found, call
             matrix = self.matrix(found[1], [number(found[2], names)] if found[2] else [])
             on = tuple(wires.index(w) for w in found[3].split(", "))
-            out = embed(matrix, on, len(wires)) @ out
+            out = embedded(matrix, on, len(wires)) @ out
         return out
 
 
@@ -149,12 +152,11 @@ def named(theta: Floats, x: Floats) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("name", sorted({*FIXED, *TURNED}))
+@pytest.mark.parametrize("name", sorted(GATES))
 def test_every_gate_means_the_same(name: str) -> None:
-    two = name in ("cx", "cz", "swap", "ecr") or (len(name) == 3)
-    circuit = Circuit(
-        3, (Gate(name, (2, 0) if two else (1,), param(0) if name in TURNED else None),)
-    )
+    wires = {1: (1,), 2: (2, 0)}[GATES[name].wires]
+    angle = param(0) if GATES[name].has_angle else None
+    circuit = Circuit(3, (Gate(name, wires, angle),))
     theta = np.array([0.7])[: circuit.num_params]
     program = Program(to_qasm(circuit), named(theta, np.zeros(0)))
     same_up_to_phase(program.unitary, unitary(circuit, circuit.bind(theta)[0]))
@@ -180,10 +182,12 @@ def test_defined_gates_are_exact_but_for_the_phase_of_ecr() -> None:
     program = Program(to_qasm(Circuit(2, (*gates, Gate("ecr", (0, 1))))), {"theta_0": 0.0})
     for name in ("rxx", "ryy", "rzz"):
         np.testing.assert_allclose(
-            program.matrix(name, [1.3]), TURNED[name](1.3), rtol=0, atol=1e-15
+            program.matrix(name, [1.3]), GATES[name].matrix(1.3), rtol=0, atol=1e-15
         )
     phase = np.exp(0.25j * np.pi)
-    np.testing.assert_allclose(program.matrix("ecr", []), phase * FIXED["ecr"], rtol=0, atol=1e-15)
+    np.testing.assert_allclose(
+        program.matrix("ecr", []), phase * GATES["ecr"].matrix(), rtol=0, atol=1e-15
+    )
 
 
 def test_only_gates_in_use_are_defined() -> None:

@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from circuits_dense import IDLE, Dense, Floats, random_circuit, state, word_matrix
+from circuits_random import IDLE, random_circuit
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, param
 from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State, confuse
+from qgen_core.circuits.pauli_form import word_matrix
 from qgen_core.errors import BadCircuit, BadOption, ResourceRefused, Unsupported
 from qgen_core.events import bits_to_index
 from qgen_core.interfaces import Capabilities
 from qgen_core.simulators.base import group_words, parity, to_basis
+from qgen_core.testing.reference import ReferenceBackend, state
+from qgen_core.typing import Floats
 
 BELL = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
 NONE = np.zeros((1, 0))
@@ -45,11 +48,13 @@ def prepared(seed: int, wires: int = 3) -> tuple[Circuit, Floats]:
 def test_shots_follow_the_exact_probabilities(seed: int) -> None:
     circuit, angles = prepared(seed)
     shots = 20_000
-    exact = Dense().run(circuit, angles, Probabilities())
-    frequencies = Dense().run(
+    exact = ReferenceBackend().run(circuit, angles, Probabilities())
+    frequencies = ReferenceBackend().run(
         circuit, angles, Probabilities(), Shots(shots, np.random.default_rng(seed))
     )
-    bits = Dense().run(circuit, angles, Bits(), Shots(shots, np.random.default_rng(seed + 100)))
+    bits = ReferenceBackend().run(
+        circuit, angles, Bits(), Shots(shots, np.random.default_rng(seed + 100))
+    )
     assert bits.shape == (2, shots, 3) and bits.dtype == np.int8
     for row in range(2):
         np.testing.assert_allclose(
@@ -68,8 +73,10 @@ def test_readout_errors_reach_shots_and_bits() -> None:
     )
     expected = confuse(np.abs(state(circuit, angles[0])[None]) ** 2, confusion)[0]
     shots, rng = 20_000, np.random.default_rng(3)
-    frequencies = Dense().run(circuit, angles[:1], Probabilities(confusion), Shots(shots, rng))[0]
-    bits = Dense().run(circuit, angles[:1], Bits(confusion), Shots(shots, rng))[0]
+    frequencies = ReferenceBackend().run(
+        circuit, angles[:1], Probabilities(confusion), Shots(shots, rng)
+    )[0]
+    bits = ReferenceBackend().run(circuit, angles[:1], Bits(confusion), Shots(shots, rng))[0]
     assert agrees(frequencies * shots, expected * shots) > 1e-6
     assert agrees(np.bincount(bits_to_index(bits), minlength=8), expected * shots) > 1e-6
     ideal = np.abs(state(circuit, angles[0])) ** 2
@@ -78,19 +85,24 @@ def test_readout_errors_reach_shots_and_bits() -> None:
 
 def test_column_w_of_bits_is_wire_w() -> None:
     circuit = Circuit(3, (Gate("x", (1,)),))
-    bits = Dense().run(circuit, NONE, Bits(), Shots(4, np.random.default_rng(0)))
+    bits = ReferenceBackend().run(circuit, NONE, Bits(), Shots(4, np.random.default_rng(0)))
     assert bits.tolist() == [[[0, 1, 0]] * 4]
 
 
 def test_bits_come_in_random_order() -> None:
-    bits = Dense().run(BELL, NONE, Bits(), Shots(2000, np.random.default_rng(1)))[0, :, 0]
+    bits = ReferenceBackend().run(BELL, NONE, Bits(), Shots(2000, np.random.default_rng(1)))[
+        0, :, 0
+    ]
     changes = int(np.abs(np.diff(bits)).sum())
     assert abs(changes - 1000) < 6 * np.sqrt(500)
 
 
 def test_one_generator_one_result_and_the_global_state_stays() -> None:
     before = repr(np.random.get_state(legacy=False))
-    runs = [Dense().run(BELL, NONE, Bits(), Shots(50, np.random.default_rng(5))) for _ in range(2)]
+    runs = [
+        ReferenceBackend().run(BELL, NONE, Bits(), Shots(50, np.random.default_rng(5)))
+        for _ in range(2)
+    ]
     np.testing.assert_array_equal(runs[0], runs[1])
     assert repr(np.random.get_state(legacy=False)) == before
 
@@ -104,7 +116,7 @@ def test_to_basis_and_parity_give_the_expectation(word: str) -> None:
     )
     turned, extended = to_basis(circuit, angles, word)
     assert extended.shape == (3, turned.num_angles)
-    read = Dense().exact(turned, extended, Probabilities()) @ parity(word)
+    read = ReferenceBackend().exact(turned, extended, Probabilities()) @ parity(word)
     vectors = [state(circuit, row) for row in angles]
     expected = [np.real(v.conj() @ word_matrix(word) @ v) for v in vectors]
     np.testing.assert_allclose(read, expected, rtol=0, atol=1e-13)
@@ -139,7 +151,9 @@ def test_words_of_one_basis_come_from_the_same_shots() -> None:
     # fluctuates
     measure = Expectations(("ZZ", "ZI", "IZ"))
     rng = np.random.default_rng(2)
-    values = np.array([Dense().run(BELL, NONE, measure, Shots(101, rng))[0] for _ in range(20)])
+    values = np.array(
+        [ReferenceBackend().run(BELL, NONE, measure, Shots(101, rng))[0] for _ in range(20)]
+    )
     np.testing.assert_array_equal(values[:, 0], 1)
     np.testing.assert_array_equal(values[:, 1], values[:, 2])
     assert values[:, 1].std() > 0.05
@@ -149,7 +163,7 @@ def test_joint_distribution_of_words_is_consistent_with_shots() -> None:
     # p(ab) = (1 + a<ZI> + b<IZ> + ab<ZZ>) / 4 must be whole counts, not merely within errors
     circuit, angles = prepared(9, wires=2)
     shots = 37
-    zi, iz, zz = Dense().run(
+    zi, iz, zz = ReferenceBackend().run(
         circuit,
         angles[:1],
         Expectations(("ZI", "IZ", "ZZ")),
@@ -166,10 +180,13 @@ def test_sampled_words_are_unbiased_with_the_right_spread(readout: bool) -> None
     words = ("XYZ", "ZII", "IXI", "ZZI", "YIY")
     confusion = np.tile([[0.93, 0.1], [0.07, 0.9]], (3, 1, 1)) if readout else None
     measure = Expectations(words, confusion)
-    exact = Dense().run(circuit, angles[:1], measure)[0]
+    exact = ReferenceBackend().run(circuit, angles[:1], measure)[0]
     shots, repeats, rng = 400, 300, np.random.default_rng(6)
     values = np.array(
-        [Dense().run(circuit, angles[:1], measure, Shots(shots, rng))[0] for _ in range(repeats)]
+        [
+            ReferenceBackend().run(circuit, angles[:1], measure, Shots(shots, rng))[0]
+            for _ in range(repeats)
+        ]
     )
     sigma = np.sqrt((1 - exact**2) / shots)
     assert np.all(np.abs(values.mean(axis=0) - exact) < 5 * sigma / np.sqrt(repeats) + 1e-12)
@@ -180,9 +197,9 @@ def test_gradients_from_shots_are_unbiased() -> None:
     circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
     angles, rng = circuit.bind([0.7]), np.random.default_rng(1)
     draws = [
-        Dense().forward(circuit, angles, Expectations(("Z",)), Shots(100, rng))[1](np.ones((1, 1)))[
-            0, 0
-        ]
+        ReferenceBackend().forward(circuit, angles, Expectations(("Z",)), Shots(100, rng))[1](
+            np.ones((1, 1))
+        )[0, 0]
         for _ in range(400)
     ]
     assert np.mean(draws) == pytest.approx(-np.sin(0.7), abs=5 * np.std(draws) / 20)
@@ -194,13 +211,13 @@ def test_forward_gives_the_value_and_the_way_back() -> None:
     rng = np.random.default_rng(0)
     for measure, width in ((Probabilities(), 8), (Expectations(("ZZI", "XII")), 2)):
         cotangent = rng.normal(size=(2, width))
-        value, back = Dense().forward(circuit, angles, measure)
-        np.testing.assert_array_equal(value, Dense().run(circuit, angles, measure))
+        value, back = ReferenceBackend().forward(circuit, angles, measure)
+        np.testing.assert_array_equal(value, ReferenceBackend().run(circuit, angles, measure))
         np.testing.assert_array_equal(
-            back(cotangent), Dense().forward(circuit, angles, measure)[1](cotangent)
+            back(cotangent), ReferenceBackend().forward(circuit, angles, measure)[1](cotangent)
         )
         assert np.abs(back(cotangent)).max() > 0
-    sampled, back = Dense().forward(
+    sampled, back = ReferenceBackend().forward(
         circuit, angles, Probabilities(), Shots(64, np.random.default_rng(0))
     )
     np.testing.assert_array_equal(sampled * 64, np.rint(sampled * 64))
@@ -208,7 +225,7 @@ def test_forward_gives_the_value_and_the_way_back() -> None:
 
 
 def test_people_get_no_batch_axis_where_they_gave_none() -> None:
-    circuit, backend = Circuit(1, (Gate("ry", (0,), param(0)),)), Dense()
+    circuit, backend = Circuit(1, (Gate("ry", (0,), param(0)),)), ReferenceBackend()
     np.testing.assert_allclose(backend.probabilities(circuit, [np.pi]), [0, 1], atol=1e-15)
     assert backend.probabilities(circuit, [[0.0], [1.0]]).shape == (2, 2)
     np.testing.assert_allclose(backend.expectations(circuit, [0.4], paulis=["Z"]), [np.cos(0.4)])
@@ -222,13 +239,13 @@ def test_people_get_no_batch_axis_where_they_gave_none() -> None:
 def test_states_are_exact_and_have_no_gradient() -> None:
     circuit, angles = prepared(2)
     np.testing.assert_array_equal(
-        Dense().run(circuit, angles, State())[1], state(circuit, angles[1])
+        ReferenceBackend().run(circuit, angles, State())[1], state(circuit, angles[1])
     )
     with pytest.raises(BadOption, match="a state is exact; it takes no shots"):
-        Dense().run(circuit, angles, State(), Shots(10, np.random.default_rng(0)))
+        ReferenceBackend().run(circuit, angles, State(), Shots(10, np.random.default_rng(0)))
     for measure in (State(), Bits()):
         with pytest.raises(Unsupported, match="has no gradient"):
-            Dense().forward(circuit, angles, measure)
+            ReferenceBackend().forward(circuit, angles, measure)
 
 
 @pytest.mark.parametrize("shots", [0, -3])
@@ -237,18 +254,18 @@ def test_shots_below_one_are_refused(shots: int) -> None:
     with pytest.raises(BadOption, match=message):
         Shots(shots, np.random.default_rng(0))
     with pytest.raises(BadOption, match=message):
-        Dense().check(BELL, shots)
+        ReferenceBackend().check(BELL, shots)
     with pytest.raises(BadOption, match=message):
-        Dense().probabilities(BELL, [], shots=shots)
+        ReferenceBackend().probabilities(BELL, [], shots=shots)
     with pytest.raises(BadOption, match=message):
-        Dense().sample(BELL, [], shots=shots)
+        ReferenceBackend().sample(BELL, [], shots=shots)
     with pytest.raises(BadOption, match=message):
-        Dense().expectations(BELL, [], paulis=["ZZ"], shots=shots)
+        ReferenceBackend().expectations(BELL, [], paulis=["ZZ"], shots=shots)
 
 
 def test_sampling_needs_shots_and_a_generator() -> None:
     with pytest.raises(BadOption, match=r"Bits\(\) needs shots: pass Shots\(number, rng\)"):
-        Dense().run(BELL, NONE, Bits())
+        ReferenceBackend().run(BELL, NONE, Bits())
     with pytest.raises(BadOption, match="need a numpy random generator, .* not NoneType"):
         Shots(10, None)  # type: ignore[arg-type]
     assert Shots.of(None, None) is None
@@ -256,7 +273,7 @@ def test_sampling_needs_shots_and_a_generator() -> None:
         Shots.of(10, None)
 
 
-class Small(Dense):
+class Small(ReferenceBackend):
     """A backend with limits."""
 
     capabilities = Capabilities(gates=frozenset({"h", "rx"}), max_wires=2, exact=False)
@@ -279,7 +296,7 @@ def test_capabilities_are_checked() -> None:
 
 def test_measures_that_do_not_fit_are_refused_before_the_run() -> None:
     confusion = np.tile(np.eye(2), (3, 1, 1))
-    for go in (Dense().run, Dense().forward):
+    for go in (ReferenceBackend().run, ReferenceBackend().forward):
         with pytest.raises(BadCircuit, match="does not fit 2 wires"):
             go(BELL, NONE, Expectations(("ZZZ",)))
         with pytest.raises(BadCircuit, match="a confusion of 3 wires"):
@@ -296,7 +313,7 @@ def test_constant_angles_in_front_of_basis_turns_keep_their_columns() -> None:
 def test_shots_that_fit_no_memory_are_refused_with_the_number() -> None:
     circuit = Circuit(2, (Gate("h", (0,)),))
     with pytest.raises(ResourceRefused, match="1000000000000 shots of 2 bits needs"):
-        Dense().sample(circuit, [], shots=10**12, seed=1)
+        ReferenceBackend().sample(circuit, [], shots=10**12, seed=1)
     for shots in (0, -3):
         with pytest.raises(BadOption, match=f"shots must be at least 1, not {shots}"):
-            Dense().sample(circuit, [], shots=shots, seed=1)
+            ReferenceBackend().sample(circuit, [], shots=shots, seed=1)

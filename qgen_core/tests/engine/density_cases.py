@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from engine_dense import random_circuit
+from engine_circuits import random_circuit
 
 from qgen_core.circuits.circuit import Channel, Circuit
 

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from density_cases import noisy_circuit, random_channel
-from engine_dense import random_rows
+from engine_circuits import random_rows
 from scipy.stats import chi2
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, param

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from density_cases import noisy_circuit, random_channel
-from engine_dense import random_rows, random_words
+from engine_circuits import random_rows, random_words
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, given, param
-from qgen_core.circuits.gates import GATES, PAULI
+from qgen_core.circuits.gates import GATES, PAULI, embedded
 from qgen_core.circuits.measures import Expectations, Probabilities, pauli_z
 from qgen_core.simulators.density import program as program_module
 from qgen_core.simulators.density.backend import DensityBackend
@@ -198,10 +198,10 @@ def test_transfer_matrices_of_gates(name):
 def test_transfer_matrix_of_a_channel_on_chosen_wires():
     rng = np.random.default_rng(7)
     channel = random_channel(rng, (0, 1), 3)
-    embedded = np.array([reference.embedded(k, (2, 0), 3) for k in channel.kraus])
+    on_all_wires = np.array([embedded(k, (2, 0), 3) for k in channel.kraus])
     np.testing.assert_allclose(
         on_all(transfer_matrix(channel.kraus)[None], (2, 0), 3)[0],
-        transfer_matrix(embedded),
+        transfer_matrix(on_all_wires),
         atol=1e-13,
     )
 

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 import pytest
-from engine_dense import brick
+from engine_circuits import brick
 from scipy.special import xlogy
 
 from qgen_core.circuits.measures import Probabilities, pauli_z

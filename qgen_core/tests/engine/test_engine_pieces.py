@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from engine_dense import brick, dense_state, embedded, random_circuit, random_rows
+from engine_circuits import brick, random_circuit, random_rows
 
 from qgen_core.circuits.circuit import Circuit, Gate, const
-from qgen_core.circuits.gates import CX, GATES
+from qgen_core.circuits.gates import CX, GATES, embedded
 from qgen_core.simulators.statevector.decompose import decompose
 from qgen_core.simulators.statevector.plan import ANY_DEPTH, pack
 from qgen_core.simulators.statevector.rotations import cosines
+from qgen_core.testing import reference
 
 
 def state_of_ops(ops, overall, num_wires, angles):
@@ -39,7 +40,7 @@ def test_decomposition_is_exact(num_wires):
         circuit = random_circuit(rng, num_wires, 25)
         angles = random_rows(rng, circuit, 1)[0]
         ops, overall = decompose(circuit, last_phases=True)
-        expected = dense_state(circuit, angles)
+        expected = reference.state(circuit, angles)
         np.testing.assert_allclose(
             state_of_ops(ops, overall, num_wires, angles), expected, atol=1e-13
         )

@@ -4,7 +4,7 @@ from math import pi
 
 import numpy as np
 import pytest
-from engine_dense import brick, dense_states, random_rows
+from engine_circuits import brick, random_rows
 
 from qgen_core.circuits.circuit import Circuit, Gate, param
 from qgen_core.circuits.measures import Probabilities, State
@@ -17,6 +17,7 @@ from qgen_core.simulators.statevector.steps import (
     STEP_CODE,
     STEP_PHASES,
 )
+from qgen_core.testing import reference
 
 #: Tangents and cotangents of 0 and 1, poles of both, and signs of all kinds.
 CORNERS = [
@@ -70,7 +71,8 @@ def test_states_have_their_norm_and_sign(precision, close, turns, phases):
     circuit = deep(turns, phases)
     rows = rows_of(circuit, turns)
     states = StatevectorBackend(precision=precision).exact(circuit, rows, State())
-    np.testing.assert_allclose(states, dense_states(circuit, rows), atol=close, rtol=0)
+    expected = reference.values(circuit, rows, State())
+    np.testing.assert_allclose(states, expected, atol=close, rtol=0)
     assert (scalings(circuit, precision) > 0) == (turns > RESCALE_AFTER)
 
 

@@ -1,21 +1,14 @@
-"""Gradients of the adjoint sweep against finite differences and parameter shift."""
+"""Gradients of the adjoint sweep against the exact ones of the reference and parameter shift."""
 
 import numpy as np
 import pytest
-from engine_dense import (
-    brick,
-    dense_expectations,
-    dense_states,
-    finite_differences,
-    random_circuit,
-    random_rows,
-    random_words,
-)
+from engine_circuits import brick, random_circuit, random_rows, random_words
 
 from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Expectations, Probabilities, State
 from qgen_core.interfaces import Backend
 from qgen_core.simulators.statevector.backend import StatevectorBackend
+from qgen_core.testing import reference
 
 
 def backend(precision="double", local=None, **options):
@@ -25,30 +18,24 @@ def backend(precision="double", local=None, **options):
 
 
 def check_random_circuit(seed):
-    """One random circuit: values against dense matrices, gradients against differences of the
-    engine.
-    """
+    """One random circuit: values and gradients against the reference."""
     rng = np.random.default_rng([11, seed])
     num_wires, batch = int(rng.integers(1, 8)), [1, 2, 7][seed % 3]
     circuit = random_circuit(rng, num_wires, int(rng.integers(1, 26)))
     angles = random_rows(rng, circuit, batch)
     words = random_words(rng, num_wires, 3)
-    states = dense_states(circuit, angles)
-    truth = {"p": np.abs(states) ** 2, "e": dense_expectations(states, words)}
-    for precision, close, slope in (("double", 1e-12, 1e-8), ("single", 1e-5, 3e-4)):
-        engine = backend(precision, [None, 6][seed % 2])
-        for key, measure in (("p", Probabilities()), ("e", Expectations(words))):
+    states = reference.values(circuit, angles, State())
+    for measure in (Probabilities(), Expectations(words)):
+        values = reference.values(circuit, angles, measure)
+        cotangent = rng.normal(size=values.shape)
+        slopes = reference.gradient(circuit, angles, measure, cotangent)
+        for precision, close, slope in (("double", 1e-12, 1e-12), ("single", 1e-5, 3e-4)):
+            engine = backend(precision, [None, 6][seed % 2])
             output, back = engine.exact_forward(circuit, angles, measure)
-            np.testing.assert_allclose(output, truth[key], atol=close, rtol=0)
+            np.testing.assert_allclose(output, values, atol=close, rtol=0)
             np.testing.assert_allclose(
                 engine.exact(circuit, angles, State()), states, atol=close, rtol=0
             )
-            cotangent = rng.normal(size=output.shape)
-
-            def run(rows, measure=measure):
-                return backend().exact(circuit, rows, measure)
-
-            slopes = finite_differences(run, angles, cotangent)
             np.testing.assert_allclose(back(cotangent), slopes, atol=slope, rtol=0)
 
 
@@ -66,7 +53,7 @@ def test_many_random_circuits(block):
 
 
 @pytest.mark.parametrize("num_wires", [2, 5, 7])
-def test_every_gate_against_parameter_shift(num_wires):
+def test_every_gate_against_the_reference_and_parameter_shift(num_wires):
     rng = np.random.default_rng(num_wires)
     rotations = tuple(name for name in GATES if GATES[name].has_angle)
     for name in (n for n in rotations if GATES[n].wires <= num_wires):
@@ -76,6 +63,8 @@ def test_every_gate_against_parameter_shift(num_wires):
         cotangent = rng.normal(size=(2, 2**num_wires))
         shifted = Backend.forward(engine, circuit, angles, Probabilities())[1](cotangent)
         adjoint = engine.forward(circuit, angles, Probabilities())[1](cotangent)
+        exact = reference.gradient(circuit, angles, Probabilities(), cotangent)
+        np.testing.assert_allclose(adjoint, exact, atol=1e-12, rtol=0)
         columns = [k for k, angle in enumerate(circuit.angles) if angle.source != "const"]
         np.testing.assert_allclose(adjoint[:, columns], shifted[:, columns], atol=1e-12, rtol=0)
 

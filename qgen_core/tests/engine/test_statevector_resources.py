@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from engine_dense import brick, random_circuit, random_rows
+from engine_circuits import brick, random_circuit, random_rows
 from scipy.stats import chi2
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, param

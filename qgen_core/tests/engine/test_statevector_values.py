@@ -1,22 +1,16 @@
-"""States, probabilities and expectations against dense matrices."""
+"""States, probabilities and expectations against the reference simulator."""
 
 import itertools
 
 import numpy as np
 import pytest
-from engine_dense import (
-    brick,
-    dense_expectations,
-    dense_states,
-    random_circuit,
-    random_rows,
-    random_words,
-)
+from engine_circuits import brick, random_circuit, random_rows, random_words
 
 from qgen_core.circuits.circuit import Circuit, Gate, param
 from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Expectations, Probabilities, State
 from qgen_core.simulators.statevector.backend import StatevectorBackend
+from qgen_core.testing import reference
 
 TOLERANCE = {"double": 1e-12, "single": 1e-5}
 
@@ -48,20 +42,8 @@ def test_every_gate_on_every_wires(name, precision):
             circuit = Circuit(num_wires, (*scrambled(num_wires), Gate(name, wires, angle)))
             angles = circuit.bind([0.8])
             got = backend(precision, local).exact(circuit, angles, State())
-            np.testing.assert_allclose(
-                got, cached_states(circuit, angles), atol=TOLERANCE[precision], rtol=0
-            )
-
-
-_seen: dict = {}
-
-
-def cached_states(circuit, angles):
-    """The dense states; they are slow, and the same circuits come again at other options."""
-    key = (circuit, angles.tobytes())
-    if key not in _seen:
-        _seen[key] = dense_states(circuit, angles)
-    return _seen[key]
+            expected = reference.values(circuit, angles, State())
+            np.testing.assert_allclose(got, expected, atol=TOLERANCE[precision], rtol=0)
 
 
 @pytest.mark.parametrize("precision", ["double", "single"])
@@ -72,22 +54,12 @@ def test_states_of_random_circuits(num_wires, local, precision):
     for batch in (1, 7):
         circuit = random_circuit(rng, num_wires, 30)
         angles = random_rows(rng, circuit, batch)
-        expected = dense_states(circuit, angles)
         engine = backend(precision, local)
         words = random_words(rng, num_wires, 6)
-        np.testing.assert_allclose(
-            engine.exact(circuit, angles, State()), expected, atol=TOLERANCE[precision], rtol=0
-        )
-        np.testing.assert_allclose(
-            engine.exact(circuit, angles, Probabilities()),
-            np.abs(expected) ** 2,
-            atol=TOLERANCE[precision],
-            rtol=0,
-        )
-        np.testing.assert_allclose(
-            engine.exact(circuit, angles, Expectations(words)), dense_expectations(expected, words),
-            atol=TOLERANCE[precision], rtol=0,
-        )  # fmt: skip
+        for measure in (State(), Probabilities(), Expectations(words)):
+            found = engine.exact(circuit, angles, measure)
+            expected = reference.values(circuit, angles, measure)
+            np.testing.assert_allclose(found, expected, atol=TOLERANCE[precision], rtol=0)
 
 
 @pytest.mark.parametrize("num_wires", range(1, 15))

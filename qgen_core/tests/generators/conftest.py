@@ -1,4 +1,4 @@
-"""A dense simulator of a few lines, to hold models against, and an ansatz to give them."""
+"""The reference simulator, with and without exact values, and an ansatz, for tests of models."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 from qgen_core.circuits.circuit import Circuit, Gate, Label, given, param
-from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Measure
 from qgen_core.events import Events
 from qgen_core.interfaces import Capabilities
-from qgen_core.simulators.base import Simulator
+from qgen_core.testing.reference import ReferenceBackend
 
 
-class Dense(Simulator):
-    """Probabilities from full matrices; counts its calls and the rows of each."""
+class Counting(ReferenceBackend):
+    """The reference simulator; it records the number of rows of each call."""
 
     capabilities = Capabilities(max_wires=8)
 
@@ -25,24 +24,10 @@ class Dense(Simulator):
 
     def exact(self, circuit: Circuit, angles: np.ndarray, measure: Measure) -> np.ndarray:
         self.batches.append(len(angles))
-        return np.stack([self._probabilities(circuit, row) for row in angles])
-
-    def _probabilities(self, circuit: Circuit, row: np.ndarray) -> np.ndarray:
-        state = np.zeros((2,) * circuit.num_wires, dtype=np.complex128)
-        state[(0,) * circuit.num_wires] = 1.0
-        column = 0
-        for gate in circuit.gates:
-            spec, k = GATES[gate.name], len(gate.wires)
-            matrix = spec.matrix(row[column]) if spec.has_angle else spec.matrix()
-            column += spec.has_angle
-            state = np.tensordot(
-                matrix.reshape((2,) * (2 * k)), state, axes=(range(k, 2 * k), gate.wires)
-            )
-            state = np.moveaxis(state, range(k), gate.wires)
-        return np.abs(state.ravel()) ** 2
+        return super().exact(circuit, angles, measure)
 
 
-class Device(Dense):
+class Device(Counting):
     """The same without exact values, like hardware."""
 
     capabilities = Capabilities(max_wires=8, exact=False)
@@ -87,8 +72,8 @@ def layers(
 
 
 @pytest.fixture
-def dense() -> Dense:
-    return Dense()
+def dense() -> Counting:
+    return Counting()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from qgen_core.generators import qcbm
 from qgen_core.generators.qcbm import CircuitBornMachine
 from qgen_core.losses.js import JensenShannon
 from qgen_core.losses.nll import NegativeLogLikelihood
+from qgen_core.testing import reference
 
 Shape = Callable[..., Circuit]
 BITS, ANGLES = Space("bits", 3, (2, 1)), Space("angles", 2)
@@ -185,12 +186,8 @@ def test_a_device_is_measured_once_per_event(device: Any, ansatz: Shape) -> None
     which = np.repeat([0, 1, 2, 0, 1], [3000, 2000, 5000, 1000, 2000])
     index = bits_to_index(model.sample(len(which), CONDITIONS[which], rng=rng()))
     assert device.batches == [2, 1]  # conditions 0 and 1 have 4000 events each, 2 has 5000
-    truth = np.stack(
-        [
-            device._probabilities(model.circuit, row)
-            for row in model.circuit.bind(model.theta, CONDITIONS)
-        ]
-    )
+    angles = model.circuit.bind(model.theta, CONDITIONS)
+    truth = reference.values(model.circuit, angles, Probabilities())
     for c, p in enumerate(truth):
         mine = index[which == c]
         assert chisquare(np.bincount(mine, minlength=8), len(mine) * p).pvalue > 1e-3
@@ -220,7 +217,8 @@ def test_another_backend_evaluates_exactly_where_it_can(
     clean = model.outputs_at("probabilities", model.theta[None], Batch(), rng=rng(), backend=dense)[
         0
     ]
-    truth = device._probabilities(model.circuit, model.circuit.bind(model.theta)[0])
+    angles = model.circuit.bind(model.theta)
+    truth = reference.values(model.circuit, angles, Probabilities())[0]
     assert np.allclose(clean[0], truth, atol=1e-14)
     assert np.max(np.abs(noisy[0] - truth)) > 1e-3
 

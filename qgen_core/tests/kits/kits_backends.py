@@ -23,10 +23,6 @@ class Dense(Simulator):
     capabilities = Capabilities(noise=True)
 
     def exact(self, circuit: Circuit, angles: Array, measure: Any) -> Array:
-        if isinstance(measure, State):
-            if circuit.channels:
-                raise Unsupported("a circuit with channels has no state vector")
-            return np.stack([reference.state(circuit, row) for row in angles])
         return reference.values(circuit, angles, measure)
 
 

@@ -14,8 +14,8 @@ from qgen_core.circuits.circuit import Channel, Circuit, Gate
 from qgen_core.circuits.gates import PAULI
 from qgen_core.circuits.measures import Expectations, Measure, Probabilities, ideal
 from qgen_core.interfaces import Backend, Capabilities
-from qgen_core.simulators.base import Simulator
-from qgen_core.testing import circuits, reference
+from qgen_core.testing import circuits
+from qgen_core.testing.reference import ReferenceBackend
 from qgen_core.typing import Floats, Rng
 
 ALL = frozenset(
@@ -24,15 +24,6 @@ ALL = frozenset(
 CONFUSION = np.array(
     [[[0.95, 0.1], [0.05, 0.9]], [[0.88, 0.03], [0.12, 0.97]], [[0.93, 0.2], [0.07, 0.8]]]
 )
-
-
-class Dense(Simulator):
-    """The reference of the kit as a backend."""
-
-    capabilities = Capabilities(noise=True)
-
-    def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Any:
-        return reference.values(circuit, angles, measure)
 
 
 class Device(Backend):
@@ -45,10 +36,12 @@ class Device(Backend):
 
     def run(self, circuit: Circuit, angles: Floats, measure: Measure, shots=None) -> Any:
         self.ran += 1
-        return Dense().run(circuit, angles, replace(measure, confusion=self.confusion), shots)
+        return ReferenceBackend().run(
+            circuit, angles, replace(measure, confusion=self.confusion), shots
+        )
 
 
-class Deaf(Dense):
+class Deaf(ReferenceBackend):
     """Does not apply the readout errors of the measure, so that inverting them overshoots below
     zero.
     """

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mitigation_noise import ALL, Dense, depolarized, some_circuit
+from mitigation_noise import ALL, depolarized, some_circuit
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, param
 from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Expectations, Probabilities
 from qgen_core.mitigation.folding import amplified
 from qgen_core.testing import reference
+from qgen_core.testing.reference import ReferenceBackend
 
 
 @pytest.mark.parametrize("how", ["gates", "circuit"])
@@ -76,10 +77,10 @@ def test_noise_grows_by_the_scale(how: str, scales: tuple[int, ...]) -> None:
     angles = circuit.bind([0.4, -1.3])
     measure = Expectations(("X", "Y", "Z"))
     noisy, _ = depolarized(rate)(circuit, measure)
-    ideal = Dense().run(circuit, angles, measure)
+    ideal = ReferenceBackend().run(circuit, angles, measure)
     for scale in scales:
         found = amplified(noisy, scale, how)
-        values = Dense().run(found.circuit, found.angles(angles), measure)
+        values = ReferenceBackend().run(found.circuit, found.angles(angles), measure)
         np.testing.assert_allclose(values, ideal * (1 - rate) ** (5 * scale), rtol=0, atol=1e-13)
 
 
@@ -115,7 +116,9 @@ def test_channels_stay_behind_their_gates() -> None:
         *["idle", "flip"] * 2,
         "rx",
     ]
-    values = Dense().run(repeated.circuit, repeated.angles(circuit.bind([])), Probabilities())
+    values = ReferenceBackend().run(
+        repeated.circuit, repeated.angles(circuit.bind([])), Probabilities()
+    )
     flipped = 2 * 0.7 * 0.3
     np.testing.assert_allclose(
         values.reshape(2, 2).sum(axis=1)[0], (1 - flipped) ** 2 + flipped**2, atol=1e-14

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mitigation_noise import Dense, depolarized, misread, some_circuit
+from mitigation_noise import depolarized, misread, some_circuit
 
 import qgen_core as qgen
 from qgen_core.circuits.measures import Probabilities
@@ -13,6 +13,7 @@ from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import Recipe
+from qgen_core.testing.reference import ReferenceBackend
 
 RECIPE = """
 dataset = "unused"
@@ -34,7 +35,7 @@ def _offered(monkeypatch) -> None:
         return depolarized(0.01)(*misread(circuit, measure))
 
     qgen.register("noise", "wrong", wrong)
-    qgen.register("backend", "dense", Dense)
+    qgen.register("backend", "dense", ReferenceBackend)
 
 
 def built(backend: str) -> qgen.Backend:
@@ -44,7 +45,9 @@ def built(backend: str) -> qgen.Backend:
 def test_readout_in_a_recipe() -> None:
     circuit, angles = some_circuit(41, angles=4)
     backend = built('name = "readout-mitigated"\nbackend = { name = "dense" }')
-    expected = NoisyBackend(Dense(), depolarized(0.01)).run(circuit, angles, Probabilities())
+    expected = NoisyBackend(ReferenceBackend(), depolarized(0.01)).run(
+        circuit, angles, Probabilities()
+    )
     raw = built('name = "dense"').run(circuit, angles, Probabilities())
     assert np.max(np.abs(raw - expected)) > 0.02
     np.testing.assert_allclose(
@@ -59,13 +62,13 @@ def test_both_in_a_recipe() -> None:
         'backend = { name = "readout-mitigated", backend = "dense" }'
     )
     alone = ZeroNoise(
-        backend=NoisyBackend(Dense(), depolarized(0.01)), fit="richardson", scales=(1, 3)
+        backend=NoisyBackend(ReferenceBackend(), depolarized(0.01)), fit="richardson", scales=(1, 3)
     )
     expected = alone.run(circuit, angles, Probabilities())
     np.testing.assert_allclose(
         backend.run(circuit, angles, Probabilities()), expected, rtol=0, atol=1e-10
     )
-    true = Dense().run(circuit, angles, Probabilities())
+    true = ReferenceBackend().run(circuit, angles, Probabilities())
     raw = built('name = "dense"').run(circuit, angles, Probabilities())
     assert np.max(np.abs(expected - true)) < 0.2 * np.max(np.abs(raw - true))
 
@@ -85,7 +88,7 @@ def test_a_born_machine_trains_through_mitigation() -> None:
     found = []
     for backend in (
         built('name = "readout-mitigated"\nbackend = "dense"'),
-        NoisyBackend(Dense(), depolarized(0.01)),
+        NoisyBackend(ReferenceBackend(), depolarized(0.01)),
     ):
         batch = qgen.Batch(target=target)
         output, back = model(backend).forward("probabilities", batch, rng=np.random.default_rng(0))

@@ -7,7 +7,6 @@ import pytest
 from mitigation_noise import (
     CONFUSION,
     Deaf,
-    Dense,
     Device,
     mean_and_error,
     measures,
@@ -29,6 +28,7 @@ from qgen_core.mitigation.zero_noise import ZeroNoise
 from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.testing import BackendKit, overrides
+from qgen_core.testing.reference import ReferenceBackend
 
 SIGMAS = 6
 
@@ -57,7 +57,7 @@ class TestWithoutErrors(BackendKit):
         circuit, angles = some_circuit(14)
         found = self.make().run(circuit, angles, Probabilities(CONFUSION))
         np.testing.assert_allclose(
-            found, Dense().run(circuit, angles, Probabilities()), rtol=0, atol=1e-10
+            found, ReferenceBackend().run(circuit, angles, Probabilities()), rtol=0, atol=1e-10
         )
 
     @overrides("the backend undoes the confusion of the measure")
@@ -65,7 +65,7 @@ class TestWithoutErrors(BackendKit):
         circuit, angles = some_circuit(15)
         cotangent = np.random.default_rng(0).normal(size=(3, 8))
         found = self.make().forward(circuit, angles, Probabilities(CONFUSION))[1](cotangent)
-        expected = Dense().forward(circuit, angles, Probabilities())[1](cotangent)
+        expected = ReferenceBackend().forward(circuit, angles, Probabilities())[1](cotangent)
         np.testing.assert_allclose(trainable(circuit, found - expected), 0, rtol=0, atol=1e-9)
 
     @overrides("mitigated bits are no independent draws: test_bits_have_the_mitigated_frequencies")
@@ -74,7 +74,7 @@ class TestWithoutErrors(BackendKit):
         bits = self.make().run(
             circuit, angles, Bits(CONFUSION), Shots(100_000, np.random.default_rng(1))
         )
-        true = Dense().run(circuit, angles, Probabilities())
+        true = ReferenceBackend().run(circuit, angles, Probabilities())
         for row, wanted in zip(bits, true, strict=True):
             frequencies = np.bincount(bits_to_index(row), minlength=8) / 100_000
             assert np.max(np.abs(frequencies - wanted)) < SIGMAS / np.sqrt(100_000)
@@ -82,18 +82,18 @@ class TestWithoutErrors(BackendKit):
 
 @pytest.mark.parametrize("negative", ["keep", "project"])
 @pytest.mark.parametrize("order", [0, 1])
-@pytest.mark.parametrize("inner", [Dense, StatevectorBackend])
+@pytest.mark.parametrize("inner", [ReferenceBackend, StatevectorBackend])
 def test_exact_values_come_back_exactly(inner: type[Backend], order: int, negative: str) -> None:
     circuit, angles = some_circuit(1)
     mitigated, raw = orders(inner(), negative=negative)[order], NoisyBackend(inner(), misread)
     for measure in measures(3):
-        true = Dense().run(circuit, angles, measure)
+        true = ReferenceBackend().run(circuit, angles, measure)
         assert np.max(np.abs(raw.run(circuit, angles, measure) - true)) > 0.02
         np.testing.assert_allclose(
             mitigated.run(circuit, angles, measure), true, rtol=0, atol=1e-10
         )
         cotangent = np.random.default_rng(2).normal(size=true.shape)
-        expected = Dense().forward(circuit, angles, measure)[1](cotangent)
+        expected = ReferenceBackend().forward(circuit, angles, measure)[1](cotangent)
         output, back = mitigated.forward(circuit, angles, measure)
         np.testing.assert_allclose(output, true, rtol=0, atol=1e-10)
         for found in (back(cotangent), mitigated.forward(circuit, angles, measure)[1](cotangent)):
@@ -127,7 +127,7 @@ def test_shots_are_unbiased_and_their_spread_is_as_stated() -> None:
         NoisyBackend(StatevectorBackend(), misread),
     )
     for measure in measures(3):
-        true = Dense().run(circuit, angles, measure)[0]
+        true = ReferenceBackend().run(circuit, angles, measure)[0]
         mean, error = mean_and_error(
             lambda rng, m=measure: mitigated.run(circuit, angles, m, Shots(shots, rng))[0], 150
         )
@@ -150,7 +150,7 @@ def test_gradients_from_shots_are_unbiased() -> None:
     angles = np.array([[0.7, -1.1]])
     backend = orders(StatevectorBackend(), negative="keep")[0]
     cotangent = np.array([[1.0, -2.0, 0.5, 3.0]])
-    true = Dense().forward(circuit, angles, Probabilities())[1](cotangent)[0]
+    true = ReferenceBackend().forward(circuit, angles, Probabilities())[1](cotangent)[0]
     mean, error = mean_and_error(
         lambda rng: backend.forward(circuit, angles, Probabilities(), Shots(300, rng))[1](
             cotangent
@@ -205,7 +205,7 @@ def test_a_device_is_calibrated_once() -> None:
     shots = 200_000
     for measure in measures(3):
         found = backend.run(circuit, angles, measure, Shots(shots, np.random.default_rng(11)))
-        true = Dense().run(circuit, angles, measure)
+        true = ReferenceBackend().run(circuit, angles, measure)
         assert np.max(np.abs(found - true)) < SIGMAS * 2 / np.sqrt(shots)
     assert device.ran == 2 + 2
     again = ReadoutMitigated(backend=Device(), negative="keep", calibration_shots=200_000)
@@ -224,7 +224,7 @@ def test_a_device_that_measures_its_own_readout_is_asked() -> None:
     circuit, angles = some_circuit(12)
     rng = [np.random.default_rng(1) for _ in range(2)]
     found = backend.run(circuit, angles, Probabilities(), Shots(1000, rng[0]))
-    known = NoisyBackend(ReadoutMitigated(backend=Dense(), negative="keep"), misread)
+    known = NoisyBackend(ReadoutMitigated(backend=ReferenceBackend(), negative="keep"), misread)
     np.testing.assert_allclose(
         found,
         known.run(circuit, angles, Probabilities(), Shots(1000, rng[1])),
@@ -257,7 +257,7 @@ def test_what_cannot_be_done_is_refused() -> None:
         ReadoutMitigated(backend=StatevectorBackend(), calibration_shots=0)
     with pytest.raises(BadOption, match="must be directly around a device"):
         ReadoutMitigated(backend=ZeroNoise(backend=Device()))
-    assert ReadoutMitigated(backend=ZeroNoise(backend=Dense())).run(
+    assert ReadoutMitigated(backend=ZeroNoise(backend=ReferenceBackend())).run(
         circuit, angles, Expectations(("ZZ",))
     ).shape == (
         3,

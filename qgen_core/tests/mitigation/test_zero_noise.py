@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from mitigation_noise import (
     CONFUSION,
-    Dense,
     Device,
     depolarized,
     mean_and_error,
@@ -30,6 +29,7 @@ from qgen_core.testing import overrides
 from qgen_core.testing.backends.gradients import GradientTests
 from qgen_core.testing.backends.limits import LimitTests
 from qgen_core.testing.backends.values import ValueTests
+from qgen_core.testing.reference import ReferenceBackend
 
 
 class TestWithoutNoise(ValueTests, GradientTests, LimitTests):
@@ -68,9 +68,9 @@ def test_a_decay_is_undone_exactly(amplify: str) -> None:
 
     for measure in (Probabilities(), Expectations(("X", "Y", "Z", "I"))):
         backend = NoisyBackend(
-            ZeroNoise(backend=Dense(), amplify=amplify, fit="exponential"), noise
+            ZeroNoise(backend=ReferenceBackend(), amplify=amplify, fit="exponential"), noise
         )
-        expected = NoisyBackend(Dense(), misread).run(circuit, angles, measure)
+        expected = NoisyBackend(ReferenceBackend(), misread).run(circuit, angles, measure)
         np.testing.assert_allclose(
             backend.run(circuit, angles, measure), expected, rtol=0, atol=1e-12
         )
@@ -84,11 +84,15 @@ def test_the_bias_of_a_depolarised_circuit_falls(amplify: str, fit: str, better:
     circuit, angles = some_circuit(31, angles=5)
     noise = depolarized(0.01)
     for measure in measures(3):
-        true = Dense().run(circuit, angles, measure)
+        true = ReferenceBackend().run(circuit, angles, measure)
         raw = np.sqrt(
-            np.mean((NoisyBackend(Dense(), noise).run(circuit, angles, measure) - true) ** 2)
+            np.mean(
+                (NoisyBackend(ReferenceBackend(), noise).run(circuit, angles, measure) - true) ** 2
+            )
         )
-        backend = NoisyBackend(ZeroNoise(backend=Dense(), amplify=amplify, fit=fit), noise)
+        backend = NoisyBackend(
+            ZeroNoise(backend=ReferenceBackend(), amplify=amplify, fit=fit), noise
+        )
         off = np.sqrt(np.mean((backend.run(circuit, angles, measure) - true) ** 2))
         assert raw > 0.01 and off < better * raw
 
@@ -108,14 +112,16 @@ def test_noise_inside_and_outside_are_one() -> None:
         return ReadoutMitigated(backend=backend, negative="keep")
 
     stacks = [
-        NoisyBackend(zero(read(Dense())), noise),
-        NoisyBackend(read(zero(Dense())), noise),
-        zero(read(NoisyBackend(Dense(), noise))),
-        read(zero(NoisyBackend(Dense(), noise))),
-        zero(NoisyBackend(read(Dense()), noise)),
+        NoisyBackend(zero(read(ReferenceBackend())), noise),
+        NoisyBackend(read(zero(ReferenceBackend())), noise),
+        zero(read(NoisyBackend(ReferenceBackend(), noise))),
+        read(zero(NoisyBackend(ReferenceBackend(), noise))),
+        zero(NoisyBackend(read(ReferenceBackend()), noise)),
     ]
     for measure in measures(3):
-        expected = NoisyBackend(zero(Dense()), circuit_noise).run(circuit, angles, measure)
+        expected = NoisyBackend(zero(ReferenceBackend()), circuit_noise).run(
+            circuit, angles, measure
+        )
         for stack in stacks:
             np.testing.assert_allclose(
                 stack.run(circuit, angles, measure), expected, rtol=0, atol=1e-10
@@ -135,7 +141,7 @@ def test_gradients(fit: str, amplify: str) -> None:
     circuit, angles = some_circuit(33, wires=2, angles=3)
     noise, angles = depolarized(0.02), angles[:2]
     backend = NoisyBackend(
-        ZeroNoise(backend=Dense(), amplify=amplify, fit=fit, scales=(1, 3)), noise
+        ZeroNoise(backend=ReferenceBackend(), amplify=amplify, fit=fit, scales=(1, 3)), noise
     )
     for measure in measures(2):
         output, back = backend.forward(circuit, angles, measure)
@@ -150,7 +156,9 @@ def test_gradients(fit: str, amplify: str) -> None:
 def test_shots_of_a_linear_fit_are_unbiased() -> None:
     circuit, angles = some_circuit(34, wires=2, angles=4)
     noise = depolarized(0.02)
-    backend = NoisyBackend(ZeroNoise(backend=Dense(), negative="keep", scales=(1, 3)), noise)
+    backend = NoisyBackend(
+        ZeroNoise(backend=ReferenceBackend(), negative="keep", scales=(1, 3)), noise
+    )
     for measure in measures(2):
         expected = backend.run(circuit, angles[:1], measure)[0]
         mean, error = mean_and_error(
@@ -161,7 +169,9 @@ def test_shots_of_a_linear_fit_are_unbiased() -> None:
 
 def test_projected_tables_and_bits() -> None:
     circuit, angles = some_circuit(35, wires=2, angles=4)
-    backend = NoisyBackend(ZeroNoise(backend=Dense(), fit="exponential"), depolarized(0.02))
+    backend = NoisyBackend(
+        ZeroNoise(backend=ReferenceBackend(), fit="exponential"), depolarized(0.02)
+    )
     table = backend.run(circuit, angles, Probabilities(), Shots(50, np.random.default_rng(1)))
     assert np.min(table) >= 0 and np.max(np.abs(table.sum(axis=1) - 1)) < 1e-12
     bits = backend.run(circuit, angles, Bits(), Shots(50, np.random.default_rng(1)))
@@ -172,8 +182,8 @@ def test_projected_tables_and_bits() -> None:
 def test_what_cannot_be_made_is_refused() -> None:
     for scales in ((1,), (1, 1), (0, 1), (-1, 3)):
         with pytest.raises(BadOption, match="two or more different scales"):
-            ZeroNoise(backend=Dense(), scales=scales)
+            ZeroNoise(backend=ReferenceBackend(), scales=scales)
     with pytest.raises(BadOption, match="odd scales"):
-        ZeroNoise(backend=Dense(), scales=(1, 2))
+        ZeroNoise(backend=ReferenceBackend(), scales=(1, 2))
     with pytest.raises(BadOption, match="no channels to repeat"):
         ZeroNoise(backend=Device(CONFUSION), amplify="channels")

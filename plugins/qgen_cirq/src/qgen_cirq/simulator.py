@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from qgen_cirq.gates import GATES, mapped_gate
 from qgen_core import Capabilities, Circuit, Expectations, Probabilities, Simulator, State
 from qgen_core.circuits.circuit import Channel
-from qgen_core.circuits.gates import GATES
 from qgen_core.circuits.measures import Measure
 from qgen_core.circuits.paulis import expectations_of_densities, expectations_of_states
 from qgen_core.discovery.optional_import import import_optional
@@ -19,139 +20,118 @@ from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_qubits
 from qgen_core.typing import Array, Floats
 
-#: A simulation state holds its array and buffers to write the next one into.
-ARRAYS = {"state": 2, "density": 4}
-
-
-#: Gates that :func:`_gates` maps to Cirq's; others are refused.
-MAPPED = frozenset(
-    ("h", "x", "y", "z", "s", "t", "sx", "cx", "cz", "swap", "ecr")
-    + ("rx", "ry", "rz", "p", "rxx", "ryy", "rzz", "crx", "cry", "crz")
-)
+#: Arrays that Cirq holds at once: those of the state, and buffers for the next one.
+ARRAYS_OF_STATE = 2
+ARRAYS_OF_DENSITY = 4
 
 
 class Step(NamedTuple):
-    """An operation ready to act.
-
-    A Cirq gate, or for a gate with an angle the function that makes it.
-    """
+    """An operation on Cirq's qubits: ``gate``, or what ``make`` returns for the angle."""
 
     gate: Any
-    turned: Callable[[float], Any] | None
+    make: Callable[[float], Any] | None
     qubits: list[Any]
 
 
 class CirqBackend(Simulator):
     """Cirq's pure states in complex128; density matrices for circuits with channels.
 
-    Operations act on Cirq's simulation states one by one, which is what its simulators do inside of
-    a circuit; to build and resolve a ``cirq.Circuit`` for each row takes a third longer. Rows of a
-    batch run one after another, and gradients are by parameter shift, since Cirq has none. It is a
-    reference to compare with; train on another backend.
+    Operations act on Cirq's simulation states one by one, as Cirq's simulators apply them;
+    building and resolving a ``cirq.Circuit`` for each row takes a third longer. The rows of a batch
+    run one after another, and gradients are by parameter shift, since Cirq has none. Use it to
+    compare with, and train on another backend.
+
+    Raises BrokenPlugin when cirq-core is not installed.
+
+    >>> from qgen_core import Gate
+    >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+    >>> CirqBackend().probabilities(bell, []).round(6)
+    array([0.5, 0. , 0. , 0.5])
     """
 
-    capabilities = Capabilities(gates=MAPPED, noise=True)
+    capabilities = Capabilities(gates=frozenset(GATES), noise=True)
 
     def __init__(self) -> None:
         self._cirq = import_optional("cirq", "backend 'cirq'", "cirq-core")
         self._steps: Remembered[Circuit, list[Step]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        arrays, power = (ARRAYS["density"], 2) if circuit.channels else (ARRAYS["state"], 1)
-        rows = 0 if isinstance(measure, Expectations) else batch
-        require_qubits(circuit.num_wires, lambda n: 16 * (arrays * 2 ** (power * n) + rows * 2**n))
+        """Raise ResourceRefused if a run needs more memory than is free."""
+        output_rows = batch
+        if isinstance(measure, Expectations):
+            output_rows = 0
+
+        def needed(n: int) -> int:
+            if circuit.channels:
+                return 16 * ((ARRAYS_OF_DENSITY << 2 * n) + (output_rows << n))
+            return 16 * ((ARRAYS_OF_STATE << n) + (output_rows << n))
+
+        require_qubits(circuit.num_wires, needed)
 
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
+        """Probabilities (B, 2^Q), Expectations (B, words) or State (B, 2^Q).
+
+        Raises Unsupported for the State of a circuit with channels.
+        """
         if circuit.channels and isinstance(measure, State):
             raise Unsupported(
                 "a circuit with channels has no State(); measure probabilities or expectations"
             )
         rows = checked_angles(circuit, angles)
         self.require(circuit, measure, len(rows))
-        read = _read_density if circuit.channels else _read_state
-        return np.concatenate([read(final, measure) for final in self._finals(circuit, rows)])
+        outputs = []
+        for final in self._finals(circuit, rows):
+            if circuit.channels:
+                outputs.append(_read_density(final, measure))
+            else:
+                outputs.append(_read_state(final, measure))
+        return np.concatenate(outputs)
 
     def _finals(self, circuit: Circuit, angles: Floats) -> Iterator[Array]:
         """The state (1, 2^Q) or density matrix (1, 2^Q, 2^Q) after the circuit, for each row."""
         cirq = self._cirq
         steps = self._steps.get(circuit, lambda: self._translated(circuit))
-        start = (
-            cirq.DensityMatrixSimulationState
-            if circuit.channels
-            else cirq.StateVectorSimulationState
-        )
-        qubits, dim = cirq.LineQubit.range(circuit.num_wires), 2**circuit.num_wires
+        qubits = cirq.LineQubit.range(circuit.num_wires)
+        dim = 2**circuit.num_wires
+        shape: tuple[int, ...] = (1, dim)
+        start = cirq.StateVectorSimulationState
+        if circuit.channels:
+            shape = (1, dim, dim)
+            start = cirq.DensityMatrixSimulationState
         for row in angles.tolist():
             state = start(qubits=qubits, initial_state=0, dtype=np.complex128)
-            left = iter(row)
-            for gate, turned, where in steps:
-                cirq.act_on(gate if turned is None else turned(next(left)), state, where)
-            yield state.target_tensor.reshape((1, dim, dim) if circuit.channels else (1, dim))
+            remaining = iter(row)
+            for gate, make, on in steps:
+                if make is not None:
+                    gate = make(next(remaining))
+                cirq.act_on(gate, state, on)
+            yield state.target_tensor.reshape(shape)
 
     def _translated(self, circuit: Circuit) -> list[Step]:
         """The circuit's operations; gates without an angle are made once."""
-        fixed, turned = _gates(self._cirq)
-        qubits = self._cirq.LineQubit.range(circuit.num_wires)
+        cirq = self._cirq
+        qubits = cirq.LineQubit.range(circuit.num_wires)
         steps = []
         for instruction in circuit.instructions:
-            where = [qubits[wire] for wire in instruction.wires]
+            on = [qubits[wire] for wire in instruction.wires]
             if isinstance(instruction, Channel):
-                steps.append(Step(self._cirq.KrausChannel(list(instruction.kraus)), None, where))
-            elif instruction.angle is None:
-                steps.append(Step(fixed[instruction.name], None, where))
+                steps.append(Step(cirq.KrausChannel(list(instruction.kraus)), None, on))
+                continue
+            make = partial(mapped_gate(instruction.name).cirq, cirq)
+            if instruction.angle is None:
+                steps.append(Step(make(0.0), None, on))
             else:
-                steps.append(Step(None, turned[instruction.name], where))
+                steps.append(Step(None, make, on))
         return steps
-
-
-def _gates(cirq: Any) -> tuple[dict[str, Any], dict[str, Callable[[float], Any]]]:
-    """Cirq's gates by our names: those without an angle, and what makes those with one."""
-    fixed = {
-        **{
-            "h": cirq.H,
-            "x": cirq.X,
-            "y": cirq.Y,
-            "z": cirq.Z,
-            "s": cirq.S,
-            "t": cirq.T,
-            "sx": cirq.X**0.5,
-        },
-        **{
-            "cx": cirq.CNOT,
-            "cz": cirq.CZ,
-            "swap": cirq.SWAP,
-            "ecr": cirq.MatrixGate(GATES["ecr"].matrix()),
-        },
-    }
-
-    def half_turns(power_gate: Any) -> Callable[[float], Any]:
-        """exp(-i t G / 2): t / pi half turns, and the phase that makes the mean eigenvalue one."""
-        return lambda angle: power_gate(exponent=angle / np.pi, global_shift=-0.5)
-
-    turned: dict[str, Callable[[float], Any]] = {
-        "rx": lambda angle: cirq.Rx(rads=angle),
-        "ry": lambda angle: cirq.Ry(rads=angle),
-        "rz": lambda angle: cirq.Rz(rads=angle),
-        "p": lambda angle: cirq.ZPowGate(exponent=angle / np.pi),
-        "rxx": half_turns(cirq.XXPowGate),
-        "ryy": half_turns(cirq.YYPowGate),
-        "rzz": half_turns(cirq.ZZPowGate),
-        "crx": lambda angle: cirq.ControlledGate(cirq.Rx(rads=angle)),
-        "cry": lambda angle: cirq.ControlledGate(cirq.Ry(rads=angle)),
-        "crz": lambda angle: cirq.ControlledGate(cirq.Rz(rads=angle)),
-    }
-    return fixed, turned
 
 
 def _read_state(state: Array, measure: Measure) -> Array:
     """What is measured of a state (1, 2^Q)."""
     if isinstance(measure, Probabilities):
         return np.asarray(state.real**2 + state.imag**2)
-    return (
-        expectations_of_states(state, measure.paulis)
-        if isinstance(measure, Expectations)
-        else state
-    )
+    if isinstance(measure, Expectations):
+        return expectations_of_states(state, measure.paulis)
+    return state
 
 
 def _read_density(density: Array, measure: Measure) -> Array:

@@ -1,4 +1,4 @@
-"""What a backend can do, as data, and the refusal of what it cannot."""
+"""What a backend can do, as data, and the check that a circuit is within it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from qgen_core.circuits.gates import EVERY_GATE
 from qgen_core.circuits.measures import Shots, check_number_of_shots
 from qgen_core.errors import BadOption, Unsupported
 
-# Backends to suggest in error messages: those that run circuits with channels, those that have all
-# gates.
+#: Backends that error messages suggest for circuits with channels.
 WITH_NOISE = "density, cirq, aer with method density_matrix, pennylane with device default.mixed"
+#: Backends that error messages suggest for gates that another backend lacks.
 WITH_ALL_GATES = "statevector, density"
 
 
@@ -22,16 +22,15 @@ class Capabilities:
     """What a backend can do.
 
     Args:
-        gates: Names of the gates that it has. By default all of the table, also those that are
-            added later. An adapter gives the names that it maps to gates of its SDK.
-        max_wires: Most wires of a circuit; None: as memory allows.
-        exact: Whether it has exact values (without shots).
-        shots: Whether it has shots.
+        gates: Names of the gates that it has. The default is every gate of the table, those that
+            are added later included. An adapter gives the names that it maps to gates of its SDK.
+        max_wires: The largest number of wires of a circuit; None where memory is the only limit.
+        exact: Whether it computes exact values (without shots).
+        shots: Whether it draws shots.
         noise: Whether it runs circuits with channels.
-        gradients: How gradients are computed, or "none".
+        gradients: How it computes gradients, or "none".
         remote: Whether it runs circuits on another machine.
-        precision: "double" is complex128, "single" complex64, whose values differ from others by up
-            to 1e-5.
+        precision: "double" for complex128, "single" for complex64, with errors of up to 1e-5.
 
     >>> from qgen_core.circuits.circuit import Gate
     >>> can = Capabilities(gates=frozenset({"h", "cx"}), max_wires=4)
@@ -52,11 +51,16 @@ class Capabilities:
     precision: Literal["double", "single"] = "double"
 
     def check(self, name: str, circuit: Circuit, shots: Shots | int | None = None) -> None:
-        """Check that a backend with these capabilities runs a circuit with these shots.
+        """Check that a backend with these capabilities can run a circuit with these shots.
 
-        Raises Unsupported for a gate, a channel or wires beyond them, BadOption for less than one
-        shot and for no shots where there are no exact values. ``shots`` may be their number alone,
-        to check a model's options before it runs. ``name`` is the backend's name for messages.
+        Args:
+            name: The name of the backend in error messages.
+            circuit: The circuit to run.
+            shots: The shots, or their number alone, which checks the options of a model before it
+                runs; None for exact values.
+
+        Raises Unsupported for a gate, a channel or a number of wires that the backend lacks, and
+        BadOption for less than one shot and for exact values that it does not compute.
         """
         missing = circuit.counts.keys() - self.gates
         if missing:

@@ -1,13 +1,14 @@
 """The neutral circuit: a list of gates and channels, and one affine map for its angles.
 
-A backend sees only ``angles``: column ``a`` of the (B, A) array belongs to the a-th gate
-that has an angle. Shared parameters, scales, offsets and data inputs are folded into that
-one map here, so the shift rule is right gate by gate and parameters and inputs have one
-contract for their gradients.
+A backend is given ``angles`` only: column ``a`` of the (B, A) array belongs to the a-th gate with
+an angle. Shared parameters, scales, offsets and data inputs are one affine map, which is applied
+here. Each angle is a variable of its own, so the parameter-shift rule holds gate by gate, and
+gradients by parameters and by inputs are computed in the same way.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -21,7 +22,7 @@ from qgen_core.typing import Floats
 
 
 class Label(NamedTuple):
-    """Where a parameter sits: rotation layer (0 first), wire, and angle within its rotation.
+    """The place of a parameter: rotation layer (from 0), wire, and angle within its rotation.
 
     >>> Label(layer=2, wire=0, angle=1).layer
     2
@@ -34,9 +35,10 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True)
 class Angle:
-    """``scale * source[index] + offset``, in radians; a ``const`` angle is its offset.
+    """The angle ``scale * source[index] + offset`` in radians; a ``const`` angle is its offset.
 
-    Raises BadCircuit for another source, a negative index, or a scale or offset that is not finite.
+    Raises BadCircuit for another source, a negative index, and a scale or offset that is not
+    finite.
 
     >>> Angle("param", index=3, scale=2.0).index
     3
@@ -49,13 +51,15 @@ class Angle:
 
     def __post_init__(self) -> None:
         if self.source not in ("param", "input", "const"):
-            raise BadCircuit(f"an angle comes from param, input or const, not {self.source!r}")
+            raise BadCircuit(
+                f"the source of an angle is param, input or const, not {self.source!r}"
+            )
         if self.index < 0 or not (np.isfinite(self.scale) and np.isfinite(self.offset)):
             raise BadCircuit(f"{self} needs an index >= 0 and a finite scale and offset")
 
 
 def param(index: int, scale: float = 1.0, offset: float = 0.0) -> Angle:
-    """The trainable parameter ``index``, times ``scale``, plus ``offset`` in radians.
+    """An angle of ``scale`` times the trainable parameter ``index``, plus ``offset`` in radians.
 
     >>> param(2, scale=0.5)
     Angle(source='param', index=2, scale=0.5, offset=0.0)
@@ -64,7 +68,7 @@ def param(index: int, scale: float = 1.0, offset: float = 0.0) -> Angle:
 
 
 def given(index: int, scale: float = 1.0, offset: float = 0.0) -> Angle:
-    """The data input ``index``, times ``scale``, plus ``offset`` in radians.
+    """An angle of ``scale`` times the data input ``index``, plus ``offset`` in radians.
 
     >>> circuit = Circuit(1, (Gate("ry", (0,), given(0, scale=2.0)),))
     >>> circuit.bind([], [0.25])
@@ -89,9 +93,10 @@ def _check_wires(what: str, wires: tuple[int, ...], expected: int) -> None:
 
 @dataclass(frozen=True)
 class Gate:
-    """A gate of :data:`qgen_core.circuits.gates.GATES` on wires; control first.
+    """A gate of :data:`qgen_core.circuits.gates.GATES` on wires; controls come first.
 
-    Raises BadCircuit for an unknown gate, wrong wires, or an angle that is missing or too many.
+    Raises BadCircuit for an unknown gate, another number of wires than the gate acts on, wires that
+    are equal or negative, and a missing or superfluous angle.
 
     >>> Gate("cx", (0, 1)).spec.wires
     2
@@ -106,16 +111,16 @@ class Gate:
 
     def __post_init__(self) -> None:
         spec = gate_spec(self.name)
-        object.__setattr__(self, "wires", tuple(int(w) for w in self.wires))
+        object.__setattr__(self, "wires", tuple(map(int, self.wires)))
         _check_wires(f"gate {self.name!r}", self.wires, spec.wires)
-        if spec.has_angle != (self.angle is not None):
-            raise BadCircuit(
-                f"gate {self.name!r} {'needs an' if spec.has_angle else 'has no'} angle"
-            )
+        if spec.has_angle and self.angle is None:
+            raise BadCircuit(f"gate {self.name!r} needs an angle")
+        if not spec.has_angle and self.angle is not None:
+            raise BadCircuit(f"gate {self.name!r} has no angle")
 
     @property
     def spec(self) -> GateSpec:
-        """What the table says of the gate. Raises BadCircuit if the gate was removed from it."""
+        """The entry of the table. Raises BadCircuit if the gate was removed from the table."""
         return gate_spec(self.name)
 
 
@@ -123,8 +128,9 @@ class Gate:
 class Channel:
     """A completely positive, trace-preserving map: ``rho -> sum_k K rho K^dagger``.
 
-    ``kraus`` has the shape (K, 2^w, 2^w) for w wires. Raises BadCircuit when the sum of
-    ``K^dagger K`` is further than 1e-9 from one.
+    ``kraus`` has the shape (K, 2^w, 2^w) for w wires, the first of which is the most significant
+    bit. Raises BadCircuit for another shape, wires that are equal or negative, and when an entry of
+    ``sum_k K^dagger K`` differs from that of the identity by more than 1e-9.
 
     >>> flip = np.array([np.sqrt(0.9) * np.eye(2), np.sqrt(0.1) * np.array([[0, 1], [1, 0]])])
     >>> Channel(flip, (0,), "bit flip").kraus.shape
@@ -136,7 +142,7 @@ class Channel:
     name: str = "channel"
 
     def __post_init__(self) -> None:
-        wires = tuple(int(w) for w in self.wires)
+        wires = tuple(map(int, self.wires))
         kraus = np.array(self.kraus, dtype=np.complex128)
         kraus.setflags(write=False)
         dim = 2 ** len(wires)
@@ -146,8 +152,10 @@ class Channel:
                 f"channel {self.name!r} on {len(wires)} wires needs Kraus operators of shape "
                 f"(K, {dim}, {dim}), not {kraus.shape}"
             )
-        total = np.einsum("kji,kjl->il", kraus.conj(), kraus)
-        off = float(np.max(np.abs(total - np.eye(dim)))) if np.all(np.isfinite(kraus)) else np.inf
+        off = np.inf
+        if np.all(np.isfinite(kraus)):
+            total = np.einsum("kji,kjl->il", kraus.conj(), kraus)
+            off = float(np.max(np.abs(total - np.eye(dim))))
         if not off <= 1e-9:
             raise BadCircuit(
                 f"channel {self.name!r} on wires {wires} is not trace preserving: "
@@ -161,11 +169,14 @@ Instruction = Gate | Channel
 
 
 class _Columns(NamedTuple):
-    """Columns of the angles that come from one source, and its numbers that they take; ``shared``.
+    """The angles that come from one source, parameters or inputs.
 
-    Some more than once.
+    Consecutive numbers are slices, which are several times faster than index arrays.
 
-    Both are slices where they follow each other, which takes a fraction of the time.
+    Args:
+        at: The columns of the angle array.
+        numbers: The index in the source for each of the columns.
+        shared: Whether an index occurs more than once.
     """
 
     at: NDArray[np.intp] | slice
@@ -174,7 +185,10 @@ class _Columns(NamedTuple):
 
 
 class _Map(NamedTuple):
-    """The affine map of all angles; a scale of ones and an offset of zeros are None."""
+    """The affine map of all angles.
+
+    ``scale`` is None where all scales are one, ``offset`` where all offsets are zero.
+    """
 
     param: _Columns
     input: _Columns
@@ -186,8 +200,12 @@ class _Map(NamedTuple):
 class Circuit:
     """Instructions on ``num_wires`` wires, applied in order to ``|0...0>``.
 
-    ``labels`` holds one :class:`Label` per parameter; every ansatz fills it. The number of
-    parameters is one more than the highest parameter index, likewise for inputs.
+    ``labels`` has one :class:`Label` for each parameter in the circuits of an ansatz, else none.
+    The number of parameters is one more than the highest parameter index, and likewise that of
+    inputs.
+
+    Raises BadCircuit for less than one wire, an instruction on a wire that the circuit lacks, and
+    another number of labels than of parameters.
 
     >>> bell = Circuit(2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1))))
     >>> bell.num_params, bell.num_angles
@@ -214,36 +232,41 @@ class Circuit:
     @cached_property
     def gates(self) -> tuple[Gate, ...]:
         """The instructions that are gates."""
-        return tuple(i for i in self.instructions if isinstance(i, Gate))
+        return tuple(step for step in self.instructions if isinstance(step, Gate))
 
     @cached_property
     def channels(self) -> tuple[Channel, ...]:
         """The instructions that are channels."""
-        return tuple(i for i in self.instructions if isinstance(i, Channel))
+        return tuple(step for step in self.instructions if isinstance(step, Channel))
 
     @cached_property
     def angles(self) -> tuple[Angle, ...]:
-        """One per column of the angle array."""
-        return tuple(g.angle for g in self.gates if g.angle is not None)
+        """The angles, one for each column of the angle array."""
+        return tuple(gate.angle for gate in self.gates if gate.angle is not None)
 
     @cached_property
     def num_angles(self) -> int:
-        """Columns of the angle array: gates with an angle."""
+        """The number of gates with an angle, which are the columns of the angle array."""
         return len(self.angles)
 
     @cached_property
     def num_params(self) -> int:
-        """Trainable parameters."""
-        return max((a.index + 1 for a in self.angles if a.source == "param"), default=0)
+        """The number of trainable parameters."""
+        return self._number_from("param")
 
     @cached_property
     def num_inputs(self) -> int:
-        """Data inputs."""
-        return max((a.index + 1 for a in self.angles if a.source == "input"), default=0)
+        """The number of data inputs."""
+        return self._number_from("input")
+
+    def _number_from(self, source: str) -> int:
+        """One more than the highest index of the angles from a source."""
+        indices = [angle.index for angle in self.angles if angle.source == source]
+        return max(indices, default=-1) + 1
 
     @cached_property
     def depth(self) -> int:
-        """Number of gate layers when each gate starts as early as its wires allow."""
+        """The number of gate layers, where each gate is in the first layer that its wires allow."""
         level = [0] * self.num_wires
         for gate in self.gates:
             top = 1 + max(level[w] for w in gate.wires)
@@ -253,9 +276,9 @@ class Circuit:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How often each gate name occurs."""
-        names = [g.name for g in self.gates]
-        return {name: names.count(name) for name in sorted(set(names))}
+        """The number of gates of each name, sorted by name."""
+        counter = Counter(gate.name for gate in self.gates)
+        return dict(sorted(counter.items()))
 
     @cached_property
     def _map(self) -> _Map:
@@ -268,42 +291,58 @@ class Circuit:
         return _Map(
             param=_columns(param_columns, index[param_columns]),
             input=_columns(input_columns, index[input_columns]),
-            scale=scale if np.any(scale != 1) else None,
-            offset=offset if np.any(offset != 0) else None,
+            scale=_unless_all(scale, 1.0),
+            offset=_unless_all(offset, 0.0),
         )
 
     def bind(self, params: ArrayLike, inputs: ArrayLike | None = None) -> Floats:
-        """Angles (B, A) from parameters (P,) or (B, P) and inputs (I,) or (B, I).
+        """Angles (B, A) in radians from parameters (P,) or (B, P) and inputs (I,) or (B, I).
 
-        A single row of either is broadcast against the other. Raises BadCircuit when a
-        width or the batch sizes do not fit.
+        A single row of either is broadcast against the rows of the other. Raises BadCircuit when
+        the widths are not those of the circuit, and for different numbers of rows.
+
+        >>> circuit = Circuit(1, (Gate("rx", (0,), param(0, 2.0)), Gate("ry", (0,), given(0))))
+        >>> circuit.bind([0.5], [[0.1], [0.2]])
+        array([[1. , 0.1],
+               [1. , 0.2]])
         """
+        if inputs is None:
+            inputs = ()
         theta = self._rows("params", params, self.num_params)
-        x = self._rows("inputs", () if inputs is None else inputs, self.num_inputs)
-        m, batch = self._map, len(theta) if len(x) == 1 else len(x)
+        x = self._rows("inputs", inputs, self.num_inputs)
+        batch = len(x)
+        if len(x) == 1:
+            batch = len(theta)
         if batch != len(theta) != 1:
             raise BadCircuit(f"{len(theta)} rows of params do not go with {len(x)} rows of inputs")
-        out = np.zeros((batch, self.num_angles))
-        out[:, m.param.at] = theta[:, m.param.numbers]
-        out[:, m.input.at] = x[:, m.input.numbers]
-        if m.scale is not None:
-            out *= m.scale
-        if m.offset is not None:
-            out += m.offset
-        return out
+        affine = self._map
+        angles = np.zeros((batch, self.num_angles))
+        angles[:, affine.param.at] = theta[:, affine.param.numbers]
+        angles[:, affine.input.at] = x[:, affine.input.numbers]
+        if affine.scale is not None:
+            angles *= affine.scale
+        if affine.offset is not None:
+            angles += affine.offset
+        return angles
 
     def pullback(self, d_angles: ArrayLike) -> tuple[Floats, Floats]:
-        """From d loss / d angles (B, A) to d loss / d params (B, P) and d inputs (B, I).
+        """From d loss / d angles (B, A) to d loss / d params (B, P) and d loss / d inputs (B, I).
 
-        Rows stay apart; where one row of parameters served the whole batch, sum over B.
+        Each row of the batch has derivatives of its own; sum over B where one row of parameters was
+        used for the whole batch. Raises BadCircuit for another number of columns.
+
+        >>> circuit = Circuit(1, (Gate("rx", (0,), param(0, 2.0)), Gate("ry", (0,), param(0))))
+        >>> d_params, d_inputs = circuit.pullback([[1.0, 10.0]])
+        >>> d_params, d_inputs.shape
+        (array([[12.]]), (1, 0))
         """
-        m = self._map
+        affine = self._map
         d = self._rows("d_angles", d_angles, self.num_angles)
-        if m.scale is not None:
-            d = d * m.scale
+        if affine.scale is not None:
+            d = d * affine.scale
         d_params = np.zeros((len(d), self.num_params))
         d_inputs = np.zeros((len(d), self.num_inputs))
-        for columns, total in ((m.param, d_params), (m.input, d_inputs)):
+        for columns, total in ((affine.param, d_params), (affine.input, d_inputs)):
             if columns.shared:
                 assert not isinstance(columns.numbers, slice)
                 np.add.at(total.T, columns.numbers, d[:, columns.at].T)
@@ -313,17 +352,27 @@ class Circuit:
 
     @staticmethod
     def _rows(what: str, values: ArrayLike, width: int) -> Floats:
+        """Values (width,) or (B, width) as rows (B, width)."""
         array = np.asarray(values, dtype=np.float64)
-        rows = array[None] if array.ndim == 1 else array
+        rows = array
+        if array.ndim == 1:
+            rows = array[None]
         if rows.ndim != 2 or rows.shape[1] != width:
             raise BadCircuit(f"{what} have the shape {array.shape}; the circuit needs (B, {width})")
         return rows
 
 
 def _columns(at: NDArray[np.intp], numbers: NDArray[np.intp]) -> _Columns:
-    """The columns ``at`` of the angles and the ``numbers`` of the parameters that they take."""
+    """The columns ``at`` of the angle array, and for each the index in its source."""
     shared = len(np.unique(numbers)) < len(numbers)
     return _Columns(_as_slice(at), _as_slice(numbers), shared)
+
+
+def _unless_all(values: Floats, neutral: float) -> Floats | None:
+    """The values, or None where all of them are neutral."""
+    if np.any(values != neutral):
+        return values
+    return None
 
 
 def _as_slice(numbers: NDArray[np.intp]) -> NDArray[np.intp] | slice:

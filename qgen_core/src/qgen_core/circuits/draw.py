@@ -1,20 +1,21 @@
-"""Circuits as text, one line a wire."""
+"""Circuits as text, one line for each wire."""
 
 from __future__ import annotations
 
 from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Instruction
 
-#: Symbols behind which no angle is written.
+#: The symbol of a control, which shows no angle.
 CONTROL = "●"
 
 
 def draw(circuit: Circuit, *, width: int = 100) -> str:
-    """The circuit as text, in blocks of at most ``width`` characters a line, time to the right.
+    """The circuit as text, time to the right, in blocks of lines of at most ``width`` characters.
 
-    θ are parameters and x inputs. ● controls, ⊕ is the target of a CNOT, two × are a swap. Other
-    gates stand on all their wires with their names, numbered where the order of the wires matters;
-    wires that a gate only crosses show ┼. Channels stand in brackets with their names. Gates share
-    a column where they do not overlap. A single column wider than ``width`` is not broken.
+    Parameters are θ and inputs x. ● is a control, ⊕ the target of a CNOT, and two × are a swap.
+    Other gates show their name on each of their wires, numbered where the order of the wires
+    matters; ┼ is a wire that a gate crosses without acting on it. Channels show their name in
+    brackets. Gates that do not overlap share a column. A single column that is wider than ``width``
+    is not broken.
 
     >>> from qgen_core.circuits.circuit import Circuit, Gate, given, param
     >>> gates = (Gate("ry", (0,), param(0)), Gate("cx", (0, 1)), Gate("rx", (1,), given(0)))
@@ -29,15 +30,18 @@ def draw(circuit: Circuit, *, width: int = 100) -> str:
     for column in _columns(circuit):
         longest = max(map(len, column))
         if len(lines[0]) + longest + 1 > width and lines != names:
-            blocks.append(lines)
+            blocks.append("\n".join(lines))
             lines = list(names)
         lines = [f"{line}{cell:─<{longest}}─" for line, cell in zip(lines, column, strict=True)]
-    blocks.append(lines)
-    return "\n\n".join("\n".join(block) for block in blocks)
+    blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
 
 
 def _columns(circuit: Circuit) -> list[list[str]]:
-    """Cells of each column, wire by wire; each instruction as far left as its span is free."""
+    """The text on each wire (the cells) of each column.
+
+    An instruction is in the first column in which all wires that it spans are free.
+    """
     columns: list[list[str]] = []
     free = [0] * circuit.num_wires
     for instruction in circuit.instructions:
@@ -54,29 +58,40 @@ def _columns(circuit: Circuit) -> list[list[str]]:
 
 
 def _cells(instruction: Instruction) -> tuple[str, ...]:
-    """What stands on each wire of an instruction, in the order of its wires."""
+    """The text on each wire of an instruction, in the order of its wires."""
     count = len(instruction.wires)
     if isinstance(instruction, Channel):
         if count == 1:
             return (f"[{instruction.name}]",)
-        return tuple(f"[{instruction.name}:{k}]" for k in range(count))
+        return _numbered(instruction.name, count, "[{}:{}]")
     angle = ""
     if instruction.angle is not None:
         angle = f"({_angle(instruction.angle)})"
     cells = []
     for symbol in _symbols(instruction):
-        cells.append(symbol if symbol == CONTROL else f"{symbol}{angle}")
+        if symbol == CONTROL:
+            cells.append(symbol)
+        else:
+            cells.append(f"{symbol}{angle}")
     return tuple(cells)
 
 
 def _symbols(gate: Gate) -> tuple[str, ...]:
-    """The symbols of the table, or else the name, numbered where the order of the wires matters."""
+    """The symbols of the table if there are any, else the name.
+
+    Names are numbered where the order of the wires matters.
+    """
     if gate.spec.symbol:
         return gate.spec.symbol
     name = gate.name.upper()
     if gate.spec.symmetric:
         return (name,) * len(gate.wires)
-    return tuple(f"{name}{k}" for k in range(len(gate.wires)))
+    return _numbered(name, len(gate.wires), "{}{}")
+
+
+def _numbered(name: str, count: int, pattern: str) -> tuple[str, ...]:
+    """Texts made of a name and the numbers from 0."""
+    return tuple(pattern.format(name, number) for number in range(count))
 
 
 def _angle(angle: Angle) -> str:
@@ -87,8 +102,9 @@ def _angle(angle: Angle) -> str:
     letter = {"param": "θ", "input": "x"}[angle.source]
     offset = ""
     if angle.offset != 0:
-        sign = "+" if angle.offset > 0 else ""
-        offset = f"{sign}{_number(angle.offset)}"
+        offset = _number(angle.offset)
+        if angle.offset > 0:
+            offset = f"+{offset}"
     return f"{factor}{letter}{angle.index}{offset}"
 
 

@@ -1,6 +1,6 @@
-"""The table of gates: all that engines, exporters and adapters need to know of a gate.
+"""The table of gates: all that engines, exporters and adapters know about a gate.
 
-To add a gate is to add one entry to :data:`GATES`; docs/gates.md shows it for three gates.
+A new gate is one entry of :data:`GATES`; docs/gates.md shows it for three gates.
 
 Conventions: wire 0 of a gate is the most significant bit of its matrix; a gate with an angle t
 (radians) is ``exp(-i t G / 2)``, so ``r*(t) = exp(-i t G / 2)`` with a Pauli matrix G,
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -64,18 +64,18 @@ SHIFTS: dict[int, tuple[tuple[float, float], ...]] = {
 #: Frequencies in the angle on which each rule is exact.
 FREQUENCIES: dict[int, frozenset[float]] = {2: frozenset({1.0}), 4: frozenset({0.5, 1.0})}
 
-#: Angles at which a form is compared with the matrix of its gate.
+#: Angles in radians at which a form is compared with the matrix of its gate.
 _CHECKED = (0.0, 0.7, -2.9)
-#: Largest difference that counts as rounding.
+#: The largest difference that counts as rounding error.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class GateSpec:
-    """What a gate name means.
+    """The definition of a gate.
 
     Args:
-        wires: On how many wires the gate acts.
+        wires: The number of wires on which the gate acts.
         fixed: The unitary matrix (2^wires, 2^wires) of a gate without an angle.
         generator: The Hermitian matrix G (2^wires, 2^wires) of a gate ``exp(-i t G / 2)`` with an
             angle t. Exactly one of ``fixed`` and ``generator`` is given.
@@ -84,15 +84,15 @@ class GateSpec:
             follows from G.
         form: The gate as Pauli rotations and CNOTs, in the order in which they act, global phase
             included. By default it is derived from the matrix; a shorter one makes engines faster.
-        inverse: The name of the gate that undoes a fixed gate up to a global phase, and its angle
-        or
-            None. By default it is looked up in the table.
-        symbol: What drawings show on each wire; ``●`` marks a control. By default the name.
+        inverse: The name of the gate that undoes a gate without an angle, up to a global phase, and
+            the angle of that gate or None. By default it is searched in the table.
+        symbol: The text of drawings on each wire; ``●`` is a control. By default the name.
         qasm: The name of the gate in stdgates.inc of OpenQASM 3, or its definition ``gate ...``. By
             default a definition is derived from the form.
 
-    Raises BadCircuit for matrices of another shape, a matrix that is not unitary or a generator
-    that is not Hermitian, a generator without a shift rule, and a form that is not the gate.
+    Raises BadCircuit for matrices of another shape, a matrix that is not unitary, a generator that
+    is not Hermitian, and a generator without a shift rule. A form that is not the gate is found
+    when it is used first (see :attr:`steps`).
 
     >>> rzx = GateSpec(2, generator=np.kron(Z, X))
     >>> rzx.shift, rzx.form
@@ -116,7 +116,9 @@ class GateSpec:
                 "a gate acts on one or more wires and has either a matrix (fixed) or a generator"
             )
         if self.symbol and len(self.symbol) != self.wires:
-            raise BadCircuit(f"symbol has one text for each of {self.wires} wires: {self.symbol}")
+            raise BadCircuit(
+                f"symbol needs one text for each of {self.wires} wires, not {self.symbol}"
+            )
         if self.fixed is not None:
             self._keep("fixed", self.fixed)
             self._check_fixed()
@@ -135,9 +137,8 @@ class GateSpec:
         size = 2**self.wires
         if matrix.shape != (size, size) or not np.all(np.isfinite(matrix)):
             raise BadCircuit(
-                f"{name} of a gate on {self.wires} wires is a finite matrix ({size}, {size}), not "
-                "of "
-                f"shape {matrix.shape}"
+                f"{name} of a gate on {self.wires} wires must be a finite matrix of shape "
+                f"({size}, {size}), not of shape {matrix.shape}"
             )
         matrix.setflags(write=False)
         object.__setattr__(self, name, matrix)
@@ -146,55 +147,58 @@ class GateSpec:
         matrix = self.matrix()
         off = np.max(np.abs(matrix @ matrix.conj().T - np.eye(len(matrix))))
         if off > _ROUNDING:
-            raise BadCircuit(f"the matrix of a gate is unitary; U U^dagger is off by {off:.2g}")
+            raise BadCircuit(
+                f"the matrix of a gate must be unitary; U U^dagger differs from one by {off:.2g}"
+            )
         if self.shift:
             raise BadCircuit("a gate without an angle has no shift rule; leave shift out")
 
     def _check_generator(self) -> None:
-        """Check the generator and its shift rule, or find the rule."""
+        """Check the generator, and check or find its shift rule."""
         matrix = self._generator
         off = np.max(np.abs(matrix - matrix.conj().T))
         if off > _ROUNDING:
-            raise BadCircuit(f"a generator is Hermitian; this one is off by {off:.2g}")
+            raise BadCircuit(
+                "a generator must be Hermitian; this one differs from its conjugate transpose by "
+                f"{off:.2g}"
+            )
         if self.inverse is not None:
             raise BadCircuit("the inverse of a gate with an angle is the negative angle")
-        frequencies = {
-            round(abs(a - b) / 2, 9) for a in self._levels for b in self._levels if a != b
-        }
+        frequencies = {round(abs(a - b) / 2, 9) for a, b in combinations(self._levels, 2)}
         fitting = [terms for terms, exact_on in FREQUENCIES.items() if frequencies <= exact_on]
         if not fitting or self.shift not in (0, *fitting):
+            levels = ", ".join(f"{level:.6g}" for level in self._levels)
             raise BadCircuit(
-                "the eigenvalues of a generator differ by 2 (shift rule of 2 terms), or by 1 and "
-                "2 (4 "
-                f"terms); with shift={self.shift} this one has the eigenvalues "
-                f"{', '.join(f'{level:.6g}' for level in self._levels)}"
+                "the eigenvalues of a generator must differ by 2 (shift rule of 2 terms), or by 1 "
+                f"and 2 (4 terms); with shift={self.shift} this one has the eigenvalues {levels}"
             )
         if self.shift == 0:
             object.__setattr__(self, "shift", fitting[0])
 
     @property
     def has_angle(self) -> bool:
-        """Whether the gate turns by an angle."""
+        """Whether the gate has an angle."""
         return self.generator is not None
 
     @cached_property
     def _generator(self) -> Complex:
-        """The generator; zero for a gate without an angle, on which no angle has an effect."""
+        """The generator. Raises BadCircuit for a gate without an angle."""
         if self.generator is None:
             raise BadCircuit("a gate without an angle has no generator")
         return self.generator
 
     @cached_property
     def _levels(self) -> tuple[float, ...]:
-        """The different eigenvalues of the generator."""
+        """The distinct eigenvalues of the generator, ascending."""
         values = np.round(np.linalg.eigvalsh(self._generator), 12)
-        return tuple(float(value) for value in np.unique(values + 0.0))
+        return tuple(np.unique(values + 0.0).tolist())
 
     @cached_property
     def levels(self) -> tuple[tuple[float, Complex], ...]:
-        """The different eigenvalues of the generator, and the projectors on their eigenspaces.
+        """The distinct eigenvalues of the generator, and the projectors on their eigenspaces.
 
-        Projectors are polynomials of the generator, so they are exact for matrices of integers.
+        Projectors are computed as polynomials of the generator, which is exact for integer
+        matrices. Raises BadCircuit for a gate without an angle.
 
         >>> [level for level, projector in GATES["crx"].levels]
         [-1.0, 0.0, 1.0]
@@ -210,7 +214,9 @@ class GateSpec:
         return tuple(found)
 
     def matrix(self, angle: float = 0.0) -> Complex:
-        """The unitary (2^wires, 2^wires) for an angle in radians, which fixed gates ignore.
+        """The unitary matrix (2^wires, 2^wires).
+
+        ``angle`` is in radians; gates without an angle ignore it.
 
         >>> GATES["p"].matrix(np.pi).round(3).real.tolist()
         [[1.0, 0.0], [0.0, -1.0]]
@@ -223,7 +229,13 @@ class GateSpec:
         return out
 
     def derivative(self, angle: float) -> Complex:
-        """d matrix / d angle (2^wires, 2^wires). Raises BadCircuit for a gate without an angle."""
+        """d matrix / d angle (2^wires, 2^wires) at an angle in radians.
+
+        Raises BadCircuit for a gate without an angle.
+
+        >>> GATES["rz"].derivative(0.0).imag.tolist()
+        [[-0.5, 0.0], [0.0, 0.5]]
+        """
         out = np.zeros_like(self._generator)
         for level, projector in self.levels:
             out += -0.5j * level * np.exp(-0.5j * level * angle) * projector
@@ -231,9 +243,12 @@ class GateSpec:
 
     @cached_property
     def steps(self) -> Form:
-        """The form, compared once with the matrix of the gate.
+        """The form, after a comparison with the matrix of the gate at the first use.
 
-        Raises BadCircuit where they differ, also by a global phase.
+        Raises BadCircuit where they differ, even if only by a global phase.
+
+        >>> GATES["swap"].steps
+        (Cnot(control=0, target=1), Cnot(control=1, target=0), Cnot(control=0, target=1))
         """
         angles = _CHECKED if self.has_angle else (0.0,)
         for angle in angles:
@@ -241,9 +256,9 @@ class GateSpec:
             off = float(np.max(np.abs(product - self.matrix(angle))))
             if not off < _ROUNDING:
                 raise BadCircuit(
-                    f"the form of a gate is not the gate: at the angle {angle} they differ by "
-                    f"{off:.2g}; "
-                    "mend the form, or leave it out to have it derived"
+                    "the form of a gate must be equal to its matrix: at the angle "
+                    f"{angle} they differ by {off:.2g}; correct the form, or leave it out to have "
+                    "it derived"
                 )
         return self.form
 
@@ -259,7 +274,7 @@ class GateSpec:
 
     @cached_property
     def symmetric(self) -> bool:
-        """Whether the gate is the same in whatever order its wires are given."""
+        """Whether the order in which the wires are given does not matter."""
         matrix = self.matrix(_CHECKED[1])
         axes = matrix.reshape((2,) * (2 * self.wires))
         for order in permutations(range(self.wires)):
@@ -270,9 +285,12 @@ class GateSpec:
 
 
 def form_matrix(form: Form, wires: int, angle: float) -> Complex:
-    """The product of the steps of a form (2^wires, 2^wires).
+    """The matrix (2^wires, 2^wires) of a form at an angle of the gate in radians.
 
-    Raises BadCircuit for a step that does not fit.
+    Raises BadCircuit for a step that does not fit the gate.
+
+    >>> form_matrix((Cnot(0, 1),), 2, 0.0).real.astype(int).tolist()
+    [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
     """
     product = np.eye(2**wires, dtype=np.complex128)
     for step in form:
@@ -284,11 +302,11 @@ def _step_matrix(step: Step, wires: int, angle: float) -> Complex:
     if isinstance(step, Rotation):
         if len(step.word) != wires or set(step.word) - set("IXYZ"):
             raise BadCircuit(
-                f"the word of {step} needs one of I, X, Y, Z for each of {wires} wires"
+                f"the word of {step} needs one of I, X, Y and Z for each of {wires} wires"
             )
         return rotation_matrix(step, angle)
     if not isinstance(step, Cnot | Apply):
-        raise BadCircuit(f"a step of a form is a Rotation, a Cnot or an Apply, not {step!r}")
+        raise BadCircuit(f"a step of a form must be a Rotation, Cnot or Apply, not {step!r}")
     if isinstance(step, Cnot):
         places: tuple[int, ...] = tuple(step)
         matrix = CX
@@ -302,18 +320,20 @@ def _step_matrix(step: Step, wires: int, angle: float) -> Complex:
 
 
 def _applied_matrix(step: Apply) -> Complex:
-    """The matrix of a gate that is a step of another one's form."""
+    """The matrix of a gate that is a step in the form of another one."""
     spec = gate_spec(step.gate)
     if spec.has_angle or any(isinstance(inner, Apply) for inner in spec.form):
         raise BadCircuit(
-            f"{step}: a step applies a gate without an angle whose own form is made of rotations "
-            "and CNOTs"
+            f"{step}: a step can only apply a gate without an angle whose own form consists of "
+            "rotations and CNOTs"
         )
     return spec.matrix()
 
 
 def embedded(matrix: Complex, wires: tuple[int, ...], num_wires: int) -> Complex:
-    """A matrix on some wires as one (2^num_wires, 2^num_wires) on all; wire 0 is most significant.
+    """The matrix (2^num_wires, 2^num_wires) on all wires of a matrix (2^w, 2^w) on w of them.
+
+    Wire 0 is the most significant bit, and so is the first of ``wires`` in ``matrix``.
 
     >>> embedded(X, (1,), 2).real.astype(int).tolist()
     [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
@@ -326,7 +346,7 @@ def embedded(matrix: Complex, wires: tuple[int, ...], num_wires: int) -> Complex
 
 
 def same_up_to_phase(one: Complex, other: Complex) -> bool:
-    """Whether two unitary matrices of one size differ by a global phase at most.
+    """Whether two unitary matrices of the same size are equal up to a global phase.
 
     >>> same_up_to_phase(Z, 1j * Z), same_up_to_phase(S, Z)
     (True, False)
@@ -339,20 +359,22 @@ def same_up_to_phase(one: Complex, other: Complex) -> bool:
 
 
 class _Table(dict[str, GateSpec]):
-    """Gates by name; an entry is checked, and never replaced by another one."""
+    """Gates by name; entries are checked, and cannot be replaced."""
 
     def __setitem__(self, name: str, spec: GateSpec) -> None:
         if not isinstance(spec, GateSpec):
-            raise BadCircuit(f"gate {name!r}: an entry of the table is a GateSpec, not {spec!r}")
+            raise BadCircuit(
+                f"gate {name!r}: an entry of the table must be a GateSpec, not {spec!r}"
+            )
         if not (name.isidentifier() and name == name.lower()):
             raise BadCircuit(
-                f"gate {name!r}: a name has lower-case letters, digits and underscores, a letter "
-                "first"
+                f"gate {name!r}: a name must consist of lower-case letters, digits and "
+                "underscores, and begin with a letter"
             )
         if self.get(name, spec) is not spec:
             raise BadCircuit(
-                f"there is a gate {name!r} already, which engines and adapters know; take another "
-                "name"
+                f"there is already a gate {name!r}, which engines and adapters know; choose "
+                "another name"
             )
         super().__setitem__(name, spec)
 
@@ -361,16 +383,27 @@ Name = TypeVar("Name")
 
 
 class GateNames(Set[str]):
-    """A read-only set of gate names that may change with the table."""
+    """A read-only set of gate names that can depend on the current table.
+
+    A subclass defines ``__contains__``, ``__iter__`` and ``__len__``; ``&``, ``|`` and ``-`` give
+    frozen sets.
+
+    >>> EVERY_GATE & {"h", "toffoli"}
+    frozenset({'h'})
+    """
 
     @classmethod
     def _from_iterable(cls, it: Iterable[Name]) -> Set[Name]:
-        """What ``&``, ``|`` and ``-`` with other sets return."""
+        """Make the frozen set that ``&``, ``|`` and ``-`` return."""
         return frozenset(it)
 
 
 class EveryGate(GateNames):
-    """The names of all gates in the table when asked, as a read-only set."""
+    """The names of all gates that are in the table at the time of access, as a read-only set.
+
+    >>> "h" in EveryGate(), "toffoli" in EveryGate()
+    (True, False)
+    """
 
     def __contains__(self, name: object) -> bool:
         return name in GATES
@@ -388,12 +421,12 @@ class EveryGate(GateNames):
         return "EVERY_GATE"
 
 
-#: The names of all gates of the table when asked.
+#: The names of all gates that are in the table at the time of access.
 EVERY_GATE = EveryGate()
 
 
 def gate_spec(name: str) -> GateSpec:
-    """What a gate name means. Raises BadCircuit for a name that the table lacks.
+    """The entry of a gate in the table. Raises BadCircuit for a name that the table lacks.
 
     >>> gate_spec("rxx").wires
     2
@@ -405,9 +438,10 @@ def gate_spec(name: str) -> GateSpec:
 
 
 def inverse_of(name: str) -> tuple[str, float | None]:
-    """The gate that undoes a fixed gate, up to a global phase: its name, and its angle or None.
+    """The name of the gate that undoes a gate without an angle, and its angle or None.
 
-    Raises Unsupported if the table has none.
+    It undoes the gate up to a global phase. Raises Unsupported if the table has no such gate, and
+    BadCircuit for an unknown gate and a wrong field ``inverse`` in its entry.
 
     >>> inverse_of("h"), inverse_of("t")
     (('h', None), ('p', -0.7853981633974483))
@@ -415,10 +449,10 @@ def inverse_of(name: str) -> tuple[str, float | None]:
     spec = gate_spec(name)
     if spec.inverse is not None:
         other, angle = spec.inverse
-        undone = gate_spec(other).matrix(0.0 if angle is None else angle) @ spec.matrix()
+        undone = gate_spec(other).matrix(angle or 0.0) @ spec.matrix()
         if not same_up_to_phase(undone, np.eye(len(undone), dtype=np.complex128)):
             raise BadCircuit(
-                f"the inverse of gate {name!r} in the table, {other!r}, does not undo it"
+                f"the entry of gate {name!r} names {other!r} as its inverse, which does not undo it"
             )
         return spec.inverse
     if spec.self_inverse:
@@ -430,7 +464,7 @@ def inverse_of(name: str) -> tuple[str, float | None]:
         if same_up_to_phase(candidate.fixed, back):
             return other, None
     raise Unsupported(
-        f"the table has no gate that undoes {name!r}; add it, or say it by GateSpec(inverse=...)"
+        f"the table has no gate that undoes {name!r}; add one, or name one by GateSpec(inverse=...)"
     )
 
 
@@ -456,7 +490,7 @@ _RYY_QASM = (
 _RZZ_QASM = "gate rzz(alpha) a, b { cx a, b; rz(alpha) b; cx a, b; }"
 _ECR_QASM = "gate ecr a, b { s a; sx b; cx a, b; x a; }"  # up to a global phase of -pi/4
 
-#: Every gate there is, by name; ``GATES[name] = GateSpec(...)`` adds one.
+#: All gates by name; ``GATES[name] = GateSpec(...)`` adds one.
 GATES: dict[str, GateSpec] = _Table()
 
 GATES["h"] = GateSpec(1, fixed=H, form=(*_phase_form(_PI), _const("Y", _HALF)), qasm="h")

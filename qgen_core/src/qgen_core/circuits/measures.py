@@ -1,4 +1,4 @@
-"""What is read from a circuit, and what imperfect readout does to it."""
+"""What is measured of a circuit, with which shots, and with which readout errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from qgen_core.typing import Floats, Rng
 
 @dataclass(frozen=True, eq=False)
 class _Measured:
-    """``confusion[w, read, true]`` is the probability to read a bit on wire w; None: perfect."""
+    """A measure with readout errors.
+
+    ``confusion[w, read, true]`` is the probability that the bit of wire w is read as ``read`` where
+    it is ``true``, of shape (Q, 2, 2); None for perfect readout.
+    """
 
     confusion: Floats | None = None
 
@@ -22,20 +26,32 @@ class _Measured:
         if self.confusion is None:
             return
         matrix = np.array(self.confusion, dtype=np.float64)
-        columns = matrix.sum(axis=1) if matrix.ndim == 3 else np.zeros(1)
-        shaped = matrix.shape[1:] == (2, 2) and len(matrix) > 0
-        if not shaped or not np.allclose(columns, 1, atol=1e-9) or np.min(matrix) < 0:
+        if not _is_confusion(matrix):
             raise BadCircuit(
-                "a readout confusion has the shape (wires, 2, 2), entries >= 0 and columns "
+                "a readout confusion must have the shape (wires, 2, 2), entries >= 0 and columns "
                 f"that sum to one; this one has the shape {matrix.shape}"
             )
         matrix.setflags(write=False)
         object.__setattr__(self, "confusion", matrix)
 
 
+def _is_confusion(matrix: Floats) -> bool:
+    """Whether an array is a stochastic matrix (2, 2) for each of one or more wires."""
+    if matrix.ndim != 3 or matrix.shape[1:] != (2, 2) or len(matrix) == 0:
+        return False
+    columns = matrix.sum(axis=1)
+    return np.allclose(columns, 1, atol=1e-9) and not np.min(matrix) < 0
+
+
 @dataclass(frozen=True, eq=False)
 class Probabilities(_Measured):
-    """All 2^Q outcome probabilities, (B, 2^Q); with shots, relative frequencies.
+    """The probabilities of all outcomes, (B, 2^Q); with shots, their relative frequencies.
+
+    Wire 0 is the most significant bit of an outcome. ``confusion`` (Q, 2, 2) are readout errors:
+    ``confusion[w, read, true]`` is the probability to read the bit of wire w as ``read``.
+
+    Raises BadCircuit for a confusion of another shape, with negative entries, or with columns that
+    do not sum to one.
 
     >>> from qgen_core import backend
     >>> from qgen_core.circuits.circuit import Circuit, Gate
@@ -47,7 +63,9 @@ class Probabilities(_Measured):
 
 @dataclass(frozen=True, eq=False)
 class Bits(_Measured):
-    """Outcomes shot by shot, (B, shots, Q) int8; column w is wire w.
+    """The outcome of each shot, (B, shots, Q) int8; column w is wire w.
+
+    ``confusion`` is that of :class:`Probabilities`, and BadCircuit is raised as there.
 
     >>> from qgen_core import backend
     >>> from qgen_core.circuits.circuit import Circuit, Gate
@@ -59,7 +77,7 @@ class Bits(_Measured):
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """The state vector, (B, 2^Q) complex; exact simulators of pure states only.
+    """The state vector, (B, 2^Q) complex, which only exact simulators of pure states have.
 
     >>> from qgen_core import backend
     >>> from qgen_core.circuits.circuit import Circuit, Gate
@@ -73,9 +91,12 @@ class State:
 class Expectations:
     """Expectation values of Pauli words, (B, words).
 
-    A word has one of I, X, Y, Z per wire, wire 0 first: ``"ZIX"``. With shots, words that
-    agree wire by wire are read from the same shots, so their joint distribution is right.
-    Raises BadCircuit for other letters or words of different lengths.
+    A word has one of I, X, Y and Z for each wire, wire 0 first: ``"ZIX"``. With shots, words that
+    have no different letters on a wire, other than I, are read from the same shots, so that their
+    joint distribution is right. ``confusion`` is that of :class:`Probabilities`.
+
+    Raises BadCircuit for other letters, for words of different lengths or without letters, for no
+    words at all, and for a wrong confusion.
 
     >>> Expectations("ZI").paulis
     ('ZI',)
@@ -86,23 +107,28 @@ class Expectations:
 
     def __post_init__(self) -> None:
         _Measured.__post_init__(self)  # type: ignore[arg-type]
-        words = (self.paulis,) if isinstance(self.paulis, str) else tuple(self.paulis)
+        words = tuple(self.paulis)
+        if isinstance(self.paulis, str):
+            words = (self.paulis,)
         object.__setattr__(self, "paulis", words)
-        if not words or any(
-            set(w) - set("IXYZ") or len(w) != len(words[0]) or not w for w in words
-        ):
+        if not words or not all(_is_word(word, len(words[0])) for word in words):
             raise BadCircuit(
                 f"Pauli words are strings over I, X, Y, Z of one common length, not {words[:4]}"
             )
 
 
+def _is_word(word: str, length: int) -> bool:
+    """Whether a string is a Pauli word of this length, which is not zero."""
+    return 0 < len(word) == length and set(word) <= set("IXYZ")
+
+
 @dataclass(frozen=True)
 class Shots:
-    """How often each circuit is measured, and the random generator that draws the outcomes.
+    """The number of measurements of each circuit, and the random generator that draws outcomes.
 
-    A backend draws from ``rng`` and leaves it advanced, so a second run gives new outcomes.
+    A backend draws from ``rng`` and so advances it: a second run gives other outcomes.
 
-    Raises BadOption unless ``number`` is at least 1 and ``rng`` is a numpy generator.
+    Raises BadOption for a ``number`` below 1 and an ``rng`` that is not a numpy generator.
 
     >>> shots = Shots(1000, np.random.default_rng(7))
     >>> shots.number
@@ -126,9 +152,10 @@ class Shots:
 
     @classmethod
     def of(cls, number: int | None, rng: Rng | None) -> Shots | None:
-        """So many shots, or None (exact values) where ``number`` is None.
+        """Shots for an option that may be None: None, for exact values, where ``number`` is None.
 
-        For an option ``shots`` of a model, whose random generator comes with each call.
+        A model uses it that has the number as an option and is given the generator in each call.
+        Raises BadOption as the constructor does.
 
         >>> Shots.of(None, np.random.default_rng(7)) is None
         True
@@ -139,13 +166,16 @@ class Shots:
 
 
 def check_number_of_shots(number: int) -> None:
-    """Raise BadOption unless a number of shots is at least 1."""
+    """Raise BadOption for a number of shots below 1.
+
+    >>> check_number_of_shots(1)
+    """
     if number < 1:
         raise BadOption(f"shots must be at least 1, not {number}")
 
 
 def require_shots(shots: Shots | None, what: str) -> Shots:
-    """The shots, where ``what`` cannot do without. Raises BadOption for None.
+    """The shots, for a measure ``what`` that cannot be computed without. Raises BadOption for None.
 
     >>> require_shots(None, "Bits()")
     Traceback (most recent call last):
@@ -162,21 +192,24 @@ M = TypeVar("M", Probabilities, Expectations, Bits, State)
 
 
 def pauli_z(num_wires: int) -> Expectations:
-    """The expectation of Z on each wire, (B, Q).
+    """The measure of the expectation of Z on each wire, (B, Q).
 
     >>> pauli_z(3).paulis
     ('ZII', 'IZI', 'IIZ')
     """
-    return Expectations(tuple("I" * w + "Z" + "I" * (num_wires - w - 1) for w in range(num_wires)))
+    words = ["I" * w + "Z" + "I" * (num_wires - w - 1) for w in range(num_wires)]
+    return Expectations(tuple(words))
 
 
 def confusion_of(measure: Measure) -> Floats | None:
-    """The readout confusion of a measure; None for perfect readout and for states.
+    """The readout confusion (Q, 2, 2) of a measure; None for perfect readout and for states.
 
     >>> confusion_of(State()) is None
     True
     """
-    return None if isinstance(measure, State) else measure.confusion
+    if isinstance(measure, State):
+        return None
+    return measure.confusion
 
 
 def ideal(measure: M) -> M:
@@ -191,7 +224,7 @@ def ideal(measure: M) -> M:
 
 
 def check_measure(measure: Measure, num_wires: int) -> None:
-    """Raise BadCircuit unless the measure fits a circuit of this width.
+    """Raise BadCircuit for a measure of another number of wires.
 
     >>> check_measure(pauli_z(2), num_wires=2)
     """
@@ -203,9 +236,10 @@ def check_measure(measure: Measure, num_wires: int) -> None:
 
 
 def confuse(probabilities: Floats, confusion: Floats | None) -> Floats:
-    """Read probabilities (B, 2^Q) from true ones.
+    """The probabilities (B, 2^Q) with which outcomes are read, from the true ones (B, 2^Q).
 
-    With ``confusion`` (Q, 2, 2) transposed per wire, this is the pullback.
+    With the transpose of ``confusion`` (Q, 2, 2) on each wire this is the pullback. Without a
+    confusion it returns the array it is given.
 
     >>> flip = np.array([[[0.9, 0.2], [0.1, 0.8]]])
     >>> confuse(np.array([[1.0, 0.0]]), flip)
@@ -222,10 +256,14 @@ def confuse(probabilities: Floats, confusion: Floats | None) -> Floats:
 
 @dataclass(frozen=True)
 class LinearReadout:
-    """Read Pauli expectations as a linear map of true ones: ``read = true @ matrix.T``.
+    """The linear map from true to read Pauli expectations: ``read = true @ matrix.T``.
 
-    Z on a wire with confusion c reads as ``a + b Z``, a = (c00 - c10 + c01 - c11) / 2 and
-    b = (c00 - c10 - c01 + c11) / 2, so a word of weight k needs its 2^k sub-words.
+    Z on a wire with confusion c is read as ``a + b Z``, where a = (c00 - c10 + c01 - c11) / 2 and
+    b = (c00 - c10 - c01 + c11) / 2, and X and Y likewise. So a word with k letters other than I is
+    read as a sum of the 2^k words in which some of these letters are I.
+
+    ``measure`` has the words of these sums, with perfect readout; ``matrix`` has the shape (words
+    read, words of ``measure``).
 
     >>> flip = np.array([[[0.9, 0.2], [0.1, 0.8]]])
     >>> readout = LinearReadout.of(Expectations("Z", flip))
@@ -238,34 +276,48 @@ class LinearReadout:
 
     @classmethod
     def of(cls, measure: Expectations) -> LinearReadout:
-        """The perfect measure of all words needed, and the map to what is read."""
+        """The map for a measure with readout errors; the identity for perfect readout."""
         if measure.confusion is None:
             return cls(measure, np.eye(len(measure.paulis)))
         return cls.through(measure.paulis, measure.confusion)
 
     @classmethod
     def through(cls, paulis: tuple[str, ...], maps: Floats) -> LinearReadout:
-        """The same for any maps (Q, 2, 2) whose columns sum to one, e.g. inverse confusions."""
+        """The same for any maps (Q, 2, 2) whose columns sum to one, e.g. inverse confusions.
+
+        >>> readout = LinearReadout.through(("ZI",), np.tile(np.eye(2), (2, 1, 1)))
+        >>> readout.measure.paulis, readout.matrix.tolist()
+        (('ZI',), [[1.0]])
+        """
         sign = np.array([1.0, -1.0])
-        lines = np.einsum("r,wrt->wt", sign, maps)
-        bias = lines @ [0.5, 0.5]
-        slope = lines @ [0.5, -0.5]
+        mean_sign = np.einsum("r,wrt->wt", sign, maps)  # that is read of a true 0 and of a true 1
+        bias = mean_sign @ [0.5, 0.5]
+        slope = mean_sign @ [0.5, -0.5]
         words: dict[str, int] = {}
         rows: list[dict[int, float]] = []
         for word in paulis:
-            terms: dict[str, float] = {"": 1.0}
-            for wire, letter in enumerate(word):
-                grown: dict[str, float] = {}
-                for prefix, factor in terms.items():
-                    if letter == "I":
-                        grown[prefix + "I"] = factor
-                        continue
-                    grown[prefix + letter] = factor * slope[wire]
-                    if bias[wire]:
-                        grown[prefix + "I"] = factor * bias[wire]
-                terms = grown
-            rows.append({words.setdefault(w, len(words)): f for w, f in terms.items()})
+            entries: dict[int, float] = {}
+            for term, factor in _terms(word, bias, slope).items():
+                column = words.setdefault(term, len(words))
+                entries[column] = factor
+            rows.append(entries)
         matrix: NDArray[Any] = np.zeros((len(rows), len(words)))
         for row, entries in enumerate(rows):
             matrix[row, list(entries)] = list(entries.values())
         return cls(Expectations(tuple(words)), matrix)
+
+
+def _terms(word: str, bias: Floats, slope: Floats) -> dict[str, float]:
+    """The product over wires of ``bias + slope P`` for letters P, as a sum of Pauli words."""
+    terms: dict[str, float] = {"": 1.0}
+    for wire, letter in enumerate(word):
+        longer: dict[str, float] = {}
+        for prefix, factor in terms.items():
+            if letter == "I":
+                longer[prefix + "I"] = factor
+                continue
+            longer[prefix + letter] = factor * slope[wire]
+            if bias[wire]:
+                longer[prefix + "I"] = factor * bias[wire]
+        terms = longer
+    return terms

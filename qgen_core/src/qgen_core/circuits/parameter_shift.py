@@ -1,4 +1,4 @@
-"""Gradients by parameter shift, for anything that can only run circuits."""
+"""Gradients by parameter shift, for backends that can only run circuits."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.gates import SHIFTS
 from qgen_core.typing import Floats
 
-#: Most output numbers held at once; with more, the shifted circuits run in several batches.
+#: The largest number of outputs in memory at once; shifted circuits with more of them are run in
+#: several batches.
 MAX_OUTPUT = 2**27
 
 
 def shifted_rows(circuit: Circuit, angles: Floats) -> tuple[Floats, NDArray[np.intp], Floats]:
     """All shifted angle rows (R, A), the column that each shifts (R,) and its coefficient (R,).
 
-    Rows come term by term, with the B rows of the batch for each term. Constant angles are not
-    shifted.
+    The rows of the first term of a shift rule come first, one for each of the B rows of ``angles``.
+    Constant angles are not shifted.
 
     >>> from qgen_core.circuits.circuit import Gate, param
     >>> circuit = Circuit(1, (Gate("ry", (0,), param(0)),))
@@ -44,17 +45,19 @@ def shifted_rows(circuit: Circuit, angles: Floats) -> tuple[Floats, NDArray[np.i
             rows.append(shifted)
             columns.append(column)
             coefficients.append(coefficient)
-    stacked = np.concatenate(rows) if rows else np.empty((0, angles.shape[1]))
+    stacked = np.concatenate([np.empty((0, angles.shape[1])), *rows])
     return stacked, np.array(columns, dtype=np.intp), np.array(coefficients)
 
 
 def parameter_shift(
     run: Callable[[Floats], NDArray[Any]], circuit: Circuit, angles: Floats, cotangent: NDArray[Any]
 ) -> Floats:
-    """d loss / d angles (B, A) from shifted runs and the cotangent d loss / d output (B, ...).
+    """d loss / d angles (B, A) by the chain rule from the cotangent d loss / d output (B, ...).
 
-    Two terms for rotations, four for controlled ones (Wierichs et al., arXiv:2107.12390). Outputs
-    are shifted, not the loss: the cotangent d loss / d output enters by the chain rule.
+    ``run`` returns the outputs (rows, ...) for rows of angles. d output / d angle is a sum of two
+    terms for rotations and of four for controlled rotations. Columns of constant angles are zero.
+
+    Source: Wierichs et al., Quantum 6 (2022) 677, arXiv:2107.12390.
 
     >>> from qgen_core.circuits.circuit import Gate, param
     >>> circuit = Circuit(1, (Gate("ry", (0,), param(0)),))

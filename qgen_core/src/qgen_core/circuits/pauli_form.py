@@ -1,15 +1,15 @@
-"""Gates written as Pauli rotations and CNOTs: the form that the engines compile.
+"""Gates as products of Pauli rotations and CNOTs: the form that the engines compile.
 
-A gate is a list of steps in the order in which they act. A step is
+A form is a sequence of steps in the order in which they act. A step is
 
 - a :class:`Rotation` ``exp(-i (slope t + offset) W / 2)`` about a Pauli word W, where t is the
   angle of the gate,
 - a :class:`Cnot`, or
 - another gate of the table on some of the wires (:class:`Apply`).
 
-Angles are linear in the angle of the gate, so the derivative of a circuit needs no chain rule
-inside of a gate. :func:`form_of_generator` and :func:`form_of_unitary` derive the form of any gate;
-they are exact to rounding.
+The angles of the steps are linear in the angle of the gate, so that the derivative by the latter is
+a sum over the steps. :func:`form_of_generator` and :func:`form_of_unitary` derive the form of any
+gate, exactly up to rounding errors.
 """
 
 from __future__ import annotations
@@ -36,9 +36,12 @@ ZERO = 1e-14
 
 
 class Rotation(NamedTuple):
-    """``exp(-i (slope t + offset) W / 2)`` for a Pauli word W with one letter a wire of the gate.
+    """``exp(-i (slope t + offset) W / 2)`` for a Pauli word W with one letter for each wire.
 
-    A word of I alone is a global phase. Angles are in radians.
+    t is the angle of the gate; angles are in radians. A word of I alone is a global phase.
+
+    >>> Rotation("IZ", slope=1.0).wires
+    (1,)
     """
 
     word: str
@@ -47,19 +50,27 @@ class Rotation(NamedTuple):
 
     @property
     def wires(self) -> tuple[int, ...]:
-        """Positions of the letters that are not I."""
+        """The positions of the letters other than I."""
         return tuple(k for k, letter in enumerate(self.word) if letter != "I")
 
 
 class Cnot(NamedTuple):
-    """A CNOT on two wires of the gate, by position."""
+    """A CNOT on two wires of the gate, given by their positions.
+
+    >>> Cnot(control=0, target=1)
+    Cnot(control=0, target=1)
+    """
 
     control: int
     target: int
 
 
 class Apply(NamedTuple):
-    """Another gate of the table, without an angle, on some wires of the gate, by position."""
+    """Another gate of the table, without an angle, on wires given by their positions.
+
+    >>> Apply("x", (0,)).gate
+    'x'
+    """
 
     gate: str
     wires: tuple[int, ...]
@@ -70,9 +81,12 @@ Form = tuple[Step, ...]
 
 
 class Group(NamedTuple):
-    """Neighbouring rotations that are diagonal in one product basis, with its letter for each wire.
+    """Successive rotations that are diagonal in the same product basis.
 
-    A wire on which no word has a letter has the letter I.
+    ``basis`` has for each wire the letter that the words have there, or I where all have I.
+
+    >>> Group("ZX", (Rotation("IX"), Rotation("ZX"))).basis
+    'ZX'
     """
 
     basis: str
@@ -90,14 +104,22 @@ def word_matrix(word: str) -> Complex:
 
 
 def rotation_matrix(rotation: Rotation, angle: float) -> Complex:
-    """The matrix of a rotation for the angle t of its gate."""
+    """The matrix (2^n, 2^n) of a rotation at the angle t of its gate in radians.
+
+    >>> rotation_matrix(Rotation("X", slope=1.0), np.pi).round(6).imag.tolist()
+    [[0.0, -1.0], [-1.0, 0.0]]
+    """
     half = (rotation.slope * angle + rotation.offset) / 2
     matrix = word_matrix(rotation.word)
     return np.asarray(np.cos(half) * np.eye(len(matrix)) - 1j * np.sin(half) * matrix)
 
 
 def cnot_matrix(wires: int, control: int, target: int) -> Complex:
-    """The matrix (2^wires, 2^wires) of a CNOT."""
+    """The matrix (2^wires, 2^wires) of a CNOT on two of the wires.
+
+    >>> cnot_matrix(2, 1, 0).real.astype(int).tolist()
+    [[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]]
+    """
     states = np.arange(2**wires)
     controlled = states >> (wires - 1 - control) & 1
     flipped = states ^ controlled << (wires - 1 - target)
@@ -105,7 +127,7 @@ def cnot_matrix(wires: int, control: int, target: int) -> Complex:
 
 
 def grouped(steps: Iterable[Step]) -> Iterator[Group | Cnot | Apply]:
-    """The steps with neighbouring rotations joined while they share a basis.
+    """The steps, with successive rotations joined to groups as long as they share a basis.
 
     >>> [group.basis for group in grouped((Rotation("IX"), Rotation("ZX"), Rotation("YI")))]
     ['ZX', 'YI']
@@ -114,7 +136,9 @@ def grouped(steps: Iterable[Step]) -> Iterator[Group | Cnot | Apply]:
     members: list[Rotation] = []
     for step in steps:
         if isinstance(step, Rotation):
-            common = _common_basis(basis, step.word) if members else step.word
+            common: str | None = step.word
+            if members:
+                common = _common_basis(basis, step.word)
             if common is None:
                 yield Group(basis, tuple(members))
                 members = []
@@ -131,38 +155,46 @@ def grouped(steps: Iterable[Step]) -> Iterator[Group | Cnot | Apply]:
 
 
 def _common_basis(one: str, other: str) -> str | None:
-    """The letters of both words; None where they have different letters on a wire."""
+    """The letters of both words; None where they have different letters other than I on a wire."""
     letters = []
     for a, b in zip(one, other, strict=True):
-        if a != b and "I" not in (a, b):
+        if a == "I":
+            letters.append(b)
+        elif b in ("I", a):
+            letters.append(a)
+        else:
             return None
-        letters.append(b if a == "I" else a)
     return "".join(letters)
 
 
 def form_of_generator(generator: Complex) -> Form:
     """The form of ``exp(-i t G / 2)`` for a Hermitian matrix G (2^n, 2^n).
 
-    Where the Pauli words of G commute it is one rotation for each of them. Else it is, with
-    ``G = V diag(levels) V^dagger``, the form of ``V^dagger``, rotations about words of Z, and the
-    form of V.
+    Where the Pauli words of G commute it is one rotation for each of them. Otherwise, with
+    ``G = V diag(levels) V^dagger``, it is the form of ``V^dagger``, rotations about words of I and
+    Z, and the form of V.
 
     >>> form_of_generator(word_matrix("ZX"))
     (Rotation(word='ZX', slope=1.0, offset=0.0),)
     """
     words = pauli_coefficients(generator)
     if _all_commute(words):
-        return tuple(Rotation(word, slope=value) for word, value in words.items())
+        return _rotations(words)
     levels, vectors = np.linalg.eigh(generator)
-    turns = tuple(Rotation(word, slope=value) for word, value in z_coefficients(levels).items())
-    return (*form_of_unitary(vectors.conj().T), *turns, *form_of_unitary(vectors))
+    rotations = _rotations(z_coefficients(levels))
+    return (*form_of_unitary(vectors.conj().T), *rotations, *form_of_unitary(vectors))
+
+
+def _rotations(words: dict[str, float]) -> Form:
+    """Rotations about words whose slopes are the coefficients."""
+    return tuple(Rotation(word, slope=value) for word, value in words.items())
 
 
 def form_of_unitary(unitary: Complex) -> Form:
     """The form of a fixed unitary matrix (2^n, 2^n), its global phase included.
 
-    Where the Pauli words of its logarithm commute it is one rotation for each of them, else the
-    quantum Shannon decomposition.
+    Where the Pauli words of its logarithm commute it is one rotation for each of them. Otherwise it
+    is the quantum Shannon decomposition.
 
     Source: Shende, Bullock and Markov, IEEE Trans. CAD 25 (2006) 1000, arXiv:quant-ph/0406176.
 
@@ -178,9 +210,12 @@ def form_of_unitary(unitary: Complex) -> Form:
 
 
 def pauli_coefficients(matrix: Complex) -> dict[str, float]:
-    """The coefficients ``tr(W A) / 2^n`` of a Hermitian matrix A by Pauli word W.
+    """The coefficients ``tr(W A) / 2^n`` of a Hermitian matrix A (2^n, 2^n) by Pauli word W.
 
     Zeros are left out.
+
+    >>> pauli_coefficients(np.array([[1.0, 0.5], [0.5, 0.0]]))
+    {'I': 0.5, 'X': 0.5, 'Z': 0.5}
     """
     size = len(matrix)
     found = {}
@@ -193,9 +228,12 @@ def pauli_coefficients(matrix: Complex) -> dict[str, float]:
 
 
 def z_coefficients(diagonal: Floats) -> dict[str, float]:
-    """The coefficients of the real matrix ``diag(values)`` by words of I and Z.
+    """The coefficients of ``diag(values)`` by words of I and Z, for real values (2^n,).
 
     Zeros are left out.
+
+    >>> z_coefficients(np.array([1.0, 0.0]))
+    {'I': 0.5, 'Z': 0.5}
     """
     found = {}
     for letters in product("IZ", repeat=len(diagonal).bit_length() - 1):
@@ -207,29 +245,28 @@ def z_coefficients(diagonal: Floats) -> dict[str, float]:
 
 
 def _all_commute(words: Iterable[str]) -> bool:
-    """Whether all Pauli words commute.
-
-    Each pair differs, both letters not I, on an even number of wires.
-    """
+    """Whether all Pauli words commute: each pair anticommutes on an even number of wires."""
     for one, other in combinations(words, 2):
-        pairs = zip(one, other, strict=True)
-        differing = sum(a != b and "I" not in (a, b) for a, b in pairs)
-        if differing % 2:
+        anticommuting = 0
+        for a, b in zip(one, other, strict=True):
+            if a != b and "I" not in (a, b):
+                anticommuting += 1
+        if anticommuting % 2:
             return False
     return True
 
 
 def _spectrum(unitary: Complex) -> tuple[Floats, Complex]:
-    """Phases (radians, above -pi) and orthonormal eigenvectors of a unitary matrix.
+    """Phases (in radians, above -pi) and orthonormal eigenvectors of a unitary matrix.
 
-    The Schur form of a normal matrix is diagonal, and its vectors are orthonormal also where
+    The Schur form of a normal matrix is diagonal, and its vectors are orthonormal even where
     eigenvalues are equal.
     """
     from scipy.linalg import schur
 
     triangle, vectors = schur(unitary, output="complex")
     phases = np.angle(np.diag(triangle))
-    phases[phases < -np.pi + 1e-9] += 2 * np.pi  # equal eigenvalues -1 have equal phases
+    phases[phases < -np.pi + 1e-9] += 2 * np.pi  # one phase for the eigenvalue -1
     return phases, vectors
 
 
@@ -243,7 +280,7 @@ def _shannon(unitary: Complex, wires: int) -> list[Rotation]:
     parts: Any = cossin(unitary, p=half, q=half, separate=True)
     left, angles, right = parts
     found = _multiplexed(right[0], right[1], wires)
-    # the middle factor turns the first wire by an angle that depends on the others
+    # the middle factor rotates the first wire by an angle that depends on the others
     for word, value in z_coefficients(angles).items():
         found.append(Rotation(f"Y{word}", offset=2 * value))
     return found + _multiplexed(left[0], left[1], wires)
@@ -252,25 +289,25 @@ def _shannon(unitary: Complex, wires: int) -> list[Rotation]:
 def _multiplexed(zero: Complex, one: Complex, wires: int) -> list[Rotation]:
     """Rotations for ``zero`` on all wires but the first where that is 0, and ``one`` where it is 1.
 
-    ``zero = V D W`` and ``one = V D^dagger W`` with a diagonal D, since ``zero one^dagger = V D^2
-    V^dagger``.
+    ``zero = V D W`` and ``one = V D^dagger W`` with a diagonal D, since
+    ``zero one^dagger = V D^2 V^dagger``.
     """
     phases, v = _spectrum(zero @ one.conj().T)
     d = np.exp(0.5j * phases)
     w = (d[:, None] * v.conj().T) @ one
-    found = [_on_the_rest(turn) for turn in _shannon(w, wires - 1)]
+    found = _on_the_rest(_shannon(w, wires - 1))
     for word, value in z_coefficients(phases / 2).items():
         found.append(Rotation(f"Z{word}", offset=-2 * value))
-    return found + [_on_the_rest(turn) for turn in _shannon(v, wires - 1)]
+    return found + _on_the_rest(_shannon(v, wires - 1))
 
 
-def _on_the_rest(rotation: Rotation) -> Rotation:
-    """The same rotation with a wire before its own."""
-    return rotation._replace(word=f"I{rotation.word}")
+def _on_the_rest(rotations: Iterable[Rotation]) -> list[Rotation]:
+    """The same rotations with a wire before their own, on which they do not act."""
+    return [rotation._replace(word=f"I{rotation.word}") for rotation in rotations]
 
 
 def _euler(unitary: Complex) -> list[Rotation]:
-    """``U = exp(i phase) RZ(last) RY(middle) RZ(first)`` of one wire."""
+    """Rotations of one wire: ``U = exp(i phase) RZ(last) RY(middle) RZ(first)``."""
     phase = np.angle(np.linalg.det(unitary)) / 2
     special = unitary * np.exp(-1j * phase)
     middle = 2 * np.arctan2(abs(special[1, 0]), abs(special[0, 0]))
@@ -278,17 +315,17 @@ def _euler(unitary: Complex) -> list[Rotation]:
     difference = 2 * np.angle(special[1, 0])
     first = (total - difference) / 2
     last = (total + difference) / 2
-    turns = [
+    rotations = [
         Rotation("I", offset=float(-2 * phase)),
         Rotation("Z", offset=float(first)),
         Rotation("Y", offset=float(middle)),
         Rotation("Z", offset=float(last)),
     ]
-    return [turn for turn in turns if abs(turn.offset) > ZERO]
+    return [rotation for rotation in rotations if abs(rotation.offset) > ZERO]
 
 
 def basis_permutation(matrix: Complex) -> NDArray[np.intp] | None:
-    """Where a matrix takes each basis state, if it only permutes them; else None.
+    """The basis state to which a matrix takes each basis state; None if it is no permutation.
 
     >>> basis_permutation(cnot_matrix(2, 0, 1)).tolist()
     [0, 1, 3, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,8 +13,8 @@ from qgen_core.circuits.gates import GATES, GateSpec, gate_spec
 from qgen_core.circuits.pauli_form import Cnot, Rotation
 from qgen_core.errors import BadCircuit, Unsupported
 
-#: Words that a definition of ours must not take: gates of stdgates.inc, built-in gates, functions
-#: and keywords.
+#: Names that a definition in a program must not have: gates of stdgates.inc, built-in gates,
+#: functions and keywords.
 _TAKEN_WORDS = (
     "p x y z h s sdg t tdg sx rx ry rz cx cy cz cp crx cry crz ch swap ccx cswap cu phase cphase "
     "id u1 u2 u3 u gphase ctrl negctrl inv pow gate def cal defcal input output qubit bit int uint "
@@ -30,13 +31,15 @@ def to_qasm(
 ) -> str:
     """An OpenQASM 3 program that runs the circuit and measures all wires.
 
-    Parameters (P,) and inputs (I,) that are given become numbers, to the last bit; the others
-    are declared as ``input float[64] theta_0;`` and ``x_0``. Wire w is ``q[w]`` and is measured
-    into ``c[w]``. A global phase may differ. Gates that stdgates.inc lacks are defined in the
-    program.
+    Parameters (P,) and inputs (I,) that are given are written as numbers with all their digits.
+    Those that are not given are declared as inputs of the program, ``input float[64] theta_0;`` and
+    ``x_0``. Wire w is ``q[w]`` and is measured into ``c[w]``. The global phase can differ. Gates
+    that stdgates.inc lacks are defined in the program.
 
-    Raises Unsupported for a circuit with channels, BadCircuit when params or inputs have another
-    shape than one row or are not finite.
+    Raises Unsupported for a circuit with channels, and BadCircuit for params or inputs that are not
+    one row of the circuit or not finite.
+
+    Source: the OpenQASM 3 specification, https://openqasm.com.
 
     >>> from qgen_core.circuits.circuit import Circuit, Gate, param
     >>> program = to_qasm(Circuit(1, (Gate("ry", (0,), param(0)),)), [0.25])
@@ -66,7 +69,9 @@ def to_qasm(
         argument = ""
         if gate.angle is not None:
             value = next(values)
-            written = repr(value) if bound[gate.angle.source] else _expression(gate.angle)
+            written = repr(value)
+            if not bound[gate.angle.source]:
+                written = _expression(gate.angle)
             argument = f"({written})"
         wires = ", ".join(f"q[{wire}]" for wire in gate.wires)
         lines.append(f"{_called(gate.name)}{argument} {wires};")
@@ -75,10 +80,7 @@ def to_qasm(
 
 
 def _definitions(circuit: Circuit) -> list[str]:
-    """Definitions of the circuit's gates that stdgates.inc lacks.
-
-    Gates with an angle, then the others.
-    """
+    """Definitions of the circuit's gates that stdgates.inc lacks; gates with an angle are first."""
     used = [name for name in GATES if name in circuit.counts]
     used.sort(key=lambda name: not GATES[name].has_angle)
     found = []
@@ -98,26 +100,31 @@ def _called(name: str) -> str:
         return qasm.removeprefix("gate ").replace("(", " ").split()[0]
     if qasm:
         return qasm
-    return f"qgen_{name}" if name in TAKEN else name
+    if name in TAKEN:
+        return f"qgen_{name}"
+    return name
 
 
 def _definition(called: str, spec: GateSpec) -> str:
     """The definition of a gate from its form, up to a global phase."""
     wires = [f"w{k}" for k in range(spec.wires)]
-    argument = "(alpha)" if spec.has_angle else ""
+    argument = ""
+    if spec.has_angle:
+        argument = "(alpha)"
     body = " ".join(f"{call};" for call in _calls(spec, wires))
     return f"gate {called}{argument} {', '.join(wires)} {{ {body} }}"
 
 
 def _calls(spec: GateSpec, wires: list[str]) -> Iterator[str]:
-    """The statements of a definition."""
+    """The statements of a definition, one or more for each step of the form."""
     for step in spec.steps:
         if isinstance(step, Rotation):
             yield from _rotation_calls(step, wires)
         elif isinstance(step, Cnot):
             yield f"cx {wires[step.control]}, {wires[step.target]}"
         else:
-            yield from _calls(gate_spec(step.gate), [wires[place] for place in step.wires])
+            on = [wires[place] for place in step.wires]
+            yield from _calls(gate_spec(step.gate), on)
 
 
 def _rotation_calls(rotation: Rotation, wires: list[str]) -> Iterator[str]:
@@ -130,7 +137,7 @@ def _rotation_calls(rotation: Rotation, wires: list[str]) -> Iterator[str]:
     for wire, letter in on:
         if letter in to_z:
             yield f"{to_z[letter]} {wire}"
-    pairs = [(one[0], other[0]) for one, other in zip(on[:-1], on[1:], strict=True)]
+    pairs = list(pairwise(wire for wire, _ in on))
     for control, target in pairs:
         yield f"cx {control}, {target}"
     yield f"rz({_rotation_angle(rotation)}) {on[-1][0]}"
@@ -149,7 +156,7 @@ def _rotation_angle(rotation: Rotation) -> str:
 
 
 def _values(circuit: Circuit, params: ArrayLike | None, inputs: ArrayLike | None) -> list[float]:
-    """All angles; those of unbound parameters and inputs are placeholders."""
+    """All angles; those of parameters and inputs that are not given are placeholders."""
     if params is None:
         params = np.zeros(circuit.num_params)
     if inputs is None:
@@ -157,14 +164,15 @@ def _values(circuit: Circuit, params: ArrayLike | None, inputs: ArrayLike | None
     rows = circuit.bind(params, inputs)
     if len(rows) != 1:
         raise BadCircuit(
-            f"a program holds one circuit, not {len(rows)}; give one row of params and inputs"
+            f"a program holds one circuit, not {len(rows)}; pass one row of params and inputs"
         )
     if not np.all(np.isfinite(rows)):
         raise BadCircuit(
-            "params and inputs of a program are finite numbers; leave them out to declare them "
-            "instead"
+            "params and inputs of a program must be finite numbers; leave them out to declare "
+            "them as inputs of the program"
         )
-    return [float(value) for value in rows[0]]
+    angles: list[float] = rows[0].tolist()
+    return angles
 
 
 def _expression(angle: Angle) -> str:
@@ -174,9 +182,12 @@ def _expression(angle: Angle) -> str:
 
 
 def _linear(name: str, scale: float, offset: float) -> str:
-    """``scale * name + offset`` without a factor of one and an offset of zero."""
-    scaled = name if scale == 1 else f"{float(scale)!r} * {name}"
+    """``scale * name + offset``; a scale of one and an offset of zero are left out."""
+    scaled = name
+    if scale != 1:
+        scaled = f"{float(scale)!r} * {name}"
     if offset == 0:
         return scaled
-    sign = "+" if offset > 0 else "-"
-    return f"{scaled} {sign} {abs(float(offset))!r}"
+    if offset > 0:
+        return f"{scaled} + {float(offset)!r}"
+    return f"{scaled} - {-float(offset)!r}"

@@ -1,4 +1,4 @@
-"""Hooks: what everyone may add to a run, a report or the command line.
+"""Hooks: functions that are called during a run, for a report, or when ``qgen`` starts.
 
 A callback for one run is any object with ``@hookimpl`` methods; a plugin offers such an
 object under the entry-point group ``qgen.hooks``. Both are called in the same way. Hook
@@ -20,38 +20,57 @@ from qgen_core.errors import BrokenPlugin
 if TYPE_CHECKING:
     from qgen_core.interfaces import History, Problem
 
+#: The entry-point group of hook objects.
 GROUP = "qgen.hooks"
+#: Marks the specification of a hook.
 hookspec = pluggy.HookspecMarker("qgen")
+#: Marks a method that implements a hook.
 hookimpl = pluggy.HookimplMarker("qgen")
 log = logging.getLogger("qgen")
 
 
 class Specs:
-    """The hooks there are. An implementation takes any subset of the arguments."""
+    """All hooks. An implementation takes any subset of the arguments, by name.
+
+    >>> class PrintLoss:
+    ...     @hookimpl
+    ...     def on_step(self, record):
+    ...         print(f"step {record['step']}: loss {record['loss']}")
+    >>> import qgen_core as qgen
+    >>> from qgen_core.testing.quadratic import Quadratic, events
+    >>> trainer = qgen.trainer("adam", steps=1)
+    >>> history = trainer.fit(
+    ...     Quadratic(), events(), qgen.loss("mean"), seed=1, hooks=[PrintLoss()]
+    ... )  # doctest: +ELLIPSIS
+    step 0: loss 1...
+    """
 
     @hookspec
     def on_fit_start(self, problem: Problem) -> None:
-        """Before the first step of this process; ``problem.step`` is where it starts."""
+        """Called before the first step of this process, which is ``problem.step``."""
 
     @hookspec
     def on_step(self, problem: Problem, record: Mapping[str, Any]) -> None:
-        """After each step; ``record`` is its line of history.jsonl."""
+        """Called after each step; ``record`` is its line of history.jsonl."""
 
     @hookspec
     def on_epoch(self, problem: Problem, epoch: int) -> None:
-        """After each pass over the events, where a loss reads events in batches."""
+        """Called after each pass over the events, where a loss reads events in batches."""
 
     @hookspec
     def on_fit_end(self, problem: Problem, history: History) -> None:
-        """After the last step, also when it was stopped early."""
+        """Called after the last step, also when training stopped early."""
 
     @hookspec
     def environment(self) -> Mapping[str, str]:  # type: ignore[empty-body]
-        """Facts to record with every run, e.g. versions of drivers."""
+        """Return facts to record with every run, e.g. versions of drivers."""
 
     @hookspec
     def report_sections(self, material: Mapping[str, Any]) -> Sequence[Any]:  # type: ignore[empty-body]
-        """Sections (:class:`qgen_core.runs.report.Section`) for the report of a run."""
+        """Return sections (:class:`qgen_core.runs.report.Section`) for the report of a run.
+
+        ``material`` is what :func:`qgen_core.runs.report.material` returns.
+        """
 
     @hookspec
     def register_commands(self, app: Any) -> None:
@@ -60,7 +79,11 @@ class Specs:
 
 @cache
 def discovered() -> tuple[object, ...]:
-    """The hook objects of installed plugins. One that cannot be imported is logged, not fatal."""
+    """The hook objects of installed plugins; one that cannot be imported is logged and left out.
+
+    >>> isinstance(discovered(), tuple)
+    True
+    """
     found = []
     for entry in entries(GROUP):
         try:
@@ -72,10 +95,17 @@ def discovered() -> tuple[object, ...]:
 
 
 def manager(extra: Sequence[object] = ()) -> Any:
-    """The callable hooks: those of plugins, then ``extra``.
+    """The hooks of plugins and of ``extra``, as one object with a callable for each hook.
 
-    A plugin's hook that asks for an argument there is not is logged; one of ``extra`` raises
-    BrokenPlugin.
+    A plugin whose hook takes an argument that the specification lacks is logged and left out;
+    such an object in ``extra`` raises BrokenPlugin.
+
+    >>> class AddVersion:
+    ...     @hookimpl
+    ...     def environment(self):
+    ...         return {"driver": "1.2"}
+    >>> {"driver": "1.2"} in manager([AddVersion()]).environment()
+    True
     """
     plugins = _empty()
     installed = discovered()

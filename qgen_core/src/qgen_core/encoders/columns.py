@@ -29,6 +29,11 @@ class ChosenColumns(Encoder):
     A subclass sets ``name``, and ``learns`` if it learns from training events: the names of the
     arrays (k,) that :meth:`_learn` returns for the k chosen columns. They are in ``self.learned``
     after ``fit``. Raises BadOption for column numbers that are negative or occur twice.
+
+    >>> from qgen_core.encoders.standard import StandardEncoder
+    >>> encoder = StandardEncoder(columns=[1]).fit(np.array([[5.0, 1.0], [6.0, 3.0]]))
+    >>> {name: values.tolist() for name, values in encoder.learned.items()}
+    {'mean': [2.0], 'deviation': [1.0]}
     """
 
     name: str

@@ -23,6 +23,10 @@ class Histogram(NamedTuple):
     """Two histograms (K + 2,): K bins between an underflow and an overflow.
 
     ``p`` and ``q`` are normalised sums of weights of reference and generated events.
+
+    >>> p = np.array([0.0, 0.5, 0.5, 0.0])
+    >>> Histogram("pt", 2, p, p[::-1]).column
+    'pt'
     """
 
     column: str
@@ -100,7 +104,11 @@ def equal_width(values: Array, bins: int) -> Floats:
 
 
 def codes(events: Events, column: int, edges: Floats) -> NDArray[np.intp]:
-    """Bin numbers (N,) of one column of the source, as :func:`bin_numbers` counts them."""
+    """Bin numbers (N,) of one column of the source, as :func:`bin_numbers` counts them.
+
+    >>> codes(Events(np.array([[0.5], [1.5]])), 0, np.array([0.0, 1.0, 2.0])).tolist()
+    [1, 2]
+    """
     key = ("codes", column, edges.tobytes())
     return once(events, key, lambda source: bin_numbers(source.x[:, column], edges))
 

@@ -13,6 +13,7 @@ from qgen_core.circuits.circuit import Channel, Circuit, Gate, Instruction, cons
 from qgen_core.circuits.gates import inverse_of
 from qgen_core.typing import Floats
 
+#: How noise is amplified, see :func:`amplified`.
 Amplify = Literal["gates", "circuit", "channels"]
 
 
@@ -20,8 +21,13 @@ Amplify = Literal["gates", "circuit", "channels"]
 class NoisyGate:
     """A gate with the channels behind it.
 
-    Its angle is ``sign`` times ``column`` of the original angles; with -1 for a column it is
+    Its angle is ``sign`` times ``column`` of the original angles; with the column -1 it is
     constant.
+
+    >>> from qgen_core.circuits.circuit import param
+    >>> inverse = NoisyGate(Gate("rx", (0,), param(0)), (), column=0).inverse()
+    >>> inverse.gate.name, inverse.sign
+    ('rx', -1.0)
     """
 
     gate: Gate
@@ -32,7 +38,7 @@ class NoisyGate:
     def inverse(self) -> NoisyGate:
         """The inverse gate, with the same noise behind it.
 
-        Raises Unsupported for a gate whose inverse the table of gates lacks.
+        Raises Unsupported for a gate without an inverse in the table of gates.
         """
         gate = self.gate
         if gate.angle is not None:
@@ -46,7 +52,18 @@ class NoisyGate:
 
 @dataclass(frozen=True)
 class Amplified:
-    """A circuit made of another one, with its angles ``angles[:, column] * sign + offset``."""
+    """A circuit with amplified noise, and the map to its angles from those of the original.
+
+    Its angles are ``angles[:, column] * sign + offset``; the column -1 stands for zeros.
+
+    >>> from qgen_core.circuits.circuit import param
+    >>> circuit = Circuit(1, (Gate("rx", (0,), param(0)),))
+    >>> folded = amplified(circuit, 3, "gates")
+    >>> folded.angles(np.array([[0.5]]))
+    array([[ 0.5, -0.5,  0.5]])
+    >>> folded.pullback(np.array([[1.0, 1.0, 1.0]]), 1)
+    array([[1.]])
+    """
 
     circuit: Circuit
     column: NDArray[np.intp]
@@ -72,7 +89,7 @@ def amplified(circuit: Circuit, scale: int, how: Amplify) -> Amplified:
     C)^k, with ``scale = 2 k + 1``; neither changes the unitary. ``channels``: the channels behind
     each gate act ``scale`` times. In folding, the channels behind a gate also follow its inverse.
 
-    Raises Unsupported for a gate whose inverse the table of gates lacks.
+    Raises Unsupported for a gate without an inverse in the table of gates.
 
     >>> from qgen_core.circuits.circuit import param
     >>> circuit = Circuit(1, (Gate("s", (0,)), Gate("rx", (0,), param(0))))

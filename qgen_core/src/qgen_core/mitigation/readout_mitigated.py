@@ -22,13 +22,20 @@ from qgen_core.mitigation.base import Mitigation, Negative
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import AnglePullback, Array, Floats
 
-#: Least |p(0 read | 0) - p(0 read | 1)| of a wire whose readout can be inverted.
+#: The least |p(0 read | 0) - p(0 read | 1)| of a wire whose readout can be inverted.
 LEAST_CONTRAST = 1e-3
 
 
 @runtime_checkable
 class MeasuresReadout(Protocol):
-    """A backend that measures the readout errors of the qubits on which a circuit ends."""
+    """A backend that measures the readout errors of the qubits on which a circuit ends.
+
+    >>> class Device:
+    ...     def readout(self, circuit, shots):
+    ...         return np.tile([[0.99, 0.03], [0.01, 0.97]], (circuit.num_wires, 1, 1))
+    >>> isinstance(Device(), MeasuresReadout)
+    True
+    """
 
     def readout(self, circuit: Circuit, shots: int) -> Floats:
         """The confusion (Q, 2, 2) of the circuit's wires, ``[wire, read, true]``."""

@@ -19,7 +19,9 @@ from qgen_core.circuits.gates import PAULI
 from qgen_core.errors import BadOption
 from qgen_core.typing import Floats
 
+#: Kraus operators (K, d, d), or the Choi matrix (d^2, d^2) of a channel.
 Kraus = NDArray[np.complex128]
+#: How noise is scaled, see :func:`scale_depolarizing`.
 Mode = Literal["semigroup", "linear"]
 
 #: One-wire gates that a device carries out as a change of frame: without a pulse, so they take no
@@ -65,7 +67,7 @@ def thermal_relaxation(t1: float, t2: float, time: float, *, excited: float = 0.
 
     ``rho_11 -> excited + (rho_11 - excited) exp(-time/T1)``, ``rho_01 -> rho_01 exp(-time/T2)``.
     T2 may be longer than T1. ``excited`` is the population of 1 in equilibrium. With infinite T1
-    and T2 nothing relaxes. Raises BadOption for times or populations that no channel has.
+    and T2 nothing relaxes. Raises BadOption for times or populations outside these ranges.
 
     >>> kraus = thermal_relaxation(t1=1.0, t2=1.0, time=np.log(2))
     >>> excited = np.diag([0, 1])

@@ -67,7 +67,19 @@ def _mapped_capabilities(can: Capabilities, noise: Noise) -> Capabilities:
 class MappedGates(GateNames):
     """Names of the gates that a backend has, or that a noise model turns into ones that it has.
 
-    A gate that the backend lacks is tried with the noise model when it is first looked up.
+    A gate that the backend lacks is passed to the noise model when it is first looked up.
+
+    >>> def without_s(circuit, measure):
+    ...     gates = []
+    ...     for gate in circuit.gates:
+    ...         if gate.name == "s":
+    ...             gates.append(Gate("z", gate.wires))  # not equal, but enough to show the lookup
+    ...         else:
+    ...             gates.append(gate)
+    ...     return Circuit(circuit.num_wires, tuple(gates)), measure
+    >>> gates = MappedGates({"z", "h"}, without_s)
+    >>> "s" in gates, "t" in gates
+    (True, False)
     """
 
     def __init__(self, own: Set[str], noise: Noise) -> None:

@@ -1,7 +1,8 @@
 """The report of a run: one self-contained HTML file.
 
-Core writes what needs no drawing: summary, metric table, circuit, recipe, provenance. Figures
-come from plugins by the hook ``report_sections``; without one the report says what to install.
+The core writes the parts without figures: summary, metric table, circuit, recipe, provenance.
+Figures come from plugins, by the hook ``report_sections``; without figures the report says what
+to install.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ log = logging.getLogger("qgen")
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the report. ``body`` is HTML and trusted: escape what comes from outside.
+    """A part of the report.
 
-    Sections are sorted by ``order``: core uses 0 summary, 40 metrics, 60 circuit,
-    70 model card, 80 recipe, 90 provenance.
+    ``body`` is HTML and is inserted unchanged, so escape any text in it. Sections are sorted by
+    ``order``. The core uses 0 for the summary, 40 for metrics, 60 for the circuit, 70 for the
+    model card, 80 for the recipe, 90 for provenance.
+
+    >>> from html import escape
+    >>> Section("Notes", f"<p>{escape('pT > 250 GeV')}</p>", order=55).body
+    '<p>pT &gt; 250 GeV</p>'
     """
 
     title: str
@@ -35,7 +41,23 @@ class Section:
 
 
 def material(folder: Path) -> dict[str, Any]:
-    """What a report is made of, read from a run folder without any plugin of the model."""
+    """The data of a report, read from a run folder without the plugins of its model.
+
+    The keys are ``name``, ``recipe`` (nested tables), ``recipe_text``, ``run`` (run.json),
+    ``history`` (the records of all steps) and ``evaluation`` (None without one).
+
+    >>> import tempfile
+    >>> from qgen_core.runs.recipes import Recipe
+    >>> tables = {"dataset": "jets", "encoder": "binning", "generator": "qcbm"}
+    >>> recipe = Recipe.from_dict(tables | {"loss": "js", "trainer": "adam"})
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     _ = (folder / "recipe.toml").write_text(recipe.to_toml())
+    ...     _ = (folder / "run.json").write_text('{"stopped": "all 300 steps done"}')
+    ...     found = material(folder)
+    >>> found["recipe"]["generator"]["name"], found["run"]["stopped"], found["history"]
+    ('qcbm', 'all 300 steps done', [])
+    """
     from qgen_core.runs.evaluation import load
     from qgen_core.runs.recipes import Recipe
 
@@ -52,7 +74,22 @@ def material(folder: Path) -> dict[str, Any]:
 
 
 def write_report(folder: Path) -> Path:
-    """Write ``report.html`` into a run folder and return its path."""
+    """Write ``report.html`` into a run folder and return its path.
+
+    Raises ResourceRefused when the file cannot be written.
+
+    >>> import tempfile
+    >>> from qgen_core.runs.recipes import Recipe
+    >>> tables = {"dataset": "jets", "encoder": "binning", "generator": "qcbm"}
+    >>> recipe = Recipe.from_dict(tables | {"loss": "js", "trainer": "adam"})
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     _ = (folder / "recipe.toml").write_text(recipe.to_toml())
+    ...     record = '{"providers": {}, "versions": {}, "data": {}}'
+    ...     _ = (folder / "run.json").write_text(record)
+    ...     "qcbm on jets" in write_report(folder).read_text()
+    True
+    """
     found = material(folder)
     path = folder / "report.html"
     write_durably(path, render(found).encode("utf-8"))
@@ -60,7 +97,24 @@ def write_report(folder: Path) -> Path:
 
 
 def render(found: Mapping[str, Any]) -> str:
-    """The HTML of a report."""
+    """The HTML of a report, from what :func:`material` returns.
+
+    >>> found = {
+    ...     "name": "example",
+    ...     "recipe": {
+    ...         "generator": {"name": "qcbm"},
+    ...         "dataset": {"name": "jets"},
+    ...         "trainer": {"name": "adam"},
+    ...         "loss": {"name": "js"},
+    ...     },
+    ...     "recipe_text": "seed = 1",
+    ...     "run": {"providers": {}, "versions": {}, "data": {}},
+    ...     "history": [],
+    ...     "evaluation": None,
+    ... }
+    >>> "qcbm on jets, trained with adam on js" in render(found)
+    True
+    """
     recipe = found["recipe"]
     subtitle = (
         f"{recipe['generator']['name']} on {recipe['dataset']['name']}, "
@@ -71,7 +125,12 @@ def render(found: Mapping[str, Any]) -> str:
 
 
 def page(title: str, subtitle: str, sections: Sequence[Section], *, figures: bool) -> str:
-    """One self-contained HTML page; without ``figures`` it says what to install."""
+    """One self-contained HTML page; without ``figures`` it says what to install.
+
+    >>> html = page("mine", "a test", [Section("Notes", "<p>none</p>")], figures=True)
+    >>> html.startswith("<!DOCTYPE html>"), "<p>none</p>" in html
+    (True, True)
+    """
     if not figures:
         sections = [*sections, section("Figures", "no_figures.html", 20)]
     ordered = sorted(sections, key=lambda s: s.order)
@@ -84,12 +143,33 @@ def page(title: str, subtitle: str, sections: Sequence[Section], *, figures: boo
 
 
 def section(title: str, template: str, order: int, **values: Any) -> Section:
-    """A section from a template of this package; values are escaped."""
+    """A section from a template of this package; values are escaped.
+
+    >>> section("Recipe", "pre.html", 80, text='a = "<b>"').body
+    '<pre>a = &#34;&lt;b&gt;&#34;</pre>'
+    """
     return Section(title, str(_template(template).render(**values)), order)
 
 
 def core_sections(found: Mapping[str, Any]) -> list[Section]:
-    """Summary, metric table, circuit, model card, recipe and provenance."""
+    """Summary, metric table, circuit, model card, recipe and provenance.
+
+    >>> found = {
+    ...     "name": "example",
+    ...     "recipe": {
+    ...         "generator": {"name": "qcbm"},
+    ...         "dataset": {"name": "jets"},
+    ...         "trainer": {"name": "adam"},
+    ...         "loss": {"name": "js"},
+    ...     },
+    ...     "recipe_text": "seed = 1",
+    ...     "run": {"providers": {}, "versions": {}, "data": {}},
+    ...     "history": [],
+    ...     "evaluation": None,
+    ... }
+    >>> [section.title for section in core_sections(found)]
+    ['Summary', 'Model card', 'Recipe', 'Provenance']
+    """
     sections = [section("Summary", "summary.html", 0, found=found)]
     evaluation = found["evaluation"]
     if evaluation is not None:
@@ -105,7 +185,11 @@ def core_sections(found: Mapping[str, Any]) -> list[Section]:
 
 
 def plugin_sections(found: Mapping[str, Any]) -> list[Section]:
-    """Sections of plugins; one that fails is logged and left out."""
+    """The sections of plugins; if one fails, that is logged and all of them are left out.
+
+    >>> all(isinstance(section, Section) for section in plugin_sections({}))
+    True
+    """
     sections: list[Section] = []
     try:
         for offered in manager().report_sections(material=found):

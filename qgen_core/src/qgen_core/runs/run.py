@@ -53,6 +53,22 @@ def train(
 
     Raises RecipeError when the folder already holds a run and ``resume`` is false, Busy when
     another process uses it, CheckpointError when its checkpoint belongs to another recipe.
+
+    >>> import tempfile
+    >>> import qgen_core as qgen
+    >>> events = qgen.Events(np.linspace(0, 1, 64)[:, None] ** 2, columns=("x",))
+    >>> qgen.register("dataset", "doctest-to-train", lambda: events)
+    >>> recipe = Recipe.parse('''
+    ... dataset = "doctest-to-train"
+    ... encoder = { name = "binning", bits = 2 }
+    ... generator = { name = "qcbm", ansatz = "brick" }
+    ... loss = "js"
+    ... trainer = { name = "adam", steps = 2 }
+    ... ''')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     history = train(recipe, f"{folder}/run")
+    >>> history.stopped, len(history.records)
+    ('all 2 steps done', 2)
     """
     path = Path(folder)
     writes = first_process()
@@ -164,6 +180,24 @@ class Run:
 
     ``settings`` are changes of the recipe, ``key.sub=value``; ``record`` is the content of
     run.json.
+
+    >>> import tempfile
+    >>> import qgen_core as qgen
+    >>> events = qgen.Events(np.linspace(0, 1, 64)[:, None] ** 2, columns=("x",))
+    >>> qgen.register("dataset", "doctest-to-generate", lambda: events)
+    >>> recipe = Recipe.parse('''
+    ... dataset = "doctest-to-generate"
+    ... encoder = { name = "binning", bits = 2 }
+    ... generator = { name = "qcbm", ansatz = "brick" }
+    ... loss = "js"
+    ... trainer = { name = "adam", steps = 2 }
+    ... ''')
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = train(recipe, f"{folder}/run")
+    ...     run = Run(f"{folder}/run")
+    ...     (generated,) = run.generate(5, seed=1)
+    >>> generated.x.shape, generated.columns, run.record["data"]["events"]["train"]
+    ((5, 1), ('x',), 51)
     """
 
     def __init__(self, folder: str | os.PathLike[str], settings: Sequence[str] = ()) -> None:

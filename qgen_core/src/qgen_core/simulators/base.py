@@ -55,7 +55,8 @@ class Simulator(Backend):
         """Exact values for angles (B, A) and a measure with perfect readout.
 
         Probabilities (B, 2^Q), Expectations (B, words) or State (B, 2^Q). Raises BadOption for
-        angles of another shape (see :func:`checked_angles`), ResourceRefused for too little memory,
+        angles of another shape (see
+        :func:`~qgen_core.simulators.base.checked_angles`), ResourceRefused for too little memory,
         and Unsupported for what the simulator does not have.
         """
 

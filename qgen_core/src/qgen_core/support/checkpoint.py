@@ -1,9 +1,9 @@
-"""Checkpoints: two slots in a folder, each detected when damaged, and the history beside them.
+"""Checkpoints: two slots in a folder, with checksums that reveal damage, and the history.
 
-A slot is a safetensors file and a JSON file that names its SHA-256, step and origin, and
-carries its own. The older slot is overwritten, so whatever moment a process dies, one slot is
-whole; what is damaged is detected before it is parsed. Arrays and paths only: nothing here
-knows what they mean. Nothing read is ever executed.
+A slot is a safetensors file with arrays and a JSON file with the SHA-256, step and origin of the
+first and a SHA-256 of its own content. The older slot is overwritten, so one slot is intact
+whenever a process dies, and damage is detected before anything is parsed. This module handles
+arrays and paths only, whatever they mean, and executes nothing that it reads.
 """
 
 from __future__ import annotations
@@ -24,14 +24,20 @@ from qgen_core.errors import CheckpointError, ResourceRefused
 from qgen_core.support.resources import human, require_memory
 from qgen_core.typing import Array
 
+#: Names of the two slots.
 SLOTS = ("a", "b")
+#: The largest JSON file, in bytes, that is read.
 MAX_JSON = 2**20
-#: What the JSON file of a slot holds.
+#: The fields in the JSON file of a slot, and their types.
 NOTE = {"number": int, "step": int, "meta": dict, "origin": dict, "bytes": int, "sha256": str}
 
 
 def first_process() -> bool:
-    """Whether this process keeps the books: of those that torchrun started only the first does."""
+    """Whether this process writes files: of those that torchrun started only the first one does.
+
+    >>> first_process()
+    True
+    """
     beside_others = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ)
     return not beside_others or os.environ["RANK"] == "0"
 
@@ -39,7 +45,14 @@ def first_process() -> bool:
 def write_durably(path: Path, data: bytes) -> None:
     """Replace a file so that a crash leaves the old or the new one, never a mixture.
 
-    Raises ResourceRefused, with the free space, when the disk is full or refuses.
+    Raises ResourceRefused, with the free space, when the file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "record.json"
+    ...     write_durably(path, b"{}")
+    ...     path.read_bytes()
+    b'{}'
     """
     temporary = path.with_name(path.name + ".tmp")
     try:
@@ -60,7 +73,12 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def refused(path: Path, size: int, error: OSError) -> ResourceRefused:
-    """The error for a write that the disk did not take."""
+    """The error to raise for ``size`` bytes that could not be written to ``path``.
+
+    >>> error = refused(Path("run.json"), 2048, OSError(28, "No space left on device"))
+    >>> print(error)  # doctest: +ELLIPSIS
+    ResourceRefused: could not write 2 KiB to run.json (No space left on device); ...
+    """
     try:
         free = human(shutil.disk_usage(path.parent).free)
     except OSError:
@@ -73,7 +91,13 @@ def refused(path: Path, size: int, error: OSError) -> ResourceRefused:
 
 @dataclass(frozen=True)
 class Saved:
-    """One checkpoint: arrays by name, the step after which it was taken, and its origin."""
+    """One checkpoint: arrays by name, the step after which it was taken, and further data.
+
+    >>> import numpy as np
+    >>> saved = Saved(step=10, arrays={"theta": np.zeros(3)}, meta={"stopped": ""})
+    >>> saved.arrays["theta"].shape
+    (3,)
+    """
 
     step: int
     arrays: dict[str, Array]
@@ -83,12 +107,28 @@ class Saved:
 class Checkpoints:
     """The checkpoints and the history of one run folder.
 
-    ``every`` is the number of seconds between checkpoints; after ``time_limit`` seconds a
-    training saves and stops as on a signal. ``origin`` says what the state
-    belongs to (recipe fields, data hash, versions); :meth:`latest` refuses a checkpoint of
-    another origin, naming each field that differs, except those in ``may_differ``; without
-    an ``origin`` it asks for none. Of the processes that torchrun started only the first
-    ``writes``; the others read.
+    Of the processes that torchrun started only the first one ``writes``; the others read.
+
+    Args:
+        path: the run folder.
+        every: seconds between checkpoints of a training.
+        time_limit: after this number of seconds a training saves and stops as on a signal.
+        origin: what the state belongs to: recipe fields, hash of the data, versions.
+            :meth:`latest` refuses a checkpoint of another origin and names each field that
+            differs. None: any checkpoint is accepted.
+        may_differ: fields of the origin that may differ.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoints = Checkpoints(folder, origin={"recipe": "a"})
+    ...     checkpoints.save(3, {"theta": np.array([0.5])}, {})
+    ...     print(checkpoints.latest().step, checkpoints.latest().arrays)
+    ...     try:
+    ...         Checkpoints(folder, origin={"recipe": "b"}).latest()
+    ...     except CheckpointError as error:
+    ...         print("recipe: saved 'a', now 'b'" in str(error))
+    3 {'theta': array([0.5])}
+    True
     """
 
     def __init__(
@@ -111,18 +151,22 @@ class Checkpoints:
 
     @property
     def history_path(self) -> Path:
-        """Where the history stands."""
+        """The path of the history, history.jsonl."""
         return self.path / "history.jsonl"
 
     def make_folder(self) -> None:
-        """Make the run folder if it is not there. Raises ResourceRefused."""
+        """Create the run folder if it does not exist. Raises ResourceRefused."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise refused(self.path, 0, error) from error
 
     def save(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
-        """Write the slot that does not hold the latest checkpoint. Raises ResourceRefused."""
+        """Write a checkpoint into the slot that does not hold the latest one.
+
+        ``arrays`` are by name; ``meta`` is plain data. Raises ResourceRefused when the files
+        cannot be written.
+        """
         from safetensors.numpy import save as to_bytes
 
         if not self.writes:
@@ -146,7 +190,7 @@ class Checkpoints:
         write_durably(self._file(slot, "json"), f"{body}\n{seal}\n".encode())
 
     def latest(self) -> Saved | None:
-        """The newest whole checkpoint; None if there never was one.
+        """The newest intact checkpoint; None if none was ever saved.
 
         Raises CheckpointError when both slots are damaged, or when the checkpoint belongs to
         another recipe, other data or another version.
@@ -189,7 +233,7 @@ class Checkpoints:
         return max(whole, key=lambda found: int(found[1]["number"]), default=(None, {}))
 
     def _whole(self, slot: str) -> dict[str, Any] | None:
-        """The note of a slot whose two files are exactly what was written, else None."""
+        """The content of a slot's JSON file if both files are as they were written, else None."""
         try:
             file = self._file(slot, "json")
             if file.stat().st_size > MAX_JSON:
@@ -231,7 +275,18 @@ class Checkpoints:
 
 
 def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, Any]]:
-    """The records of history.jsonl in order of steps, up to the first line that is torn."""
+    """The records of history.jsonl in order of steps, up to the first line that is incomplete.
+
+    With ``keep_until`` only records of earlier steps are returned.
+
+    >>> import tempfile
+    >>> lines = ['{"step": 0, "loss": 0.5}', '{"step": 1, "lo']
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "history.jsonl"
+    ...     _ = path.write_text(os.linesep.join(lines))
+    ...     read_history(path)
+    [{'step': 0, 'loss': 0.5}]
+    """
     records: list[dict[str, Any]] = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
@@ -250,21 +305,32 @@ def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, An
 
 
 class HistoryFile:
-    """One JSON line a step, appended; cut back to the checkpoint when a run is resumed."""
+    """The file history.jsonl: one line of JSON per step.
+
+    A resumed run drops the lines of steps after its checkpoint, see ``keep_until``.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = HistoryFile(Path(folder) / "history.jsonl", keep_until=0)
+    ...     file.append({"step": 0, "loss": 0.5})
+    ...     file.flush()
+    ...     HistoryFile(file.path, keep_until=1).kept
+    [{'step': 0, 'loss': 0.5}]
+    """
 
     def __init__(self, path: Path, keep_until: int) -> None:
-        """Keep the lines of steps below ``keep_until``, in order; drop the rest and torn lines."""
+        """Keep the lines of steps before ``keep_until``; drop all others and incomplete lines."""
         self.path = path
         self.kept: list[dict[str, Any]] = read_history(path, keep_until) if path.exists() else []
         write_durably(path, "".join(json.dumps(r) + "\n" for r in self.kept).encode())
         self._pending: list[str] = []
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Add a record; it reaches the disk with the next :meth:`flush`."""
+        """Add a record; the next :meth:`flush` writes it."""
         self._pending.append(json.dumps(record) + "\n")
 
     def flush(self) -> None:
-        """Bring pending lines to disk. Raises ResourceRefused when it does not take them."""
+        """Write pending records to the disk. Raises ResourceRefused when that fails."""
         if not self._pending:
             return
         text = "".join(self._pending)

@@ -1,4 +1,7 @@
-"""A cache by identity, for what is computed from an object: translations, programs, layouts."""
+"""A cache of what was computed for an object, kept as long as that object exists.
+
+Backends keep what they compiled or translated for a circuit in it.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,18 @@ T = TypeVar("T")
 
 
 class Remembered(Generic[K, T]):
-    """Values by key, kept as long as the key lives.
+    """A cache keyed by identity, with weak references to its keys.
 
-    Keys are compared by identity, because hashing a circuit of thousands of gates takes too long,
-    and they must support weak references. The cache keeps no key alive; a value that refers to its
-    key does, and then neither is ever freed.
+    Keys are compared by identity because hashing thousands of gates takes too long. A value must
+    not refer to its key, or neither is ever freed.
 
-    >>> from qgen_core import Circuit
-    >>> sizes = Remembered()
-    >>> circuit = Circuit(3, ())
-    >>> sizes.get(circuit, lambda: 2**circuit.num_wires)
-    8
-    >>> sizes.get(circuit, lambda: 1 / 0)  # already known, so not computed again
-    8
+    >>> from qgen_core import Circuit, Gate
+    >>> compiled = Remembered()
+    >>> circuit = Circuit(1, (Gate("h", (0,)),))
+    >>> compiled.get(circuit, lambda: [gate.name for gate in circuit.gates])
+    ['h']
+    >>> compiled.get(circuit, lambda: "not called again")
+    ['h']
     """
 
     def __init__(self) -> None:
@@ -36,6 +38,5 @@ class Remembered(Generic[K, T]):
         if found is not None and found[0]() is key:
             return found[1]
         value = make()
-        reference = weakref.ref(key, lambda _: self._values.pop(name, None))
-        self._values[name] = (reference, value)
+        self._values[name] = (weakref.ref(key, lambda _: self._values.pop(name, None)), value)
         return value

@@ -1,8 +1,8 @@
 """Random streams: each is a function of (seed, purpose, step, worker), and nothing is global.
 
-Because a stream is computed from its address, the state of a generator is never saved: a run that
-resumes at step 171 draws what it would have drawn, and two workers never share a stream, however
-many there are.
+Because a stream is computed from these four values, no state of a generator is saved: a run that
+resumes at step 171 draws the numbers that an uninterrupted run would have drawn, and two workers
+never share a stream, however many there are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ def stream(seed: int, purpose: str, step: int = 0, worker: int = 0) -> np.random
 
     Args:
         seed: the seed of the run, 0 or more.
-        purpose: what the numbers are drawn for, e.g. ``"split"``; other purposes are independent.
+        purpose: what the numbers are drawn for, e.g. ``"split"``; the streams of different
+            purposes are independent.
         step: the step of the training.
         worker: the number of the process that draws.
 

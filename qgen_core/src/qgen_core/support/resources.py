@@ -38,7 +38,11 @@ def cores() -> int:
 def available_memory() -> int | None:
     """Bytes that this process can still allocate; None if unknown.
 
-    The least of what the machine and the process's control group (its container) have left.
+    The smaller of what the machine and the process's control group (its container) have left.
+
+    >>> free = available_memory()
+    >>> free is None or free > 0
+    True
     """
     free = []
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuits.gates import PAULI
+from qgen_core.circuits.gates import PAULI, embedded
 from qgen_core.errors import Unsupported
 from qgen_core.events import bits_to_index, index_to_bits
 from qgen_core.interfaces import Sampler
@@ -23,7 +23,6 @@ from qgen_core.testing.kit import (
     not_applicable,
     unchanged,
 )
-from qgen_core.testing.reference import embedded
 from qgen_core.typing import Floats
 
 
@@ -240,7 +239,7 @@ def _quantum(ising: Ising, beta: float) -> Floats:
     count = ising.num_spins
     hamiltonian = np.diag(ising.energy(_states(count)))
     for spin in range(count):
-        hamiltonian -= ising.transverse * np.real(embedded(PAULI["X"], [spin], count))
+        hamiltonian -= ising.transverse * np.real(embedded(PAULI["X"], (spin,), count))
     energies, vectors = np.linalg.eigh(hamiltonian)
     weight = np.abs(vectors) ** 2 @ np.exp(-beta * (energies - energies.min()))
     return np.asarray(weight / weight.sum())

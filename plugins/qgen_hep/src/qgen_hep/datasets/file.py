@@ -35,12 +35,13 @@ def file(
     ``name`` means all of them and ``name[3]`` one element. ``weight`` names a column of weights.
     ``units`` are given by name, ``{energy = "MeV"}``; ``cuts`` are tables such as
     ``{column = "jet2_pt", min = 250}``. ``invalid`` and ``negative`` say whether values that are
-    not finite and negative energies are an error. ``events`` keeps the first ones, at most
-    this many. ``sha256`` is compared with the file, ``tree`` names a TTree. ``kind``
-    says in the report where the events come from, if the file does not.
+    not finite and negative energies are an error, are dropped, or (negative ones) kept. ``events``
+    keeps at most this many events, the first ones. ``sha256`` is compared with the file, ``tree``
+    names a TTree. ``kind`` is shown in the report if the file does not state the origin of its
+    events.
 
-    Raises BadOption for options that contradict each other, and DataError, saying what was
-    expected and what was found, for the file.
+    Raises BadOption for options that contradict each other, and DataError for a file that is
+    damaged or has other content than expected.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -96,14 +97,16 @@ def file(
 
 
 def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
-    """Name, hash and size of the file, what was dropped, and the attributes of the file."""
+    """Name, hash, size and attributes of the file, and the counts of dropped events."""
     attributes = dict(table.attributes)
-    stand_in = "stand-in" if attributes.get("stand_in") == "True" else None
+    stated = attributes.get("kind") or "unknown"
+    if attributes.get("stand_in") == "True":
+        stated = "stand-in"
     dropped = "; ".join(f"{reason}: {count}" for reason, count in table.dropped.items())
     return {
         **attributes,
         "name": "file",
-        "kind": kind or stand_in or attributes.get("kind") or "unknown",
+        "kind": kind or stated,
         "file": table.path.name,
         "sha256": table.sha256,
         "events": str(table.rows),

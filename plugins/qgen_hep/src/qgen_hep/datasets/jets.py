@@ -24,7 +24,9 @@ OF_THE_JET = ("pt", "mass", "eta", "phi")
 OF_THE_EVENT = ("ht", "mjj", "njet", "npu", "pthat")
 UNITS = {"pt": "GeV", "mass": "GeV", "ht": "GeV", "mjj": "GeV", "pthat": "GeV"}
 #: All columns: those of the chosen jet, of both jets, and of the event.
-COLUMNS = (*OF_THE_JET, *(f"{jet}_{c}" for jet in JETS.values() for c in OF_THE_JET), *OF_THE_EVENT)
+OF_JET_1 = tuple(f"jet1_{column}" for column in OF_THE_JET)
+OF_JET_2 = tuple(f"jet2_{column}" for column in OF_THE_JET)
+COLUMNS = (*OF_THE_JET, *OF_JET_1, *OF_JET_2, *OF_THE_EVENT)
 
 
 @generated_by(cached_jets)
@@ -49,8 +51,8 @@ def jets(
     keeps at most this many events, the first ones. ``path`` reads another file with the same
     columns, and ``sha256`` is compared with that file.
 
-    The provenance counts the events that were left out. Raises BadOption for columns, windows and
-    cuts that do not exist or make no sense, DataError for a damaged or different file.
+    The provenance counts the events that were left out. Raises BadOption for columns that do not
+    exist and for impossible windows and cuts, DataError for a damaged or different file.
 
     >>> data = jets(events=1000)
     >>> data.x.shape, data.columns, data.units
@@ -84,7 +86,7 @@ def jets(
 
 
 def shipped() -> Path:
-    """The path of the file that comes with this package.
+    """The path of the file that is part of this package.
 
     >>> shipped().name
     'dijets_13TeV_pythia8.h5'
@@ -93,7 +95,10 @@ def shipped() -> Path:
 
 
 def _read(path: str | None, sha256: str | None, names: Sequence[str]) -> Table:
-    units = {name: UNITS.get(name.rpartition("_")[2], "1") for name in names}
+    units = {}
+    for name in names:
+        _, _, quantity = name.rpartition("_")
+        units[name] = UNITS.get(quantity, "1")
     if path is None:
         if sha256 is not None:
             raise BadOption("sha256 needs path; the shipped file is always checked")
@@ -105,7 +110,9 @@ def _stored(column: str, jet: str) -> str:
     """A column's name in the file."""
     if column not in COLUMNS:
         raise BadOption(f"jets have no column {column!r}; there are {', '.join(COLUMNS)}")
-    return f"{JETS[jet]}_{column}" if column in OF_THE_JET else column
+    if column in OF_THE_JET:
+        return f"{JETS[jet]}_{column}"
+    return column
 
 
 def _distinct(columns: Sequence[str], jet: str) -> list[str]:
@@ -133,7 +140,9 @@ def _events(
     condition_columns: Sequence[str],
 ) -> Events:
     values, _, units = table.only(x)
-    rows = table.only(condition)[0] if condition else None
+    rows = None
+    if condition:
+        rows, _, _ = table.only(condition)
     return Events(
         values,
         rows,
@@ -156,11 +165,12 @@ def _provenance(
     jet: str,
 ) -> Mapping[str, str]:
     said = table.attributes
-    stand_in = said.get("stand_in", "False") == "True"
+    origin = {"kind": "simulated", "stand_in": "no"}
+    if said.get("stand_in", "False") == "True":
+        origin = {"kind": "stand-in", "stand_in": "yes"}
     return {
         "name": "jets",
-        "kind": "stand-in" if stand_in else "simulated",
-        "stand_in": "yes" if stand_in else "no",
+        **origin,
         "title": said.get("title", ""),
         "generator": said.get("generator", ""),
         "file": table.path.name,

@@ -63,15 +63,20 @@ def mfc(
     if spectrum is None:
         if sha256 is not None:
             raise BadOption("sha256 is that of a file of muons; give its path as spectrum")
-        beam = _beam(process, ENERGIES if energies is None else energies, events)
+        if energies is None:
+            energies = ENERGIES
+        beam = _beam(process, energies, events)
     elif energies is not None:
         raise BadOption("give either energies or a spectrum of the incoming muons, not both")
     else:
         beam = _measured(process, spectrum, spectrum_columns, sha256, events, seed)
     rows = events_of(process, beam.energy, seed)
+    condition: Floats | None = None
+    if condition_columns:
+        condition = beam.energy[:, None]
     return Events(
         rows[:, chosen],
-        beam.energy[:, None] if condition_columns else None,
+        condition,
         columns=tuple(columns),
         units=tuple(UNITS[column] for column in columns),
         condition_columns=tuple(condition_columns),
@@ -96,10 +101,11 @@ class Beam:
 
 
 def _chosen(columns: Sequence[str], condition_columns: Sequence[str]) -> list[int]:
-    unknown = [column for column in columns if column not in COLUMNS]
-    if unknown or not columns:
-        what = f"no column {unknown[0]!r}" if unknown else "no events without columns"
-        raise BadOption(f"mfc has {what}; there are {', '.join(COLUMNS)}")
+    if not columns:
+        raise BadOption(f"mfc has no events without columns; there are {', '.join(COLUMNS)}")
+    for column in columns:
+        if column not in COLUMNS:
+            raise BadOption(f"mfc has no column {column!r}; there are {', '.join(COLUMNS)}")
     if len(set(columns)) < len(columns):
         raise BadOption(f"columns must be different columns, not {', '.join(columns)}")
     if tuple(condition_columns) not in ((), (CONDITION,)):

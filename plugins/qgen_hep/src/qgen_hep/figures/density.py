@@ -16,7 +16,8 @@ def density(counts: ArrayLike, errors: ArrayLike, edges: ArrayLike) -> tuple[Flo
     >>> density([1.0, 1.0], [1.0, 1.0], [0.0, 1.0, 3.0])[0].tolist()
     [0.5, 0.25]
     """
-    values, spread = np.asarray(counts, dtype=np.float64), np.asarray(errors, dtype=np.float64)
+    values = np.asarray(counts, dtype=np.float64)
+    spread = np.asarray(errors, dtype=np.float64)
     area = values.sum() * np.diff(np.asarray(edges, dtype=np.float64))
     return values / area, spread / area
 
@@ -46,9 +47,9 @@ def pulls(reference: ArrayLike, generated: ArrayLike) -> Floats:
     >>> pulls([5.0, 5.0], [5.0, 5.0]).tolist()
     [0.0, 0.0]
     """
-    truth, made = np.asarray(reference, dtype=np.float64), np.asarray(generated, dtype=np.float64)
-    variance = np.abs(truth) / truth.sum() ** 2 + np.abs(made) / made.sum() ** 2
-    found: Floats = (made / made.sum() - truth / truth.sum()) / np.sqrt(
-        np.where(variance > 0, variance, np.nan)
-    )
-    return found
+    expected = np.asarray(reference, dtype=np.float64)
+    found = np.asarray(generated, dtype=np.float64)
+    difference = found / found.sum() - expected / expected.sum()
+    variance = np.abs(expected) / expected.sum() ** 2 + np.abs(found) / found.sum() ** 2
+    pull: Floats = difference / np.sqrt(np.where(variance > 0, variance, np.nan))
+    return pull

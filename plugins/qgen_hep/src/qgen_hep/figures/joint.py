@@ -3,54 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from qgen_core.typing import Floats
 from qgen_hep.figures.density import pulls
-from qgen_hep.figures.labels import axis_label, plain
+from qgen_hep.figures.labels import axis_label, escaped
 from qgen_hep.figures.style import figure, image, note, side_by_side
 
 PULL_RANGE = 5.0
-#: The colours of a density span at most so many orders of magnitude.
-DECADES = 1e-4
+#: The least density that has a colour of its own, as a fraction of the greatest one.
+LEAST_COLOUR = 1e-4
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The edges of the bins of two columns, and the labels of their axes."""
+
+    edges: tuple[Floats, Floats]
+    labels: tuple[str, str]
 
 
 def joint_figures(joint: dict[str, Any], recipe: Mapping[str, Any]) -> str | None:
-    """HTML of three maps; None when one of the histograms is empty."""
-    truth, made = (
-        np.asarray(joint[which], dtype=np.float64) for which in ("reference", "generated")
-    )
-    if truth.sum() <= 0 or made.sum() <= 0:
+    """HTML of three maps; None when one of the histograms is empty.
+
+    ``joint`` is that of an evaluation: ``columns``, ``edges`` and ``units`` of two columns, and
+    the histograms ``reference`` and ``generated``.
+
+    >>> joint = {"columns": ["pt", "eta"], "edges": [[0, 1, 2], [0, 1]], "units": ["GeV", "1"]}
+    >>> joint_figures(joint | {"reference": [[1], [2]], "generated": [[2], [1]]}, {}).count("<img")
+    3
+    """
+    reference = np.asarray(joint["reference"], dtype=np.float64)
+    generated = np.asarray(joint["generated"], dtype=np.float64)
+    if reference.sum() <= 0 or generated.sum() <= 0:
         return None
     first, second = (np.asarray(edges, dtype=np.float64) for edges in joint["edges"])
-    area = np.outer(np.diff(first), np.diff(second))
     units = list(joint.get("units") or ["1", "1"])
-    labels = (
-        axis_label(joint["columns"][0], units[0], recipe),
-        axis_label(joint["columns"][1], units[1], recipe),
-    )
-    densities = [truth / truth.sum() / area, made / made.sum() / area]
-    limits = _limits(densities)
-    per = "" if units == ["1", "1"] else f" [1/{_area_unit(units)}]"
-    of = " and ".join(joint["columns"])
-    images = [
-        _map(
-            first,
-            second,
-            d,
-            (*labels, f"Density{per}"),
-            title,
-            limits,
-            f"Density of {of}: {title.lower()}",
-        )
-        for d, title in zip(densities, ("Reference", "Generated"), strict=True)
+    labels = [
+        axis_label(column, unit, recipe)
+        for column, unit in zip(joint["columns"], units, strict=True)
     ]
-    bar = "(generated - reference) / error"
-    images.append(
-        _map(first, second, pulls(truth, made), (*labels, bar), "Pull", None, f"Pulls of {of}")
-    )
+    bins = Bins((first, second), (labels[0], labels[1]))
+    area = np.outer(np.diff(first), np.diff(second))
+    densities = {
+        "Reference": reference / reference.sum() / area,
+        "Generated": generated / generated.sum() / area,
+    }
+    limits = _limits(list(densities.values()))
+    bar_label = "Density"
+    if units != ["1", "1"]:
+        bar_label += f" [1/{_area_unit(units)}]"
+    columns = " and ".join(joint["columns"])
+    images = []
+    for title, density in densities.items():
+        alt = f"Density of {columns}: {title.lower()}"
+        images.append(_density_map(bins, density, limits, title, bar_label, alt))
+    images.append(_pull_map(bins, pulls(reference, generated), f"Pulls of {columns}"))
     text = (
         "Cells without events are white. Pulls are differences of the normalised counts "
         "over their Poisson errors."
@@ -59,33 +70,54 @@ def joint_figures(joint: dict[str, Any], recipe: Mapping[str, Any]) -> str | Non
 
 
 def _area_unit(units: list[str]) -> str:
-    named = [plain(unit) for unit in units if unit not in ("", "1")]
-    return f"{named[0]}²" if len(named) == 2 and named[0] == named[1] else " ".join(named)
+    named = [escaped(unit) for unit in units if unit not in ("", "1")]
+    if len(named) == 2 and named[0] == named[1]:
+        return f"{named[0]}²"
+    return " ".join(named)
 
 
 def _limits(densities: list[Floats]) -> tuple[float, float]:
     """The range of the colours that both maps share."""
-    positive = np.concatenate([d[d > 0] for d in densities])
+    positive = np.concatenate([density[density > 0] for density in densities])
     top = float(positive.max())
-    return max(float(positive.min()), DECADES * top), top
+    return max(float(positive.min()), LEAST_COLOUR * top), top
 
 
-def _map(
-    first: Floats, second: Floats, values: Floats, labels: tuple[str, str, str], title: str,
-    limits: tuple[float, float] | None, alt: str,
-) -> str:  # fmt: skip
-    """One map with ``labels`` of both axes and of the colours; without limits it shows pulls."""
-    from matplotlib.colors import LogNorm, Normalize
+def _density_map(
+    bins: Bins,
+    density: Floats,
+    limits: tuple[float, float],
+    title: str,
+    bar_label: str,
+    alt: str,
+) -> str:
+    from matplotlib.colors import LogNorm
 
+    drawn, axes, mesh = _map(bins, density, LogNorm(*limits), "viridis")
+    bar = drawn.colorbar(mesh, ax=axes, extend="neither", pad=0.02)
+    return _labelled(drawn, axes, bar, title, bar_label, alt)
+
+
+def _pull_map(bins: Bins, pull: Floats, alt: str) -> str:
+    from matplotlib.colors import Normalize
+
+    drawn, axes, mesh = _map(bins, pull, Normalize(-PULL_RANGE, PULL_RANGE), "RdBu_r")
+    bar = drawn.colorbar(mesh, ax=axes, extend="both", pad=0.02)
+    return _labelled(drawn, axes, bar, "Pull", "(generated - reference) / error", alt)
+
+
+def _map(bins: Bins, values: Floats, norm: Any, colours: str) -> tuple[Any, Any, Any]:
+    """Figure, axes and mesh of a map in which cells that are 0 or not finite are left white."""
     drawn = figure(4.1, 3.7)
     axes = drawn.subplots()
     shown = np.ma.masked_where(~(np.isfinite(values) & (values != 0)), values)
-    norm = Normalize(-PULL_RANGE, PULL_RANGE) if limits is None else LogNorm(*limits)
-    colours = "RdBu_r" if limits is None else "viridis"
-    mesh = axes.pcolormesh(first, second, shown.T, norm=norm, cmap=colours, rasterized=True)
-    bar = drawn.colorbar(mesh, ax=axes, extend="both" if limits is None else "neither", pad=0.02)
-    bar.set_label(labels[2], fontsize=11)
-    axes.set_xlabel(labels[0])
-    axes.set_ylabel(labels[1])
+    mesh = axes.pcolormesh(*bins.edges, shown.T, norm=norm, cmap=colours, rasterized=True)
+    axes.set_xlabel(bins.labels[0])
+    axes.set_ylabel(bins.labels[1])
+    return drawn, axes, mesh
+
+
+def _labelled(drawn: Any, axes: Any, bar: Any, title: str, bar_label: str, alt: str) -> str:
+    bar.set_label(bar_label, fontsize=11)
     axes.set_title(title, fontsize=12)
     return image(drawn, alt)

@@ -1,4 +1,4 @@
-"""What axes are called: physics names of the columns that are known, with their units."""
+"""Labels of axes: the symbols of known columns, with their units."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ JETS = {"jet1": "leading-jet", "jet2": "subleading-jet"}
 OF_THE_JET = ("pt", "mass", "eta", "phi")
 
 
-def plain(text: str) -> str:
-    """Text that matplotlib is not to read as a formula."""
+def escaped(text: str) -> str:
+    """Text escaped so that matplotlib does not parse it as a formula."""
     return text.replace("\\", "/").replace("$", r"\$")
 
 
@@ -34,11 +34,11 @@ def short_name(column: str) -> str:
     jet, _, rest = column.partition("_")
     if jet in JETS and rest in SYMBOLS:
         return f"{JETS[jet]} {SYMBOLS[rest]}"
-    return SYMBOLS.get(column, plain(column))
+    return SYMBOLS.get(column, escaped(column))
 
 
 def axis_label(column: str, unit: str, recipe: Mapping[str, Any]) -> str:
-    """The label of an axis; columns of the dataset ``jets`` say of which jet.
+    """The label of an axis; for columns of the dataset ``jets`` it names the jet.
 
     >>> axis_label("mass", "GeV", {"dataset": {"name": "jets"}})
     'Leading-jet mass [GeV]'
@@ -47,5 +47,8 @@ def axis_label(column: str, unit: str, recipe: Mapping[str, Any]) -> str:
     name = short_name(column)
     if str(dataset.get("name", "")).rpartition(":")[2] == "jets" and column in OF_THE_JET:
         name = f"{dataset.get('jet', 'leading')}-jet {name}"
-    name = name if name.startswith("$") else name[:1].upper() + name[1:]
-    return f"{name} [{plain(unit)}]" if unit not in ("", "1") else name
+    if not name.startswith("$"):
+        name = name[:1].upper() + name[1:]
+    if unit in ("", "1"):
+        return name
+    return f"{name} [{escaped(unit)}]"

@@ -50,8 +50,12 @@ def sections(material: Mapping[str, Any]) -> list[Section]:
 def _marginals(evaluation: Mapping[str, Any], recipe: Mapping[str, Any]) -> str | None:
     marginals = evaluation.get("marginals") or []
     kind = str((evaluation.get("reference") or {}).get("kind", ""))
-    images = [marginal_figure(m, recipe, kind) for m in marginals[:MOST_MARGINALS]]
-    if not any(images):
+    images = []
+    for marginal in marginals[:MOST_MARGINALS]:
+        drawn = marginal_figure(marginal, recipe, kind)
+        if drawn is not None:
+            images.append(drawn)
+    if not images:
         return None
     text = (
         "Unit area; the bands are the statistical error of the reference, "
@@ -59,4 +63,4 @@ def _marginals(evaluation: Mapping[str, Any], recipe: Mapping[str, Any]) -> str 
     )
     if len(marginals) > MOST_MARGINALS:
         text += f" The first {MOST_MARGINALS} of {len(marginals)} columns."
-    return side_by_side([i for i in images if i]) + note(text)
+    return side_by_side(images) + note(text)

@@ -1,4 +1,4 @@
-"""The common style of all figures, and their embedding in a page."""
+"""The style of the figures of reports, and their embedding in a page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-REFERENCE, GENERATED, GUIDE = "#8b95a3", "#1f5fa8", "#5b6675"
+REFERENCE = "#8b95a3"
+GENERATED = "#1f5fa8"
+GUIDE = "#5b6675"
 #: Sizes for a page; the style of mplhep is meant for slides.
 PAGE: dict[Any, Any] = {
     "font.size": 12.0,
@@ -28,7 +30,7 @@ DPI = 160
 
 @contextmanager
 def page_style() -> Iterator[None]:
-    """Matplotlib's settings for a report while in the block."""
+    """Matplotlib's settings for a report, within the block."""
     import matplotlib
     import mplhep
 
@@ -37,7 +39,11 @@ def page_style() -> Iterator[None]:
 
 
 def figure(width: float, height: float) -> Any:
-    """An empty figure of a size in inches, unknown to pyplot."""
+    """An empty figure of a size in inches, which pyplot does not manage.
+
+    >>> figure(4.0, 3.0).get_size_inches().tolist()
+    [4.0, 3.0]
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -47,9 +53,9 @@ def figure(width: float, height: float) -> Any:
 
 
 def image(drawn: Any, alt: str) -> str:
-    """HTML that holds a figure as PNG, with ``alt`` escaped.
+    """HTML with a figure as PNG, with ``alt`` escaped.
 
-    PNG was smaller than SVG for all figures here.
+    PNG is smaller than SVG for all figures of a report.
     """
     png = io.BytesIO()
     drawn.savefig(png, format="png", dpi=DPI, metadata={"Software": None})

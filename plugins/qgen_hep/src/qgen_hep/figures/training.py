@@ -1,4 +1,4 @@
-"""How the loss, and the gradient where there is one, went down."""
+"""The loss, and the gradient where there is one, over the steps of a training."""
 
 from __future__ import annotations
 
@@ -12,34 +12,45 @@ from qgen_hep.figures.style import GENERATED, GUIDE, figure, image
 
 
 def loss_curve(history: Sequence[Mapping[str, Any]]) -> str | None:
-    """HTML of the loss over the steps; None without finite losses."""
+    """HTML of the loss over the steps; None without finite losses.
+
+    ``history`` has a record a step with ``step``, ``loss`` and perhaps ``gradient``.
+
+    >>> loss_curve([{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.25}]).count("<img")
+    1
+    >>> print(loss_curve([]))
+    None
+    """
     steps, losses = _series(history, "loss")
     if not len(losses):
         return None
-    grown, gradients = _series(history, "gradient")
-    drawn = figure(7.2, 4.6 if len(gradients) else 3.6)
-    axes = drawn.subplots(2 if len(gradients) else 1, sharex=True, squeeze=False)[:, 0]
-    _curve(axes[0], steps, losses, "Loss", GENERATED)
-    best = int(np.argmin(losses))
-    axes[0].plot(
-        steps[best], losses[best], "o", color=GENERATED, ms=5, label=f"least: {losses[best]:.4g}"
-    )
-    axes[0].legend(loc="upper right")
+    gradient_steps, gradients = _series(history, "gradient")
     if len(gradients):
-        _curve(axes[1], grown, gradients, "Largest\ngradient", GUIDE)
-    axes[-1].set_xlabel("Step")
+        drawn = figure(7.2, 4.6)
+        axes, lower = drawn.subplots(2, sharex=True)
+        _curve(lower, gradient_steps, gradients, "Largest\ngradient", GUIDE)
+    else:
+        drawn = figure(7.2, 3.6)
+        axes = lower = drawn.subplots()
+    _curve(axes, steps, losses, "Loss", GENERATED)
+    best = int(np.argmin(losses))
+    label = f"least: {losses[best]:.4g}"
+    axes.plot(steps[best], losses[best], "o", color=GENERATED, ms=5, label=label)
+    axes.legend(loc="upper right")
+    lower.set_xlabel("Step")
     return image(drawn, f"Loss over {len(losses)} steps, from {losses[0]:.4g} to {losses[-1]:.4g}")
 
 
 def _series(history: Sequence[Mapping[str, Any]], key: str) -> tuple[Floats, Floats]:
     """Steps and finite values of one entry of the records."""
-    pairs = [
-        (r["step"], r[key])
-        for r in history
-        if isinstance(r.get(key), int | float) and np.isfinite(r[key])
-    ]
-    steps, values = np.array(pairs, dtype=np.float64).reshape(-1, 2).T
-    return steps, values
+    steps = []
+    values = []
+    for record in history:
+        value = record.get(key)
+        if isinstance(value, int | float) and np.isfinite(value):
+            steps.append(record["step"])
+            values.append(value)
+    return np.array(steps, dtype=np.float64), np.array(values, dtype=np.float64)
 
 
 def _curve(axes: Any, steps: Floats, values: Floats, label: str, colour: str) -> None:

@@ -1,4 +1,4 @@
-"""Generated files are kept in the user's cache and found again by what they are made of."""
+"""Generated files in the user's cache, found by the hash of all they depend on."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def cached_jets(
 ) -> Path:
     """The file of :func:`generate_jets`, generated unless the cache has it undamaged.
 
-    Its name has a hash of all it depends on (events, seed, settings, versions); beside it lies
-    its SHA-256, for ``[dataset] sha256``. Raises what generate_jets raises.
+    Its name contains a hash of all it depends on (events, seed, settings, versions). A file beside
+    it has its SHA-256, for ``[dataset] sha256``. Raises the errors of generate_jets.
     """
-    made_of = {"events": events, "seed": seed, "settings": SETTINGS, "versions": versions()}
+    depends_on = {"events": events, "seed": seed, "settings": SETTINGS, "versions": versions()}
     return _cached(
         cache or cache_folder() / "jets",
         f"jets-{events}",
-        made_of,
+        depends_on,
         lambda path: generate_jets(events, seed=seed, path=path, progress=progress),
     )
 
@@ -41,7 +41,7 @@ def cached_jets(
 def cached_mfc(
     events: int, *, seed: int = 0, progress: Progress | None = None, cache: Path | None = None
 ) -> Path:
-    """The file of :func:`generate_mfc`, kept as that of :func:`cached_jets`."""
+    """The file of :func:`generate_mfc`, cached like that of :func:`cached_jets`."""
     return _cached(
         cache or cache_folder() / "mfc",
         f"mfc-{events}",
@@ -51,18 +51,17 @@ def cached_mfc(
 
 
 def _cached(
-    folder: Path, stem: str, made_of: Mapping[str, Any], make: Callable[[Path], object]
+    folder: Path, stem: str, depends_on: Mapping[str, Any], make: Callable[[Path], object]
 ) -> Path:
-    """The file ``make`` writes, with a hash of what it is made of in its name."""
-    key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+    """The file that ``make`` writes, with a hash of what it depends on in its name."""
+    text = json.dumps(depends_on, sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = folder / f"{stem}-{key}.h5"
-    beside = path.with_suffix(".sha256")
-    if (
-        path.is_file()
-        and beside.is_file()
-        and beside.read_text(encoding="ascii").strip() == file_hash(path)
-    ):
-        return path
+    hash_file = path.with_suffix(".sha256")
+    if path.is_file() and hash_file.is_file():
+        stored = hash_file.read_text(encoding="ascii").strip()
+        if stored == file_hash(path):
+            return path
     make(path)
-    write_durably(beside, f"{file_hash(path)}\n".encode("ascii"))
+    write_durably(hash_file, f"{file_hash(path)}\n".encode("ascii"))
     return path

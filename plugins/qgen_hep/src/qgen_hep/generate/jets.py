@@ -25,8 +25,15 @@ SETTINGS = (
     "PhaseSpace:pTHatMin = 250.",
     "Print:quiet = on",
 )
-RADIUS, MAX_ETA, MIN_STORED_PT, MIN_LEADING_PT = 1.0, 4.9, 50.0, 250.0
-MAX_SEED = 900_000_000  # PYTHIA takes no larger one
+#: The radius of the jets, the range of their particles, and pT in GeV of jets that are stored and
+#: of the leading jet of an accepted event.
+RADIUS = 1.0
+MAX_ETA = 4.9
+MIN_STORED_PT = 50.0
+MIN_LEADING_PT = 250.0
+#: PYTHIA's limit.
+MAX_SEED = 900_000_000
+#: Failures of PYTHIA in a row before the generation is given up.
 MAX_FAILURES = 100
 KINEMATICS = ("pt", "mass", "eta", "phi")
 COLUMNS = (
@@ -34,11 +41,8 @@ COLUMNS = (
     "ht", "mjj", "njet", "npu", "pthat",
 )  # fmt: skip
 COUNTS = ("njet", "npu")
-UNITS = {
-    name: "GeV"
-    for name in COLUMNS
-    if name.rpartition("_")[2] in ("pt", "mass", "ht", "mjj", "pthat")
-}
+IN_GEV = [f"{jet}_{name}" for jet in ("jet1", "jet2") for name in ("pt", "mass")]
+UNITS = dict.fromkeys([*IN_GEV, "ht", "mjj", "pthat"], "GeV")
 PACKAGES = ("pythia8mc", "fastjet")
 
 
@@ -47,8 +51,8 @@ def generate_jets(events: int, *, seed: int, path: Path, progress: Progress | No
 
     Anti-kT jets, R = 1.0, of visible stable particles with |eta| < 4.9; jets below 50 GeV are not
     counted, and without a second one its columns are 0. The same seed and versions give the same
-    file. About 40 events a second. Raises BadOption for numbers that cannot be, BrokenPlugin when
-    PYTHIA or FastJet is not installed.
+    file. About 40 events a second. Raises BadOption for impossible numbers of events or seeds,
+    BrokenPlugin if PYTHIA or FastJet is not installed.
     """
     if events < 1 or not 0 <= seed < MAX_SEED:
         raise BadOption(
@@ -64,14 +68,13 @@ def generate_jets(events: int, *, seed: int, path: Path, progress: Progress | No
         if len(rows) == events:
             break
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_durably(
-        path, hdf5_bytes(_columns(np.array(rows)), UNITS, _attributes(pythia, events, seed))
-    )
+    columns = _columns(np.array(rows))
+    write_durably(path, hdf5_bytes(columns, UNITS, _attributes(pythia, events, seed)))
     return path
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that generate. Raises BrokenPlugin with what to install."""
+    """Versions of PYTHIA and FastJet. Raises BrokenPlugin that names what to install."""
     try:
         return {name: importlib.metadata.version(name) for name in PACKAGES}
     except importlib.metadata.PackageNotFoundError as error:
@@ -85,7 +88,7 @@ def _pythia(seed: int) -> Any:
     import pythia8mc
 
     pythia = pythia8mc.Pythia("", False)
-    # PYTHIA takes 0 for "by the clock", so seeds are moved by one
+    # PYTHIA seeds itself from the clock if the seed is 0, so 1 is added.
     for line in (*SETTINGS, "Random:setSeed = on", f"Random:seed = {seed + 1}"):
         if not pythia.readString(line):
             raise DataError(f"PYTHIA refused the setting {line!r}")
@@ -95,7 +98,7 @@ def _pythia(seed: int) -> Any:
 
 
 def _selected(pythia: Any) -> Iterator[list[float]]:
-    """One row an event that passes, in the order of COLUMNS, without end."""
+    """One row for each accepted event, in the order of COLUMNS, without end."""
     failures = 0
     while failures < MAX_FAILURES:
         if not pythia.next():
@@ -109,28 +112,29 @@ def _selected(pythia: Any) -> Iterator[list[float]]:
 
 
 def _jets(event: Any) -> list[Any]:
-    """Jets above 50 GeV of an event record, by falling pT."""
+    """Jets above 50 GeV of an event record, sorted by falling pT."""
     import fastjet
 
-    fastjet.ClusterSequenceAreaBase.set_fastjet_banner_stream(
-        None
-    )  # it goes to stdout, which is for data
-    particles = [
-        fastjet.PseudoJet(p.px(), p.py(), p.pz(), p.e())
-        for p in event
-        if p.isFinal() and p.isVisible() and abs(p.eta()) < MAX_ETA
-    ]
-    sequence = fastjet.ClusterSequence(
-        particles, fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)
-    )
+    # The banner would be printed to stdout, which is for data.
+    fastjet.ClusterSequenceAreaBase.set_fastjet_banner_stream(None)
+    particles = []
+    for p in event:
+        if p.isFinal() and p.isVisible() and abs(p.eta()) < MAX_ETA:
+            particles.append(fastjet.PseudoJet(p.px(), p.py(), p.pz(), p.e()))
+    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)
+    sequence = fastjet.ClusterSequence(particles, definition)
     return sorted(sequence.inclusive_jets(MIN_STORED_PT), key=lambda jet: -float(jet.pt()))
 
 
 def _row(jets: list[Any], pthat: float) -> list[float]:
-    first, second = jets[0], (jets[1] if len(jets) > 1 else None)
-    pair = [0.0] * len(KINEMATICS) if second is None else _kinematics(second)
-    mjj = 0.0 if second is None else (first + second).m()
-    return [*_kinematics(first), *pair, sum(jet.pt() for jet in jets), mjj, len(jets), 0, pthat]
+    leading = jets[0]
+    second = [0.0] * len(KINEMATICS)
+    mjj = 0.0
+    if len(jets) > 1:
+        second = _kinematics(jets[1])
+        mjj = (leading + jets[1]).m()
+    ht = sum(jet.pt() for jet in jets)
+    return [*_kinematics(leading), *second, ht, mjj, len(jets), 0, pthat]
 
 
 def _kinematics(jet: Any) -> list[float]:
@@ -159,9 +163,11 @@ def _attributes(pythia: Any, events: int, seed: int) -> dict[str, str | int | fl
 
 
 def _columns(rows: Floats) -> dict[str, NDArray[Any]]:
-    """One array a column, as in the shipped file."""
+    """One array for each column, with the types of the shipped file."""
     columns: dict[str, NDArray[Any]] = {}
     for position, name in enumerate(COLUMNS):
-        kind = np.uint8 if name in COUNTS else np.float32
-        columns[name] = rows[:, position].astype(kind)
+        if name in COUNTS:
+            columns[name] = rows[:, position].astype(np.uint8)
+        else:
+            columns[name] = rows[:, position].astype(np.float32)
     return columns

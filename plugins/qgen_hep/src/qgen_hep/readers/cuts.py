@@ -33,14 +33,21 @@ class Cut:
         bounds = [bound for bound in (self.min, self.max) if bound is not None]
         if not bounds:
             raise BadOption(f"the cut on {self.column!r} needs a 'min' or a 'max'")
-        if not all(math.isfinite(bound) for bound in bounds) or bounds != sorted(set(bounds)):
+        finite = all(math.isfinite(bound) for bound in bounds)
+        if not finite or bounds != sorted(set(bounds)):
             raise BadOption(
                 f"the cut on {self.column!r} needs finite bounds with min < max, not {bounds}"
             )
 
     @classmethod
     def parse(cls, table: Mapping[str, Any]) -> Cut:
-        """A cut from a recipe's table ``{column = "jet2_pt", min = 250}``. Raises BadOption."""
+        """A cut from a recipe's table ``{column = "jet2_pt", min = 250}``.
+
+        Raises BadOption for a table with other keys, or with bounds that are no numbers.
+
+        >>> print(Cut.parse({"column": "jet2_pt", "min": 250}))
+        jet2_pt >= 250
+        """
         unknown = sorted(set(table) - {"column", "min", "max"})
         if unknown:
             raise BadOption(f"a cut takes column, min and max; not {unknown[0]!r}")

@@ -1,4 +1,4 @@
-"""The format of a file, from its suffix and its first bytes, which must agree."""
+"""The format of a file, determined by its suffix and its first bytes, which have to agree."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENDINGS = {
     ".parquet": "parquet",
     ".root": "ROOT",
 }
-#: Formats by first bytes; the last three are recognised only for the error message.
+#: Formats by first bytes. The last three are not readable, but named in the error message.
 SIGNATURES = {
     b"\x89HDF\r\n\x1a\n": "HDF5",
     b"PK\x03\x04": "npz",
@@ -45,7 +45,9 @@ READABLE = "HDF5 (.h5, .hdf5), npz, text (.csv, .txt, .tsv), parquet or ROOT"
 
 
 def format_of(path: Path) -> str:
-    r"""HDF5, npz, text, parquet or ROOT. Raises DataError when suffix and content contradict.
+    r"""HDF5, npz, text, parquet or ROOT.
+
+    Raises DataError if suffix and content contradict each other, or if the file cannot be read.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -56,9 +58,7 @@ def format_of(path: Path) -> str:
     """
     start = _first_bytes(path)
     named = ENDINGS.get(path.suffix.lower())
-    found = next(
-        (kind for signature, kind in SIGNATURES.items() if start.startswith(signature)), None
-    )
+    found = _signed_as(start)
     if found is None and named == "HDF5" and is_hdf5(path):
         found = "HDF5"
     if named == "text" and found is None:
@@ -69,10 +69,20 @@ def format_of(path: Path) -> str:
     return str(found)
 
 
+def _signed_as(start: bytes) -> str | None:
+    """The format that the first bytes belong to."""
+    for signature, kind in SIGNATURES.items():
+        if start.startswith(signature):
+            return kind
+    return None
+
+
 def _first_bytes(path: Path) -> bytes:
     try:
+        if not path.exists():
+            raise DataError(f"{path} does not exist")
         if not path.is_file():
-            raise DataError(f"{path} is not a file" if path.exists() else f"{path} does not exist")
+            raise DataError(f"{path} is not a file")
         with open(path, "rb") as file:
             start = file.read(8)
     except OSError as error:

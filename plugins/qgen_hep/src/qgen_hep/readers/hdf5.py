@@ -1,4 +1,4 @@
-"""HDF5: datasets by path. Links out of the file are refused, and sizes checked before reading."""
+"""HDF5: datasets by path. Links are not followed, and sizes are checked before reading."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_TEXT = 4096
 
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Hdf5Source]:
-    """The HDF5 file while in the block."""
+    """The HDF5 file, open within the block."""
     import h5py
 
     with h5py.File(path, "r") as file:
@@ -35,11 +35,14 @@ class Hdf5Source:
         self.file = file
 
     def names(self) -> Sequence[str]:
-        """Names at the top of the file; groups are not walked."""
+        """Names at the top level of the file, without the content of groups."""
         return list(self.file)
 
     def declared(self, name: str) -> Declared | None:
-        """Shape and dtype of a dataset. Raises DataError for links, external data, holes."""
+        """Shape and dtype of a dataset.
+
+        Raises DataError for links, for data in other files, and for missing chunks.
+        """
         dataset = self._dataset(name)
         if dataset is None:
             return None
@@ -58,8 +61,12 @@ class Hdf5Source:
 
     def attributes(self) -> Mapping[str, str]:
         """Short text and numbers among the attributes of the file."""
-        found = {str(key): _text(value) for key, value in self.file.attrs.items()}
-        return {key: value for key, value in found.items() if value}
+        found = {}
+        for key, value in self.file.attrs.items():
+            text = _text(value)
+            if text:
+                found[str(key)] = text
+        return found
 
     def _dataset(self, name: str) -> Any:
         """The dataset, found by following hard links only; None if there is none."""
@@ -73,7 +80,9 @@ class Hdf5Source:
             if link is None:
                 return None
             if not isinstance(link, h5py.HardLink):
-                kind = "another file" if isinstance(link, h5py.ExternalLink) else "another name"
+                kind = "another name"
+                if isinstance(link, h5py.ExternalLink):
+                    kind = "another file"
                 raise refuse(
                     self.path, name, "a dataset", f"a link to {kind} (links are not followed)"
                 )
@@ -86,7 +95,7 @@ class Hdf5Source:
         return node
 
     def _stored_here(self, name: str, dataset: Any) -> None:
-        """Refuse data kept in other files, and shapes that the stored bytes do not fill."""
+        """Raise DataError for data in other files, or of another size than the shape needs."""
         if dataset.is_virtual or dataset.external:
             raise refuse(
                 self.path, name, "data inside this file", "a view of other files (not followed)"
@@ -106,13 +115,16 @@ class Hdf5Source:
             math.prod(dataset.chunks) * dataset.dtype.itemsize,
             f"a chunk of {name!r} in {self.path}",
         )
-        chunks = math.prod(
-            -(-size // part) for size, part in zip(dataset.shape, dataset.chunks, strict=True)
-        )
-        there = dataset.id.get_num_chunks()
-        if there != chunks:
+        needed = 1
+        for size, part in zip(dataset.shape, dataset.chunks, strict=True):
+            needed *= -(-size // part)
+        stored = dataset.id.get_num_chunks()
+        if stored != needed:
             raise refuse(
-                self.path, name, f"{chunks} chunks for the shape {dataset.shape}", f"{there} chunks"
+                self.path,
+                name,
+                f"{needed} chunks for the shape {dataset.shape}",
+                f"{stored} chunks",
             )
 
 
@@ -125,7 +137,7 @@ def _text(value: Any) -> str:
 
 
 def is_hdf5(path: Path) -> bool:
-    """Whether HDF5 finds its signature, also behind a user block."""
+    """Whether the file has the signature of HDF5, at its start or after a user block."""
     import h5py
 
     try:

@@ -1,4 +1,4 @@
-"""npz: arrays of numpy in a zip archive, with checksums; pickles are never loaded."""
+"""npz: numpy arrays in a zip archive, whose checksums are verified; pickles are not loaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from qgen_hep.readers.source import Declared, Pick, element, plain_numbers, refu
 
 @contextmanager
 def open_npz(path: Path) -> Iterator[NpzSource]:
-    """The archive while in the block."""
+    """The archive, open within the block."""
     with zipfile.ZipFile(path) as archive:
         yield NpzSource(path, archive)
 
@@ -66,7 +66,7 @@ class NpzSource:
         return Declared(shape[0], tuple(shape[1:]), dtype)
 
     def load(self, picks: Sequence[Pick]) -> list[Array]:
-        """Read whole members, so that zip's checksums are verified."""
+        """Read whole arrays, so that their checksums are verified."""
         return [element(self._array(p.name), p.index) for p in picks]
 
     def attributes(self) -> Mapping[str, str]:

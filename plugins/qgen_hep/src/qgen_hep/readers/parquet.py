@@ -16,7 +16,7 @@ from qgen_hep.readers.source import Declared, Pick, refuse
 
 @contextmanager
 def open_parquet(path: Path) -> Iterator[ParquetSource]:
-    """The file while in the block."""
+    """The file, open within the block."""
     try:
         import pyarrow.parquet as parquet
     except ImportError as error:
@@ -59,9 +59,13 @@ class ParquetSource:
         """Read the columns in one thread; missing values (nulls) become NaN."""
         import pyarrow as pa
 
-        table = self.file.read(columns=[p.name for p in picks], use_threads=False)
+        table = self.file.read(columns=[pick.name for pick in picks], use_threads=False)
         table.validate(full=True)
-        return [np.asarray(table.column(p.name).cast(pa.float64()).to_numpy()) for p in picks]
+        arrays = []
+        for pick in picks:
+            column = table.column(pick.name).cast(pa.float64())
+            arrays.append(np.asarray(column.to_numpy()))
+        return arrays
 
     def attributes(self) -> Mapping[str, str]:
         """None: the metadata of parquet files is written by tools and holds no physics."""

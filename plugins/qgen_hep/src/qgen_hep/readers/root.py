@@ -30,7 +30,7 @@ MAX_TEXT = 4096
 
 @contextmanager
 def open_root(path: Path, tree: str | None) -> Iterator[RootSource]:
-    """The TTree called ``tree`` (None: the only one there is) while in the block."""
+    """The TTree ``tree``, or the only one of the file for None; open within the block."""
     try:
         plain_file = _plain_file_class()
     except ImportError as error:
@@ -78,7 +78,9 @@ class RootSource:
 
     def attributes(self) -> Mapping[str, str]:
         """The title of the tree."""
-        return {"title": self.title[:MAX_TEXT]} if self.title else {}
+        if not self.title:
+            return {}
+        return {"title": self.title[:MAX_TEXT]}
 
 
 @cache
@@ -96,14 +98,17 @@ def _plain_file_class() -> Any:
 
 def _tree(path: Path, directory: Any, wanted: str | None) -> Any:
     """The tree of a name, or the only one."""
-    classes = {
-        name.partition(";")[0]: kind for name, kind in directory.classnames(recursive=True).items()
-    }
-    trees = sorted(name for name, kind in classes.items() if kind == "TTree")
-    others = sorted(f"{name} ({kind})" for name, kind in classes.items() if kind != "TTree")
-    there = listed(trees or others)
+    trees = set()
+    others = set()
+    for key, kind in directory.classnames(recursive=True).items():
+        name, _, _ = key.partition(";")
+        if kind == "TTree":
+            trees.add(name)
+        else:
+            others.add(f"{name} ({kind})")
+    there = listed(sorted(trees or others))
     if wanted is not None and wanted not in trees:
         raise DataError(f"{path}: no TTree {wanted!r}; there are {there}")
     if wanted is None and len(trees) != 1:
         raise DataError(f"{path}: expected one TTree, found {there}; name one with 'tree'")
-    return directory[wanted or trees[0]]
+    return directory[wanted or min(trees)]

@@ -53,11 +53,11 @@ class Table:
         return found
 
     def take(self, keep: NDArray[np.bool_], reason: str) -> Table:
-        """The events where ``keep`` (N,) is true, the others counted under ``reason``."""
-        gone = int(len(keep) - keep.sum())
-        if not gone:
+        """The events where ``keep`` (N,) is true; ``dropped`` counts the others by ``reason``."""
+        removed = int(len(keep) - keep.sum())
+        if not removed:
             return self
-        dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + gone}
+        dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + removed}
         return replace(self, values=self.values[keep], dropped=dropped)
 
     def passing(self, cuts: Sequence[Cut]) -> Table:
@@ -72,9 +72,7 @@ class Table:
         columns: list[str] = []
         for name in names:
             columns.extend(self.groups[name])
-        at = [self.names.index(column) for column in columns]
-        return (
-            np.ascontiguousarray(self.values[:, at]),
-            tuple(columns),
-            tuple(self.units[i] for i in at),
-        )
+        positions = [self.names.index(column) for column in columns]
+        values = np.ascontiguousarray(self.values[:, positions])
+        units = [self.units[position] for position in positions]
+        return values, tuple(columns), tuple(units)

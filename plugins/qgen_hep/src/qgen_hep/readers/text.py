@@ -24,7 +24,7 @@ BLOCK = 100_000
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextSource]:
-    """The table while in the block."""
+    """The table, open within the block."""
     with open(path, encoding="utf-8-sig", newline=None) as file:
         yield TextSource(path, file)
 
@@ -42,10 +42,11 @@ class TextSource:
             raise DataError(
                 f"{path}: expected a line of column names and lines of numbers, found no such lines"
             )
-        self.delimiter = next((d for d in (",", ";", "\t") if d in first), None)
-        cells = self._split(first.lstrip("#"))
-        self.headless = all(_is_number(cell) for cell in cells)
-        self.columns = [str(i) for i in range(len(cells))] if self.headless else cells
+        self.delimiter = _delimiter_of(first)
+        self.columns = self._split(first.lstrip("#"))
+        self.headless = all(map(_is_number, self.columns))
+        if self.headless:
+            self.columns = [str(i) for i in range(len(self.columns))]
 
     def names(self) -> Sequence[str]:
         """The column names."""
@@ -55,18 +56,21 @@ class TextSource:
         """A column; its length is not known yet. Raises DataError for a name that is not unique."""
         if self.columns.count(name) > 1:
             raise refuse(self.path, name, "one column", f"{self.columns.count(name)} of this name")
-        return Declared(None) if name in self.columns else None
+        if name not in self.columns:
+            return None
+        return Declared(None)
 
     def load(self, picks: Sequence[Pick]) -> list[Array]:
         """Parse the columns in one pass, a block of lines at a time."""
-        at = [self.columns.index(p.name) for p in picks]
+        positions = [self.columns.index(pick.name) for pick in picks]
         self.file.seek(0)
         lines = self._lines()
-        blocks: list[Array] = []
+        blocks: list[Array] = [np.empty((0, len(positions)))]
+        parsed = 0
         while block := list(islice(lines, BLOCK)):
-            blocks.append(self._parse(block, at, sum(len(b) for b in blocks)))
-        table = np.concatenate(blocks) if blocks else np.empty((0, len(at)))
-        return list(table.T)
+            blocks.append(self._parse(block, positions, parsed))
+            parsed += len(blocks[-1])
+        return list(np.concatenate(blocks).T)
 
     def attributes(self) -> Mapping[str, str]:
         """None: a table of text has no attributes."""
@@ -78,24 +82,39 @@ class TextSource:
         for number, line in enumerate(self.file, start=1):
             if not line.strip() or (number == 1 and not self.headless):
                 continue
-            found = len(line.split()) if self.delimiter is None else line.count(self.delimiter) + 1
+            found = self._cell_count(line)
             if found != expected:
                 raise DataError(
                     f"{self.path}: line {number}: expected {expected} cells, found {found}"
                 )
             yield line
 
-    def _parse(self, lines: list[str], at: list[int], before: int) -> Array:
+    def _cell_count(self, line: str) -> int:
+        if self.delimiter is None:
+            return len(line.split())
+        return line.count(self.delimiter) + 1
+
+    def _parse(self, lines: list[str], positions: list[int], before: int) -> Array:
+        """The cells at these positions of lines, which ``before`` events precede."""
         try:
-            return np.loadtxt(lines, delimiter=self.delimiter, usecols=at, ndmin=2, comments=None)
+            return np.loadtxt(
+                lines, delimiter=self.delimiter, usecols=positions, ndmin=2, comments=None
+            )
         except ValueError as error:
             raise DataError(
                 f"{self.path}: events from {before} on: expected numbers, found: {error}"
             ) from error
 
     def _split(self, line: str) -> list[str]:
-        cells = line.split() if self.delimiter is None else line.split(self.delimiter)
-        return [cell.strip().strip('"') for cell in cells]
+        # without a delimiter, cells are separated by any white space
+        return [cell.strip().strip('"') for cell in line.split(self.delimiter)]
+
+
+def _delimiter_of(line: str) -> str | None:
+    for delimiter in (",", ";", "\t"):
+        if delimiter in line:
+            return delimiter
+    return None
 
 
 def _is_number(text: str) -> bool:

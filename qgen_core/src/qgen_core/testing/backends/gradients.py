@@ -1,4 +1,4 @@
-"""Backend kit: gradients by angles, compared with finite differences of the reference."""
+"""Backend kit: gradients by angles, compared with the exact ones of the reference."""
 
 from __future__ import annotations
 
@@ -133,10 +133,10 @@ class GradientTests(BackendBase):
         measure: Measure,
         rng: np.random.Generator,
     ) -> None:
-        """Compare the gradient by angles that are not constant with finite differences."""
+        """Compare the gradient by angles that are not constant with the exact one."""
         cotangent = rng.normal(size=(len(angles), columns_of(measure, circuit)))
         found = self._gradient(backend, circuit, angles, measure, cotangent)
-        expected = reference.angle_slopes(circuit, angles, measure, cotangent)
+        expected = reference.gradient(circuit, angles, measure, cotangent)
         variable = np.array([angle.source != "const" for angle in circuit.angles])
         errors = np.where(variable, np.abs(found - expected), 0.0)
         allowed = self._allowed(backend, cotangent, measure)
@@ -146,7 +146,7 @@ class GradientTests(BackendBase):
         check(
             np.all(np.isfinite(found[:, variable])) and errors[row, column] <= allowed,
             f"d loss / d angle of {gate.name} on wires {gate.wires}, row {row} of {len(angles)}, "
-            f"is {found[row, column]:.9g}; finite differences of {type(measure).__name__} give "
+            f"is {found[row, column]:.9g}; the exact derivative of {type(measure).__name__} is "
             f"{expected[row, column]:.9g} (allowed {allowed:.2g}); the pullback of forward() takes "
             "d loss / d output and returns d loss / d angles",
         )

@@ -56,13 +56,13 @@ class LimitTests(BackendBase):
             angles = circuits.rows(circuit, 2, rng)
             cotangent = rng.normal(size=(2, 2**wires))
             found = backend.forward(circuit, angles, Probabilities())[1](cotangent)
-            expected = reference.angle_slopes(circuit, angles, Probabilities(), cotangent)
+            expected = reference.gradient(circuit, angles, Probabilities(), cotangent)
             variable = [angle.source != "const" for angle in circuit.angles]
             error = float(np.max(np.abs(found - expected)[:, variable]))
             check(
                 error <= 100 * self.tolerance,
-                f"the gradient through a {channel.name} channel is {error:.3g} off finite "
-                "differences of the density matrix",
+                f"the gradient through a {channel.name} channel is {error:.3g} off the exact one "
+                "of the density matrix",
             )
 
     def test_unsupported(self) -> None:

@@ -12,9 +12,8 @@ from qgen_hep.generate.mfc.process import MUON, Process
 COLUMNS = ("muon_energy", "muon_pt", "muon_eta", "carrier_energy", "carrier_pt", "carrier_eta")
 #: The condition of an event, in GeV.
 CONDITION = "incoming_energy"
-UNITS = dict.fromkeys((*COLUMNS, CONDITION), "GeV")
-UNITS |= {column: "1" for column in COLUMNS if column.endswith("eta")}
-#: Beam energies, GeV.
+UNITS = {**dict.fromkeys((*COLUMNS, CONDITION), "GeV"), "muon_eta": "1", "carrier_eta": "1"}
+#: Beam energies in GeV.
 ENERGIES = (50.0, 75.0, 100.0, 125.0, 150.0, 175.0, 200.0)
 
 
@@ -35,49 +34,54 @@ def sample(process: Process, energy: Floats, rng: Rng) -> Floats:
     x, theta = sample_carrier(process, energy, rng)
     carrier = x * energy
     momentum = np.sqrt(carrier**2 - process.mass**2)
-    carrier_pt, carrier_pz = momentum * np.sin(theta), momentum * np.cos(theta)
+    carrier_pt = momentum * np.sin(theta)
+    carrier_pz = momentum * np.cos(theta)
     muon = energy - carrier
     muon_p = np.sqrt(np.maximum(0.0, muon**2 - MUON**2))
     muon_pt = _kicked(process, energy, carrier_pt, muon_p, rng)
     muon_pz = np.sqrt(np.maximum(0.0, muon_p**2 - muon_pt**2))
-    return np.column_stack(
-        [muon, muon_pt, _eta(muon_pt, muon_pz), carrier, carrier_pt, _eta(carrier_pt, carrier_pz)]
-    )
+    muon_eta = _eta(muon_pt, muon_pz)
+    carrier_eta = _eta(carrier_pt, carrier_pz)
+    return np.column_stack([muon, muon_pt, muon_eta, carrier, carrier_pt, carrier_eta])
 
 
 def sample_carrier(process: Process, energy: Floats, rng: Rng) -> tuple[Floats, Floats]:
     """x and theta (N,) of a carrier for each incoming energy (N,)."""
-    x, tau = np.empty(len(energy)), np.empty(len(energy))
+    x = np.empty(len(energy))
+    tau = np.empty(len(energy))
     left = np.arange(len(energy))
     low, high = process.limits(energy)
     while len(left):
         e = energy[left]
-        proposed, share = process.carriers.propose(low[left], high[left], rng)
-        turned = rng.random(len(left))
-        weight = (
-            share * process.beta(e, proposed) * process.amplitude(proposed, turned) / process.most
-        )
-        kept = (rng.random(len(left)) < weight) & (turned > process.least_tau(e, proposed))
-        x[left[kept]], tau[left[kept]] = proposed[kept], turned[kept]
-        left = left[~kept]
+        proposed_x, share = process.carriers.propose(low[left], high[left], rng)
+        proposed_tau = rng.random(len(left))
+        amplitude = process.amplitude(proposed_x, proposed_tau)
+        weight = share * process.beta(e, proposed_x) * amplitude / process.most
+        accepted = rng.random(len(left)) < weight
+        accepted &= proposed_tau > process.least_tau(e, proposed_x)
+        x[left[accepted]] = proposed_x[accepted]
+        tau[left[accepted]] = proposed_tau[accepted]
+        left = left[~accepted]
     return x, process.angle(energy, x, tau)
 
 
 def _kicked(
     process: Process, energy: Floats, carrier_pt: Floats, muon_p: Floats, rng: Rng
 ) -> Floats:
-    """The outgoing muon's transverse momentum (N,)."""
+    """The outgoing muon's transverse momentum (N,) in GeV after the kick of the nucleus."""
     muon_pt = np.empty(len(energy))
     left = np.arange(len(energy))
     low, high = process.transfers(energy)
     while len(left):
         log_t, share = process.photons.propose(np.log(low[left]), np.log(high), rng)
-        t, phi = np.exp(log_t), rng.uniform(0, 2 * np.pi, len(left))
+        t = np.exp(log_t)
+        phi = rng.uniform(0, 2 * np.pi, len(left))
         kick = np.sqrt(np.maximum(0.0, t - low[left]))
         moved = np.hypot(kick * np.cos(phi) - carrier_pt[left], kick * np.sin(phi))
-        kept = (rng.random(len(left)) < share * (1 - low[left] / t)) & (moved <= muon_p[left])
-        muon_pt[left[kept]] = moved[kept]
-        left = left[~kept]
+        accepted = rng.random(len(left)) < share * (1 - low[left] / t)
+        accepted &= moved <= muon_p[left]
+        muon_pt[left[accepted]] = moved[accepted]
+        left = left[~accepted]
     return muon_pt
 
 

@@ -1,4 +1,4 @@
-"""Files of generated muonic-force-carrier events; the dataset ``mfc`` does not need one."""
+"""Files of generated events of muonic force carriers; the dataset ``mfc`` needs none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def settings() -> dict[str, Any]:
-    """All that the content depends on besides the number of events and the seed."""
+    """What the content depends on, besides the number of events and the seed."""
     process = Process()
     return {
         "version": VERSION,
@@ -39,17 +39,17 @@ def generate_mfc(events: int, *, seed: int, path: Path, progress: Progress | Non
         raise BadOption(f"events must be at least 1 and seed at least 0, not {events} and {seed}")
     energy = np.resize(ENERGIES, events)
     rows = events_of(Process(), energy, seed)
-    columns = {
-        name: values.astype(np.float32) for name, values in zip(COLUMNS, rows.T, strict=True)
-    }
+    columns = dict(zip(COLUMNS, rows.T.astype(np.float32), strict=True))
     columns[CONDITION] = energy.astype(np.float32)
+    fixed = settings()
+    del fixed["energies"]
     attributes = {
         "title": "mu N -> mu N X, STAND-IN for simulated events of muonic force carriers",
         "generator": "improved Weizsaecker-Williams cross section",
         "stand_in": True,
         "seed": seed,
         "created_by": "qgen-hep",
-        **{name: value for name, value in settings().items() if name != "energies"},
+        **fixed,
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_durably(path, hdf5_bytes(columns, UNITS, attributes))

@@ -16,7 +16,9 @@ Spin = Literal["vector", "scalar"]
 Target = Literal["lead", "tungsten", "copper", "iron", "argon", "carbon"]
 
 #: Fine-structure constant, and masses in GeV (Particle Data Group).
-ALPHA, MUON, ELECTRON = 1 / 137.035999, 0.1056584, 0.000510999
+ALPHA = 1 / 137.035999
+MUON = 0.1056584
+ELECTRON = 0.000510999
 #: GeV^-2 in millibarn.
 MILLIBARN = 0.3893794
 #: Charge and mass number of the targets.
@@ -64,7 +66,7 @@ class Process:
         k = 4 (m^2 + 2 M^2)     vector
         k = 2 (m^2 - 4 M^2)     scalar
 
-    Two limits are ours, since the formula has none: theta is at most 0.5, and X takes no more
+    Two limits are ours, since the formula has none: theta is at most 0.5, and X has no more
     transverse momentum than the outgoing muon can balance.
 
     Sources: Kim and Tsai, Phys. Rev. D 8 (1973) 3109 (approximation, form factor); Bjorken, Essig,
@@ -98,7 +100,7 @@ class Process:
         return 2 * (self.mass + MUON)
 
     def shape(self, x: Floats) -> Floats:
-        """``x / D`` in 1/GeV^2: what makes the distribution of x steep."""
+        """``x / D`` in 1/GeV^2, the factor that makes the distribution of x steep."""
         return x / (self.mass**2 * (1 - x) + (MUON * x) ** 2)
 
     def amplitude(self, x: Floats, tau: Floats) -> Floats:
@@ -109,10 +111,12 @@ class Process:
     @property
     def most(self) -> float:
         """A bound of G: 4 for vectors; for scalars 1, or more if the second term is positive."""
-        return 4.0 if self.spin == "vector" else 1.0 + max(0.0, 2.0 - 0.5 * (self.mass / MUON) ** 2)
+        if self.spin == "vector":
+            return 4.0
+        return 1.0 + max(0.0, 2.0 - 0.5 * (self.mass / MUON) ** 2)
 
     def _terms(self, x: Floats) -> tuple[Floats, Floats]:
-        """G at theta = 0, and what tau (1 - tau) takes away."""
+        """G at theta = 0, and the coefficient of -tau (1 - tau)."""
         share = x * (1 - x) * self.shape(x)
         if self.spin == "vector":
             return 2 * (2 - 2 * x + x * x), 4 * (self.mass**2 + 2 * MUON**2) * share
@@ -132,7 +136,7 @@ class Process:
         return np.asarray(np.sqrt(at_zero * (1 / tau - 1) / (x * energy**2)))
 
     def least_tau(self, energy: Floats, x: Floats) -> Floats:
-        """tau at the greatest angle that is allowed."""
+        """tau at the largest allowed angle."""
         muon = np.maximum(0.0, ((1 - x) * energy) ** 2 - MUON**2)
         carrier = np.maximum((x * energy) ** 2 - self.mass**2, 1e-12)
         angle = np.minimum(LARGEST_ANGLE, np.arcsin(np.sqrt(np.minimum(1.0, muon / carrier))))
@@ -191,8 +195,8 @@ class Process:
     def cross_section(self, energy: Floats) -> Floats:
         """sigma / epsilon^2 in millibarn for each energy (GeV), by Gauss-Legendre quadrature."""
         energy = np.asarray(energy, dtype=np.float64)
-        low, high = (side[..., None] for side in self.limits(energy))
-        edges = np.clip(self.carriers.edges, low, high)
+        low, high = self.limits(energy)
+        edges = np.clip(self.carriers.edges, low[..., None], high[..., None])
         width = np.diff(edges, axis=-1)[..., None]
         x = edges[..., :-1, None] + width * NODES
         total = (self.spectrum(energy[..., None, None], x) * width * WEIGHTS).sum(axis=(-2, -1))

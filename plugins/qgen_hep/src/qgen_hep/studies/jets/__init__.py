@@ -5,17 +5,16 @@ Quantum circuit Born machines for LHC jets (Delgado and Hamilton, arXiv:2203.035
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from qgen_core.errors import BadOption, DataError
-from qgen_core.studies import Cell, Result, Study, Table
-from qgen_hep.studies.jets import points
-from qgen_hep.studies.jets.book import Book
-from qgen_hep.studies.jets.measure import target, trained
+from qgen_core.studies import Cell, Results, Study, Table
+from qgen_hep.studies.jets import grid
+from qgen_hep.studies.jets.measurements import target, trained
 from qgen_hep.studies.jets.tables import tables
+from qgen_hep.studies.shared.grid import named_by_content, require_positive, with_local_file
+from qgen_hep.studies.shared.style import draw
 
 
 class JetsStudy(Study):
@@ -28,6 +27,11 @@ class JetsStudy(Study):
         path: a dijet file to train on, e.g. of ``qgen data jets --events``; None: the shipped one.
         seeds: trainings of each configuration, from different parameters.
         shot_seeds: the same for the 12-qubit trainings from shots, each of which takes minutes.
+
+    >>> study = JetsStudy()
+    >>> cell = study.cells(quick=True)[2]
+    >>> cell.tags["wires"], cell.tags["ansatz"], cell.tags["layers"]
+    (8, 'brick', 6)
     """
 
     measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {
@@ -36,37 +40,27 @@ class JetsStudy(Study):
     }
 
     def __init__(self, *, path: str | None = None, seeds: int = 3, shot_seeds: int = 1) -> None:
-        if seeds < 1 or shot_seeds < 1:
-            raise BadOption(f"seeds and shot_seeds are at least 1, not {seeds} and {shot_seeds}")
-        self.path, self.seeds, self.shot_seeds = path, seeds, shot_seeds
+        require_positive(seeds=seeds, shot_seeds=shot_seeds)
+        self.path = path
+        self.seeds = seeds
+        self.shot_seeds = shot_seeds
 
     def cells(self, *, quick: bool) -> Sequence[Cell]:
-        dataset = self._dataset()
-        chosen = points.quick() if quick else points.full(self.seeds, self.shot_seeds)
-        targets = [points.target_cell(features, dataset) for features in points.COLUMNS]
-        return [*targets, *(point.cell(dataset) for point in chosen)]
-
-    def _dataset(self) -> dict[str, Any]:
-        """The dataset without its columns; a file is named by its content, not by where it lies."""
-        if self.path is None:
-            return {"name": "jets"}
-        try:
-            with open(self.path, "rb") as file:
-                return {"name": "jets", "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-        except OSError as error:
-            raise DataError(
-                f"cannot read {self.path}: {error.strerror}; give the study another path"
-            ) from error
+        dataset = {"name": "jets"}
+        if self.path is not None:
+            dataset.update(named_by_content(self.path, "path"))
+        trainings = grid.quick() if quick else grid.full(self.seeds, self.shot_seeds)
+        cells = grid.target_cells(dataset)
+        cells += [training.cell(dataset) for training in trainings]
+        return cells
 
     def local(self, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
-        if self.path is None:
-            return recipe
-        return {**recipe, "dataset": {**recipe["dataset"], "path": self.path}}
+        return with_local_file(recipe, "path", self.path)
 
-    def tables(self, results: Sequence[Result]) -> Sequence[Table]:
-        return tables(Book(results))
+    def tables(self, results: Results) -> Sequence[Table]:
+        return tables(results)
 
-    def figures(self, results: Sequence[Result], folder: Path) -> Sequence[Path]:
-        from qgen_hep.studies.jets.figures import draw
+    def figures(self, results: Results, folder: Path) -> Sequence[Path]:
+        from qgen_hep.studies.jets.figures import FIGURES
 
-        return draw(Book(results), folder)
+        return draw(FIGURES, results, folder)

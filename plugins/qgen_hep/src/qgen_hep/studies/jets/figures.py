@@ -5,11 +5,7 @@ Curves of what has not been run are left out.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from qgen_hep.studies.jets import curves, spectra
-from qgen_hep.studies.jets.book import Book
-from qgen_hep.studies.style import look, save
 
 FIGURES = {
     3: curves.figure_3,
@@ -22,9 +18,3 @@ FIGURES = {
     10: spectra.figure_10,
     11: spectra.figure_11,
 }
-
-
-def draw(book: Book, folder: Path) -> list[Path]:
-    """Draw all of them as PNG into a folder."""
-    with look():
-        return [save(make(book), folder, number) for number, make in FIGURES.items()]

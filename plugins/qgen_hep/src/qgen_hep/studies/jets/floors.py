@@ -1,39 +1,23 @@
-"""The tables that explain the others: floors of shots and events, and bins without shots."""
+"""The table of floors: JS and D that finite shots and events alone give."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from typing import Any
 
-from qgen_core.studies import Table
-from qgen_hep.studies.jets import published
-from qgen_hep.studies.jets.book import TRAINED, Book, exact_d, exact_js, measured
-from qgen_hep.studies.jets.points import ANSATZE, Empty
-from qgen_hep.studies.seeds import MISSING, PM, Value, over_seeds, plus_minus
+from qgen_core.studies import MISSING, Results, Table
+from qgen_hep.studies.shared.summary import plus_minus
 
 
-def floors(targets: Mapping[int, Value | None]) -> Table:
-    """What shots and finite events alone make of JS and D, by the number of features."""
-    rows = []
-    for features, target in targets.items():
+def floors(results: Results) -> Table:
+    """The floors of each target, by the number of qubits."""
+    rows: list[tuple[str, ...]] = []
+    for (wires,), found in results.where(measured="target").groups("wires").items():
+        target = found.first()
         if target is None:
-            rows.append((str(4 * features), *[MISSING] * 8))
-            continue
-        cells, occupied = target["cells"], target["occupied"]
-        for name, floor in sorted(target["floors"].items(), key=lambda item: int(item[0])):
-            what = "events of the target" if int(name) == target["events"] else "shots"
-            rows.append(
-                (
-                    str(4 * features),
-                    f"{name} {what}",
-                    f"{cells}, {occupied}",
-                    f"{(cells - 1) / (8 * int(name)):.3g}",
-                    f"{(occupied - 1) / (8 * int(name)):.3g}",
-                    plus_minus(floor["js"]),
-                    plus_minus(floor["js_smoothed"]),
-                    plus_minus(floor["d"]),
-                    f"{target['independent']['js']:.3g}",
-                )
-            )
+            rows.append((str(wires), *[MISSING] * 8))
+        else:
+            rows += [(str(wires), *texts) for texts in _floors_of(target)]
     columns = (
         "qubits",
         "sample",
@@ -47,11 +31,9 @@ def floors(targets: Mapping[int, Value | None]) -> Table:
     )
     notes = (
         "What a perfect model shows: JS and D of samples of the target against the target, mean ± "
-        "standard deviation "
-        "over 1000 samples. So many events of the target itself: the distance between what was "
-        "trained on and the "
-        "distribution it was drawn from. JS without correlations: the product of the target's "
-        "marginals.",
+        "standard deviation over 1000 samples. So many events of the target itself: the distance "
+        "between what was trained on and the distribution it was drawn from. JS without "
+        "correlations: the product of the target's marginals.",
         "With half a count in every bin is what the loss of a perfect model would be in our "
         "trainings from shots.",
         "The formula holds where every cell expects several counts; in nearly empty cells JS "
@@ -60,40 +42,20 @@ def floors(targets: Mapping[int, Value | None]) -> Table:
     return Table("Floors", columns, tuple(rows), notes)
 
 
-def empty_bins(book: Book) -> Table:
-    """What the treatment of bins without shots makes of a training."""
-    rows = []
-    ways: tuple[tuple[Empty, str], ...] = (
-        ("half", "half a count in every bin"),
-        ("clip", "logarithm clipped at half a count"),
-        ("raw", "clipped at 1e-12"),
-    )
-    for features, shots in TRAINED.items():
-        for ansatz in ANSATZE:
-            for empty, text in ways:
-                values = book.seeds(features, ansatz, shots=shots, empty=empty)
-                if values:
-                    paper = f"{published.D[features, ansatz, 'zero']:g}"
-                    numbers = (
-                        over_seeds(values, exact_js),
-                        over_seeds(values, exact_d),
-                        measured(values, shots, "d"),
-                    )
-                    rows.append((str(4 * features), str(ansatz), text, *numbers, paper))
-    columns = (
-        "qubits",
-        "ansatz",
-        "empty bins",
-        "JS exact",
-        "D exact",
-        "D of the shots",
-        "D of the paper",
-    )
-    note = (
-        "Trained from 8192 (8 qubits) or 20000 shots (12 qubits), start zero. The gradient's "
-        "weight log(p/M) is "
-        "infinite where a bin got no shots, so something must be done; the paper does not say "
-        "what it did. "
-        f"The tables above use the first way. {PM}."
-    )
-    return Table("What becomes of bins without shots", columns, tuple(rows), (note,))
+def _floors_of(target: Any) -> Iterator[tuple[str, ...]]:
+    """The texts of each sample size of one target."""
+    cells = target["cells"]
+    occupied = target["occupied"]
+    for size in sorted(map(int, target["floors"])):
+        floor = target["floors"][str(size)]
+        kind = "events of the target" if size == target["events"] else "shots"
+        yield (
+            f"{size} {kind}",
+            f"{cells}, {occupied}",
+            f"{(cells - 1) / (8 * size):.3g}",
+            f"{(occupied - 1) / (8 * size):.3g}",
+            plus_minus(floor["js"]),
+            plus_minus(floor["js_smoothed"]),
+            plus_minus(floor["d"]),
+            f"{target['independent']['js']:.3g}",
+        )

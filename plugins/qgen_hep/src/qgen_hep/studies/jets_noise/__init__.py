@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from qgen_core.errors import BadOption
-from qgen_core.studies import Cell, Result, Study, Table
-from qgen_hep.studies.jets.measure import target
-from qgen_hep.studies.jets_noise import points
-from qgen_hep.studies.jets_noise.book import Book
-from qgen_hep.studies.jets_noise.measure import tuned
+from qgen_core.studies import Cell, Results, Study, Table
+from qgen_hep.studies.jets.measurements import target
+from qgen_hep.studies.jets_noise import grid
+from qgen_hep.studies.jets_noise.measurements import tuned
 from qgen_hep.studies.jets_noise.tables import tables
+from qgen_hep.studies.shared.grid import require_positive
+from qgen_hep.studies.shared.style import draw
 
 
 class JetsNoiseStudy(Study):
@@ -29,6 +29,9 @@ class JetsNoiseStudy(Study):
     Args:
         seeds: trainings of each configuration, from different parameters.
         devices: noise models for 8 and for 12 qubits; the defaults come with qgen-qiskit.
+
+    >>> [cell.tags["measured"] for cell in JetsNoiseStudy().cells(quick=True)]
+    ['target', 'target', 'tuned', 'tuned', 'tuned']
     """
 
     measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {"target": target, "tuned": tuned}
@@ -36,19 +39,20 @@ class JetsNoiseStudy(Study):
     def __init__(
         self, *, seeds: int = 3, devices: tuple[str, str] = ("ibm_guadalupe", "ibm_cairo")
     ) -> None:
-        if seeds < 1:
-            raise BadOption(f"seeds is at least 1, not {seeds}")
-        self.seeds, self.devices = seeds, devices
+        require_positive(seeds=seeds)
+        self.seeds = seeds
+        self.devices = devices
 
     def cells(self, *, quick: bool) -> Sequence[Cell]:
-        chosen = points.quick(self.devices) if quick else points.full(self.devices, self.seeds)
-        targets = [points.target_cell(features) for features in points.DEVICE_OF]
-        return [*targets, *(point.cell() for point in chosen)]
+        tunings = grid.quick(self.devices) if quick else grid.full(self.devices, self.seeds)
+        cells = [grid.target_cell(wires) for wires in grid.DEVICE_OF]
+        cells += [tuning.cell() for tuning in tunings]
+        return cells
 
-    def tables(self, results: Sequence[Result]) -> Sequence[Table]:
-        return tables(Book(results))
+    def tables(self, results: Results) -> Sequence[Table]:
+        return tables(results)
 
-    def figures(self, results: Sequence[Result], folder: Path) -> Sequence[Path]:
-        from qgen_hep.studies.jets_noise.figures import draw
+    def figures(self, results: Results, folder: Path) -> Sequence[Path]:
+        from qgen_hep.studies.jets_noise.figures import FIGURES
 
-        return draw(Book(results), folder)
+        return draw(FIGURES, results, folder)

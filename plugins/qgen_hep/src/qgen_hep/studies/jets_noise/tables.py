@@ -5,75 +5,95 @@ Before and after tuning, the tuning itself, and landscapes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from qgen_core.studies import Table
-from qgen_hep.studies.jets.book import measured
+from qgen_core.studies import MISSING, NONE, Results, Table
+from qgen_core.typing import Floats
 from qgen_hep.studies.jets.floors import floors
-from qgen_hep.studies.jets_noise.book import Book
-from qgen_hep.studies.jets_noise.points import SHOTS, Mode
-from qgen_hep.studies.seeds import MISSING, NONE, PM, Value, over_seeds, plus_minus
+from qgen_hep.studies.jets.grid import COLUMNS, NUMBER
+from qgen_hep.studies.jets.selection import Data, binned_correlation, floor_text, target_data
+from qgen_hep.studies.jets_noise.grid import SHOTS, Mode
+from qgen_hep.studies.jets_noise.selection import configurations, device_of, tunings
+from qgen_hep.studies.shared.summary import OVER_SEEDS, mean_of_pairs, plus_minus
 
-#: When the parameters are looked at, and how.
-SIGHTS = (("before", "ideal"), ("before", "noisy"), ("after", "noisy"), ("after", "ideal"))
-HEADS = tuple(f"{when}, {how}" for when, how in SIGHTS)
-ANGLES = ("first", "second", "third")
-#: The quartiles of a normal distribution are so many standard deviations apart.
-QUARTILES = 1.349
+#: When the circuit is evaluated, and on which backend.
+EVALUATIONS = (("before", "ideal"), ("before", "noisy"), ("after", "noisy"), ("after", "ideal"))
+EVALUATION_COLUMNS = tuple(f"{when}, {backend}" for when, backend in EVALUATIONS)
+#: The first columns of each table.
 HEAD = ("qubits", "ansatz", "device", "moves")
+ANGLES = ("first", "second", "third")
+#: The distance of the quartiles of a normal distribution in standard deviations.
+QUARTILE_DISTANCE = 1.349
 
 
-def tables(book: Book) -> list[Table]:
+def tables(results: Results) -> list[Table]:
     """All of them."""
     return [
-        _exact(book, "Jensen-Shannon divergence before and after tuning", "js", _js_notes(book)),
-        _sampled(book),
-        _exact(book, "D of the marginals before and after tuning", "d", _d_notes(book)),
         _exact(
-            book,
+            results,
+            "Jensen-Shannon divergence before and after tuning",
+            "js",
+            _js_notes(results),
+        ),
+        _sampled(results),
+        _exact(results, "D of the marginals before and after tuning", "d", _d_notes(results)),
+        _exact(
+            results,
             "Correlation of pT and mass before and after tuning",
             "correlation",
-            _correlation_notes(book),
+            _correlation_notes(results),
         ),
-        _iterations(book),
-        _landscapes(book),
-        floors(book.targets),
+        _iterations(results),
+        _landscapes(results),
+        floors(results),
     ]
 
 
-def _heads(book: Book, features: int, ansatz: int, mode: Mode) -> tuple[str, ...]:
-    return (str(4 * features), str(ansatz), book.device(features), mode)
+def _head(results: Results, wires: int, ansatz: str, mode: Mode) -> tuple[str, ...]:
+    return str(wires), str(NUMBER[ansatz]), device_of(results, wires), mode
 
 
-def number_of(when: str, how: str, name: str) -> Callable[[Value], float]:
-    """The exact value of a measure; the correlation is that of the first two features."""
+def _exact_number(when: str, backend: str, name: str) -> Callable[[Any], float]:
+    """JS, D, or the correlation of the first two features, of exact probabilities."""
 
-    def number(value: Value) -> float:
-        found = value[when][how]["exact"][name]
-        return float(found[0][1] if name == "correlation" else found)
+    def number(data: Data) -> float:
+        found = data[when][backend]["exact"][name]
+        if name == "correlation":
+            found = found[0][1]
+        return float(found)
 
     return number
 
 
-def _exact(book: Book, title: str, name: str, notes: tuple[str, ...]) -> Table:
+def _sampled_js(when: str, backend: str) -> Callable[[Any], Any]:
+    return lambda data: data[when][backend]["shots"][str(SHOTS)]["js"]
+
+
+def _exact(results: Results, title: str, name: str, notes: tuple[str, ...]) -> Table:
     form = "z.3f" if name == "correlation" else ".3g"
     rows = []
-    for configuration in book.configurations():
-        values = book.seeds(*configuration)
-        numbers = [over_seeds(values, number_of(when, how, name), form) for when, how in SIGHTS]
-        rows.append((*_heads(book, *configuration), *numbers))
-    return Table(title, (*HEAD, *HEADS), tuple(rows), (f"Of exact probabilities. {PM}.", *notes))
+    for configuration in configurations(results):
+        found = tunings(results, *configuration)
+        row = [*_head(results, *configuration)]
+        for when, backend in EVALUATIONS:
+            row.append(found.summary(_exact_number(when, backend, name)).text(form))
+        rows.append(tuple(row))
+    notes = (f"Of exact probabilities. {OVER_SEEDS}.", *notes)
+    return Table(title, (*HEAD, *EVALUATION_COLUMNS), tuple(rows), notes)
 
 
-def _js_notes(book: Book) -> tuple[str, ...]:
+def _js_notes(results: Results) -> tuple[str, ...]:
     worst = []
-    for features, target in book.targets.items():
-        value = book.first(features, 2)
-        if value is not None and target is not None:
-            numbers = f"{value['uniform']['js']:.3g} and {target['independent']['js']:.3g}"
-            worst.append(f"{4 * features} qubits: {numbers}")
+    for wires in COLUMNS:
+        data = tunings(results, wires, "tree").first()
+        target = target_data(results, wires)
+        if data is not None and target is not None:
+            numbers = f"{data['uniform']['js']:.3g} and {target['independent']['js']:.3g}"
+            worst.append(f"{wires} qubits: {numbers}")
     between = "; ".join(worst) or MISSING
     return (
         "Before: trained without noise. After: the parameters of least measured loss among those "
@@ -83,56 +103,56 @@ def _js_notes(book: Book) -> tuple[str, ...]:
     )
 
 
-def _d_notes(book: Book) -> tuple[str, ...]:
-    found = [
-        f"{4 * features} qubits: {plus_minus(target['floors'][str(SHOTS)]['d'])}"
-        for features, target in book.targets.items()
-        if target is not None
-    ]
+def _d_notes(results: Results) -> tuple[str, ...]:
+    found = []
+    for wires in COLUMNS:
+        target = target_data(results, wires)
+        if target is not None:
+            found.append(f"{wires} qubits: {plus_minus(target['floors'][str(SHOTS)]['d'])}")
     return (f"{SHOTS} shots of the target itself have {'; '.join(found) or MISSING}.",)
 
 
-def _correlation_notes(book: Book) -> tuple[str, ...]:
-    target = book.targets.get(2)
-    reached = MISSING if target is None else f"{target['binned_correlation'][0][1]:.3f}"
+def _correlation_notes(results: Results) -> tuple[str, ...]:
     return (
-        f"A perfect model of the bins has {reached}. Ansatz 2 entangles no two features; readout "
-        "errors are "
-        "independent from wire to wire.",
+        f"A perfect model of the bins has {binned_correlation(results, 8)}. Ansatz 2 entangles no "
+        "two features; readout errors are independent from wire to wire.",
     )
 
 
-def _sampled(book: Book) -> Table:
+def _sampled(results: Results) -> Table:
     rows = []
-    for configuration in book.configurations():
-        values = book.seeds(*configuration)
-        target = book.targets.get(configuration[0])
-        numbers = [
-            measured([v and v[when][how] for v in values], SHOTS, "js") for when, how in SIGHTS
-        ]
-        floor = MISSING if target is None else plus_minus(target["floors"][str(SHOTS)]["js"])
-        rows.append((*_heads(book, *configuration), *numbers, floor))
+    for configuration in configurations(results):
+        found = tunings(results, *configuration)
+        row = [*_head(results, *configuration)]
+        for when, backend in EVALUATIONS:
+            row.append(mean_of_pairs(found, _sampled_js(when, backend)))
+        row.append(floor_text(results, configuration[0], SHOTS, "js"))
+        rows.append(tuple(row))
     note = (
         f"Mean over the seeds and standard deviation over samples of {SHOTS} shots. The floor is "
-        "what so many shots of "
-        "a perfect model would show."
+        "what so many shots of a perfect model would show."
     )
-    return Table(
-        f"Jensen-Shannon divergence of {SHOTS} shots",
-        (*HEAD, *HEADS, "its floor"),
-        tuple(rows),
-        (note,),
-    )
+    title = f"Jensen-Shannon divergence of {SHOTS} shots"
+    columns = (*HEAD, *EVALUATION_COLUMNS, "its floor")
+    return Table(title, columns, tuple(rows), (note,))
 
 
-def _iterations(book: Book) -> Table:
+def _iterations(results: Results) -> Table:
     rows = []
-    for configuration in book.configurations():
-        values = book.seeds(*configuration)
-        texts = [over_seeds(values, number, ".0f") for number in (_groups, _runs, _circuits)]
-        losses = [over_seeds(values, number) for number in (_first_loss, _least_loss)]
-        best = over_seeds(values, lambda value: value["best"] + 1, ".0f")
-        rows.append((*_heads(book, *configuration), *texts, _skipped(values), *losses, best))
+    for configuration in configurations(results):
+        found = tunings(results, *configuration)
+        rows.append(
+            (
+                *_head(results, *configuration),
+                found.summary(_groups).text(".0f"),
+                found.summary(_iteration_count).text(".0f"),
+                found.summary(_circuits).text(".0f"),
+                _skipped_text(found),
+                found.summary(_first_loss).text(),
+                found.summary(_least_loss).text(),
+                found.summary(_best_iteration).text(".0f"),
+            )
+        )
     columns = (
         *HEAD,
         "groups",
@@ -145,80 +165,84 @@ def _iterations(book: Book) -> Table:
     )
     notes = (
         "A group is one angle of the rotations of one layer; a pass comes to each once, from the "
-        "measurement to the "
-        "start. Skipped: groups whose noiseless losses vary by less than 5e-7, with the number of "
-        "seeds.",
+        "measurement to the start. Skipped: groups whose noiseless losses vary by less than 5e-7, "
+        "with the number of seeds.",
         f"Losses are JS of {SHOTS} shots with half a count in every bin, the mean of as many "
-        "unshifted circuits as the "
-        f"group has gates; at: the iteration that began there. {PM}.",
-        *_devices(book),
+        "unshifted circuits as the group has gates; at: the iteration that began there. "
+        f"{OVER_SEEDS}.",
+        *_device_notes(results),
     )
     return Table("The tuning", columns, tuple(rows), notes)
 
 
-def _groups(value: Value) -> float:
-    return len(value["groups"])
+def _groups(data: Data) -> float:
+    return len(data["groups"])
 
 
-def _runs(value: Value) -> float:
-    return len(value["iterations"]["loss"])
+def _iteration_count(data: Data) -> float:
+    return len(data["iterations"]["loss"])
 
 
-def _circuits(value: Value) -> float:
-    return float(sum(value["iterations"]["circuits"]))
+def _circuits(data: Data) -> float:
+    return float(sum(data["iterations"]["circuits"]))
 
 
-def _first_loss(value: Value) -> float:
-    return float(value["iterations"]["loss"][0])
+def _first_loss(data: Data) -> float:
+    return float(data["iterations"]["loss"][0])
 
 
-def _least_loss(value: Value) -> float:
-    return float(min(value["iterations"]["loss"]))
+def _least_loss(data: Data) -> float:
+    return float(min(data["iterations"]["loss"]))
 
 
-def skipped(value: Value) -> list[tuple[int, int]]:
-    """Layer and angle of the groups that no iteration has."""
-    lines = value["iterations"]
-    done = {
-        (int(layer), int(angle))
-        for layer, angle in zip(lines["layer"], lines["angle"], strict=True)
-    }
-    return [
-        (layer, angle) for layer, angle in map(tuple, value["groups"]) if (layer, angle) not in done
-    ]
+def _best_iteration(data: Data) -> float:
+    return float(data["best"] + 1)
 
 
-def _skipped(values: Sequence[Value | None]) -> str:
-    there = [value for value in values if value is not None]
-    if not there:
+def skipped(data: Data) -> list[tuple[int, int]]:
+    """Layer and angle of the groups that no iteration has.
+
+    >>> skipped({"groups": [[0, 0], [0, 1]], "iterations": {"layer": [0], "angle": [1]}})
+    [(0, 0)]
+    """
+    iterations = data["iterations"]
+    done = set(zip(iterations["layer"], iterations["angle"], strict=True))
+    return [(layer, angle) for layer, angle in data["groups"] if (layer, angle) not in done]
+
+
+def _skipped_text(results: Results) -> str:
+    """The skipped groups, each with the number of seeds that skipped it."""
+    data = results.values()
+    if not data:
         return MISSING
-    found = [group for value in there for group in skipped(value)]
-    names = [
-        f"{layer} {ANGLES[angle]} ({found.count((layer, angle))})"
-        for layer, angle in sorted(set(found))
-    ]
+    seeds_of: Counter[tuple[int, int]] = Counter()
+    for one in data:
+        seeds_of.update(skipped(one))
+    names = []
+    for (layer, angle), count in sorted(seeds_of.items()):
+        names.append(f"{layer} {ANGLES[angle]} ({count})")
     return ", ".join(names) or NONE
 
 
-def _devices(book: Book) -> Iterator[str]:
-    """Which calibration and which qubits the circuits took."""
-    for features, ansatz, mode in book.configurations():
-        value = book.first(features, ansatz)
-        if mode == "jacobi" and value is not None and "device" in value["device"]:
-            facts = value["device"]
+def _device_notes(results: Results) -> Iterator[str]:
+    """Which calibration and which qubits the circuits used."""
+    for wires, ansatz, mode in configurations(results):
+        data = tunings(results, wires, ansatz).first()
+        if mode == "jacobi" and data is not None and "device" in data["device"]:
+            facts = data["device"]
+            qubits = ", ".join(map(str, facts.get("layout", [])))
             yield (
-                f"{4 * features} qubits, ansatz {ansatz}: {facts['device']} is emulated, "
-                f"{facts['calibration']}; wires "
-                f"begin on qubits {', '.join(map(str, facts.get('layout', [])))}."
+                f"{wires} qubits, ansatz {NUMBER[ansatz]}: {facts['device']} is emulated, "
+                f"{facts['calibration']}; wires begin on qubits {qubits}."
             )
 
 
-def _landscapes(book: Book) -> Table:
+def _landscapes(results: Results) -> Table:
     rows = []
-    for configuration in book.configurations():
-        values = book.seeds(*configuration)
-        texts = [over_seeds(values, width) for width in WIDTHS]
-        rows.append((*_heads(book, *configuration), *texts))
+    for configuration in configurations(results):
+        found = tunings(results, *configuration)
+        texts = [found.summary(width).text() for width in WIDTHS]
+        rows.append((*_head(results, *configuration), *texts))
     columns = (
         *HEAD,
         "first, ideal",
@@ -231,34 +255,37 @@ def _landscapes(book: Book) -> Table:
     )
     notes = (
         "The distance of the quartiles of the losses of an iteration: the first, the last, and "
-        "the median over all. "
-        f"Noisy: measured with {SHOTS} shots, which alone would make the distance in the last "
-        "column; ideal: exact "
-        f"probabilities. {PM}.",
+        f"the median over all. Noisy: measured with {SHOTS} shots, which alone would make the "
+        "distance in the last column; ideal: exact "
+        f"probabilities. {OVER_SEEDS}.",
     )
     return Table("Width of the landscape", columns, tuple(rows), notes)
 
 
-def widths(value: Value, way: str = "") -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The distance of the quartiles, iteration by iteration.
+def widths(data: Data, prefix: str = "") -> Floats:
+    """The distance of the quartiles of the losses of each iteration.
 
-    ``way`` reference_ for those without noise.
+    ``prefix`` is ``reference_`` for the losses without noise.
+
+    >>> widths({"iterations": {"q1": [1.0, 1.0], "q3": [1.5, 3.0]}}).tolist()
+    [0.5, 2.0]
     """
-    lines = value["iterations"]
-    return np.asarray(np.subtract(lines[f"{way}q3"], lines[f"{way}q1"]))
+    iterations = data["iterations"]
+    return np.asarray(np.subtract(iterations[f"{prefix}q3"], iterations[f"{prefix}q1"]))
 
 
-def width_of_shots(value: Value) -> float:
+def width_of_shots(data: Data) -> float:
     """The interquartile range of a normal distribution with the spread of JS before tuning."""
-    return float(QUARTILES * value["before"]["noisy"]["shots"][str(SHOTS)]["js"][1])
+    _, deviation = data["before"]["noisy"]["shots"][str(SHOTS)]["js"]
+    return float(QUARTILE_DISTANCE * deviation)
 
 
-WIDTHS: tuple[Callable[[Value], float], ...] = (
-    lambda value: float(widths(value, "reference_")[0]),
-    lambda value: float(widths(value)[0]),
-    lambda value: float(widths(value, "reference_")[-1]),
-    lambda value: float(widths(value)[-1]),
-    lambda value: float(np.median(widths(value, "reference_"))),
-    lambda value: float(np.median(widths(value))),
+WIDTHS: tuple[Callable[[Any], float], ...] = (
+    lambda data: float(widths(data, "reference_")[0]),
+    lambda data: float(widths(data)[0]),
+    lambda data: float(widths(data, "reference_")[-1]),
+    lambda data: float(widths(data)[-1]),
+    lambda data: float(np.median(widths(data, "reference_"))),
+    lambda data: float(np.median(widths(data))),
     width_of_shots,
 )

@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from qgen_core.errors import BadOption
-from qgen_core.studies import Cell, Result, Study, Table
-from qgen_hep.readers.reading import file_hash
-from qgen_hep.studies.mfc.book import Book
-from qgen_hep.studies.mfc.cases import FULL, QUICK, Case, all_cases
-from qgen_hep.studies.mfc.measure import binned, samples, tabulated
+from qgen_core.studies import Cell, Results, Study, Table
+from qgen_hep.studies.mfc.grid import FULL, QUICK, Case, all_cases
+from qgen_hep.studies.mfc.measurements import binned, samples, tabulated
 from qgen_hep.studies.mfc.tables import tables
+from qgen_hep.studies.mfc.texts import Texts
+from qgen_hep.studies.shared.grid import named_by_content, require_positive, with_local_file
+from qgen_hep.studies.shared.grid import seeds as seeds_up_to
+from qgen_hep.studies.shared.style import draw
+
+#: Seeds of each Born machine in the quick setting; a GAN has one.
+QUICK_BORN_SEEDS = 3
 
 
 class MfcStudy(Study):
@@ -23,13 +27,18 @@ class MfcStudy(Study):
     muon's energy, with and without a device's noise; Wasserstein GANs; incoming muons of a measured
     spectrum.
 
-    GANs need qgen-torch, the noise needs qgen-qiskit. Without them their part is left out, and said
-    to be.
+    GANs need qgen-torch, the noise needs qgen-qiskit. What is not installed is left out, and the
+    tables say so.
 
     Args:
         spectrum: a file of measured muons with ``mu1_energy`` and ``mu2_energy``; None leaves that
-        part out. seeds: trainings of each GAN, from different parameters and events. born_seeds:
-        the same for Born machines, which take seconds.
+            part out.
+        seeds: trainings of each GAN, from different parameters and events.
+        born_seeds: the same for Born machines, which take seconds.
+
+    >>> cells = MfcStudy().cells(quick=True)
+    >>> [cell.tags["seed"] for cell in cells if cell.tags["case"] == "born-125"]
+    [1, 2, 3]
     """
 
     measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {
@@ -39,36 +48,39 @@ class MfcStudy(Study):
     }
 
     def __init__(self, *, spectrum: str | None = None, seeds: int = 3, born_seeds: int = 5) -> None:
-        if seeds < 1 or born_seeds < 1:
-            raise BadOption(f"seeds and born_seeds are at least 1, not {seeds} and {born_seeds}")
-        self.spectrum, self.seeds, self.born_seeds = spectrum, seeds, born_seeds
+        require_positive(seeds=seeds, born_seeds=born_seeds)
+        self.spectrum = spectrum
+        self.seeds = seeds
+        self.born_seeds = born_seeds
 
     def cells(self, *, quick: bool) -> Sequence[Cell]:
-        found = []
+        found: list[Cell] = []
         for case in self._cases(quick=quick):
             if case.package is None:
-                most = self.seeds if case.is_gan else self.born_seeds
-                seeds = min(most, 1 if case.is_gan else 3) if quick else most
-                found += [case.cell(seed) for seed in range(1, seeds + 1)]
+                count = self._seed_count(case, quick=quick)
+                found += [case.cell(seed) for seed in seeds_up_to(count)]
         return found
 
+    def _seed_count(self, case: Case, *, quick: bool) -> int:
+        if case.is_gan:
+            return 1 if quick else self.seeds
+        if quick:
+            return min(self.born_seeds, QUICK_BORN_SEEDS)
+        return self.born_seeds
+
     def _cases(self, *, quick: bool) -> Sequence[Case]:
-        # a file is named by its content, not by where it lies
-        spectrum = None if self.spectrum is None else {"sha256": file_hash(Path(self.spectrum))}
+        spectrum = None
+        if self.spectrum is not None:
+            spectrum = named_by_content(self.spectrum, "spectrum")
         return list(all_cases(QUICK if quick else FULL, spectrum))
 
     def local(self, recipe: Mapping[str, Any]) -> Mapping[str, Any]:
-        if "sha256" not in recipe["dataset"]:
-            return recipe
-        return {**recipe, "dataset": {**recipe["dataset"], "spectrum": self.spectrum}}
+        return with_local_file(recipe, "spectrum", self.spectrum)
 
-    def tables(self, results: Sequence[Result]) -> Sequence[Table]:
-        return tables(self._book(results))
+    def tables(self, results: Results) -> Sequence[Table]:
+        return tables(Texts(results, self._cases(quick=False)))
 
-    def figures(self, results: Sequence[Result], folder: Path) -> Sequence[Path]:
-        from qgen_hep.studies.mfc.figures import draw
+    def figures(self, results: Results, folder: Path) -> Sequence[Path]:
+        from qgen_hep.studies.mfc.figures import FIGURES
 
-        return draw(self._book(results), folder)
-
-    def _book(self, results: Sequence[Result]) -> Book:
-        return Book(results, self._cases(quick=False))
+        return draw(FIGURES, results, folder)

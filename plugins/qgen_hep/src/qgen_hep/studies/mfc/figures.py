@@ -1,55 +1,54 @@
-"""The figures of the study ``mfc``; what has not been run is left out of them."""
+"""The figures of the study ``mfc``; cells that have not been run are left out."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from qgen_hep.studies.mfc.book import Book
-from qgen_hep.studies.mfc.cases import HELD_OUT
+from qgen_core.studies import Results
 from qgen_hep.studies.mfc.curves import losses, ranges
-from qgen_hep.studies.mfc.spectra import Spectra, conditional, panels
-from qgen_hep.studies.style import BLUE, RED, look, save
+from qgen_hep.studies.mfc.grid import HELD_OUT, MUON
+from qgen_hep.studies.mfc.spectra import Model, Spectra, conditional, draw_nothing, draw_spectra
+from qgen_hep.studies.shared.style import BLUE, RED
 
 
-def all_beams(book: Book) -> Any:
+def all_beams(results: Results) -> Any:
     """The C-GAN at the energies it was trained at."""
-    return _six(book, "cgan", "trained", "C-GAN, beams of the training")
+    return _six_features(results, "cgan", "trained", "C-GAN, beams of the training")
 
 
-def held_out(book: Book) -> Any:
+def held_out(results: Results) -> Any:
     """The C-GAN at the energy it never saw."""
-    return _six(book, "cgan", "held out", f"C-GAN at {HELD_OUT:g} GeV, held out")
+    return _six_features(results, "cgan", "held out", f"C-GAN at {HELD_OUT:g} GeV, held out")
 
 
-def spectrum(book: Book) -> Any:
+def spectrum(results: Results) -> Any:
     """The C-GAN with measured incoming muons."""
-    return _six(book, "spectrum", "trained", "C-GAN, incoming muons of a measured spectrum")
+    title = "C-GAN, incoming muons of a measured spectrum"
+    return _six_features(results, "spectrum", "trained", title)
 
 
-def _six(book: Book, case: str, group: str, title: str) -> Any:
-    value = book.first(case)
-    if value is None:
-        return panels(None, title)
-    found = value["groups"][group]
-    model = [("C-GAN", RED, found["made"])]
-    return panels(Spectra(value["columns"], value["edges"], found["truth"], model), title)
+def _six_features(results: Results, case: str, group: str, title: str) -> Any:
+    data = results.where(case=case).first()
+    if data is None:
+        return draw_nothing(title)
+    found = data["groups"][group]
+    models = [Model("C-GAN", RED, found["made"])]
+    return draw_spectra(Spectra(data["columns"], data["edges"], found["truth"], models), title)
 
 
-def at_125(book: Book) -> Any:
+def at_125(results: Results) -> Any:
     """Born machine and GAN on the same bins."""
     title = f"outgoing muon at {HELD_OUT:g} GeV, 16 bins a feature"
-    models = (("born-125", "Born machine", BLUE), ("gan-125", "GAN", RED))
-    found = [
-        (name, colour, value["made"])
-        for case, name, colour in models
-        if (value := book.first(case))
-    ]
-    some = book.first("born-125") or book.first("gan-125")
-    if some is None:
-        return panels(None, title)
-    columns = ["muon_energy", "muon_pt", "muon_eta"]
-    return panels(Spectra(columns, some["edges"], some["truth"], found), title)
+    models = []
+    bins: Any = None
+    for case, name, colour in (("born-125", "Born machine", BLUE), ("gan-125", "GAN", RED)):
+        data = results.where(case=case).first()
+        if data is not None:
+            models.append(Model(name, colour, data["made"]))
+            bins = bins or data
+    if bins is None:
+        return draw_nothing(title)
+    return draw_spectra(Spectra(MUON, bins["edges"], bins["truth"], models), title)
 
 
 FIGURES = {
@@ -61,9 +60,3 @@ FIGURES = {
     6: losses,
     7: spectrum,
 }
-
-
-def draw(book: Book, folder: Path) -> list[Path]:
-    """Draw all of them as PNG into a folder."""
-    with look():
-        return [save(make(book), folder, number) for number, make in FIGURES.items()]

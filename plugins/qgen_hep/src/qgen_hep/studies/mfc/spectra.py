@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from qgen_core.studies import Results
 from qgen_core.typing import Floats
-from qgen_hep.studies.mfc.book import Book
-from qgen_hep.studies.style import BLUE, GREEN, GREY, GUIDE, figure, legend
+from qgen_hep.figures.ratio_panels import RatioPanels, log_if_steep
+from qgen_hep.studies.mfc.grid import TAUGHT
+from qgen_hep.studies.shared.style import BLUE, GREEN, figure, legend
 
 LABEL = {
     "muon_energy": "outgoing muon: E [GeV]",
@@ -21,113 +23,99 @@ LABEL = {
     "carrier_eta": r"carrier: $\eta$",
 }
 RATIO = (0.5, 1.5)
-#: Features to a row of panels.
+#: Features in a row of panels.
 ACROSS = 3
-#: A spectrum that falls by more is drawn on a logarithmic axis.
-STEEP = 100.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """The line of a model: its name, colour, and shares of events in bins, feature by feature."""
+
+    name: str
+    colour: str
+    shares: Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True)
 class Spectra:
-    """Shares of events in bins, feature by feature.
-
-    The truth's, and (name, colour, shares) of models.
-    """
+    """Shares of events in bins, feature by feature: those of the reference and of models."""
 
     columns: Sequence[str]
     edges: Sequence[Sequence[float]]
-    truth: Sequence[Sequence[float]]
-    models: Sequence[tuple[str, str, Sequence[Sequence[float]]]]
+    reference: Sequence[Sequence[float]]
+    models: Sequence[Model]
 
 
-def panels(spectra: Spectra | None, title: str) -> Any:
-    """A panel a feature and the ratio to the truth below; without spectra the word missing."""
-    if spectra is None:
-        made = figure(7.0, 2.0)
-        axes = made.subplots()
-        axes.set_axis_off()
-        axes.set_title(title, loc="left")
-        legend(axes)
-        return made
+def draw_nothing(title: str) -> Any:
+    """A figure with the word missing."""
+    made = figure(7.0, 2.0)
+    axes = made.subplots()
+    axes.set_axis_off()
+    axes.set_title(title, loc="left")
+    legend(axes)
+    return made
+
+
+def draw_spectra(spectra: Spectra, title: str) -> Any:
+    """A panel for each feature, with the ratio to the reference below it."""
     rows = -(-len(spectra.columns) // ACROSS)
     made = figure(4.0 * ACROSS, 4.4 * rows)
     made.suptitle(f"{title}; truth: stand-in events", fontsize=11)
     grid = made.subplots(2 * rows, ACROSS, height_ratios=[3, 1.2] * rows, squeeze=False)
     for i, column in enumerate(spectra.columns):
         row, place = divmod(i, ACROSS)
-        top, bottom = grid[2 * row, place], grid[2 * row + 1, place]
-        edges = np.asarray(spectra.edges[i])
-        models = [(name, colour, np.asarray(shares[i])) for name, colour, shares in spectra.models]
-        _panel(top, bottom, edges, np.asarray(spectra.truth[i]), models)
+        top, bottom = grid[2 * row : 2 * row + 2, place]
+        _panel(top, bottom, spectra, i)
         bottom.set_xlabel(LABEL.get(column, column))
     for row in range(rows):
-        grid[2 * row, 0].set_ylabel("share of events in a bin")
-        grid[2 * row + 1, 0].set_ylabel("model / truth")
+        _y_labels(grid[2 * row, 0], grid[2 * row + 1, 0])
     legend(grid[0, 0])
     return made
 
 
-def _panel(
-    top: Any, bottom: Any, edges: Floats, truth: Floats, models: list[tuple[str, str, Floats]]
-) -> None:
-    import mplhep
+def _y_labels(top: Any, bottom: Any) -> None:
+    top.set_ylabel("share of events in a bin")
+    bottom.set_ylabel("model / truth")
 
-    options: dict[str, Any] = {"flow": "none"}
-    mplhep.histplot(
-        truth, edges, ax=top, histtype="fill", color=GREY, alpha=0.35, label="truth", **options
-    )
-    for name, colour, shares in models:
-        mplhep.histplot(
-            shares, edges, ax=top, color=colour, label=name, lw=1.5, yerr=False, **options
-        )
-        ratio = np.divide(shares, truth, out=np.full(len(truth), np.nan), where=truth > 0)
-        centres, inside = (edges[1:] + edges[:-1]) / 2, (ratio > RATIO[0]) & (ratio < RATIO[1])
-        bottom.plot(centres[inside], ratio[inside], ls="none", marker=".", ms=5, color=colour)
-        for beyond, at, marker in (
-            (ratio >= RATIO[1], RATIO[1] - 0.06, "^"),
-            (ratio <= RATIO[0], RATIO[0] + 0.06, "v"),
-        ):
-            bottom.plot(
-                centres[beyond],
-                np.full(beyond.sum(), at),
-                ls="none",
-                marker=marker,
-                ms=4,
-                color=colour,
-            )
-    positive = truth[truth > 0]
-    if len(positive) and positive.max() > STEEP * positive.min():
-        top.set_yscale("log")
-        top.set_ylim(0.3 * positive.min(), 4 * positive.max())
-    else:
+
+def _panel(top: Any, bottom: Any, spectra: Spectra, feature: int) -> None:
+    """One feature: the reference filled, models in steps, their ratios as points."""
+    reference: Floats = np.asarray(spectra.reference[feature])
+    edges: Floats = np.asarray(spectra.edges[feature])
+    panels = RatioPanels(top, bottom, edges, RATIO, inset=0.06, triangle=4)
+    panels.fill_reference(reference, "truth")
+    for model in spectra.models:
+        shares: Floats = np.asarray(model.shares[feature])
+        top.stairs(shares, edges, color=model.colour, label=model.name, lw=1.5)
+        unknown = np.full(len(reference), np.nan)
+        ratio = np.divide(shares, reference, out=unknown, where=reference > 0)
+        panels.ratio_points(ratio, color=model.colour, marker=".", ms=5)
+    positive = reference[reference > 0]
+    if not log_if_steep(top, positive, positive.min(initial=np.inf)):
         top.set_ylim(0, None)
-    for axes in (top, bottom):
-        axes.set_xlim(edges[0], edges[-1])
-    bottom.set_ylim(*RATIO)
-    for level, dashes in ((1.0, "-"), (0.9, ":"), (1.1, ":")):
-        bottom.axhline(level, color=GUIDE, ls=dashes, lw=0.8, zorder=0)
+    panels.guides(lw=0.8, zorder=0)
 
 
-def conditional(book: Book) -> Any:
+def conditional(results: Results) -> Any:
     """The conditional Born machine at its energies, without and with noise."""
     title = "conditional Born machine, outgoing muon's energy"
-    exact, noisy = book.first("conditional-narrow"), book.first("conditional-noisy")
+    exact = results.where(case="conditional-narrow").first()
+    noisy = results.where(case="conditional-noisy").first()
     if exact is None:
-        return panels(None, title)
-    made = figure(4.0 * len(exact["energies"]), 4.4)
+        return draw_nothing(title)
+    energies = exact["energies"]
+    made = figure(4.0 * len(energies), 4.4)
     made.suptitle(f"{title}; truth: stand-in events, noise: emulated", fontsize=11)
-    grid = made.subplots(2, len(exact["energies"]), height_ratios=[3, 1.2], squeeze=False)
-    edges = np.asarray(exact["edges"])
-    for (energy, value), (top, bottom) in zip(exact["energies"].items(), grid.T, strict=True):
-        models = [("exact", BLUE, np.asarray(value["made"]))]
+    grid = made.subplots(2, len(energies), height_ratios=[3, 1.2], squeeze=False)
+    for (energy, data), (top, bottom) in zip(energies.items(), grid.T, strict=True):
+        models = [Model("exact", BLUE, [data["made"]])]
         if noisy is not None:
-            models.append(("with noise", GREEN, np.asarray(noisy["energies"][energy]["made"])))
-        _panel(top, bottom, edges, np.asarray(value["truth"]), models)
-        top.set_title(
-            f"{energy} GeV" + ("" if energy in ("150", "200") else ", not trained at"), loc="left"
-        )
+            models.append(Model("with noise", GREEN, [noisy["energies"][energy]["made"]]))
+        spectra = Spectra(["muon_energy"], [exact["edges"]], [data["truth"]], models)
+        _panel(top, bottom, spectra, 0)
+        taught = float(energy) in TAUGHT
+        top.set_title(f"{energy} GeV" if taught else f"{energy} GeV, not trained at", loc="left")
         bottom.set_xlabel(LABEL["muon_energy"])
-    grid[0, 0].set_ylabel("share of events in a bin")
-    grid[1, 0].set_ylabel("model / truth")
+    _y_labels(grid[0, 0], grid[1, 0])
     legend(grid[0, 0])
     return made

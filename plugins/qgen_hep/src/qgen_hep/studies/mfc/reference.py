@@ -1,7 +1,4 @@
-"""Independent events of the stand-in to compare with, and what they say of themselves.
-
-The floor.
-"""
+"""Reference samples: independent events of the stand-in, and the floor between them."""
 
 from __future__ import annotations
 
@@ -16,13 +13,13 @@ from qgen_core.events import Events
 from qgen_core.typing import Floats
 from qgen_hep.datasets.mfc import mfc
 
-#: Generated events, and true ones, of every comparison.
+#: Generated and reference events of every comparison.
 EVENTS = 100_000
-#: Seeds of truths: none that a training has.
+#: Seeds of the samples; no training has one of them.
 SEEDS = (900_001, 900_002, 900_003, 900_004)
 
 
-def truths(
+def reference_samples(
     dataset: Mapping[str, Any], energies: Sequence[float] | None = None
 ) -> tuple[Events, ...]:
     """Samples of the distribution behind a recipe's dataset, or of it at other beam energies."""
@@ -34,16 +31,21 @@ def truths(
             options[key] = tuple(value)
     if energies is not None:
         options["energies"] = tuple(energies)
-    return _truths(tuple(sorted(options.items())))
+    return _samples(tuple(sorted(options.items())))
 
 
 @cache
-def _truths(options: tuple[tuple[str, Any], ...]) -> tuple[Events, ...]:
+def _samples(options: tuple[tuple[str, Any], ...]) -> tuple[Events, ...]:
     return tuple(mfc(**dict(options), events=EVENTS, seed=seed) for seed in SEEDS)
 
 
 def variation(reference: Events, other: Events, edges: Sequence[Floats]) -> list[float]:
-    """The total variation of each feature, what lies outside of the bins counted."""
+    """The total variation of each feature; events outside of the bins count as two more bins.
+
+    >>> pair = Events(np.array([[0.5], [1.5]])), Events(np.array([[0.5], [0.5]]))
+    >>> variation(*pair, [np.array([0.0, 1.0, 2.0])])
+    [0.5]
+    """
     found = qgen.metric("marginal-tv")(reference, other, edges=edges)
     return [found[f"tv({column})"] for column in reference.columns]
 
@@ -54,11 +56,19 @@ def joint_variation(reference: Events, other: Events, edges: Sequence[Floats]) -
 
 
 def floor(events: Sequence[Events], edges: Sequence[Floats]) -> list[float]:
-    """The total variation of each feature between two samples of the truth, mean over pairs."""
+    """The total variation of each feature between two reference samples, mean over pairs."""
     first, *others = events
     return list(np.mean([variation(first, other, edges) for other in others], axis=0))
 
 
 def shares(x: Floats, edges: Sequence[Floats]) -> list[Floats]:
-    """The share of all events (N, F) in each bin of each feature."""
-    return [np.histogram(column, e)[0] / len(x) for column, e in zip(x.T, edges, strict=True)]
+    """The share of all events (N, F) in each bin of each feature.
+
+    >>> [s.tolist() for s in shares(np.array([[0.5], [1.5]]), [np.array([0.0, 1.0, 2.0])])]
+    [[0.5, 0.5]]
+    """
+    found = []
+    for column, column_edges in zip(x.T, edges, strict=True):
+        counts, _ = np.histogram(column, column_edges)
+        found.append(counts / len(x))
+    return found

@@ -1,4 +1,4 @@
-"""What the study ``mfc`` trains: a case is one configuration, a cell of it one seed."""
+"""The grid of the study ``mfc``: a case is one configuration, a cell of it one seed."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Any
 
 import qgen_core as qgen
 from qgen_core.studies import Cell
+from qgen_hep.studies.shared.grid import one_thread
 
-#: Beam energies that the C-GAN sees, GeV, and the one that it does not.
+#: Beam energies in GeV that the C-GAN is trained at, and the one that is held out.
 BEAMS = (50.0, 75.0, 100.0, 150.0, 175.0, 200.0)
 HELD_OUT = 125.0
-#: Those of the conditional Born machine.
-TAUGHT, TESTED = (150.0, 200.0), 175.0
+#: Energies that the conditional Born machine is trained and tested at.
+TAUGHT = (150.0, 200.0)
+TESTED = 175.0
 MORE = (50.0, 75.0, 100.0, 125.0, 150.0, 200.0)
 MUON = ("muon_energy", "muon_pt", "muon_eta")
 #: Windows of the outgoing muon's features at 125 GeV: 16 bins each.
 WINDOW_125 = ((0.0, 125.0), (0.0, 1.6), (2.0, 8.0))
 BITS = 4
-#: What each kind of case needs: component and the package that offers it.
+#: The components that GANs and noise need, and the packages that provide them.
 TORCH = (("trainer", "torch"), ("loss", "adversarial"), ("generator", "mlp-generator"))
 NOISE = (("noise", "ibm_casablanca"),)
 PACKAGES = {TORCH: "qgen-torch", NOISE: "qgen-qiskit"}
@@ -42,7 +44,7 @@ def offered(kind: str, name: str) -> bool:
 
 @dataclass(frozen=True)
 class Case:
-    """One configuration: a recipe without its seed, and what is measured of it."""
+    """One configuration: a recipe without its seed, a measurement and its options."""
 
     name: str
     recipe: Mapping[str, Any]
@@ -52,21 +54,21 @@ class Case:
 
     def cell(self, seed: int) -> Cell:
         """Train with a seed, and measure."""
-        return Cell(
-            {"seed": seed, **self.recipe}, {self.measurement: {"case": self.name, **self.options}}
-        )
+        options = {"case": self.name, **self.options}
+        tags: dict[str, Any] = {"case": self.name, "seed": seed}
+        return Cell({"seed": seed, **self.recipe}, {self.measurement: options}, tags)
 
     @property
     def is_gan(self) -> bool:
-        """Whether it takes minutes."""
+        """Whether it is a GAN, which takes minutes."""
         return self.needs == TORCH
 
     @property
     def package(self) -> str | None:
-        """The package that is missing here; None: the case can be run."""
-        return (
-            None if all(offered(kind, name) for kind, name in self.needs) else PACKAGES[self.needs]
-        )
+        """The package that has to be installed to run the case; None: it can be run."""
+        if all(offered(kind, name) for kind, name in self.needs):
+            return None
+        return PACKAGES[self.needs]
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,13 @@ def _recipe(dataset: Mapping[str, Any], **tables: Any) -> dict[str, Any]:
 
 
 def _gan(steps: int, *, rate: float = 5e-4, final: str = "none", **loss: Any) -> dict[str, Any]:
-    move = {"optimizer": "RMSprop", "learning_rate": rate}
+    optimizer = {"optimizer": "RMSprop", "learning_rate": rate}
     return {
         "generator": {"name": "mlp-generator", "final": final},
-        "loss": {"name": "adversarial", **move, **loss},
+        "loss": {"name": "adversarial", **optimizer, **loss},
         "trainer": {
             "name": "torch",
-            **move,
+            **optimizer,
             "scheduler": "CosineAnnealingLR",
             "batch_size": 512,
             "steps": steps,
@@ -168,17 +170,17 @@ def at_125(sizes: Sizes) -> Iterator[Case]:
     born = _recipe(
         dataset,
         encoder={"name": "binning", "bits": BITS, "window": window},
-        backend={"name": "statevector", "threads": 1},
+        backend=one_thread("statevector"),
         generator={"name": "qcbm", "ansatz": {"name": "ising", "layers": 6}},
         loss={"name": "mmd"},
         trainer={"name": "adam", "learning_rate": 0.05, "steps": sizes.born_steps},
     )
     options = {"window": window, "bins": 2**BITS}
     yield Case("born-125", born, "binned", options)
-    # bin centres, scaled to [-1, 1]: what the encoder of conditions does is what a regression of
-    # bins needs
-    scaled = {"name": "angle", "range": [-1.0, 1.0], "window": window}
-    for name, encoder in (("gan-125", {**scaled, "bins": 2**BITS}), ("gan-125-continuous", scaled)):
+    # The encoder of conditions scales the centres of bins to [-1, 1], the range of a tanh.
+    continuous = {"name": "angle", "range": [-1.0, 1.0], "window": window}
+    encoders = {"gan-125": {**continuous, "bins": 2**BITS}, "gan-125-continuous": continuous}
+    for name, encoder in encoders.items():
         recipe = _recipe(dataset, encoder=encoder, **_gan(sizes.binned_steps, final="tanh"))
         yield Case(name, recipe, "binned", options, TORCH)
 
@@ -211,7 +213,7 @@ def _conditional(
         {"energies": list(beams), **columns, "events": sizes.events},
         encoder={"name": "binning", "bits": BITS, "window": [[0.0, 200.0]]},
         condition_encoder={"name": "angle", "range": [-angle, angle], "window": [list(window)]},
-        backend={"name": "density" if trained_under else "statevector", "threads": 1},
+        backend=one_thread("density" if trained_under else "statevector"),
         generator={"name": "qcbm", "ansatz": {"name": "ising", "layers": 2}},
         loss={"name": "mmd"},
         trainer={"name": "adam", "learning_rate": 0.05, "steps": sizes.born_steps},
@@ -222,6 +224,7 @@ def _conditional(
         "energies": [TAUGHT[0], TESTED, TAUGHT[1]],
         "noise": measured_under or "",
     }
-    return Case(
-        name, recipe, "tabulated", options, NOISE if measured_under or trained_under else ()
-    )
+    needs: Needs = ()
+    if measured_under or trained_under:
+        needs = NOISE
+    return Case(name, recipe, "tabulated", options, needs)
