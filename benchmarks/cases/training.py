@@ -136,11 +136,11 @@ def _engine_flops(task: Task, precision: str) -> float:
     the overlap) and for each set of merged phases, 32 for an RY by ratio (8, 16, 8).
     """
     from benchmarks.contestants.qgen import circuit_of
-    from qgen_core.simulators.statevector.program import Program
+    from qgen_core.simulators.statevector.program import StatevectorProgram
     from qgen_core.simulators.statevector.steps import PAIR, PHASE4, PHASES, RY_L, RY_P, RY_Q
 
     kind: Literal["single", "double"] = "single" if precision == "single" else "double"
-    plan = Program(circuit_of(task.ops, task.wires), kind, last_phases=False).plan
+    plan = StatevectorProgram(circuit_of(task.ops, task.wires), kind, last_phases=False).plan
     codes, pairs = plan.steps[:, 0], plan.steps[plan.steps[:, 0] == PAIR]
     whole = int(np.isin(codes, [RY_P, RY_Q, RY_L, PHASE4, PHASES]).sum()) + int(
         (pairs[:, 2] > 0).sum()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,24 @@ def test_files() -> list[Path]:
     """The Python files of all tests."""
     folders = [ROOT / "tests", *sorted(source.parent / "tests" for source in SOURCES)]
     return [path for folder in folders for path in sorted(folder.rglob("*.py"))]
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of the module in a source file."""
+    for source in SOURCES:
+        if path.is_relative_to(source):
+            return ".".join(path.relative_to(source).with_suffix("").parts)
+    raise ValueError(f"{path} is in no source folder")
+
+
+def entry_points() -> set[str]:
+    """The objects that the packages name as components, as ``module:object``."""
+    found: set[str] = set()
+    for source in SOURCES:
+        text = (source.parent / "pyproject.toml").read_text(encoding="utf-8")
+        for group in tomllib.loads(text)["project"].get("entry-points", {}).values():
+            found |= set(group.values())
+    return found
 
 
 def parsed(path: Path) -> ast.Module:

@@ -40,7 +40,7 @@ def test_less_memory_gives_the_same_gradient(
     circuit = some_circuit(2, 12)
     angles = circuits.rows(circuit, 5, RNG(2))
     expected = slopes(qgen.backend("statevector"), circuit, angles, MEASURES[1])
-    monkeypatch.setattr(numerical, "HELD", held)
+    monkeypatch.setattr(numerical, "GRAPH_MEMORY", held)
     backend = qgen.backend("pennylane")
     free = [k for k, a in enumerate(circuit.angles) if a.source != "const"]
     assert min(backend._rows_at_once(circuit), 5) == rows
@@ -56,7 +56,7 @@ def test_density_matrices_beyond_memory_are_differentiated_by_parameter_shift(
     angles = circuits.rows(circuit, 2, RNG(2))
     backend = qgen.backend("pennylane", device="default.mixed")
     expected = slopes(backend, circuit, angles, qgen.Probabilities())
-    monkeypatch.setattr(numerical, "HELD", 1)
+    monkeypatch.setattr(numerical, "GRAPH_MEMORY", 1)
     found = slopes(backend, circuit, angles, qgen.Probabilities())
     free = [k for k, a in enumerate(circuit.angles) if a.source != "const"]
     np.testing.assert_allclose(found[:, free], expected[:, free], atol=1e-12)
@@ -64,7 +64,7 @@ def test_density_matrices_beyond_memory_are_differentiated_by_parameter_shift(
 
 def test_autograd_on_many_wires() -> None:
     """Where PennyLane fails at a batch in autograd, the adjoint method takes over."""
-    wires = numerical.WIDE
+    wires = numerical.AUTOGRAD_FAILS_FROM
     turns = [qgen.Gate("ry", (w,), qgen.param(w)) for w in range(3)]
     circuit = qgen.Circuit(
         wires, (*turns, *(qgen.Gate("cx", (w, w + 1)) for w in range(wires - 1)), *turns)

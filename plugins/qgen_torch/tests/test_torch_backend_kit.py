@@ -15,7 +15,7 @@ class TestTorch(BackendKit):
     def _way(self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
         """States between the maps are stored for the backward pass, or recomputed."""
         self.precision, way = request.param.split(" ", 1)
-        monkeypatch.setattr(evolve, "ALWAYS_THERE", 2**40 if way == "held" else 0)
+        monkeypatch.setattr(evolve, "UNCHECKED_MEMORY", 2**40 if way == "held" else 0)
 
     def make(self) -> qgen.Backend:
         return qgen.backend("torch", precision=self.precision, device="cpu")

@@ -63,7 +63,7 @@ def test_wide_circuits_use_the_walsh_transform(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("held", [True, False])
 def test_second_derivatives(held: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """gradgradcheck of all gates with an angle, for probabilities, words and states."""
-    monkeypatch.setattr(evolve, "ALWAYS_THERE", 2**40 if held else 0)
+    monkeypatch.setattr(evolve, "UNCHECKED_MEMORY", 2**40 if held else 0)
     rng = np.random.default_rng(7)
     gates = [Gate("ry", (0,), param(0)), Gate("h", (1,)), Gate("cx", (0, 1))]
     for number, name in enumerate(n for n in GATES if GATES[n].has_angle):

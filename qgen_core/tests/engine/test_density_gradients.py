@@ -80,8 +80,8 @@ def test_states_computed_again_change_no_bit(batch, monkeypatch):
             circuit, angles, Probabilities()
         )
         results.append((output, back(cotangent), back(cotangent)))
-    steps = len(DensityBackend(parts=False)._program(circuit, Probabilities()).plan.steps)
-    assert len(cuts_for((4,) * (steps + 1), batch, 1)) < steps + 1
+    passes = len(DensityBackend(parts=False)._program(circuit, Probabilities()).plan.passes)
+    assert len(cuts_for((4,) * (passes + 1), batch, 1)) < passes + 1
     for one, two in zip(*results, strict=True):
         np.testing.assert_array_equal(one, two)
 

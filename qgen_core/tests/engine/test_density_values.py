@@ -113,14 +113,14 @@ def test_observables_evolved_backwards_equal_states_evolved_forwards(monkeypatch
     measure = pauli_z(5)
     engine = DensityBackend()
     program = engine._program(circuit, measure)
-    meet = program._meeting_step(angles, 5)
-    assert 0 < meet < len(program.plan.steps)
+    meet = program._meeting_state(angles, 5)
+    assert 0 < meet < len(program.plan.passes)
     backwards = engine.exact(circuit, angles, measure)
     np.testing.assert_allclose(
         backwards, reference.values(circuit, angles, measure), atol=CLOSE, rtol=0
     )
     monkeypatch.setattr(program_module, "KEEP", 0)
-    assert program._meeting_step(angles, 5) == len(program.plan.steps)
+    assert program._meeting_state(angles, 5) == len(program.plan.passes)
     np.testing.assert_allclose(
         engine.exact(circuit, angles, measure), backwards, atol=CLOSE, rtol=0
     )
@@ -131,7 +131,7 @@ def test_equal_rows_meet_at_the_start():
     circuit = same_for_all_but_the_start(rng, 5, 3)
     angles = np.repeat(random_rows(rng, circuit, 1), 30, axis=0)
     engine = DensityBackend()
-    assert engine._program(circuit, pauli_z(5))._meeting_step(angles, 5) == 0
+    assert engine._program(circuit, pauli_z(5))._meeting_state(angles, 5) == 0
     expected = np.repeat(reference.values(circuit, angles[:1], pauli_z(5)), 30, axis=0)
     np.testing.assert_allclose(
         engine.exact(circuit, angles, pauli_z(5)), expected, atol=CLOSE, rtol=0

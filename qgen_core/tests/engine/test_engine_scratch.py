@@ -28,28 +28,29 @@ def empty():
 
 
 def test_a_buffer_is_given_out_again_once_nobody_refers_to_it(empty):
-    first = scratch.plain(1, WIDTH, BYTE)
+    first = scratch.contiguous(1, WIDTH, BYTE)
     where = address(first)
     view = first[0, 10:20].view(np.int8)
     del first
-    assert address(scratch.plain(1, WIDTH, BYTE)) != where  # the view still reads it
+    assert address(scratch.contiguous(1, WIDTH, BYTE)) != where  # the view still reads it
     del view
-    assert address(scratch.plain(1, WIDTH, BYTE)) == where
+    assert address(scratch.contiguous(1, WIDTH, BYTE)) == where
 
 
 def test_an_array_is_given_out_again_only_when_nobody_holds_it(empty):
-    first = scratch.plain(3, 5, BYTE)
-    second = scratch.plain(3, 5, BYTE)
+    first = scratch.contiguous(3, 5, BYTE)
+    second = scratch.contiguous(3, 5, BYTE)
     assert not np.shares_memory(first, second)
     mark = id(first)
     del first
-    assert id(scratch.plain(3, 5, BYTE)) == mark
-    assert scratch.plain(5, 3, BYTE).shape == (5, 3)
+    assert id(scratch.contiguous(3, 5, BYTE)) == mark
+    assert scratch.contiguous(5, 3, BYTE).shape == (5, 3)
 
 
 def test_what_is_kept_is_bounded(empty):
     taken = [
-        scratch.plain(1, scratch.LARGEST, BYTE) for _ in range(scratch.KEPT // scratch.LARGEST + 2)
+        scratch.contiguous(1, scratch.LARGEST, BYTE)
+        for _ in range(scratch.KEPT // scratch.LARGEST + 2)
     ]
     assert len({address(buffer) for buffer in taken}) == len(taken)
     kept = [buffer for same in scratch._kept.made.values() for buffer, _ in same]
@@ -59,12 +60,12 @@ def test_what_is_kept_is_bounded(empty):
         == sum(buffer.nbytes - scratch.PAGE for buffer in kept)
         <= scratch.KEPT
     )
-    again = scratch.plain(
+    again = scratch.contiguous(
         1, WIDTH, BYTE
     )  # what was kept for other shapes does not keep this one out
     where = address(again)
     del again
-    assert address(scratch.plain(1, WIDTH, BYTE)) == where
+    assert address(scratch.contiguous(1, WIDTH, BYTE)) == where
 
 
 @pytest.mark.parametrize(

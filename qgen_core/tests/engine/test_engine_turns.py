@@ -9,7 +9,7 @@ from engine_circuits import brick, random_rows
 from qgen_core.circuits.circuit import Circuit, Gate, param
 from qgen_core.circuits.measures import Probabilities, State
 from qgen_core.simulators.statevector.backend import StatevectorBackend
-from qgen_core.simulators.statevector.program import Program
+from qgen_core.simulators.statevector.program import StatevectorProgram
 from qgen_core.simulators.statevector.steps import (
     PAIR,
     RESCALE_AFTER,
@@ -52,7 +52,7 @@ def deep(turns, phases, wires=7):
 
 
 def scalings(circuit, precision="double"):
-    steps = Program(circuit, precision, last_phases=True).plan.steps
+    steps = StatevectorProgram(circuit, precision, last_phases=True).plan.steps
     return int(np.sum((steps[:, STEP_CODE] == PAIR) & (steps[:, STEP_PHASES] == RESCALING)))
 
 
@@ -95,7 +95,7 @@ def test_gradients_belong_to_states_of_norm_one(precision, close, phases):
 
 
 def test_most_of_a_layer_is_done_in_pairs():
-    steps = Program(brick(16, 6), "single", last_phases=False).plan.steps
+    steps = StatevectorProgram(brick(16, 6), "single", last_phases=False).plan.steps
     assert np.sum(steps[:, STEP_CODE] == PAIR) > 60
 
 

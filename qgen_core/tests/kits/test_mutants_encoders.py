@@ -66,9 +66,9 @@ MUTANTS = [
         "test_state",
         r"load\(\) of a state with an array too many was accepted without an error",
     ),
-    Mutant(broken.StateIsLive, "test_state", r"hands out its own array 'edges0'; return a copy"),
+    Mutant(broken.StateIsLive, "test_state", r"returns its own array 'edges0'; return a copy"),
     Mutant(
-        broken.StateOfObjects, "test_state", r"holds 'name', which is no numpy array of numbers"
+        broken.StateOfObjects, "test_state", r"holds 'name', which is not a numpy array of numbers"
     ),
     Mutant(
         broken.OwnRandomness,

@@ -37,7 +37,7 @@ MUTANTS = [
         r"of a conditional model without conditions was accepted",
     ),
     Mutant(
-        broken.SortsConditions, "test_conditions", r"probabilities of conditions in another order"
+        broken.SortsConditions, "test_conditions", r"probabilities of conditions in reversed order"
     ),
     Mutant(
         broken.NotNormalised, "test_probabilities", r"probabilities of a condition sum to 1.001"
@@ -59,12 +59,12 @@ MUTANTS = [
     Mutant(
         broken.OutputsAsList,
         "test_outputs",
-        r"outputs is a frozenset of probabilities, .* not \['samples'",
+        r"outputs must be a frozenset of some of probabilities, .* not \['samples'",
     ),
     Mutant(
         broken.SumOfLogs,
         "test_outputs",
-        r"forward\('log_prob'\) gives finite values of the shape \(12,\), not",
+        r"forward\('log_prob'\) must give finite values of the shape \(12,\), not",
     ),
     Mutant(
         broken.AnyOutput,
@@ -83,23 +83,23 @@ MUTANTS = [
     Mutant(
         broken.MissingKey,
         "test_gradients",
-        r"keyed \['theta'\], the parameters \['slopes', 'theta'\]",
+        r"has the keys \['theta'\], the parameters have \['slopes', 'theta'\]",
     ),
     Mutant(
         broken.GradientPerEvent,
         "test_gradients",
-        r"by 'theta' is finite and of the shape \(3,\), not \(12, 3\)",
+        r"by 'theta' must be finite and of the shape \(3,\), not \(12, 3\)",
     ),
     Mutant(
         broken.NoGradientOfDensity,
         "test_gradients",
-        r"log_prob has no gradient, only samples may have none",
+        r"log_prob has no gradient, which only samples may lack",
     ),
     Mutant(broken.WrongSampleGradient, "test_gradients", r"gradient of samples by 'width' along"),
     Mutant(
         broken.LeavesParameters,
         "test_outputs_at",
-        r"leaves other parameters behind; put the old ones back",
+        r"changes the model's parameters; restore them at the end",
     ),
     Mutant(
         broken.AtThePresentPlace,
@@ -111,11 +111,15 @@ MUTANTS = [
         "test_outputs_at",
         r"row 1 of outputs_at\('log_prob'\) is not what forward",
     ),
-    Mutant(broken.ParametersCopied, "test_parameters_are_live", r"return the live array, no copy"),
+    Mutant(
+        broken.ParametersCopied,
+        "test_parameters_are_live",
+        r"own array, not a copy",
+    ),
     Mutant(
         broken.Deaf,
         "test_parameters_are_live",
-        r"the model does not look at what parameters\(\) hands out",
+        r"the model does not use the arrays that parameters\(\) returns",
     ),
     Mutant(
         broken.ForgetsSlopes, "test_state", r"into a fresh model parameter 'slopes' is another one"
@@ -123,7 +127,7 @@ MUTANTS = [
     Mutant(
         broken.ForgetsBuffer, "test_state", r"into a fresh model samples differ for the same rng"
     ),
-    Mutant(broken.StateIsLive, "test_state", r"hands out its own array 'theta'; return a copy"),
+    Mutant(broken.StateIsLive, "test_state", r"returns its own array 'theta'; return a copy"),
     Mutant(
         broken.LoadsAnything,
         "test_wrong_state_is_refused",

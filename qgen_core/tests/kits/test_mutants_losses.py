@@ -19,13 +19,13 @@ MUTANTS = [
         r"the loss changed the array output that it was given; work on a copy",
     ),
     Mutant(broken.WritesTarget, FORM, r"the loss changed the array target"),
-    Mutant(broken.PerRow, FORM, r"the value is one finite number, not array"),
+    Mutant(broken.PerRow, FORM, r"the value must be one finite number, not array"),
     Mutant(
         broken.CotangentOfOneRow,
         FORM,
-        r"the cotangent is finite and has the output's shape \(2, 8\), not \(8,\)",
+        r"the cotangent must be finite and have the output's shape \(2, 8\), not \(8,\)",
     ),
-    Mutant(broken.CotangentIsTarget, FORM, r"the cotangent is the memory of target"),
+    Mutant(broken.CotangentIsTarget, FORM, r"the cotangent shares the memory of target"),
     Mutant(
         broken.RunningMean,
         "test_calls_are_repeatable",
@@ -45,9 +45,7 @@ MUTANTS = [
         r"at the target the value is 0.1, not the minimum 0",
         ZERO,
     ),
-    Mutant(
-        broken.BelowMinimum, "test_minimum", r"the value -0\.\d+ lies below the minimum 0", ZERO
-    ),
+    Mutant(broken.BelowMinimum, "test_minimum", r"the value -0\.\d+ is below the minimum 0", ZERO),
     Mutant(
         broken.WeightsIgnored,
         "test_weights",
@@ -61,23 +59,25 @@ MUTANTS = [
     Mutant(broken.CountsWeightless, "test_weights", r"an event of weight 0 counts"),
     Mutant(broken.ForgetsCritic, "test_state", r"after load\(\) into a fresh loss .* becomes"),
     Mutant(
-        broken.ForgetsMomentum, "test_state", r"after load\(\) the next update\(\) goes another way"
+        broken.ForgetsMomentum,
+        "test_state",
+        r"after load\(\) the next update\(\) gives another state",
     ),
     Mutant(
         broken.LoadsAnything,
         "test_state",
         r"a state with an array too many was accepted without an error",
     ),
-    Mutant(broken.StateIsLive, "test_state", r"hands out its own array 'w'; return a copy"),
+    Mutant(broken.StateIsLive, "test_state", r"returns its own array 'w'; return a copy"),
     Mutant(
         broken.NeverLearns,
         "test_updates",
-        r"update\(\) leaves the state as it is; the loss says that it learns",
+        r"update\(\) does not change the state, but updates is above 0",
     ),
     Mutant(
         broken.LearnsUnseeded,
         "test_updates",
-        r"from the same state with the same rng goes another way",
+        r"from the same state with the same rng gives another state",
     ),
     Mutant(broken.SaysItDoesNotLearn, "test_updates", r"changes the state, but updates is 0"),
     Mutant(broken.WritesSamples, "test_updates", r"update\(\) changed the array output"),

@@ -141,17 +141,17 @@ MUTANTS = [
     Mutant(
         OtherBeta,
         "test_boltzmann",
-        r"total variation .*, the floor of the draws is",
+        r"total variation .*, of which .* is expected by chance",
         {"bias": 0.003},
     ),
-    Mutant(Floats, "test_form", r"spins are int8 -1 and \+1, not float64"),
+    Mutant(Floats, "test_form", r"spins must be int8 -1 and \+1, not float64"),
     Mutant(OneTooMany, "test_form", r"samples have the shape \(2, 6\), not \(1, 6\)"),
     Mutant(SeedsGlobally, "test_form", r"sample\(\) touched the global random state of numpy"),
     Mutant(FirstRowForAll, "test_rows_of_h", r"do not follow the distribution of row 1 of h"),
     Mutant(
         FixedIgnored,
         "test_fixed_spins",
-        r"the spins \[1, 5\] are fixed and move; Ising.fixed clamps them",
+        r"the spins \[1, 5\] are fixed by Ising.fixed, but other values were drawn",
     ),
     Mutant(
         FixedAfterwards,
@@ -163,7 +163,11 @@ MUTANTS = [
         "test_rows_of_fixed_spins",
         r"do not follow the distribution of row 1 of fixed",
     ),
-    Mutant(NoSource, "test_info", r"info\['source'\] says who drew the samples, not None"),
+    Mutant(
+        NoSource,
+        "test_info",
+        r"info\['source'\] must be the name of what drew the samples, not None",
+    ),
     Mutant(
         NoOffset,
         "test_info",

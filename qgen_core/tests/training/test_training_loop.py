@@ -263,9 +263,9 @@ def test_the_message_of_a_mismatch() -> None:
     loss, generator = named(SquaredError(), "js"), named(Shifter(), "qag")
     with pytest.raises(OutputMismatch) as caught:
         Adam().fit(generator, real_events(width=2), loss, seed=1)
-    assert (
-        str(caught.value)
-        == "OutputMismatch: loss 'js' reads probabilities; generator 'qag' offers samples"
+    assert str(caught.value) == (
+        "OutputMismatch: loss 'js' reads probabilities; generator 'qag' offers samples; "
+        "choose a loss that reads one of these"
     )
     assert caught.value.exit_code == 2
     with pytest.raises(OutputMismatch, match="loss 'SquaredError' reads probabilities"):

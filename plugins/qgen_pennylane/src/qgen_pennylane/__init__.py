@@ -1,1 +1,1 @@
-"""PennyLane for qgen: its own simulators, lightning, and any other device by name."""
+"""PennyLane for qgen: its simulators, lightning, and any other device by name."""

@@ -1,7 +1,4 @@
-"""The backend ``lightning``.
-
-PennyLane's compiled simulator, with gradients by its adjoint method.
-"""
+"""The backend ``lightning``: PennyLane's compiled simulator, with adjoint gradients."""
 
 from __future__ import annotations
 
@@ -16,20 +13,32 @@ from qgen_core.errors import BadOption
 from qgen_core.simulators.base import checked_angles
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_qubits
-from qgen_core.typing import Array, Floats
+from qgen_core.typing import AnglePullback, Array, Floats
 from qgen_pennylane.program import Kernels, Program
 from qgen_pennylane.translate import MAPPED
 
+#: Bytes for each entry of a diagonal observable: its value and its column index.
+DIAGONAL_BYTES = 16
+#: An adjoint sweep copies the state and holds three of its kind; a diagonal takes as much again.
+SWEEP_STATES = 6
+
 
 class LightningBackend(Simulator):
-    """lightning.qubit, called at its compiled kernels; gradients by one adjoint sweep a row.
+    """lightning.qubit, by direct calls of its compiled kernels; one adjoint sweep a row.
 
-    Lightning's adjoint method takes expectation values. So the cotangent of probabilities becomes a
-    diagonal observable, that of Pauli words a weighted sum of them: one sweep serves any number of
-    outputs. The states of a batch are kept for the way back.
+    Lightning's adjoint method takes expectation values. The cotangent of probabilities is therefore
+    written as a diagonal observable, that of Pauli words as their weighted sum, so that one sweep
+    serves any number of outputs. The states of a batch are kept for the pullback.
 
     Args:
-        precision: "double" holds complex128, "single" complex64.
+        precision: "double" for complex128, "single" for complex64.
+
+    Raises BadOption for another precision, BrokenPlugin without a suitable pennylane-lightning.
+
+    >>> from qgen_core import Gate
+    >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
+    >>> LightningBackend().probabilities(bell, []).round(3)
+    array([0.5, 0. , 0. , 0.5])
     """
 
     def __init__(self, *, precision: Literal["double", "single"] = "double") -> None:
@@ -40,69 +49,78 @@ class LightningBackend(Simulator):
         self._programs: Remembered[Circuit, Program] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        self._require(circuit, measure, batch, train=True)
+        """Raise ResourceRefused if training needs more memory than is free."""
+        self._require(circuit, measure, states=batch + SWEEP_STATES, batch=batch, use=" to train")
 
-    def _require(self, circuit: Circuit, measure: Measure, batch: int, *, train: bool) -> None:
-        amplitude = self._kernels.dtype.itemsize
-        # An adjoint sweep copies the state and holds three of its kind; a diagonal has three more
-        # numbers a row.
-        states = batch + 6 if train else 1
-        rows = 0 if isinstance(measure, Expectations) else batch
-        purpose = " to train" if train else ""
-        require_qubits(
-            circuit.num_wires, lambda n: 2**n * (amplitude * states + 16 * rows), purpose
-        )
+    def _require(
+        self, circuit: Circuit, measure: Measure, *, states: int, batch: int, use: str = ""
+    ) -> None:
+        diagonals = batch
+        if isinstance(measure, Expectations):
+            diagonals = 0
+        per_amplitude = self._kernels.dtype.itemsize * states + DIAGONAL_BYTES * diagonals
+        require_qubits(circuit.num_wires, lambda wires: 2**wires * per_amplitude, use)
 
     def exact(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
+        """Probabilities (B, 2^Q), Expectations (B, words) or State (B, 2^Q)."""
         rows = checked_angles(circuit, angles)
-        self._require(circuit, measure, len(rows), train=False)
+        self._require(circuit, measure, states=1, batch=len(rows))
         program = self._program(circuit)
-        state, read = self._kernels.state(circuit.num_wires), self._reader(program, measure)
+        state = self._kernels.state(circuit.num_wires)
+        read = self._reader(program, measure)
         return np.stack([read(program.run(row, state)) for row in rows.tolist()])
 
     def exact_forward(
         self, circuit: Circuit, angles: Floats, measure: Measure
-    ) -> tuple[Array, Callable[[Array], Floats]]:
+    ) -> tuple[Array, AnglePullback]:
+        """:meth:`exact`, and as pullback an adjoint sweep a row from the final states."""
         rows = checked_angles(circuit, angles)
         self.require(circuit, measure, len(rows))
-        program, values = self._program(circuit), rows.tolist()
-        states = [program.run(row, self._kernels.state(circuit.num_wires)) for row in values]
+        program = self._program(circuit)
+        angles_of_rows = rows.tolist()
+        states = []
+        for row in angles_of_rows:
+            states.append(program.run(row, self._kernels.state(circuit.num_wires)))
         read = self._reader(program, measure)
 
-        def back(cotangent: Array) -> Floats:
+        def pullback(cotangent: Array) -> Floats:
             weights = np.asarray(cotangent, dtype=np.float64)
-            found = np.zeros_like(rows)
+            d_angles = np.zeros_like(rows)
             for k, observable in enumerate(self._observables(program, measure, weights)):
-                found[k] = program.slopes(values[k], states[k], observable)
-            return found
+                d_angles[k] = program.gradient(angles_of_rows[k], states[k], observable)
+            return d_angles
 
-        return np.stack([read(state) for state in states]), back
+        return np.stack([read(state) for state in states]), pullback
 
     def _program(self, circuit: Circuit) -> Program:
         return self._programs.get(circuit, lambda: Program(self._kernels, circuit))
 
     def _reader(self, program: Program, measure: Measure) -> Callable[[Any], Array]:
-        """What is measured of a state."""
+        """The function that computes the measure from a state."""
         if isinstance(measure, Expectations):
             words = [self._kernels.word(letters) for letters in measure.paulis]
-            return lambda state: np.array(
-                [self._kernels.measurements(state).expval(word) for word in words]
-            )
+            return lambda state: self._expectations(state, words)
         if isinstance(measure, Probabilities):
-            return lambda state: _squares(
-                program.amplitudes(state).astype(np.complex128, copy=False)
-            )
+            return lambda state: _squares(program.amplitudes(state))
         return program.amplitudes
 
+    def _expectations(self, state: Any, words: list[Any]) -> Array:
+        measurements = self._kernels.measurements(state)
+        return np.array([measurements.expval(word) for word in words])
+
     def _observables(self, program: Program, measure: Measure, weights: Floats) -> Iterator[Any]:
-        """One observable a row of the batch, whose slope is that of the loss."""
-        if isinstance(measure, Expectations):
-            words = [self._kernels.word(letters) for letters in measure.paulis]
-            real = np.float32 if self._kernels.dtype == np.complex64 else np.float64
-            yield from (self._kernels.hamiltonian(row.astype(real), words) for row in weights)
-        else:
-            yield from (program.diagonal(row) for row in weights)
+        """For each row of the batch, an observable whose derivative is that of the loss."""
+        if not isinstance(measure, Expectations):
+            for row in weights:
+                yield program.diagonal(row)
+            return
+        words = [self._kernels.word(letters) for letters in measure.paulis]
+        real = self._kernels.dtype.type(0).real.dtype  # float32 for single precision
+        for row in weights:
+            yield self._kernels.hamiltonian(row.astype(real), words)
 
 
 def _squares(amplitudes: Array) -> Floats:
-    return np.asarray(amplitudes.real**2 + amplitudes.imag**2)
+    """``|a|^2`` of each amplitude, in double precision."""
+    precise = amplitudes.astype(np.complex128, copy=False)
+    return np.asarray(precise.real**2 + precise.imag**2)

@@ -1,17 +1,14 @@
-"""Circuits for lightning's compiled state vectors.
-
-Prepared once, run and differentiated row by row.
-"""
+"""Circuits for lightning's compiled state vectors, prepared once and run row by row."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from qgen_core import Circuit
+from qgen_core import Circuit, Gate
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BrokenPlugin
 from qgen_core.typing import Array, Floats
@@ -19,16 +16,21 @@ from qgen_pennylane.translate import LETTERS, NAMES
 
 
 class Kernels:
-    """Lightning's compiled classes of one precision.
+    """Lightning's compiled classes of one precision, ``single`` or ``double``.
 
-    They are what its Python layer calls for each tape; that layer takes ten times as long as they
-    do.
-    Raises BrokenPlugin when the installed version has others.
+    They are called directly, because lightning's Python layer takes ten times as long for each
+    tape as the classes themselves. Raises BrokenPlugin when the installed version has others.
+
+    >>> Kernels("single").dtype
+    dtype('complex64')
     """
 
     def __init__(self, precision: str) -> None:
-        suffix = "C64" if precision == "single" else "C128"
-        self.dtype = np.dtype(np.complex64 if precision == "single" else np.complex128)
+        suffix = "C128"
+        self.dtype: np.dtype[Any] = np.dtype(np.complex128)
+        if precision == "single":
+            suffix = "C64"
+            self.dtype = np.dtype(np.complex64)
         module = import_optional(
             "pennylane_lightning.lightning_qubit_ops", "backend 'lightning'", "pennylane-lightning"
         )
@@ -37,100 +39,145 @@ class Kernels:
             self.measurements = getattr(module, f"Measurements{suffix}")
             self.operations = getattr(module.algorithms, f"create_ops_list{suffix}")
             self.adjoint = getattr(module.algorithms, f"AdjointJacobian{suffix}")()
-            self.named, self.tensor, self.sparse, self.hamiltonian = (
-                getattr(module.observables, f"{name}{suffix}")
-                for name in ("NamedObs", "TensorProdObs", "SparseHamiltonian", "Hamiltonian")
-            )
+            self.named = getattr(module.observables, f"NamedObs{suffix}")
+            self.tensor = getattr(module.observables, f"TensorProdObs{suffix}")
+            self.sparse = getattr(module.observables, f"SparseHamiltonian{suffix}")
+            self.hamiltonian = getattr(module.observables, f"Hamiltonian{suffix}")
         except AttributeError as error:
             raise BrokenPlugin(
                 "backend 'lightning' does not know the kernels of this pennylane-lightning "
-                f"({error}); take "
-                "backend 'pennylane' with device 'lightning.qubit', or `pip install "
-                "pennylane-lightning==0.45.0`"
+                f"({error}); take backend 'pennylane' with device 'lightning.qubit', or "
+                "`pip install pennylane-lightning==0.45.0`"
             ) from error
 
     def word(self, letters: str) -> Any:
-        """The observable of a Pauli word."""
-        factors = [
-            self.named(LETTERS[letter], [wire])
-            for wire, letter in enumerate(letters)
-            if letter != "I"
-        ]
-        if len(factors) < 2:
-            return factors[0] if factors else self.named("Identity", [0])
+        """The observable of a Pauli word, letter i on wire i.
+
+        >>> Kernels("double").word("IZ")
+        PauliZ[1]
+        """
+        factors = []
+        for wire, letter in enumerate(letters):
+            if letter != "I":
+                factors.append(self.named(LETTERS[letter], [wire]))
+        if not factors:
+            return self.named("Identity", [0])
+        if len(factors) == 1:
+            return factors[0]
         return self.tensor(factors)
 
 
+class _Call(NamedTuple):
+    """A gate as a call of a method of lightning's state.
+
+    ``matrix`` is None for a method that knows its gate; ``has_angle`` says whether it takes one.
+    """
+
+    method: Any
+    matrix: Array | None
+    wires: list[int]
+    has_angle: bool
+
+
 class Program:
-    """One circuit in the terms of lightning's kernels."""
+    """One circuit in the terms of lightning's kernels.
+
+    >>> from qgen_core import param
+    >>> kernels = Kernels("double")
+    >>> program = Program(kernels, Circuit(1, (Gate("ry", (0,), param(0)),)))
+    >>> state = program.run([np.pi / 2], kernels.state(1))
+    >>> program.amplitudes(state).real.round(3).tolist()
+    [0.707, 0.707]
+    >>> program.gradient([np.pi / 2], state, kernels.word("Z")).round(6).tolist()
+    [-1.0]
+    """
 
     def __init__(self, kernels: Kernels, circuit: Circuit) -> None:
-        self.kernels, self.num_wires = kernels, circuit.num_wires
-        self.turning = [gate.angle is not None for gate in circuit.gates]
-        #: Columns of the angle array whose slopes are asked for.
-        self.free = [
-            column for column, angle in enumerate(circuit.angles) if angle.source != "const"
-        ]
+        self.kernels = kernels
+        self.num_wires = circuit.num_wires
+        #: Columns of the angle array that have a derivative: constant angles have none.
+        self.columns: list[int] = []
+        for column, angle in enumerate(circuit.angles):
+            if angle.source != "const":
+                self.columns.append(column)
         self.names: list[str] = []
         self.wires: list[list[int]] = []
         self.matrices: list[Array] = []
-        self._calls: list[tuple[Any, Array | None, list[int]]] = []
+        self._calls: list[_Call] = []
         for gate in circuit.gates:
-            name, wires = NAMES[gate.name], list(gate.wires)
-            method = getattr(kernels.state, name, None)
-            matrix = np.empty(0, dtype=kernels.dtype)
-            if method is None:
-                name, matrix = "QubitUnitary", gate.spec.matrix().astype(kernels.dtype)
-            self.names.append(name)
-            self.wires.append(wires)
+            self._append(gate)
+
+    def _append(self, gate: Gate) -> None:
+        name = NAMES[gate.name]
+        wires = list(gate.wires)
+        method = getattr(self.kernels.state, name, None)
+        has_angle = gate.angle is not None
+        if method is None:  # lightning has no kernel for this gate
+            matrix = gate.spec.matrix().astype(self.kernels.dtype)
+            call = _Call(self.kernels.state.applyMatrix, matrix, wires, has_angle)
+            self.names.append("QubitUnitary")
             self.matrices.append(matrix.ravel())
-            self._calls.append(
-                (method or kernels.state.applyMatrix, matrix if method is None else None, wires)
-            )
+        else:
+            call = _Call(method, None, wires, has_angle)
+            self.names.append(name)
+            self.matrices.append(np.empty(0, dtype=self.kernels.dtype))
+        self.wires.append(wires)
+        self._calls.append(call)
 
     def run(self, row: Sequence[float], state: Any) -> Any:
-        """The state after the circuit with these angles, written over ``state``."""
+        """The state after the circuit with the angles ``row`` (A,); overwrites ``state``."""
         state.resetStateVector()
-        left = iter(row)
-        for (method, matrix, wires), turning in zip(self._calls, self.turning, strict=True):
-            if matrix is None:
-                method(state, wires, False, [next(left)] if turning else [])
+        for call, angles in zip(self._calls, self._angles(row), strict=True):
+            if call.matrix is None:
+                call.method(state, call.wires, False, angles)
             else:
-                method(state, matrix, wires, False)
+                call.method(state, call.matrix, call.wires, False)
         return state
 
-    def slopes(self, row: Sequence[float], state: Any, observable: Any) -> Floats:
-        """d <observable> / d angle (A,) by one adjoint sweep from the state.
+    def gradient(self, row: Sequence[float], state: Any, observable: Any) -> Floats:
+        """d <observable> / d angle (A,) by one adjoint sweep from the final state.
 
-        Zero for constant angles.
+        It is zero for constant angles.
         """
-        left, gates = iter(row), len(self.names)
-        angles: list[list[float]] = []
-        for turning in self.turning:
-            angles.append([next(left)] if turning else [])
-        none: list[list[int]] = [[]] * gates
+        gates = len(self.names)
+        angles = self._angles(row)
+        not_inverted = [False] * gates
+        no_controls: list[list[int]] = [[]] * gates
         operations = self.kernels.operations(
-            self.names, angles, self.wires, [False] * gates, self.matrices, none, none
+            self.names, angles, self.wires, not_inverted, self.matrices, no_controls, no_controls
         )
-        found = np.zeros(len(row))
-        if self.free:
-            found[self.free] = self.kernels.adjoint(state, [observable], operations, self.free)
-        return found
+        gradient = np.zeros(len(row))
+        if self.columns:
+            gradient[self.columns] = self.kernels.adjoint(
+                state, [observable], operations, self.columns
+            )
+        return gradient
+
+    def _angles(self, row: Sequence[float]) -> list[list[float]]:
+        """The angle of each gate as a list, empty for gates without one."""
+        remaining = iter(row)
+        angles: list[list[float]] = []
+        for call in self._calls:
+            if call.has_angle:
+                angles.append([next(remaining)])
+            else:
+                angles.append([])
+        return angles
 
     def amplitudes(self, state: Any) -> Array:
         """The amplitudes (2^Q,) of a state."""
-        found = np.empty(2**self.num_wires, dtype=self.kernels.dtype)
-        state.getState(found)
-        return found
+        amplitudes = np.empty(2**self.num_wires, dtype=self.kernels.dtype)
+        state.getState(amplitudes)
+        return amplitudes
 
     def diagonal(self, values: Array) -> Any:
-        """The observable diag(values) (2^Q,)."""
-        columns, starts = self._diagonal_places
-        return self.kernels.sparse(
-            values.astype(self.kernels.dtype), columns, starts, list(range(self.num_wires))
-        )
+        """The observable with the matrix diag(values), values (2^Q,)."""
+        columns, starts = self._diagonal_positions
+        wires = list(range(self.num_wires))
+        return self.kernels.sparse(values.astype(self.kernels.dtype), columns, starts, wires)
 
     @cached_property
-    def _diagonal_places(self) -> tuple[list[int], list[int]]:
-        """Columns and row starts of a diagonal matrix."""
-        return list(range(2**self.num_wires)), list(range(2**self.num_wires + 1))
+    def _diagonal_positions(self) -> tuple[list[int], list[int]]:
+        """Column indices and row starts of a diagonal matrix in compressed sparse rows."""
+        size = 2**self.num_wires
+        return list(range(size)), list(range(size + 1))

@@ -1,12 +1,12 @@
-"""From the neutral circuit to PennyLane's operations, once per circuit."""
+"""Translation of circuits and measures to PennyLane's operations and measurements."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from qgen_core import Circuit, Expectations, Probabilities
-from qgen_core.circuits.circuit import Channel
+from qgen_core.circuits.circuit import Channel, Instruction
 from qgen_core.circuits.measures import Measure
 from qgen_core.support.identity_cache import Remembered
 
@@ -34,67 +34,85 @@ NAMES = {
     "cry": "CRY",
     "crz": "CRZ",
 }
-#: For ``Capabilities.gates``.
+#: The gates that PennyLane runs, for ``Capabilities.gates``.
 MAPPED = frozenset(NAMES)
 #: PennyLane's names of Pauli letters.
 LETTERS = {"I": "Identity", "X": "PauliX", "Y": "PauliY", "Z": "PauliZ"}
 
 
-class Translator:
-    """Makes tapes of circuits; operations without an angle are made once a circuit.
+class _Step(NamedTuple):
+    """An instruction in PennyLane's terms: a finished operation, or a gate that takes an angle."""
 
-    ``names`` replaces some of :data:`NAMES`.
+    operation: Any | None
+    rotation: Callable[..., Any] | None
+    wires: list[int]
+
+
+class Translator:
+    """Creates tapes of circuits; operations without an angle are created once per circuit.
+
+    ``qml`` is the module ``pennylane``; ``names`` replaces some of :data:`NAMES`.
+
+    >>> import pennylane
+    >>> from qgen_core import Gate, param
+    >>> circuit = Circuit(2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1))))
+    >>> tape = Translator(pennylane).tape(circuit, [0.3], [])
+    >>> [operation.name for operation in tape.operations]
+    ['RY', 'CNOT']
     """
 
     def __init__(self, qml: Any, names: Mapping[str, str] | None = None) -> None:
-        self.qml, self.names = qml, {**NAMES, **(names or {})}
-        self._steps: Remembered[Circuit, list[tuple[Any, Callable[..., Any] | None, list[int]]]] = (
-            Remembered()
-        )
+        self.qml = qml
+        self.names = {**NAMES, **(names or {})}
+        self._steps: Remembered[Circuit, list[_Step]] = Remembered()
 
     def tape(
         self, circuit: Circuit, angles: Iterable[Any], measurements: list[Any], **options: Any
     ) -> Any:
         """A tape; each of the angles (A,) is a number, or an array over the batch."""
-        left = iter(angles)
-        steps = self._steps.get(circuit, lambda: self._translated(circuit))
+        remaining_angles = iter(angles)
         operations = []
-        for fixed, turned, wires in steps:
-            operations.append(fixed if turned is None else turned(next(left), wires))
+        for step in self._steps.get(circuit, lambda: self._translated(circuit)):
+            if step.rotation is None:
+                operations.append(step.operation)
+            else:
+                operations.append(step.rotation(next(remaining_angles), step.wires))
         return self.qml.tape.QuantumScript(operations, measurements, **options)
 
     def measurements(self, measure: Measure, num_wires: int) -> list[Any]:
-        """What PennyLane has to measure: probabilities, the state, or one expectation a word."""
+        """PennyLane's measurements: probabilities, the state, or an expectation for each word."""
         if isinstance(measure, Expectations):
             return [self.qml.expval(self.word(letters)) for letters in measure.paulis]
-        return [
-            self.qml.probs(wires=range(num_wires))
-            if isinstance(measure, Probabilities)
-            else self.qml.state()
-        ]
+        if isinstance(measure, Probabilities):
+            return [self.qml.probs(wires=range(num_wires))]
+        return [self.qml.state()]
 
     def word(self, letters: str) -> Any:
-        """The observable of a Pauli word."""
-        factors = [
-            getattr(self.qml, LETTERS[c])(wire) for wire, c in enumerate(letters) if c != "I"
-        ]
-        if len(factors) < 2:
-            return factors[0] if factors else self.qml.Identity(0)
+        """The observable of a Pauli word, letter i on wire i.
+
+        >>> import pennylane
+        >>> Translator(pennylane).word("IZ")
+        Z(1)
+        """
+        factors = []
+        for wire, letter in enumerate(letters):
+            if letter != "I":
+                factors.append(getattr(self.qml, LETTERS[letter])(wire))
+        if not factors:
+            return self.qml.Identity(0)
+        if len(factors) == 1:
+            return factors[0]
         return self.qml.prod(*factors)
 
-    def _translated(
-        self, circuit: Circuit
-    ) -> list[tuple[Any, Callable[..., Any] | None, list[int]]]:
-        steps: list[tuple[Any, Callable[..., Any] | None, list[int]]] = []
-        for instruction in circuit.instructions:
-            wires = list(instruction.wires)
-            if isinstance(instruction, Channel):
-                steps.append(
-                    (self.qml.QubitChannel(list(instruction.kraus), wires=wires), None, wires)
-                )
-                continue
-            gate = getattr(self.qml, self.names[instruction.name])
-            steps.append(
-                (gate(wires), None, wires) if instruction.angle is None else (None, gate, wires)
-            )
-        return steps
+    def _translated(self, circuit: Circuit) -> list[_Step]:
+        return [self._step(instruction) for instruction in circuit.instructions]
+
+    def _step(self, instruction: Instruction) -> _Step:
+        wires = list(instruction.wires)
+        if isinstance(instruction, Channel):
+            channel = self.qml.QubitChannel(list(instruction.kraus), wires=wires)
+            return _Step(channel, None, wires)
+        gate = getattr(self.qml, self.names[instruction.name])
+        if instruction.angle is None:
+            return _Step(gate(wires), None, wires)
+        return _Step(None, gate, wires)

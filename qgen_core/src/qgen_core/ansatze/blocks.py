@@ -1,4 +1,4 @@
-"""What ansatze are made of: start states, rotation layers, entanglers and data encoding."""
+"""Building blocks of ansatze: start states, rotation layers, entanglers and data encoding."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from typing import Literal, get_args
 from qgen_core.circuits.circuit import Angle, Circuit, Gate, Label, given, param
 from qgen_core.errors import BadCircuit, BadOption
 
-#: Start states: all zero, Bell pairs on (0,1), (2,3), ..., GHZ triples on (0,1,2), ..., all plus.
+#: Start states: all zero, Bell pairs on (0,1), (2,3), ..., GHZ states on (0,1,2), ..., all plus.
 Start = Literal["zero", "bell", "ghz", "plus"]
 
 #: PennyLane's ``Rot(phi, theta, omega) = RZ(omega) RY(theta) RZ(phi)``: phi acts first.
 ROT = ("rz", "ry", "rz")
 
+#: Number of wires that a start state entangles.
 _GROUP = {"plus": 1, "bell": 2, "ghz": 3}
 
 
 class Builder:
-    """Collects gates, and gives each new parameter the next number and its label.
+    """Collects the gates of a circuit; each new parameter gets the next number and a label.
 
     Every call of :meth:`rotations` or :meth:`pair_rotations` is one rotation layer.
+
+    >>> build = Builder(2)
+    >>> build.rotations(("ry",))
+    >>> build.cnots(chain(0, 1))
+    >>> build.circuit().num_params
+    2
     """
 
     def __init__(self, wires: int) -> None:
@@ -32,15 +39,19 @@ class Builder:
         self._all_plus = False
 
     def circuit(self) -> Circuit:
-        """What was collected."""
+        """The circuit of the gates collected so far."""
         return Circuit(self.wires, tuple(self._gates), tuple(self._labels))
 
     def gate(self, name: str, *wires: int, angle: Angle | None = None) -> None:
-        """Append one gate without a parameter of its own."""
+        """Append one gate without a new parameter."""
         self._gates.append(Gate(name, wires, angle))
 
     def start(self, state: Start) -> None:
-        """Prepare a start state. Raises BadCircuit when its groups do not fill the wires."""
+        """Prepare a start state.
+
+        Raises BadOption for another name, BadCircuit when the number of wires is not a multiple of
+        the wires that the state entangles.
+        """
         if state not in get_args(Start):
             raise BadOption(f"start is one of {', '.join(get_args(Start))}, not {state!r}")
         if state == "zero":
@@ -58,18 +69,19 @@ class Builder:
         self._all_plus = state == "plus"
 
     def layers(self, number: int, inputs: int = 0, reupload: bool = True) -> Iterator[int]:
-        """Go through the layers, encoding the inputs before each, or before the first only.
+        """Yield the number of each layer, after encoding the inputs.
+
+        Without ``reupload`` they are encoded before the first layer only.
 
         Raises BadOption for less than one layer, and where the inputs would have no effect:
-        every encoding acts on the state plus, which RX leaves as it is.
+        every encoding acts on the state plus, which RX does not change.
         """
         if number < 1:
             raise BadOption(f"layers must be at least 1, not {number}")
         if inputs and self._all_plus and (number == 1 or not reupload):
             raise BadOption(
-                "inputs have no effect on the start state 'plus', which RX leaves as it is; take "
-                "two "
-                "or more layers with reupload, or another start"
+                "inputs have no effect on the start state 'plus', which RX does not change; take "
+                "two or more layers with reupload, or another start"
             )
         for layer in range(number):
             if reupload or layer == 0:
@@ -86,12 +98,15 @@ class Builder:
                 f"{self.wires} wires cannot take {inputs} inputs; give each input a wire, or "
                 "fewer inputs"
             )
-        for wire in range(self.wires if inputs else 0):
+        if not inputs:
+            return
+        for wire in range(self.wires):
             self.gate(gate, wire, angle=given(wire % inputs))
 
     def rotations(self, gates: Sequence[str], wires: Sequence[int] | None = None) -> None:
         """One rotation layer: the gates in order on each of the wires (all by default)."""
-        wires = range(self.wires) if wires is None else wires
+        if wires is None:
+            wires = range(self.wires)
         for wire in wires:
             for angle, gate in enumerate(gates):
                 self._trainable(gate, (wire,), angle)
@@ -100,7 +115,7 @@ class Builder:
     def pair_rotations(self, gate: str, groups: Sequence[range]) -> None:
         """One rotation layer of a two-wire gate on all pairs within each group of wires.
 
-        The label of a pair holds its lower wire, and its distance less one as the angle.
+        The label of a pair holds its lower wire, and as the angle its distance minus one.
         """
         for group in groups:
             for low, high in combinations(group, 2):
@@ -129,6 +144,8 @@ def chain(first: int, last: int, step: int = 1) -> list[tuple[int, int]]:
 def register_wires(wires: int, registers: tuple[int, ...]) -> list[range]:
     """The wires of each register; one register of all wires where none are given.
 
+    Raises BadCircuit unless the widths of the registers are positive and add up to the wires.
+
     >>> register_wires(5, (2, 3))
     [range(0, 2), range(2, 5)]
     """
@@ -136,7 +153,7 @@ def register_wires(wires: int, registers: tuple[int, ...]) -> list[range]:
     if sum(widths) != wires or min(widths) < 1:
         raise BadCircuit(
             f"registers {registers} do not add up to {wires} wires; give each feature one or more "
-            "bits"
+            "bits, and the circuit one wire a bit"
         )
     ends = list(accumulate(widths))
     return [range(end - width, end) for end, width in zip(ends, widths, strict=True)]

@@ -1,4 +1,4 @@
-"""Ansatz 1 of Delgado and Hamilton: rotations and CNOTs laid like bricks."""
+"""Ansatz 1 of Delgado and Hamilton: rotations and CNOTs in a brick-wall pattern."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from qgen_core.circuits.circuit import Circuit
 def brick(
     wires: int, *, inputs: int = 0, layers: int = 6, start: Start = "zero", reupload: bool = True
 ) -> Circuit:
-    """Rot on all wires, CNOTs on (0,1), (2,3), ..., Rot, CNOTs on (1,2), (3,4), ....
+    """Layers of Rot, CNOTs on (0,1), (2,3), ..., Rot, and CNOTs on (1,2), (3,4), ....
 
-    Rot at the end.
-
-    The second Rot layer takes the wires that the second CNOTs touch. There are
+    Rot acts on all wires, but the second one of a layer only on the wires of the second CNOTs.
+    After the last layer follows one more Rot on all wires. There are
     ``3 layers (2Q - 2) + 3Q`` parameters for an even number Q of wires and
     ``3 layers (2Q - 1) + 3Q`` for an odd one, and ``layers (Q - 1)`` CNOTs, the control on the
     lower wire. With ``inputs``, RX by an input comes on every wire before each layer, or

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import rel_entr
@@ -12,6 +14,7 @@ from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.typing import Floats
 
+#: Number of events whose bits are converted to floats at once.
 _ROWS = 2**16
 
 
@@ -36,12 +39,21 @@ def chow_liu(
 
     Raises BadOption without such data or with less than one layer, BadCircuit when inputs
     outnumber the wires.
+
+    >>> bits = np.array([[0, 0, 0], [0, 1, 0], [1, 0, 1], [1, 1, 1]], dtype=np.int8)
+    >>> circuit = chow_liu(3, data=Events(bits), layers=1)
+    >>> circuit.num_params, circuit.counts["cx"]
+    (12, 2)
     """
     information = mutual_information(*_training_bits(data, wires))
-    edges = chow_liu_tree(np.round(information, 12))  # so that no tie is broken by rounding errors
+    # rounded, so that rounding errors do not decide between edges of equal information
+    edges = chow_liu_tree(np.round(information, 12))
     build = Builder(wires)
     for layer in build.layers(layers, inputs, reupload):
-        build.rotations(("rz", "rx", "rz") if layer else ("rx", "rz"))
+        if layer == 0:
+            build.rotations(("rx", "rz"))
+        else:
+            build.rotations(("rz", "rx", "rz"))
         build.cnots(edges)
     build.rotations(("rz", "rx"))
     return build.circuit()
@@ -50,37 +62,44 @@ def chow_liu(
 def mutual_information(bits: NDArray[np.generic], weight: Floats) -> Floats:
     """Mutual information (Q, Q) in nats of each pair of columns of bits (N, Q) under weights (N,).
 
-    The diagonal holds the entropies. Frequencies that negative weights leave below zero count as 0.
+    The diagonal holds the entropies. Frequencies below zero, from negative weights, count as 0.
+
+    >>> equal_bits = np.array([[0, 0], [1, 1]])
+    >>> mutual_information(equal_bits, np.ones(2)).round(4).tolist()  # ln 2
+    [[0.6931, 0.6931], [0.6931, 0.6931]]
     """
     both = np.zeros((bits.shape[1], bits.shape[1]))
     for start in range(0, len(bits), _ROWS):  # a float copy of all bits could exceed memory
         rows = bits[start : start + _ROWS].astype(np.float64)
         both += rows.T @ (rows * weight[start : start + _ROWS, None])
-    ones, total = np.diag(both), float(weight.sum())
-    first, second = ones[:, None] - both, ones[None, :] - both
-    joint = np.stack([[total - both - first - second, second], [first, both]]).transpose(2, 3, 0, 1)
+    ones = np.diag(both)
+    total = float(weight.sum())
+    first = ones[:, None] - both
+    second = ones[None, :] - both
+    neither = total - both - first - second
+    joint = np.stack([[neither, second], [first, both]]).transpose(2, 3, 0, 1)
     joint = np.clip(joint, 0.0, None)
     joint /= joint.sum(axis=(2, 3), keepdims=True)
-    product = joint.sum(axis=3, keepdims=True) * joint.sum(axis=2, keepdims=True)
-    information: Floats = rel_entr(joint, product).sum(axis=(2, 3))
+    independent = joint.sum(axis=3, keepdims=True) * joint.sum(axis=2, keepdims=True)
+    information: Floats = rel_entr(joint, independent).sum(axis=(2, 3))
     return information
 
 
 def chow_liu_tree(information: Floats) -> list[tuple[int, int]]:
-    """Edges (parent, child) of the maximum spanning tree of an (Q, Q) information, root 0.
+    """Edges (parent, child) of the maximum spanning tree of an information (Q, Q), root 0.
 
-    Prim's algorithm; the lowest numbers win ties, so that equal data give an equal circuit.
+    Prim's algorithm; of equal edges that with the lowest numbers is taken, so that equal data give
+    equal circuits.
 
     >>> chow_liu_tree(np.array([[0, 1, 3], [1, 0, 2], [3, 2, 0.0]]))
     [(0, 2), (2, 1)]
     """
-    inside, edges = [0], []
+    edges: list[tuple[int, int]] = []
+    inside = [0]
     outside = list(range(1, len(information)))
     while outside:
-        parent, child = max(
-            ((p, c) for p in inside for c in outside),
-            key=lambda edge: (information[edge], -edge[0], -edge[1]),
-        )
+        candidates = product(inside, outside)
+        parent, child = max(candidates, key=lambda edge: (information[edge], -edge[0], -edge[1]))
         edges.append((parent, child))
         inside.append(child)
         outside.remove(child)
@@ -90,13 +109,12 @@ def chow_liu_tree(information: Floats) -> list[tuple[int, int]]:
 def _training_bits(data: Events | None, wires: int) -> tuple[NDArray[np.generic], Floats]:
     if data is None or len(data) == 0:
         raise BadOption(
-            "chow-liu finds its tree in training bits; give it data, Events of bits (N, wires)"
+            "chow-liu computes its tree from training bits; give it data, Events of bits (N, wires)"
         )
     bits = data.x
     if bits.shape[1] != wires or not np.all((bits == 0) | (bits == 1)):
         raise BadOption(
             f"chow-liu on {wires} wires needs data of {wires} bits, not {bits.shape[1]} columns "
-            "from "
-            f"{bits.min():g} to {bits.max():g}; encode the events to bits first"
+            f"from {bits.min():g} to {bits.max():g}; encode the events to bits first"
         )
     return bits, data.weights

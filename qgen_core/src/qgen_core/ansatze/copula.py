@@ -11,9 +11,9 @@ def copula(wires: int, *, registers: tuple[int, ...] = (), layers: int = 1) -> C
     """Bell pairs (two registers) or GHZ states (more) across registers, then local unitaries.
 
     Wire k of register 0 is entangled with wire k of every other register, so each register alone is
-    maximally mixed, and no unitary inside a register changes that: every feature stays uniform, as
-    a copula must. A layer is RZ, RX, RZ on each wire, then RXX on all pairs within each register.
-    With R registers of n wires there are ``layers (3nR + R n(n-1)/2)`` parameters.
+    maximally mixed, and no unitary within a register changes that: every feature stays uniform, as
+    a copula requires. A layer is RZ, RX, RZ on each wire, then RXX on all pairs within each
+    register. With R registers of n wires there are ``layers (3nR + R n(n-1)/2)`` parameters.
 
     Sources: Zhu et al., arXiv:2109.06315 (copula); QUARK 2.1.6, circuit_copula.py (the gates).
 
@@ -24,7 +24,8 @@ def copula(wires: int, *, registers: tuple[int, ...] = (), layers: int = 1) -> C
     36
     """
     groups = register_wires(wires, registers)
-    if len(groups) < 2 or len({len(group) for group in groups}) > 1:
+    widths = {len(group) for group in groups}
+    if len(groups) < 2 or len(widths) > 1:
         raise BadCircuit(
             f"a copula joins two or more registers of equal width, not {registers or (wires,)}; "
             "give every feature the same number of bits"
@@ -32,7 +33,8 @@ def copula(wires: int, *, registers: tuple[int, ...] = (), layers: int = 1) -> C
     build = Builder(wires)
     for wire in groups[0]:
         build.gate("h", wire)
-    build.cnots(pair for group in groups[1:] for pair in zip(groups[0], group, strict=True))
+    for group in groups[1:]:
+        build.cnots(zip(groups[0], group, strict=True))
     for _ in build.layers(layers):
         build.rotations(("rz", "rx", "rz"))
         build.pair_rotations("rxx", groups)

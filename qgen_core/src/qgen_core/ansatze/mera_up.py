@@ -1,6 +1,8 @@
-"""A multi-scale circuit that goes from few wires to all: MERA read as upsampling."""
+"""A multi-scale circuit that goes from few wires to all: a MERA used for upsampling."""
 
 from __future__ import annotations
+
+from itertools import chain
 
 from qgen_core.ansatze.blocks import Builder
 from qgen_core.circuits.circuit import Circuit
@@ -33,8 +35,9 @@ def mera_up(wires: int, *, inputs: int = 0) -> Circuit:
     distance = wires // 2
     while distance:
         for first in (0, distance):
-            pairs = [(w, w + distance) for w in range(first, wires - distance, 2 * distance)]
-            build.rotations(("ry",), [wire for pair in pairs for wire in pair])
+            lower = range(first, wires - distance, 2 * distance)
+            pairs = [(wire, wire + distance) for wire in lower]
+            build.rotations(("ry",), list(chain.from_iterable(pairs)))
             build.cnots(pairs)
         distance //= 2
     return build.circuit()

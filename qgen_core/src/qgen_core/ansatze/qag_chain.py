@@ -9,8 +9,8 @@ from qgen_core.circuits.circuit import Circuit
 def qag_chain(wires: int, *, inputs: int = 0, layers: int = 2) -> Circuit:
     """RY by an input on every wire, then layers of RY and CNOTs (0,1), (1,2), ...; RY at the end.
 
-    The inputs are the random angles that make each image another one; wire w takes the input w
-    modulo ``inputs``, so give as many as wires. There are ``Q (layers + 1)`` parameters.
+    The inputs are random angles, so that each image is different; wire w takes the input w modulo
+    ``inputs``, so give as many inputs as wires. There are ``Q (layers + 1)`` parameters.
 
     Source: a stand-in for the circuit clic8 of Monaco et al. (EPS-HEP 2025) and Rehm et al.,
     arXiv:2307.05253, whose gates are not published in text; the count of 24 at 8 wires is ours.

@@ -31,9 +31,9 @@ def strongly_entangling(
     >>> strongly_entangling(4, layers=2).num_params
     24
     """
-    default = tuple(1 + layer % max(wires - 1, 1) for layer in range(layers))
-    steps = default if ranges is None else tuple(ranges)
-    if ranges is not None and (len(steps) != layers or not all(0 < r < wires for r in steps)):
+    if ranges is None:
+        ranges = tuple(1 + layer % max(wires - 1, 1) for layer in range(layers))
+    elif len(ranges) != layers or not all(0 < r < wires for r in ranges):
         raise BadOption(
             f"ranges are {layers} numbers from 1 to {wires - 1}, one a layer, not {list(ranges)}"
         )
@@ -42,5 +42,5 @@ def strongly_entangling(
     for layer in build.layers(layers, inputs, reupload):
         build.rotations(ROT)
         if wires > 1:
-            build.cnots((w, (w + steps[layer]) % wires) for w in range(wires))
+            build.cnots((w, (w + ranges[layer]) % wires) for w in range(wires))
     return build.circuit()

@@ -39,16 +39,21 @@ def tree(
     if shape not in ("star", "path"):
         raise BadOption(f"shape is star or path, not {shape!r}")
     if block < 2 or wires % block:
-        divisors = ", ".join(str(b) for b in range(2, wires + 1) if wires % b == 0)
+        divisors = [str(number) for number in range(2, wires + 1) if wires % number == 0]
+        if not divisors:
+            raise BadCircuit(f"{wires} wires do not make blocks of 2 or more; take more wires")
         raise BadCircuit(
             f"{wires} wires do not make blocks of {block}; set block to one of "
-            f"{divisors or 'no number'}"
+            f"{', '.join(divisors)}"
         )
     edges: list[tuple[int, int]] = []
     for first in range(0, wires, block):
         last = first + block - 1
-        star = [(first + 1, w) for w in range(first, last + 1) if w != first + 1]
-        edges += star if shape == "star" else chain(first, last)
+        if shape == "path":
+            edges += chain(first, last)
+            continue
+        hub = first + 1
+        edges += [(hub, wire) for wire in range(first, last + 1) if wire != hub]
     build = Builder(wires)
     build.start(start)
     for _ in build.layers(layers, inputs, reupload):

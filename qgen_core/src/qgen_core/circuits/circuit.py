@@ -165,6 +165,7 @@ class Channel:
         object.__setattr__(self, "kraus", kraus)
 
 
+#: One entry of a circuit.
 Instruction = Gate | Channel
 
 

@@ -34,19 +34,32 @@ from qgen_core.circuits.pauli_form import (
 from qgen_core.errors import BadCircuit, Unsupported
 from qgen_core.typing import Complex
 
+#: The identity of one wire.
 I2 = PAULI["I"]
+#: The Pauli matrix X.
 X = PAULI["X"]
+#: The Pauli matrix Y.
 Y = PAULI["Y"]
+#: The Pauli matrix Z.
 Z = PAULI["Z"]
 
+#: The Hadamard matrix.
 H = (X + Z) / np.sqrt(2)
+#: The square root of Z.
 S = np.diag([1, 1j]).astype(np.complex128)
+#: The fourth root of Z.
 T = np.diag([1, np.exp(0.25j * np.pi)])
+#: The square root of X.
 SX = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]], dtype=np.complex128) / 2
+#: The projector on ``|1>``.
 P1 = np.diag([0, 1]).astype(np.complex128)
+#: The controlled X; the first wire controls.
 CX = cnot_matrix(2, 0, 1)
+#: The controlled Z.
 CZ = np.diag([1, 1, 1, -1]).astype(np.complex128)
+#: The exchange of two wires.
 SWAP = np.eye(4, dtype=np.complex128)[[0, 2, 1, 3]]
+#: The echoed cross resonance of IBM's devices, ``(XI - YX) / sqrt(2)``.
 ECR = (np.kron(X, I2) - np.kron(Y, X)) / np.sqrt(2)
 
 _PLUS = (np.sqrt(2) + 1) / (4 * np.sqrt(2))

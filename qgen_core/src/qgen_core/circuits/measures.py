@@ -187,6 +187,7 @@ def require_shots(shots: Shots | None, what: str) -> Shots:
     return shots
 
 
+#: What a backend can be asked for.
 Measure = Probabilities | Expectations | Bits | State
 M = TypeVar("M", Probabilities, Expectations, Bits, State)
 

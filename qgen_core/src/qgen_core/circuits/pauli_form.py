@@ -76,7 +76,9 @@ class Apply(NamedTuple):
     wires: tuple[int, ...]
 
 
+#: One step of a form.
 Step = Rotation | Cnot | Apply
+#: A gate as a product of steps; the first one acts first.
 Form = tuple[Step, ...]
 
 

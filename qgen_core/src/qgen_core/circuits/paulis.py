@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.typing import Floats
+from qgen_core.typing import Complex, Floats
 
-Complex = NDArray[np.complexfloating[Any, Any]]
-
-#: From letters to bits: X and Y flip a basis state, Y and Z change its sign.
-FLIP_BITS = str.maketrans("IXYZ", "0110")
-SIGN_BITS = str.maketrans("IXYZ", "0011")
+# From letters to bits: X and Y flip a basis state, Y and Z change its sign.
+_FLIP_BITS = str.maketrans("IXYZ", "0110")
+_SIGN_BITS = str.maketrans("IXYZ", "0011")
 
 
 def expectations_of_states(states: Complex, words: tuple[str, ...]) -> Floats:
@@ -51,7 +48,7 @@ def _actions(words: tuple[str, ...]) -> Iterator[tuple[NDArray[np.int64], Comple
     """For each word, ``moved`` and ``phase`` with ``P |i> = phase[i] |moved[i]>``."""
     here = np.arange(2 ** len(words[0]))
     for word in words:
-        flips = int(word.translate(FLIP_BITS), 2)
-        signs = int(word.translate(SIGN_BITS), 2)
+        flips = int(word.translate(_FLIP_BITS), 2)
+        signs = int(word.translate(_SIGN_BITS), 2)
         odd = np.bitwise_count(here & signs) & 1
         yield here ^ flips, np.where(odd, -1, 1) * 1j ** word.count("Y")

@@ -22,7 +22,7 @@ from qgen_core.discovery.hooks import GROUP as HOOKS
 from qgen_core.doctor import probe
 from qgen_core.doctor.child_process import ChildLost, ChildProcess
 from qgen_core.runs.progress import counter
-from qgen_core.support.resources import available_memory, cores, human
+from qgen_core.support.resources import available_memory, cores, readable_size
 
 #: Seconds that one component may take; the engine may have to be compiled in them.
 TIMEOUT = 180.0
@@ -176,7 +176,7 @@ def as_text(checkup: Checkup) -> str:
     system = checkup.system
     memory = "unknown"
     if system["memory_free"] is not None:
-        memory = human(system["memory_free"])
+        memory = readable_size(system["memory_free"])
     lines = [
         f"Python {system['python']} on {system['platform']}; {system['cores']} cores, "
         f"{memory} of memory free",

@@ -20,7 +20,7 @@ from qgen_core.discovery.entry_points import distribution_of, entries, import_fa
 from qgen_core.discovery.hooks import GROUP as HOOKS
 from qgen_core.errors import BrokenPlugin, QgenError
 from qgen_core.interfaces import Backend
-from qgen_core.support.resources import human
+from qgen_core.support.resources import readable_size
 
 #: Shots for a backend without exact values.
 SHOTS = 20000
@@ -181,7 +181,7 @@ def compiled_code() -> dict[str, Any]:
     elif not files:
         state = "none yet: the first circuit compiles for up to some minutes"
     else:
-        state = f"{len(files)} pieces, {human(size)}"
+        state = f"{len(files)} pieces, {readable_size(size)}"
     if folders and not writable:
         state += "; the folder is not writable: set NUMBA_CACHE_DIR to one that is"
     return {

@@ -1,1 +1,1 @@
-"""Generators: the models."""
+"""Generators: the generative models."""

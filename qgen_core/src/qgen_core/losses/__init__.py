@@ -1,1 +1,1 @@
-"""Losses: a value of one kind of output, and its cotangent."""
+"""Losses: a value computed from one kind of output, and its cotangent."""

@@ -17,9 +17,9 @@ class JensenShannon(Loss):
     cotangent of a row is ``1/2 log(p/M)``.
 
     Args:
-        floor: the least p in the cotangent, which diverges where p = 0 < P. The value is exact
-            for p = 0 and p >= floor. With frequencies of N shots, 1/(2N) is the clipping of
-            docs/readings.md; the option ``smoothing`` of a generator is the other way.
+        floor: p is clipped to it in the cotangent, which diverges where p = 0 < P. The value is
+            exact for p = 0 and p >= floor. With frequencies of N shots, 1/(2N) is the clipping of
+            docs/readings.md; the option ``smoothing`` of a generator is the alternative.
 
     Raises BadOption for a floor outside (0, 1).
 
@@ -39,7 +39,7 @@ class JensenShannon(Loss):
         self.floor = check_floor(floor)
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
-        """Value, and cotangent (C, K), of probabilities (C, K)."""
+        """Value, and cotangent (C, K), of probabilities (C, K). Raises OutputMismatch."""
         from qgen_core.simulators.simd.divergences import jensen_shannon
 
         p, target = rows(output, batch)

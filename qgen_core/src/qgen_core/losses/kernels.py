@@ -16,18 +16,22 @@ from qgen_core.typing import Floats
 
 Form = Literal["exp(-d2/sigma)", "exp(-d2/(2sigma))", "exp(-d2/(2sigma^2))"]
 
-#: Wires that share one matrix where every wire is a factor of its own.
+#: Hamming distance: this number of wires is one matrix factor, though each wire could be one.
 WIRES_AT_ONCE = 6
 #: A register of more values is applied by Fourier transform, not as a matrix.
 MATRIX_SIZE = 1024
-#: Kernel values between samples worked on at once, so that they stay in the cache.
+#: Number of kernel values between samples computed at once, so that they stay in the cache.
 AT_ONCE = 2**16
-#: Events whose pairs the median is taken over.
+#: The median is taken over the pairs of at most this number of events.
 MEDIAN_EVENTS = 1000
 
 
 def denominators(form: Form, bandwidth: Sequence[float]) -> Floats:
-    """D of ``exp(-d2 / D)`` for each sigma. Raises BadOption unless all are above 0."""
+    """D of ``exp(-d2 / D)`` for each sigma. Raises BadOption unless all are above 0.
+
+    >>> denominators("exp(-d2/(2sigma^2))", (1.0, 3.0)).tolist()
+    [2.0, 18.0]
+    """
     sigma = np.array(bandwidth, dtype=np.float64)
     if sigma.size == 0 or not (np.isfinite(sigma).all() and np.all(sigma > 0)):
         raise BadOption(
@@ -35,17 +39,22 @@ def denominators(form: Form, bandwidth: Sequence[float]) -> Floats:
         )
     if form == "exp(-d2/sigma)":
         return sigma
-    return 2.0 * (sigma if form == "exp(-d2/(2sigma))" else sigma**2)
+    if form == "exp(-d2/(2sigma))":
+        return 2.0 * sigma
+    squared: Floats = 2.0 * sigma**2
+    return squared
 
 
 def median_denominator(points: Floats) -> Floats:
-    """D = 2 m^2, with m the median distance > 0 between pairs of at most 1,000 points.
+    """D = 2 m^2, with m the median of distances above 0 between pairs of at most 1,000 points.
 
-    Raises DataError when all points are one.
+    Raises DataError when all points are equal.
+
+    >>> median_denominator(np.array([[0.0], [0.0], [3.0]])).tolist()
+    [18.0]
     """
-    chosen = np.unique(
-        np.linspace(0, len(points) - 1, min(len(points), MEDIAN_EVENTS)).astype(np.intp)
-    )
+    spread = np.linspace(0, len(points) - 1, min(len(points), MEDIAN_EVENTS))
+    chosen = np.unique(spread.astype(np.intp))
     d2 = squared_distances(points[chosen], points[chosen])[np.triu_indices(len(chosen), 1)]
     if not np.any(d2 > 0):
         raise DataError("the median distance of the training events is 0; give a bandwidth")
@@ -53,19 +62,33 @@ def median_denominator(points: Floats) -> Floats:
 
 
 def squared_distances(x: Floats, y: Floats) -> Floats:
-    """|x_i - y_j|^2 (N, M)."""
+    """``|x_i - y_j|^2`` (N, M) of points x (N, width) and y (M, width).
+
+    >>> squared_distances(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]])).tolist()
+    [[25.0]]
+    """
     d2: Floats = (x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1) - 2.0 * (x @ y.T)
     return np.maximum(d2, 0.0, out=d2)
 
 
 def kernel_sums(x: Floats, y: Floats, weight: Floats, scales: Floats) -> tuple[Floats, Floats]:
-    """``s_i = sum_j w_j k(x_i, y_j)`` (N,) and d s_i / d x_i (N, width), in pieces of memory."""
-    sums, slopes = np.empty(len(x)), np.empty(x.shape)
+    """``s_i = sum_j w_j k(x_i, y_j)`` (N,) and d s_i / d x_i (N, width), in blocks of events.
+
+    Points x (N, width) and y (M, width), weights w (M,), denominators ``scales`` of the kernel.
+
+    >>> one = np.ones(1)
+    >>> sums, slopes = kernel_sums(np.array([[1.0]]), np.array([[0.0]]), one, one)
+    >>> sums.round(6).tolist(), slopes.round(6).tolist()  # 1 / e, -2 / e
+    ([0.367879], [[-0.735759]])
+    """
+    sums = np.empty(len(x))
+    slopes = np.empty(x.shape)
     step = max(1, AT_ONCE // max(1, len(y)))
     for start in range(0, len(x), step):
         part = x[start : start + step]
         d2 = squared_distances(part, y)
-        kernel, slope = np.zeros_like(d2), np.zeros_like(d2)
+        kernel = np.zeros_like(d2)
+        slope = np.zeros_like(d2)
         for scale in scales:
             term = np.exp(d2 / -scale)
             kernel += term
@@ -81,31 +104,44 @@ class TableKernel:
 
     With ``registers`` d^2 is the sum over registers of the squared difference of their numbers;
     with ``hamming`` it is the number of wires that differ.
+
+    >>> kernel = TableKernel((1,), "registers", np.array([1.0]))
+    >>> kernel.apply(np.array([[1.0, 0.0]])).round(6).tolist()  # exp(-1) between 0 and 1
+    [[1.0, 0.367879]]
     """
 
     def __init__(
         self, registers: Sequence[int], distance: Literal["registers", "hamming"], scales: Floats
     ) -> None:
         if distance == "hamming":
-            wires = sum(registers)
-            parts = [min(WIRES_AT_ONCE, wires - start) for start in range(0, wires, WIRES_AT_ONCE)]
+            factor_of = _hamming_factor
+            parts = _blocks_of_wires(sum(registers))
         else:
+            factor_of = _register_factor
             parts = list(registers)
-        factor = _hamming_factor if distance == "hamming" else _register_factor
         self.sizes = [2**bits for bits in parts]
-        self.factors = [[factor(bits, float(scale)) for bits in parts] for scale in scales]
+        self.factors: list[list[Floats]] = []
+        for scale in scales:
+            self.factors.append([factor_of(bits, float(scale)) for bits in parts])
 
     def apply(self, tables: Floats) -> Floats:
-        """K t for each row of (C, 2^Q), K the mean over the scales."""
+        """K t for each row t of (C, 2^Q), K the mean over the scales."""
         total = np.zeros(tables.shape)
         for factors in self.factors:
-            result, left, right = tables, len(tables), tables.shape[1]
+            result = tables
+            left = len(tables)
+            right = tables.shape[1]
             for factor, size in zip(factors, self.sizes, strict=True):
                 right //= size
                 result = _times(factor, result.reshape(left, size, right))
                 left *= size
             total += result.reshape(tables.shape)
         return total / len(self.factors)
+
+
+def _blocks_of_wires(wires: int) -> list[int]:
+    """The numbers of wires that share one factor, as many as allowed in each but the last."""
+    return [min(WIRES_AT_ONCE, wires - start) for start in range(0, wires, WIRES_AT_ONCE)]
 
 
 def _hamming_factor(bits: int, scale: float) -> Floats:
@@ -125,11 +161,11 @@ def _register_factor(bits: int, scale: float) -> Floats:
 
 
 def _times(factor: Floats, table: Floats) -> Floats:
-    """The factor of a register times a table (left, size, right) of all."""
+    """A register's factor applied to the middle axis of a table (left, size, right)."""
     size = table.shape[1]
     if factor.ndim == 1:
         spectrum = np.fft.rfft(table, n=2 * size, axis=1)
         return np.asarray(np.fft.irfft(spectrum * factor[:, None], n=2 * size, axis=1)[:, :size])
-    if table.shape[2] == 1:  # one product of matrices instead of many with a vector
+    if table.shape[2] == 1:  # one matrix product instead of many matrix-vector products
         return np.asarray(table[:, :, 0] @ factor)
     return np.asarray(factor @ table)

@@ -13,8 +13,8 @@ class KullbackLeibler(Loss):
     """``KL(P || p) = sum_x P log(P/p)``, target first, natural logarithm, mean over condition rows.
 
     Args:
-        floor: below it, log p goes on as its tangent at ``floor`` (as in ``nll``); others clip at
-            1e-8 (QUARK) or 1e-9 (Zapata), docs/readings.md.
+        floor: below it, log p is continued by its tangent at ``floor`` (as in ``nll``); other
+            codes clip at 1e-8 (QUARK) or 1e-9 (Zapata), docs/readings.md.
 
     Raises BadOption for a floor outside (0, 1).
 
@@ -31,7 +31,7 @@ class KullbackLeibler(Loss):
         self._likelihood = NegativeLogLikelihood(floor=floor)
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
-        """Value, and cotangent (C, K), of probabilities (C, K)."""
+        """Value, and cotangent (C, K), of probabilities (C, K). Raises OutputMismatch."""
         value, cotangent = self._likelihood(output, batch)
         assert batch.target is not None
         return value - entropy(batch.target), cotangent

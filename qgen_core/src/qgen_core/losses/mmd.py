@@ -1,4 +1,4 @@
-"""The loss ``mmd``: the squared maximum mean discrepancy, of tables or of samples."""
+"""The loss ``mmd``: the squared maximum mean discrepancy of tables or of samples."""
 
 from __future__ import annotations
 
@@ -25,28 +25,30 @@ Distance = Literal["registers", "hamming", "euclidean"]
 class MaximumMeanDiscrepancy(Loss):
     """MMD squared: ``E k(x, x') + E k(y, y') - 2 E k(x, y)``, x from the model and y from the data.
 
-    Of probabilities it is ``(p - P)^T K (p - P)``, mean over the
-    condition rows. Of samples with conditions it is that of events and conditions together, so
-    it is least only where every conditional distribution agrees.
+    For probabilities it is ``(p - P)^T K (p - P)``, mean over the condition rows. For samples with
+    conditions it is the MMD of events joined with their conditions, so its minimum is reached
+    only where every conditional distribution agrees.
 
     Args:
+        space: of the encoded events; None only for samples.
+        data: training events, for the bandwidth ``median``.
         reads: ``probabilities`` or ``samples``.
-        distance: d is taken between ``registers`` (the vector of bin numbers), by ``hamming``
-            (d2 is the number of bits or spins that differ), or ``euclidean`` between the encoded
+        distance: d is the distance of ``registers`` (vectors of bin numbers), ``hamming`` (d2 is
+            the number of bits or spins that differ), or ``euclidean`` between the encoded
             numbers. None: registers where the events have them, hamming for other bits and
             spins, else euclidean.
-        kernel: how sigma enters; the literature has all three.
-        bandwidth: the kernel is the mean over these sigmas. ``median``: the one kernel
+        kernel: how sigma enters; the literature has all three forms.
+        bandwidth: the kernel is the mean over these sigmas. ``median``: the single kernel
             ``exp(-d2 / (2 m^2))``, whatever the form, m the median distance of training events.
-        estimator: for samples, ``biased`` takes all pairs (never below 0), ``unbiased`` leaves
-            out the pairs of an event with itself (0 on average where the distributions agree).
-            Probabilities have no such pairs: their value is exact, and from shots their gradient
-            by parameter shift is unbiased as it is, being linear in the frequencies.
+        estimator: for samples, ``biased`` averages over all pairs (never below 0), ``unbiased``
+            leaves out the pairs of an event with itself (0 on average where the distributions
+            agree). Probabilities have no such pairs: their value is exact, and from shots their
+            gradient by parameter shift is unbiased, because it is linear in the frequencies.
 
-    Raises BadOption for combinations that make no sense, DataError for a median of 0.
+    Raises BadOption for options that exclude each other, DataError for a median of 0.
 
-    Source: docs/readings.md; kernel and sigmas of the seed talk on muonic force carriers
-    (section 2) as defaults, the mean over sigmas and the distance are our reading.
+    Source: docs/readings.md; the defaults of kernel and sigmas are those of the seed talk on
+    muonic force carriers (section 2), the mean over sigmas and the distance are our reading.
 
     >>> import numpy as np
     >>> mmd = MaximumMeanDiscrepancy(reads="samples", bandwidth=(1.0,))
@@ -65,9 +67,11 @@ class MaximumMeanDiscrepancy(Loss):
         bandwidth: tuple[float, ...] | Literal["median"] = (0.1, 1.0, 10.0, 100.0),
         estimator: Literal["biased", "unbiased"] = "biased",
     ) -> None:
+        if distance is None:
+            distance = _default_distance(space)
         self.reads = reads
         self.unbiased = estimator == "unbiased"
-        self.distance = _distance(space) if distance is None else distance
+        self.distance: Distance = distance
         self._check(space)
         self._features = _features(space, self.distance)
         self._scales = self._denominators(kernel, bandwidth, data)
@@ -76,10 +80,13 @@ class MaximumMeanDiscrepancy(Loss):
             self._table = TableKernel(
                 space.registers or (space.width,), self.distance, self._scales
             )
-        self._among_data: tuple[Batch, float] | None = None
+        self._of_data: tuple[Batch, float] | None = None
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
-        """Value, and cotangent in the shape of the output: (C, 2^Q) or (N, width)."""
+        """Value, and cotangent in the shape of the output: (C, 2^Q) or (N, width).
+
+        Raises OutputMismatch for an output that does not fit the batch.
+        """
         if self._table is None:
             return self._of_samples(np.asarray(output), batch)
         p, target = rows(output, batch)
@@ -90,45 +97,61 @@ class MaximumMeanDiscrepancy(Loss):
         return value, slope
 
     def _of_samples(self, output: Array, batch: Batch) -> tuple[float, Array]:
-        if batch.x is None or output.ndim != 2 or output.shape[1] != batch.x.shape[1]:
-            found = "none" if batch.x is None else str(batch.x.shape)
-            raise OutputMismatch(f"samples {output.shape} need events of their width, not {found}")
+        if batch.x is None:
+            raise OutputMismatch(f"samples {output.shape} need events of their width, not none")
+        if output.ndim != 2 or output.shape[1] != batch.x.shape[1]:
+            raise OutputMismatch(
+                f"samples {output.shape} need events of their width, not {batch.x.shape}"
+            )
         if batch.condition is not None and len(output) != len(batch.x):
-            raise OutputMismatch(f"{len(output)} samples do not go with {len(batch.x)} conditions")
-        x, y = self._points(output, batch.condition), self._points(batch.x, batch.condition)
-        b = shares(batch.weight, len(y))
-        # each sample stands for the event whose condition it was made from
-        a = b if batch.condition is not None else shares(None, len(x))
-        inner, slope = kernel_sums(x, x, a, self._scales)
-        across, pull = kernel_sums(x, y, b, self._scales)
-        among, factor = self._among(float(a @ inner), a)
-        value = among + self._truth(y, b, batch) - 2.0 * float(a @ across)
-        gradient = 2.0 * a[:, None] * (factor * slope - pull)
+            raise OutputMismatch(
+                f"{len(output)} samples do not go with {len(batch.x)} conditions; draw one sample "
+                "a condition"
+            )
+        x = self._points(output, batch.condition)
+        y = self._points(batch.x, batch.condition)
+        weight_of_y = shares(batch.weight, len(y))
+        # a sample has the weight of the event whose condition it was drawn for
+        weight_of_x = weight_of_y
+        if batch.condition is None:
+            weight_of_x = shares(None, len(x))
+        sums_xx, slopes_xx = kernel_sums(x, x, weight_of_x, self._scales)
+        sums_xy, slopes_xy = kernel_sums(x, y, weight_of_y, self._scales)
+        mean_xx, factor = self._mean_over_pairs(float(weight_of_x @ sums_xx), weight_of_x)
+        mean_yy = self._mean_over_data(y, weight_of_y, batch)
+        value = mean_xx + mean_yy - 2.0 * float(weight_of_x @ sums_xy)
+        gradient = 2.0 * weight_of_x[:, None] * (factor * slopes_xx - slopes_xy)
         if self._features is None:
             return value, gradient[:, : output.shape[1]]
         return value, gradient[:, : self._features.shape[1]] @ self._features.T
 
-    def _among(self, total: float, share: Floats) -> tuple[float, float]:
-        """The mean over pairs of one set, and its derivative by the sum over all pairs."""
+    def _mean_over_pairs(self, total: float, weight: Floats) -> tuple[float, float]:
+        """The kernel's mean over pairs of one set, and its derivative by the sum over all pairs."""
         if not self.unbiased:
             return total, 1.0
-        itself = float(share @ share)
-        if not itself < 1:
-            raise OutputMismatch("the unbiased mmd needs at least two events in a batch")
-        return (total - itself) / (1.0 - itself), 1.0 / (1.0 - itself)
+        weight_of_self_pairs = float(weight @ weight)
+        if not weight_of_self_pairs < 1:
+            raise OutputMismatch(
+                "the unbiased mmd needs at least two events in a batch; take a larger batch_size"
+            )
+        weight_of_pairs = 1.0 - weight_of_self_pairs
+        return (total - weight_of_self_pairs) / weight_of_pairs, 1.0 / weight_of_pairs
 
-    def _truth(self, y: Floats, share: Floats, batch: Batch) -> float:
-        """The term of the data alone, kept while the batch is the same."""
-        if self._among_data is None or self._among_data[0] is not batch:
-            total = float(share @ kernel_sums(y, y, share, self._scales)[0])
-            self._among_data = (batch, self._among(total, share)[0])
-        return self._among_data[1]
+    def _mean_over_data(self, y: Floats, weight: Floats, batch: Batch) -> float:
+        """The kernel's mean over pairs of data, computed once for a batch."""
+        if self._of_data is None or self._of_data[0] is not batch:
+            total = float(weight @ kernel_sums(y, y, weight, self._scales)[0])
+            self._of_data = (batch, self._mean_over_pairs(total, weight)[0])
+        return self._of_data[1]
 
     def _points(self, x: Array, condition: Array | None) -> Floats:
-        """Where events lie for the kernel: (N, registers or width, and conditions)."""
+        """The points between which d is measured: (N, registers or width, plus conditions)."""
         points = np.asarray(x, dtype=np.float64)
-        points = points if self._features is None else points @ self._features
-        return points if condition is None else np.concatenate([points, condition], axis=1)
+        if self._features is not None:
+            points = points @ self._features
+        if condition is not None:
+            points = np.concatenate([points, condition], axis=1)
+        return points
 
     def _denominators(
         self, kernel: Form, bandwidth: tuple[float, ...] | str, data: Events | None
@@ -137,38 +160,43 @@ class MaximumMeanDiscrepancy(Loss):
             return denominators(kernel, bandwidth)
         if data is None:
             raise BadOption("bandwidth = 'median' needs training events; give numbers")
-        joint = self.reads == "samples"
-        return median_denominator(self._points(data.x, data.condition if joint else None))
+        condition = None
+        if self.reads == "samples":
+            condition = data.condition
+        return median_denominator(self._points(data.x, condition))
 
     def _check(self, space: Space | None) -> None:
-        kind = None if space is None else space.kind
-        if self.reads == "probabilities" and (kind != "bits" or self.distance == "euclidean"):
+        kind = ""
+        if space is not None:
+            kind = space.kind
+        of_tables = self.reads == "probabilities"
+        if of_tables and (kind != "bits" or self.distance == "euclidean"):
             raise BadOption(
                 f"mmd of probabilities needs events in bits and the distance registers or hamming, "
                 f"not {space} and {self.distance}; take reads = 'samples'"
             )
-        if (self.distance == "registers" and kind != "bits") or (
-            self.distance == "hamming" and kind not in ("bits", "spins")
-        ):
+        kinds_with = {"registers": ("bits",), "hamming": ("bits", "spins")}
+        if self.distance in kinds_with and kind not in kinds_with[self.distance]:
             raise BadOption(f"{space} have no distance {self.distance!r}; take 'euclidean'")
-        if self.reads == "probabilities" and self.unbiased:
+        if of_tables and self.unbiased:
             raise BadOption(
                 "estimator = 'unbiased' is for samples: probabilities have no pairs to leave out"
             )
 
 
-def _distance(space: Space | None) -> Distance:
-    if space is not None and space.kind == "bits" and space.registers:
+def _default_distance(space: Space | None) -> Distance:
+    if space is None or space.kind not in ("bits", "spins"):
+        return "euclidean"
+    if space.kind == "bits" and space.registers:
         return "registers"
-    return "hamming" if space is not None and space.kind in ("bits", "spins") else "euclidean"
+    return "hamming"
 
 
 def _features(space: Space | None, distance: Distance) -> Floats | None:
-    """The linear map (width, registers) from encoded columns to where events lie; None.
-
-    As they are.
-    """
-    if space is None or distance == "euclidean" or (distance == "hamming" and space.kind == "bits"):
+    """The linear map (width, registers) from encoded columns to points; None: the columns."""
+    if space is None or distance == "euclidean":
+        return None
+    if distance == "hamming" and space.kind == "bits":
         return None
     if distance == "hamming":
         return 0.5 * np.eye(space.width)  # spins that differ are 2 apart

@@ -17,16 +17,22 @@ from qgen_core.typing import Array
 class NegativeLogLikelihood(Loss):
     """``-sum_x P log p``, mean over the condition rows; or the weighted mean of -log_prob.
 
-    Both are the same number for one condition row. The least value is the entropy of P;
-    ``kl`` is this loss less that entropy.
+    Both are the same number for one condition row. The minimum is the entropy of P; ``kl`` is
+    this loss minus that entropy.
 
     Args:
         reads: ``probabilities`` compares tables, each condition with the same weight;
-            ``log_prob`` takes events one by one, each with its own weight.
-        floor: below it, log p goes on as its tangent at ``floor``, so that value and cotangent
+            ``log_prob`` averages over events, each with its own weight.
+        floor: below it, log p is continued by its tangent at ``floor``, so that value and cotangent
             stay finite and consistent at p = 0. For ``probabilities`` only.
 
     Raises BadOption for a floor outside (0, 1).
+
+    >>> import numpy as np
+    >>> target = Batch(target=np.array([[0.5, 0.5]]))
+    >>> value, cotangent = NegativeLogLikelihood()(np.array([[0.5, 0.5]]), target)
+    >>> round(value, 6), cotangent.round(6).tolist()  # ln 2
+    (0.693147, [[-1.0, -1.0]])
     """
 
     def __init__(
@@ -36,7 +42,10 @@ class NegativeLogLikelihood(Loss):
         self.floor = check_floor(floor)
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
-        """Value, and cotangent in the shape of the output, (C, K) or (N,)."""
+        """Value, and cotangent in the shape of the output, (C, K) or (N,).
+
+        Raises OutputMismatch for an output that does not fit the batch.
+        """
         if self.reads == "log_prob":
             value, weight = weighted_mean(output, batch)
             return -value, -weight
@@ -48,5 +57,9 @@ class NegativeLogLikelihood(Loss):
 
 
 def entropy(target: NDArray[np.float64]) -> float:
-    """``-sum P log P`` of a table (C, K), mean over its rows."""
+    """``-sum P log P`` of a table (C, K), mean over its rows.
+
+    >>> round(entropy(np.array([[0.5, 0.5, 0.0]])), 6)  # ln 2
+    0.693147
+    """
     return -dot(target, np.log(np.maximum(target, TINY))) / len(target)

@@ -20,7 +20,7 @@ class TotalVariation(Loss):
 
     Args:
         over: ``joint``, or ``marginals``: ``1/(2 I) sum_{i, x} |p_i(x) - P_i(x)|`` for I
-            features. It is blind to correlations.
+            features. It does not see correlations.
 
     Raises BadOption for marginals of events that have no registers.
 
@@ -41,16 +41,17 @@ class TotalVariation(Loss):
             raise BadOption(
                 f"tv over marginals needs events in registers, not {space}; take over = 'joint'"
             )
-        self.registers = space.registers if space is not None and over == "marginals" else None
+        self.registers: tuple[int, ...] | None = None
+        if space is not None and over == "marginals":
+            self.registers = space.registers
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
-        """Value, and cotangent (C, K), of probabilities (C, K)."""
+        """Value, and cotangent (C, K), of probabilities (C, K). Raises OutputMismatch."""
         p, target = rows(output, batch)
         difference = p - target
         if self.registers is None:
-            return 0.5 * float(np.abs(difference).sum()) / len(p), np.sign(difference) * (
-                0.5 / len(p)
-            )
+            distance = 0.5 * float(np.abs(difference).sum())
+            return distance / len(p), np.sign(difference) * (0.5 / len(p))
         shape = tuple(2**bits for bits in self.registers)
         box = difference.reshape(-1, *shape)
         cotangent = np.zeros_like(box)

@@ -127,7 +127,9 @@ def _with_columns_as_params(circuit: Circuit) -> Circuit:
 
 def _key(measure: Measure) -> Hashable:
     """Equal for measures of the same kind, words and confusion."""
-    words = measure.paulis if isinstance(measure, Expectations) else ()
+    words: tuple[str, ...] = ()
+    if isinstance(measure, Expectations):
+        words = measure.paulis
     confusion = confusion_of(measure)
     if confusion is None:
         return type(measure), words, None

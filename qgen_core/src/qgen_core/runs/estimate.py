@@ -1,4 +1,4 @@
-"""Predicting what a training costs, by looking at its circuit and timing a few real steps."""
+"""Predicting the cost of a training from its circuit and from the time of a few real steps."""
 
 from __future__ import annotations
 
@@ -15,19 +15,25 @@ from qgen_core.discovery.hooks import hookimpl
 from qgen_core.interfaces import Problem
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import Recipe
-from qgen_core.support.resources import human
+from qgen_core.support.parameters import flatten
+from qgen_core.support.resources import readable_size
 from qgen_core.typing import Floats
 
-#: Seconds of training to time, and the most steps of it.
-BUDGET, MOST = 1.0, 50
+#: Seconds of training to time.
+SECONDS_TIMED = 1.0
+#: At least and at most this number of steps are timed.
+FEWEST_STEPS = 3
+MOST_STEPS = 50
 
 
 def estimate(recipe: Recipe) -> dict[str, Any]:
     """Qubits, depth, parameters, circuits, shots, memory (bytes) and time (s) of a training.
 
-    A few steps of this very recipe are run on this machine, timed, and scaled to all steps;
-    memory is what arrays took at their peak meanwhile. Nothing is written. On a remote backend,
-    where each step may cost money, nothing is run or timed, only counted.
+    A few steps of the recipe are run on this machine, timed, and scaled to all steps; memory is
+    the peak of the memory allocated by Python and numpy meanwhile. Nothing is written. On a remote
+    backend, where each step may cost money, nothing is run; circuits and shots are only counted.
+
+    Raises the errors of building the recipe's components.
     """
     assembly = Assembly(recipe)
     assembly.check()
@@ -35,24 +41,28 @@ def estimate(recipe: Recipe) -> dict[str, Any]:
     found: dict[str, Any] = {
         "events": len(assembly.data),
         "steps": steps,
-        "parameters": int(sum(np.size(p) for p in assembly.generator.parameters().values())),
+        "parameters": flatten(assembly.generator.parameters()).size,
     }
-    can = getattr(assembly.generator, "backend", assembly.backend).capabilities
+    backend = getattr(assembly.generator, "backend", assembly.backend)
+    capabilities = backend.capabilities
     circuit = getattr(assembly.generator, "circuit", None)
     if isinstance(circuit, Circuit):
-        found |= _circuit_costs(assembly, circuit, steps, can)
-    if can.remote:
+        found |= _circuit_costs(assembly, circuit, steps, capabilities)
+    if capabilities.remote:
         return found
     first = _timed(assembly, 2)
-    per_step = float(np.min(np.diff(first))) if len(first) > 2 else float(first[-1] - first[0])
-    times = np.diff(_timed(assembly, int(np.clip(BUDGET / per_step, 3, MOST))))
+    shortest = float(first[-1] - first[0])
+    if len(first) > 2:
+        shortest = float(np.min(np.diff(first)))
+    to_time = int(np.clip(SECONDS_TIMED / shortest, FEWEST_STEPS, MOST_STEPS))
+    times = np.diff(_timed(assembly, to_time))
     per_step = float(np.median(times))
     tracemalloc.start()
     _timed(assembly, 2)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return found | {
-        "memory": human(peak),
+        "memory": readable_size(peak),
         "memory_bytes": peak,
         "seconds_per_step": per_step,
         "seconds": float(first[1] - first[0]) + per_step * (steps - 1),
@@ -61,10 +71,11 @@ def estimate(recipe: Recipe) -> dict[str, Any]:
 
 
 def _timed(assembly: Assembly, steps: int) -> Floats:
-    """When training started and when each step ended (steps + 1,), in seconds."""
+    """The times (steps + 1,) in seconds at which training started and each step ended."""
     clock = _Clock()
     trainer = assembly.trainer
-    before, trainer.steps = trainer.steps, min(steps, trainer.steps)
+    before = trainer.steps
+    trainer.steps = min(steps, before)
     try:
         trainer.fit(
             assembly.generator,
@@ -79,7 +90,7 @@ def _timed(assembly: Assembly, steps: int) -> Floats:
 
 
 class _Clock:
-    """Notes when training started and when each step ended."""
+    """Records the times at which training started and each step ended."""
 
     def __init__(self) -> None:
         self.times: list[float] = [time.perf_counter()]
@@ -90,22 +101,29 @@ class _Clock:
 
 
 def _circuit_costs(
-    assembly: Assembly, circuit: Circuit, steps: int, can: Capabilities
+    assembly: Assembly, circuit: Circuit, steps: int, capabilities: Capabilities
 ) -> dict[str, Any]:
+    """Figures of the circuit, and the numbers of circuits and shots of a training."""
     conditions = 1
     if assembly.data.condition is not None and assembly.loss.reads == "probabilities":
         conditions = len(np.unique(assembly.data.condition, axis=0))
     shots = getattr(assembly.generator, "shots", None)
-    shifted = shots is not None or can.gradients == "parameter-shift"
+    gradients: str = capabilities.gradients
+    if shots is not None:
+        gradients = "parameter-shift"
     per_step = conditions
-    if shifted:
-        per_step += conditions * len(shifted_rows(circuit, np.zeros((1, circuit.num_angles)))[1])
+    if gradients == "parameter-shift":
+        rows, _, _ = shifted_rows(circuit, np.zeros((1, circuit.num_angles)))
+        per_step += conditions * len(rows)
+    total_shots = None
+    if shots is not None:
+        total_shots = per_step * steps * shots
     return {
         "qubits": circuit.num_wires,
         "depth": circuit.depth,
         "gates": sum(circuit.counts.values()),
         "gate_counts": circuit.counts,
-        "gradients": "parameter-shift" if shifted else can.gradients,
+        "gradients": gradients,
         "circuits": per_step * steps,
-        "shots": None if shots is None else per_step * steps * shots,
+        "shots": total_shots,
     }

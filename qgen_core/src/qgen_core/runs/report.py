@@ -62,13 +62,15 @@ def material(folder: Path) -> dict[str, Any]:
     from qgen_core.runs.recipes import Recipe
 
     recipe = Recipe.read(folder / "recipe.toml")
-    history = folder / "history.jsonl"
+    history: list[dict[str, Any]] = []
+    if (folder / "history.jsonl").exists():
+        history = read_history(folder / "history.jsonl")
     return {
         "name": folder.resolve().name,
         "recipe": recipe.to_dict(),
         "recipe_text": recipe.to_toml(),
         "run": json.loads((folder / "run.json").read_text(encoding="utf-8")),
-        "history": read_history(history) if history.exists() else [],
+        "history": history,
         "evaluation": load(folder / "evaluation.json"),
     }
 
@@ -121,7 +123,8 @@ def render(found: Mapping[str, Any]) -> str:
         f"trained with {recipe['trainer']['name']} on {recipe['loss']['name']}"
     )
     drawn = plugin_sections(found)
-    return page(found["name"], subtitle, [*core_sections(found), *drawn], figures=bool(drawn))
+    sections = [*core_sections(found), *drawn]
+    return page(found["name"], subtitle, sections, figures=bool(drawn))
 
 
 def page(title: str, subtitle: str, sections: Sequence[Section], *, figures: bool) -> str:
@@ -193,8 +196,8 @@ def plugin_sections(found: Mapping[str, Any]) -> list[Section]:
     sections: list[Section] = []
     try:
         for offered in manager().report_sections(material=found):
-            sections.extend(s for s in offered if isinstance(s, Section))
-    except Exception as error:  # a drawing that fails must not cost the tables
+            sections += [section for section in offered if isinstance(section, Section)]
+    except Exception as error:  # a figure that fails must not prevent the report
         log.warning("figures are left out of the report: %s: %s", type(error).__name__, error)
     return sections
 
@@ -211,7 +214,7 @@ def _template(name: str) -> Any:
 
 
 def _short(value: Any) -> str:
-    """A number in four digits, a mapping or list on one line, anything else as text."""
+    """A float with four digits, a mapping or list on one line, anything else as text."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Mapping):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
-from qgen_core.support.buffers import plain
+from qgen_core.support.buffers import contiguous
 from qgen_core.typing import Floats, Rng
 
 #: From this number of samples for each outcome on, an alias table is faster.
@@ -99,9 +99,9 @@ def _drawn_from_table(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
     end = numbers + share
     step = other - numbers
     # Allocating arrays of this size takes longer than the work on them, so buffers are reused.
-    out: NDArray[np.int64] = plain(1, shots, numbers.dtype)[0]
-    place_buffer, end_buffer = plain(2, PIECE, share.dtype)
-    step_buffer = plain(1, PIECE, numbers.dtype)[0]
+    out: NDArray[np.int64] = contiguous(1, shots, numbers.dtype)[0]
+    place_buffer, end_buffer = contiguous(2, PIECE, share.dtype)
+    step_buffer = contiguous(1, PIECE, numbers.dtype)[0]
     for start in range(0, shots, PIECE):
         index = out[start : start + PIECE]
         size = len(index)

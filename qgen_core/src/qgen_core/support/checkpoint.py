@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import CheckpointError, ResourceRefused
-from qgen_core.support.resources import human, require_memory
+from qgen_core.support.resources import readable_size, require_memory
 from qgen_core.typing import Array
 
 #: Names of the two slots.
@@ -39,8 +39,8 @@ def first_process() -> bool:
     >>> first_process()
     True
     """
-    beside_others = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ)
-    return not beside_others or os.environ["RANK"] == "0"
+    started_by_torchrun = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ)
+    return not started_by_torchrun or os.environ["RANK"] == "0"
 
 
 def write_durably(path: Path, data: bytes) -> None:
@@ -81,12 +81,12 @@ def refused(path: Path, size: int, error: OSError) -> ResourceRefused:
     ResourceRefused: could not write 2 KiB to run.json (No space left on device); ...
     """
     try:
-        free = human(shutil.disk_usage(path.parent).free)
+        free = readable_size(shutil.disk_usage(path.parent).free)
     except OSError:
         free = "an unknown amount"
     return ResourceRefused(
-        f"could not write {human(size)} to {path} ({error.strerror or error}); {free} free there; "
-        "what was saved before is intact: make room and resume"
+        f"could not write {readable_size(size)} to {path} ({error.strerror or error}); "
+        f"{free} free there; what was saved before is intact: make room and resume"
     )
 
 
@@ -144,9 +144,10 @@ class Checkpoints:
         self.path = Path(path)
         self.every = every
         self.time_limit = time_limit
-        self.origin: dict[str, Any] | None = (
-            None if origin is None else json.loads(json.dumps(dict(origin)))
-        )
+        self.origin: dict[str, Any] | None = None
+        if origin is not None:
+            # as it will be read back, e.g. with lists for tuples, so that both can be compared
+            self.origin = json.loads(json.dumps(dict(origin)))
         self.may_differ = may_differ
         self.writes = first_process()
 
@@ -184,7 +185,9 @@ class Checkpoints:
             "bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        slot = SLOTS[0] if latest != SLOTS[0] else SLOTS[1]
+        slot = SLOTS[0]
+        if latest == slot:
+            slot = SLOTS[1]
         write_durably(self._file(slot, "safetensors"), data)
         body = json.dumps(note, sort_keys=True)
         seal = hashlib.sha256(body.encode()).hexdigest()
@@ -196,25 +199,28 @@ class Checkpoints:
         Raises CheckpointError when both slots are damaged, or when the checkpoint belongs to
         another recipe, other data or another version.
         """
-        for temporary in (
-            *self.path.glob("checkpoint-*.tmp"),
-            *self.path.glob("history.jsonl.tmp"),
-        ):
-            if self.writes:
-                temporary.unlink(missing_ok=True)
+        if self.writes:
+            self._remove_temporary_files()
         slot, note = self._newest()
         if slot is None:
-            present = [self._file(s, "json") for s in SLOTS if self._file(s, "json").exists()]
-            if present:
-                raise CheckpointError(
-                    f"no whole checkpoint in {self.path}: {', '.join(p.name for p in present)} "
-                    "and the arrays beside them are damaged; start the run anew"
-                )
-            return None
+            files = [self._file(slot, "json") for slot in SLOTS]
+            damaged = [file.name for file in files if file.exists()]
+            if not damaged:
+                return None
+            raise CheckpointError(
+                f"no whole checkpoint in {self.path}: {', '.join(damaged)} "
+                "and the arrays beside them are damaged; start the run anew"
+            )
         if self.origin is not None:
             self._check_origin(note["origin"], self.origin)
         require_memory(2 * note["bytes"], f"the checkpoint in {self.path}")
         return Saved(note["step"], self._arrays(slot), note["meta"])
+
+    def _remove_temporary_files(self) -> None:
+        """Remove the files of writes that were interrupted."""
+        for pattern in ("checkpoint-*.tmp", "history.jsonl.tmp"):
+            for temporary in self.path.glob(pattern):
+                temporary.unlink(missing_ok=True)
 
     def _arrays(self, slot: str) -> dict[str, Array]:
         from safetensors import SafetensorError
@@ -224,58 +230,72 @@ class Checkpoints:
         try:
             return from_bytes(file.read_bytes())
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{file} holds no arrays of a checkpoint: {error}") from error
+            raise CheckpointError(
+                f"{file} holds no arrays of a checkpoint: {error}; start the run anew"
+            ) from error
 
     def _file(self, slot: str, kind: str) -> Path:
         return self.path / f"checkpoint-{slot}.{kind}"
 
     def _newest(self) -> tuple[str | None, dict[str, Any]]:
-        whole = [(slot, note) for slot in SLOTS if (note := self._whole(slot)) is not None]
-        return max(whole, key=lambda found: int(found[1]["number"]), default=(None, {}))
+        """The slot of the newest intact checkpoint and its note; (None, {}) if there is none."""
+        newest: str | None = None
+        note_of_newest: dict[str, Any] = {}
+        for slot in SLOTS:
+            note = self._intact(slot)
+            if note is None:
+                continue
+            if newest is None or int(note["number"]) > int(note_of_newest["number"]):
+                newest = slot
+                note_of_newest = note
+        return newest, note_of_newest
 
-    def _whole(self, slot: str) -> dict[str, Any] | None:
-        """The content of a slot's JSON file if both files are as they were written, else None."""
+    def _intact(self, slot: str) -> dict[str, Any] | None:
+        """The note of a slot whose two files are exactly as written, else None."""
         try:
-            file = self._file(slot, "json")
-            if file.stat().st_size > MAX_JSON:
-                return None
-            body, seal, _ = file.read_text(encoding="utf-8").split("\n")
-            if hashlib.sha256(body.encode()).hexdigest() != seal:
-                return None
-            note: dict[str, Any] = json.loads(body)
-            if (
-                any(type(note[key]) is not kind for key, kind in NOTE.items())
-                or not 0 <= note["step"] < 2**63
-            ):
+            note = _read_note(self._file(slot, "json"))
+            if note is None:
                 return None
             arrays = self._file(slot, "safetensors")
             if arrays.stat().st_size != note["bytes"]:
                 return None
             with open(arrays, "rb") as data:
-                return (
-                    note
-                    if hashlib.file_digest(data, "sha256").hexdigest() == note["sha256"]
-                    else None
-                )
+                digest = hashlib.file_digest(data, "sha256").hexdigest()
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
+        if digest != note["sha256"]:
+            return None
+        return note
 
     def _may_differ(self, field: str) -> bool:
         return any(fnmatchcase(field, pattern) for pattern in self.may_differ)
 
     def _check_origin(self, found: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        differing = [
-            f"{field}: saved {found.get(field)!r}, now {now.get(field)!r}"
-            for field in sorted(set(found) | set(now))
-            if not self._may_differ(field) and found.get(field) != now.get(field)
-        ]
+        differing = []
+        for field in sorted(set(found) | set(now)):
+            if found.get(field) != now.get(field) and not self._may_differ(field):
+                differing.append(f"{field}: saved {found.get(field)!r}, now {now.get(field)!r}")
         if differing:
             raise CheckpointError(
-                f"the checkpoint in {self.path} belongs to another run; "
-                + "; ".join(differing)
-                + "; "
+                f"the checkpoint in {self.path} belongs to another run; {'; '.join(differing)}; "
                 "use another folder, or --from to start a new run from its parameters"
             )
+
+
+def _read_note(file: Path) -> dict[str, Any] | None:
+    """The content of the JSON file of a slot; None if its hash or its fields are wrong."""
+    if file.stat().st_size > MAX_JSON:
+        return None
+    body, seal, _ = file.read_text(encoding="utf-8").split("\n")
+    if hashlib.sha256(body.encode()).hexdigest() != seal:
+        return None
+    note: dict[str, Any] = json.loads(body)
+    for field, kind in NOTE.items():
+        if type(note[field]) is not kind:
+            return None
+    if not 0 <= note["step"] < 2**63:
+        return None
+    return note
 
 
 def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, Any]]:
@@ -292,19 +312,22 @@ def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, An
     [{'step': 0, 'loss': 0.5}]
     """
     records: list[dict[str, Any]] = []
+    last = None
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
-            step, loss = record["step"], record["loss"]
+            step = record["step"]
+            loss = record["loss"]
         except (ValueError, KeyError, TypeError, RecursionError):
             break
         if type(step) is not int or type(loss) not in (int, float):
             break
-        if (records and step <= records[-1]["step"]) or (
-            keep_until is not None and step >= keep_until
-        ):
+        if last is not None and step <= last:
+            break
+        if keep_until is not None and step >= keep_until:
             break
         records.append(record)
+        last = step
     return records
 
 
@@ -325,8 +348,11 @@ class HistoryFile:
     def __init__(self, path: Path, keep_until: int) -> None:
         """Keep the lines of steps before ``keep_until``; drop all others and incomplete lines."""
         self.path = path
-        self.kept: list[dict[str, Any]] = read_history(path, keep_until) if path.exists() else []
-        write_durably(path, "".join(json.dumps(r) + "\n" for r in self.kept).encode())
+        self.kept: list[dict[str, Any]] = []
+        if path.exists():
+            self.kept = read_history(path, keep_until)
+        lines = [json.dumps(record) + "\n" for record in self.kept]
+        write_durably(path, "".join(lines).encode())
         self._pending: list[str] = []
 
     def append(self, record: Mapping[str, Any]) -> None:

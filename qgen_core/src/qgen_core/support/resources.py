@@ -1,4 +1,4 @@
-"""Memory and cores that this process may use, and refusing work that would need more memory."""
+"""Memory and cores that this process may use, and the check before large allocations."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _CGROUP_FILES = (
         "/sys/fs/cgroup/memory/memory.usage_in_bytes",
     ),
 )
-#: A larger limit of a control group means that there is none.
+#: A control group with a larger limit has no limit.
 _NO_LIMIT = 2**60
 
 #: Below this number of bytes the memory check is skipped: it takes longer than a small circuit.
-ALWAYS_THERE = 2**26
+UNCHECKED_MEMORY = 2**26
 
 
 def cores() -> int:
@@ -66,10 +66,10 @@ def _number_in(path: str) -> int | None:
         return None
 
 
-def human(size: float) -> str:
+def readable_size(size: float) -> str:
     """A number of bytes with its unit.
 
-    >>> human(512 * 2**30)
+    >>> readable_size(512 * 2**30)
     '512 GiB'
     """
     unit = "B"
@@ -98,7 +98,7 @@ def require_memory(needed: int, what: str, mend: str = "") -> None:
     free = available_memory()
     if free is None or needed <= free:
         return
-    message = f"{what} needs {human(needed)}, {human(free)} free"
+    message = f"{what} needs {readable_size(needed)}, {readable_size(free)} free"
     if mend:
         message += f"; {mend}"
     raise ResourceRefused(message)
@@ -124,7 +124,7 @@ def require_qubits(
     Traceback (most recent call last):
     qgen_core.errors.ResourceRefused: ResourceRefused: 34 qubits need 256 GiB, 21 GiB free; ...
     """
-    if needed(wires) < ALWAYS_THERE:
+    if needed(wires) < UNCHECKED_MEMORY:
         return
     if available is None:
         available = available_memory
@@ -133,6 +133,6 @@ def require_qubits(
         return
     most = max((number for number in range(wires) if needed(number) <= free), default=0)
     raise ResourceRefused(
-        f"{wires} qubits need {human(needed(wires))}{purpose}, {human(free)} free; "
+        f"{wires} qubits need {readable_size(needed(wires))}{purpose}, {readable_size(free)} free; "
         f"at most {most} here"
     )

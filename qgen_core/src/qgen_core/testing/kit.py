@@ -207,7 +207,7 @@ def check_storable(what: str, state: Any) -> None:
         is_numbers = isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
         check(
             isinstance(name, str) and is_numbers,
-            f"state() of {what} holds {name!r}, which is no numpy array of numbers",
+            f"state() of {what} holds {name!r}, which is not a numpy array of numbers",
         )
 
 
@@ -229,5 +229,5 @@ def check_state_copied(what: str, take: Callable[[], dict[str, Array]]) -> None:
     for name, old in before.items():
         check(
             np.array_equal(old, now[name], equal_nan=old.dtype.kind == "f"),
-            f"state() of {what} hands out its own array {name!r}; return a copy",
+            f"state() of {what} returns its own array {name!r}; return a copy",
         )

@@ -25,9 +25,12 @@ from qgen_core.testing.slopes import slope
 from qgen_core.testing.spaces import arrays_of
 from qgen_core.typing import Array, Floats, Rng
 
+#: Number of events of an example.
+EVENTS = 24
+
 
 class LossKit(Kit):
-    """Holds a loss to its contract: inherit it, say how to make one.
+    """Checks a loss against its contract; inherit it and define ``make``.
 
         class TestMine(LossKit):
             minimum = 0.0
@@ -35,47 +38,57 @@ class LossKit(Kit):
             def make(self):
                 return MyLoss()
 
-    Override ``example`` where random outputs and events of ``width`` columns make no sense.
+    Override ``example`` if random outputs and events of ``width`` columns do not fit.
+
+    >>> import qgen_core as qgen
+    >>> class TestJs(LossKit):
+    ...     minimum = 0.0
+    ...     def make(self):
+    ...         return qgen.loss("js")
+    >>> TestJs().test_minimum()
     """
 
-    #: The least value there is, reached where the output is the target; None: not known.
+    #: The minimum of the loss, reached where the output is the target; None: not known.
     minimum: float | None = None
-    #: Columns of events, bits of tables.
+    #: Number of columns of events, or of bits of tables.
     width: int = 3
-    #: Whether the weights of events count, for a loss of samples, log_prob or objective.
+    #: Whether a loss of samples, log_prob or objective uses the weights of events.
     weighted: bool = True
     #: ``single`` for a loss that computes in float32.
     precision: Literal["double", "single"] = "double"
 
-    #: Step and tolerance of finite differences, and how equal equal values are.
+    #: Step and tolerance of finite differences, and relative tolerance of equal values.
     STEP: ClassVar = {"double": 1e-3, "single": 3e-2}
     TOLERANCE: ClassVar = {"double": 1e-6, "single": 2e-2}
     EQUAL: ClassVar = {"double": 1e-9, "single": 1e-4}
 
     @abstractmethod
     def make(self) -> Loss:
-        """The loss to try, a fresh one with the same options at each call."""
+        """The loss to test, a new one with the same options at each call."""
 
     def example(self, rng: Rng) -> tuple[Array, Batch]:
-        """An output of the kind that the loss reads, and the batch it belongs to."""
-        reads, n, bins = self.make().reads, 24, 2**self.width
+        """An output of the kind that the loss reads, and the batch that it belongs to."""
+        reads = self.make().reads
         if reads == "probabilities":
-            output, target = rng.dirichlet(np.ones(bins), 2), rng.dirichlet(np.ones(bins), 2)
+            bins = 2**self.width
+            output = rng.dirichlet(np.ones(bins), 2)
+            target = rng.dirichlet(np.ones(bins), 2)
             return output, Batch(condition=np.array([[0.0], [1.0]]), target=target)
-        x = rng.normal(size=(n, self.width))
-        weight = rng.uniform(0.2, 2.0, n) if self.weighted else None
+        x = rng.normal(size=(EVENTS, self.width))
+        weight = None
+        if self.weighted:
+            weight = rng.uniform(0.2, 2.0, EVENTS)
+        batch = Batch(x, weight=weight)
         if reads == "samples":
-            return rng.normal(0.3, 1.2, size=(n, self.width)), Batch(x, weight=weight)
-        return -rng.exponential(2.0, n), Batch(x, weight=weight)
+            return rng.normal(0.3, 1.2, size=(EVENTS, self.width)), batch
+        return -rng.exponential(2.0, EVENTS), batch
 
     def test_value_and_cotangent_form(self) -> None:
-        """A finite number, and a finite cotangent in the output's shape.
-
-        Nothing given is changed.
-        """
+        """A finite number and a finite cotangent in the output's shape; inputs do not change."""
         loss = self.make()
         check(
-            loss.reads in OUTPUTS, f"a loss reads one of {', '.join(OUTPUTS)}, not {loss.reads!r}"
+            loss.reads in OUTPUTS,
+            f"reads must be one of {', '.join(OUTPUTS)}, not {loss.reads!r}",
         )
         output, batch = self.example(np.random.default_rng(71))
         kept = arrays_of(batch) | {"output": output}
@@ -83,30 +96,27 @@ class LossKit(Kit):
             value, cotangent = loss(output, batch)
         check(
             np.ndim(value) == 0 and bool(np.isfinite(value)),
-            f"the value is one finite number, not {value!r}",
+            f"the value must be one finite number, not {value!r}",
         )
         check(
             np.shape(cotangent) == output.shape and bool(np.all(np.isfinite(cotangent))),
-            f"the cotangent is finite and has the output's shape {output.shape}, not "
+            f"the cotangent must be finite and have the output's shape {output.shape}, not "
             f"{np.shape(cotangent)}",
         )
-        shared = [
-            name
-            for name, array in kept.items()
-            if array is not None and np.shares_memory(array, cotangent)
-        ]
-        check(
-            not shared,
-            f"the cotangent is the memory of {', '.join(shared)}; a trainer may write into it: "
-            "make it new",
-        )
+        for name, array in kept.items():
+            check(
+                array is None or not np.shares_memory(array, cotangent),
+                f"the cotangent shares the memory of {name}, but a trainer may write into it: "
+                "return a new array",
+            )
 
     def test_calls_are_repeatable(self) -> None:
-        """The same output and batch give the same value: a call learns and draws nothing."""
+        """The same output and batch give the same value; calls draw nothing and change no state."""
         loss = self.make()
         output, batch = self.example(np.random.default_rng(72))
         before = loss.state()
-        first, again = loss(output, batch), loss(output, batch)
+        first = loss(output, batch)
+        again = loss(output, batch)
         check(
             first[0] == again[0] and np.array_equal(first[1], again[1]),
             f"the same output has the value {first[0]!r}, then {again[0]!r}; calls must not draw "
@@ -121,15 +131,17 @@ class LossKit(Kit):
         )
         check(
             same_arrays(before, loss.state()),
-            "a call changed the state; learning belongs into update()",
+            "a call changed the state; a loss must learn in update()",
         )
 
     def test_cotangent(self) -> None:
-        """Against finite differences; for tables along directions that keep them normalised."""
-        loss, rng = self.make(), np.random.default_rng(74)
+        """The cotangent agrees with finite differences; tables stay normalised."""
+        loss = self.make()
+        rng = np.random.default_rng(74)
         output, batch = self.example(rng)
         cotangent = loss(output, batch)[1]
         size = float(np.linalg.norm(cotangent))
+        tolerance = self.TOLERANCE[self.precision]
         for number in range(12):
             direction = self._direction(loss, output, rng)
 
@@ -139,18 +151,14 @@ class LossKit(Kit):
             expected = slope(moved, self.STEP[self.precision])
             found = float(np.sum(cotangent * direction))
             check(
-                abs(found - expected)
-                <= self.TOLERANCE[self.precision] * max(size, abs(expected), 1e-3),
+                abs(found - expected) <= tolerance * max(size, abs(expected), 1e-3),
                 f"the cotangent along direction {number} gives a slope of {found:.9g}, finite "
-                "differences of the value "
-                f"{expected:.9g}: it is d value / d output, entry by entry",
+                f"differences of the value {expected:.9g}: it is d value / d output, entry by "
+                "entry",
             )
 
     def _direction(self, loss: Loss, output: Floats, rng: Rng) -> Floats:
-        """A random direction.
-
-        For tables small beside the probabilities, and of sum 0 in each row.
-        """
+        """A random direction; for tables proportional to the probabilities, with rows of sum 0."""
         if loss.reads != "probabilities":
             return rng.normal(size=output.shape)
         direction = rng.normal(size=output.shape) * output
@@ -158,25 +166,23 @@ class LossKit(Kit):
         return direction
 
     def test_minimum(self) -> None:
-        """No output has a value below ``minimum``; at the target it is reached."""
+        """No output has a value below ``minimum``; the target has this value."""
         if self.minimum is None:
-            not_applicable("no minimum is said")
+            not_applicable("the kit is given no minimum")
         loss = self.make()
         for seed in range(20):
-            value = loss(*self.example(np.random.default_rng([75, seed])))[0]
-            allowed = self.EQUAL[self.precision]
+            output, batch = self.example(np.random.default_rng([75, seed]))
+            value = loss(output, batch)[0]
             check(
-                value >= self.minimum - allowed,
-                f"the value {value:.9g} lies below the minimum {self.minimum:g}",
+                value >= self.minimum - self.EQUAL[self.precision],
+                f"the value {value:.9g} is below the minimum {self.minimum:g}",
             )
-        output, batch = self.example(np.random.default_rng(76))
-        best = (
-            batch.target
-            if loss.reads == "probabilities"
-            else batch.x
-            if loss.reads == "samples"
-            else None
-        )
+        _, batch = self.example(np.random.default_rng(76))
+        best = None
+        if loss.reads == "probabilities":
+            best = batch.target
+        elif loss.reads == "samples":
+            best = batch.x
         if best is None:
             return
         value = loss(best.copy(), Batch(batch.x, batch.condition, None, batch.target))[0]
@@ -186,18 +192,20 @@ class LossKit(Kit):
         )
 
     def test_weights(self) -> None:
-        """Weights of one, or a common scale, change nothing; weight 0 removes an event."""
+        """Weights of one and a common factor have no effect; weight 0 removes an event."""
         loss = self.make()
         if loss.reads == "probabilities" or not self.weighted:
             not_applicable("weights are in the target, or the loss takes none")
         output, batch = self.example(np.random.default_rng(77))
         assert batch.x is not None and batch.weight is not None
         n = len(batch.x)
-        plain, ones = self._value(output, batch, None), self._value(output, batch, np.ones(n))
-        check(self._near(plain, ones), "weights of one change the value")
+        unweighted = self._value(output, batch, None)
+        ones = self._value(output, batch, np.ones(n))
+        check(self._near(unweighted, ones), "weights of one change the value")
         weighted = self._value(output, batch, batch.weight)
         check(
-            not self._near(plain, weighted), "the weights of events are ignored; use batch.weight"
+            not self._near(unweighted, weighted),
+            "the weights of events are ignored; use batch.weight",
         )
         scaled = self._value(output, batch, 3 * batch.weight)
         check(
@@ -205,12 +213,17 @@ class LossKit(Kit):
             "three times the weights give another value; divide by their sum",
         )
         keep = np.arange(n) % 3 > 0
-        gone = self._value(output, batch, np.where(keep, batch.weight, 0.0))
-        part = Batch(batch.x[keep], None if batch.condition is None else batch.condition[keep])
-        apart = loss.reads == "samples" and batch.condition is None  # no sample belongs to an event
-        without = self._value(output if apart else output[keep], part, batch.weight[keep])
+        with_zeros = self._value(output, batch, np.where(keep, batch.weight, 0.0))
+        condition = None
+        if batch.condition is not None:
+            condition = batch.condition[keep]
+        kept_output = output[keep]
+        if loss.reads == "samples" and condition is None:
+            kept_output = output  # samples do not belong to single events
+        kept = Batch(batch.x[keep], condition)
+        without = self._value(kept_output, kept, batch.weight[keep])
         check(
-            self._near(gone, without),
+            self._near(with_zeros, without),
             "an event of weight 0 counts; its value differs from leaving it out",
         )
 
@@ -221,39 +234,35 @@ class LossKit(Kit):
         return self.make()(output, Batch(batch.x, batch.condition, weight, batch.target))[0]
 
     def test_state(self) -> None:
-        """A fresh loss that loads the state has its values, also after it learned.
-
-        Nonsense is refused.
-        """
+        """A new loss that loads the state has the same values, also after updates."""
         loss = self.make()
         output, batch = self.example(np.random.default_rng(78))
-        for _ in range(3 if loss.updates else 0):
-            loss.update(output, batch, rng=np.random.default_rng(1))
+        if loss.updates:
+            for _ in range(3):
+                loss.update(output, batch, rng=np.random.default_rng(1))
         state = loss.state()
         check_storable("the loss", state)
         fresh = self.make()
         fresh.load(state)
-        values = [one(output, batch)[0] for one in (loss, fresh)]
+        value = loss(output, batch)[0]
+        value_of_fresh = fresh(output, batch)[0]
         check(
-            values[0] == values[1],
-            f"after load() into a fresh loss {values[0]!r} becomes {values[1]!r}",
+            value == value_of_fresh,
+            f"after load() into a fresh loss {value!r} becomes {value_of_fresh!r}",
         )
         for one in (loss, fresh):
             if loss.updates:
                 one.update(output, batch, rng=np.random.default_rng(2))
         check(
             same_arrays(loss.state(), fresh.state()),
-            "after load() the next update() goes another way; state() forgets something",
+            "after load() the next update() gives another state; state() forgets something",
         )
         check_state_copied("the loss", loss.state)
         what = "a state with an array too many"
         check_refused(CheckpointError, what, self.make().load, {**state, "nonsense": np.zeros(1)})
 
     def test_updates(self) -> None:
-        """A learned loss learns in ``update``, by the rng given, and leaves the output as it is.
-
-        Others do nothing.
-        """
+        """``update`` changes the state of a learned loss reproducibly, and of others not at all."""
         loss = self.make()
         output, batch = self.example(np.random.default_rng(79))
         before = loss.state()
@@ -265,17 +274,17 @@ class LossKit(Kit):
         if loss.updates == 0:
             check(
                 same_arrays(before, loss.state()),
-                "update() changes the state, but updates is 0: it would never be called",
+                "update() changes the state, but updates is 0, so that it is never called",
             )
             return
         check(
             not same_arrays(before, loss.state()),
-            "update() leaves the state as it is; the loss says that it learns",
+            "update() does not change the state, but updates is above 0",
         )
         twin = self.make()
         twin.load(before)
         twin.update(output, batch, rng=np.random.default_rng(1))
         check(
             same_arrays(twin.state(), loss.state()),
-            "update() from the same state with the same rng goes another way",
+            "update() from the same state with the same rng gives another state",
         )

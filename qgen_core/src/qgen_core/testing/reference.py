@@ -21,7 +21,7 @@ carried along with the state (forward mode). It is slow, and meant for at most e
 Conventions: wire 0 is the most significant bit of a basis state. Inside of this module a state of Q
 wires is a tensor with Q axes of length 2, axis w for wire w; a density matrix has 2 Q axes, first
 those of its rows, then those of its columns. ``angles`` of one circuit are a row (A,) in radians,
-one for each gate with an angle, as :meth:`Circuit.bind` returns them.
+one for each gate with an angle, as ``Circuit.bind`` returns them.
 
 Source: Nielsen and Chuang, Quantum Computation and Quantum Information (2010), sections 2.2, 2.4
 and 8.2.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -27,89 +28,100 @@ from qgen_core.typing import Floats
 
 
 class SamplerKit(Kit):
-    """Holds a sampler to Boltzmann's distribution: inherit it, say how to make one.
+    """Checks a sampler against the Boltzmann distribution; inherit it and define ``make``.
 
     class TestMine(SamplerKit):
-        correlated = 5.0  # a Markov chain: five draws say as much as one
+        correlated = 5.0  # a Markov chain with an autocorrelation time of five draws
 
         def make(self):
             return MySampler(sweeps=100)
+
+    >>> import numpy as np
+    >>> class FairCoins(Sampler):
+    ...     def sample(self, ising, n, *, rng, initial=None):
+    ...         spins = 2 * rng.integers(2, size=(n, ising.num_spins), dtype=np.int8) - 1
+    ...         return spins, {"source": "fair coins", "energies": ising.energy(spins)}
+    >>> class TestFairCoins(SamplerKit):
+    ...     def make(self):
+    ...         return FairCoins()
+    >>> TestFairCoins().test_form()
+    >>> TestFairCoins().test_boltzmann()  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    AssertionError: 20000 samples do not follow exp(-beta E) at beta = 1: ...
     """
 
-    #: Spins of the energies, 6 to 8: few enough to write all states out.
+    #: Number of spins, 6 to 8, so that a table of all states fits.
     spins: int = 6
-    #: Draws for each test of a distribution.
+    #: Number of draws for each test of a distribution.
     draws: int = 20_000
-    #: So many draws say as much as an independent one (the autocorrelation time of a chain).
+    #: This number of draws counts as one independent draw (the autocorrelation time of a chain).
     correlated: float = 1.0
-    #: Total variation by which an approximate sampler may be off besides; 0: exact, by chi-square.
+    #: Total variation allowed beyond fluctuations; 0: none, tested by chi-square.
     bias: float = 0.0
 
     @abstractmethod
     def make(self) -> Sampler:
-        """The sampler to try, a fresh one with the same options at each call."""
+        """The sampler to test, a new one with the same options at each call."""
 
     def ising(self, **changes: Any) -> Ising:
-        """A frustrated energy with fields, couplings of both signs and an offset."""
+        """A frustrated energy with fields, couplings of both signs and an offset.
+
+        ``changes`` are further or other arguments of :class:`Ising`.
+        """
         rng = np.random.default_rng(91)
-        pairs = [
-            (i, j)
-            for i in range(self.spins)
-            for j in range(i + 1, self.spins)
-            if rng.random() < 0.6
-        ]
-        fields = {
+        pairs = [pair for pair in combinations(range(self.spins), 2) if rng.random() < 0.6]
+        arguments: dict[str, Any] = {
             "h": rng.normal(0.0, 0.5, self.spins),
             "J": rng.normal(0.0, 0.6, len(pairs)),
+            "graph": np.array(pairs),
             "offset": 0.7,
         }
-        return Ising(**{**fields, "graph": np.array(pairs), **changes})
+        return Ising(**{**arguments, **changes})
 
     def test_boltzmann(self) -> None:
         """Samples follow exp(-beta E) at the sampler's own beta."""
-        sampler, ising = self.make(), self.ising()
+        sampler = self.make()
+        ising = self.ising()
         spins = self._sample(sampler, ising, self.draws)
-        self._check_distribution(
-            spins, _boltzmann(ising, sampler.beta), f"exp(-beta E) at beta = {sampler.beta:g}"
-        )
+        expected = _boltzmann(ising, sampler.beta)
+        self._check_distribution(spins, expected, f"exp(-beta E) at beta = {sampler.beta:g}")
 
     def test_form(self) -> None:
-        """1, 7 and 1000 draws are int8 -1 and +1 of the shape (n, S).
-
-        Nothing global or given is touched.
-        """
-        sampler, ising = self.make(), self.ising()
+        """1, 7 and 1000 draws are int8 -1 and +1 of the shape (n, S); inputs do not change."""
+        sampler = self.make()
+        ising = self.ising()
         for n in (1, 7, 1000):
             with unchanged("sample()", h=ising.h, J=ising.J), globals_untouched("sample()"):
                 spins = self._sample(sampler, ising, n)
             self._check_form(spins, (n, self.spins))
 
     def test_rows_of_h(self) -> None:
-        """With a row of h per condition, samples are (B, n, S), each row from its distribution."""
+        """With B rows of h, samples are (B, n, S), each row from its own distribution."""
         sampler = self.make()
         h = np.random.default_rng(92).normal(0.0, 0.7, (3, self.spins))
         ising = self.ising(h=h)
         spins = self._sample(sampler, ising, self.draws)
         self._check_form(spins, (3, self.draws, self.spins))
         for row in range(3):
-            truth = _boltzmann(self.ising(h=h[row]), sampler.beta)
-            self._check_distribution(spins[row], truth, f"the distribution of row {row} of h")
+            expected = _boltzmann(self.ising(h=h[row]), sampler.beta)
+            self._check_distribution(spins[row], expected, f"the distribution of row {row} of h")
 
     def test_fixed_spins(self) -> None:
-        """Clamped spins stay, the others follow the conditional distribution."""
+        """Fixed spins keep their value, the others follow the conditional distribution."""
         sampler = self.make()
         fixed = np.zeros(self.spins, dtype=np.int8)
-        fixed[[1, self.spins - 1]] = 1, -1
+        fixed[1] = 1
+        fixed[-1] = -1
         ising = self.ising(fixed=fixed)
         spins = self._sample(sampler, ising, self.draws)
-        moved = np.flatnonzero(fixed * np.any(spins != fixed, axis=0))
+        changed = np.flatnonzero(fixed * np.any(spins != fixed, axis=0))
         check(
-            moved.size == 0,
-            f"the spins {moved.tolist()} are fixed and move; Ising.fixed clamps them",
+            changed.size == 0,
+            f"the spins {changed.tolist()} are fixed by Ising.fixed, but other values were drawn",
         )
-        self._check_distribution(
-            spins, _boltzmann(ising, sampler.beta), "the conditional distribution of free spins"
-        )
+        expected = _boltzmann(ising, sampler.beta)
+        self._check_distribution(spins, expected, "the conditional distribution of free spins")
 
     def test_rows_of_fixed_spins(self) -> None:
         """With a row of clamped spins per condition, each row follows its own condition."""
@@ -135,21 +147,24 @@ class SamplerKit(Kit):
             source = info.get("source")
             check(
                 isinstance(source, str) and bool(source),
-                f"info['source'] says who drew the samples, not {source!r}",
+                f"info['source'] must be the name of what drew the samples, not {source!r}",
             )
             if "energies" not in info:
                 continue
-            energies, expected = np.asarray(info["energies"]), ising.energy(spins)
+            energies = np.asarray(info["energies"])
+            expected = ising.energy(spins)
+            same_shape = energies.shape == expected.shape
             check(
-                energies.shape == expected.shape
-                and np.allclose(energies, expected, rtol=1e-6, atol=1e-6),
+                same_shape and np.allclose(energies, expected, rtol=1e-6, atol=1e-6),
                 f"info['energies'] are not ising.energy(spins) {expected.shape}, offset included",
             )
 
     def test_seeds(self) -> None:
-        """The same rng gives the same spins, another one others."""
+        """The same rng gives the same spins, another rng different ones."""
         ising = self.ising()
-        first, again, other = (self._sample(self.make(), ising, 200, seed) for seed in (1, 1, 2))
+        first = self._sample(self.make(), ising, 200, seed=1)
+        again = self._sample(self.make(), ising, 200, seed=1)
+        other = self._sample(self.make(), ising, 200, seed=2)
         check(
             np.array_equal(first, again),
             "sample() gives other spins for the same rng; draw from the rng given",
@@ -160,75 +175,74 @@ class SamplerKit(Kit):
         )
 
     def test_initial(self) -> None:
-        """Spins to start from are taken or ignored, and not changed."""
-        sampler, ising = self.make(), self.ising()
-        initial = np.where(
-            np.random.default_rng(3).random((self.draws, self.spins)) < 0.5, -1, 1
-        ).astype(np.int8)
+        """Initial spins are used or ignored, and not changed."""
+        sampler = self.make()
+        ising = self.ising()
+        is_down = np.random.default_rng(3).random((self.draws, self.spins)) < 0.5
+        initial = np.where(is_down, -1, 1).astype(np.int8)
+        rng = np.random.default_rng(1)
         with unchanged("sample()", initial=initial):
-            spins = sampler.sample(
-                ising, self.draws, rng=np.random.default_rng(1), initial=initial
-            )[0]
+            spins, _ = sampler.sample(ising, self.draws, rng=rng, initial=initial)
         self._check_form(spins, initial.shape)
-        self._check_distribution(
-            spins, _boltzmann(ising, sampler.beta), "exp(-beta E) from initial spins"
-        )
+        expected = _boltzmann(ising, sampler.beta)
+        self._check_distribution(spins, expected, "exp(-beta E) from initial spins")
 
     def test_transverse_field(self) -> None:
-        """With a transverse field the diagonal of exp(-beta H) / Z.
+        """With a transverse field samples follow the diagonal of exp(-beta H) / Z.
 
-        Or the energy is refused with Unsupported.
+        A sampler that cannot do this must raise Unsupported.
         """
-        sampler, ising = self.make(), self.ising(transverse=0.8)
+        sampler = self.make()
+        ising = self.ising(transverse=0.8)
         try:
             spins = self._sample(sampler, ising, self.draws)
         except Unsupported as error:
             not_applicable(f"the sampler takes no transverse field: {error}")
-        self._check_distribution(
-            spins,
-            _quantum(ising, sampler.beta),
-            "the diagonal of exp(-beta H) of a transverse field",
-        )
+        expected = _quantum_boltzmann(ising, sampler.beta)
+        what = "the diagonal of exp(-beta H) of a transverse field"
+        self._check_distribution(spins, expected, what)
 
     def test_state(self) -> None:
-        """A fresh sampler takes the state and goes on in the same way."""
-        sampler, ising = self.make(), self.ising()
+        """A new sampler that loads the state draws the same samples."""
+        sampler = self.make()
+        ising = self.ising()
         self._sample(sampler, ising, 20)
         state = sampler.state()
         check_storable("the sampler", state)
         fresh = self.make()
         fresh.load(state)
-        following = (self._sample(one, ising, 50, 4) for one in (sampler, fresh))
+        following = self._sample(sampler, ising, 50, seed=4)
+        following_of_fresh = self._sample(fresh, ising, 50, seed=4)
         check(
-            equal(following),
+            equal([following, following_of_fresh]),
             "after load() into a fresh sampler the next samples differ; state() forgets",
         )
 
     def _sample(self, sampler: Sampler, ising: Ising, n: int, seed: int = 1) -> NDArray[np.int8]:
         return sampler.sample(ising, n, rng=np.random.default_rng(seed))[0]
 
-    def _check_form(self, spins: Any, form: tuple[int, ...]) -> None:
+    def _check_form(self, spins: Any, shape: tuple[int, ...]) -> None:
         check(
-            isinstance(spins, np.ndarray) and spins.shape == form,
-            f"samples have the shape {np.shape(spins)}, not {form}: (n, S), with rows of h (B, n, "
-            "S)",
+            isinstance(spins, np.ndarray) and spins.shape == shape,
+            f"samples have the shape {np.shape(spins)}, not {shape}: (n, S), or (B, n, S) for B "
+            "rows of h",
         )
         check(
             spins.dtype == np.int8 and bool(np.all(np.abs(spins) == 1)),
-            f"spins are int8 -1 and +1, not {spins.dtype} such as {np.unique(spins)[:5]}",
+            f"spins must be int8 -1 and +1, not {spins.dtype} such as {np.unique(spins)[:5]}",
         )
 
-    def _check_distribution(self, spins: NDArray[np.int8], truth: Floats, what: str) -> None:
-        counts = statistics.distribution(bits_to_index(spins > 0), len(truth))
+    def _check_distribution(self, spins: NDArray[np.int8], expected: Floats, what: str) -> None:
+        counts = statistics.distribution(bits_to_index(spins > 0), len(expected))
         if self.bias == 0:
-            p = statistics.chi_square(counts, truth, correlated=self.correlated)
+            p = statistics.chi_square(counts, expected, correlated=self.correlated)
             found = f"p = {p:.2g} by chi-square"
             good = p > statistics.LEAST_P
         else:
-            off = 0.5 * float(np.sum(np.abs(counts / counts.sum() - truth)))
-            floor = statistics.total_variation_floor(truth, counts.sum() / self.correlated)
-            found = f"total variation {off:.3g}, the floor of the draws is {floor:.3g}"
-            good = off <= self.bias + 2 * floor
+            variation = 0.5 * float(np.sum(np.abs(counts / counts.sum() - expected)))
+            floor = statistics.total_variation_floor(expected, counts.sum() / self.correlated)
+            found = f"total variation {variation:.3g}, of which {floor:.3g} is expected by chance"
+            good = variation <= self.bias + 2 * floor
         check(
             good,
             f"{int(counts.sum())} samples do not follow {what}: {found}; the energy is that of "
@@ -242,7 +256,7 @@ def _states(count: int) -> NDArray[np.int8]:
 
 
 def _boltzmann(ising: Ising, beta: float) -> Floats:
-    """exp(-beta E) / Z of all states, those against ``fixed`` left out."""
+    """exp(-beta E) / Z (2^S,) of all states; 0 for those that contradict ``fixed``."""
     states = _states(ising.num_spins)
     weight = np.exp(-beta * (ising.energy(states) - ising.energy(states).min()))
     if ising.fixed is not None:
@@ -250,8 +264,8 @@ def _boltzmann(ising: Ising, beta: float) -> Floats:
     return np.asarray(weight / weight.sum())
 
 
-def _quantum(ising: Ising, beta: float) -> Floats:
-    """The diagonal of exp(-beta H) / Z for H = E(s^z) - transverse sum_i s^x_i."""
+def _quantum_boltzmann(ising: Ising, beta: float) -> Floats:
+    """The diagonal (2^S,) of exp(-beta H) / Z for H = E(s^z) - transverse sum_i s^x_i."""
     count = ising.num_spins
     hamiltonian = np.diag(ising.energy(_states(count)))
     for spin in range(count):

@@ -20,40 +20,47 @@ from qgen_core.testing.kit import Kit, check, check_storable, globals_untouched
 from qgen_core.testing.quadratic import Quadratic, events
 from qgen_core.typing import Floats
 
-#: At most so many steps for trainings that are killed: each is brought to disk.
+#: At most this number of steps in trainings that are killed, because each step is saved.
 RESUMED = 15
 
 
 class TrainerKit(Kit):
-    """Holds a trainer to its contract: inherit it, say how to make one of so many steps.
+    """Checks a trainer against its contract; inherit it and define ``make``.
 
         class TestMine(TrainerKit):
             def make(self, steps):
                 return MyTrainer(rate=0.1, steps=steps)
 
-    Override ``problem`` for a trainer that needs another kind of model than a quadratic one.
+    Override ``problem`` and ``excess`` for a trainer that needs another kind of model than
+    :class:`qgen_core.testing.quadratic.Quadratic`.
+
+    >>> import qgen_core as qgen
+    >>> class TestAdam(TrainerKit):
+    ...     def make(self, steps):
+    ...         return qgen.trainer("adam", learning_rate=0.1, steps=steps)
+    >>> TestAdam().test_same_seed_same_path()
     """
 
-    #: Steps of a training.
+    #: Number of steps of a training.
     steps: int = 60
-    #: What these steps must leave of the first distance to the bottom of the bowl.
+    #: At most this fraction of the initial excess may be left after these steps.
     reduction: float = 0.1
 
     @abstractmethod
     def make(self, steps: int) -> Trainer:
-        """The trainer to try, a fresh one with the same options at each call."""
+        """The trainer to test, of this number of steps, a new one at each call."""
 
     def problem(self) -> tuple[Generator, Events, Loss]:
-        """What to train: a fresh model, the same each time, encoded events, and a loss."""
+        """A new model, the same each time, encoded events, and a loss."""
         return Quadratic(), events(), Mean()
 
     def excess(self, model: Generator) -> float:
-        """How far the model is from the best one."""
+        """How much the loss of the model exceeds its minimum."""
         assert isinstance(model, Quadratic)
         return model.excess()
 
     def test_reduces_a_quadratic_problem(self) -> None:
-        """After ``steps`` steps at most ``reduction`` of the first excess is left."""
+        """After ``steps`` steps at most ``reduction`` of the initial excess is left."""
         model, data, loss = self.problem()
         before = self.excess(model)
         live = model.parameters()
@@ -62,17 +69,18 @@ class TrainerKit(Kit):
         left = self.excess(model) / before
         check(
             left <= self.reduction,
-            f"{self.steps} steps leave {left:.3g} of the first excess (allowed "
-            f"{self.reduction:g}): the trainer moves "
-            "the wrong way or hardly; take more steps or a larger step in make(), or mend step()",
+            f"{self.steps} steps leave {left:.3g} of the initial excess (allowed "
+            f"{self.reduction:g}): the trainer does not minimise, or too slowly; take more steps "
+            "or a larger step size in make(), or mend step()",
         )
-        check(
-            all(np.shares_memory(live[name], value) for name, value in model.parameters().items()),
-            "fit() replaced the model's arrays; write into parameters() in place",
-        )
+        for name, value in model.parameters().items():
+            check(
+                np.shares_memory(live[name], value),
+                f"fit() replaced the model's array {name!r}; write into parameters() in place",
+            )
 
     def test_steps_are_respected(self) -> None:
-        """At most ``steps`` steps, numbered from 0; an earlier end is explained."""
+        """At most ``steps`` steps, numbered from 0; an earlier end has a reason."""
         for steps in (1, 7, self.steps):
             model, data, loss = self.problem()
             history = self.make(steps).fit(model, data, loss, seed=1)
@@ -80,28 +88,28 @@ class TrainerKit(Kit):
             check(
                 numbers == list(range(len(numbers))) and 1 <= len(numbers) <= steps,
                 f"a training of {steps} steps has {len(numbers)} in its history, the last "
-                f"{numbers[-1:]}; hand steps "
-                "to super().__init__",
+                f"{numbers[-1:]}; pass steps to super().__init__",
             )
             check(
                 len(numbers) == steps or bool(history.stopped),
-                f"the training ended after {len(numbers)} of {steps} steps and does not say why: "
+                f"the training ended after {len(numbers)} of {steps} steps without a reason; call "
                 "problem.stop(reason)",
             )
 
     def test_same_seed_same_path(self) -> None:
         """The same seed gives the same losses and parameters, also with a trainer used before."""
         trainer = self.make(self.steps)
-        first, again = (self._fitted(trainer) for _ in range(2))
+        first = self._fitted(trainer)
+        again = self._fitted(trainer)
         other = self._fitted(self.make(self.steps))
         check(
             _same(first, other),
-            "two trainings with the same seed take different paths; draw from problem.rng(purpose)",
+            "two trainings with the same seed differ; draw from problem.rng(purpose)",
         )
         check(
             _same(first, again),
-            "a trainer that is used again takes another path; at problem.step == 0 forget what "
-            "was before",
+            "a trainer that is used again gives another result; reset its state at "
+            "problem.step == 0",
         )
 
     def test_resumes_bit_identically(self, tmp_path: Path) -> None:
@@ -119,13 +127,13 @@ class TrainerKit(Kit):
             resumed = self._fitted(self.make(steps), folder)
             check(
                 _same(whole, resumed),
-                f"killed after {k} of {done} steps and resumed, the training ends elsewhere: "
-                f"{_difference(whole, resumed)}; state() must hold all that step() remembers, and "
-                "load() take it back",
+                f"killed after {k} of {done} steps and resumed, the training gives another result: "
+                f"{_difference(whole, resumed)}; state() must return all that step() keeps, and "
+                "load() restore it",
             )
 
     def test_state(self) -> None:
-        """The state holds arrays of numbers, as checkpoints need, before and after training."""
+        """Before and after training the state is arrays of numbers that load() restores."""
         trainer = self.make(3)
         check_storable("the trainer", trainer.state())
         model, data, loss = self.problem()
@@ -135,26 +143,27 @@ class TrainerKit(Kit):
         fresh = self.make(3)
         fresh.load(state)
         again = fresh.state()
-        lost = [
-            name
-            for name in state
-            if name not in again or not np.array_equal(again[name], state[name])
-        ]
+        differing = set(again) ^ set(state)
+        for name in set(again) & set(state):
+            if not np.array_equal(again[name], state[name]):
+                differing.add(name)
         check(
-            not lost and set(again) == set(state),
-            f"after load() the state differs in {', '.join(lost) or 'its names'}",
+            not differing,
+            f"after load() the state differs in {', '.join(sorted(differing))}",
         )
 
     def _fitted(self, trainer: Trainer, folder: Path | None = None) -> tuple[Floats, Floats]:
-        """Parameters and losses of a training of a fresh model."""
+        """Parameters and losses after training a new model."""
         model, data, loss = self.problem()
-        run = None if folder is None else _checkpoints(folder)
+        run = None
+        if folder is not None:
+            run = _checkpoints(folder)
         history: History = trainer.fit(model, data, loss, seed=3, run=run)
         return flatten(model.parameters()), history.losses
 
 
 class _Killed(Exception):
-    """Ends a training as a power cut would."""
+    """Ends a training at once, as the end of the process would."""
 
 
 class _Kill:
@@ -176,12 +185,14 @@ def _checkpoints(folder: Path) -> Checkpoints:
 
 
 def _same(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> bool:
-    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    """Whether parameters and losses of two trainings are identical."""
+    return np.array_equal(first[0], second[0]) and np.array_equal(first[1], second[1])
 
 
 def _difference(first: tuple[Floats, Floats], second: tuple[Floats, Floats]) -> str:
+    """How parameters or losses of two trainings differ."""
     if first[1].shape != second[1].shape:
         return f"{len(second[1])} losses instead of {len(first[1])}"
     if not np.array_equal(first[1], second[1]):
-        return f"the losses part at step {int(np.argmax(first[1] != second[1]))}"
+        return f"the losses differ from step {int(np.argmax(first[1] != second[1]))}"
     return f"the parameters differ by {np.max(np.abs(first[0] - second[0])):.3g}"

@@ -1,1 +1,1 @@
-"""How parameters move: by gradient, by values alone, or layer by layer."""
+"""Trainers: they update the parameters from gradients, from losses alone, or layer by layer."""

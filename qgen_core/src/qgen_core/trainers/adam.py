@@ -22,7 +22,16 @@ class Adam(Trainer):
     optimiser is ``beta2=0.99``, up to ``epsilon``, which it adds before ``v`` is corrected.
 
     ``schedule`` lowers the learning rate over ``steps``. A training that starts at step 0
-    forgets what an earlier one left behind.
+    resets the running means of an earlier one.
+
+    Raises BadOption for a learning rate, ``epsilon`` or decay rate outside its range.
+
+    >>> from qgen_core.losses.mean import Mean
+    >>> from qgen_core.testing.quadratic import Quadratic, events
+    >>> model = Quadratic()  # its minimum is at (0.7, -0.4, 0.2), (-0.9)
+    >>> history = Adam(learning_rate=0.1, steps=100).fit(model, events(), Mean(), seed=1)
+    >>> model.parameters()["first"].round(2)
+    array([ 0.7, -0.4,  0.2])
     """
 
     def __init__(
@@ -48,28 +57,32 @@ class Adam(Trainer):
             raise BadOption(
                 f"adam needs beta1 and beta2 from 0 to below 1, not {beta1} and {beta2}"
             )
-        self.learning_rate, self.epsilon = learning_rate, epsilon
-        self.beta1, self.beta2 = beta1, beta2
+        self.learning_rate = learning_rate
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
         self.schedule: Schedule = schedule
         self._first: dict[str, Array] = {}
         self._second: dict[str, Array] = {}
         self._loaded = False
 
     def step(self, problem: Problem) -> float:
-        """Move once along the gradient; the loss before the move."""
+        """Update the parameters once; returns the loss before the update."""
         value, gradient = problem.value_and_gradient()
         parameters = problem.generator.parameters()
         if problem.step == 0:
-            self._first = {name: np.zeros(array.shape) for name, array in parameters.items()}
-            self._second = {name: np.zeros(array.shape) for name, array in parameters.items()}
+            self._first = _zeros(parameters)
+            self._second = _zeros(parameters)
         elif self._loaded:
-            self._check_fit(parameters)
+            self._check_shapes(parameters)
         self._loaded = False
         rate = self.learning_rate * factor(self.schedule, problem.step, problem.total)
         rate /= 1 - self.beta1 ** (problem.step + 1)
         scale = 1 / math.sqrt(1 - self.beta2 ** (problem.step + 1))
         for name, g in gradient.items():
-            m, v, live = self._first[name], self._second[name], parameters[name]
+            m = self._first[name]
+            v = self._second[name]
+            live = parameters[name]
             m *= self.beta1
             m += (1 - self.beta1) * g
             v *= self.beta2
@@ -78,26 +91,43 @@ class Adam(Trainer):
         return value
 
     def state(self) -> dict[str, Array]:
-        """Both running means, by parameter."""
-        first = {f"first/{name}": m.copy() for name, m in self._first.items()}
-        return first | {f"second/{name}": v.copy() for name, v in self._second.items()}
+        """Both running means of each parameter, as ``first/NAME`` and ``second/NAME``."""
+        state = {}
+        for name, m in self._first.items():
+            state[f"first/{name}"] = m.copy()
+        for name, v in self._second.items():
+            state[f"second/{name}"] = v.copy()
+        return state
 
     def load(self, state: Mapping[str, Array]) -> None:
-        """Take both running means; whether they fit the parameters is seen at the next step."""
+        """Restore both running means; their shapes are checked at the next step.
+
+        Raises CheckpointError for arrays that are not running means of Adam.
+        """
         means: dict[str, dict[str, Array]] = {"first": {}, "second": {}}
         for name, array in state.items():
             which, _, rest = name.partition("/")
             if which not in means or array.dtype.kind != "f":
                 raise CheckpointError(f"adam has no state {name!r} of type {array.dtype}")
             means[which][rest] = np.array(array, dtype=np.float64)
-        self._first, self._second = means["first"], means["second"]
+        self._first = means["first"]
+        self._second = means["second"]
         self._loaded = True
 
-    def _check_fit(self, parameters: Mapping[str, Array]) -> None:
-        shapes = {name: array.shape for name, array in parameters.items()}
+    def _check_shapes(self, parameters: Mapping[str, Array]) -> None:
+        expected = _shapes(parameters)
         for means in (self._first, self._second):
-            found = {name: array.shape for name, array in means.items()}
-            if found != shapes:
+            found = _shapes(means)
+            if found != expected:
                 raise CheckpointError(
-                    f"the checkpoint of adam is for parameters {found}, the generator has {shapes}"
+                    f"the checkpoint of adam is for parameters {found}, the generator has "
+                    f"{expected}; resume with the recipe that wrote it, or start the run anew"
                 )
+
+
+def _zeros(parameters: Mapping[str, Array]) -> dict[str, Array]:
+    return {name: np.zeros(array.shape) for name, array in parameters.items()}
+
+
+def _shapes(arrays: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}

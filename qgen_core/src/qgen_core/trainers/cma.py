@@ -1,4 +1,4 @@
-"""CMA-ES: a Gaussian cloud of parameter vectors that learns its shape (extra ``cma``)."""
+"""CMA-ES: evolution strategy with an adapted covariance matrix (extra ``cma``)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,25 @@ from qgen_core.typing import Array, Floats, Rng
 class Cma(Trainer):
     """Covariance matrix adaptation, from the package ``cma`` (Hansen, 1604.00772).
 
-    A step is a generation: ``population`` candidates (None: 4 + 3 ln P) and the present mean
-    are valued at once, and the mean moves. ``sigma`` is the first standard deviation, in the
-    unit of the parameters. The loss of a step is that of the mean before the move; ``best``
-    and ``sigma`` join its line of the history. It also ends when the package's own
-    criteria say so, and ``History.stopped`` names them.
+    A step is a generation: the losses of ``population`` candidates (None: 4 + 3 ln P) and of the
+    current mean are computed in one batch, and the mean is updated. ``sigma`` is the initial
+    standard deviation, in the unit of the parameters. The loss of a step is that of the mean
+    before the update; its history record also holds ``best`` and ``sigma``. Training also ends
+    when a termination criterion of the package is met, and ``History.stopped`` names it.
 
-    Needs at least two parameters. A checkpoint holds the values of all generations; resuming
-    replays them, so nothing but numbers is ever read from a file.
+    Needs at least two parameters. A checkpoint holds the losses of all generations; resuming
+    replays them, so that only numbers are read from a file, never a pickled object.
+
+    Raises BrokenPlugin without the package, BadOption for ``sigma`` or ``population`` out of
+    range.
+
+    >>> from qgen_core.losses.mean import Mean
+    >>> from qgen_core.testing.quadratic import Quadratic, events
+    >>> model = Quadratic()
+    >>> before = model.excess()
+    >>> history = Cma(steps=30).fit(model, events(), Mean(), seed=1)
+    >>> model.excess() < 0.1 * before
+    True
     """
 
     def __init__(
@@ -48,18 +59,20 @@ class Cma(Trainer):
                 f"cma needs sigma above 0 and a population of at least 4, not {sigma} and "
                 f"{population}"
             )
-        self.sigma, self.population = sigma, population
+        self.sigma = sigma
+        self.population = population
         self._origin: Floats = np.empty(0)
         self._values: list[Floats] = []
         self._rng: Rng | None = None
         self._strategy: Any = None
 
     def step(self, problem: Problem) -> float:
-        """Let one generation pass; the loss at its mean before."""
+        """Run one generation; returns the loss at the mean before the update."""
         parameters = problem.generator.parameters()
         if problem.step == 0:
-            self._origin, self._values = flatten(parameters), []
-            self._strategy = self._begin()
+            self._origin = flatten(parameters)
+            self._values = []
+            self._strategy = self._new_strategy()
         elif self._strategy is None:
             self._replay(problem)
         strategy = self._strategy
@@ -70,12 +83,13 @@ class Cma(Trainer):
         self._values.append(values[1:])
         assign(parameters, strategy.mean)
         problem.log(best=values[1:].min(), sigma=strategy.sigma)
-        met = strategy.stop()
-        if met:
-            problem.stop("CMA-ES: " + ", ".join(f"{name} = {value}" for name, value in met.items()))
+        criteria = strategy.stop()
+        if criteria:
+            met = [f"{name} = {value}" for name, value in criteria.items()]
+            problem.stop("CMA-ES: " + ", ".join(met))
         return float(values[0])
 
-    def _begin(self) -> Any:
+    def _new_strategy(self) -> Any:
         import cma  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
         if self._origin.size < 2:
@@ -87,8 +101,8 @@ class Cma(Trainer):
             assert self._rng is not None
             return self._rng.standard_normal(shape)
 
-        # seed nan and a randn of our own leave numpy's global state alone; verbosity -10 keeps
-        # the package from reading its signals file.
+        # With seed nan and this randn the package does not touch numpy's global random state; with
+        # verbosity -10 it does not read its signals file.
         options = {"randn": normal, "seed": np.nan, "verbose": -10, "maxiter": np.inf}
         if self.population is not None:
             options["popsize"] = self.population
@@ -100,27 +114,33 @@ class Cma(Trainer):
     def _replay(self, problem: Problem) -> None:
         if len(self._values) != problem.step:
             raise CheckpointError(
-                f"the checkpoint of cma holds {len(self._values)} generations, not {problem.step}"
+                f"the checkpoint of cma holds {len(self._values)} generations, not "
+                f"{problem.step}; start the run anew"
             )
-        self._strategy = self._begin()
+        self._strategy = self._new_strategy()
         for generation, values in enumerate(self._values):
             self._rng = stream(problem.seed, "cma", generation)
             candidates = self._strategy.ask()
             if len(values) != len(candidates):
                 raise CheckpointError(
                     f"the checkpoint of cma has a population of {len(values)}, not "
-                    f"{len(candidates)}"
+                    f"{len(candidates)}; resume with the options that wrote it"
                 )
             self._tell(candidates, values)
             self._strategy.stop()
 
     def state(self) -> dict[str, Array]:
-        """Where it began and the values of all generations."""
-        values = np.array(self._values) if self._values else np.empty((0, 0))
+        """The start (P,) and the losses (generations, population) of all candidates."""
+        values = np.empty((0, 0))
+        if self._values:
+            values = np.array(self._values)
         return {"origin": self._origin.copy(), "values": values}
 
     def load(self, state: Mapping[str, Array]) -> None:
-        """Take both back; they are replayed at the next step."""
+        """Restore both; the generations are replayed at the next step.
+
+        Raises CheckpointError for other arrays.
+        """
         shapes = {name: (array.dtype.kind, array.ndim) for name, array in state.items()}
         if shapes != {"origin": ("f", 1), "values": ("f", 2)}:
             raise CheckpointError(

@@ -1,4 +1,4 @@
-"""COBYLA of scipy, which owns its loop."""
+"""COBYLA of scipy, an optimiser that runs its own loop."""
 
 from __future__ import annotations
 
@@ -9,16 +9,29 @@ from qgen_core.typing import Floats
 
 
 class Cobyla(Trainer):
-    """Powell's search by linear models in a shrinking trust region, without gradients.
+    """Powell's gradient-free search by linear models in a shrinking trust region.
 
-    ``rhobeg`` is the first radius, in the unit of the parameters; the search ends when the
-    radius reaches ``tol`` or after ``steps`` values of the loss, whichever comes first, and
-    ``History.stopped`` says which. P parameters take P + 1 values for the first simplex, so
-    fewer ``steps`` than P + 2 end it before it began, with a warning. (scipy would raise its
-    limit to P + 2 instead.) A resumed training replays the values it had. By default it ends on
-    the parameters of least loss.
+    ``rhobeg`` is the initial radius, in the unit of the parameters; the search ends when the
+    radius reaches ``tol`` or after ``steps`` evaluations of the loss, whichever comes first, and
+    ``History.stopped`` says which. P parameters take P + 1 evaluations for the first simplex, so
+    with fewer than P + 2 ``steps`` the search ends within it, with a warning. (scipy would raise
+    its limit to P + 2 instead.) A resumed training replays the evaluations of the saved run. By
+    default training ends with the parameters of least loss.
 
-    Seed 004 (the Quantum Angle Generator) used ``tol=0.004, rhobeg=5.593, steps=600``.
+    The Quantum Angle Generator (seed talk 004) used ``tol=0.004, rhobeg=5.593, steps=600``.
+
+    Source: Powell, in Advances in Optimization and Numerical Analysis (1994) 51.
+
+    Raises BadOption unless ``0 < tol <= rhobeg``, and for a loss that learns.
+
+    >>> from qgen_core.losses.mean import Mean
+    >>> from qgen_core.testing.quadratic import Quadratic, events
+    >>> model = Quadratic()  # its minimum is at (0.7, -0.4, 0.2), (-0.9)
+    >>> history = Cobyla(steps=300).fit(model, events(), Mean(), seed=1)
+    >>> model.parameters()["first"].round(1)
+    array([ 0.7, -0.4,  0.2])
+    >>> history.stopped
+    "COBYLA's trust region shrank to tol = 0.0001"
     """
 
     owns_loop = True
@@ -36,10 +49,11 @@ class Cobyla(Trainer):
         super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
         if not 0 < tol <= rhobeg:
             raise BadOption(f"cobyla needs 0 < tol <= rhobeg, not {tol} and {rhobeg}")
-        self.tol, self.rhobeg = tol, rhobeg
+        self.tol = tol
+        self.rhobeg = rhobeg
 
     def minimise(self, problem: Problem) -> float:
-        """Search from the present parameters; the least loss."""
+        """Search from the current parameters; returns the least loss."""
         from scipy.optimize import minimize
 
         if problem.loss.updates:
@@ -52,14 +66,13 @@ class Cobyla(Trainer):
         if problem.total < least:
             problem.warn(
                 f"COBYLA needs at least {least} steps for {start.size} parameters, it is given "
-                f"{problem.total}: "
-                "it ends within its first simplex"
+                f"{problem.total}: it ends within its first simplex"
             )
 
         def value(theta: Floats) -> float:
             return problem.evaluate(theta)
 
-        # One value more than there are steps: evaluate() ends the search, not scipy.
+        # One evaluation more than there are steps, so that evaluate() ends the search, not scipy.
         limit = max(problem.total, least) + 1
         result = minimize(
             value,
@@ -69,6 +82,8 @@ class Cobyla(Trainer):
             options={"rhobeg": self.rhobeg, "maxiter": limit},
         )
         assign(problem.generator.parameters(), result.x)
-        reached = f"COBYLA's trust region shrank to tol = {self.tol:g}"
-        problem.stop(reached if result.success else f"COBYLA ended: {result.message}")
+        if result.success:
+            problem.stop(f"COBYLA's trust region shrank to tol = {self.tol:g}")
+        else:
+            problem.stop(f"COBYLA ended: {result.message}")
         return float(result.fun)

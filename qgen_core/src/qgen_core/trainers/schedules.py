@@ -9,10 +9,10 @@ Schedule = Literal["constant", "linear", "cosine"]
 
 
 def factor(schedule: Schedule, step: int, total: int) -> float:
-    """What to multiply the learning rate with at ``step`` of ``total``, the first being 0.
+    """The factor on the learning rate at ``step`` of ``total``, counted from 0.
 
     ``linear`` is 1 - step / total; ``cosine`` is (1 + cos(pi step / total)) / 2, the first
-    half-period of Loshchilov and Hutter (1608.03983, eq. 5) with a least rate of zero.
+    half-period of Loshchilov and Hutter (1608.03983, eq. 5) with a minimum rate of zero.
 
     >>> factor("constant", 7, 10), factor("linear", 5, 10)
     (1.0, 0.5)

@@ -1,1 +1,1 @@
-"""Training: the problem given to trainers, the loop, the journal, and the loop's checkpoints."""
+"""Training: the problem given to trainers, the loop, its journal and its checkpoints."""

@@ -1,8 +1,8 @@
 """The state of the training loop, and how it is saved and restored with that of the components.
 
 A checkpoint holds the arrays ``generator/...``, ``loss/...``, ``trainer/...``, ``sampler/...``
-and ``fit/...`` (the loop's own) in one file, and the loop's numbers and texts beside them. How a
-file is written so that a crash does not destroy it is the matter of
+and ``fit/...`` (the loop's own) in one file, and the loop's numbers and texts beside them. The
+files themselves, and their protection against crashes, are in
 :mod:`qgen_core.support.checkpoint`.
 """
 
@@ -24,10 +24,14 @@ from qgen_core.typing import Array, Floats
 
 @dataclass
 class LoopState:
-    """What the loop itself must remember to continue a training.
+    """State of the loop itself that is needed to continue a training.
 
     ``best`` (P,) are the parameters of least loss, found at ``best_step`` (-1: none yet).
-    ``start`` (P,) is where a trainer that owns its loop began; empty for the others.
+    ``start`` (P,) are the initial parameters of a trainer that owns its loop; empty for others.
+
+    >>> state = LoopState(best=np.zeros(2), start=np.empty(0))
+    >>> state.best_step, state.best_value
+    (-1, inf)
     """
 
     best: Floats
@@ -41,7 +45,11 @@ class LoopState:
 
 
 def arrays_to_save(components: Mapping[str, Stateful], state: LoopState) -> dict[str, Array]:
-    """All arrays of a checkpoint, by ``owner/name``."""
+    """All arrays of a checkpoint, by ``owner/name``.
+
+    >>> sorted(arrays_to_save({}, LoopState(best=np.zeros(2), start=np.empty(0))))
+    ['fit/best', 'fit/journal', 'fit/origin']
+    """
     arrays: dict[str, Array] = {}
     for owner, component in components.items():
         for name, value in component.state().items():
@@ -53,8 +61,14 @@ def arrays_to_save(components: Mapping[str, Stateful], state: LoopState) -> dict
 
 
 def numbers_to_save(state: LoopState) -> dict[str, Any]:
-    """What a checkpoint holds beside its arrays; infinity is not JSON and is saved as None."""
-    best_value = state.best_value if np.isfinite(state.best_value) else None
+    """What a checkpoint holds beside its arrays; infinity is not JSON and is saved as None.
+
+    >>> numbers_to_save(LoopState(best=np.zeros(2), start=np.empty(0)))["best_value"] is None
+    True
+    """
+    best_value: float | None = None
+    if np.isfinite(state.best_value):
+        best_value = state.best_value
     return {
         "best_value": best_value,
         "best_step": state.best_step,
@@ -68,7 +82,7 @@ def numbers_to_save(state: LoopState) -> dict[str, Any]:
 def restore(
     saved: Saved, components: Mapping[str, Stateful], state: LoopState, *, evaluations: int
 ) -> None:
-    """Put a checkpoint back into the components and the loop's state.
+    """Restore the components and the loop's state from a checkpoint.
 
     ``evaluations`` is the number of journal entries that the checkpoint must hold. Raises
     CheckpointError if the checkpoint does not fit.
@@ -80,7 +94,8 @@ def restore(
             component.load(parts[owner])
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise CheckpointError(
-            f"the checkpoint does not fit this run: {type(error).__name__}: {error}"
+            f"the checkpoint does not fit this run: {type(error).__name__}: {error}; start the "
+            "run anew"
         ) from error
 
 
@@ -109,7 +124,8 @@ def _split_by_owner(
         owner, _, rest = name.partition("/")
         if owner not in parts:
             raise CheckpointError(
-                f"the checkpoint holds {name!r}, which belongs to nothing in this run"
+                f"the checkpoint holds {name!r}, which belongs to nothing in this run; start the "
+                "run anew"
             )
         parts[owner][rest] = value
     return parts
@@ -119,7 +135,9 @@ def _restore_state(
     state: LoopState, arrays: Mapping[str, Array], saved: Saved, evaluations: int
 ) -> None:
     if "journal" not in arrays or arrays["journal"].shape != (evaluations, 2):
-        raise CheckpointError(f"the checkpoint has no journal of {evaluations} evaluations")
+        raise CheckpointError(
+            f"the checkpoint has no journal of {evaluations} evaluations; start the run anew"
+        )
     journal = np.empty((evaluations, 2))
     live = {"best": state.best, "origin": state.start, "journal": journal}
     load_into("the training loop", live, arrays)
@@ -128,7 +146,9 @@ def _restore_state(
     best_step = saved.meta["best_step"]
     warnings = saved.meta["warnings"]
     stop_reason = saved.meta["stop_reason"]
-    state.best_value = np.inf if best_value is None else float(best_value)
+    state.best_value = np.inf
+    if best_value is not None:
+        state.best_value = float(best_value)
     state.best_step = int(best_step)
     state.warnings[:] = [str(text) for text in warnings]
     state.stop_reason = str(stop_reason)

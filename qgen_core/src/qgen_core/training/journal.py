@@ -1,8 +1,8 @@
 """The journal of evaluations of a trainer that owns its loop.
 
-An optimiser such as COBYLA of scipy cannot be stopped and continued: its state is inside a
-library. A resumed run therefore starts it again from the first point and answers its questions
-from the journal until the journal is used up; from there on, the loss is evaluated again.
+An optimiser such as COBYLA of scipy cannot be stopped and continued, because its state is inside
+a library. A resumed run therefore starts it again from the first point and returns the losses of
+the journal until the journal is used up; from then on, the loss is evaluated again.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Journal:
         return len(self._entries)
 
     def record(self, point: Floats, value: float) -> None:
-        """Append the loss ``value`` found at ``point`` (P,)."""
+        """Append the loss ``value`` of ``point`` (P,)."""
         self._entries.append((value, mark_of(point)))
 
     def replay(self, number: int, point: Floats) -> float | None:
-        """The loss that evaluation ``number`` found, or None if it is not in the journal.
+        """The loss of evaluation ``number`` (from 0), or None if it is not in the journal.
 
         Raises CheckpointError if the saved evaluation was at another point.
         """
@@ -56,7 +56,8 @@ class Journal:
         if not abs(mark_of(point) - expected) <= 1e-9 * (1 + abs(expected)):
             raise CheckpointError(
                 f"the optimiser took another path than the saved run at evaluation {number}; "
-                "resume with the versions of numpy and scipy it began with, or start anew"
+                "resume with the versions of numpy and scipy that it was started with, or start "
+                "the run anew"
             )
         return value
 
@@ -65,7 +66,7 @@ class Journal:
         if evaluations < len(self._entries):
             raise CheckpointError(
                 f"the optimiser ended after {evaluations} of the {len(self._entries)} evaluations "
-                "of the saved run; resume with its options, or start anew"
+                "of the saved run; resume with its options, or start the run anew"
             )
 
     def to_array(self) -> Floats:

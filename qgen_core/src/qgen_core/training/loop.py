@@ -1,7 +1,7 @@
 """The training loop: batches, critics, history, checkpoints, signals, and reasons to stop.
 
-``Trainer.fit`` calls :func:`fit`. A trainer only says how the parameters move, by one step
-(``step``) or to the end (``minimise``), and asks the problem for values and gradients.
+``Trainer.fit`` calls :func:`fit`. A trainer only updates the parameters, by one step (``step``) or
+to the end (``minimise``), from the values and gradients of the problem.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ from qgen_core.training.checkpoints import (
 from qgen_core.training.problem import TrainingProblem, check_match
 from qgen_core.typing import Floats
 
-#: A gradient whose largest entry stays below this is called vanishing.
+#: A gradient whose largest entry is below this is reported as vanished.
 VANISHING = 1e-12
+#: How the warning begins; it is given once.
 VANISHED = "the gradient vanished"
 
 
@@ -59,7 +60,9 @@ class _Loop(TrainingProblem):
         self.checkpoints = checkpoints
         self.history = History()
         self.before = flatten(generator.parameters())
-        start = self.before.copy() if trainer.owns_loop else np.empty(0)
+        start = np.empty(0)
+        if trainer.owns_loop:
+            start = self.before.copy()
         self.state = LoopState(
             self.before.copy(), start, warnings=self.history.warnings, draws=self.history.draws
         )
@@ -70,7 +73,7 @@ class _Loop(TrainingProblem):
 
     @property
     def components(self) -> dict[str, Stateful]:
-        """What a checkpoint saves, by the name it is saved under; the sampler is apart."""
+        """The components whose state a checkpoint saves, but for the sampler, by their names."""
         return {"generator": self.generator, "loss": self.loss, "trainer": self.trainer}
 
     def resume(self) -> None:
@@ -81,7 +84,9 @@ class _Loop(TrainingProblem):
         saved = self.checkpoints.latest()
         if saved is not None:
             self.step = saved.step
-            evaluations = saved.step if self.trainer.owns_loop else 0
+            evaluations = 0
+            if self.trainer.owns_loop:
+                evaluations = saved.step
             restore(saved, self.components, self.state, evaluations=evaluations)
             self._restore_sampler(saved)
         if not self.checkpoints.writes:
@@ -108,13 +113,14 @@ class _Loop(TrainingProblem):
         self.saved_at = time.monotonic()
 
     def one_step(self) -> None:
-        """Update the critic, if any, and let the trainer move the parameters once."""
+        """Prepare the model, update the critic, if any, then the parameters, once."""
         self.generator.prepare(self.batch, rng=self.rng("prepare"))
         self.update_critic()
         self.before = flatten(self.generator.parameters())
         self.end_step(self.trainer.step(self))
 
     def evaluate(self, theta: Floats) -> float:
+        """The loss at ``theta`` (P,), counted as a step; from the journal where it is there."""
         if not self.trainer.owns_loop:
             return super().evaluate(theta)
         point = np.array(theta, dtype=np.float64)
@@ -143,9 +149,11 @@ class _Loop(TrainingProblem):
             assign(parameters, earlier)
 
     def stop(self, reason: str) -> None:
+        """End the training after this step, with this reason in the history."""
         self.state.stop_reason = reason
 
     def warn(self, text: str) -> None:
+        """Log a warning and add it to the history, once."""
         if text not in self.history.warnings:
             self.history.warnings.append(text)
             super().warn(text)
@@ -201,7 +209,7 @@ class _Loop(TrainingProblem):
             self.save()
             raise Interrupted(
                 f"stopped by {self.stop_signal} after step {self.step} of {self.total}; saved in "
-                f"{checkpoints.path}: go on with --resume"
+                f"{checkpoints.path}: continue with --resume"
             )
         if now - self.saved_at > checkpoints.every:
             self.save()
@@ -211,11 +219,11 @@ class _Loop(TrainingProblem):
         if record.get("gradient", 1.0) < VANISHING and not known:
             self.warn(
                 f"{VANISHED} at step {self.step} (largest entry {record['gradient']:.2g}): "
-                "the parameters no longer move; try another start or ansatz"
+                "the parameters no longer change; try other initial parameters or another ansatz"
             )
 
     def exhausted(self) -> bool:
-        """Whether to stop; the reason is written into the history."""
+        """Whether training ends here; the reason is written into the history."""
         patience = self.trainer.patience
         steps_since_best = self.step - 1 - self.state.best_step
         if self.step >= self.total:
@@ -228,7 +236,7 @@ class _Loop(TrainingProblem):
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """While training into a folder, SIGINT and SIGTERM end the step, save and stop."""
+        """While training into a folder, SIGINT and SIGTERM save and stop after the current step."""
         if self.checkpoints is None or threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -266,7 +274,7 @@ class _Loop(TrainingProblem):
         return self.history
 
     def _minimise(self) -> None:
-        """Run the optimiser from its start; evaluations in the journal are not repeated."""
+        """Run the optimiser from the initial parameters; the journal's evaluations are replayed."""
         if self.exhausted():
             return
         self.step = 0
@@ -277,7 +285,9 @@ class _Loop(TrainingProblem):
             if not self.exhausted():
                 self.history.stopped = "the optimiser ended"
         except _Stopped:
-            final = self.state.best if self.trainer.keep_best else self.before
+            final = self.before
+            if self.trainer.keep_best:
+                final = self.state.best
             assign(self.generator.parameters(), final)
 
 
@@ -291,10 +301,19 @@ def fit(
     hooks: Sequence[object] = (),
     run: Checkpoints | str | PathLike[str] | None = None,
 ) -> History:
-    """See :meth:`qgen_core.interfaces.Trainer.fit`."""
+    """Train a generator; called by :meth:`qgen_core.interfaces.Trainer.fit`, which describes it.
+
+    >>> from qgen_core.losses.mean import Mean
+    >>> from qgen_core.testing.quadratic import Quadratic, events
+    >>> from qgen_core.trainers.adam import Adam
+    >>> history = fit(Adam(steps=3), Quadratic(), events(), Mean(), seed=1)
+    >>> len(history.records), history.stopped
+    (3, 'all 3 steps done')
+    """
     check_match(generator, data, loss)
-    checkpoints = Checkpoints(Path(run)) if isinstance(run, str | PathLike) else run
-    loop = _Loop(trainer, generator, data, loss, seed, checkpoints)
+    if isinstance(run, str | PathLike):
+        run = Checkpoints(Path(run))
+    loop = _Loop(trainer, generator, data, loss, seed, run)
     loop.resume()
     with loop.signals():
         return loop.run(hooks)

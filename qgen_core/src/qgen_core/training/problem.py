@@ -18,9 +18,18 @@ log = logging.getLogger("qgen")
 
 
 class TrainingProblem:
-    """The loss of a generator on events, batch by batch: what :class:`Problem` promises.
+    """The loss of a generator on events, batch by batch; implements :class:`Problem`.
 
     ``total`` is the number of steps of the whole training; ``batch_size`` None takes all events.
+
+    >>> from qgen_core.losses.mean import Mean
+    >>> from qgen_core.testing.quadratic import Quadratic, events
+    >>> problem = TrainingProblem(Quadratic(), events(), Mean(), 1, 10, None)
+    >>> value, gradient = problem.value_and_gradient()
+    >>> {name: part.shape for name, part in gradient.items()}
+    {'first': (3,), 'second': (1, 1)}
+    >>> problem.values(np.zeros((5, 4))).shape
+    (5,)
     """
 
     def __init__(
@@ -69,7 +78,8 @@ class TrainingProblem:
         ``batch`` replaces this step's batch, e.g. by a part of it; give each part its own
         ``worker``, so that it draws its own random numbers.
         """
-        batch = self.batch if batch is None else batch
+        if batch is None:
+            batch = self.batch
         output, pullback = self.generator.forward(
             self.loss.reads, batch, rng=self.rng("forward", worker)
         )
@@ -105,18 +115,19 @@ class TrainingProblem:
         raise BadOption("only a trainer that owns its loop evaluates step by step")
 
     def log(self, **numbers: float) -> None:
-        """Add numbers to this step's line of the history."""
-        self._notes.update({name: float(value) for name, value in numbers.items()})
+        """Add numbers to the history record of this step."""
+        for name, value in numbers.items():
+            self._notes[name] = float(value)
 
     def stop(self, reason: str) -> None:
-        """End the training after this step; without a loop there is nothing to end."""
+        """End the training after this step; does nothing here, where there is no loop."""
 
     def warn(self, text: str) -> None:
         """Log a warning."""
         log.warning(text)
 
     def take_notes(self) -> dict[str, float]:
-        """Return the numbers logged at this step, and forget them."""
+        """Return the numbers logged at this step, and clear them."""
         notes = self._notes
         self._notes = {}
         return notes
@@ -151,14 +162,13 @@ class TrainingProblem:
         return self._minibatch(self._order[1][first:last])
 
     def _minibatch(self, index: NDArray[np.int64] | None) -> Batch:
-        """The events at these places, or all of them."""
+        """The events at these positions, or all of them."""
         data = self.data
         if index is None:
             return Batch(data.x, data.condition, data.weight, None, self.step, self.total)
-        # ``take`` is several times faster than indexing with brackets.
-        x = data.x.take(index, axis=0)
-        condition = None if data.condition is None else data.condition.take(index, axis=0)
-        weight = None if data.weight is None else data.weight.take(index, axis=0)
+        x = data.x.take(index, axis=0)  # several times faster than data.x[index]
+        condition = _rows(data.condition, index)
+        weight = _rows(data.weight, index)
         return Batch(x, condition, weight, None, self.step, self.total)
 
     def check_finite(self, what: str, values: Array | float) -> None:
@@ -174,29 +184,52 @@ class TrainingProblem:
             )
 
 
+def _rows(array: Array | None, index: NDArray[np.int64]) -> Array | None:
+    if array is None:
+        return None
+    return array.take(index, axis=0)
+
+
 def check_match(generator: Generator, data: Events, loss: Loss) -> None:
-    """Raise OutputMismatch, before anything runs, if loss, generator and events do not fit."""
+    """Raise OutputMismatch, before anything runs, if loss, generator and events do not fit.
+
+    Raises DataError if there are no events.
+
+    >>> from qgen_core.losses.kl import KullbackLeibler
+    >>> from qgen_core.testing.quadratic import Quadratic, events
+    >>> check_match(Quadratic(), events(), KullbackLeibler())  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    qgen_core.errors.OutputMismatch: ...loss 'KullbackLeibler' reads probabilities; ...
+    """
     if loss.reads not in generator.outputs:
         raise OutputMismatch(
             f"loss {name_of(loss)!r} reads {loss.reads}; "
-            f"generator {name_of(generator)!r} offers {', '.join(sorted(generator.outputs))}"
+            f"generator {name_of(generator)!r} offers {', '.join(sorted(generator.outputs))}; "
+            "choose a loss that reads one of these"
         )
     if len(data) == 0:
-        raise DataError("there are no events to train on")
+        raise DataError("there are no events to train on; check the dataset and the encoder")
     if data.x.shape[1] != generator.space.width:
         raise OutputMismatch(
             f"the events are encoded in {data.x.shape[1]} columns; "
-            f"generator {name_of(generator)!r} makes {generator.space}"
+            f"generator {name_of(generator)!r} makes {generator.space}; build it with the "
+            "encoder's space"
         )
+    _check_condition(generator, data.condition)
+
+
+def _check_condition(generator: Generator, condition: Array | None) -> None:
     needs = generator.condition
-    has = data.condition
-    if needs is None or has is None:
-        fits = needs is None and has is None
-    else:
-        fits = has.shape[1] == needs.width
-    if not fits:
-        wanted = "no condition" if needs is None else f"a condition of {needs}"
-        given = "none" if has is None else f"one of {has.shape[1]} columns"
-        raise OutputMismatch(
-            f"generator {name_of(generator)!r} takes {wanted}; the events have {given}"
-        )
+    if needs is None and condition is None:
+        return
+    if needs is not None and condition is not None and condition.shape[1] == needs.width:
+        return
+    wanted = "no condition"
+    if needs is not None:
+        wanted = f"a condition of {needs}"
+    given = "none"
+    if condition is not None:
+        given = f"one of {condition.shape[1]} columns"
+    raise OutputMismatch(
+        f"generator {name_of(generator)!r} takes {wanted}; the events have {given}"
+    )

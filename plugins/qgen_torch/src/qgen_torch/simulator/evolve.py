@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from qgen_core.support.resources import ALWAYS_THERE
+from qgen_core.support.resources import UNCHECKED_MEMORY
 
 Tensor = torch.Tensor
 Tensors = Sequence[Tensor]
@@ -182,7 +182,7 @@ def evolve(maps: Sequence[StateMap], state: Tensor, tensors: Tensors) -> Tensor:
     tensor([[ 1., -1.]])
     """
     stored_bytes = len(maps) * state.numel() * state.element_size()
-    if stored_bytes <= ALWAYS_THERE:
+    if stored_bytes <= UNCHECKED_MEMORY:
         return apply_maps(maps, state, tensors)
     found: Tensor = _EVOLVE(maps, state, *tensors)
     return found

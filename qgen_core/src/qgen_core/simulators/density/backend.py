@@ -18,7 +18,7 @@ from qgen_core.typing import AnglePullback, Array, Floats
 if TYPE_CHECKING:
     from qgen_core.simulators.connected_parts import Part
     from qgen_core.simulators.density.plan import Kept
-    from qgen_core.simulators.density.program import Program
+    from qgen_core.simulators.density.program import DensityProgram
 
 
 #: From this number of rows times coefficients in all passes on (2 ms of work), several threads
@@ -55,7 +55,7 @@ class DensityBackend(Simulator):
         self.threads = threads
         self.parts = parts
         self._split: Remembered[Circuit, tuple[Part, ...]] = Remembered()
-        self._programs: Remembered[Circuit, dict[Kept, Program]] = Remembered()
+        self._programs: Remembered[Circuit, dict[Kept, DensityProgram]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if training needs more memory than is free."""
@@ -143,18 +143,18 @@ class DensityBackend(Simulator):
 
         return output, pullback
 
-    def _program(self, circuit: Circuit, measure: Measure) -> Program:
+    def _program(self, circuit: Circuit, measure: Measure) -> DensityProgram:
         from qgen_core.simulators.density.outputs import kept_digits
         from qgen_core.simulators.density.plan import make_plan
-        from qgen_core.simulators.density.program import Program
+        from qgen_core.simulators.density.program import DensityProgram
 
         known = self._programs.get(circuit, dict)
         kept = kept_digits(measure, circuit.num_wires)
         if kept not in known:
-            known[kept] = Program(make_plan(circuit, kept))
+            known[kept] = DensityProgram(make_plan(circuit, kept))
         return known[kept]
 
-    def _threads_for(self, program: Program, batch: int) -> int:
+    def _threads_for(self, program: DensityProgram, batch: int) -> int:
         from qgen_core.simulators.simd.threads import cores
 
         if self.threads is not None:

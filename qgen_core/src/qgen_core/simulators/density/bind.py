@@ -1,10 +1,9 @@
-"""Compiled: the matrices of groups from rows of angles, and the way back from their gradients.
+"""Compiled: the matrices of groups from rows of angles, and gradients of angles from theirs.
 
-A table of groups has the columns size D, first and last op, place of its matrix, and first and last
-of the ``columns`` of angles that it depends on. A table of ops: size d, stride of its wire among
-the D digits, place of its terms, how many, and column of its angle (-1: none). An op of no terms is
-the matrix of an earlier group, at that place; its last entry is 0 if that has an angle. Matrices
-are written row by row.
+A group's matrix is the product of its factors; a factor is a sum of terms, or the matrix of an
+earlier group, a *run*. ``tables`` are (groups, factors, terms, columns), with the columns named in
+:mod:`~qgen_core.simulators.density.layout`; ``terms`` are the numbers of all terms, ``columns`` the
+columns of the angles that groups depend on. Matrices are written row by row.
 """
 
 from __future__ import annotations
@@ -14,21 +13,37 @@ from typing import Any
 
 import numpy as np
 
+from qgen_core.simulators.density.layout import (
+    FACTOR_ANGLE,
+    FACTOR_PLACE,
+    FACTOR_SIZE,
+    FACTOR_STRIDE,
+    FACTOR_TERMS,
+    GROUP_END_ANGLE,
+    GROUP_END_FACTOR,
+    GROUP_FIRST_ANGLE,
+    GROUP_FIRST_FACTOR,
+    GROUP_MATRIX,
+    GROUP_SIZE,
+)
 from qgen_core.simulators.simd.intrinsics import jit, jit_sums
 
 Array = Any  # numba infers
+Arrays = Any  # a tuple of them
 
 
 @jit
 def _wave(term: int, t: float) -> float:
-    """Term functions 1, cos t, sin t, cos t/2, sin t/2."""
+    """The functions of the terms: 1, cos t, sin t, cos t/2, sin t/2."""
     if term == 0:
         return 1.0
     if term == 1:
         return cos(t)
     if term == 2:
         return sin(t)
-    return cos(t / 2) if term == 3 else sin(t / 2)
+    if term == 3:
+        return cos(t / 2)
+    return sin(t / 2)
 
 
 @jit
@@ -40,25 +55,35 @@ def _slope(term: int, t: float) -> float:
         return -sin(t)
     if term == 2:
         return cos(t)
-    return -sin(t / 2) / 2 if term == 3 else cos(t / 2) / 2
+    if term == 3:
+        return -sin(t / 2) / 2
+    return cos(t / 2) / 2
 
 
 @jit
-def _matrix(op: Array, terms: Array, angles: Array, mats: Array, out: Array) -> None:
-    """The matrix (d, d) of an op at one row of angles."""
-    size = op[0] * op[0]
-    if op[3] == 0:
-        out[:size] = mats[op[2] : op[2] + size]
+def _copy(source: Array, first: int, count: int, target: Array, to: int) -> None:
+    """Copy numbers (number by number, because numba takes long to compile slices of arrays)."""
+    for k in range(count):
+        target[to + k] = source[first + k]
+
+
+@jit
+def _matrix(factor: Array, terms: Array, angles: Array, mats: Array, out: Array) -> None:
+    """The matrix (d, d) of a factor at one row of angles."""
+    size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
+    place = factor[FACTOR_PLACE]
+    if factor[FACTOR_TERMS] == 0:
+        _copy(mats, place, size, out, 0)
         return
-    if op[4] < 0:
-        out[:size] = terms[op[2] : op[2] + size]
+    if factor[FACTOR_ANGLE] < 0:
+        _copy(terms, place, size, out, 0)
         return
     out[:size] = 0.0
-    for term in range(op[3]):
-        factor = _wave(term, angles[op[4]])
-        at = op[2] + term * size
+    for term in range(factor[FACTOR_TERMS]):
+        value = _wave(term, angles[factor[FACTOR_ANGLE]])
+        at = place + term * size
         for k in range(size):
-            out[k] += factor * terms[at + k]
+            out[k] += value * terms[at + k]
 
 
 @jit_sums
@@ -69,22 +94,28 @@ def _times(
     dst[: size * size] = 0.0
     for high in range(size // (d * stride)):
         for cell in range(d * d):
-            a, b = cell // d, cell % d
+            a = cell // d
+            b = cell % d
             factor = p[b * d + a] if transposed else p[cell]
             if factor != 0.0:
-                to, of = (high * d + a) * stride * size, (high * d + b) * stride * size
+                to = (high * d + a) * stride * size
+                of = (high * d + b) * stride * size
                 for j in range(stride * size):
                     dst[to + j] += factor * src[of + j]
 
 
 @jit_sums
 def _overlap(g: Array, m: Array, d: int, stride: int, size: int, out: Array) -> None:
-    """The gradient (d, d) of an op, when g belongs to what it makes of m."""
+    """The gradient (d, d) of a factor, where m is multiplied by it and g is the result's gradient.
+
+    Both are (size, size).
+    """
     out[: d * d] = 0.0
     for high in range(size // (d * stride)):
         for a in range(d):
             for b in range(d):
-                to, of = (high * d + a) * stride * size, (high * d + b) * stride * size
+                to = (high * d + a) * stride * size
+                of = (high * d + b) * stride * size
                 total = 0.0
                 for j in range(stride * size):
                     total += g[to + j] * m[of + j]
@@ -93,92 +124,106 @@ def _overlap(g: Array, m: Array, d: int, stride: int, size: int, out: Array) -> 
 
 @jit
 def _unchanged(group: Array, columns: Array, one: Array, other: Array) -> bool:
-    """Whether two rows of angles make the same matrix."""
+    """Whether two rows of angles give the same matrix."""
     different = 0
-    for k in range(group[4], group[5]):
+    for k in range(group[GROUP_FIRST_ANGLE], group[GROUP_END_ANGLE]):
         different += one[columns[k]] != other[columns[k]]
     return different == 0
 
 
 @jit
-def bind(
-    first: int,
-    last: int,
-    angles: Array,
-    groups: Array,
-    ops: Array,
-    terms: Array,
-    columns: Array,
-    mats: Array,
-) -> None:
-    """All matrices of rows first..last; what a row shares with the one before is copied."""
-    largest = np.max(groups[:, 0]) ** 2
-    src, dst, p = np.empty(largest), np.empty(largest), np.empty(largest)
+def bind(first: int, last: int, angles: Array, tables: Arrays, mats: Array) -> None:
+    """Write all matrices of the rows first..last of a batch to ``mats`` (B, n).
+
+    Those that depend on the same angles as in the row before are copied from it.
+    """
+    groups, factors, terms, columns = tables
+    largest = np.max(groups[:, GROUP_SIZE]) ** 2
+    src = np.empty(largest)
+    dst = np.empty(largest)
+    p = np.empty(largest)
     for row in range(first, last):
         for g in range(len(groups)):
-            size, at = groups[g, 0], groups[g, 3]
+            group = groups[g]
+            size = group[GROUP_SIZE]
+            at = group[GROUP_MATRIX]
             cells = size * size
-            if row > first and _unchanged(groups[g], columns, angles[row], angles[row - 1]):
-                mats[row, at : at + cells] = mats[row - 1, at : at + cells]
+            if row > first and _unchanged(group, columns, angles[row], angles[row - 1]):
+                _copy(mats[row - 1], at, cells, mats[row], at)
                 continue
             src[:cells] = 0.0
             for k in range(size):
                 src[k * size + k] = 1.0
-            for k in range(groups[g, 1], groups[g, 2]):
-                _matrix(ops[k], terms, angles[row], mats[row], p)
-                _times(p, ops[k, 0], ops[k, 1], False, size, src, dst)
+            for k in range(group[GROUP_FIRST_FACTOR], group[GROUP_END_FACTOR]):
+                factor = factors[k]
+                _matrix(factor, terms, angles[row], mats[row], p)
+                _times(p, factor[FACTOR_SIZE], factor[FACTOR_STRIDE], False, size, src, dst)
                 src, dst = dst, src
-            mats[row, at : at + cells] = src[:cells]
+            _copy(src, 0, cells, mats[row], at)
 
 
 @jit_sums
-def _slope_of(op: Array, terms: Array, angles: Array, d_p: Array) -> float:
-    """d loss / d angle of an op, given the gradient of its matrix."""
-    size = op[0] * op[0]
+def _slope_of(factor: Array, terms: Array, angles: Array, d_p: Array) -> float:
+    """d loss / d angle of a factor, given the gradient of its matrix."""
+    size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
     total = 0.0
-    for term in range(1, op[3]):
+    for term in range(1, factor[FACTOR_TERMS]):
         part = 0.0
         for k in range(size):
-            part += terms[op[2] + term * size + k] * d_p[k]
-        total += part * _slope(term, angles[op[4]])
+            part += terms[factor[FACTOR_PLACE] + term * size + k] * d_p[k]
+        total += part * _slope(term, angles[factor[FACTOR_ANGLE]])
     return total
 
 
 @jit
 def _group_back(
     group: Array,
-    ops: Array,
-    terms: Array,
+    tables: Arrays,
     angles: Array,
     mats: Array,
     d_mats: Array,
     d_angles: Array,
-    steps: Array,
+    products: Array,
     buffers: Array,
 ) -> None:
-    """The way back through one group.
+    """Add the gradients of the angles of one group, given that of its matrix.
 
-    Its matrix is made again op by op, then its gradient taken back.
+    The partial products of its factors are computed again, into ``products``; then the gradient is
+    propagated backward through them.
     """
-    size, begin, end, at = group[0], group[1], group[2], group[3]
-    p, d_p, now, then = buffers[0], buffers[1], buffers[2], buffers[3]
-    steps[0, : size * size] = 0.0
+    _, factors, terms, _ = tables
+    size = group[GROUP_SIZE]
+    begin = group[GROUP_FIRST_FACTOR]
+    end = group[GROUP_END_FACTOR]
+    at = group[GROUP_MATRIX]
+    p = buffers[0]
+    d_p = buffers[1]
+    now = buffers[2]
+    then = buffers[3]
+    products[0, : size * size] = 0.0
     for k in range(size):
-        steps[0, k * size + k] = 1.0
+        products[0, k * size + k] = 1.0
     for k in range(begin, end - 1):
-        _matrix(ops[k], terms, angles, mats, p)
-        _times(p, ops[k, 0], ops[k, 1], False, size, steps[k - begin], steps[k - begin + 1])
-    now[: size * size] = d_mats[at : at + size * size]
+        factor = factors[k]
+        source = products[k - begin]
+        target = products[k - begin + 1]
+        _matrix(factor, terms, angles, mats, p)
+        _times(p, factor[FACTOR_SIZE], factor[FACTOR_STRIDE], False, size, source, target)
+    _copy(d_mats, at, size * size, now, 0)
     for k in range(end - 1, begin - 1, -1):
-        cells = ops[k, 0] * ops[k, 0]
-        if ops[k, 4] >= 0:
-            _overlap(now, steps[k - begin], ops[k, 0], ops[k, 1], size, d_p)
-            if ops[k, 3] == 0:
-                d_mats[ops[k, 2] : ops[k, 2] + cells] += d_p[:cells]
+        factor = factors[k]
+        d = factor[FACTOR_SIZE]
+        stride = factor[FACTOR_STRIDE]
+        if factor[FACTOR_ANGLE] >= 0:
+            _overlap(now, products[k - begin], d, stride, size, d_p)
+            if factor[FACTOR_TERMS] == 0:
+                place = factor[FACTOR_PLACE]
+                for cell in range(d * d):
+                    d_mats[place + cell] += d_p[cell]
             else:
-                d_angles[ops[k, 4]] += _slope_of(ops[k], terms, angles, d_p)
-        _matrix(ops[k], terms, angles, mats, p)
-        _times(p, ops[k, 0], ops[k, 1], True, size, now, then)
+                d_angles[factor[FACTOR_ANGLE]] += _slope_of(factor, terms, angles, d_p)
+        _matrix(factor, terms, angles, mats, p)
+        _times(p, d, stride, True, size, now, then)
         now, then = then, now
 
 
@@ -187,30 +232,31 @@ def bind_back(
     first: int,
     last: int,
     angles: Array,
-    groups: Array,
-    ops: Array,
-    terms: Array,
+    tables: Arrays,
     mats: Array,
     d_mats: Array,
     d_angles: Array,
 ) -> None:
-    """Add the gradients of angles to ``d_angles``, given those of all matrices.
+    """Add the gradients of angles to ``d_angles``, given those of all matrices in ``d_mats``.
 
-    Runs get theirs from groups.
+    Groups come last first, because runs get their gradients from the groups that contain them.
     """
-    largest, longest = np.max(groups[:, 0]) ** 2, np.max(groups[:, 2] - groups[:, 1])
-    steps, buffers = np.empty((longest + 1, largest)), np.empty((4, largest))
+    groups, _, _, _ = tables
+    largest = np.max(groups[:, GROUP_SIZE]) ** 2
+    longest = np.max(groups[:, GROUP_END_FACTOR] - groups[:, GROUP_FIRST_FACTOR])
+    products = np.empty((longest + 1, largest))
+    buffers = np.empty((4, largest))
     for row in range(first, last):
         for g in range(len(groups) - 1, -1, -1):
-            if groups[g, 5] > groups[g, 4]:
+            group = groups[g]
+            if group[GROUP_END_ANGLE] > group[GROUP_FIRST_ANGLE]:
                 _group_back(
-                    groups[g],
-                    ops,
-                    terms,
+                    group,
+                    tables,
                     angles[row],
                     mats[row],
                     d_mats[row],
                     d_angles[row],
-                    steps,
+                    products,
                     buffers,
                 )

@@ -1,16 +1,20 @@
-"""The compiled passes over density matrices, forward and backward.
+"""Compiled forward and backward passes over density matrices.
 
-A pass multiplies the coefficients of a few wires, for all digits of the others, by one matrix. They
-are taken in tiles: the rows of a tile are the digits of the wires, its columns ``TILE`` digits of
-the others, gathered into a small array, multiplied with all sums in registers, and put back.
+A pass multiplies the coefficients of a few wires, for all digits of the other wires, by one matrix.
+They are taken in tiles: the rows of a tile are the digits of the wires, its columns ``TILE`` digits
+of the others. A tile is gathered into a small array, multiplied with all sums in registers, and
+scattered.
 
-A table of steps has the columns: rows of the tile before and after, neighbouring coefficients
-``inner``, first and number of the outer loops, where the offsets of the rows before and after
-begin, where the matrix stands, its number of tiles, how many columns there are, and whether its
-gradient is wanted. ``blocks`` holds the loops (size, stride before, stride after).
+Arguments that several functions share; their columns are named in
+:mod:`~qgen_core.simulators.density.layout`:
 
-States stand in ``keep``, a row of the batch each, at ``keep_at``, or where that is negative in
-``work``.
+- ``tables``: the table of passes, that of their loops, and the offsets of the rows of tiles.
+- ``states``: (keep, keep_at, work, work_at). State s of row b starts at ``keep[b, keep_at[s]]``, or
+  if ``keep_at[s]`` is negative at ``work[work_at[s]]``.
+- ``mats``: the matrices (B, n) of rows of angles.
+- ``tiles``: working memory for three tiles.
+
+Inside, states, matrices, tiles and rows of tables are pointers, which compile faster than arrays.
 """
 
 from __future__ import annotations
@@ -19,6 +23,23 @@ from typing import Any
 
 import numpy as np
 
+from qgen_core.simulators.density.layout import (
+    LOOP_SIZE,
+    LOOP_STRIDE_AFTER,
+    LOOP_STRIDE_BEFORE,
+    PASS_FIRST_LOOP,
+    PASS_HAS_GRADIENT,
+    PASS_INNER,
+    PASS_LOOPS,
+    PASS_MATRIX,
+    PASS_OFFSETS_AFTER,
+    PASS_OFFSETS_BEFORE,
+    PASS_ROWS_AFTER,
+    PASS_ROWS_BEFORE,
+    PASS_TILES,
+    PASS_WIDTH,
+    TILE,
+)
 from qgen_core.simulators.simd.intrinsics import (
     jit,
     jit_inline,
@@ -26,71 +47,77 @@ from qgen_core.simulators.simd.intrinsics import (
     lane_sum,
     load,
     multiply_add,
+    pointer,
     splat,
     store,
 )
 
 Array = Any  # numba infers
+Arrays = Any  # a tuple of them
 
-#: Columns of a tile: a few registers, whatever their width.
-TILE = 32
+# Entries of ``walk``, the position in the loops of a pass: within the inner loop, offsets of the
+# outer loops before and after the pass, and a counter for each outer loop.
+_WALK_INNER = 0
+_WALK_BEFORE = 1
+_WALK_AFTER = 2
+_WALK_COUNTERS = 3
 
 
 @jit_inline
-def _next_tile(step: Array, blocks: Array, walk: Array, xs: Array, ys: Array) -> int:
-    """Where the pieces of the next tile start before (xs) and after (ys) the pass.
+def _next_tile(row: Array, loops: Array, walk: Array, before: Array, after: Array) -> int:
+    """Find where the pieces of the next tile start before and after the pass; their length.
 
-    How long a piece is.
-
-    ``walk``: place in the run, offsets of the run before and after, and a counter for each loop.
+    ``row`` is that of the pass.
     """
-    inner, first, loops = step[2], step[3], step[4]
+    inner = row[PASS_INNER]
     piece: int = min(inner, TILE)
     for k in range(TILE // piece):
-        xs[k], ys[k] = walk[1] + walk[0], walk[2] + walk[0]
-        walk[0] += piece
-        if walk[0] < inner:
+        before[k] = walk[_WALK_BEFORE] + walk[_WALK_INNER]
+        after[k] = walk[_WALK_AFTER] + walk[_WALK_INNER]
+        walk[_WALK_INNER] += piece
+        if walk[_WALK_INNER] < inner:
             continue
-        walk[0] = 0
-        for level in range(loops - 1, -1, -1):
-            size, x, y = (
-                blocks[first + level, 0],
-                blocks[first + level, 1],
-                blocks[first + level, 2],
-            )
-            walk[3 + level] += 1
-            walk[1] += x
-            walk[2] += y
-            if walk[3 + level] < size:
+        walk[_WALK_INNER] = 0
+        for level in range(row[PASS_LOOPS] - 1, -1, -1):
+            loop = pointer(loops, row[PASS_FIRST_LOOP] + level)
+            size = loop[LOOP_SIZE]
+            stride_before = loop[LOOP_STRIDE_BEFORE]
+            stride_after = loop[LOOP_STRIDE_AFTER]
+            walk[_WALK_COUNTERS + level] += 1
+            walk[_WALK_BEFORE] += stride_before
+            walk[_WALK_AFTER] += stride_after
+            if walk[_WALK_COUNTERS + level] < size:
                 break
-            walk[3 + level] = 0
-            walk[1] -= size * x
-            walk[2] -= size * y
+            walk[_WALK_COUNTERS + level] = 0
+            walk[_WALK_BEFORE] -= size * stride_before
+            walk[_WALK_AFTER] -= size * stride_after
     return piece
 
 
 @jit_inline
 def _gather(
     state: Array,
-    offset: int,
-    rows: Array,
-    first: int,
-    count: int,
-    at: Array,
+    offsets: Array,
+    rows: int,
+    places: Array,
     piece: int,
     used: int,
     tile: Array,
 ) -> None:
-    """The pieces of a tile, row by row."""
+    """Copy the pieces of a tile from a state, row by row.
+
+    ``offsets`` are those of its rows, ``places`` those of its pieces.
+    """
     lanes = 1 << lane_bits(tile)
-    for i in range(count):
-        base = offset + rows[first + i]
+    for i in range(rows):
+        base = offsets[i]
         if piece == 1:
             for k in range(used):
-                tile[i * TILE + k] = state[base + at[k]]
+                tile[i * TILE + k] = state[base + places[k]]
             continue
         for k in range(used // piece):
-            to, of = i * TILE + k * piece, base + at[k]
+            to = i * TILE + k * piece
+            of = base + places[k]
             if piece % lanes == 0:
                 for j in range(0, piece, lanes):
                     store(tile, to + j, load(state, of + j))
@@ -103,24 +130,23 @@ def _gather(
 def _scatter(
     tile: Array,
     state: Array,
-    offset: int,
-    rows: Array,
-    first: int,
-    count: int,
-    at: Array,
+    offsets: Array,
+    rows: int,
+    places: Array,
     piece: int,
     used: int,
 ) -> None:
     """The inverse of :func:`_gather`."""
     lanes = 1 << lane_bits(tile)
-    for i in range(count):
-        base = offset + rows[first + i]
+    for i in range(rows):
+        base = offsets[i]
         if piece == 1:
             for k in range(used):
-                state[base + at[k]] = tile[i * TILE + k]
+                state[base + places[k]] = tile[i * TILE + k]
             continue
         for k in range(used // piece):
-            of, to = i * TILE + k * piece, base + at[k]
+            of = i * TILE + k * piece
+            to = base + places[k]
             if piece % lanes == 0:
                 for j in range(0, piece, lanes):
                     store(state, to + j, load(tile, of + j))
@@ -132,7 +158,6 @@ def _scatter(
 @jit
 def _multiply(
     m: Array,
-    at: int,
     by_row: int,
     by_column: int,
     n_in: int,
@@ -141,9 +166,9 @@ def _multiply(
     x: Array,
     y: Array,
 ) -> None:
-    """Tile y = M x, with M[o, i] at ``at + o by_row + i by_column``.
+    """Tile y = M x, with M[o, i] at ``m[o by_row + i by_column]``.
 
-    ``pairs`` of registers in a row.
+    A row of a tile has 2 ``pairs`` registers.
     """
     lanes = 1 << lane_bits(x)
     for pair in range(pairs):
@@ -151,18 +176,29 @@ def _multiply(
         whole = n_out - n_out % 4
         for o in range(0, whole, 4):
             a0 = splat(0.0)
-            a1, a2, a3, a4, a5, a6, a7 = a0, a0, a0, a0, a0, a0, a0
+            a1 = a0
+            a2 = a0
+            a3 = a0
+            a4 = a0
+            a5 = a0
+            a6 = a0
+            a7 = a0
             for i in range(n_in):
-                p, q = load(x, i * TILE + col), load(x, i * TILE + col + lanes)
-                k = at + o * by_row + i * by_column
+                p = load(x, i * TILE + col)
+                q = load(x, i * TILE + col + lanes)
+                k = o * by_row + i * by_column
                 c = splat(m[k])
-                a0, a1 = multiply_add(a0, c, p), multiply_add(a1, c, q)
+                a0 = multiply_add(a0, c, p)
+                a1 = multiply_add(a1, c, q)
                 c = splat(m[k + by_row])
-                a2, a3 = multiply_add(a2, c, p), multiply_add(a3, c, q)
+                a2 = multiply_add(a2, c, p)
+                a3 = multiply_add(a3, c, q)
                 c = splat(m[k + 2 * by_row])
-                a4, a5 = multiply_add(a4, c, p), multiply_add(a5, c, q)
+                a4 = multiply_add(a4, c, p)
+                a5 = multiply_add(a5, c, q)
                 c = splat(m[k + 3 * by_row])
-                a6, a7 = multiply_add(a6, c, p), multiply_add(a7, c, q)
+                a6 = multiply_add(a6, c, p)
+                a7 = multiply_add(a7, c, q)
             to = o * TILE + col
             store(y, to, a0)
             store(y, to + lanes, a1)
@@ -176,7 +212,7 @@ def _multiply(
             a0 = splat(0.0)
             a1 = a0
             for i in range(n_in):
-                c = splat(m[at + o * by_row + i * by_column])
+                c = splat(m[o * by_row + i * by_column])
                 a0 = multiply_add(a0, c, load(x, i * TILE + col))
                 a1 = multiply_add(a1, c, load(x, i * TILE + col + lanes))
             store(y, o * TILE + col, a0)
@@ -185,9 +221,9 @@ def _multiply(
 
 @jit
 def _overlap(lam: Array, x: Array, n_in: int, n_out: int, pairs: int, total: Array) -> None:
-    """Add lam x^T of a tile to ``total``.
+    """Add lam x^T of a tile to ``total``, one register for each entry.
 
-    A register for each entry, its lanes to be summed later.
+    The lanes of a register are summed later.
     """
     lanes = 1 << lane_bits(x)
     one = splat(1.0)
@@ -199,29 +235,25 @@ def _overlap(lam: Array, x: Array, n_in: int, n_out: int, pairs: int, total: Arr
             a2 = load(total, ((o + 2) * n_in + i) * lanes)
             a3 = load(total, ((o + 3) * n_in + i) * lanes)
             b0 = splat(0.0)
-            b1, b2, b3 = b0, b0, b0
+            b1 = b0
+            b2 = b0
+            b3 = b0
             for pair in range(pairs):
-                at, col = o * TILE + 2 * lanes * pair, i * TILE + 2 * lanes * pair
-                p, q = load(x, col), load(x, col + lanes)
-                a0, b0 = (
-                    multiply_add(a0, load(lam, at), p),
-                    multiply_add(b0, load(lam, at + lanes), q),
-                )
+                at = o * TILE + 2 * lanes * pair
+                col = i * TILE + 2 * lanes * pair
+                p = load(x, col)
+                q = load(x, col + lanes)
+                a0 = multiply_add(a0, load(lam, at), p)
+                b0 = multiply_add(b0, load(lam, at + lanes), q)
                 at += TILE
-                a1, b1 = (
-                    multiply_add(a1, load(lam, at), p),
-                    multiply_add(b1, load(lam, at + lanes), q),
-                )
+                a1 = multiply_add(a1, load(lam, at), p)
+                b1 = multiply_add(b1, load(lam, at + lanes), q)
                 at += TILE
-                a2, b2 = (
-                    multiply_add(a2, load(lam, at), p),
-                    multiply_add(b2, load(lam, at + lanes), q),
-                )
+                a2 = multiply_add(a2, load(lam, at), p)
+                b2 = multiply_add(b2, load(lam, at + lanes), q)
                 at += TILE
-                a3, b3 = (
-                    multiply_add(a3, load(lam, at), p),
-                    multiply_add(b3, load(lam, at + lanes), q),
-                )
+                a3 = multiply_add(a3, load(lam, at), p)
+                b3 = multiply_add(b3, load(lam, at + lanes), q)
             store(total, (o * n_in + i) * lanes, multiply_add(a0, one, b0))
             store(total, ((o + 1) * n_in + i) * lanes, multiply_add(a1, one, b1))
             store(total, ((o + 2) * n_in + i) * lanes, multiply_add(a2, one, b2))
@@ -230,143 +262,150 @@ def _overlap(lam: Array, x: Array, n_in: int, n_out: int, pairs: int, total: Arr
         for i in range(n_in):
             a0 = load(total, (o * n_in + i) * lanes)
             for register in range(2 * pairs):
-                a0 = multiply_add(
-                    a0, load(lam, o * TILE + register * lanes), load(x, i * TILE + register * lanes)
-                )
+                at = o * TILE + register * lanes
+                col = i * TILE + register * lanes
+                a0 = multiply_add(a0, load(lam, at), load(x, col))
             store(total, (o * n_in + i) * lanes, a0)
 
 
 @jit
-def _prepare(step: Array, walk: Array, tiles: Array) -> tuple[int, int]:
-    """Columns in use and pairs of registers of each tile; loops start at their beginning."""
+def _prepare(row: Array, walk: Array, tiles: Array) -> tuple[int, int]:
+    """Start the loops of a pass; columns in use and pairs of registers in each row of a tile."""
     walk[:] = 0
-    used = min(TILE, step[9])
+    used = min(TILE, row[PASS_WIDTH])
     if used < TILE:
         tiles[:] = 0.0
     lanes = 1 << lane_bits(tiles)
     return used, (used + 2 * lanes - 1) // (2 * lanes)
 
 
+@jit_inline
+def _state(states: Arrays, b: int, s: int) -> Array:
+    """State s of row b."""
+    keep, keep_at, work, work_at = states
+    if keep_at[s] >= 0:
+        return pointer(pointer(keep, b), keep_at[s])
+    return pointer(work, work_at[s])
+
+
 @jit
-def _pass(
-    step: Array,
-    blocks: Array,
-    rows: Array,
-    m: Array,
-    x: Array,
-    x0: int,
-    y: Array,
-    y0: int,
+def _run_pass(
+    row: Array,
+    tables: Arrays,
+    mats: Array,
+    before: Array,
+    after: Array,
     walk: Array,
     tiles: Array,
 ) -> None:
-    """One step forward: from the state at ``x[x0:]`` to the one at ``y[y0:]``."""
-    n_in, n_out = step[0], step[1]
-    used, pairs = _prepare(step, walk, tiles[0])
-    xs, ys = np.empty(TILE, np.int64), np.empty(TILE, np.int64)
-    for _ in range(step[8]):
-        piece = _next_tile(step, blocks, walk, xs, ys)
-        _gather(x, x0, rows, step[5], n_in, xs, piece, used, tiles[0])
-        _multiply(m, step[7], n_in, 1, n_in, n_out, pairs, tiles[0], tiles[1])
-        _scatter(tiles[1], y, y0, rows, step[6], n_out, ys, piece, used)
+    """One pass, from the state ``before`` to the one ``after``, with the matrices of one row."""
+    _, loops, offsets = tables
+    n_in = row[PASS_ROWS_BEFORE]
+    n_out = row[PASS_ROWS_AFTER]
+    m = pointer(mats, row[PASS_MATRIX])
+    offsets_before = pointer(offsets, row[PASS_OFFSETS_BEFORE])
+    offsets_after = pointer(offsets, row[PASS_OFFSETS_AFTER])
+    x = pointer(tiles, 0)
+    y = pointer(tiles, 1)
+    used, pairs = _prepare(row, walk, tiles[0])
+    xs = np.empty(TILE, np.int64)
+    ys = np.empty(TILE, np.int64)
+    for _ in range(row[PASS_TILES]):
+        piece = _next_tile(row, loops, walk, xs, ys)
+        _gather(before, offsets_before, n_in, xs, piece, used, x)
+        _multiply(m, n_in, 1, n_in, n_out, pairs, x, y)
+        _scatter(y, after, offsets_after, n_out, ys, piece, used)
 
 
 @jit
 def forward(
-    part: Array,
-    steps: Array,
-    blocks: Array,
-    rows: Array,
-    mats: Array,
-    keep: Array,
-    keep_at: Array,
-    work: Array,
-    work_at: Array,
-    tiles: Array,
+    part: tuple[int, int, int, int], tables: Arrays, mats: Array, states: Arrays, tiles: Array
 ) -> None:
-    """Steps part[2]..part[3] of the rows part[0]..part[1] of a batch."""
-    walk = np.empty(3 + len(blocks), np.int64)
-    for row in range(part[0], part[1]):
-        for s in range(part[2], part[3]):
-            x, x0 = (keep[row], keep_at[s]) if keep_at[s] >= 0 else (work, work_at[s])
-            y, y0 = (keep[row], keep_at[s + 1]) if keep_at[s + 1] >= 0 else (work, work_at[s + 1])
-            _pass(steps[s], blocks, rows, mats[row], x, x0, y, y0, walk, tiles)
+    """Run the passes first..end on the rows first_row..end_row of a batch.
+
+    ``part`` is (first_row, end_row, first, end).
+    """
+    first_row, end_row, first, end = part
+    passes, loops, _ = tables
+    walk = np.empty(_WALK_COUNTERS + len(loops), np.int64)
+    for b in range(first_row, end_row):
+        for s in range(first, end):
+            before = _state(states, b, s)
+            after = _state(states, b, s + 1)
+            row = pointer(passes, s)
+            _run_pass(row, tables, pointer(mats, b), before, after, walk, tiles)
 
 
 @jit
-def _pass_back(
-    step: Array,
-    blocks: Array,
-    rows: Array,
-    m: Array,
-    x: Array,
-    x0: int,
-    lam: Array,
-    l0: int,
-    to: int,
+def _undo_pass(
+    row: Array,
+    tables: Arrays,
+    mats: Array,
+    before: Array,
+    adjoints: tuple[Array, Array],
     walk: Array,
-    tiles: Array,
-    total: Array,
+    sums: tuple[Array, Array],
 ) -> None:
-    """One step back: the adjoint from ``lam[l0:]`` to ``lam[to:]``.
+    """One pass backward, from the adjoint after it to the one before it.
 
-    The gradient of its matrix to ``total``.
+    ``adjoints`` are (before, after), ``before`` is the state before the pass. ``sums`` are (tiles,
+    total); the gradient of the matrix is added to ``total``.
     """
-    n_in, n_out = step[0], step[1]
+    _, loops, offsets = tables
+    adjoint_before, adjoint_after = adjoints
+    tiles, total = sums
+    n_in = row[PASS_ROWS_BEFORE]
+    n_out = row[PASS_ROWS_AFTER]
+    m = pointer(mats, row[PASS_MATRIX])
+    offsets_before = pointer(offsets, row[PASS_OFFSETS_BEFORE])
+    offsets_after = pointer(offsets, row[PASS_OFFSETS_AFTER])
+    lam = pointer(tiles, 0)
+    product = pointer(tiles, 1)
+    x = pointer(tiles, 2)
     tiles[2] = 0.0
-    used, pairs = _prepare(step, walk, tiles[0])
-    xs, ys = np.empty(TILE, np.int64), np.empty(TILE, np.int64)
-    for _ in range(step[8]):
-        piece = _next_tile(step, blocks, walk, xs, ys)
-        _gather(lam, l0, rows, step[6], n_out, ys, piece, used, tiles[0])
-        _multiply(m, step[7], 1, n_in, n_out, n_in, pairs, tiles[0], tiles[1])
-        _scatter(tiles[1], lam, to, rows, step[5], n_in, xs, piece, used)
-        if step[10] > 0:
-            _gather(x, x0, rows, step[5], n_in, xs, piece, used, tiles[2])
-            _overlap(tiles[0], tiles[2], n_in, n_out, pairs, total)
+    used, pairs = _prepare(row, walk, tiles[0])
+    xs = np.empty(TILE, np.int64)
+    ys = np.empty(TILE, np.int64)
+    for _ in range(row[PASS_TILES]):
+        piece = _next_tile(row, loops, walk, xs, ys)
+        _gather(adjoint_after, offsets_after, n_out, ys, piece, used, lam)
+        _multiply(m, 1, n_in, n_out, n_in, pairs, lam, product)
+        _scatter(product, adjoint_before, offsets_before, n_in, xs, piece, used)
+        if row[PASS_HAS_GRADIENT] > 0:
+            _gather(before, offsets_before, n_in, xs, piece, used, x)
+            _overlap(lam, x, n_in, n_out, pairs, pointer(total, 0))
 
 
 @jit
 def backward(
-    part: Array,
-    steps: Array,
-    blocks: Array,
-    rows: Array,
+    part: tuple[int, int, int],
+    tables: Arrays,
     mats: Array,
-    keep: Array,
-    keep_at: Array,
-    work: Array,
-    work_at: Array,
+    states: Arrays,
     lam: Array,
-    tiles: Array,
-    total: Array,
+    sums: tuple[Array, Array],
     d_mats: Array,
 ) -> None:
-    """Propagate the adjoint of row part[0] backwards from step part[3] to part[2].
+    """Propagate the adjoint of one row of a batch backward through the passes end - 1..first.
 
-    ``lam`` holds the adjoint of state s in its first half if s is even, else in its second. The
-    states before the steps must be there. Adds the gradients of matrices to ``d_mats``.
+    ``part`` is (row, first, end). ``lam`` holds the adjoint of state s in its first half if s is
+    even, else in its second. The states before the passes must be there. ``sums`` are (tiles,
+    total), working memory. Adds the gradients of matrices to ``d_mats`` (B, n).
     """
-    walk = np.empty(3 + len(blocks), np.int64)
-    row, half, lanes = part[0], lam.shape[0] // 2, 1 << lane_bits(tiles)
-    for s in range(part[3] - 1, part[2] - 1, -1):
-        x, x0 = (keep[row], keep_at[s]) if keep_at[s] >= 0 else (work, work_at[s])
-        cells = steps[s, 0] * steps[s, 1]
+    b, first, end = part
+    passes, loops, _ = tables
+    tiles, total = sums
+    walk = np.empty(_WALK_COUNTERS + len(loops), np.int64)
+    half = lam.shape[0] // 2
+    lanes = 1 << lane_bits(tiles)
+    for s in range(end - 1, first - 1, -1):
+        row = pointer(passes, s)
+        cells = row[PASS_ROWS_BEFORE] * row[PASS_ROWS_AFTER]
         total[: cells * lanes] = 0.0
-        _pass_back(
-            steps[s],
-            blocks,
-            rows,
-            mats[row],
-            x,
-            x0,
-            lam,
-            (s + 1) % 2 * half,
-            s % 2 * half,
-            walk,
-            tiles,
-            total,
-        )
-        if steps[s, 10] > 0:
+        before = _state(states, b, s)
+        adjoints = (pointer(lam, s % 2 * half), pointer(lam, (s + 1) % 2 * half))
+        _undo_pass(row, tables, pointer(mats, b), before, adjoints, walk, sums)
+        if row[PASS_HAS_GRADIENT] > 0:
+            at = row[PASS_MATRIX]
             for k in range(cells):
-                d_mats[row, steps[s, 7] + k] += lane_sum(load(total, k * lanes))
+                d_mats[b, at + k] += lane_sum(load(total, k * lanes))

@@ -1,4 +1,4 @@
-"""What measures read of a density matrix in the Pauli basis, and the adjoint of that."""
+"""What measures read of a density matrix in the Pauli basis, and the adjoint of reading it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.measures import Expectations, Measure
 from qgen_core.simulators.density.pauli import LETTERS
-from qgen_core.simulators.density.plan import Kept
+from qgen_core.simulators.density.plan import ALL_DIGITS, Kept
 from qgen_core.typing import Floats
 
 
 def kept_digits(measure: Measure, num_wires: int) -> Kept:
-    """The letters that a measure reads of each wire: one, two or all four."""
+    """The letters that a measure reads of each wire, as digits: one, two or all four.
+
+    >>> kept_digits(Expectations(("ZI", "XI", "II")), 2)
+    ((0, 1, 2, 3), (0,))
+    """
     if not isinstance(measure, Expectations):
-        return ((0, 3),) * num_wires
-    letters = [
-        sorted({0, *(LETTERS.index(word[w]) for word in measure.paulis)}) for w in range(num_wires)
-    ]
+        return ((LETTERS.index("I"), LETTERS.index("Z")),) * num_wires
     kept: list[tuple[int, ...]] = []
-    for found in letters:
+    for wire in range(num_wires):
+        found = {LETTERS.index("I")}
+        for word in measure.paulis:
+            found.add(LETTERS.index(word[wire]))
         if len(found) < 3:
-            kept.append(tuple(found))
+            kept.append(tuple(sorted(found)))
         else:
-            kept.append((0, 1, 2, 3))
+            kept.append(ALL_DIGITS)
     return tuple(kept)
 
 
@@ -44,21 +48,25 @@ def seed(cotangent: Floats, measure: Measure, kept: Kept) -> Floats:
 
 
 def _signed_sums(values: Floats, num_wires: int) -> Floats:
-    """Walsh transform of rows (B, 2^Q), over 2^Q: from <I> and <Z> to probabilities.
+    """The Walsh transform of rows (B, 2^Q), over 2^Q: probabilities from words of I and Z.
 
-    It is symmetric.
+    It is a symmetric matrix, so it also maps cotangents of probabilities to those of words.
     """
     out = np.array(values, dtype=np.float64)
     for wire in range(num_wires):
         split = out.reshape(len(out), 2**wire, 2, 2 ** (num_wires - 1 - wire))
-        out = (
-            np.stack([split[:, :, 0] + split[:, :, 1], split[:, :, 0] - split[:, :, 1]], axis=2) / 2
-        )
+        sums = split[:, :, 0] + split[:, :, 1]
+        differences = split[:, :, 0] - split[:, :, 1]
+        out = np.stack([sums, differences], axis=2) / 2
     return out.reshape(len(values), 2**num_wires)
 
 
 def places(words: tuple[str, ...], kept: Kept) -> NDArray[np.intp]:
-    """Where each word stands among the kept coefficients."""
+    """The place of each word among the kept coefficients.
+
+    >>> places(("ZI", "IZ"), ((0, 3), (0, 3)))
+    array([2, 1])
+    """
     found: list[int] = []
     for word in words:
         place = 0

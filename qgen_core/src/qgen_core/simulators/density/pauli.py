@@ -1,9 +1,9 @@
 """Gates and channels as Pauli transfer matrices.
 
-A density matrix of n wires is the vector of its 4^n real coefficients ``tr(P rho)``, P running over
-the Pauli words with letters I, X, Y, Z as digits 0 to 3, wire 0 most significant. A map E becomes
-the real matrix ``tr(P_i E(P_j)) / 2^n``; its first row is (1, 0, ...) because the trace is
-preserved.
+A density matrix of n wires is written as the vector of its 4^n real coefficients ``tr(P rho)``. P
+runs over the Pauli words, with the letters I, X, Y, Z as digits 0 to 3 and wire 0 most significant.
+A map E becomes the real matrix ``tr(P_i E(P_j)) / 2^n``, whose first row is (1, 0, ...) because the
+trace is preserved: the Pauli transfer matrix (D. Greenbaum, arXiv:1509.02921).
 """
 
 from __future__ import annotations
@@ -30,29 +30,39 @@ ROUNDING = 1e-12
 
 @cache
 def _words(wires: int) -> Complex:
-    """All Pauli words as rows (4^n, 4^n), each matrix written out row by row."""
-    paulis: list[list[NDArray[Any]]] = [
-        [PAULI[letter] for letter in word] for word in product(LETTERS, repeat=wires)
-    ]
-    return np.array([reduce(np.kron, word) for word in paulis]).reshape(4**wires, -1)
+    """The matrices of all Pauli words, each as one row (4^n, 4^n)."""
+    matrices = []
+    for word in product(LETTERS, repeat=wires):
+        letters: list[NDArray[Any]] = [PAULI[letter] for letter in word]
+        matrices.append(reduce(np.kron, letters))
+    return np.array(matrices).reshape(4**wires, -1)
 
 
 def transfer_matrix(kraus: Complex) -> Floats:
-    """The map ``rho -> sum_k K rho K^dagger`` of Kraus operators (K, 2^w, 2^w) as (4^w, 4^w)."""
+    """The map ``rho -> sum_k K rho K^dagger`` of Kraus operators (K, 2^w, 2^w) as (4^w, 4^w).
+
+    >>> transfer_matrix(np.array([[[0, 1], [1, 0]]])).diagonal()  # of X: it flips Y and Z
+    array([ 1.,  1., -1., -1.])
+    """
     dim = kraus.shape[1]
     words = _words(dim.bit_length() - 1)
     rows = kraus.reshape(len(kraus), -1)
-    # sum_k K_ij conj(K_kl), turned to map (j, l) to (i, k)
-    map_ = (rows.T @ rows.conj()).reshape((dim,) * 4).transpose(0, 2, 1, 3).reshape(dim**2, dim**2)
-    return np.ascontiguousarray(np.real(words.conj() @ (map_ @ words.T)) / dim)
+    # sum_k K_ij conj(K_kl), as a matrix from (j, l) to (i, k)
+    products = (rows.T @ rows.conj()).reshape((dim,) * 4)
+    matrix = products.transpose(0, 2, 1, 3).reshape(dim**2, dim**2)
+    return np.ascontiguousarray(np.real(words.conj() @ (matrix @ words.T)) / dim)
 
 
 def gate_terms(spec: GateSpec) -> Floats:
     """The transfer matrix of a gate as a sum of terms: (1, D, D), or (3 or 5, D, D) with an angle.
 
-    The terms belong to the functions 1, cos t, sin t, cos t/2 and sin t/2 of the angle t. The
-    table admits generators with these frequencies only, so five values in a period of 4 pi give
-    all terms.
+    The terms are the coefficients of 1, cos t, sin t, cos t/2 and sin t/2 of the angle t; a gate
+    without an angle has one. The table of gates admits only generators with these frequencies, so
+    the values at five angles in a period of 4 pi give all terms.
+
+    >>> from qgen_core.circuits.gates import GATES
+    >>> gate_terms(GATES["rz"])[1].diagonal().round(3)  # X and Y are multiplied by cos t
+    array([0., 1., 1., 0.])
     """
     return _terms.get(spec, lambda: _make_terms(spec))
 
@@ -65,11 +75,10 @@ def _make_terms(spec: GateSpec) -> Floats:
         return transfer_matrix(spec.matrix()[None])[None]
     nodes = 4 * np.pi * np.arange(5) / 5
     values = np.array([transfer_matrix(spec.matrix(float(t))[None]) for t in nodes])
-    waves = np.array(
-        [np.full(5, 0.5), np.cos(nodes), np.sin(nodes), np.cos(nodes / 2), np.sin(nodes / 2)]
-    )
+    half = nodes / 2
+    waves = np.array([np.full(5, 0.5), np.cos(nodes), np.sin(nodes), np.cos(half), np.sin(half)])
     terms: Floats = 0.4 * np.einsum("tk,kij->tij", waves, values)
-    # most gates have multiples of 1/4 only, which rounding makes exact
+    # the terms of most gates are multiples of 1/4, which rounding makes exact
     quarters = np.round(4 * terms) / 4
     terms = np.where(np.abs(terms - quarters) < ROUNDING, quarters, terms)
     if np.any(np.abs(terms[3:]) > ROUNDING):
@@ -78,7 +87,11 @@ def _make_terms(spec: GateSpec) -> Floats:
 
 
 def on_all(terms: Floats, positions: tuple[int, ...], width: int) -> Floats:
-    """Matrices (T, 4^k, 4^k) on some of ``width`` wires as (T, 4^width, 4^width) on all."""
+    """Matrices (T, 4^k, 4^k) on some of ``width`` wires as (T, 4^width, 4^width) on all.
+
+    >>> on_all(np.diag([1.0, 2.0, 3.0, 4.0])[None], (1,), 2)[0].diagonal()[:5]
+    array([1., 2., 3., 4., 1.])
+    """
     others = [p for p in range(width) if p not in positions]
     full = np.einsum("tij,kl->tikjl", terms, np.eye(4 ** len(others)))
     place = np.argsort([*positions, *others])

@@ -1,4 +1,4 @@
-"""A plan as arrays, and the matrices of its passes."""
+"""A plan as the arrays that compiled code reads, and the matrices of its passes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ from math import prod
 
 import numpy as np
 
-from qgen_core.simulators.density import kernels
 from qgen_core.simulators.density.bind import bind, bind_back
-from qgen_core.simulators.density.plan import Group, Plan, Step
+from qgen_core.simulators.density.layout import (
+    FACTOR_COLUMNS,
+    LOOP_COLUMNS,
+    NO_ANGLE,
+    PASS_HAS_GRADIENT,
+    PASS_MATRIX,
+    PASS_ROWS_AFTER,
+    PASS_ROWS_BEFORE,
+    TILE,
+)
+from qgen_core.simulators.density.plan import DensityPass, DensityPlan, Factor, FusedGroup
 from qgen_core.simulators.simd.intrinsics import lanes_of
 from qgen_core.simulators.simd.threads import spread
 from qgen_core.support.buffers import aligned
@@ -18,114 +27,120 @@ DOUBLE = np.dtype(np.float64)
 
 
 class Tables:
-    """A plan as the arrays that the compiled passes read."""
+    """The tables of a plan, with the columns named in ``layout.py``.
 
-    def __init__(self, plan: Plan) -> None:
+    ``passes``, ``loops`` and ``offsets`` (of the rows of tiles) are read by the kernels, ``bound``
+    by ``bind`` and ``bind_back``. ``columns`` are the columns of the angles that the matrix of each
+    pass depends on.
+    """
+
+    def __init__(self, plan: DensityPlan) -> None:
         self.plan = plan
-        everything = (*plan.starts, *plan.runs, *plan.groups)
-        places = np.cumsum([0, *(group.size**2 for group in everything)])
-        self.bound = _bound_tables(everything, places)
+        places = np.cumsum([0, *(group.size**2 for group in plan.all_groups)])
+        self.bound = _tables_of_groups(plan.all_groups, places)
         self.group_at = places[len(plan.starts) + len(plan.runs) :]
-        at = int(places[-1])
-        self.columns = [np.array(_columns_of(plan, step), dtype=np.intp) for step in plan.steps]
-        steps: list[tuple[int, ...]] = []
-        blocks: list[tuple[int, int, int]] = []
-        rows: list[int] = []
-        for step in plan.steps:
-            n_in, n_out = len(step.before), len(step.after)
-            first_row = len(rows)
-            rows += [*step.before, *step.after]
-            columns = prod(b[0] for b in step.blocks) * step.inner
-            place = int(self.group_at[step.group])
-            if not step.plain:
-                place, at = at, at + n_in * n_out
-            tiles = -(-columns // kernels.TILE)
-            wanted = len(self.columns[len(steps)]) > 0
-            offsets = (first_row, first_row + n_in, place)
-            steps.append(
-                (
-                    n_in,
-                    n_out,
-                    step.inner,
-                    len(blocks),
-                    len(step.blocks),
-                    *offsets,
-                    tiles,
-                    columns,
-                    wanted,
-                )
-            )
-            blocks += step.blocks
-        self.steps = np.array(steps, dtype=np.int64)
-        self.blocks = np.array(blocks, dtype=np.int64).reshape(len(blocks), 3)
-        self.rows = np.array(rows, dtype=np.int64)
-        self.total = at
-        #: The first step whose matrix has a gradient; number of steps if none has.
-        self.turning = (
-            int(np.argmax(self.steps[:, 10])) if np.any(self.steps[:, 10]) else len(steps)
-        )
-        self.tile = max(int(np.max(self.steps[:, :2])), 4) * kernels.TILE
-        self.cells = int(np.max(self.steps[:, 0] * self.steps[:, 1])) * lanes_of(DOUBLE)
+        self.columns = [np.array(_columns_of(plan, one), dtype=np.intp) for one in plan.passes]
+        #: Entries of all matrices for one row of angles.
+        self.total = int(places[-1])
+        rows: list[list[int]] = []
+        loops: list[tuple[int, int, int]] = []
+        offsets: list[int] = []
+        for one, columns in zip(plan.passes, self.columns, strict=True):
+            n_in = len(one.before)
+            n_out = len(one.after)
+            width = prod(loop[0] for loop in one.blocks) * one.inner
+            matrix = int(self.group_at[one.group])
+            if not one.uses_group_matrix:
+                matrix = self.total
+                self.total += n_in * n_out
+            has_gradient = len(columns) > 0
+            # in the order of the columns PASS_*
+            row = [n_in, n_out, one.inner, len(loops), len(one.blocks)]
+            row += [len(offsets), len(offsets) + n_in, matrix]
+            row += [-(-width // TILE), width, int(has_gradient)]
+            rows.append(row)
+            loops += one.blocks
+            offsets += [*one.before, *one.after]
+        self.passes = np.array(rows, dtype=np.int64)
+        self.loops = np.array(loops, dtype=np.int64).reshape(len(loops), LOOP_COLUMNS)
+        self.offsets = np.array(offsets, dtype=np.int64)
+        #: The first pass whose matrix has a gradient; the number of passes if none has.
+        self.first_with_gradient = len(rows)
+        has_gradients = self.passes[:, PASS_HAS_GRADIENT]
+        if np.any(has_gradients):
+            self.first_with_gradient = int(np.argmax(has_gradients))
+        n_in_of = self.passes[:, PASS_ROWS_BEFORE]
+        n_out_of = self.passes[:, PASS_ROWS_AFTER]
+        self._tile_size = max(int(np.max(n_in_of)), int(np.max(n_out_of)), 4) * TILE
+        self._sums_size = int(np.max(n_in_of * n_out_of)) * lanes_of(DOUBLE)
+
+    def of_passes(self) -> tuple[Ints, Ints, Ints]:
+        """What the kernels call ``tables``."""
+        return self.passes, self.loops, self.offsets
 
     def buffers(self) -> tuple[Floats, Floats]:
-        """Three tiles, and the sums of a gradient."""
-        return aligned(1, 3 * self.tile, DOUBLE)[0].reshape(3, -1), aligned(1, self.cells, DOUBLE)[
-            0
-        ]
+        """Working memory of a thread: three tiles, and the sums of a matrix's gradient."""
+        tiles = aligned(1, 3 * self._tile_size, DOUBLE)[0].reshape(3, -1)
+        return tiles, aligned(1, self._sums_size, DOUBLE)[0]
 
     def mats(self, angles: Floats, threads: int) -> Floats:
-        """The matrices of all groups and steps for rows of angles (B, total)."""
+        """The matrices of all groups and passes for rows of angles (B, total)."""
         mats = np.empty((len(angles), self.total))
-        spread(lambda a, b: bind(a, b, angles, *self.bound, mats), len(angles), threads)
-        for row, step in zip(self.steps, self.plan.steps, strict=True):
-            if not step.plain:
-                whole, weights = self._whole(mats, step)[:, step.rows], self._weights(mats, step)
-                digits = (whole * weights[:, None, :]).reshape(
-                    len(mats), len(step.rows), *_digits(step)
-                )
-                folded = digits.sum(axis=tuple(2 + p for p in step.fresh))
-                mats[:, row[7] : row[7] + row[0] * row[1]] = folded.reshape(
-                    len(mats), row[0] * row[1]
-                )
+
+        def work(first: int, last: int) -> None:
+            bind(first, last, angles, self.bound, mats)
+
+        spread(work, len(angles), threads)
+        for row, one in zip(self.passes, self.plan.passes, strict=True):
+            if one.uses_group_matrix:
+                continue
+            whole = self._whole(mats, one)[:, one.rows]
+            weights = self._weights(mats, one)
+            shape = (len(mats), len(one.rows), *_digits(one))
+            digits = (whole * weights[:, None, :]).reshape(shape)
+            folded = digits.sum(axis=tuple(2 + p for p in one.fresh))
+            part = _matrix_of(row)
+            mats[:, part] = folded.reshape(len(mats), part.stop - part.start)
         return mats
 
     def back(self, angles: Floats, mats: Floats, d_mats: Floats, threads: int) -> Floats:
-        """Gradients of angles (B, A), given those of the steps' matrices in ``d_mats``."""
-        for row, step in zip(self.steps, self.plan.steps, strict=True):
-            if not step.plain and row[10]:
-                self._unfold(mats, d_mats, row, step)
+        """Gradients of angles (B, A), given those of the passes' matrices in ``d_mats``."""
+        for row, one in zip(self.passes, self.plan.passes, strict=True):
+            if not one.uses_group_matrix and row[PASS_HAS_GRADIENT]:
+                self._unfold(mats, d_mats, row, one)
         d_angles = np.zeros_like(angles)
-        groups, ops, terms, _ = self.bound
-        spread(
-            lambda a, b: bind_back(a, b, angles, groups, ops, terms, mats, d_mats, d_angles),
-            len(angles),
-            threads,
-        )
+
+        def work(first: int, last: int) -> None:
+            bind_back(first, last, angles, self.bound, mats, d_mats, d_angles)
+
+        spread(work, len(angles), threads)
         return d_angles
 
-    def _unfold(self, mats: Floats, d_mats: Floats, row: Ints, step: Step) -> None:
-        """Pull the gradient of a step's matrix back to its group and to fresh wires."""
-        batch, kept = len(mats), len(step.rows)
-        digits = _digits(step)
-        thin = [4] * len(digits)
-        for p in step.fresh:
-            thin[p] = 1
-        d_step = d_mats[:, row[7] : row[7] + row[0] * row[1]].reshape(batch, kept, *thin)
-        d_step = np.broadcast_to(d_step, (batch, kept, *digits)).reshape(batch, kept, prod(digits))
-        weights, whole = self._weights(mats, step), self._whole(mats, step)
-        self._whole(d_mats, step)[:, step.rows] += d_step * weights[:, None, :]
-        d_weights = np.einsum("boi,boi->bi", d_step, whole[:, step.rows])
-        for p in step.fresh:
-            others = self._weights(mats, step, without=p)
+    def _unfold(self, mats: Floats, d_mats: Floats, row: Ints, one: DensityPass) -> None:
+        """Propagate the gradient of a pass's matrix back to its group and to fresh wires."""
+        batch = len(mats)
+        kept = len(one.rows)
+        digits = _digits(one)
+        folded = [4] * len(digits)
+        for p in one.fresh:
+            folded[p] = 1
+        d_pass = d_mats[:, _matrix_of(row)].reshape(batch, kept, *folded)
+        d_pass = np.broadcast_to(d_pass, (batch, kept, *digits)).reshape(batch, kept, prod(digits))
+        weights = self._weights(mats, one)
+        whole = self._whole(mats, one)
+        self._whole(d_mats, one)[:, one.rows] += d_pass * weights[:, None, :]
+        d_weights = np.einsum("boi,boi->bi", d_pass, whole[:, one.rows])
+        for p in one.fresh:
+            others = self._weights(mats, one, without=p)
             axes = tuple(1 + q for q in range(len(digits)) if q != p)
             d_start = (d_weights * others).reshape(batch, *digits).sum(axis=axes)
-            wire = self.plan.groups[step.group].wires[p]
+            wire = self.plan.groups[one.group].wires[p]
             self._start(d_mats, wire)[:, :, [0, 3]] += d_start[:, :, None]
 
-    def _whole(self, mats: Floats, step: Step) -> Floats:
-        """The matrices of a step's group, (B, 4^w, 4^w)."""
-        size = self.plan.groups[step.group].size
-        at = self.group_at[step.group]
+    def _whole(self, mats: Floats, one: DensityPass) -> Floats:
+        """The matrices of a pass's group, (B, 4^w, 4^w)."""
+        size = self.plan.groups[one.group].size
+        at = self.group_at[one.group]
         return mats[:, at : at + size**2].reshape(len(mats), size, size)
 
     def _start(self, mats: Floats, wire: int) -> Floats:
@@ -135,55 +150,87 @@ class Tables:
         """
         return mats[:, 16 * wire : 16 * wire + 16].reshape(len(mats), 4, 4)
 
-    def _weights(self, mats: Floats, step: Step, without: int = -1) -> Floats:
-        """Products (B, 4^w) of the coefficients of a step's fresh wires, per digit of its group."""
-        wires = self.plan.groups[step.group].wires
+    def _weights(self, mats: Floats, one: DensityPass, without: int = -1) -> Floats:
+        """Products (B, 4^w) of the coefficients of a pass's fresh wires, per digit of its group.
+
+        The wire at position ``without`` is left out.
+        """
+        wires = self.plan.groups[one.group].wires
         weights = np.ones((len(mats), 1))
         for p, wire in enumerate(wires):
-            start = self._start(mats, wire)
-            factor = (
-                start[:, :, 0] + start[:, :, 3]
-                if p in step.fresh and p != without
-                else np.ones((len(mats), 4))
-            )
+            if p in one.fresh and p != without:
+                start = self._start(mats, wire)
+                factor = start[:, :, 0] + start[:, :, 3]
+            else:
+                factor = np.ones((len(mats), 4))
             weights = (weights[:, :, None] * factor[:, None, :]).reshape(len(mats), 4 ** (p + 1))
         return weights
 
 
-def _bound_tables(groups: tuple[Group, ...], places: Ints) -> tuple[Ints, Ints, Floats, Ints]:
-    """Groups, ops, terms and columns as ``bind`` reads them."""
-    place_of = {id(group): place for group, place in zip(groups, places[:-1], strict=True)}
+def _tables_of_groups(
+    groups: tuple[FusedGroup, ...], places: Ints
+) -> tuple[Ints, Ints, Floats, Ints]:
+    """Groups, factors, terms and columns as ``bind`` reads them.
+
+    ``places`` are those of the groups' matrices.
+    """
+    place_of: dict[int, int] = {}
+    for group, place in zip(groups, places[:-1], strict=True):
+        place_of[id(group)] = place
     rows: list[tuple[int, ...]] = []
-    ops: list[tuple[int, ...]] = []
-    terms, columns, at = [np.zeros(1)], [0], 1
+    factors: list[tuple[int, ...]] = []
+    terms: list[Floats] = [np.zeros(1)]  # not read; compiled code has no empty arrays
+    terms_size = 1
+    columns = [0]  # not read, either
     for group in groups:
-        own = group.columns
-        rows.append((group.size, len(ops), len(ops) + len(group.ops), place_of[id(group)]))
-        rows[-1] += (len(columns), len(columns) + len(own))
-        columns += own
-        for op in group.ops:
-            stride = 4 ** (len(group.wires) - 1 - op.positions[0]) if len(op.positions) == 1 else 1
-            if op.run is not None:
-                ops.append((4, stride, place_of[id(op.run)], 0, 0 if op.run.columns else -1))
+        end_factor = len(factors) + len(group.factors)
+        end_column = len(columns) + len(group.columns)
+        # in the order of the columns GROUP_*
+        row = (group.size, len(factors), end_factor, place_of[id(group)], len(columns), end_column)
+        rows.append(row)
+        columns += group.columns
+        for factor in group.factors:
+            stride = _stride_of(factor, group)
+            # in the order of the columns FACTOR_*
+            if factor.run is not None:
+                angle = 0 if factor.run.columns else NO_ANGLE
+                factors.append((4, stride, place_of[id(factor.run)], 0, angle))
                 continue
-            ops.append((op.terms.shape[1], stride, at, len(op.terms), op.column))
-            terms.append(op.terms.ravel())
-            at += op.terms.size
-    ops_table = np.array(ops, dtype=np.int64).reshape(len(ops), 5)
+            size = factor.terms.shape[1]
+            factors.append((size, stride, terms_size, len(factor.terms), factor.column))
+            terms.append(factor.terms.ravel())
+            terms_size += factor.terms.size
     return (
         np.array(rows, dtype=np.int64),
-        ops_table,
+        np.array(factors, dtype=np.int64).reshape(len(factors), FACTOR_COLUMNS),
         np.concatenate(terms),
         np.array(columns, dtype=np.int64),
     )
 
 
-def _columns_of(plan: Plan, step: Step) -> list[int]:
-    """The angles that the matrix of a step depends on."""
-    wires = plan.groups[step.group].wires
-    involved = [plan.groups[step.group], *(plan.starts[wires[p]] for p in step.fresh)]
-    return [column for group in involved for column in group.columns]
+def _stride_of(factor: Factor, group: FusedGroup) -> int:
+    """The stride of a factor's wire among the digits of its group; 1 if it acts on several."""
+    if len(factor.positions) > 1:
+        return 1
+    return int(4 ** (len(group.wires) - 1 - factor.positions[0]))
 
 
-def _digits(step: Step) -> tuple[int, ...]:
-    return (4,) * (len(step.fresh) + len(step.present))
+def _matrix_of(row: Ints) -> slice:
+    """Where the matrix of a pass stands among all, given the row of the pass."""
+    size = int(row[PASS_ROWS_BEFORE] * row[PASS_ROWS_AFTER])
+    first = int(row[PASS_MATRIX])
+    return slice(first, first + size)
+
+
+def _columns_of(plan: DensityPlan, one: DensityPass) -> list[int]:
+    """The columns of the angles that the matrix of a pass depends on."""
+    group = plan.groups[one.group]
+    columns = list(group.columns)
+    for p in one.fresh:
+        columns += plan.starts[group.wires[p]].columns
+    return columns
+
+
+def _digits(one: DensityPass) -> tuple[int, ...]:
+    """The number of digits of each wire of a pass."""
+    return (4,) * (len(one.fresh) + len(one.present))

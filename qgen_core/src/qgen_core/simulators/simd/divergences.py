@@ -1,6 +1,6 @@
-"""Divergences of probability tables, compiled.
+"""The Jensen-Shannon divergence of probability tables, compiled.
 
-Logarithms of whole registers, and no arrays in between.
+Its logarithms are taken of whole vector registers, and there are no intermediate arrays.
 """
 
 from __future__ import annotations
@@ -19,27 +19,26 @@ from qgen_core.simulators.simd.intrinsics import (
     to_number,
 )
 
-Array = Any
+Array = Any  # numba infers
 
-#: The bits of sqrt(1/2), of 1, of the mantissa, and of 2^52, whose last bits count ones.
-HALF, ONE, MANTISSA = (
-    np.uint64(0x3FE6A09E667F3BCD),
-    np.uint64(0x3FF0000000000000),
-    np.uint64(0x000FFFFFFFFFFFFF),
-)
-COUNT, SHIFT = np.uint64(0x4330000000000000), np.uint64(52)
-#: What 2^52 and the bias of exponents make of a counted exponent of 0.
+#: The bits of sqrt(1/2), of 1, and of the mantissa.
+HALF = np.uint64(0x3FE6A09E667F3BCD)
+ONE = np.uint64(0x3FF0000000000000)
+MANTISSA = np.uint64(0x000FFFFFFFFFFFFF)
+#: The bits of 2^52, whose last bit counts ones: a counter in its mantissa becomes a double.
+COUNT = np.uint64(0x4330000000000000)
+#: Bits of the mantissa.
+SHIFT = np.uint64(52)
+#: 2^52 and the bias of exponents, which are in that double beside the exponent.
 ZERO = 2.0**52 + 1023.0
 
 
 @partial(jit_fused, **INNER)
 def _log(x: Any) -> Any:
-    """The natural logarithm of a normal number, in a form that vectorises.
+    """The natural logarithm of a normal number, in a form that vectorises; nan of nan.
 
-    Of what is no number, no number.
-
-    x = m 2^e with m about 1; log m is a series in s = (m - 1) / (m + 1), with the coefficients of
-    fdlibm.
+    x = m 2^e with m near 1, and log m is a series in s = (m - 1) / (m + 1), with the coefficients
+    of fdlibm (e_log.c).
     """
     bits = to_bits(x) + (ONE - HALF)
     e = to_number(COUNT | (bits >> SHIFT)) - ZERO
@@ -61,15 +60,18 @@ def _log(x: Any) -> Any:
 
 @partial(jit_sums, **FLAT)
 def jensen_shannon(p: Array, target: Array, floor: float, tiny: float, weight: Array) -> float:
-    """``sum p log(p/M) + P log(P/M)``, M = (p + P)/2, of flat tables; log(p/M) goes to ``weight``.
+    """``sum p log(p/M) + P log(P/M)`` of flat tables p and P (target), with M = (p + P)/2.
 
-    p is taken at ``floor`` at least in log(p/M), P at ``tiny`` in log(P/M).
+    log(p/M) is written to ``weight``. In it p is clipped at ``floor`` and M at half of that; in
+    log(P/M) both are clipped at ``tiny``.
     """
     total = 0.0
     for k in range(len(p)):
         mean = 0.5 * (p[k] + target[k])
-        # Comparisons are this way round so that what is no number stays none.
-        least, mine, yours = 0.5 * floor, p[k], target[k]
+        least = 0.5 * floor
+        mine = p[k]
+        yours = target[k]
+        # These comparisons are false for nan, so nan is kept.
         slope = _log((floor if mine < floor else mine) / (least if mean < least else mean))
         weight[k] = slope
         total += mine * slope + yours * _log(

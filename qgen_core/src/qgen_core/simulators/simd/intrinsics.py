@@ -1,8 +1,8 @@
-"""Vector registers for numba: one opaque type and the few operations the kernels need.
+"""Vector registers for numba: an opaque type and the few operations that the kernels need.
 
-numba has no vector type, and LLVM does not find the lane shuffles that gates on the lowest
-wires need. Each function below emits the LLVM instruction of the same meaning, so it is
-right on every machine; ``WIDTH`` is the register width of this one.
+numba has no vector type, and LLVM does not find the lane shuffles that gates on the lowest wires
+need. Each intrinsic below emits the LLVM instruction of the same meaning, so it is right on every
+processor; ``WIDTH`` is the register width of this one.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def _digest(folder: Path) -> str:
-    """Of all source files below a folder, names and contents."""
+    """A digest of the names and contents of all source files below a folder."""
     digest = sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-#: What compiled code belongs to: all of the engine.
+#: The sources that compiled code depends on: all simulators.
 SOURCES = _digest(Path(__file__).parents[1])
 
 
 def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
-    """Compile without the interpreter lock; cached on disk until an engine file changes.
+    """Compile without the interpreter lock; cached on disk until a file of the simulators changes.
 
-    numba looks at the file of the function itself, and would go on using old code of what that
-    function calls. Where nothing is said of ``fastmath``, a function takes over what its first
-    caller allows.
+    By itself numba compares only the file of the function, and would go on using old code of the
+    functions that it calls. ``fastmath`` is always given: without it, a function is compiled with
+    what its first caller allows.
     """
     always = {
         "nogil": True,
@@ -54,46 +54,43 @@ def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
     return cast(F, dispatcher)
 
 
-#: Options of functions that make no arrays: numba then counts no references to those that they are
-#: given.
+#: Options of functions that create no arrays: numba then does not count references to their
+#: arguments.
 FLAT = {"_nrt": False}
-#: Options of such functions that compiled code calls, and Python does not.
+#: Options of such functions that only compiled code calls.
 INNER = {"no_cpython_wrapper": True, "cache": False} | FLAT
 
 
 def jit(function: F, /, **options: Any) -> F:
-    """Compile it; sums and products are done as they stand."""
+    """Compile a function; sums and products are done as written."""
     return _compiled(function, set(), **options)
 
 
 def jit_fused(function: F, /, **options: Any) -> F:
-    """Like :func:`jit`; a product and a sum may become one instruction."""
+    """Like :func:`jit`, but a product and a sum may become one fused instruction."""
     return _compiled(function, {"contract"}, **options)
 
 
 def jit_sums(function: F, /, **options: Any) -> F:
-    """Like :func:`jit_fused`, with sums in any order, so that they vectorise."""
+    """Like :func:`jit_fused`, but sums may be reordered, so that they vectorise."""
     return _compiled(function, {"reassoc", "contract", "nsz"}, **options)
 
 
 def jit_inline(function: F) -> F:
-    """Like :func:`jit`, always put in where it is called.
-
-    Registers must not pass through memory.
-    """
+    """Like :func:`jit`, but always inlined by LLVM: registers do not pass through memory."""
     return _compiled(function, set(), forceinline=True)
 
 
 def jit_body(function: F) -> F:
-    """Put into its caller before that is compiled.
+    """Inline a function into its caller before numba compiles the caller.
 
-    It is compiled once, and with the caller's choice of sums.
+    So it is not compiled by itself, and its sums are done as the caller allows.
     """
     return _compiled(function, {"contract"}, inline="always")
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A typed door to numba's decorator; the typing context is not an argument of the result."""
+    """numba's decorator with types; callers of the result do not pass the typing context."""
     return cast(Callable[..., Any], _intrinsic(function))
 
 
@@ -101,14 +98,21 @@ def _register_bytes() -> int:
     features = llvm.get_host_cpu_features()
     if features.get("avx512f"):
         return 64
-    return 32 if features.get("avx2") else 16
+    if features.get("avx2"):
+        return 32
+    return 16
 
 
+#: Bytes of a vector register.
 WIDTH = _register_bytes()
 
 
 def lanes_of(dtype: np.dtype[Any]) -> int:
-    """Numbers in one register."""
+    """How many numbers a register holds.
+
+    >>> lanes_of(np.dtype(np.float32)) == 2 * lanes_of(np.dtype(np.float64))
+    True
+    """
     return WIDTH // np.dtype(dtype).itemsize
 
 
@@ -132,7 +136,7 @@ _BYTES = ir.IntType(8).as_pointer()
 
 
 def data_of(context: Any, builder: Any, kind: Any, array: Any) -> Any:
-    """A pointer to the numbers of an array; what is a pointer already is that itself."""
+    """A pointer to the numbers of an array; a pointer is returned as it is."""
     if isinstance(kind, types.CPointer):
         return array
     return context.data_model_manager[kind].get(builder, array, "data")
@@ -147,12 +151,10 @@ def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any,
 
 @intrinsic
 def pointer(typingctx: Any, array: Any, index: Any) -> Any:
-    """A pointer to ``array[index]``, which is a row where there are several axes.
+    """A pointer to ``array[index]``: a number, or a row of an array with several axes.
 
-    Indexed like an array of one.
-
-    numba carries nine numbers with an array, and looks at each index whether it counts from the
-    end. Where functions are put into others, that is most of what there is to compile.
+    It is indexed like an array with one axis. To numba an array is nine numbers, and each index may
+    count from the end; where functions are inlined, that would be most of the code to compile.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -168,16 +170,16 @@ def pointer(typingctx: Any, array: Any, index: Any) -> Any:
 
 
 def llvm_vec(context: Any, vec: Vec) -> Any:
-    """The type of LLVM."""
+    """The LLVM type of a register."""
     return context.get_value_type(vec)
 
 
 def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
     """``a b + c`` in one instruction."""
-    kind = f"v{a.type.count}f{32 if isinstance(a.type.element, ir.FloatType) else 64}"
-    callee = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(a.type, [a.type] * 3), f"llvm.fma.{kind}"
-    )
+    bits = 32 if isinstance(a.type.element, ir.FloatType) else 64
+    kind = f"v{a.type.count}f{bits}"
+    signature = ir.FunctionType(a.type, [a.type] * 3)
+    callee = cgutils.get_or_insert_function(builder.module, signature, f"llvm.fma.{kind}")
     return builder.call(callee, [a, b, c])
 
 
@@ -200,10 +202,12 @@ def load_number(builder: Any, data: Any, index: Any) -> Any:
 
 @intrinsic
 def rounded(typingctx: Any, number: Any, array: Any) -> Any:
-    """A double in the precision of an array."""
+    """A double rounded to the precision of an array."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return args[0] if array.dtype == types.float64 else builder.fptrunc(args[0], ir.FloatType())
+        if array.dtype == types.float64:
+            return args[0]
+        return builder.fptrunc(args[0], ir.FloatType())
 
     return array.dtype(types.float64, array), emit
 
@@ -214,10 +218,9 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
     vec = Vec(array.dtype)
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = address(
-            context, builder, signature.args[0], args[0], args[1], llvm_vec(context, vec)
-        )
-        return builder.load(place, align=vec.scalar.bitwidth // 8, typ=llvm_vec(context, vec))
+        register = llvm_vec(context, vec)
+        place = address(context, builder, signature.args[0], args[0], args[1], register)
+        return builder.load(place, align=vec.scalar.bitwidth // 8, typ=register)
 
     return vec(array, types.int64), emit
 
@@ -241,21 +244,21 @@ def lane_bits_of(vec: Vec) -> int:
 
 def splat_of(builder: Any, number: Any, lanes: int) -> Any:
     """The same number in every lane."""
-    one = builder.insert_element(
-        ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined), number, ir.IntType(32)(0)
-    )
-    return builder.shuffle_vector(
-        one, one, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
-    )
+    undefined = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
+    first_lane = builder.insert_element(undefined, number, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+    return builder.shuffle_vector(first_lane, first_lane, zeros)
 
 
 @intrinsic
 def splat(typingctx: Any, scalar: Any) -> Any:
     """The same number in every lane."""
     vec = Vec(scalar)
-    return vec(scalar), lambda context, builder, signature, args: splat_of(
-        builder, args[0], vec.lanes
-    )
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return splat_of(builder, args[0], vec.lanes)
+
+    return vec(scalar), emit
 
 
 @intrinsic
@@ -295,7 +298,9 @@ def widen_add(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         wide = ir.VectorType(ir.DoubleType(), value.lanes)
         place = address(context, builder, signature.args[0], args[0], args[1], wide)
-        more = args[2] if value.scalar.bitwidth == 64 else builder.fpext(args[2], wide)
+        more = args[2]
+        if value.scalar.bitwidth != 64:
+            more = builder.fpext(more, wide)
         total = builder.fadd(builder.load(place, align=8, typ=wide), more)
         builder.store(total, place, align=8)
         return context.get_dummy_value()
@@ -305,21 +310,21 @@ def widen_add(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
 
 @intrinsic
 def lane_sum(typingctx: Any, a: Any) -> Any:
-    """The sum of the lanes, halves first."""
+    """The sum of the lanes: the halves of the register are added, then the halves of the sum."""
+
+    def lanes_from(builder: Any, register: Any, first: int, count: int) -> Any:
+        numbers = list(range(first, first + count))
+        mask = ir.Constant(ir.VectorType(ir.IntType(32), count), numbers)
+        return builder.shuffle_vector(register, register, mask)
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        total, count = args[0], a.lanes
+        total = args[0]
+        count = a.lanes
         while count > 1:
-            half = count // 2
-            low, high = (
-                ir.Constant(ir.VectorType(ir.IntType(32), half), list(range(k, k + half)))
-                for k in (0, half)
-            )
-            total = builder.fadd(
-                builder.shuffle_vector(total, total, low),
-                builder.shuffle_vector(total, total, high),
-            )
-            count = half
+            count //= 2
+            low = lanes_from(builder, total, 0, count)
+            high = lanes_from(builder, total, count, count)
+            total = builder.fadd(low, high)
         return builder.extract_element(total, ir.IntType(32)(0))
 
     return a.scalar(a), emit

@@ -1,9 +1,9 @@
-"""Work in several threads: compiled calls that helpers join, and independent pieces of Python.
+"""Work in several threads: compiled calls that helper threads join, and pieces of Python.
 
-The kernels release the interpreter lock, so plain threads are enough; they can be used after a
-fork, which numba's own threading layers cannot. A batch of small circuits takes a millisecond, and
-waking a thread that sleeps a tenth of one. So helpers look out for the next call for a moment
-before they go to sleep, as those of OpenMP do.
+The kernels release the interpreter lock, so plain threads are enough. They also work after a fork,
+which numba's own threading layers do not. A batch of small circuits takes a millisecond, and waking
+a sleeping thread takes a tenth of one. So a helper looks for the next call for a while before it
+goes to sleep, as OpenMP threads do.
 """
 
 from __future__ import annotations
@@ -24,48 +24,50 @@ PATIENCE = 150_000
 
 
 class _Helper:
-    """A thread that joins compiled calls, and does one piece of Python at a time."""
+    """A thread that joins compiled calls, and runs one piece of Python at a time."""
 
     def __init__(self) -> None:
         from qgen_core.simulators.simd import work_sharing
 
         self._work_sharing = work_sharing
         work_sharing.serve(0, 0)  # compiled here: numba must not compile in two threads at once
-        self._box: Ints = np.zeros(2 * work_sharing.BOX, dtype=np.int64)
-        self.address = -(-self._box.ctypes.data // 64) * 64
-        self._state = self._box[(self.address - self._box.ctypes.data) // 8 :]
+        self._memory: Ints = np.zeros(2 * work_sharing.BOX, dtype=np.int64)
+        #: Where its box begins: on a cache line of its own.
+        self.address = -(-self._memory.ctypes.data // 64) * 64
+        self._box = self._memory[(self.address - self._memory.ctypes.data) // 8 :]
         self._piece: Callable[[], None] | None = None
         self._error: BaseException | None = None
-        self._wanted, self._asleep = False, False
-        self._woken, self._ended = threading.Event(), threading.Event()
+        self._wanted = False
+        self._asleep = False
+        self._woken = threading.Event()
+        self._ended = threading.Event()
         self._ended.set()
         threading.Thread(target=self._run, name="qgen-engine", daemon=True).start()
 
     def wake(self) -> None:
-        """Let it look out for work."""
+        """Make it look for work."""
         self._wanted = True
         if self._asleep:
             self._woken.set()
 
-    def ask(self, piece: Callable[[], None]) -> None:
-        """Start on it."""
+    def start(self, piece: Callable[[], None]) -> None:
+        """Run a piece of Python in this thread; :meth:`finish` waits for it."""
         self._ended.clear()
-        self._piece, self._error = (
-            piece,
-            None,
-        )  # an error of a piece that nobody waited for is forgotten
-        self._state[0] = self._work_sharing.CALLED_BACK
+        self._piece = piece
+        self._error = None  # of an earlier piece that was not waited for
+        self._box[0] = self._work_sharing.CALLED_BACK
         self.wake()
 
     @property
     def idle(self) -> bool:
-        """Whether all that was asked for is done."""
+        """Whether everything that was started has ended."""
         return self._ended.is_set()
 
     def finish(self) -> BaseException | None:
-        """Wait for the end of the piece; what it has raised."""
+        """Wait for the end of the piece; returns what it has raised."""
         self._ended.wait()
-        error, self._error = self._error, None
+        error = self._error
+        self._error = None
         return error
 
     def _run(self) -> None:
@@ -74,33 +76,35 @@ class _Helper:
             if self._piece is None:
                 self._sleep()
                 continue
-            self._state[0] = self._work_sharing.IDLE
+            self._box[0] = self._work_sharing.IDLE
             try:
                 self._piece()
-            except BaseException as error:  # raised again where the work was asked for
+            except BaseException as error:  # raised again in the thread that waits
                 self._error = error
             self._piece = None
             self._ended.set()
 
     def _sleep(self) -> None:
-        """Until there is work.
+        """Sleep until there is work.
 
-        Not if some was announced while this thread waited for the interpreter lock.
+        Does not sleep if work was announced while this thread waited for the interpreter lock.
         """
         self._woken.clear()
         self._asleep = True
         if not self._wanted:
             self._woken.wait()
-        self._asleep = self._wanted = False
+        self._asleep = False
+        self._wanted = False
 
 
 _helpers: list[_Helper] = []
+#: Held by the thread of this process that uses the helpers.
 _taken = threading.Lock()
 _NOBODY: Ints = np.empty(0, dtype=np.int64)
 
 
 def _forget() -> None:
-    """A forked process has none of its parent's threads."""
+    """Forget the helpers: a forked process has none of its parent's threads."""
     global _taken
     _helpers.clear()
     _taken = threading.Lock()
@@ -111,7 +115,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _ready(count: int) -> list[_Helper]:
-    """So many helpers that are not asleep for long."""
+    """``count`` helpers, awake or being woken."""
     while len(_helpers) < count:
         _helpers.append(_Helper())
     for helper in _helpers[:count]:
@@ -120,11 +124,11 @@ def _ready(count: int) -> list[_Helper]:
 
 
 def together(call: Callable[[Ints, int], Any], pieces: int, threads: int) -> None:
-    """``call(boxes, helpers)``.
+    """Run ``call(boxes, helpers)``, a compiled call that helpers may join.
 
-    A compiled call of so many pieces, in up to ``threads`` threads with this one.
-
-    While another thread of the process has the helpers, there are none.
+    It takes its work in ``pieces``, in up to ``threads`` threads with this one. There are no
+    helpers while another thread of the process has them. For the body of such a function see
+    :func:`qgen_core.simulators.simd.work_sharing.share`.
     """
     threads = min(threads, pieces)
     if threads <= 1 or not _taken.acquire(blocking=False):
@@ -138,9 +142,18 @@ def together(call: Callable[[Ints, int], Any], pieces: int, threads: int) -> Non
 
 
 def spread(work: Callable[[int, int], None], pieces: int, threads: int) -> None:
-    """Call ``work(first, last)`` on ranges that cover 0..pieces, in up to ``threads`` threads.
+    """Call ``work(first, end)`` on ranges that cover 0..pieces, in up to ``threads`` threads.
 
-    While another thread of the process has the helpers, all is done in this one.
+    While another thread of the process has the helpers, everything is done in this thread. If calls
+    raise exceptions, one of them is raised here after all calls have ended.
+
+    >>> done = [False] * 5
+    >>> def work(first, end):
+    ...     for k in range(first, end):
+    ...         done[k] = True
+    >>> spread(work, 5, threads=1)
+    >>> done
+    [True, True, True, True, True]
     """
     threads = min(threads, pieces)
     if threads <= 1 or not _taken.acquire(blocking=False):
@@ -149,23 +162,22 @@ def spread(work: Callable[[int, int], None], pieces: int, threads: int) -> None:
     try:
         _spread_over(work, pieces, _ready(threads - 1))
     except BaseException:
-        _helpers[:] = [
-            helper for helper in _helpers if helper.idle
-        ]  # after an interrupt one may be at work
+        # after an interrupt a helper may still be at work, so it is not used again
+        _helpers[:] = [helper for helper in _helpers if helper.idle]
         raise
     finally:
         _taken.release()
 
 
 def _spread_over(work: Callable[[int, int], None], pieces: int, helpers: list[_Helper]) -> None:
-    """A part for each helper and one here. All are waited for even if one fails.
+    """Do one range in each helper and one here.
 
-    They write to the same arrays.
+    Waits for all even if one fails, because they write to the same arrays.
     """
     threads = 1 + len(helpers)
     cuts = [pieces * k // threads for k in range(threads + 1)]
-    for helper, a, b in zip(helpers, cuts[1:-1], cuts[2:], strict=True):
-        helper.ask(partial(work, a, b))
+    for helper, first, end in zip(helpers, cuts[1:-1], cuts[2:], strict=True):
+        helper.start(partial(work, first, end))
     try:
         work(cuts[0], cuts[1])
     finally:

@@ -1,10 +1,10 @@
-"""Compiled calls that helpers join: offered, taken and withdrawn without the interpreter lock.
+"""Compiled calls that helper threads join, without the interpreter lock.
 
-Entering the interpreter takes longer than a small batch lets one wait, and who finds its lock taken
-is put to sleep. So helpers stay in compiled code, where they look at a *box* of their own: its
-state, and a call that is offered there. A function offers the very call that it is in, and all who
-make that call take pieces of the work. Then it withdraws the offer: a helper that has not come yet
-is not waited for.
+To enter the interpreter takes longer than a small batch, and a thread that finds its lock taken is
+put to sleep. So helpers stay in compiled code, where each watches a *box* of its own: a state, and
+a call that is offered there. A compiled function offers the call that it is in itself, and every
+thread that makes this call takes pieces of the work until nothing is left. Then the function
+withdraws its offer: helpers that have not begun are not waited for.
 """
 
 from __future__ import annotations
@@ -17,15 +17,26 @@ from numba.core import cgutils, types
 
 from qgen_core.simulators.simd.intrinsics import FLAT, INNER, data_of, intrinsic, jit
 
-Array = Any
+Array = Any  # numba infers
 
-#: Numbers of a box, a line of the cache: state, function, and where its arguments stand.
+#: Numbers of a box, which fills a cache line.
 BOX = 8
-#: States. A helper that is called back leaves compiled code.
-IDLE, OFFERED, AT_WORK, CALLED_BACK = range(4)
+# Its numbers: the state, and the addresses of a function and of its arguments.
+_FUNCTION = 1
+_ARGUMENTS = 2
+
+# States of a box.
+#: The helper waits for a call.
+IDLE = 0
+#: There is a call that the helper has not begun.
+OFFERED = 1
+#: The helper makes the call.
+AT_WORK = 2
+#: The helper is to leave compiled code.
+CALLED_BACK = 3
 
 _INT = ir.IntType(64)
-_PLACE = ir.IntType(8).as_pointer()
+_POINTER = ir.IntType(8).as_pointer()
 
 
 def _number(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> Any:
@@ -33,9 +44,14 @@ def _number(context: Any, builder: Any, kind: Any, array: Any, index: Any) -> An
     return builder.gep(data_of(context, builder, kind, array), [index])
 
 
+def _numbers_at(builder: Any, address: Any) -> Any:
+    """A pointer to the numbers of a box, given by its address."""
+    return builder.inttoptr(address, _INT.as_pointer())
+
+
 @intrinsic
 def take(typingctx: Any, array: Any, index: Any, more: Any) -> Any:
-    """Add to an entry of an array of int64; what it was before. No two threads get the same."""
+    """Add to an entry of an array of int64, atomically; returns what it was before."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         place = _number(context, builder, signature.args[0], args[0], args[1])
@@ -45,77 +61,70 @@ def take(typingctx: Any, array: Any, index: Any, more: Any) -> Any:
 
 
 @intrinsic
-def _look(typingctx: Any, box: Any) -> Any:
-    """The state of a box, given by its address; what was written before the state is there too."""
+def _state_of(typingctx: Any, box: Any) -> Any:
+    """The state of a box (given by its address), and all that was written before that state."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.load_atomic(
-            builder.inttoptr(args[0], _INT.as_pointer()), "acquire", 8, typ=_INT
-        )
+        return builder.load_atomic(_numbers_at(builder, args[0]), "acquire", 8, typ=_INT)
 
     return types.int64(types.int64), emit
 
 
 @intrinsic
 def _change(typingctx: Any, box: Any, known: Any, state: Any) -> Any:
-    """Change the state of a box if it is the known one; whether it was."""
+    """Change the state of a box if it is the known one; returns whether it was."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = builder.inttoptr(args[0], _INT.as_pointer())
-        return builder.extract_value(
-            builder.cmpxchg(place, args[1], args[2], "acq_rel", "acquire"), 1
-        )
+        place = _numbers_at(builder, args[0])
+        result = builder.cmpxchg(place, args[1], args[2], "acq_rel", "acquire")
+        return builder.extract_value(result, 1)
 
     return types.boolean(types.int64, types.int64, types.int64), emit
 
 
 @intrinsic
 def _make_call(typingctx: Any, box: Any) -> Any:
-    """The call in a box."""
+    """Make the call in a box."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        numbers = builder.inttoptr(args[0], _INT.as_pointer())
-        function, arguments = (
-            builder.load(builder.gep(numbers, [_INT(k)]), typ=_INT) for k in (1, 2)
-        )
-        kind = ir.FunctionType(ir.IntType(32), [_PLACE]).as_pointer()
-        builder.call(builder.inttoptr(function, kind), [builder.inttoptr(arguments, _PLACE)])
+        numbers = _numbers_at(builder, args[0])
+        function = builder.load(builder.gep(numbers, [_INT(_FUNCTION)]), typ=_INT)
+        arguments = builder.load(builder.gep(numbers, [_INT(_ARGUMENTS)]), typ=_INT)
+        kind = ir.FunctionType(ir.IntType(32), [_POINTER]).as_pointer()
+        builder.call(builder.inttoptr(function, kind), [builder.inttoptr(arguments, _POINTER)])
         return context.get_dummy_value()
 
     return types.void(types.int64), emit
 
 
 @intrinsic
-def _breathe(typingctx: Any) -> Any:
-    """A moment for the other thread of a core that two share.
-
-    Nothing on processors that have no word for it.
-    """
+def _pause(typingctx: Any) -> Any:
+    """Let the other thread of the same core run for a moment, on processors with such a hint."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        module, hint = builder.module, ir.IntType(32)
+        module = builder.module
         if module.triple.startswith("x86_64"):
             kind = ir.FunctionType(ir.VoidType(), [])
-            builder.call(cgutils.get_or_insert_function(module, kind, "llvm.x86.sse2.pause"), [])
+            callee = cgutils.get_or_insert_function(module, kind, "llvm.x86.sse2.pause")
+            builder.call(callee, [])
         elif module.triple.startswith(("aarch64", "arm64")):
+            hint = ir.IntType(32)
             kind = ir.FunctionType(ir.VoidType(), [hint])
-            builder.call(
-                cgutils.get_or_insert_function(module, kind, "llvm.aarch64.hint"), [hint(1)]
-            )
+            callee = cgutils.get_or_insert_function(module, kind, "llvm.aarch64.hint")
+            builder.call(callee, [hint(1)])
         return context.get_dummy_value()
 
     return types.void(), emit
 
 
-def _call_of(builder: Any, kind: Any) -> Any:
-    """A function that calls the one being emitted, with arguments in memory but -1 helpers.
+def _inner_call(builder: Any, kind: Any) -> Any:
+    """A function that calls the one being emitted, with its arguments from memory but -1 helpers.
 
-    Its status.
+    It returns the status of that call.
     """
     outer = builder.function
-    function = ir.Function(
-        builder.module, ir.FunctionType(ir.IntType(32), [_PLACE]), f"{outer.name}.share"
-    )
+    signature = ir.FunctionType(ir.IntType(32), [_POINTER])
+    function = ir.Function(builder.module, signature, f"{outer.name}.share")
     function.linkage = "internal"
     inner = ir.IRBuilder(function.append_basic_block())
     arguments = inner.bitcast(function.args[0], kind.as_pointer())
@@ -124,9 +133,8 @@ def _call_of(builder: Any, kind: Any) -> Any:
         if argument.name == "arg.helpers":
             values.append(argument.type(-1))
         else:
-            values.append(
-                inner.load(inner.gep(arguments, [_INT(0), ir.IntType(32)(k)]), typ=argument.type)
-            )
+            place = inner.gep(arguments, [_INT(0), ir.IntType(32)(k)])
+            values.append(inner.load(place, typ=argument.type))
     results = [inner.alloca(argument.type.pointee) for argument in outer.args[:2]]
     inner.ret(inner.call(outer, [*results, *values]))
     return function
@@ -136,9 +144,10 @@ def _call_of(builder: Any, kind: Any) -> Any:
 def share(typingctx: Any, boxes: Any, helpers: Any) -> Any:
     """Run the enclosing compiled function again here and on ``helpers`` threads.
 
-    :func:`withdraw` must follow. The function raises nothing, and takes no references to arrays
-    (FLAT): these are counted by an atomic operation each, and threads that count in the same place
-    take turns.
+    The last argument of that function is called ``helpers`` and is -1 in the inner calls.
+    :func:`withdraw` must follow. The function may raise nothing, and must not count references to
+    arrays (FLAT): each count is an atomic operation, and threads that count in the same place wait
+    for each other.
     """
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -147,16 +156,16 @@ def share(typingctx: Any, boxes: Any, helpers: Any) -> Any:
         arguments = cgutils.alloca_once(builder, kind)
         for k, argument in enumerate(given):
             builder.store(argument, builder.gep(arguments, [_INT(0), ir.IntType(32)(k)]))
-        call = _call_of(builder, kind)
+        call = _inner_call(builder, kind)
         with cgutils.for_range(builder, args[1]) as loop:
-            box = builder.load(
-                _number(context, builder, signature.args[0], args[0], loop.index), typ=_INT
-            )
-            numbers = builder.inttoptr(box, _INT.as_pointer())
-            builder.store(builder.ptrtoint(call, _INT), builder.gep(numbers, [_INT(1)]))
-            builder.store(builder.ptrtoint(arguments, _INT), builder.gep(numbers, [_INT(2)]))
+            place = _number(context, builder, signature.args[0], args[0], loop.index)
+            numbers = _numbers_at(builder, builder.load(place, typ=_INT))
+            function_place = builder.gep(numbers, [_INT(_FUNCTION)])
+            arguments_place = builder.gep(numbers, [_INT(_ARGUMENTS)])
+            builder.store(builder.ptrtoint(call, _INT), function_place)
+            builder.store(builder.ptrtoint(arguments, _INT), arguments_place)
             builder.store_atomic(_INT(OFFERED), numbers, "release", 8)
-        builder.call(call, [builder.bitcast(arguments, _PLACE)])
+        builder.call(call, [builder.bitcast(arguments, _POINTER)])
         return context.get_dummy_value()
 
     return types.void(boxes, types.int64), emit
@@ -164,22 +173,23 @@ def share(typingctx: Any, boxes: Any, helpers: Any) -> Any:
 
 @partial(jit, **INNER)
 def withdraw(boxes: Array, helpers: int) -> None:
-    """Take back the call of :func:`share`, and wait for those who have begun it."""
+    """Withdraw the offer of :func:`share`, and wait for the helpers that have begun the call."""
     for k in range(helpers):
         if not _change(boxes[k], OFFERED, IDLE):
-            while _look(boxes[k]) != IDLE:
-                _breathe()
+            while _state_of(boxes[k]) != IDLE:
+                _pause()
 
 
 @partial(jit, **FLAT)
 def serve(box: int, patience: int) -> None:
-    """Run calls offered in a box until none comes for ``patience`` looks or one is withdrawn."""
-    looks, state = patience, IDLE
+    """Make the calls offered in a box, until none comes for ``patience`` looks or CALLED_BACK."""
+    looks = patience
+    state = IDLE
     while looks > 0 and state != CALLED_BACK:
-        state = _look(box)
+        state = _state_of(box)
         if state == OFFERED and _change(box, OFFERED, AT_WORK):
             _make_call(box)
             _change(box, AT_WORK, IDLE)
             looks = patience
-        _breathe()
+        _pause()
         looks -= 1

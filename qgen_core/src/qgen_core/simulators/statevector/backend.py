@@ -12,12 +12,12 @@ from qgen_core.errors import BadOption
 from qgen_core.interfaces import Capabilities
 from qgen_core.simulators.base import Simulator, checked_angles
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.support.resources import ALWAYS_THERE, require_qubits
+from qgen_core.support.resources import UNCHECKED_MEMORY, require_qubits
 from qgen_core.typing import AnglePullback, Array, Floats
 
 if TYPE_CHECKING:
     from qgen_core.simulators.connected_parts import Part
-    from qgen_core.simulators.statevector.program import Program
+    from qgen_core.simulators.statevector.program import StatevectorProgram
 
 
 #: Rows times steps times amplitudes (about 0.15 ms of work) that each thread must have to be worth
@@ -29,7 +29,7 @@ WORTH_BLOCKS = 2**21
 #: cost more than they save.
 WORTH_PARTS = 10
 #: Up to this number of amplitudes the memory check is skipped, because it always passes.
-SMALL = ALWAYS_THERE // 64
+SMALL = UNCHECKED_MEMORY // 64
 
 
 class StatevectorBackend(Simulator):
@@ -69,7 +69,7 @@ class StatevectorBackend(Simulator):
         self.parts = parts
         self._local: int | None = None  # set by tests, to get small blocks
         self._split: Remembered[Circuit, tuple[Part, ...]] = Remembered()
-        self._programs: Remembered[Circuit, dict[bool, Program]] = Remembered()
+        self._programs: Remembered[Circuit, dict[bool, StatevectorProgram]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if training needs more memory than is free."""
@@ -130,18 +130,18 @@ class StatevectorBackend(Simulator):
             results.append(self._connected(part.circuit, columns, restrict(measure, part)))
         return combined(parts, results, angles, words=isinstance(measure, Expectations))
 
-    def _program(self, circuit: Circuit, measure: Measure) -> Program:
+    def _program(self, circuit: Circuit, measure: Measure) -> StatevectorProgram:
         last_phases = not isinstance(measure, Probabilities)
         known = self._programs.get(circuit, dict)
         if last_phases not in known:
-            from qgen_core.simulators.statevector.program import Program
+            from qgen_core.simulators.statevector.program import StatevectorProgram
 
-            known[last_phases] = Program(
+            known[last_phases] = StatevectorProgram(
                 circuit, self.precision, last_phases=last_phases, local=self._local
             )
         return known[last_phases]
 
-    def _threads_for(self, program: Program, batch: int) -> int:
+    def _threads_for(self, program: StatevectorProgram, batch: int) -> int:
         if self.threads is not None:
             return self.threads
         work = batch * len(program.plan.steps) << program.plan.bits

@@ -1,13 +1,12 @@
 """Every gate as plane rotations: real rotations RY, CNOTs and diagonal phases, exactly.
 
-An RY rotates pairs of amplitudes, a phase rotates (real, imaginary) of one amplitude, and both
-angles are linear in the angles of the circuit. So there are no matrices to multiply, and the only
-chain rule is one sparse linear map; a rotation by Euler angles costs half of a general 2x2
+An RY rotates pairs of amplitudes, a phase rotates the (real, imaginary) parts of one amplitude, and
+both angles are linear in the angles of the circuit. So there are no matrices to multiply, and the
+only chain rule is one sparse linear map. A rotation by Euler angles costs half of a general 2x2
 matrix, and all phases between two layers of RY merge into one.
 
-What a gate is made of is said by its entry in the table of gates (:mod:`qgen_core.circuits.gates`):
-Pauli rotations and CNOTs. Here a rotation about a Pauli word becomes a phase between changes of
-basis.
+The table of gates (:mod:`qgen_core.circuits.gates`) defines each gate by Pauli rotations and CNOTs.
+Here a rotation about a Pauli word becomes a phase between changes of basis.
 """
 
 from __future__ import annotations
@@ -33,21 +32,22 @@ class Linear:
         return Linear(self.const + other.const, self.terms + other.terms)
 
     def __mul__(self, factor: float) -> Linear:
-        return Linear(self.const * factor, tuple((column, c * factor) for column, c in self.terms))
+        terms = tuple((column, coefficient * factor) for column, coefficient in self.terms)
+        return Linear(self.const * factor, terms)
 
     @property
-    def nothing(self) -> bool:
+    def is_zero(self) -> bool:
         """Whether it is zero for all angles."""
         return not self.terms and abs(self.const) < 1e-15
 
 
 class Op(NamedTuple):
-    """``y``: RY(2 value). ``cx``: control, target. ``d``.
+    """A plane rotation or a CNOT.
 
-    Exp(i value Z...Z) on its wires, or on none.
-
-    ``level`` is the number of CNOTs on the longest chain of ops that ends here, itself included; at
-    least 1.
+    - ``kind``: ``y`` for RY(2 value); ``cx`` for a CNOT with wires (control, target); ``d`` for the
+      phase ``exp(i value Z...Z)`` on its wires, of which there may be none.
+    - ``level``: the number of CNOTs in the longest chain of ops that ends here, itself included; at
+      least 1.
     """
 
     kind: Literal["y", "cx", "d"]
@@ -87,7 +87,7 @@ def _raw(circuit: Circuit) -> Iterator[Op]:
 
 
 def _of_form(form: Form, wires: tuple[int, ...], angle: Linear) -> Iterator[Op]:
-    """The ops of a gate on these wires from its steps."""
+    """The ops of a gate on these wires, from its steps in the table of gates."""
     for part in grouped(form):
         if isinstance(part, Cnot):
             yield _cx(wires[part.control], wires[part.target])
@@ -102,7 +102,7 @@ def _of_form(form: Form, wires: tuple[int, ...], angle: Linear) -> Iterator[Op]:
 
 
 def _angle_of(rotation: Rotation, angle: Linear) -> Linear:
-    """The angle of a rotation for the angle of its gate."""
+    """The angle of a rotation, as a function of the angle of its gate."""
     return angle * rotation.slope + Linear(rotation.offset)
 
 
@@ -126,7 +126,7 @@ def _on_one_wire(rotation: Rotation, wires: tuple[int, ...], angle: Linear) -> I
 
 
 def _in_basis(group: Group, wires: tuple[int, ...], angle: Linear) -> Iterator[Op]:
-    """Rotations that share a basis: phases between the changes to this basis and back.
+    """Rotations that share a basis: phases between the change to this basis and its inverse.
 
     X = RY(pi/2) Z RY(-pi/2) and Y = RZ(pi/2) X RZ(-pi/2).
     """
@@ -147,9 +147,9 @@ def _in_basis(group: Group, wires: tuple[int, ...], angle: Linear) -> Iterator[O
 
 
 def _phase(wires: tuple[int, ...], value: Linear) -> Iterator[Op]:
-    """``exp(i value Z...Z)``.
+    """``exp(i value Z...Z)`` by a phase on the last two wires.
 
-    A CNOT carries the Z of each wire but the last two to the next wire.
+    CNOTs before it carry the parity of the other wires to the next wire, step by step.
     """
     pairs = list(zip(wires[:-2], wires[1:-1], strict=True))
     for control, target in pairs:
@@ -159,11 +159,11 @@ def _phase(wires: tuple[int, ...], value: Linear) -> Iterator[Op]:
         yield _cx(control, target)
 
 
-class _Writer:
-    """Collects ops: neighbouring RY on one wire are merged, and phases are delayed.
+class _OpWriter:
+    """Collects ops: neighbouring RYs on one wire are merged, and phases are delayed.
 
-    A phase commutes past a CNOT (Z on the target becomes ZZ) until an RY on one of its wires
-    stops it, so that all phases of a layer are merged. Products of three Zs are not made.
+    A phase commutes past CNOTs (Z on the target becomes ZZ) until an RY on one of its wires stops
+    it, so all phases of a layer are merged. Phases on three wires are avoided.
     """
 
     def __init__(self) -> None:
@@ -171,7 +171,7 @@ class _Writer:
         self.last: dict[int, int] = {}
         self.level: dict[int, int] = {}
         self.phases: dict[frozenset[int], Linear] = {}
-        #: Wires with an op; the others are still in |0>, where Z is 1 and a control does nothing.
+        #: Wires with an op. The others are still in |0>, where Z is 1 and a control has no effect.
         self.touched: set[int] = set()
 
     def add(self, op: Op) -> None:
@@ -205,13 +205,13 @@ class _Writer:
         """Append the delayed phases on these sets of wires."""
         for key in list(keys):
             value = self.phases.pop(key)
-            if not value.nothing:
+            if not value.is_zero:
                 self._emit(Op("d", tuple(sorted(key)), value))
 
     def _past_cx(self, control: int, target: int) -> None:
         """Commute the phases on the target of a CNOT past it.
 
-        Those that would get three Zs come before it.
+        Those that would then act on three wires are written before it.
         """
         on_target = [key for key in self.phases if target in key]
         self.release([key for key in on_target if len(key ^ {control}) > 2])
@@ -226,17 +226,18 @@ class _Writer:
 def decompose(circuit: Circuit, *, last_phases: bool) -> tuple[list[Op], Linear]:
     """The ops of a circuit and its global phase (radians).
 
-    Without ``last_phases``, phases at the end are left out, on which probabilities do not depend.
+    Without ``last_phases`` the phases at the end are left out, because probabilities do not depend
+    on them.
 
     >>> from qgen_core.circuits.circuit import Gate, param
     >>> rotation = Circuit(1, (Gate("ry", (0,), param(0)), Gate("rz", (0,), param(1))))
     >>> decompose(rotation, last_phases=False)[0]
     [Op(kind='y', wires=(0,), value=Linear(const=0.0, terms=((0, 0.5),)), level=1)]
     """
-    writer = _Writer()
+    writer = _OpWriter()
     for op in _raw(circuit):
         writer.add(op)
     overall = writer.phases.pop(frozenset(), Linear())
     if last_phases:
         writer.release(writer.phases)
-    return [op for op in writer.ops if op.kind == "cx" or not op.value.nothing], overall
+    return [op for op in writer.ops if op.kind == "cx" or not op.value.is_zero], overall

@@ -1,8 +1,10 @@
-"""The compiled passes: steps of tiles on registers, forward and backward.
+"""Compiled passes over one tile's registers: its steps forward, and their inverses backward.
 
-A state is one row of floats: for each register-full of amplitudes their real parts, then
-their imaginary parts. The way back turns the state and the adjoint by the inverse of each
-step and adds up how their overlap grows with the angle; nothing is stored on the way.
+A state is one row of floats: for each register of amplitudes their real parts, then their
+imaginary parts. The backward pass applies the inverse of each step to the state and the adjoint,
+and adds up how their overlap grows with the angle; no intermediate states are stored.
+
+``operands`` and ``states`` are as in :mod:`~qgen_core.simulators.statevector.instructions`.
 """
 
 from __future__ import annotations
@@ -43,172 +45,144 @@ from qgen_core.simulators.statevector.steps import (
     STEP_CONTROL,
     STEP_PLACE,
     STEP_RUN_START,
-    STEP_TARGET,
 )
 from qgen_core.simulators.statevector.tables import TILE_END_STEP, TILE_FIRST_STEP, TILE_P, TILE_Q
 
 Array = Any  # numba infers; pointers to float32 or float64
+Pointers = Any  # a tuple of them
 
 
 @jit_body
-def forward_tile(
-    buf: Array,
-    start: int,
-    bits: int,
-    tile: Array,
-    steps: Array,
-    cos: Array,
-    sin: Array,
-    masks: Array,
-) -> None:
-    """Run the steps of a tile (p, q, first and last step) on all tiles of a block."""
-    p, q = tile[TILE_P], tile[TILE_Q]
-    lo, hi = tile[TILE_FIRST_STEP], tile[TILE_END_STEP]
-    if steps[lo * STEP_COLUMNS + STEP_CODE] == PAIR:
-        run_pair(buf, start, bits, p, q, lo, steps, cos, sin)
+def forward_tile(buf: Array, start: int, bits: int, tile: Array, operands: Pointers) -> None:
+    """Run the steps of a tile on all tiles of a block of 2^bits amplitudes at ``buf[start:]``."""
+    steps, cos, sin, _ = operands
+    first = tile[TILE_FIRST_STEP]
+    if steps[first * STEP_COLUMNS + STEP_CODE] == PAIR:
+        run_pair(buf, start, bits, tile, operands)
         return
-    lb = lane_bits(buf)
-    lanes = 1 << lb
-    dq, dp = 2 << q, 2 << p
-    for t in range(1 << (bits - lb - 2)):
-        at = tile_at(buf, start, t, p, q)
-        re, im = load4(buf, at, dq, dp), load4(buf, at + lanes, dq, dp)
-        for k in range(lo, hi):
+    end = tile[TILE_END_STEP]
+    p = tile[TILE_P]
+    q = tile[TILE_Q]
+    strides = (2 << q, 2 << p)
+    width = lane_bits(buf)
+    lanes = 1 << width
+    for number in range(1 << (bits - width - 2)):
+        at = tile_at(buf, start, number, p, q)
+        re = load4(buf, at, strides)
+        im = load4(buf, at + lanes, strides)
+        for k in range(first, end):
             step = pointer(steps, k * STEP_COLUMNS)
-            code, arg = step[STEP_CODE], step[STEP_PLACE]
+            code = step[STEP_CODE]
+            place = step[STEP_PLACE]
             if code == PHASE4:
-                re, im = run_phases(splat4(cos, arg), splat4(sin, arg), re, im)
+                re, im = run_phases(splat4(cos, place), splat4(sin, place), re, im)
             elif code == PHASES:
-                re, im = run_phases(
-                    load4(cos, arg, lanes, 2 * lanes), load4(sin, arg, lanes, 2 * lanes), re, im
-                )
+                c = load4(cos, place, (lanes, 2 * lanes))
+                s = load4(sin, place, (lanes, 2 * lanes))
+                re, im = run_phases(c, s, re, im)
             else:
-                re, im = run_turn(
-                    code, step[STEP_CONTROL], step[STEP_TARGET], cos[arg], sin[arg], masks, re, im
-                )
-        store4(buf, at, dq, dp, re)
-        store4(buf, at + lanes, dq, dp, im)
+                re, im = run_turn(step, operands, re, im)
+        store4(buf, at, strides, re)
+        store4(buf, at + lanes, strides, im)
 
 
 @jit_body
 def backward_tile(
-    psi: Array,
-    lam: Array,
-    start: int,
-    bits: int,
-    tile: Array,
-    steps: Array,
-    cos: Array,
-    sin: Array,
-    masks: Array,
-    acc: Array,
+    states: Pointers, start: int, bits: int, tile: Array, operands: Pointers, acc: Array
 ) -> None:
     """Undo the steps of a tile on state and adjoint, adding overlaps to ``acc``.
 
-    4 registers a step, 8 of a pair.
+    A step has four registers there, a PAIR eight.
 
     Turns are real: they are undone on the real and on the imaginary parts one after another, since
-    all of state and adjoint would be more registers than most processors have.
+    all of state and adjoint would take more registers than most processors have.
     """
-    p, q = tile[TILE_P], tile[TILE_Q]
-    lo, hi = tile[TILE_FIRST_STEP], tile[TILE_END_STEP]
-    if steps[lo * STEP_COLUMNS + STEP_CODE] == PAIR:
-        undo_pair(psi, lam, start, bits, p, q, lo, steps, cos, sin, acc)
+    steps, cos, sin, _ = operands
+    psi, _ = states
+    first = tile[TILE_FIRST_STEP]
+    if steps[first * STEP_COLUMNS + STEP_CODE] == PAIR:
+        undo_pair(states, start, bits, tile, operands, acc)
         return
-    lb = lane_bits(psi)
-    lanes = 1 << lb
-    dq, dp = 2 << q, 2 << p
-    for t in range(1 << (bits - lb - 2)):
-        at = tile_at(psi, start, t, p, q)
-        k = hi
-        while k > lo:
+    end = tile[TILE_END_STEP]
+    p = tile[TILE_P]
+    q = tile[TILE_Q]
+    strides = (2 << q, 2 << p)
+    width = lane_bits(psi)
+    lanes = 1 << width
+    for number in range(1 << (bits - width - 2)):
+        at = tile_at(psi, start, number, p, q)
+        k = end
+        while k > first:
             last = k
             step = pointer(steps, (k - 1) * STEP_COLUMNS)
-            code, arg, k = step[STEP_CODE], step[STEP_PLACE], step[STEP_RUN_START]
+            code = step[STEP_CODE]
+            place = step[STEP_PLACE]
+            k = step[STEP_RUN_START]
+            slot = (k - first) * 4 * lanes
             if code == PHASE4:
-                undo_phases(
-                    psi,
-                    lam,
-                    at,
-                    dq,
-                    dp,
-                    splat4(cos, arg),
-                    splat4(sin, arg),
-                    acc,
-                    (k - lo) * 4 * lanes,
-                )
+                c = splat4(cos, place)
+                s = splat4(sin, place)
+                undo_phases(states, at, strides, c, s, acc, slot)
             elif code == PHASES:
-                c, s = load4(cos, arg, lanes, 2 * lanes), load4(sin, arg, lanes, 2 * lanes)
-                undo_phases(psi, lam, at, dq, dp, c, s, acc, (k - lo) * 4 * lanes)
+                c = load4(cos, place, (lanes, 2 * lanes))
+                s = load4(sin, place, (lanes, 2 * lanes))
+                undo_phases(states, at, strides, c, s, acc, slot)
             else:
                 for part in range(0, 2 * lanes, lanes):
-                    sums = part - lo * 4 * lanes
-                    _undo_turns(
-                        psi, lam, at + part, dq, dp, k, last, steps, cos, sin, masks, acc, sums
-                    )
+                    _undo_turns(states, at + part, strides, k, last, operands, acc, slot + part)
 
 
 @jit_body
 def _undo_turns(
-    psi: Array,
-    lam: Array,
+    states: Pointers,
     at: int,
-    dq: int,
-    dp: int,
+    strides: tuple[int, int],
     first: int,
     last: int,
-    steps: Array,
-    cos: Array,
-    sin: Array,
-    masks: Array,
+    operands: Pointers,
     acc: Array,
-    sums: int,
+    slot: int,
 ) -> None:
-    """Undo turns on the real or imaginary parts of one tile. ``sums``.
+    """Undo the turns first..last on the real or imaginary parts of one tile.
 
-    Where the overlap of a step 0 would go.
+    The overlap of the first goes to ``acc[slot:]``.
     """
+    psi, lam = states
+    steps, _, _, _ = operands
     lanes = 1 << lane_bits(psi)
-    v, u = load4(psi, at, dq, dp), load4(lam, at, dq, dp)
+    v = load4(psi, at, strides)
+    u = load4(lam, at, strides)
     for k in range(last - 1, first - 1, -1):
         step = pointer(steps, k * STEP_COLUMNS)
-        code, arg = step[STEP_CODE], step[STEP_PLACE]
-        v, u = undo_turn(
-            code,
-            step[STEP_CONTROL],
-            step[STEP_TARGET],
-            cos[arg],
-            -sin[arg],
-            masks,
-            v,
-            u,
-            acc,
-            sums + k * 4 * lanes,
-        )
-    store4(psi, at, dq, dp, v)
-    store4(lam, at, dq, dp, u)
+        v, u = undo_turn(step, operands, v, u, acc, slot + (k - first) * 4 * lanes)
+    store4(psi, at, strides, v)
+    store4(lam, at, strides, u)
 
 
 @jit_body
-def collect(lo: int, hi: int, steps: Array, masks: Array, acc: Array, grads: Array) -> None:
-    """Add the overlaps of steps lo..hi to the gradients of the table."""
+def collect(tile: Array, operands: Pointers, acc: Array, grads: Array) -> None:
+    """Add the overlaps of a tile's steps to the gradients of the table of angles."""
+    steps, _, _, masks = operands
     lanes = 1 << lane_bits(acc)
-    for k in range(lo, hi):
+    first = tile[TILE_FIRST_STEP]
+    for k in range(first, tile[TILE_END_STEP]):
         step = pointer(steps, k * STEP_COLUMNS)
-        code, arg = step[STEP_CODE], step[STEP_PLACE]
-        slot = (k - lo) * 4 * lanes
+        code = step[STEP_CODE]
+        place = step[STEP_PLACE]
+        slot = (k - first) * 4 * lanes
         if code <= RY_L:
             total = plus(load(acc, slot), load(acc, slot + lanes))
-            grads[arg] += lane_sum(
-                times(load(masks, step[STEP_CONTROL] * lanes), total) if code == RY_L else total
-            )
+            if code == RY_L:
+                total = times(load(masks, step[STEP_CONTROL] * lanes), total)
+            grads[place] += lane_sum(total)
         elif code == PHASES:
             for register in range(4):
-                widen_add(grads, arg + register * lanes, load(acc, slot + register * lanes))
+                widen_add(grads, place + register * lanes, load(acc, slot + register * lanes))
         elif code >= PAIR:
             for register in range(4):
-                grads[arg + register] += lane_sum(load(acc, slot + register * lanes))
+                grads[place + register] += lane_sum(load(acc, slot + register * lanes))
         if code == PAIR:
-            for at in (PAIR_RY_P, PAIR_RY_Q):
-                one = (2 * at - 4) * lanes
-                grads[arg + at] += lane_sum(plus(load(acc, one), load(acc, one + lanes)))
+            for turn in (PAIR_RY_P, PAIR_RY_Q):
+                one = (2 * turn - 4) * lanes
+                total = plus(load(acc, one), load(acc, one + lanes))
+                grads[place + turn] += lane_sum(total)

@@ -1,8 +1,9 @@
-"""Compiled ends of a run: from states to outputs, and from cotangents to adjoint states.
+"""Compiled outputs of a run, and the adjoint states that their cotangents start from.
 
-A cotangent c of probabilities makes the adjoint ``2 c psi``, one of a Pauli word P makes
-``2 c P psi``. All work on one row of a batch, and on its chunks ``low`` to ``high`` of ``chunks``;
-tables are pointers.
+A cotangent c of a probability contributes ``2 c psi`` to the adjoint, one of the expectation of a
+Pauli word P contributes ``2 c P psi``. The functions work on one row of a batch and on a ``part``
+of it: the chunks first..end of a number of chunks, as a tuple (first, end, chunks). Arrays are
+pointers.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from qgen_core.simulators.simd.intrinsics import (
 from qgen_core.simulators.statevector.tables import OUTCOMES, STATE_NUMBERS, WALSH_ROW
 from qgen_core.typing import Ints
 
-Array = Any
+Array = Any  # numba infers
+Part = tuple[int, int, int]
 
-#: Numbers before the groups and words: how many there are of each.
+# Numbers before the groups and words: how many there are of each.
 _HEAD = 2
 GROUP_COUNT = 0
 WORD_COUNT = 1
@@ -56,17 +58,23 @@ WORD_COLUMNS = 4
 
 @lru_cache(maxsize=128)
 def group_words(paulis: tuple[str, ...]) -> Ints:
-    """Pauli words, those with the same flips together: P = factor X^flips Z^signs, with Y = i X Z.
+    """Pauli words as compiled code reads them, words with the same flips together.
 
-    How many groups there are, and words; of each group the flipped bits, first and last word; of
-    each word the bits whose parity is the sign, its real and its imaginary factor, and its place in
-    the output.
+    A word is ``factor X^flips Z^signs``, with Y = i X Z. The numbers are: how many groups and how
+    many words there are; for each group the flipped bits, its first word and the end of its words;
+    for each word the bits whose parity is the sign, the real and the imaginary part of the factor,
+    and its place in the output.
     """
     by_flips: dict[int, list[tuple[int, int, int, int]]] = defaultdict(list)
     for place, word in enumerate(paulis):
-        bits = [(1 << (len(word) - 1 - w), letter) for w, letter in enumerate(word)]
-        flips = sum(bit for bit, letter in bits if letter in "XY")
-        signs = sum(bit for bit, letter in bits if letter in "YZ")
+        flips = 0
+        signs = 0
+        for wire, letter in enumerate(word):
+            bit = 1 << (len(word) - 1 - wire)
+            if letter in "XY":
+                flips += bit
+            if letter in "YZ":
+                signs += bit
         factor = 1j ** word.count("Y") * (-1) ** (flips & signs).bit_count()
         by_flips[flips].append((signs, round(factor.real), round(factor.imag), place))
     groups: list[int] = []
@@ -79,20 +87,23 @@ def group_words(paulis: tuple[str, ...]) -> Ints:
 
 def words_of(measure: Measure) -> Ints:
     """The words of expectations; other measures have none."""
-    return group_words(measure.paulis if isinstance(measure, Expectations) else ())
+    if isinstance(measure, Expectations):
+        return group_words(measure.paulis)
+    return group_words(())
 
 
 def empty(measure: Measure, batch: int, chunks: int, wires: int) -> Array:
-    """Where the output is read to: (B, 2^Q), or for expectations (B, chunks, words)."""
+    """An array for the output: (B, 2^Q), or for expectations (B, chunks, words)."""
     if isinstance(measure, Expectations):
         return np.empty((batch, chunks, len(measure.paulis)))
-    return np.empty(
-        (batch, 1 << wires), dtype=np.complex128 if isinstance(measure, State) else np.float64
-    )
+    if isinstance(measure, State):
+        return np.empty((batch, 1 << wires), dtype=np.complex128)
+    return np.empty((batch, 1 << wires))
 
 
 @partial(jit, **INNER)
 def _odd(number: int) -> int:
+    """Whether an odd number of bits is set (1 or 0)."""
     number ^= number >> 32
     number ^= number >> 16
     number ^= number >> 8
@@ -103,33 +114,39 @@ def _odd(number: int) -> int:
 
 
 @jit_body
-def probabilities(plan: Array, psi: Array, low: int, high: int, chunks: int, out: Array) -> None:
+def probabilities(plan: Array, psi: Array, part: Part, out: Array) -> None:
     """Squared amplitudes (2^Q,)."""
-    wide, size = 1 << lane_bits(psi), plan[OUTCOMES]
+    low, high, chunks = part
+    wide = 1 << lane_bits(psi)
+    size = plan[OUTCOMES]
     lanes = wide if wide < size else size
     groups = size // lanes
     for g in range(low * groups // chunks, high * groups // chunks):
-        re, square = pointer(psi, 2 * g * lanes), pointer(out, g * lanes)
+        re = pointer(psi, 2 * g * lanes)
         im = pointer(re, wide)
+        square = pointer(out, g * lanes)
         for j in range(lanes):
             square[j] = re[j] * re[j] + im[j] * im[j]
 
 
 @jit_body
-def seed_probabilities(
-    plan: Array, psi: Array, low: int, high: int, chunks: int, cotangent: Array, lam: Array
-) -> None:
+def seed_probabilities(plan: Array, psi: Array, part: Part, cotangent: Array, lam: Array) -> None:
     """The adjoint of probabilities, with cotangent (2^Q,)."""
-    wide, size = 1 << lane_bits(psi), plan[OUTCOMES]
+    low, high, chunks = part
+    wide = 1 << lane_bits(psi)
+    size = plan[OUTCOMES]
     lanes = wide if wide < size else size
     groups = size // lanes
-    if 2 * size < plan[STATE_NUMBERS]:  # fewer wires than bits
+    if 2 * size < plan[STATE_NUMBERS]:  # fewer wires than a tile has bits
         for k in range(plan[STATE_NUMBERS]):
             lam[k] = 0.0
     for g in range(low * groups // chunks, high * groups // chunks):
         at = 2 * g * lanes
-        re, im, c = pointer(psi, at), pointer(psi, at + wide), pointer(cotangent, g * lanes)
-        to_re, to_im = pointer(lam, at), pointer(lam, at + wide)
+        re = pointer(psi, at)
+        im = pointer(psi, at + wide)
+        c = pointer(cotangent, g * lanes)
+        to_re = pointer(lam, at)
+        to_im = pointer(lam, at + wide)
         for j in range(lanes):
             twice = rounded(2.0 * c[j], psi)
             to_re[j] = twice * re[j]
@@ -139,7 +156,8 @@ def seed_probabilities(
 @jit
 def amplitudes(psi: Array, out: Array) -> None:
     """Complex amplitudes (B, 2^Q) of all rows."""
-    wide, size = 1 << lane_bits(psi), out.shape[1]
+    wide = 1 << lane_bits(psi)
+    size = out.shape[1]
     lanes = wide if wide < size else size
     for row in range(len(psi)):
         for x in range(size):
@@ -149,16 +167,18 @@ def amplitudes(psi: Array, out: Array) -> None:
 
 @partial(jit_sums, **INNER)
 def _products(psi: Array, base: int, flips: int, run: int, pair: Array) -> None:
-    """conj(psi[y]) psi[y ^ flips] for a run of y from ``base``.
+    """Write conj(psi[y]) psi[y ^ flips] for a run of y from ``base``.
 
-    Real parts, then imaginary parts in ``pair``.
+    The real parts, then the imaginary parts go to ``pair``.
     """
     wide = 1 << lane_bits(psi)
     inside = flips & (wide - 1)
     for g in range(0, run, wide):
-        y, x = pointer(psi, 2 * (base + g)), pointer(psi, 2 * ((base + g) ^ (flips - inside)))
-        re, im = pointer(pair, g), pointer(pair, run + g)
-        if inside == 0:  # what compilers vectorise
+        y = pointer(psi, 2 * (base + g))
+        x = pointer(psi, 2 * ((base + g) ^ (flips - inside)))
+        re = pointer(pair, g)
+        im = pointer(pair, run + g)
+        if inside == 0:  # compilers vectorise this form only
             for j in range(wide):
                 re[j] = y[j] * x[j] + y[wide + j] * x[wide + j]
                 im[j] = y[j] * x[wide + j] - y[wide + j] * x[j]
@@ -171,9 +191,10 @@ def _products(psi: Array, base: int, flips: int, run: int, pair: Array) -> None:
 
 @partial(jit, **INNER)
 def _signed_sum(run: int, numbers: Array, signs: Array) -> float:
-    """Numbers times a row of signs."""
+    """The sum of numbers times a row of signs."""
     two = 2 << lane_bits(numbers)
-    even, odd = splat(0.0), splat(0.0)
+    even = splat(0.0)
+    odd = splat(0.0)
     for j in range(0, run, two):
         even = multiply_add(even, load(numbers, j), load(signs, j))
         odd = multiply_add(odd, load(numbers, j + two // 2), load(signs, j + two // 2))
@@ -185,19 +206,19 @@ def expectations(
     plan: Array,
     signs: Array,
     psi: Array,
-    low: int,
-    high: int,
-    chunks: int,
+    part: Part,
     words: Array,
     pair: Array,
     out: Array,
 ) -> None:
-    """<P> of each word from each chunk of the amplitudes (chunks, K).
+    """The part of <P> of each word from each chunk of the amplitudes (chunks, K).
 
-    Four registers of amplitudes at a time: their products first, then per word a sum with
-    one row of the Walsh matrix ``signs``. ``pair``, a row of it twice, is working memory.
+    Takes a run of four registers of amplitudes at a time: first their products, then for each word
+    a sum with one row of the Walsh matrix ``signs``. ``pair`` is working memory for two such rows.
     """
-    run, count = plan[WALSH_ROW], words[WORD_COUNT]
+    low, high, chunks = part
+    run = plan[WALSH_ROW]
+    count = words[WORD_COUNT]
     runs = (plan[STATE_NUMBERS] >> 1) // run
     for chunk in range(low, high):
         found = pointer(out, chunk * count)
@@ -211,21 +232,22 @@ def expectations(
 def _add_run(
     psi: Array, base: int, run: int, signs: Array, words: Array, pair: Array, found: Array
 ) -> None:
-    """What one run of amplitudes adds to the words."""
+    """Add what one run of amplitudes contributes to the words."""
     members = pointer(words, _HEAD + words[GROUP_COUNT] * GROUP_COLUMNS)
     for k in range(words[GROUP_COUNT]):
         group = pointer(words, _HEAD + k * GROUP_COLUMNS)
         _products(psi, base, group[GROUP_FLIPS], run, pair)
         for m in range(group[GROUP_FIRST_WORD], group[GROUP_END_WORD]):
             word = pointer(members, m * WORD_COLUMNS)
-            mask, factor = word[WORD_SIGNS], word[WORD_REAL] - word[WORD_IMAG]
+            mask = word[WORD_SIGNS]
+            factor = word[WORD_REAL] - word[WORD_IMAG]
             if _odd(mask & base):
                 factor = -factor
-            part, sign = (
-                0 if word[WORD_REAL] != 0 else run,
-                pointer(signs, (mask & (run - 1)) * run),
-            )
-            found[word[WORD_PLACE]] += factor * _signed_sum(run, pointer(pair, part), sign)
+            products = pair
+            if word[WORD_REAL] == 0:
+                products = pointer(pair, run)
+            sign = pointer(signs, (mask & (run - 1)) * run)
+            found[word[WORD_PLACE]] += factor * _signed_sum(run, products, sign)
 
 
 @jit_body
@@ -233,57 +255,52 @@ def seed_expectations(
     plan: Array,
     signs: Array,
     psi: Array,
-    low: int,
-    high: int,
-    chunks: int,
+    part: Part,
     words: Array,
     pair: Array,
     cotangent: Array,
     lam: Array,
 ) -> None:
     """The adjoint of Pauli words, with cotangent (K,)."""
+    low, high, chunks = part
     run = plan[WALSH_ROW]
-    runs, members = (
-        (plan[STATE_NUMBERS] >> 1) // run,
-        pointer(words, _HEAD + words[GROUP_COUNT] * GROUP_COLUMNS),
-    )
+    runs = (plan[STATE_NUMBERS] >> 1) // run
+    members = pointer(words, _HEAD + words[GROUP_COUNT] * GROUP_COLUMNS)
     for block in range(low * runs // chunks, high * runs // chunks):
-        for k in range(2 * block * run, 2 * (block + 1) * run):
+        base = block * run
+        for k in range(2 * base, 2 * (base + run)):
             lam[k] = 0.0
         for k in range(words[GROUP_COUNT]):
             group = pointer(words, _HEAD + k * GROUP_COLUMNS)
-            _weights(
-                members,
-                group[GROUP_FIRST_WORD],
-                group[GROUP_END_WORD],
-                signs,
-                cotangent,
-                block * run,
-                run,
-                pair,
-            )
-            _add_flipped(psi, block * run, group[GROUP_FLIPS], run, pair, lam)
+            first = group[GROUP_FIRST_WORD]
+            end = group[GROUP_END_WORD]
+            _weights(members, first, end, signs, cotangent, base, run, pair)
+            _add_flipped(psi, base, group[GROUP_FLIPS], run, pair, lam)
 
 
 @partial(jit, **INNER)
 def _weights(
     words: Array,
     first: int,
-    last: int,
+    end: int,
     signs: Array,
     cotangent: Array,
     base: int,
     run: int,
     pair: Array,
 ) -> None:
-    """The complex factors of a run of amplitudes from ``base``, for words with the same flips."""
+    """Write the factors of a run of amplitudes from ``base``, for words with the same flips.
+
+    The real parts, then the imaginary parts go to ``pair``.
+    """
     lanes = 1 << lane_bits(pair)
     for j in range(0, 2 * run, lanes):
         store(pair, j, splat(0.0))
-    for k in range(first, last):
+    for k in range(first, end):
         word = pointer(words, k * WORD_COLUMNS)
         mask = word[WORD_SIGNS]
-        sign, c = (mask & (run - 1)) * run, 2 * cotangent[word[WORD_PLACE]]
+        sign = (mask & (run - 1)) * run
+        c = 2 * cotangent[word[WORD_PLACE]]
         if _odd(mask & base):
             c = -c
         for which in range(2):
@@ -291,11 +308,8 @@ def _weights(
                 factor = splat(c * word[WORD_REAL + which])
                 at = which * run
                 for j in range(0, run, lanes):
-                    store(
-                        pair,
-                        at + j,
-                        multiply_add(load(pair, at + j), factor, load(signs, sign + j)),
-                    )
+                    total = multiply_add(load(pair, at + j), factor, load(signs, sign + j))
+                    store(pair, at + j, total)
 
 
 @partial(jit_sums, **INNER)
@@ -304,9 +318,11 @@ def _add_flipped(psi: Array, base: int, flips: int, run: int, pair: Array, lam: 
     wide = 1 << lane_bits(psi)
     inside = flips & (wide - 1)
     for g in range(0, run, wide):
-        y, x = pointer(lam, 2 * (base + g)), pointer(psi, 2 * ((base + g) ^ (flips - inside)))
-        re, im = pointer(pair, g), pointer(pair, run + g)
-        if inside == 0:  # what compilers vectorise
+        y = pointer(lam, 2 * (base + g))
+        x = pointer(psi, 2 * ((base + g) ^ (flips - inside)))
+        re = pointer(pair, g)
+        im = pointer(pair, run + g)
+        if inside == 0:  # compilers vectorise this form only
             for j in range(wide):
                 y[j] += re[j] * x[j] - im[j] * x[wide + j]
                 y[wide + j] += re[j] * x[wide + j] + im[j] * x[j]

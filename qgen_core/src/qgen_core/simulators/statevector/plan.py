@@ -1,8 +1,8 @@
 """Packing the ops of a circuit into few passes over memory.
 
-The same packing is done twice. A *stage* takes the ops on at most ``local`` bits of the amplitude
+The same packing is done twice. A *stage* contains ops on at most ``local`` bits of the amplitude
 number, always including the lowest ones; its blocks of 2^local amplitudes fit the cache and are
-independent of each other. Within a block a *tile* takes the ops on the lane bits and on two more
+independent of each other. Within a block a *tile* contains ops on the lane bits and on two more
 bits, p and q; its four registers are loaded once for all of its steps.
 
 Wire w is bit Q - 1 - w of the amplitude number; a register holds the ``lane_bits`` lowest bits.
@@ -24,16 +24,17 @@ from qgen_core.simulators.statevector.steps import (
     PHASES,
     STEP_CODE,
     STEP_COLUMNS,
-    Writer,
+    StepWriter,
     take,
 )
 from qgen_core.typing import Floats, Ints
 
+#: More levels than any circuit has.
 ANY_DEPTH = 1 << 40
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class StatevectorPlan:
     """What the kernels read (packed by :mod:`~qgen_core.simulators.statevector.tables`).
 
     - ``stages`` (F, 3): first and end tile, and 1 if the bits of a block are the lowest ones.
@@ -75,8 +76,8 @@ def pack(
 ) -> Iterator[tuple[frozenset[int], list[Op]]]:
     """Pack ops into groups on at most ``room`` wires including ``base``, first fit.
 
-    A group takes ops of up to ``depth`` levels behind the first one left, which keeps the phases of
-    one level together. Yields the wires and the ops of each group.
+    A group contains ops of at most ``depth`` levels after that of the first op left, which keeps
+    the phases of one level together. Yields the wires and the ops of each group.
     """
     while ops:
         chosen = set(base)
@@ -90,19 +91,21 @@ def pack(
             return True
 
         taken, rest = take(ops, fits)
-        assert taken, "an op always waits for ops of its level or below"
+        assert taken, "an op waits only for ops of its own or an earlier level"
         kept = _without_last_phases(taken)
         if kept and len(kept) < len(taken):
             kept_ids = {id(op) for op in kept}
             taken = kept
             rest = [op for op in ops if id(op) not in kept_ids]
-            chosen = set(base).union(*(op.wires for op in taken))
+            chosen = set(base)
+            for op in taken:
+                chosen.update(op.wires)
         yield frozenset(chosen), taken
         ops = rest
 
 
 def _without_last_phases(ops: list[Op]) -> list[Op]:
-    """Leave phases that no later op of the group waits for to a group that needs them."""
+    """Leave out phases that no later op of the group waits for; a later group will need them."""
     kept: list[Op] = []
     waited_for: set[int] = set()
     for op in reversed(ops):
@@ -115,7 +118,7 @@ def _without_last_phases(ops: list[Op]) -> list[Op]:
 
 
 def _deposit(number: int, bits: list[int]) -> int:
-    """The number whose bits at ``bits`` are the lowest bits of ``number``."""
+    """The number whose bits at the places ``bits`` are the lowest bits of ``number``."""
     return sum(((number >> k) & 1) << bit for k, bit in enumerate(bits))
 
 
@@ -132,9 +135,9 @@ class _Tile(NamedTuple):
 
 
 def _pack_tiles(ops: list[Op], lane_bits: int, local: int) -> list[_Tile]:
-    """Pack the ops of a stage into tiles.
+    """Pack the ops of a stage into tiles: level by level or as deep as possible.
 
-    Level by level or as deep as possible, whichever is cheaper.
+    Returns whichever is cheaper.
     """
     lanes = frozenset(range(lane_bits))
 
@@ -148,7 +151,7 @@ def _pack_tiles(ops: list[Op], lane_bits: int, local: int) -> list[_Tile]:
         return tiles
 
     def cost(tiles: list[_Tile]) -> int:
-        trial = Writer(lane_bits)
+        trial = StepWriter(lane_bits)
         passes = sum(len(trial.tile(*tile)) for tile in tiles)
         codes = [step[STEP_CODE] for step in trial.steps]
         return passes + sum(code in (PAIR, PHASE4, PHASES) for code in codes)
@@ -161,15 +164,20 @@ def _on_bits(ops: list[Op], bit_of: dict[int, int]) -> list[Op]:
     return [op._replace(wires=tuple(bit_of[wire] for wire in op.wires)) for op in ops]
 
 
-def make_plan(circuit: Circuit, lane_bits: int, local: int, low: int, *, last_phases: bool) -> Plan:
-    """Plan a circuit for registers of 2^lane_bits, blocks of 2^local, runs of 2^low amplitudes."""
+def make_plan(
+    circuit: Circuit, lane_bits: int, local: int, low: int, *, last_phases: bool
+) -> StatevectorPlan:
+    """Plan a circuit for registers of 2^lane_bits, blocks of 2^local, runs of 2^low amplitudes.
+
+    The sizes are adapted to small circuits. ``last_phases`` as in :func:`decompose`.
+    """
     wires = circuit.num_wires
     bits = max(wires, lane_bits + 2)
     local = min(max(local, lane_bits + 2), bits)
-    low = min(max(low, lane_bits), local - 2)  # any two bits must find room beside the lowest
+    low = min(max(low, lane_bits), local - 2)  # any two bits must fit in beside the lowest
     ops, overall = decompose(circuit, last_phases=last_phases)
     ops = _on_bits(ops, {wire: wires - 1 - wire for wire in range(wires)})
-    out = Writer(lane_bits)
+    out = StepWriter(lane_bits)
     stages: list[tuple[int, int, int]] = []
     rows: list[list[int]] = []
     others: list[list[int]] = []
@@ -187,7 +195,7 @@ def make_plan(circuit: Circuit, lane_bits: int, local: int, low: int, *, last_ph
         rows.append([_deposit(number, inside[low:]) for number in range(1 << (local - low))])
         others.append([bit for bit in range(bits) if bit not in rank])
     out.add_form(overall, out.table, 1, 0)
-    return Plan(
+    return StatevectorPlan(
         wires=wires,
         bits=bits,
         local=local,

@@ -1,7 +1,7 @@
-"""A planned circuit at one precision: runs batches of angle rows, and their way back.
+"""A planned circuit at one precision: forward and backward passes over batches of angle rows.
 
-Each way is one compiled call in each thread; only a state so large that threads share its blocks
-takes a call for each stage.
+Each pass is one compiled call in each thread. Only where threads share the blocks of one large
+state is it one call for each stage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from qgen_core.simulators.simd.threads import together
 from qgen_core.simulators.statevector import outputs, sweep
 from qgen_core.simulators.statevector.plan import make_plan
 from qgen_core.simulators.statevector.tables import TILE_END_STEP, TILE_FIRST_STEP, tables_of
-from qgen_core.support.buffers import aligned, plain
+from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import AnglePullback, Array, Floats, Ints
 
 Precision = Literal["double", "single"]
@@ -28,15 +28,17 @@ DTYPES: dict[str, np.dtype[Any]] = {"double": np.dtype(np.float64), "single": np
 #: log2 amplitudes of a block: state and adjoint then take 256 KiB, a part of the second-level
 #: cache.
 LOCAL: dict[str, int] = {"double": 13, "single": 14}
-#: Blocks are summed up in at most this many chunks, whatever the number of threads.
+#: The sums over blocks are taken in at most this many chunks, whatever the number of threads.
 CHUNKS = 16
 #: Rows that a thread takes at a time, at most.
 MOST_ROWS = 8
+#: Cache lines by which adjoint states are shifted against the states they are read with.
+ADJOINT_SHIFT = 31
 
 
 @cache
 def _constants(precision: Precision) -> tuple[int, Array, Floats]:
-    """Lane bits, their signs (bits * lanes,), and a Walsh matrix of four registers."""
+    """Lane bits, their signs (bits * lanes,), and a Walsh matrix over four registers."""
     lanes = lanes_of(DTYPES[precision])
     bits = lanes.bit_length() - 1
     lane = np.arange(lanes)
@@ -47,10 +49,10 @@ def _constants(precision: Precision) -> tuple[int, Array, Floats]:
     return bits, masks.ravel(), walsh
 
 
-class Running(NamedTuple):
-    """A batch after its way there.
+class StatevectorRun(NamedTuple):
+    """A batch after its forward pass.
 
-    Angles (B, A), cosines and sines (B, 2, T), states (B, 2N), what was read.
+    Angles (B, A), their cosines and sines (B, 2, T), states (B, 2N), and the output.
     """
 
     angles: Floats
@@ -59,8 +61,12 @@ class Running(NamedTuple):
     output: Array
 
 
-class Program:
-    """There and back for one circuit. ``last_phases`` False: for probabilities only."""
+class StatevectorProgram:
+    """Forward and backward passes for one circuit.
+
+    With ``last_phases`` False it is right for probabilities only. ``local`` and ``low`` replace the
+    sizes of blocks and of their contiguous runs (log2 of amplitudes), for tests.
+    """
 
     def __init__(
         self,
@@ -75,99 +81,90 @@ class Program:
         self.dtype = DTYPES[precision]
         self.lane_bits, masks, walsh = _constants(precision)
         block = LOCAL[precision] if local is None else local
-        self.plan = make_plan(
+        plan = make_plan(
             circuit, self.lane_bits, block, low or self.lane_bits + 1, last_phases=last_phases
         )
-        self.chunks = min(CHUNKS, self.plan.blocks)
-        p = self.plan
-        self._tables = (*tables_of(p, walsh), masks)
-        self._spare = max(p.table, 2 * len(walsh))
-        longest = int(max((p.tiles[:, TILE_END_STEP] - p.tiles[:, TILE_FIRST_STEP]), default=0))
-        self._block, self._overlaps = (
-            2 << p.local,
-            max(2 << p.local, (4 << self.lane_bits) * longest),
-        )
+        self.plan = plan
+        self.chunks = min(CHUNKS, plan.blocks)
+        self._tables = (*tables_of(plan, walsh), masks)
+        # numbers that a thread needs: doubles, a block, and a block or all overlaps of a tile
+        self._scratch = max(plan.table, 2 * len(walsh))
+        self._block = 2 << plan.local
+        lengths = plan.tiles[:, TILE_END_STEP] - plan.tiles[:, TILE_FIRST_STEP]
+        longest = int(max(lengths, default=0))
+        self._overlaps = max(self._block, (4 << self.lane_bits) * longest)
 
     def forward(
         self, angles: Floats, measure: Measure, threads: int
     ) -> tuple[Array, AnglePullback]:
-        """The output (B, ...) for angles (B, A), float64, or complex128 for a state.
+        """The output (B, ...) for angles (B, A), and the pullback to gradients (B, A).
 
-        And the way back to (B, A).
-
-        The way back uses the states up; a second call runs the circuit again. Of a state there is
-        none.
+        The output is float64, of a state complex128; a state has no pullback. The pullback
+        overwrites the states, and a second call runs the circuit again.
         """
-        running = self._there(angles, threads, measure)
-        output, kept = running.output, [running]
+        run = self._run(angles, threads, measure)
+        kept = [run]
+        output = run.output
         if isinstance(measure, State):
-            outputs.amplitudes(running.psi, output)
-            output *= running.turns[:, 0, -1:] + 1j * running.turns[:, 1, -1:]
+            outputs.amplitudes(run.psi, output)
+            output *= run.turns[:, 0, -1:] + 1j * run.turns[:, 1, -1:]
         elif output.ndim == 3:
             output = output[:, 0] if self.chunks == 1 else output.sum(axis=1)
 
-        def back(cotangent: Array) -> Floats:
-            running = kept.pop() if kept else self._there(angles, threads, measure)
+        def pullback(cotangent: Array) -> Floats:
+            run = kept.pop() if kept else self._run(angles, threads, measure)
             c = np.ascontiguousarray(cotangent, dtype=np.float64).reshape(output.shape)
-            return self._back(
-                running, threads, measure, c[:, None] if running.output.ndim == 3 else c
-            )
+            if run.output.ndim == 3:
+                c = c[:, None]
+            return self._undo(run, threads, measure, c)
 
-        return output, back
+        return output, pullback
 
-    def _there(self, angles: Floats, threads: int, measure: Measure) -> Running:
-        """Run all rows and read their outputs.
+    def _run(self, angles: Floats, threads: int, measure: Measure) -> StatevectorRun:
+        """Run all rows and read their outputs, of expectations the part of each chunk."""
+        batch = len(angles)
+        plan = self.plan
+        turns = contiguous(batch, 2 * plan.table, self.dtype).reshape(batch, 2, plan.table)
+        psi = aligned(batch, 2 << plan.bits, self.dtype)
+        output = outputs.empty(measure, batch, self.chunks, plan.wires)
+        blocks = psi  # not used where there is one block, which stays where it is
+        if plan.blocks > 1:
+            blocks = aligned(threads, self._block, self.dtype)
+        scratch = aligned(threads, self._scratch, DTYPES["double"], padded=True)
+        tables = self._tables
+        rows = (angles, turns, psi, outputs.words_of(measure))
+        buffers = (blocks, scratch)
 
-        Expectations (B, chunks, words) are summed up to each chunk.
-        """
-        batch, p = len(angles), self.plan
-        turns = plain(batch, 2 * p.table, self.dtype).reshape(batch, 2, p.table)
-        psi = aligned(batch, 2 << p.bits, self.dtype)
-        output = outputs.empty(measure, batch, self.chunks, p.wires)
-        words = outputs.words_of(measure)
-        buf = (
-            aligned(threads, self._block, self.dtype) if p.blocks > 1 else psi
-        )  # one block stays where it is
-        spare = aligned(threads, self._spare, DTYPES["double"], padded=True)
+        def call(work: Ints, boxes: Ints, helpers: int) -> None:
+            sweep.forward(tables, rows, output, buffers, work, boxes, helpers)
 
-        def run(work: Ints, boxes: Ints, helpers: int) -> None:
-            sweep.forward(
-                *self._tables, angles, turns, psi, words, output, work, buf, spare, boxes, helpers
-            )
+        end = len(plan.stages)
+        if not isinstance(measure, State):
+            end += 1  # the outputs
+        self._share(batch, threads, call, range(-1, end))
+        return StatevectorRun(angles, turns, psi, output)
 
-        read = not isinstance(measure, State)
-        self._share(batch, threads, run, range(-1, len(p.stages) + read))
-        return Running(angles, turns, psi, output)
+    def _undo(
+        self, run: StatevectorRun, threads: int, measure: Measure, cotangent: Floats
+    ) -> Floats:
+        """Gradients of the angles (B, A); overwrites the states."""
+        angles, turns, psi, _ = run
+        batch = len(angles)
+        plan = self.plan
+        d_angles = contiguous(batch, angles.shape[1], DTYPES["double"])
+        lam = aligned(batch, 2 << plan.bits, self.dtype, ADJOINT_SHIFT)
+        tables_at_once = threads if self._by_rows(batch, threads) else batch
+        grads = aligned(tables_at_once * self.chunks, plan.table, DTYPES["double"], padded=True)
+        blocks = aligned(3 * threads, self._overlaps, self.dtype, padded=True)
+        scratch = aligned(threads, self._scratch, DTYPES["double"], padded=True)
+        tables = self._tables
+        rows = (turns, psi, lam, outputs.words_of(measure), grads, d_angles)
+        buffers = (blocks, scratch)
 
-    def _back(self, running: Running, threads: int, measure: Measure, cotangent: Floats) -> Floats:
-        """Gradients of the angles (B, A)."""
-        angles, turns, psi, _ = running
-        batch, p = len(angles), self.plan
-        d_angles = plain(batch, angles.shape[1], DTYPES["double"])
-        lam = aligned(batch, 2 << p.bits, self.dtype, 31)
-        ways = threads if self._by_rows(batch, threads) else batch
-        grads = aligned(ways * self.chunks, p.table, DTYPES["double"], padded=True)
-        words, tables = outputs.words_of(measure), (*self._tables, turns)
-        buf = aligned(3 * threads, self._overlaps, self.dtype, padded=True)
-        spare = aligned(threads, self._spare, DTYPES["double"], padded=True)
+        def call(work: Ints, boxes: Ints, helpers: int) -> None:
+            sweep.backward(tables, rows, cotangent, buffers, work, boxes, helpers)
 
-        def run(work: Ints, boxes: Ints, helpers: int) -> None:
-            sweep.backward(
-                *tables,
-                psi,
-                lam,
-                words,
-                cotangent,
-                grads,
-                d_angles,
-                work,
-                buf,
-                spare,
-                boxes,
-                helpers,
-            )
-
-        self._share(batch, threads, run, range(len(p.stages), -2, -1))
+        self._share(batch, threads, call, range(len(plan.stages), -2, -1))
         return d_angles
 
     def _by_rows(self, batch: int, threads: int) -> bool:
@@ -175,17 +172,24 @@ class Program:
         return threads == 1 or self.chunks == 1 or batch >= 2 * threads
 
     def _share(
-        self, batch: int, threads: int, run: Callable[[Ints, Ints, int], None], stages: range
+        self, batch: int, threads: int, call: Callable[[Ints, Ints, int], None], stages: range
     ) -> None:
-        """All stages, of which threads take some rows at a time.
+        """Do all stages, in one call whose rows are shared by threads, or one call a stage.
 
-        Or stage by stage, of which they take blocks.
+        Where there is a call for each stage, threads share its blocks. ``call`` is given the work.
         """
         if self._by_rows(batch, threads):
-            grain = max(batch if threads == 1 else min(batch // (8 * threads), MOST_ROWS), 1)
-            work = np.array((0, 0, batch, -1, max(stages) + 1, self.chunks, grain))
-            together(partial(run, work), batch, threads)
+            grain = batch
+            if threads > 1:
+                grain = min(batch // (8 * threads), MOST_ROWS)
+            work = np.array((0, 0, batch, -1, max(stages) + 1, self.chunks, max(grain, 1)))
+            together(partial(call, work), batch, threads)
             return
-        for k in stages:
-            work = np.array((0, 0, batch, k, k + 1, self.chunks, batch if k < 0 else 0))
-            together(partial(run, work), 1 if k < 0 else self.chunks, threads)
+        for stage in stages:
+            grain = 0
+            pieces = self.chunks
+            if stage < 0:  # angles have no blocks
+                grain = batch
+                pieces = 1
+            work = np.array((0, 0, batch, stage, stage + 1, self.chunks, grain))
+            together(partial(call, work), pieces, threads)

@@ -1,16 +1,16 @@
 """Compiled map from circuit angles to the numbers that the kernels read, and its adjoint.
 
-A phase and a plane rotation need a cosine and a sine. The rotations of pairs are applied up to a
-factor, with two products instead of four: (a - t b, t a + b) with the tangent t or
-(t a - b, a + t b) with the cotangent t, whichever is at most 1 in magnitude. The factors,
-sqrt(1 + t^2), are the same for all amplitudes; the phases of a later pair rescale the state by the
-product of several. The kernels find t in the place of the sine, and in the place of the cosine 1
-for a tangent, 0 for a cotangent.
+Phases and plane rotations need a cosine and a sine. The rotations of pairs are applied up to a
+factor, with two products instead of four: (a - t b, t a + b) with the tangent t, or
+(t a - b, a + t b) with the cotangent t, whichever is at most 1 in magnitude. The factors
+sqrt(1 + t^2) are the same for all amplitudes, so the phases of a later pair rescale the state by
+the product of several. The kernels read t in the place of the sine; in the place of the cosine they
+read 1 for a tangent and 0 for a cotangent.
 
-The *table* of a row holds the angle of every rotation and phase: linear forms of the circuit's
-angles, each with a sign for each of its places. ``plan`` and ``doubles`` point to the tables of a
-plan (:mod:`~qgen_core.simulators.statevector.tables`); the doubles begin with a Walsh matrix, whose
-rows are the signs.
+The *table* of a row holds the angle of every rotation and phase. It is filled by linear forms of
+the circuit's angles, each with a sign for each of its places. ``plan`` and ``doubles`` point to the
+tables of a plan (:mod:`~qgen_core.simulators.statevector.tables`); the doubles begin with a Walsh
+matrix, whose rows are the signs.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 
 from qgen_core.simulators.simd.intrinsics import (
     INNER,
+    jit,
     jit_body,
     jit_fused,
     lane_bits,
@@ -73,9 +74,9 @@ Array = Any  # numba infers
 def find_rotations(
     plan: Array, doubles: Array, angles: Array, table: Array, cos: Array, sin: Array
 ) -> Any:
-    """Write the cosines and sines (T,) of one row of angles (A,), or ratios for the RYs of pairs.
+    """Write the cosines and sines (T,) of one row of angles (A,), and ratios for the RYs of pairs.
 
-    Returns the amplitude of |0...0> to start from; ``table`` (T,) is working memory.
+    Returns the amplitude of |0...0> at the start. ``table`` (T,) is working memory.
     """
     forms = pointer(plan, plan[FORMS_AT])
     columns = pointer(plan, plan[TERM_COLUMNS_AT])
@@ -105,10 +106,11 @@ def find_rotations(
 
 @jit_body
 def _find_ratios(plan: Array, cos: Array, sin: Array) -> Any:
-    """Replace cosines and sines of pairs by ratios, and put the factors of rescalings into phases.
+    """Replace cosines and sines of pairs by ratios, and multiply rescaling factors into phases.
 
-    Returns the factor of the start. The state is scaled down before the RYs that will scale it up.
-    The backward pass, in which RYs scale it up again, applies the same factors after them.
+    Returns the factor at the start: the state is scaled down before the RYs that scale it up. In
+    the backward pass the inverse RYs scale it up again, and the same factors are applied after
+    them.
     """
     steps = pointer(plan, plan[STEPS_AT])
     square = 1.0
@@ -209,14 +211,11 @@ def cosines(size: int, table: Array, cos: Array, sin: Array) -> None:
         sin[k] = -sn if np.floor(0.5 * half) != 0.5 * half else sn
 
 
-@jit_body
+@partial(jit, **INNER)
 def collect_angles(
     plan: Array, doubles: Array, d_table: Array, sin: Array, d_angles: Array
 ) -> None:
-    """Gradients of one row of angles (A,) from those of its table (T,).
-
-    The transposed linear forms.
-    """
+    """Gradients of one row of angles (A,) from those of its table (T,), by the transposed forms."""
     _unscale(plan, sin, 1 << lane_bits(sin), d_table)
     forms = pointer(plan, plan[FORMS_AT])
     columns = pointer(plan, plan[TERM_COLUMNS_AT])

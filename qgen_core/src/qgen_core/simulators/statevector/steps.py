@@ -1,4 +1,4 @@
-"""The steps of a tile, and the linear forms behind the table of angles that they read.
+"""The steps of a tile, and the linear forms that fill the table of angles that they read.
 
 Compiled code reads a step as a row of integers with the columns ``STEP_*``. ``RY_*`` rotates along
 one bit of the amplitude number, ``CX_*`` exchanges amplitudes, ``PHASE4`` applies one phase to each
@@ -6,8 +6,8 @@ register and ``PHASES`` one to each amplitude of a tile. RY and CX steps are *re
 real and on the imaginary parts separately.
 
 A ``PAIR`` is a whole tile of ops that act on the bits p and q alone. It permutes the four registers
-(CNOTs), applies phases unless ``STEP_PHASES`` is 0, which also rescale the state if it is
-``RESCALING``, then applies RY on p and RY on q.
+(CNOTs), applies phases unless ``STEP_PHASES`` is ``NO_PHASES``, then applies RY on p and RY on q.
+With ``RESCALING`` its phases also rescale the state.
 """
 
 from __future__ import annotations
@@ -17,7 +17,19 @@ from collections.abc import Callable
 from qgen_core.simulators.statevector.decompose import Linear, Op
 
 # Codes of steps. P and Q are the two bits of the tile, L is a lane bit; CX_PL has control P.
-RY_P, RY_Q, RY_L, CX_PQ, CX_QP, CX_PL, CX_QL, CX_LP, CX_LQ, CX_LL, PAIR, PHASE4, PHASES = range(13)
+RY_P = 0
+RY_Q = 1
+RY_L = 2
+CX_PQ = 3
+CX_QP = 4
+CX_PL = 5
+CX_QL = 6
+CX_LP = 7
+CX_LQ = 8
+CX_LL = 9
+PAIR = 10
+PHASE4 = 11
+PHASES = 12
 _CX = {"pq": CX_PQ, "qp": CX_QP, "pl": CX_PL, "ql": CX_QL, "lp": CX_LP, "lq": CX_LQ, "ll": CX_LL}
 
 #: Columns of a step.
@@ -50,18 +62,20 @@ PAIR_PLACES = 6
 #: For CNOTs between p and q: the register that moves to each place.
 MOVES = {CX_PQ: (0, 1, 3, 2), CX_QP: (0, 3, 2, 1)}
 
-#: RYs of pairs between two rescalings, at most. Each is applied up to a factor of 1 to sqrt(2)
-#: (rotations.py).
+#: RYs of pairs between two rescalings, at most. Each is applied up to a factor between 1 and
+#: sqrt(2) (rotations.py).
 RESCALE_AFTER = 48
 
 
 def take(ops: list[Op], wanted: Callable[[Op], bool]) -> tuple[list[Op], list[Op]]:
     """Split ops into the wanted ones that can be applied now, and the rest, both in order.
 
-    An op may overtake one that stays behind if both act with the same Pauli letter on every wire
-    they share, because they then commute. ``wanted`` is called only for ops that are free to move.
+    An op may move before one that is left if both act with the same Pauli letter on every wire they
+    share, because they then commute. ``wanted`` is called only for ops that are free to move.
     """
-    universe = {wire for op in ops for wire in op.wires}
+    universe: set[int] = set()
+    for op in ops:
+        universe.update(op.wires)
     taken: list[Op] = []
     rest: list[Op] = []
     # For each wire the letter of the ops left behind on it, "*" if they act with several.
@@ -132,7 +146,7 @@ def _within(ops: list[Op], p: int, q: int) -> bool:
     return all({p, q}.issuperset(op.wires) for op in ops)
 
 
-class Writer:
+class StepWriter:
     """Writes the steps of tiles, and the linear forms that fill the table of angles."""
 
     def __init__(self, lane_bits: int) -> None:
@@ -156,7 +170,7 @@ class Writer:
         self.forms.append((first, len(self.terms), place, count, mask))
 
     def tile(self, ops: list[Op], p: int, q: int) -> list[tuple[int, int]]:
-        """Write the ops of one tile; returns the step range (first, end) of each pass it takes."""
+        """Write the ops of one tile; returns the range of steps (first, end) of each pass."""
         begin = len(self.steps)
         if _within(ops, p, q):
             self._write_pairs(ops, p, q)
@@ -167,7 +181,7 @@ class Writer:
             phases, ops = take(ops, lambda op: op.kind == "d")
             real, late = _split_last_cnots([*late, *real])
             earlier = [_before(late, op) for op in phases]
-            # Phases move before the last CNOTs, unless that would spread them over more bits.
+            # Phases move before the last CNOTs, unless they would then act on more bits.
             spreads = _within(phases, p, q) and not _within(earlier, p, q)
             if not phases or spreads:
                 real = real + late
@@ -193,7 +207,7 @@ class Writer:
         return "l"
 
     def _write_real_steps(self, ops: list[Op], p: int, q: int) -> None:
-        """Write RYs and CNOTs, which are one run."""
+        """Write RYs and CNOTs as one run."""
         first = len(self.steps)
         for op in ops:
             names = [self._bit_name(bit, p, q) for bit in op.wires]
@@ -211,9 +225,9 @@ class Writer:
         return bit if bit < self.lane_bits else 0
 
     def _write_phases(self, ops: list[Op], p: int, q: int) -> None:
-        """Write one step for all phases.
+        """Write all phases as one step.
 
-        Of registers if they act on p and q alone, else of lanes.
+        It has a phase for each register if they act on p and q alone, else for each amplitude.
         """
         if _within(ops, p, q):
             code = PHASE4
@@ -265,7 +279,7 @@ class Writer:
         return order, phases
 
     def _pair_phases(self, phases: list[Op], rotations: int) -> int:
-        """``STEP_PHASES`` of a pair, which rescales the state if too many RYs went before."""
+        """``STEP_PHASES`` of a pair, which rescales the state if too many RYs came before."""
         if self._unscaled > RESCALE_AFTER - 2:
             self._unscaled = rotations
             return RESCALING

@@ -1,18 +1,23 @@
-"""The compiled way there and back: rows of a batch, stages, and blocks of a stage.
+"""Compiled forward and backward passes over the rows of a batch, their stages and blocks.
 
-Stages are numbered from 0; -1 stands for what comes before them: cosines and sines and the state
-|0...0>, on the way back the gradients of the angles. Stage ``len(stages)``, which comes behind,
-reads outputs, on the way back it makes adjoint states of cotangents and clears the gradients of the
-table. So one call does all for some rows, and many calls do one state block by block, in several
-threads.
+Stages are numbered from 0. Stage -1 stands for what comes before them: the cosines and sines and
+the state |0...0>, in the backward pass the gradients of the angles. Stage ``len(stages)`` comes
+after them: it reads outputs, and in the backward pass makes adjoint states of cotangents and clears
+the gradients of the table. So one call can do everything for some rows, and several threads can
+also work on the blocks of one state, stage by stage.
 
-``work`` says what there is to do. Threads *take* pieces of it, some rows each time, or one chunk of
-all rows where no number of rows is given: cores of a shared machine differ in speed, and a helper
-begins later.
+``work`` (columns below) says what a call does. Each thread repeatedly takes a *piece* of it: a few
+rows, or one chunk of all rows where no number of rows is given. Pieces are not assigned beforehand,
+because the cores of a shared machine differ in speed and a helper thread starts later.
 
-Blocks whose bits are not the lowest are gathered into a buffer, worked on, and scattered.
-Gradients are summed per row and chunk of blocks; the number of chunks does not depend on
-the number of threads, so neither does any bit of the result.
+Blocks whose bits are not the lowest are gathered into a buffer, worked on, and scattered. Gradients
+are summed per row and chunk of blocks. The number of chunks does not depend on the number of
+threads, so neither does any bit of the result.
+
+Arrays that travel together are passed as tuples, which cost nothing in compiled code and little at
+its border. Outputs and cotangents are arguments of their own, because numba leaves out the branches
+for other numbers of axes only for arguments. Passes over a block are functions of their own, and
+not inlined: numba then compiles them once for all measures.
 """
 
 from __future__ import annotations
@@ -22,6 +27,7 @@ from typing import Any
 
 from qgen_core.simulators.simd.intrinsics import (
     FLAT,
+    INNER,
     jit,
     jit_body,
     lane_bits,
@@ -62,43 +68,66 @@ from qgen_core.simulators.statevector.tables import (
 )
 
 Array = Any  # numba infers
+Arrays = Any  # a tuple of them, or of pointers
 
-#: Of the work: pieces taken, threads that came, rows, first stage, behind the last, chunks, rows to
-#: take at a time.
-TAKEN, CAME, ROWS, FIRST, LAST, CHUNKS, GRAIN = range(7)
+# Entries of the work.
+#: Rows or chunks taken so far.
+TAKEN = 0
+#: Threads that joined so far.
+JOINED = 1
+ROWS = 2
+FIRST_STAGE = 3
+END_STAGE = 4
+CHUNKS = 5
+#: Rows of a piece; 0 if a piece is one chunk of all rows.
+GRAIN = 6
 
 
 @jit_body
-def _next_row(work: Array, row: int, last: int, low: int, high: int) -> tuple[int, int, int, int]:
-    """The row after this one and the last of the piece, first and last chunk.
+def _take_piece(work: Array) -> tuple[int, int, int, int]:
+    """Take a piece: its first row and the end of its rows, its first chunk and the end of them.
 
-    After a piece another, or row -1.
+    There are no rows in it when nothing is left.
     """
-    if row + 1 < last:
-        return row + 1, last, low, high
-    rows, chunks, grain = work[ROWS], work[CHUNKS], work[GRAIN]
-    first = take(work, TAKEN, grain if grain > 0 else 1)
+    end = work[ROWS]
+    chunks = work[CHUNKS]
+    grain = work[GRAIN]
     if grain > 0:
-        end = first + grain
-        return first if first < rows else -1, end if end < rows else rows, 0, chunks
-    return 0 if first < chunks and rows > 0 else -1, rows, first, first + 1
+        first = take(work, TAKEN, grain)
+        if first + grain < end:
+            end = first + grain
+        low = 0
+        high = chunks
+    else:
+        first = 0
+        low = take(work, TAKEN, 1)
+        high = low + 1
+        if low >= chunks:
+            end = 0
+    return first, end, low, high
 
 
 @jit_body
 def _stages(plan: Array, work: Array) -> tuple[int, int]:
-    """The first stage that is worked on, and that behind the last."""
-    first, last = work[FIRST], work[LAST]
-    return first if first > 0 else 0, last if last < plan[STAGES] else plan[STAGES]
+    """The first stage of the plan that is worked on, and the end of the stages."""
+    first = work[FIRST_STAGE]
+    if first < 0:
+        first = 0
+    end = work[END_STAGE]
+    if end > plan[STAGES]:
+        end = plan[STAGES]
+    return first, end
 
 
 @jit_body
-def _block_start(plan: Array, k: int, block: int) -> int:
-    """The first amplitude of a block of stage k."""
-    bits, at = plan[BLOCK_BITS], 0
-    others = pointer(plan, plan[BLOCK_BITS_AT] + k * bits)
+def _block_start(plan: Array, stage: int, block: int) -> int:
+    """The first amplitude of a block of a stage."""
+    bits = plan[BLOCK_BITS]
+    places = pointer(plan, plan[BLOCK_BITS_AT] + stage * bits)
+    start = 0
     for j in range(bits):
-        at += ((block >> j) & 1) << others[j]
-    return at
+        start += ((block >> j) & 1) << places[j]
+    return start
 
 
 @jit_body
@@ -107,150 +136,142 @@ def _clear(numbers: Array, count: int) -> None:
         numbers[k] = 0.0
 
 
-@jit_body
+@partial(jit, **INNER)
 def _run_block(
-    plan: Array, k: int, block: int, psi: Array, cos: Array, sin: Array, masks: Array, buf: Array
+    plan: Array, stage: int, block: int, psi: Array, operands: Arrays, buf: Array
 ) -> None:
-    """Run stage k on one block of one row."""
-    stage, steps = pointer(plan, plan[STAGES_AT] + k * STAGE_COLUMNS), pointer(plan, plan[STEPS_AT])
-    bits, run, count = (
-        plan[LOCAL_BITS],
-        2 << plan[RUN_BITS],
-        1 << (plan[LOCAL_BITS] - plan[RUN_BITS]),
-    )
-    start, rows = _block_start(plan, k, block), pointer(plan, plan[RUNS_AT] + k * count)
-    here = stage[STAGE_IN_PLACE] == 1
-    state, at = (psi, 2 * start) if here else (buf, 0)
-    if not here:
-        gather(psi, start, rows, count, run, buf)
-    for m in range(stage[STAGE_FIRST_TILE], stage[STAGE_END_TILE]):
-        forward_tile(
-            state,
-            at,
-            bits,
-            pointer(plan, plan[TILES_AT] + m * TILE_COLUMNS),
-            steps,
-            cos,
-            sin,
-            masks,
-        )
-    if not here:
-        scatter(psi, start, rows, count, run, buf)
+    """Run a stage on one block of one row; ``buf`` holds a block."""
+    row = pointer(plan, plan[STAGES_AT] + stage * STAGE_COLUMNS)
+    bits = plan[LOCAL_BITS]
+    run = 2 << plan[RUN_BITS]
+    count = 1 << (bits - plan[RUN_BITS])
+    start = _block_start(plan, stage, block)
+    runs = pointer(plan, plan[RUNS_AT] + stage * count)
+    in_place = row[STAGE_IN_PLACE] == 1
+    if in_place:
+        state = psi
+        at = 2 * start
+    else:
+        state = buf
+        at = 0
+        gather(psi, start, runs, count, run, buf)
+    for number in range(row[STAGE_FIRST_TILE], row[STAGE_END_TILE]):
+        tile = pointer(plan, plan[TILES_AT] + number * TILE_COLUMNS)
+        forward_tile(state, at, bits, tile, operands)
+    if not in_place:
+        scatter(psi, start, runs, count, run, buf)
 
 
 @partial(jit, **FLAT)
 def forward(
-    ints: Array,
-    doubles: Array,
-    masks: Array,
-    angles: Array,
-    turns: Array,
-    psi: Array,
-    words: Array,
+    tables: Arrays,
+    batch: Arrays,
     out: Array,
+    buffers: Arrays,
     work: Array,
-    buffers: Array,
-    spare: Array,
     boxes: Array,
     helpers: int,
 ) -> None:
-    """Run what ``work`` names, in pieces.
+    """Forward pass: run what ``work`` names, on ``helpers`` more threads.
 
-    ``ints`` and ``doubles`` are the tables of a plan, ``angles`` is (B, A), ``turns`` (B, 2, T),
-    ``psi`` (B, 2N). ``buffers`` (threads, n) hold a block where there are several, ``spare``
-    (threads, n) a table or products. ``out`` is (B, chunks, K) for expectations of ``words``, else
-    (B, 2^Q).
+    - ``tables``: integers and doubles of a plan, and the signs of the lane bits.
+    - ``batch``: angles (B, A), their cosines and sines (B, 2, T), states (B, 2N), Pauli words.
+    - ``out``: expectations (B, chunks, K), or probabilities (B, 2^Q).
+    - ``buffers``: (threads, n), for a block where there are several; (threads, n) doubles.
     """
     if helpers >= 0:
         share(boxes, helpers)
         withdraw(pointer(boxes, 0), helpers)
         return
-    plan, numbers, lanes, todo = (
-        pointer(ints, 0),
-        pointer(doubles, 0),
-        pointer(masks, 0),
-        pointer(work, 0),
-    )
-    chunks, each = todo[CHUNKS], (1 << plan[BLOCK_BITS]) // todo[CHUNKS]
-    first, last = _stages(plan, todo)
-    me = take(work, CAME, 1)
-    table, buf = pointer(spare, me), pointer(buffers, me)
-    row, end, low, high = -1, 0, 0, 0
+    ints, doubles, masks = tables
+    angles, turns, states, words = batch
+    blocks, scratch = buffers
+    plan = pointer(ints, 0)
+    numbers = pointer(doubles, 0)
+    todo = pointer(work, 0)
+    lane_signs = pointer(masks, 0)
+    chunks = todo[CHUNKS]
+    each = (1 << plan[BLOCK_BITS]) // chunks
+    first_stage, end_stage = _stages(plan, todo)
+    me = take(work, JOINED, 1)
+    spare = pointer(scratch, me)
+    buf = pointer(blocks, me)
     while True:
-        row, end, low, high = _next_row(todo, row, end, low, high)
-        if row < 0:
+        first, end, low, high = _take_piece(todo)
+        if first >= end:
             break
-        state, cos = pointer(psi, row), pointer(turns, row)
-        sin = pointer(cos, plan[TABLE_SIZE])
-        if todo[FIRST] < 0:
-            _clear(state, plan[STATE_NUMBERS])
-            state[0] = find_rotations(plan, numbers, pointer(angles, row), table, cos, sin)
-        for k in range(first, last):
-            for block in range(low * each, high * each):
-                _run_block(plan, k, block, state, cos, sin, lanes, buf)
-        if todo[LAST] > plan[STAGES]:
-            if out.ndim == 2:
-                probabilities(plan, state, low, high, chunks, pointer(out, row))
-            else:
-                expectations(
-                    plan,
-                    numbers,
-                    state,
-                    low,
-                    high,
-                    chunks,
-                    pointer(words, 0),
-                    table,
-                    pointer(out, row),
-                )
+        for row in range(first, end):
+            psi = pointer(states, row)
+            cos = pointer(turns, row)
+            sin = pointer(cos, plan[TABLE_SIZE])
+            operands = (pointer(plan, plan[STEPS_AT]), cos, sin, lane_signs)
+            if todo[FIRST_STAGE] < 0:
+                _clear(psi, plan[STATE_NUMBERS])
+                psi[0] = find_rotations(plan, numbers, pointer(angles, row), spare, cos, sin)
+            for stage in range(first_stage, end_stage):
+                for block in range(low * each, high * each):
+                    _run_block(plan, stage, block, psi, operands, buf)
+            if todo[END_STAGE] > plan[STAGES]:
+                part = (low, high, chunks)
+                result = pointer(out, row)
+                if out.ndim == 2:
+                    probabilities(plan, psi, part, result)
+                else:
+                    expectations(plan, numbers, psi, part, pointer(words, 0), spare, result)
 
 
-@jit_body
+@partial(jit, **INNER)
 def _undo_block(
     plan: Array,
-    k: int,
+    stage: int,
     block: int,
-    psi: Array,
-    lam: Array,
+    states: Arrays,
+    operands: Arrays,
+    buffers: Arrays,
     grads: Array,
-    cos: Array,
-    sin: Array,
-    masks: Array,
-    buf: Array,
-    other: Array,
-    acc: Array,
 ) -> None:
-    """Undo stage k on one block of one row; adds to ``grads`` (T,)."""
-    stage, steps = pointer(plan, plan[STAGES_AT] + k * STAGE_COLUMNS), pointer(plan, plan[STEPS_AT])
-    bits, run, count = (
-        plan[LOCAL_BITS],
-        2 << plan[RUN_BITS],
-        1 << (plan[LOCAL_BITS] - plan[RUN_BITS]),
-    )
-    start, rows = _block_start(plan, k, block), pointer(plan, plan[RUNS_AT] + k * count)
-    here = stage[STAGE_IN_PLACE] == 1
-    lanes, nothing = 1 << lane_bits(acc), splat(rounded(0.0, acc))
-    state, adjoint, at = (psi, lam, 2 * start) if here else (buf, other, 0)
-    if not here:
-        gather(psi, start, rows, count, run, buf)
-        gather(lam, start, rows, count, run, other)
-    for m in range(stage[STAGE_END_TILE] - 1, stage[STAGE_FIRST_TILE] - 1, -1):
-        tile = pointer(plan, plan[TILES_AT] + m * TILE_COLUMNS)
+    """Undo a stage on one block of one row; adds to ``grads`` (T,).
+
+    ``states`` are the state and the adjoint. ``buffers``: a block of each, and the overlaps.
+    """
+    psi, lam = states
+    psi_buffer, lam_buffer, acc = buffers
+    row = pointer(plan, plan[STAGES_AT] + stage * STAGE_COLUMNS)
+    bits = plan[LOCAL_BITS]
+    run = 2 << plan[RUN_BITS]
+    count = 1 << (bits - plan[RUN_BITS])
+    start = _block_start(plan, stage, block)
+    runs = pointer(plan, plan[RUNS_AT] + stage * count)
+    in_place = row[STAGE_IN_PLACE] == 1
+    if in_place:
+        inner = states
+        at = 2 * start
+    else:
+        inner = (psi_buffer, lam_buffer)
+        at = 0
+        gather(psi, start, runs, count, run, psi_buffer)
+        gather(lam, start, runs, count, run, lam_buffer)
+    lanes = 1 << lane_bits(acc)
+    zero = splat(rounded(0.0, acc))
+    for number in range(row[STAGE_END_TILE] - 1, row[STAGE_FIRST_TILE] - 1, -1):
+        tile = pointer(plan, plan[TILES_AT] + number * TILE_COLUMNS)
         sums = 4 * (tile[TILE_END_STEP] - tile[TILE_FIRST_STEP])
-        for j in range(0, (sums if sums > 8 else 8) * lanes, lanes):
-            store(acc, j, nothing)
-        backward_tile(state, adjoint, at, bits, tile, steps, cos, sin, masks, acc)
-        collect(tile[TILE_FIRST_STEP], tile[TILE_END_STEP], steps, masks, acc, grads)
-    if not here:
-        scatter(psi, start, rows, count, run, buf)
-        scatter(lam, start, rows, count, run, other)
+        if sums < 8:  # a PAIR is one step with eight registers
+            sums = 8
+        for j in range(0, sums * lanes, lanes):
+            store(acc, j, zero)
+        backward_tile(inner, at, bits, tile, operands, acc)
+        collect(tile, operands, acc, grads)
+    if not in_place:
+        scatter(psi, start, runs, count, run, psi_buffer)
+        scatter(lam, start, runs, count, run, lam_buffer)
 
 
 @jit_body
-def _add_up(grads: Array, first: int, last: int, count: int) -> None:
-    """The sum of some rows (..., T), in the place of the first."""
+def _add_up(grads: Array, first: int, end: int, count: int) -> None:
+    """Add some rows (..., T) to the first of them."""
     total = pointer(grads, first)
-    for row in range(first + 1, last):
+    for row in range(first + 1, end):
         more = pointer(grads, row)
         for k in range(count):
             total[k] += more[k]
@@ -258,65 +279,69 @@ def _add_up(grads: Array, first: int, last: int, count: int) -> None:
 
 @partial(jit, **FLAT)
 def backward(
-    ints: Array,
-    doubles: Array,
-    masks: Array,
-    turns: Array,
-    psi: Array,
-    lam: Array,
-    words: Array,
+    tables: Arrays,
+    batch: Arrays,
     cotangent: Array,
-    grads: Array,
-    d_angles: Array,
+    buffers: Arrays,
     work: Array,
-    buffers: Array,
-    spare: Array,
     boxes: Array,
     helpers: int,
 ) -> None:
-    """Backward pass: undo :func:`forward` on psi (B, 2N); gradients of the angles (B, A).
+    """Backward pass: undo what ``work`` names, on ``helpers`` more threads.
 
-    The cotangent is (B, 1, K) for expectations, (B, 2^Q) for probabilities. ``lam`` (B, 2N) are the
-    adjoint states, ``grads`` (threads x chunks, T) the gradients of the table of the row that a
-    thread is at, or (B x chunks, T) where this is not the whole way. ``buffers`` (3 threads, n): a
-    block of the state, one of the adjoint, and overlaps.
+    - ``tables``: as in :func:`forward`.
+    - ``batch``: cosines and sines (B, 2, T), states and adjoints (B, 2N) each, Pauli words, the
+      gradients of the table, those of the angles (B, A). The gradients of the table are those of
+      the row that a thread works on (threads x chunks, T), or if only some stages are undone those
+      of all rows (B x chunks, T).
+    - ``cotangent``: (B, 1, K) for expectations, (B, 2^Q) for probabilities.
+    - ``buffers``: (3 threads, n), of which a thread needs a block of the state, one of the adjoint,
+      and the overlaps; (threads, n) doubles.
     """
     if helpers >= 0:
         share(boxes, helpers)
         withdraw(pointer(boxes, 0), helpers)
         return
-    plan, numbers, lanes, todo = (
-        pointer(ints, 0),
-        pointer(doubles, 0),
-        pointer(masks, 0),
-        pointer(work, 0),
-    )
-    chunks, each = todo[CHUNKS], (1 << plan[BLOCK_BITS]) // todo[CHUNKS]
-    first, last = _stages(plan, todo)
-    whole, me = todo[FIRST] < 0 and todo[LAST] > plan[STAGES], take(work, CAME, 1)
-    buf, other = pointer(buffers, 3 * me), pointer(buffers, 3 * me + 1)
-    acc, pair = pointer(buffers, 3 * me + 2), pointer(spare, me)
-    row, end, low, high = -1, 0, 0, 0
+    ints, doubles, masks = tables
+    turns, states, adjoints, words, grads, d_angles = batch
+    blocks, scratch = buffers
+    plan = pointer(ints, 0)
+    numbers = pointer(doubles, 0)
+    todo = pointer(work, 0)
+    lane_signs = pointer(masks, 0)
+    chunks = todo[CHUNKS]
+    each = (1 << plan[BLOCK_BITS]) // chunks
+    first_stage, end_stage = _stages(plan, todo)
+    everything = todo[FIRST_STAGE] < 0 and todo[END_STAGE] > plan[STAGES]
+    me = take(work, JOINED, 1)
+    own = (pointer(blocks, 3 * me), pointer(blocks, 3 * me + 1), pointer(blocks, 3 * me + 2))
+    spare = pointer(scratch, me)
     while True:
-        row, end, low, high = _next_row(todo, row, end, low, high)
-        if row < 0:
+        first, end, low, high = _take_piece(todo)
+        if first >= end:
             break
-        state, adjoint, cos = pointer(psi, row), pointer(lam, row), pointer(turns, row)
-        sin, c = pointer(cos, plan[TABLE_SIZE]), pointer(cotangent, row)
-        table = chunks * (me if whole else row)
-        if todo[LAST] > plan[STAGES]:
-            if cotangent.ndim == 2:
-                seed_probabilities(plan, state, low, high, chunks, c, adjoint)
-            else:
-                seed_expectations(
-                    plan, numbers, state, low, high, chunks, pointer(words, 0), pair, c, adjoint
-                )
-            for k in range(low, high):
-                _clear(pointer(grads, table + k), plan[TABLE_SIZE])
-        for k in range(last - 1, first - 1, -1):
-            for block in range(low * each, high * each):
-                grad = pointer(grads, table + block // each)
-                _undo_block(plan, k, block, state, adjoint, grad, cos, sin, lanes, buf, other, acc)
-        if todo[FIRST] < 0:
-            _add_up(grads, table, table + chunks, plan[TABLE_SIZE])
-            collect_angles(plan, numbers, pointer(grads, table), sin, pointer(d_angles, row))
+        for row in range(first, end):
+            psi = pointer(states, row)
+            lam = pointer(adjoints, row)
+            cos = pointer(turns, row)
+            sin = pointer(cos, plan[TABLE_SIZE])
+            operands = (pointer(plan, plan[STEPS_AT]), cos, sin, lane_signs)
+            table = chunks * row
+            if everything:
+                table = chunks * me
+            if todo[END_STAGE] > plan[STAGES]:
+                part = (low, high, chunks)
+                c = pointer(cotangent, row)
+                if cotangent.ndim == 2:
+                    seed_probabilities(plan, psi, part, c, lam)
+                else:
+                    seed_expectations(plan, numbers, psi, part, pointer(words, 0), spare, c, lam)
+                for chunk in range(low, high):
+                    _clear(pointer(grads, table + chunk), plan[TABLE_SIZE])
+            for stage in range(end_stage - 1, first_stage - 1, -1):
+                for block in range(low * each, high * each):
+                    grad = pointer(grads, table + block // each)
+                    _undo_block(plan, stage, block, (psi, lam), operands, own, grad)
+            if todo[FIRST_STAGE] < 0:
+                _add_up(grads, table, table + chunks, plan[TABLE_SIZE])
+                collect_angles(plan, numbers, pointer(grads, table), sin, pointer(d_angles, row))

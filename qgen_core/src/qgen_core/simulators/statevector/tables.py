@@ -1,9 +1,9 @@
 """A plan as compiled code reads it: one array of integers and one of doubles.
 
-numba carries nine numbers for every array through every function that is inlined, and these used to
-be most of what had to be compiled. So the tables of a plan stand one after another in one array,
-behind a head of sizes and offsets, and compiled code holds pointers to them. The constants
-below name the places of the head and the columns of the tables.
+To numba an array is nine numbers, which it passes to every function that is inlined; these used to
+be most of the code to compile. So the tables of a plan stand one after another in one array, after
+a head of sizes and offsets, and compiled code holds pointers to them. The constants below name the
+entries of the head and the columns of the tables.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.simulators.statevector.plan import Plan
+from qgen_core.simulators.statevector.plan import StatevectorPlan
 from qgen_core.typing import Floats, Ints
 
 # Sizes, in the head of the integers.
@@ -24,9 +24,9 @@ RUN_BITS = 1
 STAGES = 2
 #: Bits of a block's number.
 BLOCK_BITS = 3
-#: Places of the table of angles.
+#: Entries of the table of angles.
 TABLE_SIZE = 4
-#: Linear forms that fill the table.
+#: Linear forms that fill that table.
 FORMS = 5
 #: Integers in all steps.
 STEP_NUMBERS = 6
@@ -39,7 +39,8 @@ STATE_NUMBERS = 9
 #: 2^Q.
 OUTCOMES = 10
 
-# Offsets, in the head of the integers: of the tables of integers, in the order of ``tables_of``,
+# Offsets, in the head of the integers: first those of the tables of integers, in the order of
+# ``tables_of``,
 STAGES_AT = 11
 RUNS_AT = 12
 BLOCK_BITS_AT = 13
@@ -47,7 +48,7 @@ TILES_AT = 14
 STEPS_AT = 15
 FORMS_AT = 16
 TERM_COLUMNS_AT = 17
-# and of the doubles, which begin with the Walsh matrix.
+# then those of the tables of doubles, which begin with the Walsh matrix.
 CONSTS_AT = 18
 FACTORS_AT = 19
 _HEAD = 20
@@ -84,7 +85,7 @@ def _offsets(first: int, tables: list[NDArray[Any]]) -> list[int]:
     return offsets
 
 
-def tables_of(plan: Plan, walsh: Floats) -> tuple[Ints, Floats]:
+def tables_of(plan: StatevectorPlan, walsh: Floats) -> tuple[Ints, Floats]:
     """The integers and the doubles of a plan, with a Walsh matrix over four registers."""
     ints: list[NDArray[Any]] = [
         plan.stages,

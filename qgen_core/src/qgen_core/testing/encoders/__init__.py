@@ -15,4 +15,10 @@ class EncoderKit(MapTests, RuleTests):
 
     Override ``events`` if the encoder does not accept two falling positive columns in GeV, and set
     ``conditional`` for an encoder that needs conditions.
+
+    >>> import qgen_core as qgen
+    >>> class TestBinning(EncoderKit):
+    ...     def make(self):
+    ...         return qgen.encoder("binning", bits=3)
+    >>> TestBinning().test_state()
     """

@@ -8,12 +8,20 @@ from qgen_core.testing.generators.samples import SampleTests
 
 
 class GeneratorKit(SampleTests, OutputTests, ParameterTests):
-    """Holds a model to its contract: inherit it, say how to make one.
+    """Checks a generator against its contract; inherit it and define ``make``.
 
         class TestMine(GeneratorKit):
             def make(self):
                 return MyModel(space=qgen.Space("bits", 4))
 
-    Samples alone are enough to pass; each further output of ``outputs`` is tried with its gradient.
-    Override ``conditions`` or ``events`` where random ones of the model's spaces make no sense.
+    A model that only samples can pass; each further output of ``outputs`` is tested with its
+    gradient. Override ``conditions`` or ``events`` if random ones of the model's spaces do not fit.
+
+    >>> import qgen_core as qgen
+    >>> class TestBornMachine(GeneratorKit):
+    ...     def make(self):
+    ...         backend = qgen.backend("statevector")
+    ...         space = qgen.Space("bits", 3)
+    ...         return qgen.generator("qcbm", ansatz="brick", backend=backend, space=space, seed=1)
+    >>> TestBornMachine().test_state()
     """

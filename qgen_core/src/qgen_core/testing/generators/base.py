@@ -1,4 +1,4 @@
-"""What the parts of the generator kit share: the model, and events and conditions to look at."""
+"""Shared by the parts of the generator kit: the model, and events and conditions to test with."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from qgen_core.testing.kit import Kit
 from qgen_core.testing.spaces import some_events
 from qgen_core.typing import Array, Rng
 
-#: Outcomes of a space of bits that are still written out one by one.
+#: Up to this number of bits a table of all outcomes is computed.
 MAX_WIDTH = 12
-#: Distinct conditions that a model is tried with.
+#: Number of distinct conditions that a model is tested with.
 CONDITIONS = 3
-#: Events of a batch.
+#: Number of events of a batch.
 EVENTS = 12
 
 
 class GeneratorBase(Kit):
-    """The hooks of the generator kit and its tolerances."""
+    """What a user of the generator kit defines or may change, and the tolerances."""
 
-    #: ``single`` for a model with float32 parameters or engines.
+    #: ``single`` for a model that computes in float32.
     precision: Literal["double", "single"] = "double"
-    #: Outputs whose value is a surrogate, so that its derivative is not the gradient
-    #: (contrastive divergence, say): their gradients are not compared with finite differences.
+    #: Outputs whose gradients are not compared with finite differences, because their value is a
+    #: surrogate of which the gradient is not the derivative, as in contrastive divergence.
     surrogates: frozenset[str] = frozenset()
-    #: Events drawn for each test of a distribution.
+    #: Number of events drawn for each test of a distribution.
     draws: int = 20_000
 
     #: Step and tolerance of finite differences.
@@ -38,33 +38,46 @@ class GeneratorBase(Kit):
 
     @abstractmethod
     def make(self) -> Generator:
-        """The model to try, a fresh one with the same options at each call.
-
-        Exact, not from shots.
-        """
+        """The model to test, a new one with the same options at each call, without shots."""
 
     def conditions(self, n: int, rng: Rng) -> Array | None:
-        """n different encoded conditions (n, K) of the model's condition space; None without."""
+        """n different encoded conditions (n, K); None for a model without conditions."""
         space = self.make().condition
-        return None if space is None else some_events(space, n, rng)
+        if space is None:
+            return None
+        return some_events(space, n, rng)
 
     def events(self, n: int, rng: Rng) -> Array:
         """n encoded events (n, width) of the model's space."""
         return some_events(self.make().space, n, rng)
 
     def batch(self, output: str) -> Batch:
-        """What a loss of this output would make the model look at."""
-        rng, model = np.random.default_rng(61), self.make()
+        """A batch as for training on this output."""
+        rng = np.random.default_rng(61)
+        model = self.make()
         conditions = self.conditions(CONDITIONS, rng)
         if output == "probabilities":
-            rows = 1 if conditions is None else CONDITIONS
+            rows = CONDITIONS
+            if conditions is None:
+                rows = 1
             size = 2**model.space.width
             return Batch(condition=conditions, target=np.full((rows, size), 1 / size))
-        given = None if conditions is None else conditions[np.arange(EVENTS) % CONDITIONS]
-        return Batch(self.events(EVENTS, rng), given)
+        condition_of_events = in_turn(conditions, EVENTS)
+        return Batch(self.events(EVENTS, rng), condition_of_events)
 
     def twin(self, model: Generator) -> Generator:
         """Another model in the same state."""
         twin = self.make()
         twin.load(model.state())
         return twin
+
+
+def in_turn(conditions: Array | None, n: int) -> Array | None:
+    """The conditions (n, K) of n events that have the rows of ``conditions`` in turn.
+
+    >>> in_turn(np.array([[1.0], [2.0]]), 3).tolist()
+    [[1.0], [2.0], [1.0]]
+    """
+    if conditions is None:
+        return None
+    return conditions[np.arange(n) % len(conditions)]

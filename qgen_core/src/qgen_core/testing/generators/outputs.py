@@ -21,37 +21,41 @@ class OutputTests(GeneratorBase):
     """``forward`` and ``outputs_at``."""
 
     def test_outputs(self) -> None:
-        """Every output of ``outputs`` has finite values in its shape; batches are not changed.
-
-        Others are refused.
-        """
+        """Outputs are finite and have their shape; inputs do not change; others are refused."""
         model = self.make()
         outputs = model.outputs
+        is_set = isinstance(outputs, frozenset)
         check(
-            isinstance(outputs, frozenset) and outputs and outputs <= set(OUTPUTS),
-            f"outputs is a frozenset of {', '.join(OUTPUTS)}, not {outputs!r}",
+            is_set and outputs and outputs <= set(OUTPUTS),
+            f"outputs must be a frozenset of some of {', '.join(OUTPUTS)}, not {outputs!r}",
         )
         for output in sorted(outputs):
             batch = self.batch(output)
             with unchanged("forward()", **arrays_of(batch)), globals_untouched("forward()"):
                 values = forward(model, output, batch)
             self._check_form(model, output, values, batch)
-        missing = next((output for output in OUTPUTS if output not in outputs), None)
-        if missing is not None:
+        missing = [output for output in OUTPUTS if output not in outputs]
+        if missing:
             batch = self.batch(sorted(outputs)[0])
-            what, rng = f"forward({missing!r})", np.random.default_rng(1)
-            check_refused(QgenError, what, model.forward, missing, batch, rng=rng)
+            what = f"forward({missing[0]!r})"
+            rng = np.random.default_rng(1)
+            check_refused(QgenError, what, model.forward, missing[0], batch, rng=rng)
 
     def _check_form(self, model: Generator, output: str, values: Any, batch: Batch) -> None:
         if output == "samples":
             assert batch.x is not None
             check_encoded("forward('samples')", values, model.space, len(batch.x))
             return
-        rows = len(batch.target if batch.x is None else batch.x)  # type: ignore[arg-type]
-        form = (rows, 2**model.space.width) if output == "probabilities" else (rows,)
+        shape: tuple[int, ...]
+        if output == "probabilities":
+            assert batch.target is not None
+            shape = (len(batch.target), 2**model.space.width)
+        else:
+            assert batch.x is not None
+            shape = (len(batch.x),)
         check(
-            np.shape(values) == form and bool(np.all(np.isfinite(values))),
-            f"forward({output!r}) gives finite values of the shape {form}, not of "
+            np.shape(values) == shape and bool(np.all(np.isfinite(values))),
+            f"forward({output!r}) must give finite values of the shape {shape}, not of "
             f"{np.shape(values)}",
         )
 
@@ -70,7 +74,7 @@ class OutputTests(GeneratorBase):
             except NoGradient as error:
                 check(
                     output == "samples",
-                    f"{output} has no gradient, only samples may have none: {error}",
+                    f"{output} has no gradient, which only samples may lack: {error}",
                 )
                 continue
             self._check_keys(model, output, found)
@@ -80,15 +84,15 @@ class OutputTests(GeneratorBase):
         parameters = model.parameters()
         check(
             set(found) == set(parameters),
-            f"the gradient of {output} is keyed {sorted(found)}, the parameters "
+            f"the gradient of {output} has the keys {sorted(found)}, the parameters have "
             f"{sorted(parameters)}",
         )
         for name, value in found.items():
-            form = parameters[name].shape
+            shape = parameters[name].shape
             check(
-                np.shape(value) == form and bool(np.all(np.isfinite(value))),
-                f"the gradient of {output} by {name!r} is finite and of the shape {form}, not "
-                f"{np.shape(value)}",
+                np.shape(value) == shape and bool(np.all(np.isfinite(value))),
+                f"the gradient of {output} by {name!r} must be finite and of the shape {shape}, "
+                f"not {np.shape(value)}",
             )
 
     def _check_slopes(
@@ -99,12 +103,15 @@ class OutputTests(GeneratorBase):
         cotangent: Floats,
         found: dict[str, Array],
     ) -> None:
-        theta, rng = flatten(model.parameters()), np.random.default_rng(6)
-        ends = np.cumsum([value.size for value in model.parameters().values()])
-        step, tolerance = self.STEP[self.precision], self.TOLERANCE[self.precision]
+        theta = flatten(model.parameters())
+        rng = np.random.default_rng(6)
+        step = self.STEP[self.precision]
+        tolerance = self.TOLERANCE[self.precision]
         gradient = flatten({name: found[name] for name in model.parameters()})
-        for name, end in zip(model.parameters(), ends, strict=True):
-            size = model.parameters()[name].size
+        end = 0
+        for name, parameter in model.parameters().items():
+            size = parameter.size
+            end += size
             for what, part in _directions(size, rng):
                 direction = np.zeros(len(theta))
                 direction[end - size : end] = part
@@ -114,71 +121,66 @@ class OutputTests(GeneratorBase):
                     at = model.outputs_at(output, moved, batch, rng=np.random.default_rng(4))[0]
                     return float(np.sum(cotangent * at))
 
-                expected, given = slope(value, step), float(gradient @ direction)
-                scale = max(1.0, abs(expected), float(np.linalg.norm(gradient[end - size : end])))
+                expected = slope(value, step)
+                given = float(gradient @ direction)
+                norm = float(np.linalg.norm(gradient[end - size : end]))
+                scale = max(1.0, abs(expected), norm)
                 check(
                     abs(given - expected) <= tolerance * scale,
                     f"the gradient of {output} by {name!r} along {what} is {given:.9g}, finite "
-                    "differences of "
-                    f"outputs_at() give {expected:.9g}; the pullback takes d loss / d {output} to "
-                    "d loss / d "
-                    "parameters",
+                    f"differences of outputs_at() give {expected:.9g}; the pullback takes d loss / "
+                    f"d {output} to d loss / d parameters",
                 )
 
     def test_outputs_at(self) -> None:
-        """The output at parameter vectors is what forward gives there.
-
-        The model's own parameters stay.
-        """
+        """outputs_at is what forward gives at these parameters; the model's own do not change."""
         model = self.make()
         theta = flatten(model.parameters())
         thetas = theta + 0.3 * np.random.default_rng(7).normal(size=(3, len(theta)))
         for output in sorted(model.outputs):
             batch = self.batch(output)
-            single = [
-                model.outputs_at(output, t[None], batch, rng=np.random.default_rng(8))[0]
-                for t in thetas
-            ]
+            single = []
+            for vector in thetas:
+                rng = np.random.default_rng(8)
+                single.append(model.outputs_at(output, vector[None], batch, rng=rng)[0])
             many = model.outputs_at(output, thetas, batch, rng=np.random.default_rng(8))
             check(
                 np.array_equal(flatten(model.parameters()), theta),
-                f"outputs_at({output!r}) leaves other parameters behind; put the old ones back",
+                f"outputs_at({output!r}) changes the model's parameters; restore them at the end",
             )
             check(
                 np.shape(many) == (3, *np.shape(single[0])),
                 f"outputs_at({output!r}) of 3 vectors has the shape {np.shape(many)}, not "
                 f"{(3, *np.shape(single[0]))}",
             )
-            for row, t in enumerate(thetas):
-                there = self.twin(model)
-                assign(there.parameters(), t)
-                expected = forward(there, output, batch, 8)
-                alike = np.allclose(single[row], expected, rtol=1e-5, atol=1e-8)
+            for row, vector in enumerate(thetas):
+                moved = self.twin(model)
+                assign(moved.parameters(), vector)
+                expected = forward(moved, output, batch, 8)
                 check(
-                    alike,
+                    np.allclose(single[row], expected, rtol=1e-5, atol=1e-8),
                     f"outputs_at({output!r}) is not what forward() gives with these parameters",
                 )
-                if np.array_equal(
-                    expected, forward(there, output, batch, 9)
-                ):  # nothing random in it
-                    alike = np.allclose(many[row], expected, rtol=1e-5, atol=1e-8)
-                    check(
-                        alike,
-                        f"row {row} of outputs_at({output!r}) is not what forward() gives at "
-                        f"vector {row}",
-                    )
+                is_random = not np.array_equal(expected, forward(moved, output, batch, 9))
+                if is_random:
+                    continue
+                check(
+                    np.allclose(many[row], expected, rtol=1e-5, atol=1e-8),
+                    f"row {row} of outputs_at({output!r}) is not what forward() gives at vector "
+                    f"{row}",
+                )
 
 
 def forward(model: Generator, output: str, batch: Batch, seed: int = 1) -> Array:
-    """The output with a seed, without its pullback."""
+    """The output for this seed, without its pullback."""
     return model.forward(output, batch, rng=np.random.default_rng(seed))[0]
 
 
 def _directions(size: int, rng: np.random.Generator) -> list[tuple[str, Floats]]:
-    """A general direction in a parameter, and some of its entries alone."""
+    """A random direction of a parameter, and the directions of at most four entries, by name."""
     whole = rng.normal(size=size)
     entries = rng.permutation(size)[:4]
-    return [
-        ("a random direction", whole / np.linalg.norm(whole)),
-        *((f"entry {int(k)}", np.eye(size)[k]) for k in entries),
-    ]
+    directions = [("a random direction", whole / np.linalg.norm(whole))]
+    for entry in entries:
+        directions.append((f"entry {int(entry)}", np.eye(size)[entry]))
+    return directions

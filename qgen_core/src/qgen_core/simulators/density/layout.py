@@ -1,0 +1,61 @@
+"""Columns of the tables that the compiled code of density matrices reads, and the size of a tile.
+
+``bind.py`` reads groups and factors, ``kernels.py`` reads passes and their loops; ``tables.py``
+writes them all.
+"""
+
+from __future__ import annotations
+
+#: Columns of a tile, a few registers whatever their width.
+TILE = 32
+
+# Columns of a group. Its matrix (D, D) depends on the angles whose columns stand between
+# GROUP_FIRST_ANGLE and GROUP_END_ANGLE in a list of them.
+#: D.
+GROUP_SIZE = 0
+GROUP_FIRST_FACTOR = 1
+GROUP_END_FACTOR = 2
+#: Where its matrix begins, among the matrices of a row of angles.
+GROUP_MATRIX = 3
+GROUP_FIRST_ANGLE = 4
+GROUP_END_ANGLE = 5
+
+# Columns of a factor, a matrix (d, d) on one digit of a group or on all.
+#: d.
+FACTOR_SIZE = 0
+#: Stride of its wire among the D digits; 1 if it acts on all of them.
+FACTOR_STRIDE = 1
+#: Where its terms begin; of a factor without terms, where the matrix of its run begins.
+FACTOR_PLACE = 2
+#: How many terms it has; 0 if it is the matrix of a run.
+FACTOR_TERMS = 3
+#: The column of its angle, or a negative number if it has none; of a run 0 if that has an angle.
+FACTOR_ANGLE = 4
+FACTOR_COLUMNS = 5
+NO_ANGLE = -1
+
+# Columns of a pass.
+#: Rows of a tile before and after it.
+PASS_ROWS_BEFORE = 0
+PASS_ROWS_AFTER = 1
+#: How many coefficients are neighbours in memory.
+PASS_INNER = 2
+#: The loops around these.
+PASS_FIRST_LOOP = 3
+PASS_LOOPS = 4
+#: Where the offsets of the rows before and after begin.
+PASS_OFFSETS_BEFORE = 5
+PASS_OFFSETS_AFTER = 6
+#: Where its matrix begins, among the matrices of a row of angles.
+PASS_MATRIX = 7
+PASS_TILES = 8
+#: Columns of all its tiles.
+PASS_WIDTH = 9
+#: 1 if the gradient of its matrix is wanted.
+PASS_HAS_GRADIENT = 10
+
+# Columns of a loop.
+LOOP_SIZE = 0
+LOOP_STRIDE_BEFORE = 1
+LOOP_STRIDE_AFTER = 2
+LOOP_COLUMNS = 3
