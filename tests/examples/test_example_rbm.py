@@ -14,7 +14,7 @@ import pytest
 
 import qgen_core as qgen
 import qgen_example_rbm as example
-from qgen_core.errors import BadOption
+from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.interfaces import Sampler
 from qgen_core.runs import evaluation
 from qgen_core.runs import run as runs
@@ -22,7 +22,7 @@ from qgen_core.runs.eventfile import read_events, write_events
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import write_report
 from qgen_core.support.checkpoint import Checkpoints
-from qgen_core.testing import SamplerKit
+from qgen_core.testing import GeneratorKit, SamplerKit
 
 BITS = np.array(list(itertools.product((0, 1), repeat=3)), dtype=np.int8)
 
@@ -96,6 +96,29 @@ def test_forward_is_a_function_of_state_batch_and_random_numbers() -> None:
     np.testing.assert_array_equal(three[0], three[2])
     for name, value in model.state().items():
         np.testing.assert_array_equal(value, before[name])
+
+
+class TestMachine(GeneratorKit):
+    def make(self) -> qgen.Generator:
+        return machine(example.Enumeration())
+
+
+@pytest.mark.parametrize(
+    ("trainer", "options", "reason"),
+    [
+        ("spsa", {}, "trainer 'spsa' compares its values; use one that follows gradients"),
+        ("cobyla", {}, "trainer 'cobyla' compares its values"),
+        ("adam", {"keep_best": True}, "set keep_best to false"),
+        ("adam", {"patience": 5}, "leave patience out"),
+    ],
+)
+def test_what_compares_values_refuses_a_surrogate(
+    trainer: str, options: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(OutputMismatch, match=f"is a surrogate.*{reason}"):
+        qgen.trainer(trainer, steps=2, **options).fit(
+            machine(example.Enumeration()), qgen.Events(BITS), qgen.loss("mean"), seed=1
+        )
 
 
 class Remote(example.Gibbs):

@@ -521,6 +521,9 @@ class Generator(Stateful):
     condition: Space | None = None
     sampler: Sampler | None = None  # one that the model draws with; a checkpoint saves it by itself
     outputs: frozenset[str] = frozenset({"samples"})
+    #: Outputs whose values mean nothing, only their gradients do, as in contrastive divergence.
+    #: Gradient-free trainers, ``keep_best`` and ``patience`` compare values, so they refuse these.
+    surrogates: frozenset[str] = frozenset()
 
     @abstractmethod
     def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
@@ -776,6 +779,8 @@ class Trainer(Stateful):
 
     __qgen_kind__ = "trainer"
     owns_loop: bool = False
+    #: Whether steps compare losses at several points instead of following a gradient.
+    gradient_free: bool = False
 
     def __init__(
         self,

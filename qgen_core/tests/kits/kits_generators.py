@@ -285,6 +285,58 @@ class FirstForAll(Bits):
         return np.stack([found[0]] * len(thetas))
 
 
+class MovesItsChains(Reals):
+    """Chains that go on whenever an output is asked for, instead of once a step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chains = np.zeros(2)
+
+    def state(self) -> dict[str, Array]:
+        return super().state() | {"chains": self.chains.copy()}
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        self.chains = np.array(state["chains"])
+        super().load({name: value for name, value in state.items() if name != "chains"})
+
+    def forward(self, output: str, batch: Batch, *, rng: np.random.Generator) -> Any:
+        self.chains = self.chains + 1
+        return super().forward(output, batch, rng=rng)
+
+
+class CountsCalls(Reals):
+    """A value that depends on how often it was asked for, which no state holds."""
+
+    calls = 0
+
+    def forward(self, output: str, batch: Batch, *, rng: np.random.Generator) -> Any:
+        self.calls += 1
+        values, pullback = super().forward(output, batch, rng=rng)
+        return values + 0.01 * self.calls, pullback
+
+
+class Kinks(Generator):
+    """An objective with kinks at and near the parameters, as ReLU and splines have them."""
+
+    outputs = frozenset({"objective"})
+
+    def __init__(self) -> None:
+        self.space = Space("reals", 2)
+        self.theta = np.array([0.0013, -0.4])
+
+    def parameters(self) -> dict[str, Array]:
+        return {"theta": self.theta}
+
+    def sample(self, n: int, condition: Array | None = None, *, rng: np.random.Generator) -> Array:
+        return rng.normal(size=(n, 2))
+
+    def forward(self, output: str, batch: Batch, *, rng: np.random.Generator) -> Any:
+        if output != "objective" or batch.x is None:
+            return super().forward(output, batch, rng=rng)
+        values = np.maximum(self.theta, 0).sum() * np.ones(len(batch.x))
+        return values, lambda c: {"theta": c.sum() * (self.theta > 0)}
+
+
 class ParametersCopied(Bits):
     def parameters(self) -> dict[str, Array]:
         return {name: value.copy() for name, value in super().parameters().items()}

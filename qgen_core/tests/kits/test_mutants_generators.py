@@ -122,6 +122,16 @@ MUTANTS = [
         r"the model does not use the arrays that parameters\(\) returns",
     ),
     Mutant(
+        broken.MovesItsChains,
+        "test_outputs_are_pure",
+        r"forward\('log_prob'\) changes the state chains; change it in prepare\(\)",
+    ),
+    Mutant(
+        broken.CountsCalls,
+        "test_outputs_are_pure",
+        r"gives other values at equal parameters and rng",
+    ),
+    Mutant(
         broken.ForgetsSlopes, "test_state", r"into a fresh model parameter 'slopes' is another one"
     ),
     Mutant(
@@ -148,7 +158,9 @@ def test_every_test_can_fail() -> None:
 class TestGood(GeneratorKit):
     """The models that the mutants are made of are found correct."""
 
-    @pytest.fixture(autouse=True, params=["conditional bits", "bits", "reals", "samples only"])
+    @pytest.fixture(
+        autouse=True, params=["conditional bits", "bits", "reals", "samples only", "kinks"]
+    )
     def _case(self, request: pytest.FixtureRequest) -> None:
         self.case = request.param
 
@@ -157,5 +169,6 @@ class TestGood(GeneratorKit):
             "bits": lambda: broken.Bits(0),
             "reals": broken.Reals,
             "samples only": broken.SamplesOnly,
+            "kinks": broken.Kinks,
         }
         return models.get(self.case, broken.Bits)()

@@ -17,6 +17,7 @@ class BoltzmannMachine(Generator):
     """
 
     outputs = frozenset({"objective"})
+    surrogates = outputs
 
     def __init__(
         self,
@@ -43,10 +44,11 @@ class BoltzmannMachine(Generator):
         return super().state() | {"chains": self.chains.copy()}
 
     def load(self, state: Any) -> None:
-        chains = state.get("chains")
+        others = dict(state)
+        chains = others.pop("chains", None)
         if chains is None or chains.shape != self.chains.shape:
             raise CheckpointError("the checkpoint has other chains than this model")
-        super().load({"h": state["h"], "J": state["J"]})
+        super().load(others)
         self.chains = chains.copy()
 
     def energy(self) -> Ising:
@@ -57,6 +59,8 @@ class BoltzmannMachine(Generator):
         self.chains = found
 
     def forward(self, output: str, batch: Batch, *, rng: np.random.Generator) -> Any:
+        if output not in self.outputs or batch.x is None:
+            return super().forward(output, batch, rng=rng)
         data = 2.0 * batch.x - 1
         model = self.chains[:, : self.space.width].astype(float)
         value = self.free_energy(data) - self.free_energy(model).mean()

@@ -15,7 +15,7 @@ from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Model, Sampl
 from qgen_core.runs.provenance import fingerprint
 from qgen_core.runs.recipes import TABLES, Recipe
 from qgen_core.support.random_streams import stream
-from qgen_core.training.problem import check_match
+from qgen_core.training.problem import check_comparable, check_match
 from qgen_core.typing import Array
 
 
@@ -197,7 +197,7 @@ class Assembly:
     def check(self) -> None:
         """Build every component and check that spaces and outputs match, before anything runs."""
         check_match(self.generator, self.data, self.loss)
-        _ = self.trainer
+        check_comparable(self.trainer, self.generator, self.loss)
 
     def providers(self) -> dict[str, str]:
         """The package and version that provide the component of each table."""

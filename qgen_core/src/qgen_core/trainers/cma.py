@@ -39,6 +39,8 @@ class Cma(Trainer):
     True
     """
 
+    gradient_free = True
+
     def __init__(
         self,
         *,

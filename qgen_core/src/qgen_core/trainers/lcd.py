@@ -81,6 +81,8 @@ class Lcd(Trainer):
     True
     """
 
+    gradient_free = True
+
     def __init__(
         self,
         *,

@@ -36,6 +36,8 @@ class Spsa(Trainer):
     True
     """
 
+    gradient_free = True
+
     def __init__(
         self,
         *,

@@ -30,7 +30,7 @@ from qgen_core.training.checkpoints import (
     numbers_to_save,
     restore,
 )
-from qgen_core.training.problem import TrainingProblem, check_match
+from qgen_core.training.problem import TrainingProblem, check_comparable, check_match
 from qgen_core.typing import Floats
 
 #: A gradient whose largest entry is below this is reported as vanished.
@@ -311,6 +311,7 @@ def fit(
     (3, 'all 3 steps done')
     """
     check_match(generator, data, loss)
+    check_comparable(trainer, generator, loss)
     if isinstance(run, str | PathLike):
         run = Checkpoints(Path(run))
     loop = _Loop(trainer, generator, data, loss, seed, run)

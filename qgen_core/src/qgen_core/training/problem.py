@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError, Diverged, OutputMismatch
 from qgen_core.events import Batch, Events
-from qgen_core.interfaces import Backend, Generator, Loss, name_of
+from qgen_core.interfaces import Backend, Generator, Loss, Trainer, name_of
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Array, Floats
 
@@ -233,3 +233,21 @@ def _check_condition(generator: Generator, condition: Array | None) -> None:
     raise OutputMismatch(
         f"generator {name_of(generator)!r} takes {wanted}; the events have {given}"
     )
+
+
+def check_comparable(trainer: Trainer, generator: Generator, loss: Loss) -> None:
+    """Raise OutputMismatch if a trainer compares values of an output that is a surrogate."""
+    if loss.reads not in generator.surrogates:
+        return
+    reason = ""
+    if trainer.gradient_free or trainer.owns_loop:
+        reason = f"trainer {name_of(trainer)!r} compares its values; use one that follows gradients"
+    elif trainer.keep_best:
+        reason = "keep_best looks for its least value; set keep_best to false"
+    elif trainer.patience is not None:
+        reason = "patience waits for its least value; leave patience out"
+    if reason:
+        raise OutputMismatch(
+            f"the {loss.reads} of generator {name_of(generator)!r} is a surrogate: its gradient "
+            f"trains the model, its value means nothing; {reason}"
+        )

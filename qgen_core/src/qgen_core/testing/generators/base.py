@@ -26,9 +26,6 @@ class GeneratorBase(Kit):
 
     #: ``single`` for a model that computes in float32.
     precision: Literal["double", "single"] = "double"
-    #: Outputs whose gradients are not compared with finite differences, because their value is a
-    #: surrogate of which the gradient is not the derivative, as in contrastive divergence.
-    surrogates: frozenset[str] = frozenset()
     #: Number of events drawn for each test of a distribution.
     draws: int = 20_000
 
