@@ -82,7 +82,13 @@ def train(
     finally:
         progress.close()
     message = f"trained: {history.stopped}"
-    if len(history.losses):
+    if history.kept_step is not None:
+        selected_by = "loss"
+        if history.records and "validation" in history.records[-1]:
+            selected_by = "validation"
+        message += f"; kept the parameters of step {history.kept_step}, of least {selected_by} "
+        message += f"{history.kept_value:.6g}"
+    elif len(history.losses):
         message += f"; loss {history.losses[-1]:.6g}"
     say(f"{message}; saved in {run}")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pkgutil import resolve_name
-from typing import Annotated, Any, Protocol, Self, final
+from typing import Annotated, Any, Literal, Protocol, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -77,6 +77,8 @@ Dataset = Annotated[Callable[[], Events], Component("dataset")]
 #: also given ``edges``, ``rng``, ``model`` and ``encoded`` (a pair of arrays), as far as it has
 #: parameters for them.
 Metric = Annotated[Callable[..., Mapping[str, Any]], Component("metric")]
+#: What the best parameters of a training are selected by: see :class:`Trainer`.
+Selection = Literal["loss"] | Metric | None
 
 
 @dataclass(frozen=True)
@@ -667,7 +669,9 @@ class History:
 
     ``records`` has one mapping per step, with at least ``step`` and ``loss``; ``stopped`` says
     why the training ended; ``warnings`` are those that were logged during the training; ``draws``
-    says who drew the samples of a model with a sampler.
+    says who drew the samples of a model with a sampler. ``kept_step`` is the step whose parameters
+    the training ended with, and ``kept_value`` the number by which they were selected, if the
+    trainer keeps the best ones.
 
     >>> history = History([{"step": 0, "loss": 0.5}, {"step": 1, "loss": 0.25}])
     >>> history.losses
@@ -678,6 +682,8 @@ class History:
     stopped: str = ""
     warnings: list[str] = field(default_factory=list)
     draws: DrawRecord = field(default_factory=DrawRecord)
+    kept_step: int | None = None
+    kept_value: float | None = None
 
     @property
     def losses(self) -> Floats:
@@ -708,6 +714,7 @@ class Problem(Protocol):
 
     generator: Generator
     data: Events
+    validation: Events | None
     loss: Loss
     seed: int
     total: int
@@ -789,6 +796,8 @@ class Trainer(Stateful):
         batch_size: int | None = None,
         keep_best: bool = False,
         patience: int | None = None,
+        select: Selection = None,
+        validate_every: int | None = None,
     ) -> None:
         """Set the options that all trainers have.
 
@@ -798,16 +807,29 @@ class Trainer(Stateful):
             keep_best: whether training ends with the parameters of least loss.
             patience: training stops after this number of steps without a new least loss. None:
                 it does not stop early.
+            select: what ``keep_best`` and ``patience`` compare instead of the training loss:
+                ``loss`` for the loss on validation events, or a metric between these and samples
+                of the model, both encoded. It implies ``keep_best``.
+            validate_every: the number of steps between two validations; by default a fiftieth of
+                all steps.
 
         Raises BadOption for values below 1.
         """
-        for name, value in (("steps", steps), ("batch_size", batch_size), ("patience", patience)):
+        numbers = {
+            "steps": steps,
+            "batch_size": batch_size,
+            "patience": patience,
+            "validate_every": validate_every,
+        }
+        for name, value in numbers.items():
             if value is not None and value < 1:
                 raise BadOption(f"{name} must be at least 1, not {value}")
         self.steps = steps
         self.batch_size = batch_size
-        self.keep_best = keep_best
+        self.keep_best = keep_best or select is not None
         self.patience = patience
+        self.select = select
+        self.validate_every = validate_every
 
     @final
     def fit(
@@ -819,19 +841,23 @@ class Trainer(Stateful):
         seed: int,
         hooks: Hooks = (),
         run: Folder = None,
+        validation: Events | None = None,
     ) -> History:
         """Train on encoded events. The generator's parameters are changed in place.
 
         ``run`` is a folder: a training continues from the checkpoint there, saves its own there,
         and on SIGINT or SIGTERM ends the current step, saves and raises Interrupted. ``hooks`` are
-        objects with ``@hookimpl`` methods. Raises OutputMismatch, before the first step, if loss,
+        objects with ``@hookimpl`` methods. ``validation`` are encoded events that are not trained
+        on, for ``select`` and for hooks. Raises OutputMismatch, before the first step, if loss,
         generator and events do not fit together, and Diverged if the loss or a gradient is no
         longer finite.
         """
         # The loop is built on this module, so it is looked up when a training starts instead of
         # being imported here, as components are looked up by the registry.
         run_loop = resolve_name("qgen_core.training.loop:fit")
-        history: History = run_loop(self, generator, data, loss, seed=seed, hooks=hooks, run=run)
+        history: History = run_loop(
+            self, generator, data, loss, seed=seed, hooks=hooks, run=run, validation=validation
+        )
         return history
 
     def step(self, problem: Problem) -> float:

@@ -9,7 +9,7 @@ import torch
 
 from qgen_core import Trainer
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.interfaces import Problem
+from qgen_core.interfaces import Problem, Selection
 from qgen_core.typing import Array
 from qgen_torch.optim.data_parallel import ProcessGroup, split_batch
 from qgen_torch.optim.factories import OptimizerFactory, Options, SchedulerFactory
@@ -47,6 +47,9 @@ class TorchTrainer(Trainer):
         batch_size: events a step; None takes all of them.
         keep_best: end with the parameters of the lowest loss.
         patience: stop after this many steps without improvement.
+        select: what the best parameters are chosen by: ``loss`` on validation events, or a
+            metric; implies ``keep_best``.
+        validate_every: steps between two validations.
 
     Raises BadOption for names, options and values that torch rejects.
 
@@ -70,17 +73,26 @@ class TorchTrainer(Trainer):
         batch_size: int | None = None,
         keep_best: bool = False,
         patience: int | None = None,
+        select: Selection = None,
+        validate_every: int | None = None,
     ) -> None:
-        super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
+        super().__init__(
+            steps=steps,
+            batch_size=batch_size,
+            keep_best=keep_best,
+            patience=patience,
+            select=select,
+            validate_every=validate_every,
+        )
         for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
             if value is not None and not value > 0:
                 raise BadOption(f"{name} of trainer 'torch' must be above 0, not {value:g}")
         if ema is not None and not 0 < ema < 1:
             raise BadOption(f"ema is the decay of an average, between 0 and 1, not {ema:g}")
-        if ema is not None and keep_best:
+        if ema is not None and self.keep_best:
             raise BadOption(
-                "a training ends on the average (ema) or on the best parameters (keep_best), "
-                "not on both"
+                "a training ends on the average (ema) or on the best parameters (keep_best, "
+                "select), not on both"
             )
         if shares < 1:
             raise BadOption(f"shares must be at least 1, not {shares}")

@@ -45,6 +45,23 @@ def component_kind(annotation: Any) -> str | None:
     return None
 
 
+def words_of(annotation: Any) -> tuple[str, ...]:
+    """The words that an annotation allows in place of a component.
+
+    >>> from typing import Literal
+    >>> from qgen_core.interfaces import Metric
+    >>> words_of(Literal["loss"] | Metric | None), words_of(Metric)
+    (('loss',), ())
+    """
+    found: list[str] = []
+    if typing.get_origin(annotation) is typing.Literal:
+        found += [word for word in typing.get_args(annotation) if isinstance(word, str)]
+    if _is_union(annotation):
+        for member in typing.get_args(annotation):
+            found += words_of(member)
+    return tuple(found)
+
+
 def element_kind(annotation: Any) -> str | None:
     """The kind of component that an annotation asks for a list or tuple of; None otherwise.
 
@@ -115,7 +132,8 @@ def type_name(annotation: Any) -> str:
     """
     kind = component_kind(annotation)
     if kind is not None:
-        return f"{kind} (name or table)"
+        words = "".join(f"'{word}' or " for word in words_of(annotation))
+        return f"{words}{kind} (name or table)"
     if annotation is Any:
         return "any"
     if isinstance(annotation, type) and not typing.get_args(annotation):

@@ -34,6 +34,7 @@ from qgen_core.discovery.option_types import (
     shown,
     type_name,
     validated,
+    words_of,
 )
 from qgen_core.errors import BadOption, BrokenPlugin, QgenError, TwoOffers, UnknownName
 
@@ -503,7 +504,8 @@ def _checked(
 ) -> Any:
     """One option as its annotated type, with components built from their names and tables."""
     kind = component_kind(parameter.annotation)
-    if kind is not None and isinstance(value, str | Mapping):
+    is_word = isinstance(value, str) and value in words_of(parameter.annotation)
+    if kind is not None and isinstance(value, str | Mapping) and not is_word:
         return build(kind, value, supplied)
     kind_of_elements = element_kind(parameter.annotation)
     if kind_of_elements is not None and isinstance(value, list | tuple):

@@ -129,6 +129,13 @@ class Assembly:
         """The encoded training events that the encoder accepts."""
         return self.encoded(self.parts[0], "train")
 
+    @cached_property
+    def validation(self) -> Events | None:
+        """The encoded validation events that the encoder accepts; None if there are none."""
+        if len(self.parts[1]) == 0:
+            return None
+        return self.encoded(self.parts[1], "validation")
+
     def accepted(self, events: Events, which: str) -> Events:
         """The events that the encoders accept; the number of others is kept in ``outside[which]``.
 

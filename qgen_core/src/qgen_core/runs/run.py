@@ -106,6 +106,9 @@ def train(
         followers = list(hooks)
         if assembly.noise is not None:
             followers.append(assembly.noise)  # a noise model may drift with the training steps
+        validation = None
+        if assembly.trainer.select is not None:
+            validation = assembly.validation
         history = assembly.trainer.fit(
             assembly.generator,
             assembly.data,
@@ -113,6 +116,7 @@ def train(
             seed=recipe.seed,
             hooks=followers,
             run=checkpoints,
+            validation=validation,
         )
         record |= {"stopped": history.stopped, "warnings": history.warnings, "finished": _now()}
         if assembly.generator.sampler is not None:

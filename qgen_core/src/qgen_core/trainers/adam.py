@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.interfaces import Problem, Trainer
+from qgen_core.interfaces import Problem, Selection, Trainer
 from qgen_core.trainers.schedules import Schedule, factor
 from qgen_core.typing import Array
 
@@ -46,8 +46,17 @@ class Adam(Trainer):
         batch_size: int | None = None,
         keep_best: bool = False,
         patience: int | None = None,
+        select: Selection = None,
+        validate_every: int | None = None,
     ) -> None:
-        super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
+        super().__init__(
+            steps=steps,
+            batch_size=batch_size,
+            keep_best=keep_best,
+            patience=patience,
+            select=select,
+            validate_every=validate_every,
+        )
         if learning_rate <= 0 or epsilon <= 0:
             raise BadOption(
                 f"adam needs a learning_rate and an epsilon above 0, not {learning_rate} and "

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError
-from qgen_core.interfaces import Problem, Trainer
+from qgen_core.interfaces import Problem, Selection, Trainer
 from qgen_core.support.parameters import assign, flatten
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Array, Floats, Rng
@@ -50,8 +50,17 @@ class Cma(Trainer):
         batch_size: int | None = None,
         keep_best: bool = False,
         patience: int | None = None,
+        select: Selection = None,
+        validate_every: int | None = None,
     ) -> None:
-        super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
+        super().__init__(
+            steps=steps,
+            batch_size=batch_size,
+            keep_best=keep_best,
+            patience=patience,
+            select=select,
+            validate_every=validate_every,
+        )
         if importlib.util.find_spec("cma") is None:
             raise BrokenPlugin(
                 "trainer 'cma' needs the package cma; `pip install 'qgen-core[cma]'` brings it"

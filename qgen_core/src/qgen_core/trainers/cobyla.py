@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgen_core.errors import BadOption
-from qgen_core.interfaces import Problem, Trainer
+from qgen_core.interfaces import Problem, Selection, Trainer
 from qgen_core.support.parameters import assign, flatten
 from qgen_core.typing import Floats
 
@@ -45,8 +45,17 @@ class Cobyla(Trainer):
         batch_size: int | None = None,
         keep_best: bool = True,
         patience: int | None = None,
+        select: Selection = None,
+        validate_every: int | None = None,
     ) -> None:
-        super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
+        super().__init__(
+            steps=steps,
+            batch_size=batch_size,
+            keep_best=keep_best,
+            patience=patience,
+            select=select,
+            validate_every=validate_every,
+        )
         if not 0 < tol <= rhobeg:
             raise BadOption(f"cobyla needs 0 < tol <= rhobeg, not {tol} and {rhobeg}")
         self.tol = tol

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.interfaces import Backend, Problem, Trainer, name_of
+from qgen_core.interfaces import Backend, Problem, Selection, Trainer, name_of
 from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.typing import Array, Floats
 
@@ -97,8 +97,17 @@ class Lcd(Trainer):
         batch_size: int | None = None,
         keep_best: bool = False,
         patience: int | None = None,
+        select: Selection = None,
+        validate_every: int | None = None,
     ) -> None:
-        super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
+        super().__init__(
+            steps=steps,
+            batch_size=batch_size,
+            keep_best=keep_best,
+            patience=patience,
+            select=select,
+            validate_every=validate_every,
+        )
         if points < 3 or points % 2 == 0:
             raise BadOption(f"lcd needs an odd number of points, at least 3, not {points}")
         if window <= 0 or skip_below < 0 or (circuits is not None and circuits < 3):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from qgen_core.errors import BadOption
-from qgen_core.interfaces import Problem, Trainer
+from qgen_core.interfaces import Problem, Selection, Trainer
 from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.typing import Array, Floats
 
@@ -53,8 +53,17 @@ class Spsa(Trainer):
         batch_size: int | None = None,
         keep_best: bool = False,
         patience: int | None = None,
+        select: Selection = None,
+        validate_every: int | None = None,
     ) -> None:
-        super().__init__(steps=steps, batch_size=batch_size, keep_best=keep_best, patience=patience)
+        super().__init__(
+            steps=steps,
+            batch_size=batch_size,
+            keep_best=keep_best,
+            patience=patience,
+            select=select,
+            validate_every=validate_every,
+        )
         for name, value in (("a", a), ("c", c), ("first_step", first_step)):
             if value is not None and value <= 0:
                 raise BadOption(f"spsa needs {name} above 0, not {value}")

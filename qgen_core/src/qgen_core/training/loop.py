@@ -31,6 +31,7 @@ from qgen_core.training.checkpoints import (
     restore,
 )
 from qgen_core.training.problem import TrainingProblem, check_comparable, check_match
+from qgen_core.training.validation import Validation
 from qgen_core.typing import Floats
 
 #: A gradient whose largest entry is below this is reported as vanished.
@@ -54,9 +55,14 @@ class _Loop(TrainingProblem):
         loss: Loss,
         seed: int,
         checkpoints: Checkpoints | None,
+        validation: Events | None,
     ) -> None:
         super().__init__(generator, data, loss, seed, trainer.steps, trainer.batch_size)
         self.trainer = trainer
+        self.validation = validation
+        self._validator: Validation | None = None
+        if trainer.select is not None:
+            self._validator = Validation(trainer, validation, loss)
         self.checkpoints = checkpoints
         self.history = History()
         self.before = flatten(generator.parameters())
@@ -161,8 +167,7 @@ class _Loop(TrainingProblem):
     def end_step(self, value: float) -> None:
         """Record a step, call the hooks, and save or stop if it is time to."""
         self.check_finite("loss", value)
-        if value < self.state.best_value:
-            self._keep_as_best(float(value))
+        self._compare_with_best(float(value))
         self._note_draws()
         record: dict[str, Any] = {"step": self.step, "loss": float(value), **self.take_notes()}
         self._warn_if_vanishing(record)
@@ -193,10 +198,31 @@ class _Loop(TrainingProblem):
         self.log(**{f"sampler.{name}": value for name, value in record.numbers.items()})
         self.state.draws.merge(record.sources, record.jobs)
 
-    def _keep_as_best(self, value: float) -> None:
+    def _compare_with_best(self, loss: float) -> None:
+        """Keep the parameters of this step if they are the best so far.
+
+        These are the parameters that the loss was computed at, or, where they are selected by
+        validation, those after the step.
+        """
+        if self._validator is None:
+            self._keep_if_best(loss, self.before)
+        elif self._validator.is_due(self.step):
+            parameters = self.generator.parameters()
+            current = flatten(parameters)
+            point = self.before if self.trainer.owns_loop else current
+            assign(parameters, point)
+            value = self._validator.value(self.generator, self.rng("validation"))
+            assign(parameters, current)
+            self.check_finite("validation", value)
+            self.log(validation=value)
+            self._keep_if_best(value, point)
+
+    def _keep_if_best(self, value: float, point: Floats) -> None:
+        if value >= self.state.best_value:
+            return
         self.state.best_value = value
         self.state.best_step = self.step
-        self.state.best = self.before
+        self.state.best = point
         if self.trainer.owns_loop:
             assign(self.generator.parameters(), self.state.best)
 
@@ -229,7 +255,10 @@ class _Loop(TrainingProblem):
         if self.step >= self.total:
             self.history.stopped = f"all {self.total} steps done"
         elif patience is not None and steps_since_best >= patience:
-            self.history.stopped = f"no new least loss in {patience} steps"
+            compared = "least loss"
+            if self._validator is not None:
+                compared = f"least {self._validator.name} of validation"
+            self.history.stopped = f"no new {compared} in {patience} steps"
         elif self.state.stop_reason:
             self.history.stopped = self.state.stop_reason
         return bool(self.history.stopped)
@@ -265,6 +294,8 @@ class _Loop(TrainingProblem):
                     self.one_step()
             if self.trainer.keep_best and self.state.best_step >= 0:
                 assign(self.generator.parameters(), self.state.best)
+                self.history.kept_step = self.state.best_step
+                self.history.kept_value = self.state.best_value
             self.trainer.finish(self)
             self.save()
         except Diverged:
@@ -300,6 +331,7 @@ def fit(
     seed: int,
     hooks: Sequence[object] = (),
     run: Checkpoints | str | PathLike[str] | None = None,
+    validation: Events | None = None,
 ) -> History:
     """Train a generator; called by :meth:`qgen_core.interfaces.Trainer.fit`, which describes it.
 
@@ -314,7 +346,7 @@ def fit(
     check_comparable(trainer, generator, loss)
     if isinstance(run, str | PathLike):
         run = Checkpoints(Path(run))
-    loop = _Loop(trainer, generator, data, loss, seed, run)
+    loop = _Loop(trainer, generator, data, loss, seed, run, validation)
     loop.resume()
     with loop.signals():
         return loop.run(hooks)

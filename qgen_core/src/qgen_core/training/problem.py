@@ -43,6 +43,7 @@ class TrainingProblem:
     ) -> None:
         self.generator = generator
         self.data = data
+        self.validation: Events | None = None
         self.loss = loss
         self.seed = seed
         self.total = total
@@ -242,6 +243,8 @@ def check_comparable(trainer: Trainer, generator: Generator, loss: Loss) -> None
     reason = ""
     if trainer.gradient_free or trainer.owns_loop:
         reason = f"trainer {name_of(trainer)!r} compares its values; use one that follows gradients"
+    elif trainer.select not in (None, "loss"):
+        return
     elif trainer.keep_best:
         reason = "keep_best looks for its least value; set keep_best to false"
     elif trainer.patience is not None:
