@@ -248,3 +248,51 @@ def test_a_trial_may_start_from_a_run(shelf: Path, tmp_path: Path) -> None:
         (tmp_path / "second" / f"checkpoint-{slot}.json").write_text("{}\nnothing\n")
     again = studies.Trial(recipe, tmp_path / "second", start=first.run.path)
     assert again.history == second.history, "started anew, from the same run"
+
+
+class Search(studies.Study):
+    """Finds the seed whose square is nearest to 40, by steps that depend on the results."""
+
+    measurements = {"square": lambda trial: trial.recipe.seed**2}
+
+    @staticmethod
+    def cell(seed: int) -> studies.Cell:
+        recipe = {
+            "seed": seed,
+            "dataset": "any",
+            "encoder": "binning",
+            "generator": "qcbm",
+            "loss": "js",
+            "trainer": "adam",
+        }
+        return studies.Cell(recipe, {"square": {}}, {"seed": seed})
+
+    def cells(self, *, quick: bool) -> list[studies.Cell]:
+        return [self.cell(1)]
+
+    def more_cells(self, results: studies.Results, *, quick: bool) -> list[studies.Cell]:
+        asked = max(result.cell.tags["seed"] for result in results)
+        if results.one(seed=asked).data() is None or results.one(seed=asked).data() >= 40:
+            return []
+        return [self.cell(asked), self.cell(asked + 1)]
+
+    def tables(self, results: studies.Results) -> list[studies.Table]:
+        text = results.summary(float).text()
+        return [studies.Table("Squares", ["mean"], [[text]])]
+
+
+def test_cells_may_depend_on_results(tmp_path: Path) -> None:
+    registry.register("study", "search", Search)
+    registry.register("dataset", "any", list)
+    outcome = studies.reproduce("search", tmp_path)
+    assert [result.data() for result in outcome.results] == [1, 4, 9, 16, 25, 36, 49]
+    before = times(tmp_path)
+    # Shown and continued, the same cells are found again and none is run.
+    for options in ({"show": True}, {}):
+        again = studies.reproduce("search", tmp_path, **options)
+        assert values(again) == values(outcome)
+    assert times(tmp_path) == before
+    sorted((tmp_path / "cells").glob("*.json"))[0].unlink()
+    partly = studies.reproduce("search", tmp_path, show=True)
+    assert len(partly.results) <= 7
+    assert values(studies.reproduce("search", tmp_path)) == values(outcome)

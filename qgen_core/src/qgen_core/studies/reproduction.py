@@ -86,21 +86,23 @@ def reproduce(
     ref: Mapping[str, Any] = {"name": study} if isinstance(study, str) else dict(study)
     name = str(ref["name"])
     built = build(ref)
-    cells = distinct(built.cells(quick=quick))
-    keys = [key_of(name, cell) for cell in cells]
     where = _folder_of(name, folder, quick)
+    cells: dict[str, Cell] = {}
     failed: dict[str, str] = {}
-    if not show:
-        with RunLock(where):
-            to_run = dict(zip(keys, cells, strict=True))
-            run_cells = registry.build("executor", executor)
-            failed = _run_missing(ref, to_run, where / "cells", run_cells)
-
-    found = []
-    for key, cell in zip(keys, cells, strict=True):
-        stored = read_cell(where / "cells", key, cell)
-        found.append(stored or Result(cell, key))
-    results = Results(found)
+    new = _by_key(name, built.cells(quick=quick))
+    while True:
+        cells.update(new)
+        if not show:
+            with RunLock(where):
+                run_cells = registry.build("executor", executor)
+                failed = _run_missing(ref, cells, where / "cells", run_cells)
+        results = _results_of(cells, where / "cells")
+        if failed:
+            break
+        further = _by_key(name, built.more_cells(results, quick=quick))
+        new = {key: cell for key, cell in further.items() if key not in cells}
+        if not new:
+            break
     into = where / "result"
     into.mkdir(parents=True, exist_ok=True)
     tables = built.tables(results)
@@ -110,6 +112,20 @@ def reproduce(
     if failed:
         _raise_first(failed, len(cells))
     return outcome
+
+
+def _by_key(study: str, cells: Sequence[Cell]) -> dict[str, Cell]:
+    """Distinct cells by the keys of their results."""
+    return {key_of(study, cell): cell for cell in distinct(cells)}
+
+
+def _results_of(cells: Mapping[str, Cell], folder: Path) -> Results:
+    """The results of cells by key, without data for those that have not been run."""
+    found = []
+    for key, cell in cells.items():
+        stored = read_cell(folder, key, cell)
+        found.append(stored or Result(cell, key))
+    return Results(found)
 
 
 def _folder_of(name: str, folder: str | Path | None, quick: bool) -> Path:

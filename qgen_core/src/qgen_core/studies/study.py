@@ -40,6 +40,16 @@ class Study(ABC):
     def cells(self, *, quick: bool) -> Sequence[Cell]:
         """All cells, or with ``quick`` a selection that takes minutes. Equal cells are run once."""
 
+    def more_cells(self, results: Results, *, quick: bool) -> Sequence[Cell]:
+        """Cells that depend on results, for a search; by default none.
+
+        Called again whenever all cells so far have been run, until it names no new one. It must
+        give the same cells for the same results, so that a stopped search continues as it would
+        have: a random search takes its seed from the number of results, and an optimiser with an
+        ask-and-tell interface, such as optuna's, is told all results anew before it is asked.
+        """
+        return ()
+
     @abstractmethod
     def tables(self, results: Results) -> Sequence[Table]:
         """The tables of the results, in which cells that have not been run are marked missing."""
