@@ -180,9 +180,9 @@ def test_a_loss_that_reads_what_the_generator_has_not(fresh: None) -> None:
     qgen.register("generator", "qag", Angles)
     with pytest.raises(OutputMismatch) as caught:
         check_match(qgen.generator("qag"), qgen.Events(np.zeros((3, 2))), qgen.loss("js"))
-    assert (
-        str(caught.value)
-        == "OutputMismatch: loss 'js' reads probabilities; generator 'qag' offers samples"
+    assert str(caught.value) == (
+        "OutputMismatch: loss 'js' reads probabilities; generator 'qag' offers samples; choose a "
+        "loss that reads one of these"
     )
     assert caught.value.exit_code == 2
 

@@ -182,9 +182,8 @@ def test_a_vanishing_gradient_is_said_once_and_survives_a_resume(
 ) -> None:
     first = Adam(steps=4).fit(Plateau(), real_events(), WeightedMean(), seed=1, run=tmp_path)
     assert len(first.warnings) == 1
-    assert (
-        "gradient vanished at step 0" in first.warnings[0] and "another start" in first.warnings[0]
-    )
+    assert "gradient vanished at step 0" in first.warnings[0]
+    assert "try other initial parameters" in first.warnings[0]
     assert [r.message for r in caplog.records].count(first.warnings[0]) == 1
     assert [record["gradient"] for record in first.records] == [0.0] * 4
     again = Adam(steps=8).fit(Plateau(), real_events(), WeightedMean(), seed=1, run=tmp_path)
