@@ -6,6 +6,7 @@ import dataclasses
 import gc
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ import pennylane as qml
 import pytest
 
 import qgen_core as qgen
+from qgen_core.circuits.gates import EVERY_GATE, GATES, PAULI, GateSpec
 from qgen_core.errors import BadOption, BrokenPlugin, Unsupported
 from qgen_core.testing import circuits, reference
 from qgen_core.testing.kit import globals_untouched
@@ -170,3 +172,18 @@ def test_translations_are_forgotten_with_their_circuits() -> None:
     del circuit
     gc.collect()
     assert not lightning._programs._values and not numerical.translator._steps._values
+
+
+@pytest.mark.parametrize("name", ["pennylane", "lightning"])
+def test_a_gate_that_is_not_mapped_is_refused_even_where_it_is_declared(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.kron(PAULI["Z"], PAULI["X"])
+    monkeypatch.setitem(GATES, "rzx", GateSpec(2, generator=generator, shift=2))
+    circuit = qgen.Circuit(2, (qgen.Gate("rzx", (0, 1), qgen.param(0)),))
+    backend = qgen.backend(name)
+    with pytest.raises(Unsupported, match="rzx"):
+        backend.probabilities(circuit, [0.3])
+    backend.capabilities = replace(backend.capabilities, gates=EVERY_GATE)
+    with pytest.raises(Unsupported, match="maps no gate 'rzx' to PennyLane; it has h, x"):
+        backend.probabilities(circuit, [0.3])

@@ -12,7 +12,7 @@ from qgen_core import Circuit, Gate
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BrokenPlugin
 from qgen_core.typing import Array, Floats
-from qgen_pennylane.translate import LETTERS, NAMES
+from qgen_pennylane.translate import LETTERS, mapped_name
 
 
 class Kernels:
@@ -108,7 +108,7 @@ class Program:
             self._append(gate)
 
     def _append(self, gate: Gate) -> None:
-        name = NAMES[gate.name]
+        name = mapped_name(gate.name)
         wires = list(gate.wires)
         method = getattr(self.kernels.state, name, None)
         has_angle = gate.angle is not None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from qgen_core import Circuit, Expectations, Probabilities
 from qgen_core.circuits.circuit import Channel, Instruction
 from qgen_core.circuits.measures import Measure
+from qgen_core.errors import Unsupported
 from qgen_core.support.identity_cache import Remembered
 
 #: PennyLane's names of our gates; other gates are refused.
@@ -38,6 +39,19 @@ NAMES = {
 MAPPED = frozenset(NAMES)
 #: PennyLane's names of Pauli letters.
 LETTERS = {"I": "Identity", "X": "PauliX", "Y": "PauliY", "Z": "PauliZ"}
+
+
+def mapped_name(gate: str, names: Mapping[str, str] = NAMES) -> str:
+    """PennyLane's name of a gate. Raises Unsupported for a gate that ``names`` lacks.
+
+    >>> mapped_name("h")
+    'Hadamard'
+    """
+    if gate not in names:
+        raise Unsupported(
+            f"qgen-pennylane maps no gate {gate!r} to PennyLane; it has {', '.join(names)}"
+        )
+    return names[gate]
 
 
 class _Step(NamedTuple):
@@ -112,7 +126,7 @@ class Translator:
         if isinstance(instruction, Channel):
             channel = self.qml.QubitChannel(list(instruction.kraus), wires=wires)
             return _Step(channel, None, wires)
-        gate = getattr(self.qml, self.names[instruction.name])
+        gate = getattr(self.qml, mapped_name(instruction.name, self.names))
         if instruction.angle is None:
             return _Step(gate(wires), None, wires)
         return _Step(None, gate, wires)
