@@ -32,6 +32,7 @@ DIRECTIVES = (
     "{image}",
     "{figure}",
     "{include}",
+    "{literalinclude}",
     "{note}",
     "{warning}",
 )

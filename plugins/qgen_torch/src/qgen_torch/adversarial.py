@@ -21,7 +21,7 @@ from qgen_torch.adversarial_terms import (
     generator_loss,
     gradient_penalty,
 )
-from qgen_torch.generators.conditions import condition_width
+from qgen_torch.conditions import condition_width
 from qgen_torch.networks.mlp import mlp
 from qgen_torch.networks.module_arrays import (
     NUMPY,

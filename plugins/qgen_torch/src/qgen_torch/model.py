@@ -13,7 +13,7 @@ from torch import nn
 from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption
 from qgen_core.typing import Array, Pullback, Rng
-from qgen_torch.generators.conditions import check_condition, condition_rows
+from qgen_torch.conditions import check_condition, condition_rows
 from qgen_torch.networks.module_arrays import (
     as_tensor,
     copied_state,

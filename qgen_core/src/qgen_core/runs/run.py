@@ -33,9 +33,10 @@ from qgen_core.typing import Array, Floats
 
 log = logging.getLogger("qgen")
 
-#: Events are generated in pieces of at most so many events and bytes of one array of them, so that
-#: memory does not grow with their number. Up to four such arrays exist at a time.
+#: Events are generated in pieces of at most so many events, so that memory does not grow with their
+#: number.
 PIECE = 2**17
+#: The most bytes of one array of a piece; up to four such arrays exist at a time.
 PIECE_BYTES = 2**26
 #: Provenance of events whose model draws with a sampler: who drew them, and as which jobs.
 SAMPLER_KEYS = ("sampler source", "sampler jobs")

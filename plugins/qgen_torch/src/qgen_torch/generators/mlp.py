@@ -7,7 +7,7 @@ import torch
 from qgen_core import Space
 from qgen_core.errors import BadOption
 from qgen_core.typing import Rng
-from qgen_torch.generators.conditions import condition_width
+from qgen_torch.conditions import condition_width
 from qgen_torch.model import TorchModel
 from qgen_torch.networks.mlp import Activation, Final, Init, Norm, mlp
 from qgen_torch.networks.module_arrays import TORCH, Precision, seeded, torch_seed

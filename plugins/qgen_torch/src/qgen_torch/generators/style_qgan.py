@@ -10,7 +10,7 @@ from qgen_core import Backend, Batch, Circuit, Expectations, Gate, Generator, Sh
 from qgen_core.errors import BadOption
 from qgen_core.support.random_streams import generator, stream
 from qgen_core.typing import Array, Floats, Pullback, Rng
-from qgen_torch.generators.conditions import (
+from qgen_torch.conditions import (
     check_condition,
     condition_rows,
     condition_width,
