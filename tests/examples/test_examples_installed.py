@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import EXAMPLES
 
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 pytestmark = pytest.mark.skipif(find_spec("hatchling") is None, reason="needs hatchling to build")
 
 RECIPE = """
