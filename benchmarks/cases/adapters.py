@@ -98,11 +98,9 @@ def _probabilities(task: BatchTask, name: str) -> Call:
 
 def _gradient(task: BatchTask, name: str) -> Call:
     """Gradients of the parameters, and of the inputs summed over rows."""
-    backend, circuit, measured = (
-        qgen.backend(name),
-        circuit_of(task.ops, task.wires),
-        pauli_z(task.wires),
-    )
+    backend = qgen.backend(name)
+    circuit = circuit_of(task.ops, task.wires)
+    measured = pauli_z(task.wires)
 
     def call() -> Floats:
         _, back = backend.forward(circuit, circuit.bind(task.params, task.inputs), measured)

@@ -21,7 +21,10 @@ THREADS = 1
 
 #: (batch, steps of a training)
 TRAININGS = ((512, 150), (8192, 30))
-EVENTS, WIDTH, LATENT, GENERATED = 65_536, 6, 16, 200_000
+EVENTS = 65_536
+WIDTH = 6
+LATENT = 16
+GENERATED = 200_000
 RATES = (2e-4, 1e-4)
 
 

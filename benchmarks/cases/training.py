@@ -91,7 +91,9 @@ class Field:
         self.contestants: list[tuple[Row, Timed]] = []
         self.failed: list[Row] = []
         self.versions: dict[str, dict[str, str]] = {}
-        self._context, self._task, self._path = context, task, path
+        self._context = context
+        self._task = task
+        self._path = path
         self._remotes: list[Remote] = []
         self._reference: Floats | None = None
 
@@ -137,14 +139,24 @@ def _engine_flops(task: Task, precision: str) -> float:
     """
     from benchmarks.contestants.qgen import circuit_of
     from qgen_core.simulators.statevector.program import StatevectorProgram
-    from qgen_core.simulators.statevector.steps import PAIR, PHASE4, PHASES, RY_L, RY_P, RY_Q
+    from qgen_core.simulators.statevector.steps import (
+        PAIR,
+        PHASE4,
+        PHASES,
+        RY_L,
+        RY_P,
+        RY_Q,
+        STEP_CODE,
+        STEP_PHASES,
+    )
 
     kind: Literal["single", "double"] = "single" if precision == "single" else "double"
     plan = StatevectorProgram(circuit_of(task.ops, task.wires), kind, last_phases=False).plan
-    codes, pairs = plan.steps[:, 0], plan.steps[plan.steps[:, 0] == PAIR]
-    whole = int(np.isin(codes, [RY_P, RY_Q, RY_L, PHASE4, PHASES]).sum()) + int(
-        (pairs[:, 2] > 0).sum()
-    )
+    codes = plan.steps[:, STEP_CODE]
+    pairs = plan.steps[codes == PAIR]
+    single = np.isin(codes, [RY_P, RY_Q, RY_L, PHASE4, PHASES])
+    pairs_with_phases = pairs[:, STEP_PHASES] > 0
+    whole = int(single.sum()) + int(pairs_with_phases.sum())
     return float((44 * whole + 64 * len(pairs)) * 2 ** (plan.bits - 1))
 
 

@@ -47,11 +47,9 @@ def build(
     """
     circuit = circuit_of(task.ops, task.wires)
     engine = backend(precision, parts=parts, threads=threads)
-    measure, loss, batch = (
-        Probabilities(),
-        JensenShannon(floor=FLOOR),
-        Batch(target=task.target[None]),
-    )
+    measure = Probabilities()
+    loss = JensenShannon(floor=FLOOR)
+    batch = Batch(target=task.target[None])
 
     def step(params: Floats) -> tuple[float, Floats]:
         probabilities, back = engine.forward(circuit, circuit.bind(params), measure)

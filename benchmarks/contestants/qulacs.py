@@ -56,11 +56,9 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
     from qulacs import QuantumState
 
     assert precision == "double"
-    circuit, state, bra = (
-        _circuit(task.ops, task.wires),
-        QuantumState(task.wires),
-        QuantumState(task.wires),
-    )
+    circuit = _circuit(task.ops, task.wires)
+    state = QuantumState(task.wires)
+    bra = QuantumState(task.wires)
     turning = [op for op in task.ops if op.params or op.inputs]
     by_param = [(place, op.params[0]) for place, op in enumerate(turning) if op.params]
     by_input = [(place, op.inputs[0]) for place, op in enumerate(turning) if op.inputs]
@@ -68,11 +66,9 @@ def build_batch(task: BatchTask, precision: str, *, backward: bool) -> BatchStep
     signs = 1.0 - 2.0 * ((numbers[:, None] >> np.arange(task.wires)[::-1]) & 1)
 
     def step(params: Floats, inputs: Floats) -> tuple[Floats, ...]:
-        outputs, d_params, d_inputs = (
-            np.empty(task.cotangent.shape),
-            np.zeros(len(params)),
-            np.zeros(inputs.shape),
-        )
+        outputs = np.empty(task.cotangent.shape)
+        d_params = np.zeros(len(params))
+        d_inputs = np.zeros(inputs.shape)
         for place, number in by_param:
             circuit.set_parameter(place, -params[number])
         for row, x in enumerate(inputs):

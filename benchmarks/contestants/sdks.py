@@ -261,11 +261,9 @@ def cirq_probabilities(task: BatchTask) -> Call:
     """``simulate_sweep`` in complex128."""
     import cirq
 
-    circuit, simulator, resolvers = (
-        cirq_circuit(task),
-        cirq.Simulator(dtype=np.complex128),
-        _resolvers(task),
-    )
+    circuit = cirq_circuit(task)
+    simulator = cirq.Simulator(dtype=np.complex128)
+    resolvers = _resolvers(task)
 
     def call() -> Floats:
         found = simulator.simulate_sweep(circuit, [cirq.ParamResolver(r) for r in resolvers])

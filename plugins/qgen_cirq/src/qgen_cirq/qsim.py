@@ -21,7 +21,7 @@ from qgen_core.typing import Array, Floats
 _OPTIONS = {"s": 0, "r": 1, "v": 0, "z": False, "g": False, "gmode": 0, "gsst": 512, "gdb": 16}
 
 
-class Step(NamedTuple):
+class QsimStep(NamedTuple):
     """An operation in terms of qsim.
 
     Args:
@@ -68,7 +68,7 @@ class QsimBackend(Simulator):
         self._qsim = import_optional("qsimcirq", "backend 'qsim'", "qsimcirq").qsim
         self.threads = threads
         self.fused = fused
-        self._steps: Remembered[Circuit, list[Step]] = Remembered()
+        self._steps: Remembered[Circuit, list[QsimStep]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if a run needs more memory than is free."""
@@ -88,7 +88,7 @@ class QsimBackend(Simulator):
             outputs.append(_read(state, measure))
         return np.concatenate(outputs)
 
-    def _state(self, circuit: Circuit, steps: list[Step], row: list[float]) -> Array:
+    def _state(self, circuit: Circuit, steps: list[QsimStep], row: list[float]) -> Array:
         """The state (1, 2^Q) for one row of angles."""
         qsim = self._qsim
         filled = qsim.Circuit()
@@ -108,7 +108,7 @@ class QsimBackend(Simulator):
         state = qsim.qsim_simulate_fullstate(options, 0)
         return np.asarray(state).view(np.complex64)[None]
 
-    def _translated(self, circuit: Circuit) -> list[Step]:
+    def _translated(self, circuit: Circuit) -> list[QsimStep]:
         """The circuit's gates.
 
         Wire w is qsim's qubit Q - 1 - w, so that amplitudes are in our order.
@@ -119,14 +119,14 @@ class QsimBackend(Simulator):
             qubits = [circuit.num_wires - 1 - wire for wire in gate.wires]
             if not mapped.kind:
                 matrix = gate.spec.matrix().ravel().view(np.float64).tolist()
-                steps.append(Step(None, qubits, [], None, matrix))
+                steps.append(QsimStep(None, qubits, [], None, matrix))
                 continue
             controls = []
             if mapped.controlled:
                 controls = qubits[:1]
                 qubits = qubits[1:]
             kind = getattr(self._qsim, mapped.kind)
-            steps.append(Step(kind, qubits, controls, mapped.shift, []))
+            steps.append(QsimStep(kind, qubits, controls, mapped.shift, []))
         return steps
 
 

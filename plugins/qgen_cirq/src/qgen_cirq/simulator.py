@@ -25,7 +25,7 @@ ARRAYS_OF_STATE = 2
 ARRAYS_OF_DENSITY = 4
 
 
-class Step(NamedTuple):
+class CirqStep(NamedTuple):
     """An operation on Cirq's qubits: ``gate``, or what ``make`` returns for the angle."""
 
     gate: Any
@@ -53,7 +53,7 @@ class CirqBackend(Simulator):
 
     def __init__(self) -> None:
         self._cirq = import_optional("cirq", "backend 'cirq'", "cirq-core")
-        self._steps: Remembered[Circuit, list[Step]] = Remembered()
+        self._steps: Remembered[Circuit, list[CirqStep]] = Remembered()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if a run needs more memory than is free."""
@@ -107,7 +107,7 @@ class CirqBackend(Simulator):
                 cirq.act_on(gate, state, on)
             yield state.target_tensor.reshape(shape)
 
-    def _translated(self, circuit: Circuit) -> list[Step]:
+    def _translated(self, circuit: Circuit) -> list[CirqStep]:
         """The circuit's operations; gates without an angle are made once."""
         cirq = self._cirq
         qubits = cirq.LineQubit.range(circuit.num_wires)
@@ -115,13 +115,13 @@ class CirqBackend(Simulator):
         for instruction in circuit.instructions:
             on = [qubits[wire] for wire in instruction.wires]
             if isinstance(instruction, Channel):
-                steps.append(Step(cirq.KrausChannel(list(instruction.kraus)), None, on))
+                steps.append(CirqStep(cirq.KrausChannel(list(instruction.kraus)), None, on))
                 continue
             make = partial(mapped_gate(instruction.name).cirq, cirq)
             if instruction.angle is None:
-                steps.append(Step(make(0.0), None, on))
+                steps.append(CirqStep(make(0.0), None, on))
             else:
-                steps.append(Step(None, make, on))
+                steps.append(CirqStep(None, make, on))
         return steps
 
 
