@@ -226,6 +226,20 @@ def test_a_sampler_is_exchanged_by_name(
     assert "was trained with sampler 'gibbs'" in caplog.text
 
 
+def test_a_file_of_several_pieces_names_all_jobs(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.train(recipe, tmp_path / "run")
+    monkeypatch.setattr(runs, "PIECE", 40)
+    run = runs.Run(tmp_path / "run")
+    write_events(run.generate(100), tmp_path / "events.h5", {})
+    with h5py.File(tmp_path / "events.h5") as written:
+        assert written.attrs["sampler jobs"] == "job-7; job-8; job-9"
+    commas = runs.Run(tmp_path / "run", ["sampler.name=gibbs"])
+    pieces = list(commas.generate(100))
+    assert pieces[-1].provenance["sampler source"] == "Gibbs sampling, 3 sweeps"
+
+
 def test_all_components_of_a_run_share_one_sampler(recipe: Recipe) -> None:
     assembly = runs.Assembly(recipe)
     assert assembly.generator.sampler is assembly.sampler

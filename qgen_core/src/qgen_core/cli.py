@@ -83,11 +83,8 @@ def train(
         progress.close()
     message = f"trained: {history.stopped}"
     if history.kept_step is not None:
-        selected_by = "loss"
-        if history.records and "validation" in history.records[-1]:
-            selected_by = "validation"
-        message += f"; kept the parameters of step {history.kept_step}, of least {selected_by} "
-        message += f"{history.kept_value:.6g}"
+        message += f"; kept the parameters of step {history.kept_step}, of least "
+        message += f"{history.kept_by} {history.kept_value:.6g}"
     elif len(history.losses):
         message += f"; loss {history.losses[-1]:.6g}"
     say(f"{message}; saved in {run}")

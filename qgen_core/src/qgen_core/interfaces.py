@@ -393,12 +393,22 @@ class DrawRecord:
         for name, value in info.items():
             if name not in ("source", "job") and np.ndim(value) == 0 and np.isreal(value):
                 self.numbers[name] = float(value)
-        self.merge([str(info["source"])] if "source" in info else [], _job_ids(info))
+        sources = []
+        if "source" in info:
+            sources.append(str(info["source"]))
+        self.merge(sources, _job_ids(info))
 
     def merge(self, sources: Sequence[str], jobs: Sequence[str]) -> None:
         """Add sources and jobs, each once."""
-        for known, new in ((self.sources, sources), (self.jobs, jobs)):
-            known.extend(name for name in dict.fromkeys(new) if name not in known)
+        _extend(self.sources, sources)
+        _extend(self.jobs, jobs)
+
+
+def _extend(known: list[str], names: Sequence[str]) -> None:
+    """Add the names that are not there yet."""
+    for name in names:
+        if name not in known:
+            known.append(name)
 
 
 def _job_ids(info: Mapping[str, Any]) -> list[str]:
@@ -670,8 +680,8 @@ class History:
     ``records`` has one mapping per step, with at least ``step`` and ``loss``; ``stopped`` says
     why the training ended; ``warnings`` are those that were logged during the training; ``draws``
     says who drew the samples of a model with a sampler. ``kept_step`` is the step whose parameters
-    the training ended with, and ``kept_value`` the number by which they were selected, if the
-    trainer keeps the best ones.
+    the training ended with, if the trainer keeps the best ones; ``kept_value`` is the number by
+    which they were selected, and ``kept_by`` says what that is.
 
     >>> history = History([{"step": 0, "loss": 0.5}, {"step": 1, "loss": 0.25}])
     >>> history.losses
@@ -684,6 +694,7 @@ class History:
     draws: DrawRecord = field(default_factory=DrawRecord)
     kept_step: int | None = None
     kept_value: float | None = None
+    kept_by: str = ""
 
     @property
     def losses(self) -> Floats:

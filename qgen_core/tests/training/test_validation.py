@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,7 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.errors import BadOption
-from qgen_core.support.parameters import flatten
+from qgen_core.errors import BadOption, Interrupted
 
 
 class Place(qgen.Generator):
@@ -88,6 +89,7 @@ def test_the_parameters_of_least_validation_loss_are_kept() -> None:
     best = validated[int(np.argmin(losses))]
     assert model.place[0] == recorder.places[best]
     assert (history.kept_step, history.kept_value) == (best, pytest.approx(min(losses)))
+    assert history.kept_by == "loss of validation"
     assert abs(model.place[0] - VALIDATION.x.mean()) < 0.25
     assert recorder.places[-1] < -0.9  # where training went on to
 
@@ -130,37 +132,41 @@ def test_a_trainer_that_owns_its_loop_selects_too() -> None:
     assert model.place[0] > TRAINING.x.mean() + 0.5  # not where the training loss is least
 
 
-def test_a_resumed_training_keeps_the_same(tmp_path: Path) -> None:
-    def made(steps: int) -> qgen.Trainer:
-        return qgen.trainer(
-            "adam", steps=steps, learning_rate=0.1, select="wasserstein", validate_every=3
+class Interrupt:
+    """Sends the signal of ctrl-C after a step."""
+
+    @qgen.hookimpl
+    def on_step(self, record: Any) -> None:
+        if record["step"] == 25:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("select", ["loss", "wasserstein"])
+def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path: Path, select: str) -> None:
+    def fit(folder: str, *hooks: object) -> tuple[Place, Any]:
+        trainer = qgen.trainer("adam", steps=40, learning_rate=0.1, select=select, validate_every=3)
+        model = Place()
+        loss = qgen.loss("nll", **NLL)
+        history = trainer.fit(
+            model,
+            TRAINING,
+            loss,
+            seed=3,
+            hooks=hooks,
+            run=tmp_path / folder,
+            validation=VALIDATION,
         )
+        return model, history
 
-    whole, history, _ = trained(made(40), run=tmp_path / "whole")
-
-    class Stop:
-        @qgen.hookimpl
-        def on_step(self, problem: Any, record: Any) -> None:
-            if record["step"] == 25:
-                problem.stop("stopped by the test")
-
-    parts = Place()
-    made(40).fit(
-        parts,
-        TRAINING,
-        qgen.loss("nll", **NLL),
-        seed=3,
-        hooks=[Stop()],
-        run=tmp_path / "parts",
-        validation=VALIDATION,
-    )
-    assert parts.place[0] != 2.0
-    texts = [
-        (tmp_path / name / "history.jsonl").read_text().splitlines() for name in ("whole", "parts")
-    ]
-    assert texts[0][:26] == texts[1]
-    np.testing.assert_array_equal(flatten(whole.parameters()), whole.place)
-    assert history.kept_step is not None
+    whole, expected = fit("whole")
+    with pytest.raises(Interrupted):
+        fit("parts", Interrupt())
+    resumed, found = fit("parts")
+    assert expected.kept_step is not None and 0 < expected.kept_step < 39
+    np.testing.assert_array_equal(resumed.place, whole.place)
+    assert (found.kept_step, found.kept_value) == (expected.kept_step, expected.kept_value)
+    texts = [(tmp_path / name / "history.jsonl").read_text() for name in ("whole", "parts")]
+    assert texts[0] == texts[1]
 
 
 def test_what_cannot_select_is_refused() -> None:
@@ -170,3 +176,9 @@ def test_what_cannot_select_is_refused() -> None:
         )
     with pytest.raises(BadOption, match="validate_every must be at least 1, not 0"):
         qgen.trainer("adam", validate_every=0)
+
+    def asks(reference: Any, generated: Any, model: Any) -> dict[str, float]:
+        return {"number": 0.0}
+
+    with pytest.raises(BadOption, match="select = 'function' asks for model, which a training"):
+        trained(qgen.trainer("adam", steps=2, select=asks))

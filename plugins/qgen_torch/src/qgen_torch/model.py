@@ -69,7 +69,8 @@ class TorchModel(Generator):
     >>> model = Normal(space=Space("reals", 2))
     >>> model.sample(3, rng=np.random.default_rng(0)).shape, sorted(model.parameters())
     ((3, 2), ['weight'])
-    >>> values, pullback = model.forward("log_prob", Batch(np.zeros((4, 2))), rng=None)
+    >>> batch = Batch(np.zeros((4, 2)))
+    >>> values, pullback = model.forward("log_prob", batch, rng=np.random.default_rng(0))
     >>> values.shape, pullback(np.ones(4))["weight"].shape
     ((4,), (2, 1))
     """
@@ -230,7 +231,7 @@ class TorchModel(Generator):
     @contextmanager
     def _torch_numbers(self, rng: Rng) -> Iterator[None]:
         """Seed torch's random numbers from ``rng`` within the block, where a method needs them."""
-        if not self.draws_torch_numbers or rng is None:
+        if not self.draws_torch_numbers:
             yield
             return
         with seeded(int(rng.integers(2**63)), self.device):

@@ -189,7 +189,8 @@ def _join(pieces: Sequence[Events]) -> Events:
     if first.condition is not None:
         conditions = [piece.condition for piece in pieces if piece.condition is not None]
         condition = np.concatenate(conditions)
-    return first.replace(x=np.concatenate([piece.x for piece in pieces]), condition=condition)
+    # The provenance of the last piece names the samplers of all.
+    return pieces[-1].replace(x=np.concatenate([piece.x for piece in pieces]), condition=condition)
 
 
 def _edges(encoder: Encoder, reference: Events) -> list[Floats]:

@@ -47,7 +47,9 @@ def write_events(
                 file.attrs[key] = value
             for piece in pieces:
                 written = _append(file, piece, written)
-                _add_sampler(file, piece)
+                for key in SAMPLER_KEYS:  # each piece names the samplers of those before, too
+                    if key in piece.provenance:
+                        file.attrs[key] = piece.provenance[key]
         os.replace(temporary, target)
     except QgenError:
         temporary.unlink(missing_ok=True)
@@ -74,16 +76,6 @@ def _append(file: Any, piece: Events, written: int) -> int:
         file[name].resize((written + len(piece),))
         file[name][written:] = values
     return written + len(piece)
-
-
-def _add_sampler(file: Any, piece: Events) -> None:
-    """Add the sources and jobs of a piece to those of the pieces before, each once."""
-    for key in SAMPLER_KEYS:
-        names = piece.provenance.get(key, "")
-        before = file.attrs.get(key, "")
-        new = [name for name in names.split(", ") if name and name not in before.split(", ")]
-        if new:
-            file.attrs[key] = ", ".join([before, *new]) if before else ", ".join(new)
 
 
 def read_columns(path: Path, names: Sequence[str]) -> Floats:

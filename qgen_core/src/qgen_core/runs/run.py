@@ -21,7 +21,7 @@ import numpy as np
 
 from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, RecipeError
 from qgen_core.events import Events, Space
-from qgen_core.interfaces import History, name_of
+from qgen_core.interfaces import DrawRecord, History, name_of
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.provenance import fingerprint, versions
@@ -291,12 +291,13 @@ class Run:
         conditions = self._conditions(n, condition, seed)
         width = max(self.assembly.encoder.space.width, len(self.columns))
         piece_size = max(min(PIECE, PIECE_BYTES // (8 * width)), 1)
+        drawn = DrawRecord()
         for piece, start in enumerate(range(0, n, piece_size)):
             size = min(piece_size, n - start)
             rows = None
             if conditions is not None:
                 rows = conditions[start : start + size]
-            yield self._piece(size, rows, stream(seed, "generate", piece))
+            yield self._piece(size, rows, stream(seed, "generate", piece), drawn)
 
     def log_prob(self, events: Events, *, seed: int | None = None) -> Floats:
         """The log density of each event (N,) in the units of its columns, given its condition.
@@ -309,7 +310,10 @@ class Run:
             seed = self.recipe.seed
         return self.assembly.model.log_prob(events, rng=stream(seed, "log-prob"))
 
-    def _piece(self, size: int, rows: Array | None, rng: np.random.Generator) -> Events:
+    def _piece(
+        self, size: int, rows: Array | None, rng: np.random.Generator, drawn: DrawRecord
+    ) -> Events:
+        """Events whose provenance names the samplers of this piece and of those before."""
         assembly = self.assembly
         encoded = None
         if rows is not None and assembly.condition_encoder is not None:
@@ -320,10 +324,11 @@ class Run:
         data = self.record["data"]
         provenance = {"kind": "generated", "run": self.path.name}
         if assembly.generator.sampler is not None:
-            drawn = assembly.generator.sampler.take_record()
+            record = assembly.generator.sampler.take_record()
+            drawn.merge(record.sources, record.jobs)
             for key, names in zip(SAMPLER_KEYS, (drawn.sources, drawn.jobs), strict=True):
                 if names:
-                    provenance[key] = ", ".join(names)
+                    provenance[key] = "; ".join(names)
         return Events(
             x,
             rows,

@@ -296,6 +296,9 @@ class _Loop(TrainingProblem):
                 assign(self.generator.parameters(), self.state.best)
                 self.history.kept_step = self.state.best_step
                 self.history.kept_value = self.state.best_value
+                self.history.kept_by = "loss"
+                if self._validator is not None:
+                    self.history.kept_by = f"{self._validator.name} of validation"
             self.trainer.finish(self)
             self.save()
         except Diverged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +49,10 @@ class Validation:
         self.loss = loss
         self.total = trainer.steps
         self.every = trainer.validate_every or max(trainer.steps // TIMES, 1)
-        self.metric: Metric | None = trainer.select if callable(trainer.select) else None
+        self.metric: Metric | None = None
+        if callable(trainer.select):
+            self.metric = trainer.select
+            _check_arguments(select, trainer.select)
 
     def is_due(self, step: int) -> bool:
         """Whether the model is validated after this step, counted from 0."""
@@ -69,6 +73,17 @@ class Validation:
         if isinstance(first, Estimate):
             return float(first.value)
         return float(first)
+
+
+def _check_arguments(name: str, metric: Metric) -> None:
+    """Raise BadOption for a metric that needs more than two samples, e.g. a trained model."""
+    _, _, *others = inspect.signature(metric).parameters.values()
+    needed = [other.name for other in others if other.default is inspect.Parameter.empty]
+    if needed:
+        raise BadOption(
+            f"select = {name!r} asks for {', '.join(needed)}, which a training does not have; "
+            "select a metric of two samples, e.g. 'wasserstein'"
+        )
 
 
 def batch_of(events: Events, loss: Loss, space: Space) -> Batch:
