@@ -114,8 +114,9 @@ def render(found: Mapping[str, Any]) -> str:
     ...     "history": [],
     ...     "evaluation": None,
     ... }
-    >>> "qcbm on jets, trained with adam on js" in render(found)
-    True
+    >>> html = render(found)
+    >>> "qcbm on jets, trained with adam on js" in html, "Model card" in html
+    (True, True)
     """
     recipe = found["recipe"]
     subtitle = (
@@ -123,7 +124,7 @@ def render(found: Mapping[str, Any]) -> str:
         f"trained with {recipe['trainer']['name']} on {recipe['loss']['name']}"
     )
     drawn = plugin_sections(found)
-    sections = [*core_sections(found), *drawn]
+    sections = [*_core_sections(found), *drawn]
     return page(found["name"], subtitle, sections, figures=bool(drawn))
 
 
@@ -154,25 +155,8 @@ def section(title: str, template: str, order: int, **values: Any) -> Section:
     return Section(title, str(_template(template).render(**values)), order)
 
 
-def core_sections(found: Mapping[str, Any]) -> list[Section]:
-    """Summary, metric table, circuit, model card, recipe and provenance.
-
-    >>> found = {
-    ...     "name": "example",
-    ...     "recipe": {
-    ...         "generator": {"name": "qcbm"},
-    ...         "dataset": {"name": "jets"},
-    ...         "trainer": {"name": "adam"},
-    ...         "loss": {"name": "js"},
-    ...     },
-    ...     "recipe_text": "seed = 1",
-    ...     "run": {"providers": {}, "versions": {}, "data": {}},
-    ...     "history": [],
-    ...     "evaluation": None,
-    ... }
-    >>> [section.title for section in core_sections(found)]
-    ['Summary', 'Model card', 'Recipe', 'Provenance']
-    """
+def _core_sections(found: Mapping[str, Any]) -> list[Section]:
+    """Summary, metric table, circuit, model card, recipe and provenance."""
     sections = [section("Summary", "summary.html", 0, found=found)]
     evaluation = found["evaluation"]
     if evaluation is not None:

@@ -11,13 +11,14 @@ from qgen_core.studies.outcome import Outcome
 from qgen_core.studies.reproduction import reproduce
 from qgen_core.studies.results import Result, Results
 from qgen_core.studies.study import Study, build
-from qgen_core.studies.summary import MISSING, NONE, Summary
+from qgen_core.studies.summary import MISSING, NONE, SPACE, Summary
 from qgen_core.studies.tables import Table
 from qgen_core.studies.trial import Trial
 
 __all__ = [
     "MISSING",
     "NONE",
+    "SPACE",
     "Cell",
     "Outcome",
     "Result",

@@ -26,9 +26,8 @@ from qgen_core.simulators.density.layout import (
     GROUP_MATRIX,
     GROUP_SIZE,
 )
-from qgen_core.simulators.simd.intrinsics import jit, jit_sums
+from qgen_core.simulators.simd.intrinsics import Numbers, jit, jit_sums
 
-Array = Any  # numba infers
 Arrays = Any  # a tuple of them
 
 
@@ -61,14 +60,14 @@ def _slope(term: int, t: float) -> float:
 
 
 @jit
-def _copy(source: Array, first: int, count: int, target: Array, to: int) -> None:
+def _copy(source: Numbers, first: int, count: int, target: Numbers, to: int) -> None:
     """Copy numbers (number by number, because numba takes long to compile slices of arrays)."""
     for k in range(count):
         target[to + k] = source[first + k]
 
 
 @jit
-def _matrix(factor: Array, terms: Array, angles: Array, mats: Array, out: Array) -> None:
+def _matrix(factor: Numbers, terms: Numbers, angles: Numbers, mats: Numbers, out: Numbers) -> None:
     """The matrix (d, d) of a factor at one row of angles."""
     size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
     place = factor[FACTOR_PLACE]
@@ -88,7 +87,7 @@ def _matrix(factor: Array, terms: Array, angles: Array, mats: Array, out: Array)
 
 @jit_sums
 def _times(
-    p: Array, d: int, stride: int, transposed: bool, size: int, src: Array, dst: Array
+    p: Numbers, d: int, stride: int, transposed: bool, size: int, src: Numbers, dst: Numbers
 ) -> None:
     """dst = P src for matrices (size, size); P acts on one digit of the rows, or on all of them."""
     dst[: size * size] = 0.0
@@ -105,7 +104,7 @@ def _times(
 
 
 @jit_sums
-def _overlap(g: Array, m: Array, d: int, stride: int, size: int, out: Array) -> None:
+def _overlap(g: Numbers, m: Numbers, d: int, stride: int, size: int, out: Numbers) -> None:
     """The gradient (d, d) of a factor, where m is multiplied by it and g is the result's gradient.
 
     Both are (size, size).
@@ -123,7 +122,7 @@ def _overlap(g: Array, m: Array, d: int, stride: int, size: int, out: Array) -> 
 
 
 @jit
-def _unchanged(group: Array, columns: Array, one: Array, other: Array) -> bool:
+def _unchanged(group: Numbers, columns: Numbers, one: Numbers, other: Numbers) -> bool:
     """Whether two rows of angles give the same matrix."""
     different = 0
     for k in range(group[GROUP_FIRST_ANGLE], group[GROUP_END_ANGLE]):
@@ -132,7 +131,7 @@ def _unchanged(group: Array, columns: Array, one: Array, other: Array) -> bool:
 
 
 @jit
-def bind(first: int, last: int, angles: Array, tables: Arrays, mats: Array) -> None:
+def bind(first: int, last: int, angles: Numbers, tables: Arrays, mats: Numbers) -> None:
     """Write all matrices of the rows first..last of a batch to ``mats`` (B, n).
 
     Those that depend on the same angles as in the row before are copied from it.
@@ -163,7 +162,7 @@ def bind(first: int, last: int, angles: Array, tables: Arrays, mats: Array) -> N
 
 
 @jit_sums
-def _slope_of(factor: Array, terms: Array, angles: Array, d_p: Array) -> float:
+def _slope_of(factor: Numbers, terms: Numbers, angles: Numbers, d_p: Numbers) -> float:
     """d loss / d angle of a factor, given the gradient of its matrix."""
     size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
     total = 0.0
@@ -177,14 +176,14 @@ def _slope_of(factor: Array, terms: Array, angles: Array, d_p: Array) -> float:
 
 @jit
 def _group_back(
-    group: Array,
+    group: Numbers,
     tables: Arrays,
-    angles: Array,
-    mats: Array,
-    d_mats: Array,
-    d_angles: Array,
-    products: Array,
-    buffers: Array,
+    angles: Numbers,
+    mats: Numbers,
+    d_mats: Numbers,
+    d_angles: Numbers,
+    products: Numbers,
+    buffers: Numbers,
 ) -> None:
     """Add the gradients of the angles of one group, given that of its matrix.
 
@@ -231,11 +230,11 @@ def _group_back(
 def bind_back(
     first: int,
     last: int,
-    angles: Array,
+    angles: Numbers,
     tables: Arrays,
-    mats: Array,
-    d_mats: Array,
-    d_angles: Array,
+    mats: Numbers,
+    d_mats: Numbers,
+    d_angles: Numbers,
 ) -> None:
     """Add the gradients of angles to ``d_angles``, given those of all matrices in ``d_mats``.
 

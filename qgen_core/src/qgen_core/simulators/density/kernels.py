@@ -41,6 +41,7 @@ from qgen_core.simulators.density.layout import (
     TILE,
 )
 from qgen_core.simulators.simd.intrinsics import (
+    Numbers,
     jit,
     jit_inline,
     lane_bits,
@@ -52,7 +53,6 @@ from qgen_core.simulators.simd.intrinsics import (
     store,
 )
 
-Array = Any  # numba infers
 Arrays = Any  # a tuple of them
 
 # Entries of ``walk``, the position in the loops of a pass: within the inner loop, offsets of the
@@ -64,7 +64,7 @@ _WALK_COUNTERS = 3
 
 
 @jit_inline
-def _next_tile(row: Array, loops: Array, walk: Array, before: Array, after: Array) -> int:
+def _next_tile(row: Numbers, loops: Numbers, walk: Numbers, before: Numbers, after: Numbers) -> int:
     """Find where the pieces of the next tile start before and after the pass; their length.
 
     ``row`` is that of the pass.
@@ -96,13 +96,13 @@ def _next_tile(row: Array, loops: Array, walk: Array, before: Array, after: Arra
 
 @jit_inline
 def _gather(
-    state: Array,
-    offsets: Array,
+    state: Numbers,
+    offsets: Numbers,
     rows: int,
-    places: Array,
+    places: Numbers,
     piece: int,
     used: int,
-    tile: Array,
+    tile: Numbers,
 ) -> None:
     """Copy the pieces of a tile from a state, row by row.
 
@@ -128,11 +128,11 @@ def _gather(
 
 @jit_inline
 def _scatter(
-    tile: Array,
-    state: Array,
-    offsets: Array,
+    tile: Numbers,
+    state: Numbers,
+    offsets: Numbers,
     rows: int,
-    places: Array,
+    places: Numbers,
     piece: int,
     used: int,
 ) -> None:
@@ -157,14 +157,14 @@ def _scatter(
 
 @jit
 def _multiply(
-    m: Array,
+    m: Numbers,
     by_row: int,
     by_column: int,
     n_in: int,
     n_out: int,
     pairs: int,
-    x: Array,
-    y: Array,
+    x: Numbers,
+    y: Numbers,
 ) -> None:
     """Tile y = M x, with M[o, i] at ``m[o by_row + i by_column]``.
 
@@ -220,7 +220,7 @@ def _multiply(
 
 
 @jit
-def _overlap(lam: Array, x: Array, n_in: int, n_out: int, pairs: int, total: Array) -> None:
+def _overlap(lam: Numbers, x: Numbers, n_in: int, n_out: int, pairs: int, total: Numbers) -> None:
     """Add lam x^T of a tile to ``total``, one register for each entry.
 
     The lanes of a register are summed later.
@@ -269,7 +269,7 @@ def _overlap(lam: Array, x: Array, n_in: int, n_out: int, pairs: int, total: Arr
 
 
 @jit
-def _prepare(row: Array, walk: Array, tiles: Array) -> tuple[int, int]:
+def _prepare(row: Numbers, walk: Numbers, tiles: Numbers) -> tuple[int, int]:
     """Start the loops of a pass; columns in use and pairs of registers in each row of a tile."""
     walk[:] = 0
     used = min(TILE, row[PASS_WIDTH])
@@ -280,7 +280,7 @@ def _prepare(row: Array, walk: Array, tiles: Array) -> tuple[int, int]:
 
 
 @jit_inline
-def _state(states: Arrays, b: int, s: int) -> Array:
+def _state(states: Arrays, b: int, s: int) -> Numbers:
     """State s of row b."""
     keep, keep_at, work, work_at = states
     if keep_at[s] >= 0:
@@ -290,13 +290,13 @@ def _state(states: Arrays, b: int, s: int) -> Array:
 
 @jit
 def _run_pass(
-    row: Array,
+    row: Numbers,
     tables: Arrays,
-    mats: Array,
-    before: Array,
-    after: Array,
-    walk: Array,
-    tiles: Array,
+    mats: Numbers,
+    before: Numbers,
+    after: Numbers,
+    walk: Numbers,
+    tiles: Numbers,
 ) -> None:
     """One pass, from the state ``before`` to the one ``after``, with the matrices of one row."""
     _, loops, offsets = tables
@@ -319,7 +319,7 @@ def _run_pass(
 
 @jit
 def forward(
-    part: tuple[int, int, int, int], tables: Arrays, mats: Array, states: Arrays, tiles: Array
+    part: tuple[int, int, int, int], tables: Arrays, mats: Numbers, states: Arrays, tiles: Numbers
 ) -> None:
     """Run the passes first..end on the rows first_row..end_row of a batch.
 
@@ -338,13 +338,13 @@ def forward(
 
 @jit
 def _undo_pass(
-    row: Array,
+    row: Numbers,
     tables: Arrays,
-    mats: Array,
-    before: Array,
-    adjoints: tuple[Array, Array],
-    walk: Array,
-    sums: tuple[Array, Array],
+    mats: Numbers,
+    before: Numbers,
+    adjoints: tuple[Numbers, Numbers],
+    walk: Numbers,
+    sums: tuple[Numbers, Numbers],
 ) -> None:
     """One pass backward, from the adjoint after it to the one before it.
 
@@ -380,11 +380,11 @@ def _undo_pass(
 def backward(
     part: tuple[int, int, int],
     tables: Arrays,
-    mats: Array,
+    mats: Numbers,
     states: Arrays,
-    lam: Array,
-    sums: tuple[Array, Array],
-    d_mats: Array,
+    lam: Numbers,
+    sums: tuple[Numbers, Numbers],
+    d_mats: Numbers,
 ) -> None:
     """Propagate the adjoint of one row of a batch backward through the passes end - 1..first.
 

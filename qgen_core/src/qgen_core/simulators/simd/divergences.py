@@ -13,13 +13,12 @@ import numpy as np
 from qgen_core.simulators.simd.intrinsics import (
     FLAT,
     INNER,
+    Numbers,
     jit_fused,
     jit_sums,
     to_bits,
     to_number,
 )
-
-Array = Any  # numba infers
 
 #: The bits of sqrt(1/2), of 1, and of the mantissa.
 HALF = np.uint64(0x3FE6A09E667F3BCD)
@@ -59,7 +58,9 @@ def _log(x: Any) -> Any:
 
 
 @partial(jit_sums, **FLAT)
-def jensen_shannon(p: Array, target: Array, floor: float, tiny: float, weight: Array) -> float:
+def jensen_shannon(
+    p: Numbers, target: Numbers, floor: float, tiny: float, weight: Numbers
+) -> float:
     """``sum p log(p/M) + P log(P/M)`` of flat tables p and P (target), with M = (p + P)/2.
 
     log(p/M) is written to ``weight``. In it p is clipped at ``floor`` and M at half of that; in

@@ -21,6 +21,8 @@ from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: In compiled functions an array or a pointer to numbers; numba infers its type.
+Numbers = Any
 
 
 def _digest(folder: Path) -> str:

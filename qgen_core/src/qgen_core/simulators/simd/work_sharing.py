@@ -15,9 +15,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 
-from qgen_core.simulators.simd.intrinsics import FLAT, INNER, data_of, intrinsic, jit
-
-Array = Any  # numba infers
+from qgen_core.simulators.simd.intrinsics import FLAT, INNER, Numbers, data_of, intrinsic, jit
 
 #: Numbers of a box, which fills a cache line.
 BOX = 8
@@ -172,7 +170,7 @@ def share(typingctx: Any, boxes: Any, helpers: Any) -> Any:
 
 
 @partial(jit, **INNER)
-def withdraw(boxes: Array, helpers: int) -> None:
+def withdraw(boxes: Numbers, helpers: int) -> None:
     """Withdraw the offer of :func:`share`, and wait for the helpers that have begun the call."""
     for k in range(helpers):
         if not _change(boxes[k], OFFERED, IDLE):

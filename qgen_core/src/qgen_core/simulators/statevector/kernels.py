@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from qgen_core.simulators.simd.intrinsics import (
+    Numbers,
     jit_body,
     lane_bits,
     lane_sum,
@@ -48,12 +49,11 @@ from qgen_core.simulators.statevector.steps import (
 )
 from qgen_core.simulators.statevector.tables import TILE_END_STEP, TILE_FIRST_STEP, TILE_P, TILE_Q
 
-Array = Any  # numba infers; pointers to float32 or float64
 Pointers = Any  # a tuple of them
 
 
 @jit_body
-def forward_tile(buf: Array, start: int, bits: int, tile: Array, operands: Pointers) -> None:
+def forward_tile(buf: Numbers, start: int, bits: int, tile: Numbers, operands: Pointers) -> None:
     """Run the steps of a tile on all tiles of a block of 2^bits amplitudes at ``buf[start:]``."""
     steps, cos, sin, _ = operands
     first = tile[TILE_FIRST_STEP]
@@ -88,7 +88,7 @@ def forward_tile(buf: Array, start: int, bits: int, tile: Array, operands: Point
 
 @jit_body
 def backward_tile(
-    states: Pointers, start: int, bits: int, tile: Array, operands: Pointers, acc: Array
+    states: Pointers, start: int, bits: int, tile: Numbers, operands: Pointers, acc: Numbers
 ) -> None:
     """Undo the steps of a tile on state and adjoint, adding overlaps to ``acc``.
 
@@ -140,7 +140,7 @@ def _undo_turns(
     first: int,
     last: int,
     operands: Pointers,
-    acc: Array,
+    acc: Numbers,
     slot: int,
 ) -> None:
     """Undo the turns first..last on the real or imaginary parts of one tile.
@@ -160,7 +160,7 @@ def _undo_turns(
 
 
 @jit_body
-def collect(tile: Array, operands: Pointers, acc: Array, grads: Array) -> None:
+def collect(tile: Numbers, operands: Pointers, acc: Numbers, grads: Numbers) -> None:
     """Add the overlaps of a tile's steps to the gradients of the table of angles."""
     steps, _, _, masks = operands
     lanes = 1 << lane_bits(acc)

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections import defaultdict
 from functools import lru_cache, partial
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
 from qgen_core.circuits.measures import Expectations, Measure, State
 from qgen_core.simulators.simd.intrinsics import (
     INNER,
+    Numbers,
     jit,
     jit_body,
     jit_sums,
@@ -34,7 +34,6 @@ from qgen_core.simulators.simd.intrinsics import (
 from qgen_core.simulators.statevector.tables import OUTCOMES, STATE_NUMBERS, WALSH_ROW
 from qgen_core.typing import Ints
 
-Array = Any  # numba infers
 Part = tuple[int, int, int]
 
 # Numbers before the groups and words: how many there are of each.
@@ -92,7 +91,7 @@ def words_of(measure: Measure) -> Ints:
     return group_words(())
 
 
-def empty(measure: Measure, batch: int, chunks: int, wires: int) -> Array:
+def empty(measure: Measure, batch: int, chunks: int, wires: int) -> Numbers:
     """An array for the output: (B, 2^Q), or for expectations (B, chunks, words)."""
     if isinstance(measure, Expectations):
         return np.empty((batch, chunks, len(measure.paulis)))
@@ -114,7 +113,7 @@ def _odd(number: int) -> int:
 
 
 @jit_body
-def probabilities(plan: Array, psi: Array, part: Part, out: Array) -> None:
+def probabilities(plan: Numbers, psi: Numbers, part: Part, out: Numbers) -> None:
     """Squared amplitudes (2^Q,)."""
     low, high, chunks = part
     wide = 1 << lane_bits(psi)
@@ -130,7 +129,9 @@ def probabilities(plan: Array, psi: Array, part: Part, out: Array) -> None:
 
 
 @jit_body
-def seed_probabilities(plan: Array, psi: Array, part: Part, cotangent: Array, lam: Array) -> None:
+def seed_probabilities(
+    plan: Numbers, psi: Numbers, part: Part, cotangent: Numbers, lam: Numbers
+) -> None:
     """The adjoint of probabilities, with cotangent (2^Q,)."""
     low, high, chunks = part
     wide = 1 << lane_bits(psi)
@@ -154,7 +155,7 @@ def seed_probabilities(plan: Array, psi: Array, part: Part, cotangent: Array, la
 
 
 @jit
-def amplitudes(psi: Array, out: Array) -> None:
+def amplitudes(psi: Numbers, out: Numbers) -> None:
     """Complex amplitudes (B, 2^Q) of all rows."""
     wide = 1 << lane_bits(psi)
     size = out.shape[1]
@@ -166,7 +167,7 @@ def amplitudes(psi: Array, out: Array) -> None:
 
 
 @partial(jit_sums, **INNER)
-def _products(psi: Array, base: int, flips: int, run: int, pair: Array) -> None:
+def _products(psi: Numbers, base: int, flips: int, run: int, pair: Numbers) -> None:
     """Write conj(psi[y]) psi[y ^ flips] for a run of y from ``base``.
 
     The real parts, then the imaginary parts go to ``pair``.
@@ -190,7 +191,7 @@ def _products(psi: Array, base: int, flips: int, run: int, pair: Array) -> None:
 
 
 @partial(jit, **INNER)
-def _signed_sum(run: int, numbers: Array, signs: Array) -> float:
+def _signed_sum(run: int, numbers: Numbers, signs: Numbers) -> float:
     """The sum of numbers times a row of signs."""
     two = 2 << lane_bits(numbers)
     even = splat(0.0)
@@ -203,13 +204,13 @@ def _signed_sum(run: int, numbers: Array, signs: Array) -> float:
 
 @jit_body
 def expectations(
-    plan: Array,
-    signs: Array,
-    psi: Array,
+    plan: Numbers,
+    signs: Numbers,
+    psi: Numbers,
     part: Part,
-    words: Array,
-    pair: Array,
-    out: Array,
+    words: Numbers,
+    pair: Numbers,
+    out: Numbers,
 ) -> None:
     """The part of <P> of each word from each chunk of the amplitudes (chunks, K).
 
@@ -230,7 +231,7 @@ def expectations(
 
 @jit_body
 def _add_run(
-    psi: Array, base: int, run: int, signs: Array, words: Array, pair: Array, found: Array
+    psi: Numbers, base: int, run: int, signs: Numbers, words: Numbers, pair: Numbers, found: Numbers
 ) -> None:
     """Add what one run of amplitudes contributes to the words."""
     members = pointer(words, _HEAD + words[GROUP_COUNT] * GROUP_COLUMNS)
@@ -252,14 +253,14 @@ def _add_run(
 
 @jit_body
 def seed_expectations(
-    plan: Array,
-    signs: Array,
-    psi: Array,
+    plan: Numbers,
+    signs: Numbers,
+    psi: Numbers,
     part: Part,
-    words: Array,
-    pair: Array,
-    cotangent: Array,
-    lam: Array,
+    words: Numbers,
+    pair: Numbers,
+    cotangent: Numbers,
+    lam: Numbers,
 ) -> None:
     """The adjoint of Pauli words, with cotangent (K,)."""
     low, high, chunks = part
@@ -280,14 +281,14 @@ def seed_expectations(
 
 @partial(jit, **INNER)
 def _weights(
-    words: Array,
+    words: Numbers,
     first: int,
     end: int,
-    signs: Array,
-    cotangent: Array,
+    signs: Numbers,
+    cotangent: Numbers,
     base: int,
     run: int,
-    pair: Array,
+    pair: Numbers,
 ) -> None:
     """Write the factors of a run of amplitudes from ``base``, for words with the same flips.
 
@@ -313,7 +314,9 @@ def _weights(
 
 
 @partial(jit_sums, **INNER)
-def _add_flipped(psi: Array, base: int, flips: int, run: int, pair: Array, lam: Array) -> None:
+def _add_flipped(
+    psi: Numbers, base: int, flips: int, run: int, pair: Numbers, lam: Numbers
+) -> None:
     """Add factor[y] psi[y ^ flips] to ``lam[y]`` for a run of y from ``base``."""
     wide = 1 << lane_bits(psi)
     inside = flips & (wide - 1)

@@ -23,6 +23,7 @@ import numpy as np
 
 from qgen_core.simulators.simd.intrinsics import (
     INNER,
+    Numbers,
     jit,
     jit_body,
     jit_fused,
@@ -67,12 +68,10 @@ from qgen_core.simulators.statevector.tables import (
     WALSH_ROW,
 )
 
-Array = Any  # numba infers
-
 
 @partial(jit_fused, **INNER)
 def find_rotations(
-    plan: Array, doubles: Array, angles: Array, table: Array, cos: Array, sin: Array
+    plan: Numbers, doubles: Numbers, angles: Numbers, table: Numbers, cos: Numbers, sin: Numbers
 ) -> Any:
     """Write the cosines and sines (T,) of one row of angles (A,), and ratios for the RYs of pairs.
 
@@ -105,7 +104,7 @@ def find_rotations(
 
 
 @jit_body
-def _find_ratios(plan: Array, cos: Array, sin: Array) -> Any:
+def _find_ratios(plan: Numbers, cos: Numbers, sin: Numbers) -> Any:
     """Replace cosines and sines of pairs by ratios, and multiply rescaling factors into phases.
 
     Returns the factor at the start: the state is scaled down before the RYs that scale it up. In
@@ -145,7 +144,7 @@ def _find_ratios(plan: Array, cos: Array, sin: Array) -> Any:
 
 
 @jit_body
-def _unscale(plan: Array, sin: Array, lanes: int, d_table: Array) -> None:
+def _unscale(plan: Numbers, sin: Numbers, lanes: int, d_table: Numbers) -> None:
     """Correct gradients (T,) for the growth of the states in the backward pass."""
     steps = pointer(plan, plan[STEPS_AT])
     part = 1.0
@@ -173,7 +172,7 @@ def _unscale(plan: Array, sin: Array, lanes: int, d_table: Array) -> None:
 
 
 @jit_body
-def cosines(size: int, table: Array, cos: Array, sin: Array) -> None:
+def cosines(size: int, table: Numbers, cos: Numbers, sin: Numbers) -> None:
     """Cosines and sines (size,) of a table (size,), in a form that vectorises.
 
     The caller allows products and sums to fuse. The argument is reduced by multiples of pi/2, given
@@ -213,7 +212,7 @@ def cosines(size: int, table: Array, cos: Array, sin: Array) -> None:
 
 @partial(jit, **INNER)
 def collect_angles(
-    plan: Array, doubles: Array, d_table: Array, sin: Array, d_angles: Array
+    plan: Numbers, doubles: Numbers, d_table: Numbers, sin: Numbers, d_angles: Numbers
 ) -> None:
     """Gradients of one row of angles (A,) from those of its table (T,), by the transposed forms."""
     _unscale(plan, sin, 1 << lane_bits(sin), d_table)

@@ -28,6 +28,7 @@ from typing import Any
 from qgen_core.simulators.simd.intrinsics import (
     FLAT,
     INNER,
+    Numbers,
     jit,
     jit_body,
     lane_bits,
@@ -67,7 +68,6 @@ from qgen_core.simulators.statevector.tables import (
     TILES_AT,
 )
 
-Array = Any  # numba infers
 Arrays = Any  # a tuple of them, or of pointers
 
 # Entries of the work.
@@ -84,7 +84,7 @@ GRAIN = 6
 
 
 @jit_body
-def _take_piece(work: Array) -> tuple[int, int, int, int]:
+def _take_piece(work: Numbers) -> tuple[int, int, int, int]:
     """Take a piece: its first row and the end of its rows, its first chunk and the end of them.
 
     There are no rows in it when nothing is left.
@@ -108,7 +108,7 @@ def _take_piece(work: Array) -> tuple[int, int, int, int]:
 
 
 @jit_body
-def _stages(plan: Array, work: Array) -> tuple[int, int]:
+def _stages(plan: Numbers, work: Numbers) -> tuple[int, int]:
     """The first stage of the plan that is worked on, and the end of the stages."""
     first = work[FIRST_STAGE]
     if first < 0:
@@ -120,7 +120,7 @@ def _stages(plan: Array, work: Array) -> tuple[int, int]:
 
 
 @jit_body
-def _block_start(plan: Array, stage: int, block: int) -> int:
+def _block_start(plan: Numbers, stage: int, block: int) -> int:
     """The first amplitude of a block of a stage."""
     bits = plan[BLOCK_BITS]
     places = pointer(plan, plan[BLOCK_BITS_AT] + stage * bits)
@@ -131,14 +131,14 @@ def _block_start(plan: Array, stage: int, block: int) -> int:
 
 
 @jit_body
-def _clear(numbers: Array, count: int) -> None:
+def _clear(numbers: Numbers, count: int) -> None:
     for k in range(count):
         numbers[k] = 0.0
 
 
 @partial(jit, **INNER)
 def _run_block(
-    plan: Array, stage: int, block: int, psi: Array, operands: Arrays, buf: Array
+    plan: Numbers, stage: int, block: int, psi: Numbers, operands: Arrays, buf: Numbers
 ) -> None:
     """Run a stage on one block of one row; ``buf`` holds a block."""
     row = pointer(plan, plan[STAGES_AT] + stage * STAGE_COLUMNS)
@@ -166,10 +166,10 @@ def _run_block(
 def forward(
     tables: Arrays,
     batch: Arrays,
-    out: Array,
+    out: Numbers,
     buffers: Arrays,
-    work: Array,
-    boxes: Array,
+    work: Numbers,
+    boxes: Numbers,
     helpers: int,
 ) -> None:
     """Forward pass: run what ``work`` names, on ``helpers`` more threads.
@@ -222,13 +222,13 @@ def forward(
 
 @partial(jit, **INNER)
 def _undo_block(
-    plan: Array,
+    plan: Numbers,
     stage: int,
     block: int,
     states: Arrays,
     operands: Arrays,
     buffers: Arrays,
-    grads: Array,
+    grads: Numbers,
 ) -> None:
     """Undo a stage on one block of one row; adds to ``grads`` (T,).
 
@@ -268,7 +268,7 @@ def _undo_block(
 
 
 @jit_body
-def _add_up(grads: Array, first: int, end: int, count: int) -> None:
+def _add_up(grads: Numbers, first: int, end: int, count: int) -> None:
     """Add some rows (..., T) to the first of them."""
     total = pointer(grads, first)
     for row in range(first + 1, end):
@@ -281,10 +281,10 @@ def _add_up(grads: Array, first: int, end: int, count: int) -> None:
 def backward(
     tables: Arrays,
     batch: Arrays,
-    cotangent: Array,
+    cotangent: Numbers,
     buffers: Arrays,
-    work: Array,
-    boxes: Array,
+    work: Numbers,
+    boxes: Numbers,
     helpers: int,
 ) -> None:
     """Backward pass: undo what ``work`` names, on ``helpers`` more threads.

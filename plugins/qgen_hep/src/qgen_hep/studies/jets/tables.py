@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.studies import MISSING, NONE, Results, Table
+from qgen_core.studies import MISSING, NONE, SPACE, Results, Table
 from qgen_hep.studies.jets import published
 from qgen_hep.studies.jets.floors import floors
 from qgen_hep.studies.jets.grid import (
@@ -35,7 +35,6 @@ from qgen_hep.studies.jets.selection import (
 from qgen_hep.studies.jets.style import START
 from qgen_hep.studies.shared.summary import (
     OVER_SEEDS,
-    SPACE,
     absent,
     mean_of_pairs,
     of_first,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import pi
 from typing import Any
 
-from qgen_core.studies import NONE, Table
+from qgen_core.studies import NONE, SPACE, Table
 from qgen_hep.studies.mfc import published
 from qgen_hep.studies.mfc.grid import BEAMS, HELD_OUT, MORE, RANGES, TAUGHT, TESTED
 from qgen_hep.studies.mfc.reference import EVENTS
@@ -20,7 +20,7 @@ from qgen_hep.studies.mfc.texts import (
     of_group,
     over_features,
 )
-from qgen_hep.studies.shared.summary import OVER_SEEDS, SPACE, published_text
+from qgen_hep.studies.shared.summary import OVER_SEEDS, published_text
 
 ENERGIES = (TAUGHT[0], TESTED, TAUGHT[1])
 FLOOR = f"Floor: the same number between two samples of {EVENTS} events of the truth."

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.studies import MISSING, NONE, Results
+from qgen_core.studies import MISSING, NONE, SPACE, Results
 
-#: A no-break space keeps "1 ± 2" on one line.
-SPACE = "\u00a0"
 OVER_SEEDS = "± is the standard deviation over seeds"
 
 
