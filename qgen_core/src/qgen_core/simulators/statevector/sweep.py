@@ -131,6 +131,14 @@ def _block_start(plan: Numbers, stage: int, block: int) -> int:
 
 
 @jit_body
+def _runs_of_stage(plan: Numbers, stage: int) -> tuple[Numbers, int, int]:
+    """Where the runs of a block begin, relative to it, their number, and the length of each."""
+    count = 1 << (plan[LOCAL_BITS] - plan[RUN_BITS])
+    run = 2 << plan[RUN_BITS]
+    return pointer(plan, plan[RUNS_AT] + stage * count), count, run
+
+
+@jit_body
 def _clear(numbers: Numbers, count: int) -> None:
     for k in range(count):
         numbers[k] = 0.0
@@ -143,10 +151,8 @@ def _run_block(
     """Run a stage on one block of one row; ``buf`` holds a block."""
     row = pointer(plan, plan[STAGES_AT] + stage * STAGE_COLUMNS)
     bits = plan[LOCAL_BITS]
-    run = 2 << plan[RUN_BITS]
-    count = 1 << (bits - plan[RUN_BITS])
     start = _block_start(plan, stage, block)
-    runs = pointer(plan, plan[RUNS_AT] + stage * count)
+    runs, count, run = _runs_of_stage(plan, stage)
     in_place = row[STAGE_IN_PLACE] == 1
     if in_place:
         state = psi
@@ -238,10 +244,8 @@ def _undo_block(
     psi_buffer, lam_buffer, acc = buffers
     row = pointer(plan, plan[STAGES_AT] + stage * STAGE_COLUMNS)
     bits = plan[LOCAL_BITS]
-    run = 2 << plan[RUN_BITS]
-    count = 1 << (bits - plan[RUN_BITS])
     start = _block_start(plan, stage, block)
-    runs = pointer(plan, plan[RUNS_AT] + stage * count)
+    runs, count, run = _runs_of_stage(plan, stage)
     in_place = row[STAGE_IN_PLACE] == 1
     if in_place:
         inner = states
