@@ -160,7 +160,15 @@ def _system(child: ChildProcess) -> dict[str, Any]:
     try:
         cache = child.call(probe.__name__, "compiled_code", timeout=TIMEOUT)
     except ChildLost as error:
-        cache = {"state": str(error), "pieces": 0, "bytes": 0, "folders": [], "writable": False}
+        cache = {
+            "state": str(error),
+            "pieces": 0,
+            "bytes": 0,
+            "folders": [],
+            "writable": False,
+            "removed": {"damaged": 0, "outdated": 0},
+            "in_the_way": [],
+        }
     return {
         "python": platform.python_version(),
         "platform": f"{sys.platform} {platform.machine()}",
