@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 import pickle
 import sys
 import time
@@ -71,7 +70,7 @@ def cache_folders(source_folder: Path) -> list[Path]:
     """
     name = cache_name(source_folder)
     if config.CACHE_DIR:
-        return [Path(os.path.expanduser(config.CACHE_DIR)) / name]
+        return [Path(config.CACHE_DIR) / name]
     folders = [source_folder / "__pycache__"]
     users = Path(AppDirs(appname="numba", appauthor=False).user_cache_dir)
     if users.is_absolute():  # without a home it would begin with "~"
@@ -114,7 +113,7 @@ class CodeCache(_Cache):  # type: ignore[misc]
     """
 
     def __init__(self, function: Callable[..., Any], sources: str, target: str) -> None:
-        path = Path(os.path.abspath(inspect.getfile(function)))
+        path = Path(inspect.getfile(function)).resolve()
         self._function = function
         self._sources = sha256(f"{sources}, {versions()}".encode()).digest()
         self._target = target

@@ -46,8 +46,9 @@ def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
     """Compile without the interpreter lock; cached on disk until a file of the simulators changes.
 
     By itself numba compares only the file of the function, and would go on using old code of the
-    functions that it calls; the cache is :class:`CodeCache`. ``fastmath`` is always given: without it, a function is compiled with
-    what its first caller allows.
+    functions that it calls; and it trusts damaged files. So the cache is a :class:`CodeCache`.
+    ``fastmath`` is always given: without it, a function is compiled with what its first caller
+    allows.
     """
     always = {
         "nogil": True,

@@ -68,7 +68,6 @@ from qgen_core.simulators.statevector.tables import (
     WALSH_ROW,
 )
 
-
 #: pi/2 in three pieces; the first two have 33 bits each.
 HALF_PI_1 = 1.57079632673412561417
 HALF_PI_2 = 6.07710050630396597660e-11
