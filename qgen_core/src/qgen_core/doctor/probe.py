@@ -196,9 +196,9 @@ def compiled_code() -> dict[str, Any]:
         state_text = "none yet: the first circuit compiles for up to some minutes"
     else:
         state_text = "none: the engine is compiled again in each process"
-    for state, number in removed.items():
+    for kind, number in removed.items():
         if number:
-            state_text += f"; {number} {state} removed"
+            state_text += f"; {number} {kind} removed"
     if in_the_way:
         state_text += f"; remove {', '.join(in_the_way)}, which cannot be read or replaced"
     if not writable:

@@ -69,8 +69,9 @@ def cache_folders(source_folder: Path) -> list[Path]:
     True
     """
     name = cache_name(source_folder)
-    if config.CACHE_DIR:
-        return [Path(config.CACHE_DIR) / name]
+    chosen: str = getattr(config, "CACHE_DIR", "")
+    if chosen:
+        return [Path(chosen) / name]
     folders = [source_folder / "__pycache__"]
     users = Path(AppDirs(appname="numba", appauthor=False).user_cache_dir)
     if users.is_absolute():  # without a home it would begin with "~"
@@ -105,7 +106,7 @@ def is_sound(entry: bytes) -> bool:
     return digest == _digest_of_entry(head, entry[_HEAD:])
 
 
-class CodeCache(_Cache):  # type: ignore[misc]
+class CodeCache(_Cache):
     """The entries of one function on disk; takes the place of numba's cache of a dispatcher.
 
     ``sources`` names the sources that the code depends on, and ``target`` what is compiled for
@@ -174,7 +175,9 @@ class CodeCache(_Cache):  # type: ignore[misc]
                 damaged = path
                 continue
             if entry[: 2 * _DIGEST] == self._sources + key:
-                return CompileResult._rebuild(target_context, *pickle.loads(entry[_HEAD:]))
+                parts = pickle.loads(entry[_HEAD:])
+                result: CompileResult = CompileResult._rebuild(target_context, *parts)
+                return result
         if damaged is not None:
             _say_once(
                 "damaged",
