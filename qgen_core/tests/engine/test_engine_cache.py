@@ -227,14 +227,12 @@ assert found == [14.0, 21.0], found
 """
 
 
-@pytest.mark.parametrize("damaged", [False, True])
-def test_several_processes_at_once(damaged, kernels, folder):
+def test_several_processes_at_once(kernels, folder):
+    """On a cache where one entry is damaged and the other one is not there."""
     sources = Path(kernels.__file__).parent
-    if damaged:
-        run(kernels.twice)
-        run(kernels.thrice)
-        for path in folder.rglob("*.nbc"):
-            path.write_bytes(path.read_bytes()[:500])
+    run(kernels.twice)
+    path = entry_of(folder, "twice")
+    path.write_bytes(path.read_bytes()[:500])
     command = [sys.executable, "-c", SCRIPT, str(sources)]
     variables = {**os.environ, "NUMBA_CACHE_DIR": str(folder)}
     processes = [
