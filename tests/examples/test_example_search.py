@@ -103,11 +103,15 @@ def test_trials_that_are_asked_for_again_are_told_and_not_run(
     assert len(outcome.results) == 3
 
 
-@pytest.mark.parametrize("search_seed", range(1, 6))
-def test_a_search_comes_nearer_than_its_random_trials(search_seed: int, tmp_path: Path) -> None:
-    found = search(tmp_path, search_seed=search_seed).results
-    random = min(result.data() for result in found[:6])
-    assert min(result.data() for result in found[6:]) < random
+def test_rounds_come_nearer_to_what_was_best_before(tmp_path: Path) -> None:
+    random = []
+    informed = []
+    for search_seed in range(1, 6):
+        found = search(tmp_path / f"{search_seed}", search_seed=search_seed).results
+        distances = [result.data() for result in found]
+        random.append(np.mean(distances[:6]))
+        informed.append(np.mean(distances[-6:]))
+    assert np.mean(informed) < 0.7 * np.mean(random)
 
 
 def test_a_search_finds_options_that_train_better(
@@ -118,6 +122,6 @@ def test_a_search_finds_options_that_train_better(
     momenta = qgen.Events(250 + rng.gamma(1.5, 60.0, size=(4000, 1)), columns=("pt",))
     qgen.register("dataset", "jets", lambda columns, events: momenta)
     qgen.register("study", "search", example.OptionSearch)
-    found = search(tmp_path, rounds=3, search_seed=2).results
-    random = min(result.data() for result in found[:6])
-    assert min(result.data() for result in found[6:]) < 0.8 * random
+    found = search(tmp_path, rounds=3, trials=4).results
+    losses = [result.data() for result in found]
+    assert min(losses[4:]) < 0.8 * min(losses[:4])

@@ -10,18 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
 pytest.importorskip("qgen_torch")
+
+import torch
 
 import qgen_core as qgen
 import qgen_example_rbm
 import qgen_example_vae as example
 from qgen_core.errors import OutputMismatch
-from qgen_core.runs import evaluation
 from qgen_core.runs import run as runs
 from qgen_core.runs.recipes import Recipe
 from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.testing import GeneratorKit
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 #: Three clouds of events: centres, shares, and the width of each in both directions.
 CENTRES = np.array([[-1.5, -1.5], [-1.5, 1.5], [1.5, 1.5]])
@@ -137,8 +139,10 @@ def log_density(x: np.ndarray) -> np.ndarray:
 
 def test_training_comes_near_the_entropy_of_its_events() -> None:
     x = clouds(4000)
-    model = autoencoder(sampler=qgen_example_rbm.Gibbs(sweeps=3), hidden=32, chains=500)
-    trainer = qgen.trainer("torch", steps=500, learning_rate=0.01, batch_size=256)
+    model = autoencoder(sampler=qgen_example_rbm.Gibbs(sweeps=2), hidden=16, chains=500)
+    trainer = qgen.trainer(
+        "torch", steps=300, learning_rate=0.02, batch_size=256, scheduler="CosineAnnealingLR"
+    )
     trainer.fit(model, qgen.Events(x), qgen.loss("mean"), seed=1)
     evidence = torch.logsumexp(log_joint(model, x), dim=1).numpy()
     best = -log_density(x).mean()  # no density has less, but for fluctuations of the sample
@@ -146,7 +150,7 @@ def test_training_comes_near_the_entropy_of_its_events() -> None:
     drawn = model.sample(4000, rng=np.random.default_rng(2))
     nearest = ((drawn[:, None] - CENTRES) ** 2).sum(axis=-1).argmin(axis=1)
     assert np.bincount(nearest, minlength=3) / 4000 == pytest.approx(SHARES, abs=0.05)
-    assert drawn.std(axis=0) == pytest.approx(x.std(axis=0), rel=0.1)
+    assert -log_density(drawn).mean() == pytest.approx(best, abs=0.15)
 
 
 def test_a_trainer_that_compares_values_refuses_the_objective() -> None:
@@ -207,5 +211,5 @@ def test_the_prior_is_sampled_by_whichever_sampler_is_named(recipe: Recipe, tmp_
     history = runs.train(recipe, tmp_path)
     assert history.draws.sources == ["Gibbs sampling, 2 sweeps"]
     run = runs.Run(tmp_path, ["sampler.name=enumeration"])
-    result = evaluation.evaluate(run)
-    assert result["generated"]["sampler source"] == "enumeration of all states"
+    events = next(run.generate(10))
+    assert events.provenance["sampler source"] == "enumeration of all states"
