@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from functools import partial
 from typing import Any
@@ -306,7 +305,7 @@ def test_plain_numbers_and_own_uncertainties_may_be_mixed() -> None:
 def test_mmd_says_which_kernel_it_used() -> None:
     """The median distance of the reference is the bandwidth, of resamples too."""
     reference = normal(80, 1)
-    given = functools.partial(mmd, standardise=False)
+    given = partial(mmd, standardise=False)
     (found,) = score(given, reference, normal(60, 2), rng=np.random.default_rng(0), resamples=4)
     x = reference.x.astype(np.float64)
     distances = np.sqrt(((x[:, None] - x) ** 2).sum(axis=2))[np.triu_indices(len(x), k=1)]
