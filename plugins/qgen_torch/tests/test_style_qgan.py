@@ -31,6 +31,13 @@ def made(**options: Any) -> StyleQgan:
     return StyleQgan(backend=qgen.backend("statevector"), seed=5, **options)
 
 
+def angles(model: StyleQgan, styles: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The angles ``w z + b`` (angles, n) of styles (n, angles)."""
+    values = model.parameters()
+    turned: np.ndarray[Any, Any] = values["weight"] * styles + values["bias"]
+    return turned.T
+
+
 @pytest.mark.parametrize("case", CASES)
 class TestContract(GeneratorKit):
     @pytest.fixture(autouse=True)
@@ -68,11 +75,11 @@ def test_entanglers_stand_after_every_second_layer() -> None:
 def test_one_wire_by_hand() -> None:
     """<Z> after RY(a) RZ(b) RY(c) is cos a cos c - sin a cos b sin c, with angles w z + b."""
     model = made(space=Space("reals", 1), layers=1, latent=2, scale=1.0)
-    assert len(model.weight) == 3
+    assert len(model.parameters()["weight"]) == 3
     rng = np.random.default_rng(7)
     found = model.sample(400, rng=rng)
     z = np.random.default_rng(7).standard_normal((400, 2))
-    a, b, c = (model.weight * z[:, [0, 1, 0]] + model.bias).T
+    a, b, c = angles(model, z[:, [0, 1, 0]])
     assert np.allclose(
         found[:, 0], np.cos(a) * np.cos(c) - np.sin(a) * np.cos(b) * np.sin(c), atol=1e-12
     )
@@ -86,7 +93,7 @@ def test_conditions_take_their_turn_behind_the_noise() -> None:
     condition = np.linspace(-2.0, 2.0, 400)[:, None]
     found = model.sample(400, condition, rng=np.random.default_rng(7))
     z = np.concatenate([np.random.default_rng(7).standard_normal((400, 1)), condition], axis=1)
-    a, b, c = (model.weight * z[:, [0, 1, 0]] + model.bias).T
+    a, b, c = angles(model, z[:, [0, 1, 0]])
     assert np.allclose(
         found[:, 0], np.cos(a) * np.cos(c) - np.sin(a) * np.cos(b) * np.sin(c), atol=1e-12
     )
@@ -96,7 +103,8 @@ def test_x_stands_behind_z() -> None:
     model = made(space=Space("reals", 2), layers=1, observables="zx", latent=1, scale=1.0)
     assert model.circuit.num_wires == 1
     found = model.sample(100, rng=np.random.default_rng(1))
-    a, b, c = (model.weight * np.random.default_rng(1).standard_normal((100, 1)) + model.bias).T
+    z = np.random.default_rng(1).standard_normal((100, 1))
+    a, b, c = angles(model, z)
     assert np.allclose(
         found[:, 1], np.cos(a) * np.sin(c) + np.sin(a) * np.cos(b) * np.cos(c), atol=1e-12
     )
@@ -134,7 +142,7 @@ def test_streamed_samples_are_those_of_one_piece(monkeypatch: pytest.MonkeyPatch
     model = made(space=Space("reals", 2), condition=Space("reals", 1), layers=2)
     condition = np.linspace(0, 1, 50)[:, None]
     whole = model.sample(50, condition, rng=np.random.default_rng(4))
-    monkeypatch.setattr("qgen_torch.generators.style_qgan.MAX_AMPLITUDES", 4 * 7)
+    monkeypatch.setattr(model, "events_at_once", 7)
     assert np.allclose(model.sample(50, condition, rng=np.random.default_rng(4)), whole, atol=1e-14)
 
 
