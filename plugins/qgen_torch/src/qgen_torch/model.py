@@ -45,9 +45,9 @@ class TorchModel(Generator):
     for outputs, and in evaluation mode in :meth:`sample`.
 
     The outputs of a batch do not change the module. Running averages of batch normalisation change
-    once a step, in :meth:`prepare`, which sees the whole batch in every process. A module with batch
-    normalisation sets ``needs_whole_batch``; a model whose own methods combine the events of a
-    batch sets it as well.
+    once a step, in :meth:`prepare`, which sees the whole batch in every process. With batch
+    normalisation a model has ``needs_whole_batch``; one whose own methods combine the events of a
+    batch sets it.
 
     Args:
         module: the network, or several by name: parameters are then named ``NAME.weight`` etc.
