@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import h5py
 import numpy as np
@@ -39,7 +39,7 @@ seed = 5
 metrics = []
 dataset = "toy-points"
 encoder = { name = "binning", bits = 2, window = [[0.0, 8.0], [0.0, 8.0]] }
-generator = { name = "toy-rbm", hidden = 3, chains = 20 }
+generator = "toy-rbm"
 loss = "mean"
 """
 NETWORK = """
@@ -85,6 +85,20 @@ CASES: dict[str, str] = {
 }
 
 
+class Coupled(BoltzmannMachine):
+    """Couplings so strong that chains from two starts stay apart, with equal random numbers too."""
+
+    def __init__(
+        self,
+        *,
+        space: qgen.Space,
+        sampler: Annotated[qgen.Sampler, qgen.Component("sampler")],
+        seed: int,
+    ) -> None:
+        super().__init__(space=space, sampler=sampler, seed=seed, hidden=3, chains=20)
+        self.J *= 200
+
+
 class Warming(Gibbs):
     """Gibbs sampling that cools with each draw: the number of draws is its state."""
 
@@ -120,7 +134,7 @@ def points(*, conditions: bool = False) -> qgen.Events:
 def offer_components() -> None:
     """Register what the recipes name."""
     qgen.register("dataset", "toy-points", points)
-    qgen.register("generator", "toy-rbm", BoltzmannMachine)
+    qgen.register("generator", "toy-rbm", Coupled)
     qgen.register("sampler", "toy-gibbs", Gibbs)
     qgen.register("sampler", "toy-warming", Warming)
     qgen.register("network", "toy-critic", critic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ import pytest
 import qgen_core as qgen
 from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption, DataError
+from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.testing import GeneratorKit
+from qgen_torch.adversarial import Adversarial
 from qgen_torch.generators.style_qgan import StyleQgan, style_circuit
+from qgen_torch.networks.mlp import mlp
+from qgen_torch.trainer import TorchTrainer
 
 CASES: dict[str, dict[str, Any]] = {
     "lhc": {"space": Space("reals", 3), "layers": 2},
@@ -156,3 +161,28 @@ def test_what_cannot_be_is_refused() -> None:
             made(space=Space("reals", 1), **options)
     with pytest.raises(DataError, match="takes no condition"):
         made(space=Space("reals", 1)).sample(3, np.zeros((3, 1)), rng=np.random.default_rng(1))
+
+
+def test_checkpoints_keep_their_names(tmp_path: Path) -> None:
+    """A run folder that was written by an earlier version is resumed: the names are those here."""
+    state = {"weight": np.linspace(-1, 1, 17), "bias": np.linspace(0, 1, 17)}
+    model = made(space=Space("reals", 3), layers=2)
+    assert list(model.parameters()) == list(model.state()) == ["weight", "bias"]
+    model.load(state)
+    for name, value in state.items():
+        assert model.state()[name].dtype == np.float64
+        assert np.array_equal(model.state()[name], value)
+    data = qgen.Events(np.random.default_rng(1).uniform(-1, 1, (30, 3)))
+    loss = Adversarial(space=model.space, critic=lambda i, o: mlp(i, o, widths=(4,)), seed=2)
+    trainer = TorchTrainer(steps=2, batch_size=10)
+    trainer.fit(model, data, loss, seed=3, run=Checkpoints(tmp_path, every=0))
+    saved = Checkpoints(tmp_path).latest()
+    assert saved is not None
+    critic = ("0.bias", "0.weight", "2.bias", "2.weight")
+    moments = ("exp_avg", "exp_avg_sq", "step")
+    expected = {"generator/weight", "generator/bias", "fit/best", "fit/journal", "fit/origin"}
+    expected |= {f"loss/critic/{name}" for name in critic}
+    for moment in moments:
+        expected |= {f"loss/optimizer/tensor/{moment}/{name}" for name in critic}
+        expected |= {f"trainer/optimizer/tensor/{moment}/{name}" for name in state}
+    assert saved.arrays.keys() == expected
