@@ -77,11 +77,7 @@ CASES: dict[str, str] = {
     "batch-norm": NETWORK + NORMALISED + ADAM,
     "critic": NETWORK + CRITIC + TORCH,
     "selection": NETWORK + KERNELS + trained("adam", select="loss", validate_every=2, patience=3),
-    "adam": NETWORK + KERNELS + trained("adam", schedule="cosine", keep_best=True),
     "torch": NETWORK + KERNELS + TORCH,
-    "spsa": NETWORK + KERNELS + trained("spsa", samples=2),
-    "cobyla": NETWORK + KERNELS + trained("cobyla"),
-    "cma": NETWORK + KERNELS + trained("cma", population=5),
 }
 
 

@@ -1,4 +1,7 @@
-"""kill -9 of a run, then ``--resume``: state, history and generated events are bit-identical."""
+"""kill -9 of a run, then ``--resume``: state, history and generated events are bit-identical.
+
+The trainers of the core are killed at many more places by the tests of training.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any
 
 import pytest
 
-for package in ("h5py", "torch", "cma", "qgen_torch"):
+for package in ("h5py", "torch", "qgen_torch"):
     pytest.importorskip(package)
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills need fork")
@@ -24,11 +27,7 @@ STATES = {
     "batch-norm": "generator/*.running_mean",
     "critic": "loss/critic/*._u",
     "selection": "fit/best",
-    "adam": "trainer/second/*",
     "torch": "trainer/average/mean/*",
-    "spsa": "trainer/gain",
-    "cobyla": "fit/journal",
-    "cma": "trainer/origin",
 }
 
 
