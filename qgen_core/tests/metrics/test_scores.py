@@ -216,6 +216,32 @@ def test_negative_weights_are_handed_on() -> None:
             ).all()
 
 
+def with_subtractions(bins: int, n: int, seed: int, share: float) -> Events:
+    """Flat events of which a share has the weight -1, as at next-to-leading order."""
+    weight = np.where(rng(seed + 1).random(n) < share, -1.0, 1.0)
+    return flat(bins, n, seed).replace(weight=weight)
+
+
+def test_the_floor_with_negative_weights_is_that_of_repeated_samples() -> None:
+    values, floors = [], []
+    for seed in range(0, 160, 4):
+        reference = with_subtractions(16, 8000, seed, share=0.25)
+        generated = flat(16, 20_000, seed + 2)
+        (found,) = score(tv, reference, generated, edges=edges(16), rng=rng(seed), resamples=20)
+        values.append(found.value)
+        floors.append(found.floor)
+    error = np.std(values) / math.sqrt(len(values))
+    assert abs(np.mean(floors) - np.mean(values)) < 4 * error + 0.03 * np.mean(values)
+
+
+def test_weights_that_cancel_have_no_floor() -> None:
+    weight = np.tile([1.0, -1.0], 500)
+    weight[0] = 1.1
+    reference = flat(4, 1000, 1).replace(weight=weight)
+    with pytest.raises(DataError, match="the weights of the 1000 reference events cancel"):
+        score(tv, reference, flat(4, 1000, 2), edges=edges(4), rng=rng(), resamples=2)
+
+
 def test_the_same_rng_gives_the_same_and_nothing_global_is_touched() -> None:
     np.random.seed(5)
     before = np.random.get_state()[1].tolist()

@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.errors import BadOption
+from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate, Metric, Model, name_of
 from qgen_core.metrics.binning import Edges, check_pair
-from qgen_core.metrics.resample import Resample, once
+from qgen_core.metrics.resample import Resample, effective_size, once
 from qgen_core.typing import Array, Floats, Rng
+
+#: The most events that are drawn for one sample of a floor.
+MAX_DRAWN = 2**26
 
 
 @dataclass(frozen=True)
@@ -58,9 +61,11 @@ def score(
 
     Resampled events keep their weights. For the floor the second sample has the effective size of
     the generated events, (sum w)^2 / sum w^2, and is drawn with probabilities proportional to the
-    weights of the reference, so it is unweighted; if the reference has negative weights it is
-    drawn uniformly and keeps them. Raises DataError for events that cannot be compared, BadOption
-    for fewer than 2 resamples and for a metric that asks for a model where there is none.
+    weights of the reference, so it is unweighted. If the reference has negative weights, the
+    second sample is drawn uniformly and keeps them; so many events are drawn that it is worth the
+    same effective size. Raises DataError for events that cannot be compared and for negative
+    weights that cancel so far that this number exceeds 2^26; BadOption for fewer than 2 resamples
+    and for a metric that asks for a model where there is none.
 
     >>> from qgen_core.metrics.joint import tv
     >>> a = Events(np.linspace(0.0, 1.0, 100)[:, None])
@@ -148,11 +153,13 @@ def _null(
 ) -> Iterator[tuple[Events, Events]]:
     """Pairs of samples that are both drawn from the reference."""
     memo: dict[Hashable, Any] = {}
-    size = _effective_size(generated)
+    size = max(2, round(effective_size(generated)))
     weight = reference.weight
     cumulative: Floats | None = None
     if weight is not None and np.all(weight >= 0):
         cumulative = np.cumsum(weight) / weight.sum()
+    elif weight is not None:
+        size = _uniform_size(reference, size)
     for _ in range(times):
         first = _resample(reference, memo, rng)
         if cumulative is None:
@@ -164,12 +171,16 @@ def _null(
             yield first, Resample(reference, drawn, memo, weighted=False)
 
 
-def _effective_size(events: Events) -> int:
-    """The number of unweighted events with the same statistical precision, at least 2."""
-    weight = events.weight
-    if weight is None:
-        return len(events)
-    return max(2, round(float(weight.sum() ** 2 / (weight @ weight))))
+def _uniform_size(events: Events, worth: int) -> int:
+    """How many events, drawn uniformly with their weights, have the effective size ``worth``."""
+    size = round(worth * len(events) / effective_size(events))
+    if size > MAX_DRAWN:
+        raise DataError(
+            f"the weights of the {len(events)} reference events cancel so far that a floor needs "
+            f"{size} drawn events, more than {MAX_DRAWN}; use a reference with fewer negative "
+            "weights, or fewer generated events"
+        )
+    return size
 
 
 def _resample(events: Events, memo: dict[Hashable, Any], rng: Rng) -> Resample:
