@@ -233,19 +233,26 @@ def _joint(reference: Events, generated: Events, edges: Sequence[Floats]) -> dic
     if len(edges) < 2:
         return None
 
-    def counts(events: Events) -> list[list[float]]:
-        table, _, _ = np.histogram2d(
-            events.x[:, 0], events.x[:, 1], [edges[0], edges[1]], weights=events.weights
-        )
-        return table.tolist()
-
+    expected, expected_size = _table(reference, edges)
+    found, found_size = _table(generated, edges)
     return {
         "columns": list(reference.columns[:2]),
         "units": list(reference.units[:2]),
         "edges": [edges[0].tolist(), edges[1].tolist()],
-        "reference": counts(reference),
-        "generated": counts(generated),
+        "reference": expected.tolist(),
+        "generated": found.tolist(),
+        "sizes": [expected_size, found_size],
     }
+
+
+def _table(events: Events, edges: Sequence[Floats]) -> tuple[Floats, float]:
+    """The joint histogram of the first two columns, and its effective number of events."""
+    first = events.x[:, 0]
+    second = events.x[:, 1]
+    counts, _, _ = np.histogram2d(first, second, edges[:2], weights=events.weights)
+    squares, _, _ = np.histogram2d(first, second, edges[:2], weights=events.weights**2)
+    size = counts.sum() ** 2 / max(squares.sum(), 1e-300)
+    return counts, float(size)
 
 
 def _correlations(
