@@ -82,27 +82,22 @@ def score(
         bootstrap = asked.table(_bootstrapped(reference, generated, rng, resamples), names)
         null = asked.table(_null(reference, generated, rng, resamples), names)
         for number, name in enumerate(names):
-            floor = float(null[:, number].mean())
-            floor_spread = float(null[:, number].std(ddof=1))
-            uncertainty = _corrected(
-                estimates[name].value,
-                (float(bootstrap[:, number].mean()), float(bootstrap[:, number].std(ddof=1))),
-                (floor, floor_spread),
-            )
             estimates[name] = replace(
                 estimates[name],
-                uncertainty=uncertainty,
-                floor=floor,
-                floor_spread=floor_spread,
+                uncertainty=_uncertainty(
+                    estimates[name].value, bootstrap[:, number], null[:, number]
+                ),
+                floor=float(null[:, number].mean()),
+                floor_spread=float(null[:, number].std(ddof=1)),
             )
     return [Score(name, **asdict(estimate)) for name, estimate in estimates.items()]
 
 
-def _corrected(value: float, bootstrap: tuple[float, float], null: tuple[float, float]) -> float:
+def _uncertainty(value: float, bootstrap: Floats, null: Floats) -> float:
     """The standard deviation of a metric over new samples.
 
-    ``bootstrap`` and ``null`` are mean and standard deviation of the metric over pairs of resamples
-    of both samples, and of the reference alone.
+    ``bootstrap`` (resamples,) are the metric between resamples of both samples, ``null`` between
+    resamples of the reference alone.
 
     The bootstrap takes the observed difference of the samples, delta + e, for the true difference
     delta. For a distance near its floor the noise e dominates: resamples are farther apart than new
@@ -114,24 +109,28 @@ def _corrected(value: float, bootstrap: tuple[float, float], null: tuple[float, 
     - value - floor estimates |delta|^2, and mean of the bootstrap - floor is |delta + e|^2.
 
     So the excess of the bootstrap over the null counts by the ratio of these two differences, from
-    0 to 1. As chance alone puts half of all exact models above the floor, the ratio is shrunk by
-    z^4 / (4 + z^4), with z the distance to the floor in spreads. The result is that of the null at
-    the floor and the bootstrap's far from it, which is right for other distances as well; up to
-    three spreads above the floor it can be a fifth too narrow. For a number without a bias, e.g. a
-    correlation, all these spreads agree unless the samples differ in other ways.
+    0 to 1. As chance alone puts half of all exact models above the floor, it counts fully only if
+    no resample of the null is as far from the floor as the value, and not at all if a tenth of them
+    are. The result is the spread of the null at the floor and that of the bootstrap far from it,
+    which is right for other distances as well; up to three spreads above the floor it can be a
+    fifth too narrow. For a number without a bias, e.g. a correlation, all these spreads agree
+    unless the samples differ in other ways.
 
-    >>> _corrected(0.1, (0.14, 0.05), (0.1, 0.03)), _corrected(9.0, (9.0, 0.05), (0.1, 0.03))
-    (0.03, 0.05)
+    >>> null = np.array([0.08, 0.1, 0.12])
+    >>> round(_uncertainty(0.11, null + 0.04, null), 9)
+    0.02
+    >>> _uncertainty(9.0, np.array([8.5, 9.0, 9.5]), null)
+    0.5
     """
-    bootstrap_mean, bootstrap_spread = bootstrap
-    floor, floor_spread = null
+    floor = float(null.mean())
+    floor_variance = float(null.var(ddof=1))
     excess = value - floor
-    observed = bootstrap_mean - floor
-    if excess * observed <= 0 or floor_spread == 0:
-        return floor_spread
-    significance = excess**4 / (4 * floor_spread**4 + excess**4)
-    share = min(1.0, excess / observed) * significance
-    variance = (1 - share) * floor_spread**2 + share * bootstrap_spread**2
+    observed = float(bootstrap.mean()) - floor
+    if excess * observed <= 0:
+        return float(np.sqrt(floor_variance))
+    as_far = float(np.mean(np.abs(null - floor) >= abs(excess)))
+    share = min(1.0, excess / observed) * max(0.0, 1.0 - 10.0 * as_far)
+    variance = (1 - share) * floor_variance + share * float(bootstrap.var(ddof=1))
     return float(np.sqrt(variance))
 
 
