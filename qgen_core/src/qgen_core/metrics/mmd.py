@@ -10,6 +10,7 @@ import numpy as np
 
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
+from qgen_core.interfaces import Estimate
 from qgen_core.metrics.binning import Edges, check_pair
 from qgen_core.metrics.resample import once, source_of
 from qgen_core.metrics.wasserstein import column, spread
@@ -24,7 +25,7 @@ def mmd(
     bandwidth: float | None = None,
     standardise: bool = True,
     events: int = 1000,
-) -> Mapping[str, float]:
+) -> Mapping[str, Estimate]:
     """``mmd2``: the unbiased estimate of MMD^2 with the kernel K = exp(-d^2 / (2 bandwidth^2)).
 
     ``mean_{i!=j} K(r_i, r_j) + mean_{i!=j} K(g_i, g_j) - 2 mean_{i,j} K(r_i, g_j)``, with weighted
@@ -35,11 +36,13 @@ def mmd(
     memory grow with the square of their number. Raises BadOption for a bandwidth <= 0 or fewer
     than 2 events.
 
+    The note of the number names the kernel.
+
     Source: Gretton et al., JMLR 13 (2012) 723, eq. 3; the kernel and its bandwidth are our choice.
 
     >>> a = Events(np.array([[0.0], [1.0]]))
     >>> b = Events(np.array([[0.0], [1.0]]))
-    >>> round(mmd(a, b, bandwidth=1.0, standardise=False)["mmd2"], 6)  # exp(-1/2) - 1
+    >>> round(mmd(a, b, bandwidth=1.0, standardise=False)["mmd2"].value, 6)  # exp(-1/2) - 1
     -0.393469
     """
     check_pair(reference, generated)
@@ -63,7 +66,8 @@ def mmd(
     within_reference = _mean_kernel(first, first, bandwidth, same=True)
     within_generated = _mean_kernel(second, second, bandwidth, same=True)
     between = _mean_kernel(first, second, bandwidth, same=False)
-    return {"mmd2": within_reference + within_generated - 2 * between}
+    value = within_reference + within_generated - 2 * between
+    return {"mmd2": Estimate(value, note=f"Gaussian kernel of bandwidth {bandwidth:.4g}")}
 
 
 class _Sample(NamedTuple):
