@@ -17,7 +17,7 @@ from qgen_core.events import Events
 from qgen_core.interfaces import Encoder, name_of
 from qgen_core.metrics.score import score
 from qgen_core.runs.run import SAMPLER_KEYS, Run
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats
 

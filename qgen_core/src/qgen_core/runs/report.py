@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from qgen_core.discovery.hooks import manager
-from qgen_core.support.checkpoint import read_history, write_durably
+from qgen_core.support.checkpoint import read_history
+from qgen_core.support.files import write_durably
 
 log = logging.getLogger("qgen")
 
