@@ -94,7 +94,7 @@ def require_disk(path: Path, needed: int, what: str, mend: str) -> None:
 
     >>> require_disk(Path("events.h5"), 2**70, "events", "ask for fewer")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    qgen_core.errors.ResourceRefused: ResourceRefused: events need 1.05e+06 PiB in ...
+    qgen_core.errors.ResourceRefused: ResourceRefused: events need ... free there; ask for fewer
     """
     try:
         free = shutil.disk_usage(_existing(path)).free
