@@ -13,13 +13,15 @@ import numpy as np
 from qgen_core.errors import DataError
 from qgen_core.events import Events
 from qgen_core.runs.event_formats import NpzWriter, writer_for
-from qgen_core.runs.run import SAMPLER_KEYS, Run
+from qgen_core.runs.run import SAMPLER_KEYS, WARNING_KEY, Run
 from qgen_core.support.files import replacing, require_disk
 from qgen_core.support.hdf5 import open_hdf5, require_filters
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Floats
 
 MAX_VALUES = 2**31
+#: What the provenance of events says of how they were made, which their file says, too.
+NOTES = (*SAMPLER_KEYS, WARNING_KEY)
 
 
 def require_room(path: Path, events: int, columns: int) -> None:
@@ -69,7 +71,7 @@ def write_events(
             writer.append(_columns(piece), dict(zip(piece.columns, piece.units, strict=True)))
             file.check()
             written += len(piece)
-            for key in SAMPLER_KEYS:  # each piece names the samplers of those before, too
+            for key in NOTES:  # each piece names the samplers of those before, too
                 if key in piece.provenance:
                     found[key] = piece.provenance[key]
         if not written:
@@ -110,7 +112,9 @@ def read_events(path: Path, run: Run) -> Events:
     condition = values[:, width:] if conditions else None
     provenance = {"kind": "generated", "file": path.name}
     with open_hdf5(path) as file:
-        provenance |= {key: str(file.attrs[key]) for key in SAMPLER_KEYS if key in file.attrs}
+        for key in NOTES:
+            if key in file.attrs:
+                provenance[key] = str(file.attrs[key])
     return Events(
         values[:, :width],
         condition,
