@@ -145,6 +145,7 @@ def generate(
         "recipe": loaded.recipe.to_toml(),
         "run": str(run),
         "seed": str(used_seed),
+        **{name: str(value) for name, value in loaded.folder.state.items()},
     }
     pieces = counted(loaded.generate(n, seed=seed, condition=rows), n, "generating")
     written = write_events(pieces, output, attributes)
@@ -168,7 +169,7 @@ def evaluate(
 ) -> None:
     """Compare generated events with the reference; for a run folder, write its report too."""
     from qgen_core.runs import evaluation
-    from qgen_core.runs.eventfile import read_events, run_of
+    from qgen_core.runs.eventfile import check_made_by, read_events, run_of
     from qgen_core.runs.report import write_report
     from qgen_core.runs.run import Run
 
@@ -177,6 +178,7 @@ def evaluate(
         run = Run(target, settings or (), untrained=untrained)
     else:
         run = Run(run_of(target), settings or (), untrained=untrained)
+        check_made_by(target, run)
         generated = read_events(target, run)
     reference_events = None
     if reference is not None:
