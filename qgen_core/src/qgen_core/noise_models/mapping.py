@@ -47,7 +47,8 @@ class Mapped:
         array([[0.75, 0.25]])
         """
         if self.extra_wires and isinstance(self.measure, Probabilities):
-            return output.reshape(len(output), -1, 2**self.extra_wires).sum(axis=-1)
+            of_wires = output.reshape(len(output), -1, 2**self.extra_wires)
+            return np.asarray(of_wires.sum(axis=-1))
         if self.extra_wires and isinstance(self.measure, Bits):
             return output[..., : -self.extra_wires]
         return output

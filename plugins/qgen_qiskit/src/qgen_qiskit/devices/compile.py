@@ -26,13 +26,13 @@ class CompiledCircuit:
     Wires of the gates are those of the original circuit at its *end*: wire w is qubit ``read[w]``
     throughout. Routing moves states between qubits, so w may begin elsewhere, on ``start[w]``; all
     qubits begin in 0, and no permutation is left to undo at the end. Qubits that routing passes and
-    that are not read are the ``extra_wires`` after them.
+    that are not read are ``passed``, the qubits of the wires after them.
     """
 
     gates: tuple[tuple[Gate, Qubits], ...]
     start: Qubits
     read: Qubits
-    extra_wires: int
+    passed: Qubits
 
 
 def compile_for(circuit: Circuit, device: Device, layout: Sequence[int] | None) -> CompiledCircuit:
@@ -88,8 +88,8 @@ def compile_for(circuit: Circuit, device: Device, layout: Sequence[int] | None) 
     with_qubits = []
     for gate in _merged(gates):
         with_qubits.append((gate, tuple(qubit_of[wire] for wire in gate.wires)))
-    extra_wires = len(qubit_of) - len(read)
-    return CompiledCircuit(tuple(with_qubits), transpiled.start, read, extra_wires)
+    passed = tuple(qubit_of[len(read) :])
+    return CompiledCircuit(tuple(with_qubits), transpiled.start, read, passed)
 
 
 def check_layout(layout: Sequence[int], num_wires: int, device: Device) -> None:

@@ -70,7 +70,7 @@ def best_placement(needs: Needs, device: Device) -> Qubits | None:
 
 @dataclass(frozen=True, eq=False)
 class _Costs:
-    """Errors of a device: ``pair`` (Q, Q) of couplings, else infinite, ``pulse`` and ``readout``"""
+    """Errors of couplings, ``pair`` (Q, Q), else infinite; ``pulse`` and ``readout`` (Q,)."""
 
     pair: Floats
     pulse: Floats

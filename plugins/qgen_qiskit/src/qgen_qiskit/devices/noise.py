@@ -7,7 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +25,8 @@ from qgen_qiskit.devices.gate_channels import GateChannels, Readout
 
 log = logging.getLogger("qgen")
 
-WireMeasure = TypeVar("WireMeasure", Probabilities, Bits, Expectations)
+#: Measures with readout errors, wire by wire.
+WireMeasure = Probabilities | Bits | Expectations
 
 
 @dataclass(eq=False)
@@ -105,10 +106,10 @@ class DeviceNoiseModel(ABC):
             )
         channels = self._current_channels()
         if cached.noisy is None or cached.version != self.version:
-            wires = circuit.num_wires + cached.compiled.extra_wires
+            wires = circuit.num_wires + len(cached.compiled.passed)
             cached.noisy = _with_channels(wires, cached.compiled, channels)
             cached.version = self.version
-        extra_wires = cached.compiled.extra_wires
+        extra_wires = len(cached.compiled.passed)
         if isinstance(measure, State):
             if extra_wires:
                 raise Unsupported(
@@ -130,6 +131,8 @@ class DeviceNoiseModel(ABC):
             found["transpiled by"] = f"qiskit {importlib.metadata.version('qiskit')}"
             found["layout"] = list(self._latest.start)
             found["read on"] = list(self._latest.read)
+            if self._latest.passed:
+                found["passed"] = list(self._latest.passed)
         found["scale"] = self.scale
         found["mode"] = self.mode
         found["readout"] = self.readout
@@ -229,7 +232,7 @@ class DeviceNoise(DeviceNoiseModel):
 
 
 def _with_extra_wires(measure: WireMeasure, extra_wires: int) -> WireMeasure:
-    """The measure of a circuit with more wires at its end, which words and errors leave out."""
+    """The measure of a circuit with more wires at its end, which have no letter and no error."""
     if not extra_wires:
         return measure
     if measure.confusion is not None:
@@ -237,7 +240,7 @@ def _with_extra_wires(measure: WireMeasure, extra_wires: int) -> WireMeasure:
         measure = replace(measure, confusion=np.concatenate([measure.confusion, perfect]))
     if isinstance(measure, Expectations):
         words = tuple(word + "I" * extra_wires for word in measure.paulis)
-        measure = replace(measure, paulis=words)
+        return replace(measure, paulis=words)
     return measure
 
 
