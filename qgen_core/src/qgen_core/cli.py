@@ -33,6 +33,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="key.sub=value", help="Change the recipe; may be repeated."),
 ]
+Untrained = Annotated[
+    bool, typer.Option("--untrained", help="Allow a model whose training did not begin.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TOML).")]
@@ -106,6 +109,7 @@ def generate(
             help="Values of conditions, or an HDF5 file of them.",
         ),
     ] = None,
+    untrained: Untrained = False,
     settings: Settings = None,
 ) -> None:
     """Generate events with a trained run."""
@@ -113,7 +117,7 @@ def generate(
     from qgen_core.runs.progress import counted
     from qgen_core.runs.run import Run
 
-    loaded = Run(run, settings or ())
+    loaded = Run(run, settings or (), untrained=untrained)
     rows = _conditions(loaded, condition or [])
     used_seed = seed
     if used_seed is None:
@@ -140,6 +144,7 @@ def evaluate(
             "--reference", metavar="FILE", help="Events to compare with (default: test events)."
         ),
     ] = None,
+    untrained: Untrained = False,
     settings: Settings = None,
     as_json: Json = False,
 ) -> None:
@@ -151,9 +156,9 @@ def evaluate(
 
     generated = None
     if target.is_dir():
-        run = Run(target, settings or ())
+        run = Run(target, settings or (), untrained=untrained)
     else:
-        run = Run(run_of(target), settings or ())
+        run = Run(run_of(target), settings or (), untrained=untrained)
         generated = read_events(target, run)
     reference_events = None
     if reference is not None:
@@ -164,18 +169,15 @@ def evaluate(
     else:
         typer.echo(_table(result))
     if target.is_dir():
-        evaluation.save(result, target / "evaluation.json")
+        run.folder.save_evaluation(result)
         say(f"report: {write_report(target)}")
 
 
 @app.command()
 def report(run: RunFolder) -> None:
     """Write report.html of a run folder; needs none of the model's plugins."""
-    from qgen_core.errors import CheckpointError
     from qgen_core.runs.report import write_report
 
-    if not (run / "recipe.toml").exists():
-        raise CheckpointError(f"{run} is not a run folder: it has no recipe.toml")
     typer.echo(str(write_report(run)))
 
 

@@ -178,7 +178,8 @@ def test_the_mmd_null_is_zero_also_for_small_samples() -> None:
     found = score(mmd, reference, normal(50, 3), rng=rng(), resamples=400)[0]
     assert abs(found.floor) < 4 * found.floor_spread / math.sqrt(400)
     truth = [
-        mmd(normal(50, 2 * s), normal(50, 2 * s + 1), bandwidth=1.7)["mmd2"] for s in range(10, 310)
+        mmd(normal(50, 2 * s), normal(50, 2 * s + 1), bandwidth=1.7)["mmd2"].value
+        for s in range(10, 310)
     ]
     assert abs(found.floor_spread / np.std(truth) - 1) < 0.35
 
@@ -299,3 +300,14 @@ def test_plain_numbers_and_own_uncertainties_may_be_mixed() -> None:
     assert own.uncertainty == 0.02
     assert mean.note == "no unit"
     assert mean.uncertainty == pytest.approx(np.sqrt(np.var(a.x) / 100), rel=0.2)
+
+
+def test_mmd_says_which_kernel_it_used() -> None:
+    """The median distance of the reference is the bandwidth, of resamples too."""
+    reference = normal(80, 1)
+    given = partial(mmd, standardise=False)
+    (found,) = score(given, reference, normal(60, 2), rng=np.random.default_rng(0), resamples=4)
+    x = reference.x.astype(np.float64)
+    distances = np.sqrt(((x[:, None] - x) ** 2).sum(axis=2))[np.triu_indices(len(x), k=1)]
+    assert found.note == f"Gaussian kernel of bandwidth {np.median(distances):.4g}"
+    assert found.uncertainty > 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
+from qgen_core.interfaces import Estimate
 from qgen_core.metrics.binning import Edges, check_pair
 from qgen_core.metrics.resample import Resample, once, source_of
 from qgen_core.metrics.wasserstein import column, spread
@@ -25,7 +26,7 @@ def mmd(
     bandwidth: float | None = None,
     standardise: bool = True,
     events: int = 1000,
-) -> Mapping[str, float]:
+) -> Mapping[str, Estimate]:
     """``mmd2``: the unbiased estimate of MMD^2 with the kernel K = exp(-d^2 / (2 bandwidth^2)).
 
     ``mean_{i!=j} K(r_i, r_j) + mean_{i!=j} K(g_i, g_j) - 2 mean_{i,j} K(r_i, g_j)``, with weighted
@@ -36,14 +37,14 @@ def mmd(
     memory grow with the square of their number. Raises BadOption for a bandwidth <= 0 or fewer
     than 2 events.
 
-    The floor of a score draws both samples from the reference; pairs of an event with itself are
-    left out, so that its mean stays 0.
+    The note of the number names the kernel. The floor of a score draws both samples from the
+    reference; pairs of an event with itself are left out, so that its mean stays 0.
 
     Source: Gretton et al., JMLR 13 (2012) 723, eq. 3; the kernel and its bandwidth are our choice.
 
     >>> a = Events(np.array([[0.0], [1.0]]))
     >>> b = Events(np.array([[0.0], [1.0]]))
-    >>> round(mmd(a, b, bandwidth=1.0, standardise=False)["mmd2"], 6)  # exp(-1/2) - 1
+    >>> round(mmd(a, b, bandwidth=1.0, standardise=False)["mmd2"].value, 6)  # exp(-1/2) - 1
     -0.393469
     """
     check_pair(reference, generated)
@@ -68,7 +69,8 @@ def mmd(
     within_generated = _mean_kernel(second, second, bandwidth, same=True)
     one_source = source is source_of(generated)
     between = _mean_kernel(first, second, bandwidth, same=one_source)
-    return {"mmd2": within_reference + within_generated - 2 * between}
+    value = within_reference + within_generated - 2 * between
+    return {"mmd2": Estimate(value, note=f"Gaussian kernel of bandwidth {bandwidth:.4g}")}
 
 
 class _Sample(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qgen_core.errors import CheckpointError, DataError
+from qgen_core.errors import DataError
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import Section, material, page, plugin_sections, section
 from qgen_core.support.checkpoint import write_durably
@@ -16,12 +16,10 @@ def compare(folders: Sequence[Path]) -> dict[str, Any]:
     """Metrics of evaluated runs, and the recipe fields in which they differ.
 
     The plugins of the models need not be installed. Raises CheckpointError for a folder without a
-    run, DataError for a run that has not been evaluated.
+    run or whose files do not belong together, DataError for a run that has not been evaluated.
     """
     found = []
     for folder in folders:
-        if not (folder / "recipe.toml").exists():
-            raise CheckpointError(f"{folder} is not a run folder: it has no recipe.toml")
         one = material(folder)
         if one["evaluation"] is None:
             raise DataError(f"{folder} is not evaluated; run: qgen evaluate {folder}")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +14,7 @@ from qgen_core.errors import DataError
 from qgen_core.events import Events
 from qgen_core.interfaces import Encoder, name_of
 from qgen_core.metrics.score import score
-from qgen_core.runs.run import SAMPLER_KEYS, Run
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.runs.run import SAMPLER_KEYS, WARNING_KEY, Run
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Floats
 
@@ -97,7 +94,7 @@ def evaluate(
         )
     return {
         "reference": {"events": len(reference), "origin": origin, **reference.provenance},
-        "generated": {"events": len(generated), "run": run.path.name, **_sampler_of(generated)},
+        "generated": {"events": len(generated), "run": run.path.name, **_told_by(generated)},
         "outside the window": dict(assembly.outside),
         "metrics": rows,
         "marginals": [marginals[column] for column in shown],
@@ -151,36 +148,10 @@ def _most_different(marginals: Sequence[Mapping[str, Any]]) -> list[int]:
     return sorted(order[-MAX_COLUMNS:].tolist())
 
 
-def save(result: dict[str, Any], path: Path) -> None:
-    """Write an evaluation as JSON.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save({"metrics": []}, Path(folder, "evaluation.json"))
-    ...     load(Path(folder, "evaluation.json"))
-    {'metrics': []}
-    """
-    write_durably(path, json.dumps(result, indent=1).encode())
-
-
-def load(path: Path) -> dict[str, Any] | None:
-    """Read a saved evaluation; None if the file does not exist. Raises DataError if it is damaged.
-
-    >>> load(Path("no such folder/evaluation.json")) is None
-    True
-    """
-    if not path.exists():
-        return None
-    try:
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}; evaluate the run again") from error
-    return result
-
-
-def _sampler_of(events: Events) -> dict[str, str]:
-    """What the provenance of events says of the sampler that drew them."""
-    return {key: events.provenance[key] for key in SAMPLER_KEYS if key in events.provenance}
+def _told_by(events: Events) -> dict[str, str]:
+    """What the provenance of events says of the sampler that drew them and of lost parts."""
+    keys = (*SAMPLER_KEYS, WARNING_KEY)
+    return {key: events.provenance[key] for key in keys if key in events.provenance}
 
 
 def _join(pieces: Sequence[Events]) -> Events:

@@ -11,7 +11,7 @@ import numpy as np
 
 from qgen_core.errors import DataError, QgenError
 from qgen_core.events import Events
-from qgen_core.runs.run import SAMPLER_KEYS, Run
+from qgen_core.runs.run import SAMPLER_KEYS, WARNING_KEY, Run
 from qgen_core.support.checkpoint import refused
 from qgen_core.typing import Floats
 
@@ -47,7 +47,10 @@ def write_events(
                 file.attrs[key] = value
             for piece in pieces:
                 written = _append(file, piece, written)
-                for key in SAMPLER_KEYS:  # each piece names the samplers of those before, too
+                for key in (
+                    *SAMPLER_KEYS,
+                    WARNING_KEY,
+                ):  # a piece names the samplers of those before
                     if key in piece.provenance:
                         file.attrs[key] = piece.provenance[key]
         os.replace(temporary, target)
@@ -102,7 +105,9 @@ def read_events(path: Path, run: Run) -> Events:
     condition = values[:, width:] if conditions else None
     provenance = {"kind": "generated", "file": path.name}
     with _open(path) as file:
-        provenance |= {key: str(file.attrs[key]) for key in SAMPLER_KEYS if key in file.attrs}
+        for key in (*SAMPLER_KEYS, WARNING_KEY):
+            if key in file.attrs:
+                provenance[key] = str(file.attrs[key])
     return Events(
         values[:, :width],
         condition,
