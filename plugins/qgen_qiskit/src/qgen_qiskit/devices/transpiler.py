@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption
-from qgen_qiskit.devices.calibration import Device, Qubits
+from qgen_qiskit.devices.calibration import Device, GateCalibration, Qubits
 from qgen_qiskit.devices.layout import Needs, best_placement
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def transpile(built: QuantumCircuit, device: Device, layout: Sequence[int] | Non
     errors. Raises BadOption if the device has too few qubits or couplings.
     """
     transpiler: Any = import_optional("qiskit.transpiler", f"noise of {device.name!r}", "qiskit")
-    target = _target(device, both_directions=True)
+    target = _uniform_target(device)
     seeds = SEEDS
     if layout is None:
         layout = best_placement(_needs(built, device), device)
@@ -68,7 +68,7 @@ def transpile(built: QuantumCircuit, device: Device, layout: Sequence[int] | Non
             ) from error
         found.append(_transpiled(routed, built.num_qubits))
     best = min(found, key=lambda one: _rank(one, device))
-    directed = _with_device_directions(best.circuit, _target(device, both_directions=False))
+    directed = _with_device_directions(best.circuit, _target(device))
     return Transpiled(directed, best.start, best.end)
 
 
@@ -84,10 +84,9 @@ def _transpiled(routed: QuantumCircuit, wires: int) -> Transpiled:
 def _needs(built: QuantumCircuit, device: Device) -> Needs:
     """What the circuit needs in the gates of a device on which every pair is coupled."""
     transpiler: Any = import_optional("qiskit.transpiler", f"noise of {device.name!r}", "qiskit")
-    entangling = [name for name in ("cx", "ecr", "cz") if name in device.gates]
     manager = transpiler.generate_preset_pass_manager(
         optimization_level=LEVEL,
-        basis_gates=["rz", "sx", "x", entangling[0]],
+        basis_gates=["rz", "sx", "x", _entangling(device)],
         seed_transpiler=SEEDS[0],
     )
     ideal = manager.run(built)
@@ -119,12 +118,26 @@ def _rank(transpiled: Transpiled, device: Device) -> tuple[int, int, float]:
     return circuit.num_nonlocal_gates(), len(used), math.fsum(errors)
 
 
-def _target(device: Device, *, both_directions: bool) -> Target:
-    """The device as Qiskit describes it.
+def _entangling(device: Device) -> str:
+    """The two-qubit gate in which circuits are routed."""
+    return next(name for name in ("cx", "ecr", "cz") if device.gates.get(name))
 
-    ``both_directions``: two-qubit gates that the device has in one direction are added in the
-    other.
+
+def _uniform_target(device: Device) -> Target:
+    """A device with one two-qubit gate on all couplings, in both directions.
+
+    Gates cancel only where they are of one kind, and any of the kinds makes any other one for one.
     """
+    both_directions: dict[Qubits, GateCalibration] = {}
+    for (first, second), error in device.couplings().items():
+        both_directions[first, second] = GateCalibration(error, 0.0)
+        both_directions[second, first] = GateCalibration(error, 0.0)
+    gates = {name: gate for name, gate in device.gates.items() if name in ("rz", "sx", "x")}
+    return _target(replace(device, gates={**gates, _entangling(device): both_directions}))
+
+
+def _target(device: Device) -> Target:
+    """The device as Qiskit describes it."""
     purpose = f"noise of {device.name!r}"
     transpiler = import_optional("qiskit.transpiler", purpose, "qiskit")
     library = import_optional("qiskit.circuit.library", purpose, "qiskit")
@@ -137,9 +150,6 @@ def _target(device: Device, *, both_directions: bool) -> Target:
             properties[on] = transpiler.InstructionProperties(
                 error=calibration.error, duration=calibration.duration
             )
-        if both_directions:
-            for on, record in list(properties.items()):
-                properties.setdefault(on[::-1], record)
         if not properties:
             continue
         instruction = standard_gates[name]
@@ -150,7 +160,7 @@ def _target(device: Device, *, both_directions: bool) -> Target:
 
 
 def _with_device_directions(routed: QuantumCircuit, target: Target) -> QuantumCircuit:
-    """The circuit with two-qubit gates in the directions that the device has.
+    """The circuit with the two-qubit gates, and in the directions, that the device has.
 
     Qiskit's own pass (2.6) fails on devices that have cx on some pairs and ecr on others.
     """
@@ -163,7 +173,13 @@ def _with_device_directions(routed: QuantumCircuit, target: Target) -> QuantumCi
             directed.append(instruction)
             continue
         reversed_gates += 1
-        if name == "cz":
+        if name == "cx" and target.instruction_supported("ecr", tuple(on)):
+            _append_cx_by_ecr(directed, on)
+        elif name == "cx" and target.instruction_supported("ecr", tuple(on[::-1])):
+            directed.h(on)
+            _append_cx_by_ecr(directed, on[::-1])
+            directed.h(on)
+        elif name == "cz":
             directed.cz(*on[::-1])
         elif name == "ecr":  # ecr = x . cx . (rz(pi/2), sx), up to a phase
             directed.rz(math.pi / 2, on[0])
@@ -186,6 +202,14 @@ def _with_device_directions(routed: QuantumCircuit, target: Target) -> QuantumCi
     )
     translated: QuantumCircuit = manager.run(directed)
     return translated
+
+
+def _append_cx_by_ecr(circuit: QuantumCircuit, on: list[int]) -> None:
+    """CX up to a phase: ecr = x . cx . (rz(pi/2), sx), solved for cx."""
+    circuit.rz(-math.pi / 2, on[0])
+    circuit.sxdg(on[1])
+    circuit.ecr(*on)
+    circuit.x(on[0])
 
 
 def _append_reversed_cx(circuit: QuantumCircuit, on: list[int]) -> None:
