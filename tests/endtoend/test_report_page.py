@@ -15,6 +15,7 @@ import pytest
 
 from qgen_core.runs import evaluation
 from qgen_core.runs import run as runs
+from qgen_core.runs.folder import RunFolder
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import write_report
 
@@ -41,7 +42,7 @@ VOID = {"meta", "link", "img", "br", "input", "hr"}
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report") / "<b>jets & co"
     runs.train(Recipe.read(RECIPE, ["trainer.steps=20"]), folder)
-    evaluation.save(evaluation.evaluate(runs.Run(folder)), folder / "evaluation.json")
+    RunFolder(folder).save_evaluation(evaluation.evaluate(runs.Run(folder)))
     return write_report(folder)
 
 

@@ -19,6 +19,7 @@ from qgen_core.interfaces import Sampler
 from qgen_core.runs import evaluation
 from qgen_core.runs import run as runs
 from qgen_core.runs.eventfile import read_events, write_events
+from qgen_core.runs.folder import RunFolder
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import write_report
 from qgen_core.support.checkpoint import Checkpoints
@@ -74,7 +75,7 @@ def test_with_exact_samples_the_gradient_is_that_of_the_likelihood() -> None:
 def test_training_does_not_depend_on_the_inverse_temperature_of_the_sampler(beta: float) -> None:
     probabilities = np.array([0.3, 0.02, 0.02, 0.16, 0.02, 0.16, 0.02, 0.3])
     x = BITS[np.random.default_rng(1).choice(8, 4000, p=probabilities)]
-    model = machine(example.Enumeration(beta=beta), chains=1000, hidden=6)
+    model = machine(example.Enumeration(beta=beta), chains=4000, hidden=6)
     history = qgen.trainer("adam", steps=400, learning_rate=0.05).fit(
         model, qgen.Events(x), qgen.loss("mean"), seed=1
     )
@@ -193,7 +194,7 @@ def test_a_run_says_who_drew_its_samples_wherever_one_looks(recipe: Recipe, tmp_
     assert read_events(file, run).provenance["sampler source"] == "emulated device"
     result = evaluation.evaluate(run)
     assert result["generated"]["sampler source"] == "emulated device"
-    evaluation.save(result, tmp_path / "run" / "evaluation.json")
+    RunFolder(tmp_path / "run").save_evaluation(result)
     report = write_report(tmp_path / "run").read_text()
     assert "emulated device" in report and "job-1, job-2" in report
 

@@ -10,13 +10,14 @@ from qgen_core.errors import CheckpointError, DataError
 from qgen_core.runs import evaluation
 from qgen_core.runs import run as runs
 from qgen_core.runs.compare import as_text, compare, write_comparison
+from qgen_core.runs.folder import RunFolder
 from qgen_core.runs.recipes import Recipe
 
 
 def _trained(recipe: Recipe, folder: Path, *, evaluate: bool = True) -> Path:
     runs.train(recipe, folder)
     if evaluate:
-        evaluation.save(evaluation.evaluate(runs.Run(folder)), folder / "evaluation.json")
+        RunFolder(folder).save_evaluation(evaluation.evaluate(runs.Run(folder)))
     return folder
 
 
@@ -30,7 +31,7 @@ def test_metrics_stand_side_by_side_and_differences_are_named(
     assert result["differences"] == {"trainer.steps": [3, 40]}
     rows = {row["metric"]: [cell["value"] for cell in row["cells"]] for row in result["metrics"]}
     assert rows["js"][1] < rows["js"][0]
-    saved = evaluation.load(b / "evaluation.json")
+    saved = RunFolder(b).evaluation()
     assert saved is not None
     assert rows["js"][1] == next(r["value"] for r in saved["metrics"] if r["metric"] == "js")
     text = as_text(result)

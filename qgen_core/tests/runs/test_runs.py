@@ -27,9 +27,10 @@ from qgen_core.errors import (
 from qgen_core.runs import evaluation
 from qgen_core.runs import run as runs
 from qgen_core.runs.eventfile import write_events
+from qgen_core.runs.folder import RunFolder
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.recipes import Recipe
-from qgen_core.runs.report import write_report
+from qgen_core.runs.report import material, render, write_report
 from qgen_core.support.checkpoint import Checkpoints
 
 
@@ -105,7 +106,7 @@ def test_from_starts_with_other_parameters(recipe: Recipe, tmp_path: Path) -> No
         recipe.changed(["trainer.steps=1"]), tmp_path / "b", start_from=tmp_path / "a"
     )
     assert second.losses[0] < first.losses[-1] * 1.05
-    with pytest.raises(CheckpointError, match="no checkpoint"):
+    with pytest.raises(CheckpointError, match="not a run folder"):
         runs.train(recipe, tmp_path / "c", start_from=tmp_path / "absent")
 
 
@@ -195,7 +196,7 @@ def test_evaluation_and_report(recipe: Recipe, tmp_path: Path) -> None:
     js = next(row for (metric, _), row in rows.items() if metric == "js")
     assert js["floor"] < js["value"] < 0.7 and js["uncertainty"] > 0
     assert sum(result["marginals"][0]["generated"]) == evaluation.EVENTS
-    evaluation.save(result, tmp_path / "evaluation.json")
+    RunFolder(tmp_path).save_evaluation(result)
     html = write_report(tmp_path).read_text(encoding="utf-8")
     for title in ("Summary", "Metrics", "Circuit", "Recipe", "Provenance"):
         assert f">{title}<" in html
@@ -203,12 +204,44 @@ def test_evaluation_and_report(recipe: Recipe, tmp_path: Path) -> None:
     assert "http" not in html.replace("http://www.w3.org", "")
 
 
+def test_the_events_that_were_used_are_counted(recipe: Recipe, tmp_path: Path) -> None:
+    runs.train(recipe.changed(["trainer.steps=1"]), tmp_path)
+    of_a_file = {"kind": "simulated", "events": "100000", "origin": "a generator"}
+    reference = toyset.toy(events=300).replace(provenance=of_a_file)
+    run = runs.Run(tmp_path)
+    used = run.assembly.accepted(reference, "reference")
+    result = evaluation.evaluate(run, reference=reference, generated=toyset.toy(events=500))
+    assert result["reference"]["events"] == len(used) < 300
+    assert result["reference"]["origin"] == "a given file"
+    assert result["reference"]["kind"] == "simulated"
+
+
+def test_the_reports_correlations_keep_the_signs_of_weights(recipe: Recipe, tmp_path: Path) -> None:
+    runs.train(recipe.changed(["trainer.steps=1"]), tmp_path)
+    run = runs.Run(tmp_path)
+    generated = toyset.toy(events=2000)
+    inside = run.assembly.accepted(generated, "generated")
+    # Each event of a part that is added once and subtracted once counts nothing.
+    kept = inside.take(np.arange(500))
+    extra = inside.take(np.arange(500, 600))
+    both = np.concatenate([kept.x, extra.x[:, ::-1], extra.x[:, ::-1]])
+    weight = np.concatenate([np.ones(500), np.ones(100), -np.ones(100)])
+    reference = kept.replace(x=np.clip(both, 0.0, 4.9), weight=weight)
+    result = evaluation.evaluate(run, reference=reference, generated=generated)
+    found = result["correlation"]["reference"][0][1]
+    assert found == pytest.approx(np.corrcoef(np.clip(kept.x, 0.0, 4.9).T)[0, 1], abs=1e-9)
+    # Signed weights are worth (500^2 / 700) events.
+    error = (1 - found**2) * np.sqrt(700 / 500**2 + 1 / len(generated))
+    assert result["correlation"]["uncertainty"][0][1] == pytest.approx(error)
+
+
 def test_hostile_names_are_escaped(recipe: Recipe, tmp_path: Path) -> None:
     runs.train(recipe.changed(["trainer.steps=1"]), tmp_path)
-    record = json.loads((tmp_path / "run.json").read_text())
-    record["data"]["title"] = record["data"]["columns"][0] = "<script>alert(1)</script>"
-    (tmp_path / "run.json").write_text(json.dumps(record))
-    html = write_report(tmp_path).read_text(encoding="utf-8")
+    found = material(tmp_path)
+    data = found["run"]["data"]
+    data["title"] = "<script>alert(1)</script>"
+    data["columns"][0] = "<script>alert(2)</script>"
+    html = render(found)
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
 

@@ -46,7 +46,8 @@ def arrays() -> dict[str, Any]:
     return {"generator/theta": theta, **moments, **books}
 
 
-META = {"best_value": 0.1, "best_step": 0, "warnings": [], "stop_reason": ""}
+SEAL = {"bytes": 0, "sha256": hashlib.sha256(b"").hexdigest()}
+META = {"best_value": 0.1, "best_step": 0, "warnings": [], "stop_reason": "", "history": SEAL}
 
 
 def seal(
@@ -141,6 +142,10 @@ NOTES: dict[str, dict[str, Any]] = {
     "number is missing": {"number": None},
     "meta is a list": {"meta": [1]},
     "meta is empty": {"meta": {}},
+    "no history": {"meta": {name: value for name, value in META.items() if name != "history"}},
+    "history is a list": {"meta": META | {"history": [0, ""]}},
+    "history of text": {"meta": META | {"history": SEAL | {"bytes": "many"}}},
+    "history of less than nothing": {"meta": META | {"history": SEAL | {"bytes": -1}}},
     "best value is text": {"meta": META | {"best_value": "small"}},
     "best value is not a number": {"meta": META | {"best_value": float("nan")}},
     "best step is a list": {"meta": META | {"best_step": [1]}},

@@ -12,6 +12,7 @@ from qgen_core.discovery import registry
 from qgen_core.errors import BrokenPlugin, DataError, RecipeError
 from qgen_core.events import Events, Space
 from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Model, Sampler, Trainer
+from qgen_core.runs.folder import origin_of
 from qgen_core.runs.provenance import fingerprint
 from qgen_core.runs.recipes import TABLES, Recipe
 from qgen_core.support.random_streams import stream
@@ -23,7 +24,8 @@ class Assembly:
     """The components of a recipe, each built at first access.
 
     With ``saved`` encoder states (arrays by name, for "encoder" and "condition_encoder") the
-    encoders are loaded instead of fitted, so the dataset is read only if its events are needed.
+    encoders are loaded instead of fitted, so the dataset is read only if its events are needed;
+    DataError is raised when these do not have the hash ``events_sha256``.
 
     >>> from qgen_core.runs.recipes import Recipe
     >>> tables = {"dataset": "none", "encoder": "min-max", "generator": "none", "loss": "none"}
@@ -33,10 +35,15 @@ class Assembly:
     """
 
     def __init__(
-        self, recipe: Recipe, saved: Mapping[str, Mapping[str, Array]] | None = None
+        self,
+        recipe: Recipe,
+        saved: Mapping[str, Mapping[str, Array]] | None = None,
+        *,
+        events_sha256: str | None = None,
     ) -> None:
         self.recipe = recipe
         self.saved = saved
+        self.events_sha256 = events_sha256
         self.outside: dict[str, int] = {}
 
     def _table(self, key: str) -> Any:
@@ -57,6 +64,12 @@ class Assembly:
         if found.condition is not None and "condition_encoder" not in self.recipe.tables:
             raise RecipeError(
                 'the dataset has conditions; add a table [condition_encoder], e.g. name = "angle"'
+            )
+        if self.events_sha256 is not None and fingerprint(found) != self.events_sha256:
+            raise DataError(
+                f"the events of dataset {name!r} are not those of the training: their SHA-256 "
+                "differs from that in run.json; restore the files of the dataset, or give the "
+                "events to compare with by --reference"
             )
         return found
 
@@ -216,7 +229,34 @@ class Assembly:
                 found[key] = f"{offer.distribution} {offer.version}".strip()
         return found
 
-    def origin(self) -> dict[str, Any]:
-        """What a checkpoint depends on: the recipe, the versions and a hash of the events."""
+    def states_of_encoders(self) -> dict[str, dict[str, Array]]:
+        """The states of the fitted encoders, for "encoder" and "condition_encoder"."""
+        states = {"encoder": self.encoder.state()}
+        if self.condition_encoder is not None:
+            states["condition_encoder"] = self.condition_encoder.state()
+        return states
+
+    def described_data(self) -> dict[str, Any]:
+        """The facts of run.json about the events."""
+        train_events, validation, test = self.parts
+        return {
+            **self.events.provenance,
+            "columns": list(self.events.columns),
+            "units": list(self.events.units),
+            "condition_columns": list(self.events.condition_columns),
+            "events sha256": fingerprint(self.events),
+            "events": {
+                "train": len(train_events),
+                "validation": len(validation),
+                "test": len(test),
+            },
+            "outside the window": dict(self.outside),
+        }
+
+    def origin(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """What a checkpoint depends on: recipe, events, encoders' states, providers' versions.
+
+        ``data`` is what :meth:`described_data` returns.
+        """
         versions = {f"version.{key}": who for key, who in self.providers().items()}
-        return self.recipe.flat() | versions | {"data.sha256": fingerprint(self.events)}
+        return origin_of(self.recipe, data, self.states_of_encoders()) | versions

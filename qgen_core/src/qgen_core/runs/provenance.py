@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import platform
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from qgen_core.discovery.entry_points import packages, version_of
 from qgen_core.discovery.hooks import manager
 from qgen_core.events import Events
+from qgen_core.typing import Array
 
 #: Packages whose version can change results.
 RESULT_PACKAGES = ("qgen-core", "numpy", "scipy", "numba", "llvmlite", "h5py", "safetensors")
@@ -31,9 +34,27 @@ def fingerprint(events: Events) -> str:
     digest = hashlib.sha256()
     for array in (events.x, events.condition, events.weight):
         if array is not None:
-            digest.update(str((array.shape, array.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(array).data)
+            _add(digest, array)
     return digest.hexdigest()
+
+
+def fingerprint_of_arrays(arrays: Mapping[str, Array]) -> str:
+    """SHA-256 of arrays with their names, shapes and types, in hexadecimal; order does not count.
+
+    >>> a, b = np.zeros(2), np.ones(3)
+    >>> fingerprint_of_arrays({"a": a, "b": b}) == fingerprint_of_arrays({"b": b, "a": a})
+    True
+    """
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(name.encode() + b"\0")
+        _add(digest, np.asarray(arrays[name]))
+    return digest.hexdigest()
+
+
+def _add(digest: Any, array: Array) -> None:
+    digest.update(str((array.shape, array.dtype.str)).encode())
+    digest.update(np.ascontiguousarray(array).data)
 
 
 def versions() -> dict[str, str]:

@@ -7,7 +7,6 @@ to install.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from qgen_core.discovery.hooks import manager
-from qgen_core.support.checkpoint import read_history, write_durably
+from qgen_core.runs.folder import RunFolder
+from qgen_core.support.files import write_durably
 
 log = logging.getLogger("qgen")
 
@@ -44,7 +44,9 @@ def material(folder: Path) -> dict[str, Any]:
     """The data of a report, read from a run folder without the plugins of its model.
 
     The keys are ``name``, ``recipe`` (nested tables), ``recipe_text``, ``run`` (run.json),
-    ``history`` (the records of all steps) and ``evaluation`` (None without one).
+    ``lost`` (what of the training was lost), ``history`` (the records of all steps) and
+    ``evaluation`` (None without one). Raises CheckpointError when a file is damaged or belongs to
+    another run, RecipeError for a damaged recipe.
 
     >>> import tempfile
     >>> from qgen_core.runs.recipes import Recipe
@@ -53,25 +55,20 @@ def material(folder: Path) -> dict[str, Any]:
     >>> with tempfile.TemporaryDirectory() as name:
     ...     folder = Path(name)
     ...     _ = (folder / "recipe.toml").write_text(recipe.to_toml())
-    ...     _ = (folder / "run.json").write_text('{"stopped": "all 300 steps done"}')
+    ...     RunFolder.write_record(folder, {"stopped": "all 300 steps done"})
     ...     found = material(folder)
     >>> found["recipe"]["generator"]["name"], found["run"]["stopped"], found["history"]
     ('qcbm', 'all 300 steps done', [])
     """
-    from qgen_core.runs.evaluation import load
-    from qgen_core.runs.recipes import Recipe
-
-    recipe = Recipe.read(folder / "recipe.toml")
-    history: list[dict[str, Any]] = []
-    if (folder / "history.jsonl").exists():
-        history = read_history(folder / "history.jsonl")
+    run = RunFolder(folder)
     return {
         "name": folder.resolve().name,
-        "recipe": recipe.to_dict(),
-        "recipe_text": recipe.to_toml(),
-        "run": json.loads((folder / "run.json").read_text(encoding="utf-8")),
-        "history": history,
-        "evaluation": load(folder / "evaluation.json"),
+        "recipe": run.recipe.to_dict(),
+        "recipe_text": run.recipe.to_toml(),
+        "run": run.record,
+        "lost": run.warnings,
+        "history": run.history(),
+        "evaluation": run.evaluation(),
     }
 
 
@@ -87,8 +84,7 @@ def write_report(folder: Path) -> Path:
     >>> with tempfile.TemporaryDirectory() as name:
     ...     folder = Path(name)
     ...     _ = (folder / "recipe.toml").write_text(recipe.to_toml())
-    ...     record = '{"providers": {}, "versions": {}, "data": {}}'
-    ...     _ = (folder / "run.json").write_text(record)
+    ...     RunFolder.write_record(folder, {"providers": {}, "versions": {}, "data": {}})
     ...     "qcbm on jets" in write_report(folder).read_text()
     True
     """

@@ -7,26 +7,35 @@ are to be drawn from it.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qgen_core.errors import BrokenPlugin, CheckpointError, DataError, RecipeError
+from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, DataError, RecipeError
 from qgen_core.events import Events, Space
 from qgen_core.interfaces import DrawRecord, History, name_of
 from qgen_core.runs.assembly import Assembly
+from qgen_core.runs.folder import (
+    MAY_DIFFER,
+    RunFolder,
+    identity,
+    save_encoders,
+    states_of_encoders,
+)
 from qgen_core.runs.lock import RunLock
-from qgen_core.runs.provenance import fingerprint, versions
+from qgen_core.runs.provenance import fingerprint_of_arrays, versions
 from qgen_core.runs.recipes import Recipe
-from qgen_core.support.checkpoint import Checkpoints, Saved, first_process, write_durably
+from qgen_core.support.checkpoint import Checkpoints, Saved, first_process
+from qgen_core.support.files import write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.training.checkpoints import load_sampler
 from qgen_core.typing import Array, Floats
@@ -40,8 +49,10 @@ PIECE = 2**17
 PIECE_BYTES = 2**26
 #: Provenance of events whose model draws with a sampler: who drew them, and as which jobs.
 SAMPLER_KEYS = ("sampler source", "sampler jobs")
-#: What may change between the parts of a training: its length, and who draws the samples.
-MAY_DIFFER = frozenset({"trainer.steps", "sampler.*", "version.sampler"})
+#: Provenance of events of a run that lost a part of its training, or was not trained.
+WARNING_KEY = "warning"
+#: Fields of the recipe that a trained model depends on.
+FIXED = ("seed", "split", "encoder.*", "condition_encoder.*", "generator.name", "generator.ansatz*")
 
 
 def train(
@@ -62,8 +73,9 @@ def train(
     are objects with hook methods such as ``on_step``. Of the processes that torchrun starts only
     the first one writes.
 
-    Raises RecipeError when the folder already holds a run and ``resume`` is false, Busy when
-    another process uses it, CheckpointError when its checkpoint belongs to another recipe.
+    Raises RecipeError when the folder already holds a run and ``resume`` is false, or more steps
+    are done than the recipe has, Busy when another process uses it, CheckpointError when its
+    checkpoint belongs to another recipe.
 
     >>> import tempfile
     >>> import qgen_core as qgen
@@ -81,29 +93,40 @@ def train(
     >>> history.stopped, len(history.records)
     ('all 2 steps done', 2)
     """
+    _check_seconds("the time between checkpoints", every)
+    if time_limit is not None:
+        _check_seconds("the time limit", time_limit)
     path = Path(folder)
     writes = first_process()
     if (path / "recipe.toml").exists() and not resume and writes:
         raise RecipeError(
             f"{path} already holds a run; continue it with --resume, or choose another folder"
         )
-    assembly = Assembly(recipe)
+    assembly = Assembly(recipe, _encoders_to_resume(path, recipe))
     assembly.check()
     with RunLock(path) if writes else nullcontext():
+        earlier: dict[str, Any] = {}
+        if (path / "run.json").exists():
+            earlier = RunFolder.read_record(path)
+        start = _Start.of(start_from, earlier, Checkpoints(path).empty)
+        data = assembly.described_data()
+        origin = assembly.origin(data) | {"start.sha256": start.sha256}
         checkpoints = Checkpoints(
-            path,
-            every=every,
-            time_limit=time_limit,
-            origin=assembly.origin(),
-            may_differ=MAY_DIFFER,
+            path, every=every, time_limit=time_limit, origin=origin, may_differ=MAY_DIFFER
         )
-        if checkpoints.latest() is None and start_from is not None:
-            assembly.generator.load(_generator_state(_checkpoint(Path(start_from))))
-        record = _record(assembly, start_from)
+        _check_steps(checkpoints.latest(), assembly.trainer.steps)
+        if start.state is not None:
+            assembly.generator.load(start.state)
+        record = _record(assembly, data) | {
+            "identity": identity(origin),
+            "from": start.folder,
+            "start sha256": start.sha256,
+            "started": earlier.get("started", _now()),
+        }
         if writes:
             write_durably(path / "recipe.toml", recipe.to_toml().encode())
-            write_durably(path / "run.json", json.dumps(record, indent=2).encode())
-            _save_encoders(assembly, path)
+            RunFolder.write_record(path, record)
+            save_encoders(path, assembly.states_of_encoders())
         followers = list(hooks)
         if assembly.noise is not None:
             followers.append(assembly.noise)  # a noise model may drift with the training steps
@@ -119,20 +142,90 @@ def train(
             run=checkpoints,
             validation=validation,
         )
-        record |= {"stopped": history.stopped, "warnings": history.warnings, "finished": _now()}
+        record |= {
+            "stopped": history.stopped,
+            "warnings": history.warnings,
+            "finished": _now(),
+        }
         if assembly.generator.sampler is not None:
             record["sampler"] = {"sources": history.draws.sources, "jobs": history.draws.jobs}
         if writes:
-            write_durably(path / "run.json", json.dumps(record, indent=2).encode())
+            RunFolder.write_record(path, record | {"steps done": _steps_done(checkpoints)})
     return history
+
+
+def _steps_done(checkpoints: Checkpoints) -> int:
+    note = checkpoints.note()
+    assert note is not None, "a training ends with a checkpoint"
+    return note.step
+
+
+def _encoders_to_resume(path: Path, recipe: Recipe) -> dict[str, dict[str, Array]] | None:
+    """The states of the encoders that an interrupted training was encoded with.
+
+    Encoders that are fitted anew on another processor may differ in the last bits.
+    """
+    if Checkpoints(path).empty:
+        return None
+    tables = Recipe.read(path / "recipe.toml").tables
+    for which in ("encoder", "condition_encoder"):
+        if tables.get(which) != recipe.tables.get(which):
+            return None  # the checkpoint refuses this, naming the field
+    try:
+        return states_of_encoders(path)
+    except CheckpointError:
+        return None  # they are fitted anew, and compared with the checkpoint
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The parameters that a training begins with, if they are those of another run.
+
+    ``state`` is None when there is nothing to load: the training has a checkpoint, or begins with
+    new parameters.
+    """
+
+    folder: str | None
+    sha256: str | None
+    state: Mapping[str, Array] | None
+
+    @classmethod
+    def of(
+        cls, start_from: str | os.PathLike[str] | None, earlier: Mapping[str, Any], begins: bool
+    ) -> _Start:
+        """From the option, or, where it is not given, from run.json of an interrupted training."""
+        folder = earlier.get("from")
+        if start_from is not None:
+            folder = str(start_from)
+        elif not begins:
+            return cls(folder, earlier.get("start sha256"), None)
+        if folder is None:
+            return cls(None, None, None)
+        state = _generator_state(RunFolder(folder).checkpoint())
+        sha256 = fingerprint_of_arrays(state)
+        if not begins:
+            return cls(folder, sha256, None)
+        return cls(folder, sha256, state)
+
+
+def _check_seconds(what: str, value: float) -> None:
+    if not 0 <= value < np.inf:
+        raise BadOption(f"{what} is a number of seconds, at least 0, not {value}")
+
+
+def _check_steps(saved: Saved | None, steps: int) -> None:
+    if saved is not None and saved.step > steps:
+        raise RecipeError(
+            f"trainer.steps is {steps}, and {saved.step} steps are done: nothing is left to train; "
+            f"resume with at least {saved.step} steps, or train in another folder"
+        )
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _record(assembly: Assembly, start_from: Any) -> dict[str, Any]:
-    train_events, validation, test = assembly.parts
+def _record(assembly: Assembly, data: Mapping[str, Any]) -> dict[str, Any]:
     described = {}
     if hasattr(assembly.noise, "describe"):
         described["noise"] = assembly.noise.describe()
@@ -148,43 +241,8 @@ def _record(assembly: Assembly, start_from: Any) -> dict[str, Any]:
             "conditions": list(assembly.events.condition_columns),
         },
         **described,
-        "data": {
-            **assembly.events.provenance,
-            "columns": list(assembly.events.columns),
-            "units": list(assembly.events.units),
-            "condition_columns": list(assembly.events.condition_columns),
-            "events sha256": fingerprint(assembly.events),
-            "events": {
-                "train": len(train_events),
-                "validation": len(validation),
-                "test": len(test),
-            },
-            "outside the window": dict(assembly.outside),
-        },
-        "from": None if start_from is None else str(start_from),
-        "started": _now(),
+        "data": dict(data),
     }
-
-
-def _save_encoders(assembly: Assembly, path: Path) -> None:
-    arrays: dict[str, Array] = {}
-    for name, value in assembly.encoder.state().items():
-        arrays[f"encoder/{name}"] = value
-    if assembly.condition_encoder is not None:
-        for name, value in assembly.condition_encoder.state().items():
-            arrays[f"condition_encoder/{name}"] = value
-    store = Checkpoints(path / "encoders")
-    if store.latest() is None:
-        store.save(0, arrays, {})
-
-
-def _checkpoint(path: Path) -> Saved:
-    saved = Checkpoints(path).latest()
-    if saved is None:
-        raise CheckpointError(
-            f"{path} holds no checkpoint; train it first with qgen train --run {path}"
-        )
-    return saved
 
 
 def _generator_state(saved: Saved) -> dict[str, Array]:
@@ -199,8 +257,8 @@ def _generator_state(saved: Saved) -> dict[str, Array]:
 class Run:
     """A trained run folder, to generate events from and to read its record.
 
-    ``settings`` are changes of the recipe, ``key.sub=value``; ``record`` is the content of
-    run.json.
+    ``settings`` are changes of the recipe, ``key.sub=value``; ``untrained`` allows a model whose
+    training did not begin; ``record`` is the content of run.json.
 
     >>> import tempfile
     >>> import qgen_core as qgen
@@ -221,10 +279,18 @@ class Run:
     ((5, 1), ('x',), 51)
     """
 
-    def __init__(self, folder: str | os.PathLike[str], settings: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        settings: Sequence[str] = (),
+        *,
+        untrained: bool = False,
+    ) -> None:
         """Read the folder.
 
-        Raises RecipeError for a damaged recipe, CheckpointError when there is no run in the folder.
+        Raises RecipeError for a damaged recipe and for settings that a trained model cannot have,
+        CheckpointError when there is no run in the folder, its files are damaged or belong to
+        different runs, or the model is untrained.
 
         >>> import tempfile
         >>> from qgen_core.errors import CheckpointError
@@ -235,29 +301,33 @@ class Run:
         ...         print(str(error).endswith("is not a run folder: it has no recipe.toml"))
         True
         """
-        self.path = Path(folder)
-        if not (self.path / "recipe.toml").exists():
-            raise CheckpointError(f"{self.path} is not a run folder: it has no recipe.toml")
-        self.recipe = Recipe.read(self.path / "recipe.toml", settings)
-        try:
-            self.record: dict[str, Any] = json.loads(
-                (self.path / "run.json").read_text(encoding="utf-8")
-            )
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{self.path / 'run.json'} cannot be read: {error}") from error
+        self.folder = RunFolder(folder)
+        self.path = self.folder.path
+        self.record = self.folder.record
+        self.recipe = self.folder.recipe
+        if settings:
+            self.recipe = self.folder.recipe.changed(settings)
+            _check_settings(self.folder.recipe, self.recipe)
+        self.untrained = untrained
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What users of the generated events have to know: a part of the training is lost."""
+        found = list(self.folder.warnings)
+        if self.folder.note is not None and self.folder.note.step == 0:
+            found.append("the model is untrained: it has the parameters of step 0")
+        return found
 
     @cached_property
     def assembly(self) -> Assembly:
         """The components with fitted encoders and trained parameters."""
-        store = Checkpoints(self.path / "encoders").latest()
-        if store is None:
-            raise CheckpointError(f"{self.path} holds no fitted encoders; train it first")
-        saved: dict[str, dict[str, Array]] = {"encoder": {}, "condition_encoder": {}}
-        for name, value in store.arrays.items():
-            owner, _, rest = name.partition("/")
-            saved.setdefault(owner, {})[rest] = value
-        assembly = Assembly(self.recipe, saved)
-        trained = _checkpoint(self.path)
+        trained = self.folder.checkpoint(untrained=self.untrained)
+        for text in self.warnings:
+            log.warning("%s: %s", self.path, text)
+        expected = None
+        if self.recipe.tables["dataset"] == self.folder.recipe.tables["dataset"]:
+            expected = self.record["data"]["events sha256"]
+        assembly = Assembly(self.recipe, self.folder.encoders, events_sha256=expected)
         assembly.generator.load(_generator_state(trained))
         sampler = assembly.generator.sampler
         if sampler is not None and not load_sampler(sampler, trained):
@@ -323,6 +393,8 @@ class Run:
         x = assembly.encoder.decode(z, rows, rng=rng)
         data = self.record["data"]
         provenance = {"kind": "generated", "run": self.path.name}
+        if self.warnings:
+            provenance[WARNING_KEY] = "; ".join(self.warnings)
         if assembly.generator.sampler is not None:
             record = assembly.generator.sampler.take_record()
             drawn.merge(record.sources, record.jobs)
@@ -357,6 +429,19 @@ class Run:
                 f"(1, {len(names)}) or ({n}, {len(names)})"
             )
         return np.broadcast_to(rows, (n, len(names)))
+
+
+def _check_settings(trained: Recipe, changed: Recipe) -> None:
+    """Raise RecipeError for changes that the trained parameters and encoders do not fit."""
+    before = trained.flat()
+    after = changed.flat()
+    for name in sorted(before | after):
+        fixed = any(fnmatchcase(name, pattern) for pattern in FIXED)
+        if fixed and before.get(name) != after.get(name):
+            raise RecipeError(
+                f"--set {name}: the model was trained with {before.get(name)!r}, not "
+                f"{after.get(name)!r}; train another run to change it"
+            )
 
 
 def check_sample(z: Any, n: int, space: Space, name: str) -> None:

@@ -1,9 +1,9 @@
 """Checkpoints: two slots in a folder, with checksums that reveal damage, and the history.
 
-A slot is a safetensors file with arrays and a JSON file with the SHA-256, step and origin of the
-first and a SHA-256 of its own content. The older slot is overwritten, so one slot is intact
-whenever a process dies, and damage is detected before anything is parsed. This module handles
-arrays and paths only, whatever they mean, and executes nothing that it reads.
+A slot is a safetensors file with arrays and a JSON file, the note, with the SHA-256, step and
+origin of the first and a SHA-256 of its own content. The older slot is overwritten, so one slot is
+intact whenever a process dies, and damage is detected before anything is parsed. This module
+handles arrays and paths only, whatever they mean, and executes nothing that it reads.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qgen_core.errors import CheckpointError, ResourceRefused
-from qgen_core.support.resources import readable_size, require_memory
+from qgen_core.errors import CheckpointError
+from qgen_core.support.files import make_folder, not_written, write_durably
+from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array
 
 #: Names of the two slots.
@@ -43,66 +42,34 @@ def first_process() -> bool:
     return not started_by_torchrun or os.environ["RANK"] == "0"
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Replace a file so that a crash leaves the old or the new one, never a mixture.
+@dataclass(frozen=True)
+class Note:
+    """What is written beside the arrays of a checkpoint.
 
-    Raises ResourceRefused, with the free space, when the file cannot be written.
+    ``step`` is the number of steps done, ``meta`` further data, ``origin`` what the checkpoint
+    belongs to. ``lost`` says, if a newer checkpoint is damaged, what was lost; else it is empty.
 
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "record.json"
-    ...     write_durably(path, b"{}")
-    ...     path.read_bytes()
-    b'{}'
+    >>> Note(step=10, meta={}, origin={"seed": 1}).lost
+    ''
     """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise refused(path, len(data), error) from error
 
-
-def refused(path: Path, size: int, error: OSError) -> ResourceRefused:
-    """The error to raise for ``size`` bytes that could not be written to ``path``.
-
-    >>> error = refused(Path("run.json"), 2048, OSError(28, "No space left on device"))
-    >>> print(error)  # doctest: +ELLIPSIS
-    ResourceRefused: could not write 2 KiB to run.json (No space left on device); ...
-    """
-    try:
-        free = readable_size(shutil.disk_usage(path.parent).free)
-    except OSError:
-        free = "an unknown amount"
-    return ResourceRefused(
-        f"could not write {readable_size(size)} to {path} ({error.strerror or error}); "
-        f"{free} free there; what was saved before is intact: make room and resume"
-    )
+    step: int
+    meta: dict[str, Any]
+    origin: dict[str, Any]
+    lost: str = ""
 
 
 @dataclass(frozen=True)
-class Saved:
-    """One checkpoint: arrays by name, the step after which it was taken, and further data.
+class Saved(Note):
+    """One checkpoint: its note, and arrays by name.
 
     >>> import numpy as np
-    >>> saved = Saved(step=10, arrays={"theta": np.zeros(3)}, meta={"stopped": ""})
+    >>> saved = Saved(step=10, meta={}, origin={}, arrays={"theta": np.zeros(3)})
     >>> saved.arrays["theta"].shape
     (3,)
     """
 
-    step: int
-    arrays: dict[str, Array]
-    meta: dict[str, Any]
+    arrays: dict[str, Array] = field(default_factory=dict)
 
 
 class Checkpoints:
@@ -158,10 +125,7 @@ class Checkpoints:
 
     def make_folder(self) -> None:
         """Create the run folder if it does not exist. Raises ResourceRefused."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise refused(self.path, 0, error) from error
+        make_folder(self.path)
 
     def save(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
         """Write a checkpoint into the slot that does not hold the latest one.
@@ -193,34 +157,70 @@ class Checkpoints:
         seal = hashlib.sha256(body.encode()).hexdigest()
         write_durably(self._file(slot, "json"), f"{body}\n{seal}\n".encode())
 
+    @property
+    def empty(self) -> bool:
+        """Whether no checkpoint was ever saved."""
+        return not any(self._file(slot, "json").exists() for slot in SLOTS)
+
     def latest(self) -> Saved | None:
         """The newest intact checkpoint; None if none was ever saved.
 
         Raises CheckpointError when both slots are damaged, or when the checkpoint belongs to
         another recipe, other data or another version.
         """
-        if self.writes:
-            self._remove_temporary_files()
+        slot, content = self._checked()
+        if slot is None:
+            return None
+        require_memory(2 * content["bytes"], f"the checkpoint in {self.path}")
+        note = self._note(slot, content)
+        return Saved(note.step, note.meta, note.origin, note.lost, self._arrays(slot))
+
+    def note(self) -> Note | None:
+        """The note of the newest intact checkpoint, without its arrays; see :meth:`latest`."""
+        slot, content = self._checked()
+        if slot is None:
+            return None
+        return self._note(slot, content)
+
+    def _note(self, slot: str, content: Mapping[str, Any]) -> Note:
+        lost = self._damage_of_newer(slot, content)
+        return Note(content["step"], content["meta"], content["origin"], lost)
+
+    def _damage_of_newer(self, used: str, content: Mapping[str, Any]) -> str:
+        """What was lost if the other slot is a newer checkpoint that is damaged; else nothing.
+
+        A slot whose writing was interrupted holds the note of an older checkpoint.
+        """
+        (other,) = set(SLOTS) - {used}
+        file = self._file(other, "json")
+        if not file.exists() or self._intact(other) is not None:
+            return ""
+        fallback = f"that of step {content['step']} is used"
+        try:
+            newer = _read_note(file)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            newer = None
+        if newer is None:
+            return f"the checkpoint in slot {other} is damaged and may have been newer; {fallback}"
+        if newer["number"] < content["number"]:
+            return ""
+        return f"the newest checkpoint, of step {newer['step']}, is damaged; {fallback}"
+
+    def _checked(self) -> tuple[str | None, dict[str, Any]]:
+        """The slot of the newest intact checkpoint and the content of its note."""
         slot, note = self._newest()
         if slot is None:
             files = [self._file(slot, "json") for slot in SLOTS]
             damaged = [file.name for file in files if file.exists()]
             if not damaged:
-                return None
+                return None, {}
             raise CheckpointError(
                 f"no whole checkpoint in {self.path}: {', '.join(damaged)} "
                 "and the arrays beside them are damaged; start the run anew"
             )
         if self.origin is not None:
             self._check_origin(note["origin"], self.origin)
-        require_memory(2 * note["bytes"], f"the checkpoint in {self.path}")
-        return Saved(note["step"], self._arrays(slot), note["meta"])
-
-    def _remove_temporary_files(self) -> None:
-        """Remove the files of writes that were interrupted."""
-        for pattern in ("checkpoint-*.tmp", "history.jsonl.tmp"):
-            for temporary in self.path.glob(pattern):
-                temporary.unlink(missing_ok=True)
+        return slot, note
 
     def _arrays(self, slot: str) -> dict[str, Array]:
         from safetensors import SafetensorError
@@ -267,14 +267,14 @@ class Checkpoints:
             return None
         return note
 
-    def _may_differ(self, field: str) -> bool:
-        return any(fnmatchcase(field, pattern) for pattern in self.may_differ)
+    def _may_differ(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.may_differ)
 
     def _check_origin(self, found: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         differing = []
-        for field in sorted(set(found) | set(now)):
-            if found.get(field) != now.get(field) and not self._may_differ(field):
-                differing.append(f"{field}: saved {found.get(field)!r}, now {now.get(field)!r}")
+        for name in sorted(set(found) | set(now)):
+            if found.get(name) != now.get(name) and not self._may_differ(name):
+                differing.append(f"{name}: saved {found.get(name)!r}, now {now.get(name)!r}")
         if differing:
             raise CheckpointError(
                 f"the checkpoint in {self.path} belongs to another run; {'; '.join(differing)}; "
@@ -290,18 +290,19 @@ def _read_note(file: Path) -> dict[str, Any] | None:
     if hashlib.sha256(body.encode()).hexdigest() != seal:
         return None
     note: dict[str, Any] = json.loads(body)
-    for field, kind in NOTE.items():
-        if type(note[field]) is not kind:
+    for name, kind in NOTE.items():
+        if type(note[name]) is not kind:
             return None
     if not 0 <= note["step"] < 2**63:
         return None
     return note
 
 
-def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, Any]]:
+def read_history(path: Path, seal: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """The records of history.jsonl in order of steps, up to the first line that is incomplete.
 
-    With ``keep_until`` only records of earlier steps are returned.
+    ``seal``, of :attr:`HistoryFile.seal`, describes the beginning of the file; CheckpointError is
+    raised when that does not fit.
 
     >>> import tempfile
     >>> lines = ['{"step": 0, "loss": 0.5}', '{"step": 1, "lo']
@@ -311,9 +312,25 @@ def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, An
     ...     read_history(path)
     [{'step': 0, 'loss': 0.5}]
     """
+    data = path.read_bytes()
+    if seal is not None:
+        _check_seal(path, data, seal)
+    return _parse_history(data)
+
+
+def _check_seal(path: Path, data: bytes, seal: Mapping[str, Any]) -> None:
+    beginning = data[: seal["bytes"]]
+    if hashlib.sha256(beginning).hexdigest() != seal["sha256"]:
+        raise CheckpointError(
+            f"{path} is damaged or was edited: its beginning is not what the checkpoint describes; "
+            "restore it from a copy, or remove it to go on without the history of those steps"
+        )
+
+
+def _parse_history(data: bytes) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     last = None
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in data.decode("utf-8", errors="replace").splitlines():
         try:
             record = json.loads(line)
             step = record["step"]
@@ -324,8 +341,6 @@ def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, An
             break
         if last is not None and step <= last:
             break
-        if keep_until is not None and step >= keep_until:
-            break
         records.append(record)
         last = step
     return records
@@ -334,26 +349,43 @@ def read_history(path: Path, keep_until: int | None = None) -> list[dict[str, An
 class HistoryFile:
     """The file history.jsonl: one line of JSON per step.
 
-    A resumed run drops the lines of steps after its checkpoint, see ``keep_until``.
+    A checkpoint holds the ``seal`` of the file: its size and SHA-256. A resumed run drops the
+    lines of steps after its checkpoint.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     file = HistoryFile(Path(folder) / "history.jsonl", keep_until=0)
+    ...     file = HistoryFile(Path(folder) / "history.jsonl", None)
     ...     file.append({"step": 0, "loss": 0.5})
     ...     file.flush()
-    ...     HistoryFile(file.path, keep_until=1).kept
+    ...     seal = file.seal
+    ...     file.append({"step": 1, "loss": 0.4})
+    ...     file.flush()
+    ...     HistoryFile(file.path, seal).kept
     [{'step': 0, 'loss': 0.5}]
     """
 
-    def __init__(self, path: Path, keep_until: int) -> None:
-        """Keep the lines of steps before ``keep_until``; drop all others and incomplete lines."""
+    def __init__(self, path: Path, seal: Mapping[str, Any] | None) -> None:
+        """Keep the part of an earlier file that ``seal`` describes; with None, nothing.
+
+        Raises CheckpointError when the file does not begin with that part.
+        """
         self.path = path
         self.kept: list[dict[str, Any]] = []
-        if path.exists():
-            self.kept = read_history(path, keep_until)
-        lines = [json.dumps(record) + "\n" for record in self.kept]
-        write_durably(path, "".join(lines).encode())
+        beginning = b""
+        if seal is not None and path.exists():
+            data = path.read_bytes()
+            _check_seal(path, data, seal)
+            beginning = data[: seal["bytes"]]
+            self.kept = _parse_history(beginning)
+        write_durably(path, beginning)
+        self._size = len(beginning)
+        self._hash = hashlib.sha256(beginning)
         self._pending: list[str] = []
+
+    @property
+    def seal(self) -> dict[str, Any]:
+        """Size in bytes and SHA-256 of what is on the disk."""
+        return {"bytes": self._size, "sha256": self._hash.hexdigest()}
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a record; the next :meth:`flush` writes it."""
@@ -363,12 +395,14 @@ class HistoryFile:
         """Write pending records to the disk. Raises ResourceRefused when that fails."""
         if not self._pending:
             return
-        text = "".join(self._pending)
+        data = "".join(self._pending).encode()
         try:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(text)
+            with open(self.path, "ab") as file:
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise refused(self.path, len(text), error) from error
+            raise not_written(self.path, error) from error
+        self._size += len(data)
+        self._hash.update(data)
         self._pending.clear()

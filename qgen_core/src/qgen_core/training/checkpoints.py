@@ -156,6 +156,12 @@ def _restore_state(
     sources = saved.meta.get("sources", [])
     jobs = saved.meta.get("jobs", [])
     state.draws.merge([str(name) for name in sources], [str(name) for name in jobs])
+    seal = saved.meta["history"]
+    has_size = type(seal["bytes"]) is int and seal["bytes"] >= 0
+    if not has_size or not isinstance(seal["sha256"], str):
+        raise CheckpointError(
+            "the checkpoint does not describe the history of its training; start the run anew"
+        )
     if np.isnan(state.best_value) or not -1 <= state.best_step < max(saved.step, 1):
         raise CheckpointError(
             "the checkpoint holds no valid state of a training loop: its least loss or the step "

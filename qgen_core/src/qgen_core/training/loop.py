@@ -97,7 +97,14 @@ class _Loop(TrainingProblem):
             self._restore_sampler(saved)
         if not self.checkpoints.writes:
             return
-        self.file = HistoryFile(self.checkpoints.history_path, self.step)
+        seal = None
+        if saved is not None:
+            seal = saved.meta["history"]
+            if seal["bytes"] and not self.checkpoints.history_path.exists():
+                self.warn(f"{self.checkpoints.history_path} is missing: it begins anew")
+            if saved.lost:
+                self.warn(saved.lost)
+        self.file = HistoryFile(self.checkpoints.history_path, seal)
         self.history.records = list(self.file.kept)
         if saved is None:
             self.save()
@@ -111,6 +118,7 @@ class _Loop(TrainingProblem):
         self.file.flush()
         components = self.components
         numbers = numbers_to_save(self.state)
+        numbers["history"] = self.file.seal
         if self.generator.sampler is not None:
             components["sampler"] = self.generator.sampler
             numbers["sampler"] = name_of(self.generator.sampler)
