@@ -10,18 +10,42 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from qgen_core.discovery import registry
+from qgen_core.discovery.entry_points import blamed
 from qgen_core.discovery.hooks import manager
-from qgen_core.errors import BrokenPlugin, DataError, QgenError, RecipeError, UnknownName
+from qgen_core.errors import (
+    BrokenPlugin,
+    DataError,
+    Interrupted,
+    QgenError,
+    RecipeError,
+    UnknownName,
+)
+from qgen_core.runs.results import reserved_stdout, write_result
+from qgen_core.support.signals import Stopped, requests_as_exceptions
 
 if TYPE_CHECKING:
     import numpy as np
 
     from qgen_core.runs.run import Run
+
+
+class Command(TyperCommand):
+    """A command of qgen: its stdout takes results only, and signals end it as Ctrl-C does."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises Interrupted on SIGTERM and SIGHUP."""
+        try:
+            with requests_as_exceptions(), reserved_stdout():
+                return super().invoke(ctx)
+        except Stopped as stopped:
+            raise Interrupted(f"stopped by {stopped}; what was saved before is kept") from None
+
 
 app = typer.Typer(
     help="Train and run generative models, quantum and classical, for high-energy physics.",
@@ -165,9 +189,9 @@ def evaluate(
         reference_events = read_events(reference, run)
     result = evaluation.evaluate(run, generated=generated, reference=reference_events)
     if as_json:
-        typer.echo(json.dumps(result))
+        write_result(json.dumps(result))
     else:
-        typer.echo(_table(result))
+        write_result(_table(result))
     if target.is_dir():
         run.folder.save_evaluation(result)
         say(f"report: {write_report(target)}")
@@ -178,7 +202,7 @@ def report(run: RunFolder) -> None:
     """Write report.html of a run folder; needs none of the model's plugins."""
     from qgen_core.runs.report import write_report
 
-    typer.echo(str(write_report(run)))
+    write_result(str(write_report(run)))
 
 
 @app.command()
@@ -196,9 +220,9 @@ def compare(
 
     result = comparing.compare(runs)
     if as_json:
-        typer.echo(json.dumps({key: value for key, value in result.items() if key != "runs"}))
+        write_result(json.dumps({key: value for key, value in result.items() if key != "runs"}))
     else:
-        typer.echo(comparing.as_text(result))
+        write_result(comparing.as_text(result))
     if output is not None:
         say(f"comparison: {comparing.write_comparison(result, output)}")
 
@@ -233,7 +257,10 @@ def reproduce(
     if workers > 1:
         executor = {"name": "processes", "workers": workers}
     outcome = studies.reproduce(ref, run, quick=quick, executor=executor, show=show)
-    typer.echo(json.dumps(outcome.data()) if as_json else outcome.markdown())
+    text = outcome.markdown()
+    if as_json:
+        text = json.dumps(outcome.data())
+    write_result(text)
     say(f"results: {outcome.folder / 'result'}")
 
 
@@ -248,13 +275,13 @@ def list_components(
         kinds = [kind]
     found = {each: _offers(each) for each in kinds}
     if as_json:
-        typer.echo(json.dumps(found))
+        write_result(json.dumps(found))
         return
     for each, offers in found.items():
         if offers:
-            typer.echo(each)
+            write_result(each)
         for offer in offers:
-            typer.echo(f"  {offer['name']:<24} {offer['distribution']} {offer['version']}")
+            write_result(f"  {offer['name']:<24} {offer['distribution']} {offer['version']}")
 
 
 @app.command()
@@ -274,14 +301,14 @@ def info(
             "doc": found.doc,
             "options": [_option_data(option) for option in found.options],
         }
-        typer.echo(json.dumps(data))
+        write_result(json.dumps(data))
         return
-    typer.echo(f"{kind} {found.name}  ({found.distribution} {found.version})\n\n{found.doc}\n")
+    write_result(f"{kind} {found.name}  ({found.distribution} {found.version})\n\n{found.doc}\n")
     for option in found.options:
         default = f" = {option.default!r}"
         if option.required:
             default = "  (required)"
-        typer.echo(f"  {option.name}: {option.type}{default}")
+        write_result(f"  {option.name}: {option.type}{default}")
 
 
 @app.command()
@@ -293,7 +320,7 @@ def validate(recipe: RecipeFile, settings: Settings = None) -> None:
     loaded = Recipe.read(recipe, settings or ())
     assembly = Assembly(loaded)
     assembly.check()
-    typer.echo(
+    write_result(
         f"{recipe} is valid: {len(assembly.data)} training events in {assembly.encoder.space}"
     )
 
@@ -306,10 +333,10 @@ def estimate(recipe: RecipeFile, settings: Settings = None, as_json: Json = Fals
 
     found = predict(Recipe.read(recipe, settings or ()))
     if as_json:
-        typer.echo(json.dumps(found))
+        write_result(json.dumps(found))
         return
     for key, value in found.items():
-        typer.echo(f"{key:<22} {value}")
+        write_result(f"{key:<22} {value}")
 
 
 @app.command()
@@ -338,9 +365,9 @@ def doctor(
         text += f"\n\n{measured.text()}"
         broken += measured.wrong
     if as_json:
-        typer.echo(json.dumps(data))
+        write_result(json.dumps(data))
     else:
-        typer.echo(text)
+        write_result(text)
     if broken:
         raise BrokenPlugin(f"installed, but broken: {', '.join(broken)}")
 
@@ -367,15 +394,15 @@ def data(
     if events is not None:
         with counter(events, f"generating {name}") as advance:
             generate_file: Any = factory.generate  # type: ignore[attr-defined]
-            typer.echo(str(generate_file(events, seed=seed, progress=advance)))
+            write_result(str(generate_file(events, seed=seed, progress=advance)))
         return
     if fetch:
-        typer.echo(str(factory.fetch()))  # type: ignore[attr-defined]
+        write_result(str(factory.fetch()))  # type: ignore[attr-defined]
         return
     found = registry.build("dataset", name)()
-    typer.echo(f"{name}: {len(found)} events of {', '.join(found.columns)}")
+    write_result(f"{name}: {len(found)} events of {', '.join(found.columns)}")
     for key, value in found.provenance.items():
-        typer.echo(f"  {key}: {value}")
+        write_result(f"  {key}: {value}")
 
 
 def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
@@ -464,15 +491,37 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("qgen").setLevel(logging.INFO)
-    manager().register_commands(app=app)
+    given = list(sys.argv[1:])
+    if arguments is not None:
+        given = list(arguments)
+    own_commands = set()
+    for command in app.registered_commands:
+        command.cls = Command
+        own_commands.add(command.name or getattr(command.callback, "__name__", ""))
+    if not own_commands.intersection(given[:1]):
+        _add_commands_of_plugins()
     try:
-        if arguments is None:
-            app()
-        else:
-            app(args=list(arguments))
+        app(args=given)
     except QgenError as error:
-        say(str(error))
-        sys.exit(error.exit_code)
+        _end(error)
+    except Exception as error:
+        found = blamed(error)
+        if found is None:
+            raise
+        _end(found)
+
+
+def _add_commands_of_plugins() -> None:
+    """Done only where they are asked for: the others need no plugin that may hang or exit."""
+    try:
+        manager().register_commands(app=app)
+    except BrokenPlugin as error:
+        say(f"{error}; its commands are left out")
+
+
+def _end(error: QgenError) -> NoReturn:
+    say(str(error))
+    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":
