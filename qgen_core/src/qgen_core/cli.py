@@ -1,7 +1,7 @@
 """The command line ``qgen``. Results go to stdout, messages and progress to stderr.
 
 Exit codes: 0 success, 2 recipe or usage, 3 data, 4 installed packages, 5 remote service, 6 not
-enough memory or disk, 75 try again.
+enough memory or disk, or a place that cannot be written, 75 try again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from qgen_core.errors import (
     RecipeError,
     UnknownName,
 )
-from qgen_core.runs.results import reserved_stdout, write_result
+from qgen_core.runs.results import guarded_output, reserved_stdout, write_result
 from qgen_core.support.signals import Stopped, requests_as_exceptions
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Command(TyperCommand):
             with requests_as_exceptions(), reserved_stdout():
                 return super().invoke(ctx)
         except Stopped as stopped:
-            raise Interrupted(f"stopped by {stopped}; what was saved before is kept") from None
+            raise Interrupted(f"stopped by {stopped}; what was saved before is intact") from None
 
 
 app = typer.Typer(
@@ -121,7 +121,12 @@ def train(
 def generate(
     run: RunFolder,
     n: Annotated[int, typer.Option("-n", help="Number of events.", min=1)],
-    output: Annotated[Path, typer.Option("-o", metavar="FILE", help="The HDF5 file to write.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", metavar="FILE", help="The file to write: .h5, .npz, .csv, .parquet or .root."
+        ),
+    ],
     seed: Annotated[
         int | None, typer.Option("--seed", help="A seed; default: the recipe's.", min=0)
     ] = None,
@@ -137,11 +142,12 @@ def generate(
     settings: Settings = None,
 ) -> None:
     """Generate events with a trained run."""
-    from qgen_core.runs.eventfile import write_events
+    from qgen_core.runs.eventfile import require_room, write_events
     from qgen_core.runs.progress import counted
     from qgen_core.runs.run import Run
 
     loaded = Run(run, settings or (), untrained=untrained)
+    require_room(output, n, _stored_columns(loaded))
     rows = _conditions(loaded, condition or [])
     used_seed = seed
     if used_seed is None:
@@ -151,6 +157,7 @@ def generate(
         "recipe": loaded.recipe.to_toml(),
         "run": str(run),
         "seed": str(used_seed),
+        **{name: str(value) for name, value in loaded.folder.state.items()},
     }
     pieces = counted(loaded.generate(n, seed=seed, condition=rows), n, "generating")
     written = write_events(pieces, output, attributes)
@@ -174,7 +181,7 @@ def evaluate(
 ) -> None:
     """Compare generated events with the reference; for a run folder, write its report too."""
     from qgen_core.runs import evaluation
-    from qgen_core.runs.eventfile import read_events, run_of
+    from qgen_core.runs.eventfile import check_made_by, read_events, run_of
     from qgen_core.runs.report import write_report
     from qgen_core.runs.run import Run
 
@@ -183,6 +190,7 @@ def evaluate(
         run = Run(target, settings or (), untrained=untrained)
     else:
         run = Run(run_of(target), settings or (), untrained=untrained)
+        check_made_by(target, run)
         generated = read_events(target, run)
     reference_events = None
     if reference is not None:
@@ -405,6 +413,11 @@ def data(
         write_result(f"  {key}: {value}")
 
 
+def _stored_columns(run: Run) -> int:
+    """How many columns the events of a run have, with those of their conditions."""
+    return len(run.columns) + len(run.record["data"]["condition_columns"])
+
+
 def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
     """Rows of conditions (C, K) from ``name=value`` settings or one file; None without any."""
     import numpy as np
@@ -482,7 +495,7 @@ def _option_data(option: registry.Option) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments``, by default those of the process.
 
-    Exits with the exit code of the error, if there is one.
+    Exits with the exit code of the error, if there is one; with 75 on SIGTERM and SIGHUP.
     """
     import logging
 
@@ -500,15 +513,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         own_commands.add(command.name or getattr(command.callback, "__name__", ""))
     if not own_commands.intersection(given[:1]):
         _add_commands_of_plugins()
-    try:
-        app(args=given)
-    except QgenError as error:
-        _end(error)
-    except Exception as error:
-        found = blamed(error)
-        if found is None:
-            raise
-        _end(found)
+    with guarded_output():
+        try:
+            app(args=given)
+        except QgenError as error:
+            _end(error)
+        except Exception as error:
+            found = blamed(error)
+            if found is None:
+                raise
+            _end(found)
 
 
 def _add_commands_of_plugins() -> None:

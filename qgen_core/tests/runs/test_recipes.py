@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
@@ -153,3 +154,22 @@ def test_bottomless_nesting_is_refused() -> None:
         Recipe.parse(toyset.RECIPE + "\n[a]\nb = " + "[" * 100_000)
     with pytest.raises(RecipeError, match="deeper"):
         Recipe.parse(toyset.RECIPE.replace("steps = 40", "steps = " + "[" * 20 + "]" * 20))
+
+
+@pytest.mark.timeout(20)
+def test_a_recipe_is_a_regular_file_of_modest_size(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    with open(tmp_path / "huge", "wb") as file:
+        file.truncate(2**40)  # takes no room
+    (tmp_path / "folder").mkdir()
+    expected = {
+        "pipe": "is not a regular file",
+        "zeros": "is not a regular file",
+        "folder": "cannot read",
+        "huge": "has more than",
+        "nowhere": "cannot read",
+    }
+    for name, message in expected.items():
+        with pytest.raises(RecipeError, match=message):
+            Recipe.read(tmp_path / name)
