@@ -7,6 +7,8 @@ import os
 import pkgutil
 import re
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,15 @@ def examine(kind: str, name: str, distribution: str) -> dict[str, Any]:
         command = repair_command("", distribution)
         found = {"state": "broken", "why": reason_of(error), "mend": command}
     return found | {"seconds": round(time.monotonic() - begun, 3)}
+
+
+def import_module(module: str) -> None:
+    """Import a module; what it raises is said where its components are examined.
+
+    >>> import_module("no_such_module")
+    """
+    with suppress(Exception, SystemExit):
+        importlib.import_module(module)
 
 
 def _try(kind: str, name: str, distribution: str) -> dict[str, Any]:
