@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core.discovery import registry
+from qgen_core.discovery.install_hints import install_command, source_of
 from qgen_core.errors import BadOption, BrokenPlugin, OutputMismatch, TwoOffers, UnknownName
 from qgen_core.interfaces import Ansatz, Backend, Generator, Loss
 from qgen_core.training.problem import check_match
@@ -241,3 +243,96 @@ def test_a_long_value_is_cut_to_one_line(fresh: None) -> None:
         qgen.loss("scaled", factor=np.arange(1000).reshape(10, 100))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+def test_a_name_of_several_kinds_and_of_none(only_shelf: Any) -> None:
+    part = "class Part: ...\n"
+    only_shelf.install(
+        "qgen-part",
+        part,
+        "[qgen.losses]\nsame = qgen_part:Part\n[qgen.metrics]\nsame = qgen_part:P\n",
+    )
+    assert registry.kinds_of("same") == ["loss", "metric"]
+    with pytest.raises(UnknownName, match=r"no component 'sane' of any kind(.|\n)*mean 'same'\?"):
+        registry.kinds_of("sane")
+    with pytest.raises(UnknownName, match="`qgen list backend` lists its names"):
+        registry.kinds_of("backend")
+    with pytest.raises(UnknownName, match="`pip install qgen-torch` provides generator 'inn'"):
+        registry.kinds_of("inn")
+
+
+SOURCE = '''
+"""The module."""
+raise SystemExit("imported")
+
+
+class Plain(Base["x: 1"], key={"a": 1}):
+    """A class
+    on two lines, of ``x``.
+
+    More.
+    """
+
+    def method(self):
+        """A method."""
+
+
+class Silent:
+    def method(self):
+        """Not this one."""
+
+
+def function(
+    wires: int,  # a comment: with a colon
+    *,
+    words: Literal["a:", "b"] = "a:",
+) -> "Circuit":
+    # before
+    r"""A function."""
+'''
+
+
+def test_descriptions_are_read_without_an_import(only_shelf: Any) -> None:
+    names = {"plain": "Plain", "silent": "Silent", "function": "function", "made": "factory"}
+    lines = "".join(f"{name} = qgen_part:{where}\n" for name, where in names.items())
+    only_shelf.install("qgen-part", SOURCE, f"[qgen.losses]\n{lines}gone = no_such_package.x:Y\n")
+    found = {name: offers[0].summarise() for name, offers in registry.offers("loss").items()}
+    assert found == {
+        "plain": "A class on two lines, of x.",
+        "silent": "The module.",
+        "function": "A function.",
+        "made": "The module.",
+        "gone": "",
+    }
+
+
+def test_a_module_that_names_its_component_describes_it(only_shelf: Any) -> None:
+    source = (
+        '"""The loss ``named``: of one\nline.\n\nMore."""\n\nclass Part:\n    """A formula."""\n'
+    )
+    entries = "[qgen.losses]\nnamed = qgen_part:Part\nother = qgen_part:Part\n"
+    only_shelf.install("qgen-part", source, entries)
+    found = {name: offers[0].summarise() for name, offers in registry.offers("loss").items()}
+    assert found == {"named": "of one line.", "other": "A formula."}
+
+
+def test_packages_are_installed_from_where_they_are(only_shelf: Any, tmp_path: Path) -> None:
+    """From a clone beside the core, from the folder of the package, else from the index."""
+    clone = tmp_path / "a clone"
+    for folder in ("qgen_core", "plugins/qgen_qiskit", "elsewhere"):
+        (clone / folder).mkdir(parents=True)
+        (clone / folder / "pyproject.toml").touch()
+    installed(only_shelf)
+    assert install_command("qgen-qiskit") == "pip install qgen-qiskit"
+    assert source_of("qgen-dask") == "`pip install qgen-dask`"
+    for distribution, folder in (("qgen_core", "qgen_core"), ("qgen_torch", "elsewhere")):
+        (metadata,) = only_shelf.folder.glob(f"{distribution}-*.dist-info")
+        url = (clone / folder).as_uri()
+        (metadata / "direct_url.json").write_text(f'{{"url": "{url}", "dir_info": {{}}}}')
+    assert install_command("qgen-qiskit") == f"pip install '{clone}/plugins/qgen_qiskit'"
+    assert install_command("qgen-core", extra="cma") == f"pip install '{clone}/qgen_core[cma]'"
+    repair = install_command("qgen-torch", again=True)
+    assert repair == f"pip install --force-reinstall '{clone}/elsewhere'"
+    assert source_of("qgen-dask") == "qgen-dask, a package that this clone does not hold yet,"
+    with pytest.raises(UnknownName, match="plugins/qgen_qiskit'` provides it"):
+        qgen.backend("aer")
