@@ -74,7 +74,7 @@ CALL_ARGUMENTS: Mapping[str, Sequence[str]] = {
     "network": ("inputs", "outputs"),
 }
 #: Parameters that a run fills in for every factory that has them; a recipe cannot set them.
-SUPPLIED_BY_RUN = frozenset({"space", "condition", "data", "seed", "edges"})
+SUPPLIED_BY_RUN = frozenset({"space", "condition", "data", "seed", "edges", "column_names"})
 
 
 @dataclass(frozen=True)
@@ -350,8 +350,8 @@ def build(kind: str, ref: Ref, supplied: Mapping[str, Any] | None = None, /, **o
         kind: the kind of component, a key of ``KINDS``.
         ref: the name, or a table with ``name`` and options as in a recipe.
         supplied: values that a run passes on to every factory with a parameter of that name,
-            unless the option is set: ``space``, ``condition``, ``data``, ``seed``, ``edges``, and
-            the run's backend and sampler.
+            unless the option is set: ``space``, ``condition``, ``data``, ``seed``, ``edges``,
+            ``column_names``, and the run's backend and sampler.
         options: options given from Python; they take precedence over those of the table.
 
     Returns the component; for a kind of functions, the function with its options bound. Raises
