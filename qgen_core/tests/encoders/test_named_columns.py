@@ -52,7 +52,9 @@ def test_a_recipe_names_columns_also_in_a_chain() -> None:
     steps = [{"name": "log", "columns": ["mass"]}, {"name": "power", "columns": ["eta", 0]}]
     assembly = Assembly(recipe({"name": "chain", "encoders": steps}))
     found = assembly.encoder.encode(X)
-    assert found == pytest.approx(np.column_stack([X[:, 0] ** 0.2, np.log(X[:, 1]), X[:, 2] ** 0.2]))
+    assert found == pytest.approx(
+        np.column_stack([X[:, 0] ** 0.2, np.log(X[:, 1]), X[:, 2] ** 0.2])
+    )
 
 
 def test_a_run_remembers_which_columns_were_named(tmp_path: Path) -> None:
@@ -74,7 +76,9 @@ def test_wrong_names_are_refused() -> None:
         Assembly(recipe({"name": "log", "column_names": ["pt"]})).encoder  # noqa: B018
 
 
-@pytest.mark.parametrize("saved", [np.array([0, 1]), np.array([-1]), np.array([0.0]), np.array([7])])
+@pytest.mark.parametrize(
+    "saved", [np.array([0, 1]), np.array([-1]), np.array([0.0]), np.array([7])]
+)
 def test_states_of_other_columns_are_refused(saved: np.ndarray) -> None:
     state = qgen.encoder("log", columns=["pt"], column_names=NAMES).fit(X).state()
     with pytest.raises(CheckpointError):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.discovery import registry
+from qgen_core.discovery import install_hints, registry
 from qgen_core.discovery.install_hints import install_command, source_of
 from qgen_core.errors import BadOption, BrokenPlugin, OutputMismatch, TwoOffers, UnknownName
 from qgen_core.interfaces import Ansatz, Backend, Generator, Loss
@@ -23,6 +23,12 @@ class Part(qgen.Backend):
     def run(self, circuit, angles, measure, shots=None):
         return np.ones((len(angles), 1))
 """
+
+
+@pytest.fixture(autouse=True)
+def _from_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages as if all of them came from a package index, wherever these tests run."""
+    monkeypatch.setattr(install_hints, "_folder_of", lambda distribution: None)
 
 
 class BornMachine(Generator):
@@ -316,23 +322,52 @@ def test_a_module_that_names_its_component_describes_it(only_shelf: Any) -> None
     assert found == {"named": "of one line.", "other": "A formula."}
 
 
-def test_packages_are_installed_from_where_they_are(only_shelf: Any, tmp_path: Path) -> None:
+def test_packages_are_installed_from_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From a clone beside the core, from the folder of the package, else from the index."""
+    assert install_command("qgen-qiskit") == "pip install qgen-qiskit"
+    assert install_command("qgen-core", extra="cma") == "pip install 'qgen-core[cma]'"
+    assert source_of("qgen-dask") == "`pip install qgen-dask`"
     clone = tmp_path / "a clone"
     for folder in ("qgen_core", "plugins/qgen_qiskit", "elsewhere"):
         (clone / folder).mkdir(parents=True)
         (clone / folder / "pyproject.toml").touch()
-    installed(only_shelf)
-    assert install_command("qgen-qiskit") == "pip install qgen-qiskit"
-    assert source_of("qgen-dask") == "`pip install qgen-dask`"
-    for distribution, folder in (("qgen_core", "qgen_core"), ("qgen_torch", "elsewhere")):
-        (metadata,) = only_shelf.folder.glob(f"{distribution}-*.dist-info")
-        url = (clone / folder).as_uri()
-        (metadata / "direct_url.json").write_text(f'{{"url": "{url}", "dir_info": {{}}}}')
+    folders = {"qgen-core": clone / "qgen_core", "qgen-torch": clone / "elsewhere"}
+    monkeypatch.setattr(install_hints, "_folder_of", folders.get)
     assert install_command("qgen-qiskit") == f"pip install '{clone}/plugins/qgen_qiskit'"
     assert install_command("qgen-core", extra="cma") == f"pip install '{clone}/qgen_core[cma]'"
     repair = install_command("qgen-torch", again=True)
     assert repair == f"pip install --force-reinstall '{clone}/elsewhere'"
     assert source_of("qgen-dask") == "qgen-dask, a package that this clone does not hold yet,"
-    with pytest.raises(UnknownName, match="plugins/qgen_qiskit'` provides it"):
-        qgen.backend("aer")
+    assert source_of("qgen-qiskit") == f"`pip install '{clone}/plugins/qgen_qiskit'`"
+
+
+@pytest.mark.parametrize(
+    ("record", "found"),
+    [
+        ('{"url": "file://FOLDER", "dir_info": {"editable": true}}', True),
+        ('{"url": "file://FOLDER/gone", "dir_info": {}}', False),
+        ('{"url": "https://example.org/x.whl"}', False),
+        ("not JSON", False),
+        (None, False),
+    ],
+)
+def test_the_folder_that_a_package_was_installed_from(
+    record: str | None, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the real look-up
+    folder = tmp_path / "with a space"
+    info = tmp_path / "qgen_here-1.0.dist-info"
+    info.mkdir()
+    folder.mkdir()
+    (folder / "pyproject.toml").touch()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: qgen-here\nVersion: 1.0\n")
+    if record is not None:
+        url = record.replace("FOLDER", folder.as_uri().removeprefix("file://"))
+        (info / "direct_url.json").write_text(url)
+    monkeypatch.syspath_prepend(tmp_path)
+    expected = "pip install qgen-here"
+    if found:
+        expected = f"pip install '{folder}'"
+    assert install_command("qgen-here") == expected

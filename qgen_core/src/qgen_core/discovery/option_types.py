@@ -151,7 +151,7 @@ def _words(annotation: Any, *, many: bool) -> str:
             return tables
         return f"{tables} of {_words(arguments[-1], many=True)}"
     if outer not in (list, tuple, Sequence):
-        return type_name(annotation)
+        return type_name(outer)
     lists = ("a list", "lists")[int(many)]
     elements = [argument for argument in arguments if argument is not Ellipsis]
     if not elements:
