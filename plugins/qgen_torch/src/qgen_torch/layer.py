@@ -91,9 +91,7 @@ class QuantumLayer(nn.Module):
         theta = torch.from_numpy(initial).to(device, dtype or torch.get_default_dtype())
         self.theta = nn.Parameter(theta) if circuit.num_params else None
         self.register_buffer("draws", torch.tensor([known_seed, 0], device=device))
-        if isinstance(backend, str | Mapping):
-            backend = build("backend", backend)
-        self._functions = CircuitFunctions(circuit, measure, backend, shots)
+        self._functions = CircuitFunctions(circuit, measure, _built(backend), shots)
 
     def forward(self, inputs: Tensor | None = None) -> Tensor:
         """The output for inputs (B, I).
@@ -144,3 +142,11 @@ class QuantumLayer(nn.Module):
                 f"inputs on {inputs.device}, parameters on {theta.device}; move one to the other"
             )
         return inputs
+
+
+def _built(backend: Backend | str | Mapping[str, Any] | None) -> Backend | None:
+    """The backend that a name or a table stands for."""
+    if not isinstance(backend, str | Mapping):
+        return backend
+    found: Backend = build("backend", backend)
+    return found

@@ -60,6 +60,8 @@ def short_value(value: Any) -> str:
         return f"array {value.shape}"
     if inspect.isroutine(value) or isinstance(value, type):
         return value.__name__
+    if type(value).__repr__ is object.__repr__:
+        return type(value).__name__
     text = " ".join(repr(value).split())
     if len(text) > LONGEST_VALUE:
         return f"{text[: LONGEST_VALUE - 3]}..."
