@@ -7,7 +7,6 @@ import os
 import pkgutil
 import re
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from qgen_core.circuits.measures import Probabilities, Shots
 from qgen_core.discovery import registry
 from qgen_core.discovery.entry_points import distribution_of, entries, import_failures, reason_of
 from qgen_core.discovery.hooks import GROUP as HOOKS
+from qgen_core.discovery.install_hints import install_command
 from qgen_core.errors import BrokenPlugin, QgenError
 from qgen_core.interfaces import Backend
 from qgen_core.support.resources import readable_size
@@ -166,13 +166,13 @@ def repair_command(message: str, distribution: str) -> str:
 
     >>> repair_command("needs cirq; `pip install cirq-core` installs it", "qgen-cirq")
     'pip install cirq-core'
-    >>> repair_command("", "qgen-cirq")
-    'pip install --force-reinstall qgen-cirq'
+    >>> repair_command("", "no-such-package")
+    'pip install --force-reinstall no-such-package'
     """
     in_message = re.search(r"`(pip install [^`]+)`", message)
     if in_message:
         return in_message[1]
-    return f"pip install --force-reinstall {distribution}"
+    return install_command(distribution, again=True)
 
 
 def compiled_code() -> dict[str, Any]:
