@@ -150,7 +150,7 @@ def test_root_trees_are_chosen_by_name(tmp_path):
     assert len(read(path, ["pt"], tree="truth")) == 4
     with pytest.raises(DataError, match="expected one tree, found new, reco/jets, truth"):
         read(path, ["pt"])
-    with pytest.raises(DataError, match="no TTree 'gen'; there are reco/jets, truth"):
+    with pytest.raises(DataError, match="no tree 'gen'; there are new, reco/jets, truth"):
         read(path, ["pt"], tree="gen")
 
 
