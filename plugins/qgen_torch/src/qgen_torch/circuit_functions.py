@@ -50,6 +50,10 @@ class CircuitFunctions:
         """The same object: copies of a layer share it, because devices cannot be copied."""
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What ``torch.save`` writes: the built functions are left out, and built again."""
+        return self.__dict__ | {"_cache": {}}
+
     def for_tensor(self, reference: Tensor) -> CircuitFunction:
         """The function whose output has the dtype of this tensor and is on its device."""
         key = (reference.device.type, reference.dtype)
