@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperCommand
 
+from qgen_core import __version__
 from qgen_core.discovery import registry
 from qgen_core.discovery.entry_points import blamed
 from qgen_core.discovery.hooks import manager
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
     from qgen_core.runs.run import Run
 
+#: Longest line of ``qgen list``; descriptions are cut to it.
+LIST_WIDTH = 120
+
 
 class Command(TyperCommand):
     """A command of qgen: its stdout takes results only, and signals end it as Ctrl-C does."""
@@ -48,9 +52,7 @@ class Command(TyperCommand):
 
 
 app = typer.Typer(
-    help="Train and run generative models, quantum and classical, for high-energy physics.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 Settings = Annotated[
@@ -63,6 +65,24 @@ Untrained = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TOML).")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        write_result(f"qgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Train and run generative models, quantum and classical, for high-energy physics."""
 
 
 def say(text: str) -> None:
@@ -277,7 +297,7 @@ def list_components(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="One kind only.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List what is installed; reads metadata only."""
+    """List what is installed, each component with a line about it; imports none of them."""
     kinds = list(registry.KINDS)
     if kind:
         kinds = [kind]
@@ -289,16 +309,19 @@ def list_components(
         if offers:
             write_result(each)
         for offer in offers:
-            write_result(f"  {offer['name']:<24} {offer['distribution']} {offer['version']}")
+            write_result(_list_line(offer))
 
 
 @app.command()
 def info(
-    kind: Annotated[str, typer.Argument(metavar="KIND")],
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    words: Annotated[list[str], typer.Argument(metavar="[KIND] NAME")],
     as_json: Json = False,
 ) -> None:
     """Describe one component: what it is, who provides it, its options."""
+    if len(words) > 2:
+        raise RecipeError(f"qgen info takes a kind and a name, not {' '.join(words)!r}")
+    name = words[-1]
+    kind = _only_kind_of(name) if len(words) == 1 else words[0]
     found = registry.describe(kind, name)
     if as_json:
         data = {
@@ -344,7 +367,7 @@ def estimate(recipe: RecipeFile, settings: Settings = None, as_json: Json = Fals
         write_result(json.dumps(found))
         return
     for key, value in found.items():
-        write_result(f"{key:<22} {value}")
+        write_result(f"{key:<22} {_rounded(value)}")
 
 
 @app.command()
@@ -465,7 +488,7 @@ def _table(result: dict[str, Any]) -> str:
 
 
 def _offers(kind: str) -> list[dict[str, str]]:
-    """Name, distribution and version of every offer of a kind."""
+    """Name, distribution, version and description of every offer of a kind."""
     found = []
     for same_name in registry.offers(kind).values():
         for offer in same_name:
@@ -474,9 +497,39 @@ def _offers(kind: str) -> list[dict[str, str]]:
                     "name": offer.name,
                     "distribution": offer.distribution,
                     "version": offer.version,
+                    "description": offer.summarise(),
                 }
             )
     return found
+
+
+def _list_line(offer: Mapping[str, str]) -> str:
+    """A line of ``qgen list``."""
+    source = f"{offer['distribution']} {offer['version']}".rstrip()
+    line = f"  {offer['name']:<24} {source:<22} {offer['description']}"
+    if len(line) > LIST_WIDTH:
+        line = line[: LIST_WIDTH - 3].rstrip() + "..."
+    return line.rstrip()
+
+
+def _only_kind_of(name: str) -> str:
+    """The kind of a name that belongs to one kind only."""
+    kinds = registry.kinds_of(name)
+    if len(kinds) > 1:
+        commands = " or ".join(f"`qgen info {kind} {name}`" for kind in kinds)
+        raise RecipeError(f"{name!r} is a {' and a '.join(kinds)}; which one? {commands}")
+    return kinds[0]
+
+
+def _rounded(value: Any) -> str:
+    """A value for people: floats with three digits, counts by name on one line, None as a dash."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{float(f'{value:.3g}'):g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{count} {name}" for name, count in value.items())
+    return str(value)
 
 
 def _option_data(option: registry.Option) -> dict[str, Any]:

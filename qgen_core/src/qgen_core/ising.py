@@ -48,6 +48,9 @@ class Graph:
     num_spins: int
     edges: Ints
 
+    def __repr__(self) -> str:
+        return f"Graph({self.num_spins} spins, {len(self.edges)} edges)"
+
     def __post_init__(self) -> None:
         edges = np.array(self.edges, dtype=np.intp).reshape(-1, 2)
         if self.num_spins < 1:
@@ -225,6 +228,9 @@ class Ising:
     offset: float
     transverse: float
     fixed: NDArray[np.int8] | None
+
+    def __repr__(self) -> str:
+        return f"Ising({self.graph!r}, h {self.h.shape})"
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from typing import Any, Literal
 from qgen_core.discovery import registry
 from qgen_core.discovery.entry_points import distribution_of, entries, packages, version_of
 from qgen_core.discovery.hooks import GROUP as HOOKS
+from qgen_core.discovery.install_hints import source_of
 from qgen_core.doctor import probe
 from qgen_core.doctor.child_process import ChildLost, ChildProcess
 from qgen_core.runs.progress import counter
@@ -204,7 +205,15 @@ def _system(child: ChildProcess) -> dict[str, Any]:
     try:
         cache = child.call(probe.__name__, "compiled_code", timeout=TIMEOUT)
     except ChildLost as error:
-        cache = {"state": str(error), "pieces": 0, "bytes": 0, "folders": [], "writable": False}
+        cache = {
+            "state": str(error),
+            "pieces": 0,
+            "bytes": 0,
+            "folders": [],
+            "writable": False,
+            "removed": {"damaged": 0, "outdated": 0},
+            "in_the_way": [],
+        }
     return {
         "python": platform.python_version(),
         "platform": f"{sys.platform} {platform.machine()}",
@@ -251,7 +260,8 @@ def _package_lines(checkup: Checkup) -> Iterator[str]:
             line += f" with {', '.join(requirements)}"
         yield line
     for name, components in checkup.not_installed.items():
-        yield (f"  {name} is not installed; `pip install {name}` provides {', '.join(components)}")
+        source = source_of(name)
+        yield f"  {name} is not installed; {source} provides {', '.join(components)}"
 
 
 def _component_lines(checkup: Checkup) -> Iterator[str]:

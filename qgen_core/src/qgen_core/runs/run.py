@@ -310,6 +310,11 @@ class Run:
             _check_settings(self.folder.recipe, self.recipe)
         self.untrained = untrained
 
+    def __repr__(self) -> str:
+        tables = self.recipe.tables
+        what = f"{tables['generator']['name']} on {tables['dataset']['name']}"
+        return f"Run({str(self.path)!r}, {what})"
+
     @cached_property
     def warnings(self) -> list[str]:
         """What users of the generated events have to know: a part of the training is lost."""

@@ -55,9 +55,9 @@ class Hdf5Source:
         unit = _text(dataset.attrs.get("unit", dataset.attrs.get("units", "")))
         return Declared(dataset.shape[0], tuple(dataset.shape[1:]), dataset.dtype, unit)
 
-    def load(self, picks: Sequence[Pick]) -> list[Array]:
+    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
         """Read the datasets one after the other."""
-        return [element(self._dataset(p.name), p.index) for p in picks]
+        return [element(self._dataset(p.name), p.index, rows) for p in picks]
 
     def attributes(self) -> Mapping[str, str]:
         """Short text and numbers among the attributes of the file."""
