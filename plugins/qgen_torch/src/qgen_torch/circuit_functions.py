@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import io
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -59,7 +59,7 @@ class CircuitFunctions:
         Raises Unsupported for a backend that cannot be pickled.
         """
         try:
-            pickle.dumps(self._backend)
+            torch.save(self._backend, io.BytesIO())
         except Exception as error:
             raise Unsupported(
                 f"a layer on backend {name_of(self._backend)!r} cannot be saved as a whole "
