@@ -17,8 +17,10 @@ from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Model, Sampl
 from qgen_core.runs.folder import origin_of
 from qgen_core.runs.provenance import fingerprint
 from qgen_core.runs.recipes import TABLES, Recipe
+from qgen_core.support.parameters import flatten
 from qgen_core.support.random_streams import stream
-from qgen_core.training.problem import check_comparable, check_match
+from qgen_core.training.problem import TrainingProblem, check_comparable, check_match
+from qgen_core.training.validation import Validation
 from qgen_core.typing import Array, Floats
 
 log = logging.getLogger("qgen")
@@ -268,6 +270,39 @@ class Assembly:
         """Build every component and check that spaces and outputs match, before anything runs."""
         check_match(self.generator, self.data, self.loss)
         check_comparable(self.trainer, self.generator, self.loss)
+
+    def validate(self) -> None:
+        """Check all that a training and the evaluation of its run ask for.
+
+        Besides :meth:`check`: the names of all tables, the metrics, the validation events where
+        they are used, and, unless circuits run on a remote backend, one value of the loss, with
+        its gradient for trainers that follow gradients.
+
+        Raises what training and evaluation would raise.
+        """
+        self.providers()
+        self.check()
+        for metric in self.recipe.metrics or ():
+            registry.build("metric", metric)
+        if self.trainer.select is not None:
+            Validation(self.trainer, self.validation, self.loss)
+        problem = TrainingProblem(
+            self.generator,
+            self.data,
+            self.loss,
+            self.recipe.seed,
+            self.trainer.steps,
+            self.trainer.batch_size,
+        )
+        batch = problem.batch
+        backend = getattr(self.generator, "backend", None)
+        if backend is not None and backend.capabilities.remote:
+            return
+        self.generator.prepare(batch, rng=problem.rng("prepare"))
+        if self.trainer.gradient_free or self.trainer.owns_loop:
+            problem.values(flatten(self.generator.parameters()))
+        else:
+            problem.value_and_gradient()
 
     def providers(self) -> dict[str, str]:
         """The package and version that provide the component of each table."""
