@@ -93,7 +93,11 @@ def rst() -> Iterator[str]:
     installed = names("backend")
     for name, package in known_providers()["backend"].items():
         if name not in installed:
-            yield from row(name, f"``pip install {package}``", *("",) * (len(HEAD) - 2))
+            yield from row(
+                name,
+                f"``pip install ./plugins/{package.replace('-', '_')}``",
+                *("",) * (len(HEAD) - 2),
+            )
         else:
             yield from row(*cells(name, package))
 

@@ -102,8 +102,10 @@ def check(line: str) -> None:
     elif "pip" in words[:3]:
         _check_pip(line, words[words.index("install") + 1 :])
     elif words[0] == "qgen":
-        commands = typer.main.get_command(cli.app).commands  # type: ignore[attr-defined]
-        assert words[1] in commands, f"{line!r}: no such subcommand"
+        whole = typer.main.get_command(cli.app)
+        known = [option for parameter in whole.params for option in parameter.opts]
+        known += whole.commands  # type: ignore[attr-defined]
+        assert words[1] in known, f"{line!r}: no such subcommand or option"
     elif words[:2] == ["python", "-m"]:
         assert (ROOT / words[2].replace(".", "/")).exists() or import_module(words[2]), line
     elif words[0] != "git":

@@ -156,7 +156,8 @@ def test_backends_are_tabled_with_what_they_can_do(site: Path) -> None:
     ):
         package = known_providers()["backend"][name]
         if name not in qgen.names("backend"):
-            assert found[name] == f"pip install {package}"
+            folder = package.replace("-", "_")
+            assert found[name] == f"pip install ./plugins/{folder}"
             continue
         said, *shown = re.split(r" (?=[0-9.e+]+ ms)", found[name])
         assert said == f"{package} {cells}" and len(shown) == len(kinds)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import h5py
@@ -194,10 +195,22 @@ def test_errors_say_what_where_and_how_to_mend(
 
 def test_lists_and_descriptions() -> None:
     listed = json.loads(qgen("list", "--json").stdout)
-    assert {"name": "statevector", "distribution": "qgen-core", "version": "0.1.0"} in listed[
-        "backend"
+    for kind, name, distribution in (
+        ("backend", "statevector", "qgen-core"),
+        ("dataset", "jets", "qgen-hep"),
+    ):
+        (found,) = (offer for offer in listed[kind] if offer["name"] == name)
+        assert (found["distribution"], found["version"]) == (distribution, "0.1.0")
+        assert len(found["description"]) > 20
+    nothing_said = [
+        f"{kind} {offer['name']}"
+        for kind, offers in listed.items()
+        for offer in offers
+        if offer["distribution"].startswith("qgen-") and not offer["description"]
     ]
-    assert {"name": "jets", "distribution": "qgen-hep", "version": "0.1.0"} in listed["dataset"]
+    assert nothing_said == []
+    line = r"\n  js +qgen-core 0.1.0 +the Jensen-Shannon divergence of probability tables\.\n"
+    assert re.search(line, qgen("list", "loss").stdout)
     described = json.loads(qgen("info", "generator", "qcbm", "--json").stdout)
     assert "ansatz" in {option["name"] for option in described["options"]}
     assert "space" not in {option["name"] for option in described["options"]}
@@ -211,6 +224,50 @@ def test_odd_surroundings(env: dict[str, str], run: Path) -> None:
     for flags in ((), ("-O",)):
         done = qgen("evaluate", run, env=env, flags=flags)
         assert done.returncode == 0, done.stderr
+
+
+def test_info_without_the_kind() -> None:
+    assert qgen("info", "brick").stdout == qgen("info", "ansatz", "brick").stdout != ""
+    several = qgen("info", "js")
+    assert several.returncode == 2
+    assert "`qgen info loss js` or `qgen info metric js`" in several.stderr
+    none = qgen("info", "statevektor")
+    assert none.returncode == 4 and "did you mean 'statevector'?" in none.stderr
+    assert qgen("info", "loss", "js", "kl").returncode == 2
+
+
+def test_the_version_and_the_module() -> None:
+    module = [sys.executable, "-m", "qgen_core", "--version"]
+    done = subprocess.run(module, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == qgen("--version").stdout == f"qgen {version('qgen-core')}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_completes_commands(shell: str) -> None:
+    """The script for a shell calls qgen again, which answers with the commands that fit."""
+    asked = {"bash": {"COMP_WORDS": "qgen est", "COMP_CWORD": "1"}}
+    words = asked.get(shell, {"_TYPER_COMPLETE_ARGS": "qgen est"})
+    action = {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    code = f"complete_{shell}"
+    command = "from qgen_core.cli import app; app(prog_name='qgen')"
+    done = subprocess.run(
+        [sys.executable, "-c", command],
+        env=os.environ | words | action | {"_QGEN_COMPLETE": code},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "estimate" in done.stdout and "train" not in done.stdout.split(), done.stderr
+
+
+def test_estimates_are_rounded_for_people() -> None:
+    text = qgen("estimate", RECIPE).stdout
+    numbers = dict(line.split(maxsplit=1) for line in text.splitlines())
+    for name in ("seconds", "seconds_per_step"):
+        assert len(numbers[name].strip().replace(".", "").strip("0")) <= 3, numbers[name]
+    assert numbers["gate_counts"] == "42 cx, 92 ry, 184 rz"
+    assert numbers["shots"] == "-"
 
 
 def test_estimate_counts_what_the_paper_counts() -> None:

@@ -8,8 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
+import qgen_core as qgen
 from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, DataError
+from qgen_core.testing import DatasetKit
 from qgen_hep.datasets.jets import COLUMNS, SHA256, jets, shipped
 from qgen_hep.readers.reading import file_hash
 
@@ -186,3 +188,10 @@ def test_recipe_tables_make_the_dataset(monkeypatch):
     ):
         with pytest.raises(BadOption):
             registry.build("dataset", {"name": "jets-here", **wrong})
+
+
+class TestKit(DatasetKit):
+    """The dataset passes the kit of datasets."""
+
+    def make(self):
+        return qgen.dataset("jets")

@@ -10,8 +10,19 @@ import torch
 from torch_circuits import MIXED, WORDS, Counting, Native, Shifting, expected, slopes
 
 import qgen_core as qgen
-from qgen_core import Backend, Bits, Circuit, Gate, Probabilities, State, const, given, param
-from qgen_core.errors import BadCircuit, BadOption, ResourceRefused, Unsupported
+from qgen_core import (
+    Backend,
+    Bits,
+    Circuit,
+    Gate,
+    Probabilities,
+    State,
+    const,
+    given,
+    param,
+    pauli_z,
+)
+from qgen_core.errors import BadCircuit, BadOption, ResourceRefused, UnknownName, Unsupported
 from qgen_core.testing.kit import globals_untouched
 from qgen_torch import QuantumLayer
 
@@ -244,3 +255,13 @@ def test_rows_are_apart(backend: Backend | None) -> None:
     torch.testing.assert_close(together[3:4], layer(alone), rtol=0, atol=1e-12)
     torch.testing.assert_close(slope[3:4], slope_alone, rtol=0, atol=1e-12)
     assert layer(x[:0]).shape == (0, 3)
+
+
+@pytest.mark.parametrize("backend", ["statevector", {"name": "statevector", "precision": "single"}])
+def test_a_backend_by_name(backend: str | dict[str, str]) -> None:
+    circuit = Circuit(2, (Gate("ry", (0,), param(0)), Gate("cx", (0, 1))))
+    by_name = QuantumLayer(circuit, pauli_z(2), backend, seed=3)
+    given = QuantumLayer(circuit, pauli_z(2), qgen.build("backend", backend), seed=3)
+    assert torch.equal(by_name(), given())
+    with pytest.raises(UnknownName, match="no backend 'lightnin'"):
+        QuantumLayer(circuit, pauli_z(2), "lightnin")

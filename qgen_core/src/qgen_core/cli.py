@@ -1,32 +1,58 @@
 """The command line ``qgen``. Results go to stdout, messages and progress to stderr.
 
 Exit codes: 0 success, 2 recipe or usage, 3 data, 4 installed packages, 5 remote service, 6 not
-enough memory or disk, 75 try again.
+enough memory or disk, or a place that cannot be written, 75 try again.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
+from qgen_core import __version__
 from qgen_core.discovery import registry
+from qgen_core.discovery.entry_points import blamed
 from qgen_core.discovery.hooks import manager
-from qgen_core.errors import BrokenPlugin, DataError, QgenError, RecipeError, UnknownName
+from qgen_core.errors import (
+    BrokenPlugin,
+    DataError,
+    Interrupted,
+    QgenError,
+    RecipeError,
+    UnknownName,
+)
+from qgen_core.runs.results import guarded_output, reserved_stdout, write_result
+from qgen_core.support.signals import Stopped, requests_as_exceptions
 
 if TYPE_CHECKING:
     import numpy as np
 
     from qgen_core.runs.run import Run
 
+#: Longest line of ``qgen list``; descriptions are cut to it.
+LIST_WIDTH = 120
+
+
+class Command(TyperCommand):
+    """A command of qgen: its stdout takes results only, and signals end it as Ctrl-C does."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises Interrupted on SIGTERM and SIGHUP."""
+        try:
+            with requests_as_exceptions(), reserved_stdout():
+                return super().invoke(ctx)
+        except Stopped as stopped:
+            raise Interrupted(f"stopped by {stopped}; what was saved before is intact") from None
+
+
 app = typer.Typer(
-    help="Train and run generative models, quantum and classical, for high-energy physics.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 Settings = Annotated[
@@ -39,6 +65,24 @@ Untrained = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TOML).")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        write_result(f"qgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_all(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Train and run generative models, quantum and classical, for high-energy physics."""
 
 
 def say(text: str) -> None:
@@ -97,7 +141,12 @@ def train(
 def generate(
     run: RunFolder,
     n: Annotated[int, typer.Option("-n", help="Number of events.", min=1)],
-    output: Annotated[Path, typer.Option("-o", metavar="FILE", help="The HDF5 file to write.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", metavar="FILE", help="The file to write: .h5, .npz, .csv, .parquet or .root."
+        ),
+    ],
     seed: Annotated[
         int | None, typer.Option("--seed", help="A seed; default: the recipe's.", min=0)
     ] = None,
@@ -113,11 +162,12 @@ def generate(
     settings: Settings = None,
 ) -> None:
     """Generate events with a trained run."""
-    from qgen_core.runs.eventfile import write_events
+    from qgen_core.runs.eventfile import require_room, write_events
     from qgen_core.runs.progress import counted
     from qgen_core.runs.run import Run
 
     loaded = Run(run, settings or (), untrained=untrained)
+    require_room(output, n, _stored_columns(loaded))
     rows = _conditions(loaded, condition or [])
     used_seed = seed
     if used_seed is None:
@@ -127,6 +177,7 @@ def generate(
         "recipe": loaded.recipe.to_toml(),
         "run": str(run),
         "seed": str(used_seed),
+        **{name: str(value) for name, value in loaded.folder.state.items()},
     }
     pieces = counted(loaded.generate(n, seed=seed, condition=rows), n, "generating")
     written = write_events(pieces, output, attributes)
@@ -150,7 +201,7 @@ def evaluate(
 ) -> None:
     """Compare generated events with the reference; for a run folder, write its report too."""
     from qgen_core.runs import evaluation
-    from qgen_core.runs.eventfile import read_events, run_of
+    from qgen_core.runs.eventfile import check_made_by, read_events, run_of
     from qgen_core.runs.report import write_report
     from qgen_core.runs.run import Run
 
@@ -159,15 +210,16 @@ def evaluate(
         run = Run(target, settings or (), untrained=untrained)
     else:
         run = Run(run_of(target), settings or (), untrained=untrained)
+        check_made_by(target, run)
         generated = read_events(target, run)
     reference_events = None
     if reference is not None:
         reference_events = read_events(reference, run)
     result = evaluation.evaluate(run, generated=generated, reference=reference_events)
     if as_json:
-        typer.echo(json.dumps(result))
+        write_result(json.dumps(result))
     else:
-        typer.echo(_table(result))
+        write_result(_table(result))
     if target.is_dir():
         run.folder.save_evaluation(result)
         say(f"report: {write_report(target)}")
@@ -178,7 +230,7 @@ def report(run: RunFolder) -> None:
     """Write report.html of a run folder; needs none of the model's plugins."""
     from qgen_core.runs.report import write_report
 
-    typer.echo(str(write_report(run)))
+    write_result(str(write_report(run)))
 
 
 @app.command()
@@ -196,9 +248,9 @@ def compare(
 
     result = comparing.compare(runs)
     if as_json:
-        typer.echo(json.dumps({key: value for key, value in result.items() if key != "runs"}))
+        write_result(json.dumps({key: value for key, value in result.items() if key != "runs"}))
     else:
-        typer.echo(comparing.as_text(result))
+        write_result(comparing.as_text(result))
     if output is not None:
         say(f"comparison: {comparing.write_comparison(result, output)}")
 
@@ -233,7 +285,10 @@ def reproduce(
     if workers > 1:
         executor = {"name": "processes", "workers": workers}
     outcome = studies.reproduce(ref, run, quick=quick, executor=executor, show=show)
-    typer.echo(json.dumps(outcome.data()) if as_json else outcome.markdown())
+    text = outcome.markdown()
+    if as_json:
+        text = json.dumps(outcome.data())
+    write_result(text)
     say(f"results: {outcome.folder / 'result'}")
 
 
@@ -242,28 +297,31 @@ def list_components(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="One kind only.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List what is installed; reads metadata only."""
+    """List what is installed, each component with a line about it; imports none of them."""
     kinds = list(registry.KINDS)
     if kind:
         kinds = [kind]
     found = {each: _offers(each) for each in kinds}
     if as_json:
-        typer.echo(json.dumps(found))
+        write_result(json.dumps(found))
         return
     for each, offers in found.items():
         if offers:
-            typer.echo(each)
+            write_result(each)
         for offer in offers:
-            typer.echo(f"  {offer['name']:<24} {offer['distribution']} {offer['version']}")
+            write_result(_list_line(offer))
 
 
 @app.command()
 def info(
-    kind: Annotated[str, typer.Argument(metavar="KIND")],
-    name: Annotated[str, typer.Argument(metavar="NAME")],
+    words: Annotated[list[str], typer.Argument(metavar="[KIND] NAME")],
     as_json: Json = False,
 ) -> None:
     """Describe one component: what it is, who provides it, its options."""
+    if len(words) > 2:
+        raise RecipeError(f"qgen info takes a kind and a name, not {' '.join(words)!r}")
+    name = words[-1]
+    kind = _only_kind_of(name) if len(words) == 1 else words[0]
     found = registry.describe(kind, name)
     if as_json:
         data = {
@@ -274,14 +332,14 @@ def info(
             "doc": found.doc,
             "options": [_option_data(option) for option in found.options],
         }
-        typer.echo(json.dumps(data))
+        write_result(json.dumps(data))
         return
-    typer.echo(f"{kind} {found.name}  ({found.distribution} {found.version})\n\n{found.doc}\n")
+    write_result(f"{kind} {found.name}  ({found.distribution} {found.version})\n\n{found.doc}\n")
     for option in found.options:
         default = f" = {option.default!r}"
         if option.required:
             default = "  (required)"
-        typer.echo(f"  {option.name}: {option.type}{default}")
+        write_result(f"  {option.name}: {option.type}{default}")
 
 
 @app.command()
@@ -293,7 +351,7 @@ def validate(recipe: RecipeFile, settings: Settings = None) -> None:
     loaded = Recipe.read(recipe, settings or ())
     assembly = Assembly(loaded)
     assembly.check()
-    typer.echo(
+    write_result(
         f"{recipe} is valid: {len(assembly.data)} training events in {assembly.encoder.space}"
     )
 
@@ -306,10 +364,10 @@ def estimate(recipe: RecipeFile, settings: Settings = None, as_json: Json = Fals
 
     found = predict(Recipe.read(recipe, settings or ()))
     if as_json:
-        typer.echo(json.dumps(found))
+        write_result(json.dumps(found))
         return
     for key, value in found.items():
-        typer.echo(f"{key:<22} {value}")
+        write_result(f"{key:<22} {_rounded(value)}")
 
 
 @app.command()
@@ -338,9 +396,9 @@ def doctor(
         text += f"\n\n{measured.text()}"
         broken += measured.wrong
     if as_json:
-        typer.echo(json.dumps(data))
+        write_result(json.dumps(data))
     else:
-        typer.echo(text)
+        write_result(text)
     if broken:
         raise BrokenPlugin(f"installed, but broken: {', '.join(broken)}")
 
@@ -367,15 +425,20 @@ def data(
     if events is not None:
         with counter(events, f"generating {name}") as advance:
             generate_file: Any = factory.generate  # type: ignore[attr-defined]
-            typer.echo(str(generate_file(events, seed=seed, progress=advance)))
+            write_result(str(generate_file(events, seed=seed, progress=advance)))
         return
     if fetch:
-        typer.echo(str(factory.fetch()))  # type: ignore[attr-defined]
+        write_result(str(factory.fetch()))  # type: ignore[attr-defined]
         return
     found = registry.build("dataset", name)()
-    typer.echo(f"{name}: {len(found)} events of {', '.join(found.columns)}")
+    write_result(f"{name}: {len(found)} events of {', '.join(found.columns)}")
     for key, value in found.provenance.items():
-        typer.echo(f"  {key}: {value}")
+        write_result(f"  {key}: {value}")
+
+
+def _stored_columns(run: Run) -> int:
+    """How many columns the events of a run have, with those of their conditions."""
+    return len(run.columns) + len(run.record["data"]["condition_columns"])
 
 
 def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
@@ -425,7 +488,7 @@ def _table(result: dict[str, Any]) -> str:
 
 
 def _offers(kind: str) -> list[dict[str, str]]:
-    """Name, distribution and version of every offer of a kind."""
+    """Name, distribution, version and description of every offer of a kind."""
     found = []
     for same_name in registry.offers(kind).values():
         for offer in same_name:
@@ -434,9 +497,39 @@ def _offers(kind: str) -> list[dict[str, str]]:
                     "name": offer.name,
                     "distribution": offer.distribution,
                     "version": offer.version,
+                    "description": offer.summarise(),
                 }
             )
     return found
+
+
+def _list_line(offer: Mapping[str, str]) -> str:
+    """A line of ``qgen list``."""
+    source = f"{offer['distribution']} {offer['version']}".rstrip()
+    line = f"  {offer['name']:<24} {source:<22} {offer['description']}"
+    if len(line) > LIST_WIDTH:
+        line = line[: LIST_WIDTH - 3].rstrip() + "..."
+    return line.rstrip()
+
+
+def _only_kind_of(name: str) -> str:
+    """The kind of a name that belongs to one kind only."""
+    kinds = registry.kinds_of(name)
+    if len(kinds) > 1:
+        commands = " or ".join(f"`qgen info {kind} {name}`" for kind in kinds)
+        raise RecipeError(f"{name!r} is a {' and a '.join(kinds)}; which one? {commands}")
+    return kinds[0]
+
+
+def _rounded(value: Any) -> str:
+    """A value for people: floats with three digits, counts by name on one line, None as a dash."""
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{float(f'{value:.3g}'):g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{count} {name}" for name, count in value.items())
+    return str(value)
 
 
 def _option_data(option: registry.Option) -> dict[str, Any]:
@@ -455,7 +548,7 @@ def _option_data(option: registry.Option) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments``, by default those of the process.
 
-    Exits with the exit code of the error, if there is one.
+    Exits with the exit code of the error, if there is one; with 75 on SIGTERM and SIGHUP.
     """
     import logging
 
@@ -464,15 +557,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("qgen").setLevel(logging.INFO)
-    manager().register_commands(app=app)
+    given = list(sys.argv[1:])
+    if arguments is not None:
+        given = list(arguments)
+    own_commands = set()
+    for command in app.registered_commands:
+        command.cls = Command
+        own_commands.add(command.name or getattr(command.callback, "__name__", ""))
+    if not own_commands.intersection(given[:1]):
+        _add_commands_of_plugins()
+    with guarded_output():
+        try:
+            app(args=given)
+        except QgenError as error:
+            _end(error)
+        except Exception as error:
+            found = blamed(error)
+            if found is None:
+                raise
+            _end(found)
+
+
+def _add_commands_of_plugins() -> None:
+    """Done only where they are asked for: the others need no plugin that may hang or exit."""
     try:
-        if arguments is None:
-            app()
-        else:
-            app(args=list(arguments))
-    except QgenError as error:
-        say(str(error))
-        sys.exit(error.exit_code)
+        manager().register_commands(app=app)
+    except BrokenPlugin as error:
+        say(f"{error}; its commands are left out")
+
+
+def _end(error: QgenError) -> NoReturn:
+    say(str(error))
+    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,10 @@ from qgen_core.typing import Array, Floats
 MAX_CONDITIONS = 4096
 
 
+#: Longest list of columns in the text of events.
+LONGEST_REPR = 80
+
+
 @dataclass(frozen=True)
 class Space:
     """What encoded events look like: ``width`` columns of one kind.
@@ -116,6 +120,20 @@ class Events:
     units: tuple[str, ...] = ()
     condition_columns: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        columns = []
+        for name, unit in zip(self.columns, self.units, strict=True):
+            if unit == "1":
+                columns.append(name)
+            else:
+                columns.append(f"{name} [{unit}]")
+        text = ", ".join(columns)
+        if len(text) > LONGEST_REPR:
+            text = f"{len(columns)} columns, {columns[0]} to {columns[-1]}"
+        if self.condition_columns:
+            text += f" given {len(self.condition_columns)} conditions"
+        return f"Events({len(self)} of {text})"
 
     def __post_init__(self) -> None:
         x = np.asarray(self.x)
@@ -272,6 +290,16 @@ class Batch:
     target: Floats | None = None
     step: int = 0
     total: int = 1
+
+    def __repr__(self) -> str:
+        arrays = {
+            "x": self.x,
+            "condition": self.condition,
+            "weight": self.weight,
+            "target": self.target,
+        }
+        told = [f"{name} {value.shape}" for name, value in arrays.items() if value is not None]
+        return f"Batch({', '.join([*told, f'step {self.step} of {self.total}'])})"
 
 
 def _check_finite(what: str, values: Array, names: tuple[str, ...]) -> None:

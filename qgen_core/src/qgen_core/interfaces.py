@@ -27,6 +27,7 @@ from qgen_core.ising import Ising
 from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.support.random_streams import Seed, generator
+from qgen_core.support.short_repr import short_repr
 from qgen_core.typing import AnglePullback, Array, Floats, Pullback, Rng
 
 #: Data inputs of a circuit, (I,) or (B, I); None for a circuit without inputs.
@@ -144,6 +145,9 @@ class Stateful(ABC):
     array([3.])
     """
 
+    def __repr__(self) -> str:
+        return short_repr(self)
+
     def state(self) -> dict[str, Array]:
         """Copies of the arrays that a checkpoint has to hold, by name."""
         return {}
@@ -213,6 +217,9 @@ class Backend(ABC):
 
     __qgen_kind__ = "backend"
     capabilities: Capabilities = Capabilities()
+
+    def __repr__(self) -> str:
+        return short_repr(self)
 
     @abstractmethod
     def run(
@@ -536,6 +543,9 @@ class Generator(Stateful):
     #: Outputs whose values mean nothing, only their gradients do, as in contrastive divergence.
     #: Gradient-free trainers, ``keep_best`` and ``patience`` compare values, so they refuse these.
     surrogates: frozenset[str] = frozenset()
+    #: Whether the outputs of an event depend on the rest of the batch, as with batch normalisation.
+    #: Trainers that split batches leave those of such a model whole.
+    needs_whole_batch: bool = False
 
     @abstractmethod
     def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
@@ -696,6 +706,18 @@ class History:
     kept_value: float | None = None
     kept_by: str = ""
 
+    def __repr__(self) -> str:
+        told = [f"{len(self.records)} steps"]
+        if self.records:
+            told.append(f"last loss {self.records[-1]['loss']:.6g}")
+        if self.kept_step is not None:
+            told.append(f"kept step {self.kept_step}")
+        if self.warnings:
+            told.append(f"{len(self.warnings)} warnings")
+        if self.stopped:
+            told.append(repr(self.stopped))
+        return f"History({', '.join(told)})"
+
     @property
     def losses(self) -> Floats:
         """The loss of each step (steps,)."""
@@ -847,7 +869,7 @@ class Trainer(Stateful):
         self,
         generator: Generator,
         data: Events,
-        loss: Loss,
+        loss: Loss | str | Mapping[str, Any],
         *,
         seed: int,
         hooks: Hooks = (),
@@ -856,6 +878,7 @@ class Trainer(Stateful):
     ) -> History:
         """Train on encoded events. The generator's parameters are changed in place.
 
+        ``loss`` is a loss, or the name of one or a table with its options, as in a recipe.
         ``run`` is a folder: a training continues from the checkpoint there, saves its own there,
         and on SIGINT or SIGTERM ends the current step, saves and raises Interrupted. ``hooks`` are
         objects with ``@hookimpl`` methods. ``validation`` are encoded events that are not trained
@@ -866,6 +889,8 @@ class Trainer(Stateful):
         # The loop is built on this module, so it is looked up when a training starts instead of
         # being imported here, as components are looked up by the registry.
         run_loop = resolve_name("qgen_core.training.loop:fit")
+        if not isinstance(loss, Loss):
+            loss = resolve_name("qgen_core:build")("loss", loss)
         history: History = run_loop(
             self, generator, data, loss, seed=seed, hooks=hooks, run=run, validation=validation
         )

@@ -385,3 +385,65 @@ class LoadsAnything(Bits):
     def load(self, state: Mapping[str, Array]) -> None:
         for name, value in self.parameters().items():
             value[...] = np.resize(state.get(name, np.zeros(1)), value.shape)
+
+
+class Widths(Generator):
+    """Normal events of two columns with trained places and widths, and correct gradients."""
+
+    outputs = frozenset({"samples", "log_prob"})
+    #: Factors on the width of the samples, and what is added to log_prob.
+    wider = 1.0
+    added = 0.0
+
+    def __init__(self) -> None:
+        self.space = Space("reals", 2)
+        self.condition = None
+        self.place = np.array([0.5, -2.0])
+        self.log_width = np.array([0.3, -1.0])
+
+    def parameters(self) -> dict[str, Array]:
+        return {"place": self.place, "log_width": self.log_width}
+
+    def sample(self, n: int, condition: Array | None = None, *, rng: np.random.Generator) -> Array:
+        return self.place + self.wider * np.exp(self.log_width) * rng.normal(size=(n, 2))
+
+    def forward(self, output: str, batch: Batch, *, rng: np.random.Generator) -> Any:
+        if output == "samples":
+            return super().forward(output, batch, rng=rng)
+        if output != "log_prob":
+            raise OutputMismatch(f"widths offer {sorted(self.outputs)}, not {output}")
+        scaled = (batch.x - self.place) * np.exp(-self.log_width)
+        value = -0.5 * (scaled**2).sum(axis=1) - self.log_width.sum() - np.log(2 * np.pi)
+
+        def pull(cotangent: Array) -> dict[str, Array]:
+            by_place = scaled * np.exp(-self.log_width)
+            return {"place": cotangent @ by_place, "log_width": cotangent @ (scaled**2 - 1)}
+
+        return value + self.added, pull
+
+
+class WiderSamples(Widths):
+    wider = 1.1
+
+
+class DensityTooHigh(Widths):
+    added = 0.2
+
+
+class OnlyPlace(WiderSamples):
+    """The width of the samples is another one, and no parameter tells of it."""
+
+    def parameters(self) -> dict[str, Array]:
+        return {"place": self.place}
+
+    def forward(self, output: str, batch: Batch, *, rng: np.random.Generator) -> Any:
+        value, pull = super().forward(output, batch, rng=rng)
+        return value, lambda cotangent: {"place": pull(cotangent)["place"]}
+
+
+class BiasedBits(Bits):
+    """Samples of other logits than those of log_prob."""
+
+    def sample(self, n: int, condition: Array | None = None, *, rng: np.random.Generator) -> Array:
+        p = 1 / (1 + np.exp(-1.2 * self.logits(condition, n)))
+        return (rng.random(p.shape) < p).astype(np.int8)

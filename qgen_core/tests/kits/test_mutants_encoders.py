@@ -12,6 +12,7 @@ from qgen_core.testing import EncoderKit
 
 CONDITIONAL = {"conditional": True}
 MUTANTS = [
+    Mutant(broken.DrawsNearTheEdge, "test_decoded_density", r"must draw from that density"),
     Mutant(broken.FitReturnsNothing, "test_fit", r"fit\(\) must return self"),
     Mutant(broken.FitAddsUp, "test_fit", r"fitting a second time does not start anew"),
     Mutant(broken.FitScalesEvents, "test_fit", r"fit\(\) changed the array x that it was given"),

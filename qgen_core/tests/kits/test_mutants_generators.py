@@ -57,6 +57,23 @@ MUTANTS = [
         broken.OtherDensity, "test_log_prob", r"exp\(log_prob\) differs from the probabilities by"
     ),
     Mutant(
+        broken.WiderSamples,
+        "test_score_of_samples",
+        r"d log_prob / d 'log_width'\[.\] over 20000 samples is 0\.2.*, not 0",
+    ),
+    Mutant(broken.BiasedBits, "test_score_of_samples", r"samples do not follow log_prob"),
+    Mutant(
+        broken.WiderSamples,
+        "test_density_of_samples",
+        r"q / exp\(log_prob\) over 20000 samples is 0\.[89].*, not (1|0\.9)",
+    ),
+    Mutant(
+        broken.DensityTooHigh,
+        "test_density_of_samples",
+        r"q / exp\(log_prob\) over 20000 samples is 0\.8.*may lack a constant",
+    ),
+    Mutant(broken.OnlyPlace, "test_density_of_samples", r"the samples have another width"),
+    Mutant(
         broken.OutputsAsList,
         "test_outputs",
         r"outputs must be a frozenset of some of probabilities, .* not \['samples'",

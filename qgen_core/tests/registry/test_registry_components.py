@@ -151,16 +151,17 @@ def test_tables_nest() -> None:
         ),
         (
             {"backend": {"name": "plain", "precision": "8"}},
-            "BadOption: backend 'plain' option 'precision' is int, not '8'",
+            "BadOption: backend 'plain' option 'precision' is a whole number, not '8'",
         ),
         (
             {"backend": 5},
-            "BadOption: generator 'model' option 'backend': Input should be an instance of "
-            "Backend, not 5",
+            "BadOption: generator 'model' option 'backend' is a backend: its name, a table with "
+            "its name, or the object, not 5",
         ),
         (
             {"ansatz": 5},
-            "BadOption: generator 'model' option 'ansatz': Input should be callable, not 5",
+            "BadOption: generator 'model' option 'ansatz' is an ansatz: its name, a table with its "
+            "name, or the object, not 5",
         ),
     ],
 )
@@ -171,7 +172,7 @@ def test_nested_components_that_are_wrong(table: dict[str, Any], message: str) -
 
 
 def test_an_object_of_another_kind_is_refused() -> None:
-    with pytest.raises(BadOption, match="option 'backend': Input should be an instance of Backend"):
+    with pytest.raises(BadOption, match="option 'backend' is a backend: its name, a table"):
         qgen.build("generator", "model", space=SPACE, backend=Draws())
 
 
@@ -256,7 +257,7 @@ def test_deferred_values_are_computed_only_for_those_who_ask() -> None:
 
 
 def test_the_run_gives_its_seed_as_a_whole_number() -> None:
-    with pytest.raises(BadOption, match="option 'seed' is int, not '3'"):
+    with pytest.raises(BadOption, match="option 'seed' is a whole number, not '3'"):
         model(seed="3")
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.discovery import registry
+from qgen_core.discovery import install_hints, registry
+from qgen_core.discovery.install_hints import install_command, source_of
 from qgen_core.errors import BadOption, BrokenPlugin, OutputMismatch, TwoOffers, UnknownName
 from qgen_core.interfaces import Ansatz, Backend, Generator, Loss
 from qgen_core.training.problem import check_match
@@ -21,6 +23,12 @@ class Part(qgen.Backend):
     def run(self, circuit, angles, measure, shots=None):
         return np.ones((len(angles), 1))
 """
+
+
+@pytest.fixture(autouse=True)
+def _from_an_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Packages as if all of them came from a package index, wherever these tests run."""
+    monkeypatch.setattr(install_hints, "_folder_of", lambda distribution: None)
 
 
 class BornMachine(Generator):
@@ -241,3 +249,125 @@ def test_a_long_value_is_cut_to_one_line(fresh: None) -> None:
         qgen.loss("scaled", factor=np.arange(1000).reshape(10, 100))
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
+
+
+def test_a_name_of_several_kinds_and_of_none(only_shelf: Any) -> None:
+    part = "class Part: ...\n"
+    only_shelf.install(
+        "qgen-part",
+        part,
+        "[qgen.losses]\nsame = qgen_part:Part\n[qgen.metrics]\nsame = qgen_part:P\n",
+    )
+    assert registry.kinds_of("same") == ["loss", "metric"]
+    with pytest.raises(UnknownName, match=r"no component 'sane' of any kind(.|\n)*mean 'same'\?"):
+        registry.kinds_of("sane")
+    with pytest.raises(UnknownName, match="`qgen list backend` lists its names"):
+        registry.kinds_of("backend")
+    with pytest.raises(UnknownName, match="`pip install qgen-torch` provides generator 'inn'"):
+        registry.kinds_of("inn")
+
+
+SOURCE = '''
+"""The module."""
+raise SystemExit("imported")
+
+
+class Plain(Base["x: 1"], key={"a": 1}):
+    """A class
+    on two lines, of ``x``.
+
+    More.
+    """
+
+    def method(self):
+        """A method."""
+
+
+class Silent:
+    def method(self):
+        """Not this one."""
+
+
+def function(
+    wires: int,  # a comment: with a colon
+    *,
+    words: Literal["a:", "b"] = "a:",
+) -> "Circuit":
+    # before
+    r"""A function."""
+'''
+
+
+def test_descriptions_are_read_without_an_import(only_shelf: Any) -> None:
+    names = {"plain": "Plain", "silent": "Silent", "function": "function", "made": "factory"}
+    lines = "".join(f"{name} = qgen_part:{where}\n" for name, where in names.items())
+    only_shelf.install("qgen-part", SOURCE, f"[qgen.losses]\n{lines}gone = no_such_package.x:Y\n")
+    found = {name: offers[0].summarise() for name, offers in registry.offers("loss").items()}
+    assert found == {
+        "plain": "A class on two lines, of x.",
+        "silent": "The module.",
+        "function": "A function.",
+        "made": "The module.",
+        "gone": "",
+    }
+
+
+def test_a_module_that_names_its_component_describes_it(only_shelf: Any) -> None:
+    source = (
+        '"""The loss ``named``: of one\nline.\n\nMore."""\n\nclass Part:\n    """A formula."""\n'
+    )
+    entries = "[qgen.losses]\nnamed = qgen_part:Part\nother = qgen_part:Part\n"
+    only_shelf.install("qgen-part", source, entries)
+    found = {name: offers[0].summarise() for name, offers in registry.offers("loss").items()}
+    assert found == {"named": "of one line.", "other": "A formula."}
+
+
+def test_packages_are_installed_from_where_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a clone beside the core, from the folder of the package, else from the index."""
+    assert install_command("qgen-qiskit") == "pip install qgen-qiskit"
+    assert install_command("qgen-core", extra="cma") == "pip install 'qgen-core[cma]'"
+    assert source_of("qgen-dask") == "`pip install qgen-dask`"
+    clone = tmp_path / "a clone"
+    for folder in ("qgen_core", "plugins/qgen_qiskit", "elsewhere"):
+        (clone / folder).mkdir(parents=True)
+        (clone / folder / "pyproject.toml").touch()
+    folders = {"qgen-core": clone / "qgen_core", "qgen-torch": clone / "elsewhere"}
+    monkeypatch.setattr(install_hints, "_folder_of", folders.get)
+    assert install_command("qgen-qiskit") == f"pip install '{clone}/plugins/qgen_qiskit'"
+    assert install_command("qgen-core", extra="cma") == f"pip install '{clone}/qgen_core[cma]'"
+    repair = install_command("qgen-torch", again=True)
+    assert repair == f"pip install --force-reinstall '{clone}/elsewhere'"
+    assert source_of("qgen-dask") == "qgen-dask, a package that this clone does not hold yet,"
+    assert source_of("qgen-qiskit") == f"`pip install '{clone}/plugins/qgen_qiskit'`"
+
+
+@pytest.mark.parametrize(
+    ("record", "found"),
+    [
+        ('{"url": "file://FOLDER", "dir_info": {"editable": true}}', True),
+        ('{"url": "file://FOLDER/gone", "dir_info": {}}', False),
+        ('{"url": "https://example.org/x.whl"}', False),
+        ("not JSON", False),
+        (None, False),
+    ],
+)
+def test_the_folder_that_a_package_was_installed_from(
+    record: str | None, found: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the real look-up
+    folder = tmp_path / "with a space"
+    info = tmp_path / "qgen_here-1.0.dist-info"
+    info.mkdir()
+    folder.mkdir()
+    (folder / "pyproject.toml").touch()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: qgen-here\nVersion: 1.0\n")
+    if record is not None:
+        url = record.replace("FOLDER", folder.as_uri().removeprefix("file://"))
+        (info / "direct_url.json").write_text(url)
+    monkeypatch.syspath_prepend(tmp_path)
+    expected = "pip install qgen-here"
+    if found:
+        expected = f"pip install '{folder}'"
+    assert install_command("qgen-here") == expected

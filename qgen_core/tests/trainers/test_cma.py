@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from contextlib import suppress
 
 import numpy as np
 import pytest
 from training_toys import Point, ProductBorn, SquaredError, WeightedMean, bits_events, real_events
 
+from qgen_core.discovery.install_hints import install_command
 from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, Interrupted
 from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.trainers.cma import Cma
@@ -16,7 +18,8 @@ from qgen_core.trainers.cma import Cma
 
 def test_without_the_package_the_pip_line_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(BrokenPlugin, match=r"`pip install 'qgen-core\[cma\]'`"):
+    command = install_command("qgen-core", extra="cma")
+    with pytest.raises(BrokenPlugin, match=re.escape(f"`{command}`")):
         Cma()
 
 

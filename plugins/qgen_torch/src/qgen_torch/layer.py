@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import pi
+from typing import Any
 
 import torch
 from torch import nn
 
-from qgen_core import Backend, Circuit, Expectations, Probabilities
+from qgen_core import Backend, Circuit, Expectations, Probabilities, build
 from qgen_core.circuits.measures import check_measure
 from qgen_core.errors import BadOption
 from qgen_core.support.random_streams import generator, stream
@@ -32,8 +34,9 @@ class QuantumLayer(nn.Module):
     Args:
         circuit: the circuit.
         measure: Probabilities or Expectations.
-        backend: runs the circuit. None takes the fastest: on a CPU the embedded simulator in the
-            precision of the tensors, on CUDA and for second derivatives the backend ``torch``.
+        backend: runs the circuit; a backend, or its name, or a table with its name and options.
+            None takes the fastest: on a CPU the embedded simulator in the precision of the
+            tensors, on CUDA and for second derivatives the backend ``torch``.
         shots: measurements per circuit; None for exact values.
         seed: of the initial parameters and of the shots; None takes fresh entropy.
         scale: of the initial parameters, in radians.
@@ -63,7 +66,7 @@ class QuantumLayer(nn.Module):
         self,
         circuit: Circuit,
         measure: Probabilities | Expectations,
-        backend: Backend | None = None,
+        backend: Backend | str | Mapping[str, Any] | None = None,
         *,
         shots: int | None = None,
         seed: int | None = None,
@@ -88,7 +91,7 @@ class QuantumLayer(nn.Module):
         theta = torch.from_numpy(initial).to(device, dtype or torch.get_default_dtype())
         self.theta = nn.Parameter(theta) if circuit.num_params else None
         self.register_buffer("draws", torch.tensor([known_seed, 0], device=device))
-        self._functions = CircuitFunctions(circuit, measure, backend, shots)
+        self._functions = CircuitFunctions(circuit, measure, _built(backend), shots)
 
     def forward(self, inputs: Tensor | None = None) -> Tensor:
         """The output for inputs (B, I).
@@ -139,3 +142,11 @@ class QuantumLayer(nn.Module):
                 f"inputs on {inputs.device}, parameters on {theta.device}; move one to the other"
             )
         return inputs
+
+
+def _built(backend: Backend | str | Mapping[str, Any] | None) -> Backend | None:
+    """The backend that a name or a table stands for."""
+    if not isinstance(backend, str | Mapping):
+        return backend
+    found: Backend = build("backend", backend)
+    return found

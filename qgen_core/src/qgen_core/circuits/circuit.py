@@ -230,6 +230,16 @@ class Circuit:
         if self.labels and len(self.labels) != self.num_params:
             raise BadCircuit(f"{len(self.labels)} labels for {self.num_params} parameters")
 
+    def __repr__(self) -> str:
+        told = [
+            f"{self.num_wires} wires",
+            f"{len(self.instructions)} instructions",
+            f"{self.num_params} parameters",
+        ]
+        if self.num_inputs:
+            told.append(f"{self.num_inputs} inputs")
+        return f"Circuit({', '.join(told)})"
+
     @cached_property
     def gates(self) -> tuple[Gate, ...]:
         """The instructions that are gates."""

@@ -16,6 +16,14 @@ from qgen_core.errors import BadOption
 if TYPE_CHECKING:
     import pydantic
 
+#: Types in words, one value and several.
+_WORDS = {
+    int: ("a whole number", "whole numbers"),
+    float: ("a finite number", "finite numbers"),
+    str: ("text", "texts"),
+    bool: ("true or false", "values true or false"),
+    type(None): ("nothing", "nothing"),
+}
 #: Longest text of a value in an error message.
 MAX_SHOWN = 80
 
@@ -98,17 +106,69 @@ def validated(where: str, key: str, value: Any, annotation: Any) -> Any:
     try:
         result = adapter.validate_python(value)
     except pydantic.ValidationError as error:
+        message = f"{where} option {key!r} is {in_words(annotation)}, not {shown(value)}"
         first = error.errors()[0]
-        place = ""
-        for part in first["loc"]:
-            if isinstance(part, int | str):
-                place += f"[{part!r}]"
-        raise BadOption(
-            f"{where} option {key!r}{place}: {first['msg']}, not {shown(first['input'])}"
-        ) from None
+        if first["loc"] and not _is_union(annotation):
+            message += f"; the entry {shown(first['input'])} does not fit"
+        raise BadOption(message) from None
     if _changed_type(value, result):
-        raise BadOption(f"{where} option {key!r} is {type_name(annotation)}, not {shown(value)}")
+        raise BadOption(f"{where} option {key!r} is {in_words(annotation)}, not {shown(value)}")
     return result
+
+
+def in_words(annotation: Any) -> str:
+    """What values an annotation allows, in words.
+
+    >>> from typing import Literal
+    >>> in_words(int), in_words(list[float] | None), in_words(Literal["mean", "sum"])
+    ('a whole number', 'a list of finite numbers', "'mean' or 'sum'")
+    >>> in_words(list[tuple[float, float]])
+    'a list of lists of 2 finite numbers'
+    """
+    return _words(annotation, many=False)
+
+
+def _words(annotation: Any, *, many: bool) -> str:
+    """The values of an annotation in words; ``many`` asks for the plural."""
+    origin = typing.get_origin(annotation)
+    arguments = typing.get_args(annotation)
+    kind = component_kind(annotation)
+    if kind is not None:
+        return " or ".join([*map(repr, words_of(annotation)), _component_in_words(kind, many)])
+    if _is_union(annotation):
+        members = [member for member in arguments if member is not type(None)]
+        return " or ".join(_words(member, many=many) for member in members)
+    if origin is typing.Annotated:
+        return _words(arguments[0], many=many)
+    if origin is typing.Literal:
+        return " or ".join(repr(word) for word in arguments)
+    if annotation in _WORDS:
+        return _WORDS[annotation][int(many)]
+    outer = origin or annotation
+    if outer is dict or outer is Mapping:
+        tables = ("a table", "tables")[int(many)]
+        if not arguments or arguments[-1] is Any:
+            return tables
+        return f"{tables} of {_words(arguments[-1], many=True)}"
+    if outer not in (list, tuple, Sequence):
+        return type_name(outer)
+    lists = ("a list", "lists")[int(many)]
+    elements = [argument for argument in arguments if argument is not Ellipsis]
+    if not elements:
+        return lists
+    count = ""
+    if outer is tuple and len(elements) == len(arguments):
+        count = f"{len(elements)} "
+    return f"{lists} of {count}{_words(elements[0], many=True)}"
+
+
+def _component_in_words(kind: str, many: bool) -> str:
+    if many:
+        return f"names or tables of the kind {kind}"
+    article = "a"
+    if kind[0] in "aeiou":
+        article = "an"
+    return f"{article} {kind}: its name, a table with its name, or the object"
 
 
 def shown(value: Any) -> str:

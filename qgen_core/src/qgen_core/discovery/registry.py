@@ -18,16 +18,19 @@ import tomllib
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.discovery.entry_points import (
     CORE,
     distribution_of,
     entries,
     import_failures,
     reason_of,
+    waiting,
 )
+from qgen_core.discovery.install_hints import source_of
 from qgen_core.discovery.option_types import (
     component_kind,
     element_kind,
@@ -36,7 +39,10 @@ from qgen_core.discovery.option_types import (
     validated,
     words_of,
 )
+from qgen_core.discovery.summaries import first_line, summary_of
 from qgen_core.errors import BadOption, BrokenPlugin, QgenError, TwoOffers, UnknownName
+from qgen_core.events import Events
+from qgen_core.interfaces import Estimate
 
 #: A class or function that returns a component; its parameters are the component's options.
 Factory = Callable[..., Any]
@@ -71,8 +77,10 @@ CALL_ARGUMENTS: Mapping[str, Sequence[str]] = {
     "metric": ("reference", "generated", "edges", "rng", "model", "encoded"),
     "network": ("inputs", "outputs"),
 }
+#: What functions of a kind return, where that is one type.
+RESULTS: Mapping[str, type] = {"ansatz": Circuit, "dataset": Events, "metric": Mapping}
 #: Parameters that a run fills in for every factory that has them; a recipe cannot set them.
-SUPPLIED_BY_RUN = frozenset({"space", "condition", "data", "seed", "edges"})
+SUPPLIED_BY_RUN = frozenset({"space", "condition", "data", "seed", "edges", "column_names"})
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,8 @@ class Deferred:
 class Offer:
     """A component that an installed package, or this process, offers under a name.
 
-    ``load`` imports the package and returns the factory.
+    ``load`` imports the package and returns the factory; ``summarise`` describes it on one line
+    without importing it.
     """
 
     kind: str
@@ -99,6 +108,7 @@ class Offer:
     distribution: str
     version: str
     load: Factory = field(repr=False)
+    summarise: Callable[[], str] = field(repr=False)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name!r} comes from {self.distribution} {self.version}".rstrip()
@@ -131,13 +141,16 @@ class BoundFunction:
     """A component that is a function, with its options bound; call it with the other arguments.
 
     Of the keyword arguments of a call, those that the function has no parameter for are left out.
-    Raises BadOption when ``inputs`` are given to an ansatz that takes none.
+    ``source`` says which package the function comes from; it is empty for those of the core.
+    Raises BadOption when ``inputs`` are given to an ansatz that takes none, and BrokenPlugin, which
+    names the source, when the function fails or returns something else than its kind does.
     """
 
     kind: str
     name: str
     function: Factory = field(repr=False)
     options: Mapping[str, Any]
+    source: str = ""
 
     @property
     def __qgen_name__(self) -> str:
@@ -164,7 +177,47 @@ class BoundFunction:
         for key, value in call_arguments.items():
             if key in parameters and key not in self.options:
                 passed[key] = value
-        return self.function(*args, **passed, **self.options)
+        if not self.source:
+            return self.function(*args, **passed, **self.options)
+        try:
+            result = self.function(*args, **passed, **self.options)
+        except (QgenError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            raise BrokenPlugin(
+                f"{self.source}, and failed when it was called: {reason_of(error)}"
+            ) from error
+        self._check_result(result)
+        return result
+
+    def _check_result(self, result: Any) -> None:
+        expected: Any = RESULTS.get(self.kind, object)
+        if not isinstance(result, expected):
+            raise BrokenPlugin(
+                f"{self.source}, and returned a {type(result).__name__} instead of a "
+                f"{expected.__name__}"
+            )
+        if self.kind == "metric":
+            self._check_numbers(result)
+
+    def _check_numbers(self, result: Mapping[str, Any]) -> None:
+        for name, value in result.items():
+            if not _is_number(value):
+                raise BrokenPlugin(
+                    f"{self.source}, and returned {shown(value)} for {name!r} instead of a number "
+                    "or an Estimate"
+                )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a metric may return this value."""
+    if isinstance(value, Estimate):
+        return True
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return not isinstance(value, str | bytes)
 
 
 #: Components offered in this process only, by kind and name.
@@ -186,7 +239,8 @@ def register(kind: str, name: str, factory: Factory) -> None:
     2
     """
     _check_kind(kind)
-    _local[kind, name] = Offer(kind, name, "this process", "", lambda: factory)
+    summary = first_line(inspect.getdoc(factory) or "")
+    _local[kind, name] = Offer(kind, name, "this process", "", lambda: factory, lambda: summary)
 
 
 def offers(kind: str) -> dict[str, list[Offer]]:
@@ -228,7 +282,9 @@ def _installed(kind: str, admitted: str | None) -> dict[str, list[Offer]]:
     found: dict[str, dict[tuple[str, str], Offer]] = {}
     for entry in entries(KINDS[kind]):
         distribution, version = distribution_of(entry)
-        offer = Offer(kind, entry.name, distribution, version, _loader(kind, entry))
+        load = _loader(kind, entry)
+        summarise = partial(summary_of, entry)
+        offer = Offer(kind, entry.name, distribution, version, load, summarise)
         same_name = found.setdefault(entry.name, {})
         same_name.setdefault((distribution, entry.value), offer)
     return {name: list(same_name.values()) for name, same_name in found.items()}
@@ -268,6 +324,37 @@ def find(kind: str, name: str) -> Offer:
             f"choose one by its package, e.g. '{distributions[0]}:{bare_name}'"
         )
     return found[0]
+
+
+def kinds_of(name: str) -> list[str]:
+    """The kinds in which a name is offered; reads metadata only.
+
+    Raises UnknownName, with a similar name if there is one, for a name of no kind.
+
+    >>> kinds_of("js")
+    ['loss', 'metric']
+    """
+    bare_name = name.rpartition(":")[2]
+    found = []
+    all_names: set[str] = set()
+    for kind in KINDS:
+        available = offers(kind)
+        all_names.update(available)
+        if bare_name in available:
+            found.append(kind)
+    if found:
+        return found
+    message = f"no component {name!r} of any kind is installed; `qgen list` names all"
+    if name in KINDS:
+        message = f"{name!r} is a kind; `qgen list {name}` lists its names"
+    close = difflib.get_close_matches(bare_name, sorted(all_names), n=1, cutoff=0.6)
+    if close and name not in KINDS:
+        message += f"\n  did you mean {close[0]!r}?"
+    for kind, providers in known_providers().items():
+        if bare_name in providers:
+            source = source_of(providers[bare_name])
+            message += f"\n  {source} provides {kind} {bare_name!r}"
+    raise UnknownName(message)
 
 
 def factory_of(kind: str, name: str) -> tuple[Offer, Factory]:
@@ -312,8 +399,8 @@ def build(kind: str, ref: Ref, supplied: Mapping[str, Any] | None = None, /, **o
         kind: the kind of component, a key of ``KINDS``.
         ref: the name, or a table with ``name`` and options as in a recipe.
         supplied: values that a run passes on to every factory with a parameter of that name,
-            unless the option is set: ``space``, ``condition``, ``data``, ``seed``, ``edges``, and
-            the run's backend and sampler.
+            unless the option is set: ``space``, ``condition``, ``data``, ``seed``, ``edges``,
+            ``column_names``, and the run's backend and sampler.
         options: options given from Python; they take precedence over those of the table.
 
     Returns the component; for a kind of functions, the function with its options bound. Raises
@@ -335,7 +422,10 @@ def build(kind: str, ref: Ref, supplied: Mapping[str, Any] | None = None, /, **o
     values.update(_supplied_values(kind, parameters, values, supplied or {}))
     arguments = _checked_arguments(kind, where, parameters, values, supplied)
     if kind in CALL_ARGUMENTS and not isinstance(factory, type):
-        return BoundFunction(kind, name, factory, arguments)
+        source = ""
+        if offer.distribution != CORE:
+            source = str(offer)
+        return BoundFunction(kind, name, factory, arguments, source)
     component = _call_factory(offer, factory, arguments)
     with contextlib.suppress(AttributeError):  # e.g. of a class with __slots__
         component.__qgen_name__ = name
@@ -520,7 +610,8 @@ def _checked(
 
 def _call_factory(offer: Offer, factory: Factory, arguments: Mapping[str, Any]) -> Any:
     try:
-        component = factory(**arguments)
+        with waiting(f"{offer.kind} {offer.name!r} of {offer.distribution} to be built"):
+            component = factory(**arguments)
     except (QgenError, MemoryError):
         raise
     except ImportError as error:  # adapters import their SDK when they are built
@@ -553,11 +644,11 @@ def _unknown_name(kind: str, name: str, available: Mapping[str, Any]) -> str:
             providers[other] = distribution
     message = f"no {kind} {name!r}; installed: {', '.join(available) or 'none'}"
     if name in providers:
-        return f"{message}\n  `pip install {providers[name]}` provides it"
+        return f"{message}\n  {source_of(providers[name])} provides it"
     close = difflib.get_close_matches(name, [*available, *providers], n=1, cutoff=0.6)
     if not close:
         return message
     message += f"\n  did you mean {close[0]!r}?"
     if close[0] in providers:
-        message += f"  `pip install {providers[close[0]]}` provides it"
+        message += f"  {source_of(providers[close[0]])} provides it"
     return message

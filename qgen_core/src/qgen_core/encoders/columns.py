@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -30,6 +30,9 @@ class ChosenColumns(Encoder):
     arrays (k,) that :meth:`_learn` returns for the k chosen columns. They are in ``self.learned``
     after ``fit``. Raises BadOption for column numbers that are negative or occur twice.
 
+    Columns may be named where ``column_names``, the names of all columns, are known: a run supplies
+    them. The state then holds the numbers of the named columns, so that loading it needs no names.
+
     >>> from qgen_core.encoders.standard import StandardEncoder
     >>> encoder = StandardEncoder(columns=[1]).fit(np.array([[5.0, 1.0], [6.0, 3.0]]))
     >>> {name: values.tolist() for name, values in encoder.learned.items()}
@@ -40,15 +43,35 @@ class ChosenColumns(Encoder):
     kind: Literal["reals", "angles"] = "reals"
     learns: tuple[str, ...] = ()
 
-    def __init__(self, columns: list[int] | None = None) -> None:
-        if columns is not None:
-            twice = len(set(columns)) != len(columns)
-            if twice or min(columns, default=-1) < 0:
-                raise BadOption(
-                    f"columns of {self.name} are different column numbers, 0 or more, not {columns}"
-                )
+    def __init__(
+        self,
+        columns: list[int | str] | None = None,
+        column_names: Sequence[str] | None = None,
+    ) -> None:
         self.columns = columns
         self.learned: dict[str, Floats] = {}
+        self._by_name = any(isinstance(column, str) for column in columns or ())
+        #: The numbers of the chosen columns; None for all, or for names that are not known yet.
+        self._numbers: list[int] | None = None
+        if self._by_name and column_names is None:
+            return
+        if columns is not None:
+            self._numbers = [self._number(column, column_names or ()) for column in columns]
+            twice = len(set(self._numbers)) != len(columns)
+            if twice or min(self._numbers, default=-1) < 0:
+                raise BadOption(
+                    f"columns of {self.name} are different columns, by name or by number (0 or "
+                    f"more), not {columns}"
+                )
+
+    def _number(self, column: int | str, names: Sequence[str]) -> int:
+        if not isinstance(column, str):
+            return column
+        if column not in names:
+            raise BadOption(
+                f"columns of {self.name}: no column {column!r}; there are {', '.join(names)}"
+            )
+        return list(names).index(column)
 
     def _learn(self, x: Floats) -> dict[str, Floats]:
         return {}
@@ -66,18 +89,25 @@ class ChosenColumns(Encoder):
 
     def state(self) -> dict[str, Array]:
         state = {"width": np.array([self._width()])}
+        if self._by_name:
+            state["columns"] = np.array(self._numbers)
         for name in self.learns:
             state[name] = self.learned[name].copy()
         return state
 
     def load(self, state: Mapping[str, Array]) -> None:
-        require_keys(self.name, state, {"width", *self.learns})
+        keys = {"width", *self.learns}
+        if self._by_name:
+            keys.add("columns")
+        require_keys(self.name, state, keys)
         saved = state["width"]
         if saved.shape != (1,) or saved.dtype.kind != "i" or saved[0] < 1:
             raise CheckpointError(
                 f"the checkpoint of {self.name} does not say how many features there are"
             )
         width = int(saved[0])
+        if self._by_name:
+            self._numbers = self._saved_numbers(state["columns"])
         try:
             chosen = len(self._chosen(width))
         except BadOption as error:
@@ -92,6 +122,15 @@ class ChosenColumns(Encoder):
         self.learned = {name: np.array(state[name], dtype=np.float64) for name in self.learns}
         self.space = Space(self.kind, width)
 
+    def _saved_numbers(self, saved: Array) -> list[int]:
+        """The numbers of the named columns in a state. Raises CheckpointError for others."""
+        count = len(self.columns or ())
+        if saved.shape != (count,) or saved.dtype.kind != "i" or np.any(saved < 0):
+            raise CheckpointError(
+                f"the checkpoint of {self.name} does not say which columns {self.columns} are"
+            )
+        return [int(number) for number in saved]
+
     def _width(self) -> int:
         if not hasattr(self, "space"):
             raise not_fitted(self.name)
@@ -99,7 +138,12 @@ class ChosenColumns(Encoder):
 
     def _chosen(self, width: int) -> list[int]:
         """The chosen column numbers. Raises BadOption for those that the events lack."""
-        chosen = self.columns
+        chosen = self._numbers
+        if chosen is None and self._by_name:
+            raise BadOption(
+                f"columns of {self.name} are chosen by the names {self.columns}, and those of the "
+                "events are not known: give column_names, e.g. column_names=events.columns"
+            )
         if chosen is None:
             chosen = list(range(width))
         if max(chosen) >= width:

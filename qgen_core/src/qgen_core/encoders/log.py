@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import e
 
 import numpy as np
@@ -20,7 +21,8 @@ class LogEncoder(ColumnEncoder):
     Args:
         offset: in the unit of the column; with one above 0, zeros are accepted.
         base: base of the logarithm.
-        columns: numbers of the columns to map; None: all.
+        columns: names or numbers of the columns to map; None: all.
+        column_names: the names of all columns; a run supplies them.
 
     Raises BadOption for an offset below 0, or a base that is 1 or not above 0.
 
@@ -36,9 +38,14 @@ class LogEncoder(ColumnEncoder):
     name = "log"
 
     def __init__(
-        self, *, offset: float = 0.0, base: float = e, columns: list[int] | None = None
+        self,
+        *,
+        offset: float = 0.0,
+        base: float = e,
+        columns: list[int | str] | None = None,
+        column_names: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(columns)
+        super().__init__(columns, column_names)
         if not (np.isfinite(offset) and offset >= 0):
             raise BadOption(f"the offset of log is 0 or more, not {offset:g}")
         if not (np.isfinite(base) and base > 0 and base != 1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +21,8 @@ class LogitEncoder(ColumnEncoder):
     Args:
         alpha: keeps the images of 0 and 1 finite; if it is 0, these two values are not accepted.
         zero: subtract the image of 0, so that an empty cell is encoded as 0.
-        columns: numbers of the columns to map; None: all.
+        columns: names or numbers of the columns to map; None: all.
+        column_names: the names of all columns; a run supplies them.
 
     Raises BadOption for alpha outside [0, 0.5), or 0 together with ``zero``.
 
@@ -38,9 +41,14 @@ class LogitEncoder(ColumnEncoder):
     name = "logit"
 
     def __init__(
-        self, *, alpha: float = 1e-6, zero: bool = False, columns: list[int] | None = None
+        self,
+        *,
+        alpha: float = 1e-6,
+        zero: bool = False,
+        columns: list[int | str] | None = None,
+        column_names: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(columns)
+        super().__init__(columns, column_names)
         if not 0 <= alpha < 0.5 or (zero and alpha == 0):
             raise BadOption(
                 "alpha of logit is in [0, 0.5), and above 0 if zero is to be encoded as 0; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -25,7 +26,8 @@ class MinMaxEncoder(ColumnEncoder):
         start: ``low`` is the smallest training value (``min``) or 0 (``zero``).
         margin: factor on the length of the window; above 1, the largest training value is mapped
             to the inside of the range.
-        columns: numbers of the columns to map; None: all.
+        columns: names or numbers of the columns to map; None: all.
+        column_names: the names of all columns; a run supplies them.
 
     Raises BadOption for an empty range or a margin that is not above 0.
 
@@ -50,9 +52,10 @@ class MinMaxEncoder(ColumnEncoder):
         range: tuple[float, float] = (0.0, 1.0),
         start: Literal["min", "zero"] = "min",
         margin: float = 1.0,
-        columns: list[int] | None = None,
+        columns: list[int | str] | None = None,
+        column_names: Sequence[str] | None = None,
     ) -> None:
-        super().__init__(columns)
+        super().__init__(columns, column_names)
         if range[0] == range[1] or not np.isfinite(range).all():
             raise BadOption(
                 f"the range of min-max is [first, last], two different numbers, not {list(range)}"

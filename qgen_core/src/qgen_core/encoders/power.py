@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,8 @@ class PowerEncoder(ColumnEncoder):
 
     Args:
         exponent: not 0; the default, 0.2, is used for transverse momenta.
-        columns: numbers of the columns to map; None: all.
+        columns: names or numbers of the columns to map; None: all.
+        column_names: the names of all columns; a run supplies them.
 
     Raises BadOption for an exponent that is 0 or not finite.
 
@@ -34,8 +37,14 @@ class PowerEncoder(ColumnEncoder):
 
     name = "power"
 
-    def __init__(self, *, exponent: float = 0.2, columns: list[int] | None = None) -> None:
-        super().__init__(columns)
+    def __init__(
+        self,
+        *,
+        exponent: float = 0.2,
+        columns: list[int | str] | None = None,
+        column_names: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(columns, column_names)
         if exponent == 0 or not np.isfinite(exponent):
             raise BadOption(f"the exponent of power is a number other than 0, not {exponent:g}")
         self.exponent = exponent

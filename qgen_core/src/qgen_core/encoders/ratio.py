@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +21,8 @@ class RatioEncoder(ChosenColumns):
 
     Args:
         by: number of the condition's column c.
-        columns: numbers of the columns to divide; None: all.
+        columns: names or numbers of the columns to divide; None: all.
+        column_names: the names of all columns; a run supplies them.
 
     Raises BadOption for a negative ``by``; all methods raise DataError without a condition, and
     ``encode`` where it is not above 0.
@@ -39,8 +42,14 @@ class RatioEncoder(ChosenColumns):
 
     name = "ratio"
 
-    def __init__(self, *, by: int = 0, columns: list[int] | None = None) -> None:
-        super().__init__(columns)
+    def __init__(
+        self,
+        *,
+        by: int = 0,
+        columns: list[int | str] | None = None,
+        column_names: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(columns, column_names)
         if by < 0:
             raise BadOption(f"by of ratio is the number of a condition column, 0 or more, not {by}")
         self.by = by

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from qgen_core.encoders.columns import ColumnEncoder
@@ -15,7 +17,8 @@ class StandardEncoder(ColumnEncoder):
     square (divided by N, not N - 1); for a column with one single value it is 1.
 
     Args:
-        columns: numbers of the columns to map; None: all.
+        columns: names or numbers of the columns to map; None: all.
+        column_names: the names of all columns; a run supplies them.
 
     Raises BadOption for column numbers that are negative or occur twice; ``fit`` raises it for
     those that the events do not have.
@@ -32,8 +35,10 @@ class StandardEncoder(ColumnEncoder):
     name = "standard"
     learns = ("mean", "deviation")
 
-    def __init__(self, *, columns: list[int] | None = None) -> None:
-        super().__init__(columns)
+    def __init__(
+        self, *, columns: list[int | str] | None = None, column_names: Sequence[str] | None = None
+    ) -> None:
+        super().__init__(columns, column_names)
 
     def _learn(self, x: Floats) -> dict[str, Floats]:
         constant = np.all(x == x[0], axis=0)

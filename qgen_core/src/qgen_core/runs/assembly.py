@@ -81,30 +81,32 @@ class Assembly:
     @cached_property
     def encoder(self) -> Encoder:
         """The encoder of events, fitted on the training events."""
-        encoder: Encoder = registry.build(
-            "encoder", self._table("encoder"), {"seed": self.recipe.seed}
-        )
-        return self._fitted("encoder", encoder)
+        return self._fitted("encoder")
 
     @cached_property
     def condition_encoder(self) -> Encoder | None:
         """The encoder of conditions; None for an unconditional model."""
         if "condition_encoder" not in self.recipe.tables:
             return None
-        encoder: Encoder = registry.build(
-            "encoder", self._table("condition_encoder"), {"seed": self.recipe.seed}
-        )
-        return self._fitted("condition_encoder", encoder)
+        return self._fitted("condition_encoder")
 
-    def _fitted(self, which: str, encoder: Encoder) -> Encoder:
+    def _fitted(self, which: str) -> Encoder:
+        """The encoder of a table, fitted, or loaded without the names that its state replaces."""
+        supplied: dict[str, Any] = {"seed": self.recipe.seed}
+        encoder: Encoder
         if self.saved is not None:
+            encoder = registry.build("encoder", self._table(which), supplied)
             encoder.load(self.saved[which])
             return encoder
         train = self.parts[0]
         if which == "encoder":
+            supplied["column_names"] = train.columns
+            encoder = registry.build("encoder", self._table(which), supplied)
             return encoder.fit(train.x, train.condition)
         if train.condition is None:
             raise RecipeError("[condition_encoder] is given, but the dataset has no conditions")
+        supplied["column_names"] = train.condition_columns
+        encoder = registry.build("encoder", self._table(which), supplied)
         return encoder.fit(train.condition)
 
     @cached_property

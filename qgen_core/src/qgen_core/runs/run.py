@@ -34,7 +34,8 @@ from qgen_core.runs.folder import (
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.provenance import fingerprint_of_arrays, versions
 from qgen_core.runs.recipes import Recipe
-from qgen_core.support.checkpoint import Checkpoints, Saved, first_process, write_durably
+from qgen_core.support.checkpoint import Checkpoints, Saved, first_process
+from qgen_core.support.files import write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.training.checkpoints import load_sampler
 from qgen_core.typing import Array, Floats
@@ -308,6 +309,11 @@ class Run:
             self.recipe = self.folder.recipe.changed(settings)
             _check_settings(self.folder.recipe, self.recipe)
         self.untrained = untrained
+
+    def __repr__(self) -> str:
+        tables = self.recipe.tables
+        what = f"{tables['generator']['name']} on {tables['dataset']['name']}"
+        return f"Run({str(self.path)!r}, {what})"
 
     @cached_property
     def warnings(self) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from qgen_core.discovery.install_hints import install_command
 from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError
 from qgen_core.interfaces import Problem, Selection, Trainer
 from qgen_core.support.parameters import assign, flatten
@@ -62,9 +63,8 @@ class Cma(Trainer):
             validate_every=validate_every,
         )
         if importlib.util.find_spec("cma") is None:
-            raise BrokenPlugin(
-                "trainer 'cma' needs the package cma; `pip install 'qgen-core[cma]'` brings it"
-            )
+            command = install_command("qgen-core", extra="cma")
+            raise BrokenPlugin(f"trainer 'cma' needs the package cma; `{command}` brings it")
         if sigma <= 0 or (population is not None and population < 4):
             raise BadOption(
                 f"cma needs sigma above 0 and a population of at least 4, not {sigma} and "

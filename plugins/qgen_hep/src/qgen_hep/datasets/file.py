@@ -36,9 +36,9 @@ def file(
     ``units`` are given by name, ``{energy = "MeV"}``; ``cuts`` are tables such as
     ``{column = "jet2_pt", min = 250}``. ``invalid`` and ``negative`` say whether values that are
     not finite and negative energies are an error, are dropped, or (negative ones) kept. ``events``
-    keeps at most this many events, the first ones. ``sha256`` is compared with the file, ``tree``
-    names a TTree. ``kind`` is shown in the report if the file does not state the origin of its
-    events.
+    keeps at most this many events, the first ones; the rest of the file is not read. ``sha256`` is
+    compared with the file, ``tree`` names a TTree. ``kind`` is shown in the report if the file does
+    not state the origin of its events.
 
     Raises BadOption for options that contradict each other, and DataError for a file that is
     damaged or has other content than expected.
@@ -73,6 +73,7 @@ def file(
         negative=negative,
         sha256=sha256,
         tree=tree,
+        events=events,
     )
     x, names, column_units = table.only(columns)
     condition: Floats | None = None
@@ -82,7 +83,7 @@ def file(
     weights: Floats | None = None
     if weight is not None:
         weights = np.array(table.column(weight))
-    found = Events(
+    return Events(
         x,
         condition,
         weights,
@@ -91,9 +92,6 @@ def file(
         condition_columns=condition_names,
         provenance=_provenance(table, kind),
     )
-    if events is None:
-        return found
-    return found.take(np.arange(min(events, len(found))))
 
 
 def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
@@ -103,7 +101,7 @@ def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
     if attributes.get("stand_in") == "True":
         stated = "stand-in"
     dropped = "; ".join(f"{reason}: {count}" for reason, count in table.dropped.items())
-    return {
+    found = {
         **attributes,
         "name": "file",
         "kind": kind or stated,
@@ -112,3 +110,6 @@ def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
         "events": str(table.rows),
         "dropped": dropped or "none",
     }
+    if not table.complete:
+        found["read"] = f"the first {table.read} events"
+    return found

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 
@@ -15,6 +16,11 @@ from qgen_core.errors import DataError
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, element, plain_numbers, refuse
+
+#: How many bytes are read at a time where they are not kept.
+PIECE = 2**18
+#: The bit that marks a member of an archive as encrypted.
+ENCRYPTED = 1
 
 
 @contextmanager
@@ -37,6 +43,8 @@ class NpzSource:
             name = member.filename.removesuffix(".npy")
             if name in self.members:
                 raise DataError(f"{path}: two arrays have the same name, {name!r}")
+            if member.flag_bits & ENCRYPTED:
+                raise DataError(f"{path}: {name!r} is encrypted; write it anew without a password")
             self.members[name] = member.filename
 
     def names(self) -> Sequence[str]:
@@ -49,11 +57,7 @@ class NpzSource:
             return None
         size = self.archive.getinfo(self.members[name]).file_size
         with self.archive.open(self.members[name]) as member:
-            version = np.lib.format.read_magic(member)
-            if version == (1, 0):
-                shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-            else:
-                shape, _, dtype = np.lib.format.read_array_header_2_0(member)
+            shape, _, dtype = _header(member)
             start = member.tell()
         plain_numbers(self.path, name, dtype)
         if not shape:
@@ -65,16 +69,44 @@ class NpzSource:
             )
         return Declared(shape[0], tuple(shape[1:]), dtype)
 
-    def load(self, picks: Sequence[Pick]) -> list[Array]:
-        """Read whole arrays, so that their checksums are verified."""
-        return [element(self._array(p.name), p.index) for p in picks]
+    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
+        """Read each array to its end, so that its checksum is verified, but keep the rows only."""
+        return [element(self._rows(p.name, rows), p.index, slice(None)) for p in picks]
 
     def attributes(self) -> Mapping[str, str]:
         """None: an archive has no attributes."""
         return {}
 
-    def _array(self, name: str) -> Array:
+    def _rows(self, name: str, rows: slice) -> Array:
+        with self.archive.open(self.members[name]) as member:
+            shape, in_columns, dtype = _header(member)
+            if in_columns:  # the rows lie apart
+                return self._whole(name)[rows]
+            row_bytes = math.prod(shape[1:]) * dtype.itemsize
+            start, stop, _ = rows.indices(shape[0])
+            _skip(member, start * row_bytes)
+            count = max(stop - start, 0)
+            require_memory(count * row_bytes, f"{name!r} of {self.path}")
+            data = member.read(count * row_bytes)
+            _skip(member, self.archive.getinfo(self.members[name]).file_size)
+        return np.frombuffer(data, dtype).reshape(count, *shape[1:])
+
+    def _whole(self, name: str) -> Array:
         member = self.members[name]
         require_memory(2 * self.archive.getinfo(member).file_size, f"{name!r} of {self.path}")
         found: Array = np.load(io.BytesIO(self.archive.read(member)), allow_pickle=False)
         return found
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns (not rows) lie together, and dtype, from the header of an array."""
+    version = np.lib.format.read_magic(member)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(member)
+    return np.lib.format.read_array_header_2_0(member)
+
+
+def _skip(member: IO[bytes], size: int) -> None:
+    """Read on by ``size`` bytes, or to the end, which verifies the checksum there."""
+    while size > 0 and (piece := member.read(min(size, PIECE))):
+        size -= len(piece)

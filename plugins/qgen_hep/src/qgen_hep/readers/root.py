@@ -72,9 +72,14 @@ class RootSource:
         plain_numbers(self.path, name, how.to_dtype.base)
         return Declared(int(branch.num_entries), tuple(how.to_dtype.shape), how.to_dtype.base)
 
-    def load(self, picks: Sequence[Pick]) -> list[Array]:
+    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
         """Read the branches one after the other."""
-        return [element(self.branches[p.name].array(library="np"), p.index) for p in picks]
+        arrays = []
+        for pick in picks:
+            branch = self.branches[pick.name]
+            found = branch.array(library="np", entry_start=rows.start, entry_stop=rows.stop)
+            arrays.append(element(found, pick.index, slice(None)))
+        return arrays
 
     def attributes(self) -> Mapping[str, str]:
         """The title of the tree."""

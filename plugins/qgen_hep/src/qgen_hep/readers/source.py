@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from qgen_core.errors import DataError, QgenError, ResourceRefused
+from qgen_core.errors import BrokenPlugin, DataError, QgenError, ResourceRefused
 from qgen_core.typing import Array
 
 
@@ -41,8 +41,11 @@ class Source(Protocol):
     def declared(self, name: str) -> Declared | None:
         """What the file declares about an array; None if it has none of this name."""
 
-    def load(self, picks: Sequence[Pick]) -> list[Array]:
-        """The arrays, (N,) or (N, ...), in the order of ``picks``."""
+    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
+        """Rows of the arrays, (N,) or (N, ...), in the order of ``picks``.
+
+        ``rows`` has a start, and a stop or None; where the file ends before, there are fewer.
+        """
 
     def attributes(self) -> Mapping[str, str]:
         """The attributes stored in the file."""
@@ -50,7 +53,11 @@ class Source(Protocol):
 
 @contextmanager
 def failures(path: Path) -> Iterator[None]:
-    """Turn any exception from parsing a damaged file into a QgenError that names the file."""
+    """Turn any exception from parsing a file into a QgenError that names the file.
+
+    What the system refuses to read, and what is stored in a way that needs another package, is
+    not called damaged.
+    """
     try:
         yield
     except QgenError:
@@ -59,11 +66,29 @@ def failures(path: Path) -> Iterator[None]:
         raise ResourceRefused(
             f"{path} asks for more memory than there is: it is too large, or damaged"
         ) from error
-    except Exception as error:  # parsers of damaged files may raise any exception
-        reason = printable(" ".join(str(error).split()))[:300] or "no reason given"
-        raise DataError(
-            f"{path} cannot be read, it is damaged: {type(error).__name__}: {reason}"
+    except ImportError as error:
+        raise BrokenPlugin(
+            f"{path} is compressed in a way that needs another package: {_reason(error)}"
         ) from error
+    except Exception as error:  # parsers of damaged files may raise any exception
+        raise DataError(f"{path} cannot be read{_kind(error)}") from error
+
+
+def _kind(error: Exception) -> str:
+    """Why a file cannot be read, as the end of a message: it is damaged, or for another reason."""
+    kind = type(error).__name__
+    if "NotImplemented" in kind:  # as libraries name what they do not support
+        return f" as it is stored: {_reason(error)}; write it anew with another compression or type"
+    if isinstance(error, OSError) and error.errno is not None:  # the system's own, not a parser's
+        return f": {_reason(error)}"
+    return f", it is damaged: {kind}: {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    """What an exception of a library says, in one printable line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return printable(" ".join(str(error).split()))[:300] or "no reason given"
 
 
 def printable(text: str) -> str:
@@ -91,9 +116,9 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     return text
 
 
-def element(array: Any, index: tuple[int, ...]) -> Array:
-    """The element of an array (N, ...) at ``index``, for each event."""
-    return np.asarray(array[(slice(None), *index)])
+def element(array: Any, index: tuple[int, ...], rows: slice) -> Array:
+    """Rows of an array (N, ...), or of its element at ``index``."""
+    return np.asarray(array[(rows, *index)])
 
 
 def refuse(path: Path, name: str, expected: str, found: str) -> DataError:

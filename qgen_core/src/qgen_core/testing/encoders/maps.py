@@ -12,6 +12,7 @@ from qgen_core.testing.encoders.base import EncoderBase
 from qgen_core.testing.kit import check, equal, globals_untouched, not_applicable, unchanged
 from qgen_core.testing.slopes import slope
 from qgen_core.testing.spaces import check_encoded
+from qgen_core.testing.statistics import SIGMAS
 from qgen_core.typing import Array, Floats
 
 #: Largest error of a round trip, as a part of a column's range, by precision of the events.
@@ -143,6 +144,37 @@ class MapTests(EncoderBase):
                 f"exp(log_det) integrates to {total:.4g} over the cell of event {row}, not to 1: "
                 "it is minus the logarithm of the cell's volume where decode() draws uniformly",
             )
+
+    def test_decoded_density(self) -> None:
+        """Decoded events are distributed inside a cell as exp(log_det) says."""
+        encoder = self.fitted()
+        x, condition = self.accepted(encoder)
+        if encoder.log_det(x, condition) is None or self.continuous(encoder):
+            not_applicable("decoding draws nothing, or the encoder has no density")
+        rng = np.random.default_rng(4)
+        for row in (0, 1, 2):
+            one = _rows(condition, slice(row, row + 1))
+            many = None
+            if one is not None:
+                many = np.repeat(one, DRAWS, axis=0)
+            z = np.repeat(encoder.encode(x[row : row + 1], one), DRAWS, axis=0)
+            drawn = encoder.decode(z, many, rng=rng)
+            low = drawn.min(axis=0)
+            high = drawn.max(axis=0)
+            uniform = rng.uniform(low, high, drawn.shape)
+            density = encoder.log_det(uniform, many)
+            assert density is not None
+            weights = np.exp(density) / np.sum(np.exp(density))
+            for power in (1, 2):
+                found = np.mean(drawn**power, axis=0)
+                expected = weights @ uniform**power
+                spread = np.std(drawn**power, axis=0) + np.std(uniform**power, axis=0)
+                allowed = SIGMAS * spread / np.sqrt(DRAWS)
+                check(
+                    np.all(np.abs(found - expected) <= allowed),
+                    f"decoded events of the cell of event {row} have the mean x^{power} {found}, "
+                    f"exp(log_det) gives {expected}: decode() must draw from that density",
+                )
 
 
 def _rows(condition: Array | None, rows: slice | NDArray[np.intp]) -> Array | None:

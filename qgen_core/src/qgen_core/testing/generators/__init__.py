@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from qgen_core.testing.generators.densities import DensityTests
 from qgen_core.testing.generators.outputs import OutputTests
 from qgen_core.testing.generators.parameters import ParameterTests
 from qgen_core.testing.generators.samples import SampleTests
 
 
-class GeneratorKit(SampleTests, OutputTests, ParameterTests):
+class GeneratorKit(SampleTests, DensityTests, OutputTests, ParameterTests):
     """Checks a generator against its contract; inherit it and define ``make``.
 
         class TestMine(GeneratorKit):
@@ -15,7 +16,8 @@ class GeneratorKit(SampleTests, OutputTests, ParameterTests):
                 return MyModel(space=qgen.Space("bits", 4))
 
     A model that only samples can pass; each further output of ``outputs`` is tested with its
-    gradient. Override ``conditions`` or ``events`` if random ones of the model's spaces do not fit.
+    gradient, and ``log_prob`` has to be the density of the samples. Override ``conditions`` or
+    ``events`` if random ones of the model's spaces do not fit.
 
     >>> import qgen_core as qgen
     >>> class TestBornMachine(GeneratorKit):
