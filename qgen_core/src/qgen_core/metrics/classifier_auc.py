@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import random
 from collections.abc import Mapping
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,11 +57,7 @@ def classifier_auc(
         _thinned(reference, "reference", folds, events),
         _thinned(generated, "generated", folds, events),
     )
-    if importlib.util.find_spec("sklearn") is None:
-        command = install_command("qgen-core", extra="classifier")
-        raise BrokenPlugin(f"metric 'classifier-auc' needs scikit-learn; `{command}` brings it")
-    ensemble = importlib.import_module("sklearn.ensemble")
-    threads = importlib.import_module("threadpoolctl")  # scikit-learn depends on it
+    ensemble, threads = _scikit_learn()
     parts = [rng.permutation(len(sample)) % folds for sample in samples]
     label = np.concatenate([np.zeros(len(samples[0])), np.ones(len(samples[1]))])
     x = np.concatenate([sample.x for sample in samples])
@@ -83,6 +81,20 @@ def classifier_auc(
         floor_spread=float(np.sqrt(null_variances.sum())) / folds,
     )
     return {"classifier AUC": estimate}
+
+
+def _scikit_learn() -> tuple[ModuleType, ModuleType]:
+    """scikit-learn's ensembles, and the package that limits its threads, which it depends on."""
+    if importlib.util.find_spec("sklearn") is None:
+        command = install_command("qgen-core", extra="classifier")
+        raise BrokenPlugin(f"metric 'classifier-auc' needs scikit-learn; `{command}` brings it")
+    state = random.getstate()  # importing scikit-learn draws from it
+    try:
+        ensemble = importlib.import_module("sklearn.ensemble")
+        threads = importlib.import_module("threadpoolctl")
+    finally:
+        random.setstate(state)
+    return ensemble, threads
 
 
 def _thinned(events: Events, what: str, folds: int, most: int) -> Events:
