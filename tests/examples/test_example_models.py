@@ -47,6 +47,7 @@ def flow(condition: qgen.Space | None = None) -> qgen.Generator:
     )
 
 
+@pytest.mark.usefixtures("one_thread")
 class TestFlow(GeneratorKit):
     precision = "single"
 
@@ -54,6 +55,7 @@ class TestFlow(GeneratorKit):
         return flow()
 
 
+@pytest.mark.usefixtures("one_thread")
 class TestConditionalFlow(GeneratorKit):
     precision = "single"
 
@@ -61,6 +63,7 @@ class TestConditionalFlow(GeneratorKit):
         return flow(qgen.Space("reals", 1))
 
 
+@pytest.mark.usefixtures("one_thread")
 def test_a_flow_comes_near_the_entropy_of_its_events() -> None:
     rng = np.random.default_rng(1)
     x = np.column_stack([rng.normal(size=3000), 0.5 * rng.normal(size=3000)])

@@ -75,7 +75,7 @@ def test_with_exact_samples_the_gradient_is_that_of_the_likelihood() -> None:
 def test_training_does_not_depend_on_the_inverse_temperature_of_the_sampler(beta: float) -> None:
     probabilities = np.array([0.3, 0.02, 0.02, 0.16, 0.02, 0.16, 0.02, 0.3])
     x = BITS[np.random.default_rng(1).choice(8, 4000, p=probabilities)]
-    model = machine(example.Enumeration(beta=beta), chains=1000, hidden=6)
+    model = machine(example.Enumeration(beta=beta), chains=4000, hidden=6)
     history = qgen.trainer("adam", steps=400, learning_rate=0.05).fit(
         model, qgen.Events(x), qgen.loss("mean"), seed=1
     )

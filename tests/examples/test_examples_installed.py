@@ -37,6 +37,28 @@ steps = 5
 batch_size = 100
 """
 
+AUTOENCODER = """
+seed = 5
+[dataset]
+name = "jets"
+columns = ["pt", "mass"]
+events = 2000
+[encoder]
+name = "standard"
+[sampler]
+name = "example-gibbs"
+sweeps = 2
+[generator]
+name = "example-vae"
+side = 3
+[loss]
+name = "mean"
+[trainer]
+name = "adam"
+steps = 5
+batch_size = 100
+"""
+
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -54,7 +76,7 @@ def qgen(installed: Path, folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(installed)},
+        env={**os.environ, "PYTHONPATH": str(installed), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
@@ -67,8 +89,10 @@ def qgen(installed: Path, folder: Path, *arguments: str) -> str:
 def test_examples_are_found_by_name(installed: Path, tmp_path: Path) -> None:
     found = json.loads(qgen(installed, tmp_path, "list", "generator", "--json"))
     names = json.dumps(found)
-    for name in ("example-rbm", "example-flow", "example-angles"):
+    for name in ("example-rbm", "example-flow", "example-angles", "example-vae"):
         assert name in names
+    studies = json.loads(qgen(installed, tmp_path, "list", "study", "--json"))
+    assert "example-search" in json.dumps(studies)
 
 
 def test_an_example_is_trained_and_generates(installed: Path, tmp_path: Path) -> None:
@@ -83,3 +107,16 @@ def test_an_example_is_trained_and_generates(installed: Path, tmp_path: Path) ->
     )
     assert "does not take sweeps of 'example-gibbs': dropped" in said
     assert "wrote 50 events" in said
+
+
+def test_the_autoencoder_is_trained_generates_and_is_evaluated(
+    installed: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("qgen_hep")
+    pytest.importorskip("qgen_torch")
+    (tmp_path / "vae.toml").write_text(AUTOENCODER, encoding="utf-8")
+    qgen(installed, tmp_path, "train", "vae.toml", "--run", "run")
+    said = qgen(installed, tmp_path, "generate", "run", "-n", "50", "-o", "events.h5")
+    assert "wrote 50 events" in said
+    said = qgen(installed, tmp_path, "evaluate", "events.h5", "--json")
+    assert json.loads(said)["generated"]["sampler source"] == "Gibbs sampling, 2 sweeps"

@@ -104,7 +104,45 @@ def test_pulls_of_two_samples_of_one_distribution_are_standard_normal():
     )
     assert abs(found.mean()) < 4 / 20
     assert found.std() == pytest.approx(1.0, abs=4 / np.sqrt(2 * 400))
-    assert np.isnan(pulls([[0, 3]], [[0, 4]])[0, 0])
+
+
+def test_pulls_of_sparse_cells_are_no_alarm():
+    """With observed counts as variances, 38 percent of an exact model's sparse cells exceed 3."""
+    rng = np.random.default_rng(12)
+    truth = rng.dirichlet(np.full(1000, 0.5))
+    reference = rng.multinomial(5000, truth)
+    generated = rng.multinomial(100_000, truth)
+    found = pulls(reference, generated)
+    expected = 5000 * (reference + generated) / 105_000
+    assert np.array_equal(np.isnan(found), expected < 5)
+    known = found[~np.isnan(found)]
+    assert len(known) > 200
+    assert np.mean(np.abs(known) > 3) < 0.015
+    assert known.std() == pytest.approx(1.0, abs=4 / np.sqrt(2 * len(known)))
+
+
+def test_pulls_of_weighted_events_use_their_effective_sizes():
+    rng = np.random.default_rng(13)
+    truth = np.full(200, 1 / 200)
+    reference = rng.multinomial(40_000, truth)
+    cells = rng.integers(200, size=40_000)
+    weight = rng.choice([0.1, 3.0], size=40_000)
+    generated = np.bincount(cells, weights=weight, minlength=200)
+    size = weight.sum() ** 2 / (weight @ weight)
+    found = pulls(reference, generated, (40_000, size))
+    assert found.std() == pytest.approx(1.0, abs=4 / np.sqrt(2 * 200))
+
+
+def test_sparse_cells_are_grey_and_empty_ones_white(drawn):
+    given = material()["evaluation"]["joint"]
+    given["reference"] = [[100.0, 100.0, 1.0], [0.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
+    given["generated"] = [[100.0, 100.0, 2.0], [0.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
+    joint.joint_figures(given, {})
+    pull, grey = drawn[2].axes[0].collections[:2]
+    # pcolormesh has rows along y
+    assert np.argwhere(~grey.get_array().mask.reshape(3, 3).T).tolist() == [[0, 2]]
+    assert pull.get_array().mask.reshape(3, 3).T[0, 2]
+    assert pull.get_array().mask.reshape(3, 3).T[1, 0]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import pickle
@@ -13,8 +14,10 @@ import numpy as np
 import pytest
 from hep_files import FORMATS, physics, write
 
-from qgen_core.errors import DataError, ResourceRefused
+from qgen_core.errors import BrokenPlugin, DataError, ResourceRefused
+from qgen_hep.datasets.jets import jets
 from qgen_hep.readers import read
+from qgen_hep.readers.source import failures
 
 
 class Bomb:
@@ -348,4 +351,59 @@ def test_a_missing_package_is_named_with_the_pip_line(package, kind, tmp_path, m
     if package == "pyarrow":
         monkeypatch.setitem(__import__("sys").modules, "pyarrow.parquet", None)
     with pytest.raises(BrokenPlugin, match=rf"needs `pip install 'qgen-hep\[{kind}\]'`"):
+        read(path, ["pt"])
+
+
+def test_the_shipped_file_is_read_where_there_are_no_locks(monkeypatch):
+    opened = h5py.File
+
+    def without_locks(name, mode, locking=True):
+        if locking:
+            raise OSError(errno.ENOLCK, "unable to lock file, errno = 37")
+        return opened(name, mode, locking=locking)
+
+    monkeypatch.setattr(h5py, "File", without_locks)
+    assert len(jets(events=10)) == 10
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "message"),
+    [
+        (OSError(errno.EIO, "Input/output error"), DataError, "Input/output error"),
+        (PermissionError(errno.EACCES, "Permission denied"), DataError, "Permission denied"),
+        (NotImplementedError("codec lz4 is not built"), DataError, "lz4.*write it anew"),
+        (ModuleNotFoundError("pip install lz4"), BrokenPlugin, "another package: pip install lz4"),
+        (ValueError("bad header"), DataError, "it is damaged: ValueError: bad header"),
+        (OSError("truncated file"), DataError, "it is damaged: OSError: truncated file"),
+    ],
+)
+def test_only_damage_is_called_damage(error, expected, message):
+    with pytest.raises(expected, match=message) as caught, failures(Path("events.x")):
+        raise error
+    assert ("damaged" in str(caught.value)) == ("damaged" in message)
+
+
+def test_a_missing_filter_is_named(tmp_path):
+    path = tmp_path / "squeezed.h5"
+    properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    properties.set_chunk((10,))
+    properties.set_filter(32099, h5py.h5z.FLAG_OPTIONAL, (1, 2))
+    with h5py.File(path, "w") as file:
+        space = h5py.h5s.create_simple((10,))
+        dataset = h5py.h5d.create(file.id, b"pt", h5py.h5t.IEEE_F64LE, space, properties)
+        dataset.write_direct_chunk((0,), bytes(80))
+    with pytest.raises(BrokenPlugin, match="filter 32099.*hdf5plugin"):
+        read(path, ["pt"])
+
+
+def test_an_encrypted_archive_is_named(tmp_path):
+    path = write("npz", tmp_path, physics(rows=5))
+    data = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = data.find(signature)
+        while place >= 0:
+            data[place + offset] |= 1
+            place = data.find(signature, place + 1)
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match="encrypted"):
         read(path, ["pt"])

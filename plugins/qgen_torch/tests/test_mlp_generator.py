@@ -12,7 +12,6 @@ from torch import nn
 from qgen_core import Batch, Space
 from qgen_core.errors import BadOption, DataError, NoGradient
 from qgen_core.testing.randomness import global_states
-from qgen_torch import model as base
 from qgen_torch.generators.mlp import MlpGenerator
 from qgen_torch.networks.mlp import mlp
 
@@ -45,7 +44,7 @@ def test_many_events_are_streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     model = made(condition=Space("reals", 1), precision="double")
     condition = np.linspace(0, 1, 50)[:, None]
     whole = model.sample(50, condition, rng=np.random.default_rng(4))
-    monkeypatch.setattr(base, "ROWS", 7)
+    monkeypatch.setattr(model, "events_at_once", 7)
     assert np.allclose(model.sample(50, condition, rng=np.random.default_rng(4)), whole, rtol=1e-12)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,12 @@ import pytest
 import qgen_core as qgen
 from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption, DataError
+from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.testing import GeneratorKit
+from qgen_torch.adversarial import Adversarial
 from qgen_torch.generators.style_qgan import StyleQgan, style_circuit
+from qgen_torch.networks.mlp import mlp
+from qgen_torch.trainer import TorchTrainer
 
 CASES: dict[str, dict[str, Any]] = {
     "lhc": {"space": Space("reals", 3), "layers": 2},
@@ -29,6 +34,13 @@ CASES: dict[str, dict[str, Any]] = {
 
 def made(**options: Any) -> StyleQgan:
     return StyleQgan(backend=qgen.backend("statevector"), seed=5, **options)
+
+
+def angles(model: StyleQgan, styles: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The angles ``w z + b`` (angles, n) of styles (n, angles)."""
+    values = model.parameters()
+    turned: np.ndarray[Any, Any] = values["weight"] * styles + values["bias"]
+    return turned.T
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -68,11 +80,11 @@ def test_entanglers_stand_after_every_second_layer() -> None:
 def test_one_wire_by_hand() -> None:
     """<Z> after RY(a) RZ(b) RY(c) is cos a cos c - sin a cos b sin c, with angles w z + b."""
     model = made(space=Space("reals", 1), layers=1, latent=2, scale=1.0)
-    assert len(model.weight) == 3
+    assert len(model.parameters()["weight"]) == 3
     rng = np.random.default_rng(7)
     found = model.sample(400, rng=rng)
     z = np.random.default_rng(7).standard_normal((400, 2))
-    a, b, c = (model.weight * z[:, [0, 1, 0]] + model.bias).T
+    a, b, c = angles(model, z[:, [0, 1, 0]])
     assert np.allclose(
         found[:, 0], np.cos(a) * np.cos(c) - np.sin(a) * np.cos(b) * np.sin(c), atol=1e-12
     )
@@ -86,7 +98,7 @@ def test_conditions_take_their_turn_behind_the_noise() -> None:
     condition = np.linspace(-2.0, 2.0, 400)[:, None]
     found = model.sample(400, condition, rng=np.random.default_rng(7))
     z = np.concatenate([np.random.default_rng(7).standard_normal((400, 1)), condition], axis=1)
-    a, b, c = (model.weight * z[:, [0, 1, 0]] + model.bias).T
+    a, b, c = angles(model, z[:, [0, 1, 0]])
     assert np.allclose(
         found[:, 0], np.cos(a) * np.cos(c) - np.sin(a) * np.cos(b) * np.sin(c), atol=1e-12
     )
@@ -96,7 +108,8 @@ def test_x_stands_behind_z() -> None:
     model = made(space=Space("reals", 2), layers=1, observables="zx", latent=1, scale=1.0)
     assert model.circuit.num_wires == 1
     found = model.sample(100, rng=np.random.default_rng(1))
-    a, b, c = (model.weight * np.random.default_rng(1).standard_normal((100, 1)) + model.bias).T
+    z = np.random.default_rng(1).standard_normal((100, 1))
+    a, b, c = angles(model, z)
     assert np.allclose(
         found[:, 1], np.cos(a) * np.sin(c) + np.sin(a) * np.cos(b) * np.cos(c), atol=1e-12
     )
@@ -134,7 +147,7 @@ def test_streamed_samples_are_those_of_one_piece(monkeypatch: pytest.MonkeyPatch
     model = made(space=Space("reals", 2), condition=Space("reals", 1), layers=2)
     condition = np.linspace(0, 1, 50)[:, None]
     whole = model.sample(50, condition, rng=np.random.default_rng(4))
-    monkeypatch.setattr("qgen_torch.generators.style_qgan.MAX_AMPLITUDES", 4 * 7)
+    monkeypatch.setattr(model, "events_at_once", 7)
     assert np.allclose(model.sample(50, condition, rng=np.random.default_rng(4)), whole, atol=1e-14)
 
 
@@ -148,3 +161,28 @@ def test_what_cannot_be_is_refused() -> None:
             made(space=Space("reals", 1), **options)
     with pytest.raises(DataError, match="takes no condition"):
         made(space=Space("reals", 1)).sample(3, np.zeros((3, 1)), rng=np.random.default_rng(1))
+
+
+def test_checkpoints_keep_their_names(tmp_path: Path) -> None:
+    """A run folder that was written by an earlier version is resumed: the names are those here."""
+    state = {"weight": np.linspace(-1, 1, 17), "bias": np.linspace(0, 1, 17)}
+    model = made(space=Space("reals", 3), layers=2)
+    assert list(model.parameters()) == list(model.state()) == ["weight", "bias"]
+    model.load(state)
+    for name, value in state.items():
+        assert model.state()[name].dtype == np.float64
+        assert np.array_equal(model.state()[name], value)
+    data = qgen.Events(np.random.default_rng(1).uniform(-1, 1, (30, 3)))
+    loss = Adversarial(space=model.space, critic=lambda i, o: mlp(i, o, widths=(4,)), seed=2)
+    trainer = TorchTrainer(steps=2, batch_size=10)
+    trainer.fit(model, data, loss, seed=3, run=Checkpoints(tmp_path, every=0))
+    saved = Checkpoints(tmp_path).latest()
+    assert saved is not None
+    critic = ("0.bias", "0.weight", "2.bias", "2.weight")
+    moments = ("exp_avg", "exp_avg_sq", "step")
+    expected = {"generator/weight", "generator/bias", "fit/best", "fit/journal", "fit/origin"}
+    expected |= {f"loss/critic/{name}" for name in critic}
+    for moment in moments:
+        expected |= {f"loss/optimizer/tensor/{moment}/{name}" for name in critic}
+        expected |= {f"trainer/optimizer/tensor/{moment}/{name}" for name in state}
+    assert saved.arrays.keys() == expected

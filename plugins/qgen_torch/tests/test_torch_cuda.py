@@ -1,6 +1,11 @@
-"""CUDA: tensors that stay on the device or return, its memory, states moved between devices."""
+"""CUDA: tensors that stay on the device or return, its memory, states moved between devices.
+
+What needs no GPU of this is in test_torch_device.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,9 +13,13 @@ import torch
 from torch_circuits import MIXED, WORDS, Native, expected, slopes
 
 import qgen_core as qgen
-from qgen_core import Backend, Circuit, Gate, Probabilities, param
+from qgen_core import Backend, Circuit, Events, Gate, Probabilities, Space, param
 from qgen_core.errors import BadOption, ResourceRefused
+from qgen_core.support.checkpoint import Checkpoints
 from qgen_torch import QuantumLayer, TorchBackend
+from qgen_torch.adversarial import Adversarial
+from qgen_torch.generators.mlp import MlpGenerator
+from qgen_torch.trainer import TorchTrainer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 
@@ -94,3 +103,28 @@ def test_a_large_circuit_agrees_with_the_embedded_simulator() -> None:
         strict=True,
     ):
         np.testing.assert_allclose(*backend_values, rtol=0, atol=1e-9)
+
+
+def test_a_network_trained_on_cuda_is_that_of_the_cpu(tmp_path: Path) -> None:
+    """Up to rounding; interrupted and resumed on the GPU, and sampled from on the CPU."""
+    space = Space("reals", 2)
+    data = Events(np.random.default_rng(1).normal(0.5, 0.3, (60, 2)))
+
+    def trained(device: str, steps: int, folder: Path) -> MlpGenerator:
+        model = MlpGenerator(
+            space=space, widths=(8,), norm="batch", precision="double", device=device, seed=5
+        )
+        loss = Adversarial(space=space, precision="double", seed=5)
+        trainer = TorchTrainer(steps=steps, batch_size=20, learning_rate=0.01)
+        trainer.fit(model, data, loss, seed=3, run=Checkpoints(folder, every=0))
+        return model
+
+    here = trained("cpu", 12, tmp_path / "cpu")
+    trained("cuda", 6, tmp_path / "cuda")
+    there = trained("cuda", 12, tmp_path / "cuda")
+    for name, value in here.state().items():
+        np.testing.assert_allclose(there.state()[name], value, rtol=1e-6, atol=1e-9)
+    again = trained("cpu", 12, tmp_path / "cuda")
+    samples = [model.sample(50, rng=np.random.default_rng(2)) for model in (here, there, again)]
+    np.testing.assert_allclose(samples[1], samples[0], rtol=1e-6, atol=1e-8)
+    np.testing.assert_allclose(samples[2], samples[1], rtol=1e-9, atol=1e-11)

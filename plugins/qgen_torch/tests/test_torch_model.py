@@ -12,6 +12,9 @@ from qgen_core import Batch, Space
 from qgen_core.errors import BadOption, NoGradient
 from qgen_core.testing import GeneratorKit
 from qgen_torch import TorchModel
+from qgen_torch.generators.mlp import MlpGenerator
+from qgen_torch.networks.module_arrays import seeded
+from qgen_torch.trainer import TorchTrainer
 
 
 class Affine(TorchModel):
@@ -126,3 +129,54 @@ def test_methods_that_do_not_fit_are_refused() -> None:
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(BadOption, match="torch cannot use the device 'no-such-device'"):
         Affine(device="no-such-device")
+
+
+class Normalised(TorchModel):
+    """An objective of events that passes through batch normalisation."""
+
+    outputs = frozenset({"objective"})
+
+    def __init__(self) -> None:
+        with seeded(3):
+            network = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1))
+        super().__init__(network.double(), space=Space("reals", 2))
+
+    def objective(self, x, condition, rng):  # type: ignore[no-untyped-def]
+        return (self.module(x)[:, 0] - x.sum(dim=1)) ** 2
+
+
+def trained(model: TorchModel, loss: qgen.Loss, shares: int) -> tuple[qgen.History, TorchModel]:
+    data = qgen.Events(np.random.default_rng(1).normal(size=(96, 2)))
+    trainer = TorchTrainer(learning_rate=0.05, shares=shares, steps=12, batch_size=32)
+    return trainer.fit(model, data, loss, seed=5), model
+
+
+@pytest.mark.parametrize("output", ["objective", "samples"])
+def test_batch_normalisation_does_not_depend_on_the_shares(output: str) -> None:
+    """The mean and the variance are those of the whole batch, as are the running averages."""
+
+    def parts() -> tuple[TorchModel, qgen.Loss]:
+        if output == "objective":
+            return Normalised(), qgen.loss("mean")
+        model = MlpGenerator(space=Space("reals", 2), widths=(8,), norm="batch", seed=2)
+        return model, qgen.loss("mmd", reads="samples", bandwidth=[1.0])
+
+    history, whole = trained(*parts(), shares=1)
+    assert history.warnings == []
+    for shares in (2, 4):
+        again, model = trained(*parts(), shares=shares)
+        np.testing.assert_array_equal(again.losses, history.losses)
+        for name, value in whole.state().items():
+            np.testing.assert_array_equal(model.state()[name], value)
+        assert f"not split into {shares} shares" in again.warnings[0]
+
+
+def test_a_model_that_combines_events_says_so() -> None:
+    class Centred(TwoParts):
+        needs_whole_batch = True
+
+    assert Centred().needs_whole_batch
+    assert Normalised().needs_whole_batch
+    assert not TwoParts().needs_whole_batch
+    layer = MlpGenerator(space=Space("reals", 2), widths=(8,), norm="layer", seed=2)
+    assert not layer.needs_whole_batch

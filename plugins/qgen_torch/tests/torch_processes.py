@@ -1,18 +1,21 @@
-"""Trainings that several processes share: ``torch_processes.py FOLDER STEPS`` under torchrun.
+"""Trainings that processes share: ``torch_processes.py FOLDER STEPS [CASE...]`` under torchrun.
 
-Every process writes its final state to the folder; only the first writes the run folders.
+Every process writes its final state to the folder; only the first writes the run folders. The
+process of rank ``KILL_RANK``, if this is set, kills itself after the step ``KILL_STEP``.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qgen_core import Batch, Events, Generator, Space
+from qgen_core import Batch, Events, Generator, Space, hookimpl
 from qgen_core.losses.mean import Mean
 from qgen_core.losses.mmd import MaximumMeanDiscrepancy
 from qgen_core.support.checkpoint import Checkpoints
@@ -87,12 +90,23 @@ def chains(steps: int) -> Any:
 CASES = {"quadratic": quadratic, "gan": gan, "averages": averages, "chains": chains}
 
 
-def main(folder: Path, steps: int) -> None:
+class Killer:
+    """A hook that ends a process with SIGKILL where the environment asks for it."""
+
+    @hookimpl
+    def on_step(self, record: dict[str, Any]) -> None:
+        here = os.environ.get("RANK", "0"), str(record["step"])
+        if here == (os.environ.get("KILL_RANK"), os.environ.get("KILL_STEP")):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(folder: Path, steps: int, names: Iterable[str] = CASES) -> None:
     rank = os.environ.get("RANK", "0")
     found: dict[str, Any] = {}
-    for name, case in CASES.items():
-        trainer, model, data, loss = case(steps)
-        history = trainer.fit(model, data, loss, seed=6, run=Checkpoints(folder / name, every=0))
+    for name in names:
+        trainer, model, data, loss = CASES[name](steps)
+        run = Checkpoints(folder / name, every=0)
+        history = trainer.fit(model, data, loss, seed=6, hooks=[Killer()], run=run)
         found |= {f"{name}-{key}": array for key, array in model.state().items()}
         found |= {f"{name}-critic-{key}": array for key, array in loss.state().items()}
         if rank == "0":
@@ -101,4 +115,4 @@ def main(folder: Path, steps: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] or CASES)

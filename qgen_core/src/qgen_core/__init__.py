@@ -40,6 +40,7 @@ from qgen_core.interfaces import (
     Trainer,
 )
 from qgen_core.ising import Graph, Ising
+from qgen_core.samplers.base import ClassicalSampler
 from qgen_core.simulators.base import Simulator
 from qgen_core.typing import Pullback
 
@@ -186,6 +187,7 @@ __all__ = [
     "Capabilities",
     "Channel",
     "Circuit",
+    "ClassicalSampler",
     "Component",
     "Dataset",
     "Encoder",

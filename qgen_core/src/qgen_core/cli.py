@@ -1,23 +1,35 @@
 """The command line ``qgen``. Results go to stdout, messages and progress to stderr.
 
 Exit codes: 0 success, 2 recipe or usage, 3 data, 4 installed packages, 5 remote service, 6 not
-enough memory or disk, 75 try again.
+enough memory or disk, or a place that cannot be written, 75 try again.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
 from qgen_core import __version__
 from qgen_core.discovery import registry
 from qgen_core.discovery.hooks import manager
-from qgen_core.errors import BrokenPlugin, DataError, QgenError, RecipeError, UnknownName
+from qgen_core.errors import (
+    BrokenPlugin,
+    DataError,
+    Interrupted,
+    QgenError,
+    RecipeError,
+    ResourceRefused,
+    UnknownName,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,7 +129,12 @@ def train(
 def generate(
     run: RunFolder,
     n: Annotated[int, typer.Option("-n", help="Number of events.", min=1)],
-    output: Annotated[Path, typer.Option("-o", metavar="FILE", help="The HDF5 file to write.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", metavar="FILE", help="The file to write: .h5, .npz, .csv, .parquet or .root."
+        ),
+    ],
     seed: Annotated[
         int | None, typer.Option("--seed", help="A seed; default: the recipe's.", min=0)
     ] = None,
@@ -133,11 +150,12 @@ def generate(
     settings: Settings = None,
 ) -> None:
     """Generate events with a trained run."""
-    from qgen_core.runs.eventfile import write_events
+    from qgen_core.runs.eventfile import require_room, write_events
     from qgen_core.runs.progress import counted
     from qgen_core.runs.run import Run
 
     loaded = Run(run, settings or (), untrained=untrained)
+    require_room(output, n, _stored_columns(loaded))
     rows = _conditions(loaded, condition or [])
     used_seed = seed
     if used_seed is None:
@@ -147,6 +165,7 @@ def generate(
         "recipe": loaded.recipe.to_toml(),
         "run": str(run),
         "seed": str(used_seed),
+        **{name: str(value) for name, value in loaded.folder.state.items()},
     }
     pieces = counted(loaded.generate(n, seed=seed, condition=rows), n, "generating")
     written = write_events(pieces, output, attributes)
@@ -170,7 +189,7 @@ def evaluate(
 ) -> None:
     """Compare generated events with the reference; for a run folder, write its report too."""
     from qgen_core.runs import evaluation
-    from qgen_core.runs.eventfile import read_events, run_of
+    from qgen_core.runs.eventfile import check_made_by, read_events, run_of
     from qgen_core.runs.report import write_report
     from qgen_core.runs.run import Run
 
@@ -179,6 +198,7 @@ def evaluate(
         run = Run(target, settings or (), untrained=untrained)
     else:
         run = Run(run_of(target), settings or (), untrained=untrained)
+        check_made_by(target, run)
         generated = read_events(target, run)
     reference_events = None
     if reference is not None:
@@ -401,6 +421,11 @@ def data(
         typer.echo(f"  {key}: {value}")
 
 
+def _stored_columns(run: Run) -> int:
+    """How many columns the events of a run have, with those of their conditions."""
+    return len(run.columns) + len(run.record["data"]["condition_columns"])
+
+
 def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
     """Rows of conditions (C, K) from ``name=value`` settings or one file; None without any."""
     import numpy as np
@@ -505,10 +530,83 @@ def _option_data(option: registry.Option) -> dict[str, Any]:
     }
 
 
+class _Signalled(BaseException):
+    """A signal that ends the command, raised so that whatever is half written is removed."""
+
+
+@contextmanager
+def _ending_on_signals() -> Iterator[None]:
+    """Raise _Signalled on SIGTERM and SIGHUP, except where they were ignored from the start."""
+
+    def leave(number: int, frame: object) -> None:
+        raise _Signalled(signal.Signals(number).name)
+
+    previous = {}
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            previous[number] = signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class _Output:
+    """A standard stream whose failures are QgenErrors, or nothing."""
+
+    def __init__(self, stream: Any, *, required: bool) -> None:
+        """What is ``required`` raises ResourceRefused when it cannot be written."""
+        self._stream = stream
+        self._required = required
+        self._failure: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._attempt(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._attempt(self._stream.flush)
+
+    def _attempt(self, act: Callable[..., object], *arguments: str) -> None:
+        if self._failure is None:
+            try:
+                act(*arguments)
+            except BrokenPipeError:  # the reader has seen enough, which typer ends in silence
+                raise
+            except OSError as error:
+                self._failure = error
+                # what is left in buffers goes nowhere, or Python tries again when it ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        if self._failure is not None and self._required:
+            raise ResourceRefused(
+                f"the output could not be written ({self._failure.strerror}); send it elsewhere"
+            ) from self._failure
+
+
+@contextmanager
+def _guarded_output() -> Iterator[None]:
+    """Results that cannot be written are an error; messages that cannot be written are dropped."""
+    before = (sys.stdout, sys.stderr)
+    if sys.stdout is not None:  # it is None where the process was started without
+        sys.stdout = cast("TextIO", _Output(sys.stdout, required=True))
+    if sys.stderr is not None:
+        sys.stderr = cast("TextIO", _Output(sys.stderr, required=False))
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments``, by default those of the process.
 
-    Exits with the exit code of the error, if there is one.
+    Exits with the exit code of the error, if there is one; with 75 on SIGTERM and SIGHUP.
     """
     import logging
 
@@ -518,14 +616,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("qgen").setLevel(logging.INFO)
     manager().register_commands(app=app)
-    try:
-        if arguments is None:
-            app()
-        else:
-            app(args=list(arguments))
-    except QgenError as error:
-        say(str(error))
-        sys.exit(error.exit_code)
+    given = None
+    if arguments is not None:
+        given = list(arguments)
+    with _guarded_output():
+        try:
+            with _ending_on_signals():
+                app(args=given)
+        except _Signalled as stop:
+            say(f"Interrupted: stopped by {stop}; what was saved before is intact")
+            sys.exit(Interrupted.exit_code)
+        except QgenError as error:
+            say(str(error))
+            sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

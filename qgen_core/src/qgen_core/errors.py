@@ -2,7 +2,8 @@
 
 A message says what went wrong, where, and how to fix it, on one line; a second line may hold a
 hint. ``exit_code`` is what the command line returns: 2 recipe or option, 3 data, 4 installed
-packages, 5 remote service, 6 not enough memory or disk, 75 try again.
+packages, 5 remote service, 6 not enough memory or disk, or a place that cannot be written, 75 try
+again.
 """
 
 from __future__ import annotations
@@ -97,7 +98,7 @@ class RemotePending(RemoteError):
 
 
 class ResourceRefused(QgenError):
-    """There is not enough memory or disk space; nothing was started."""
+    """There is not enough memory or disk space, or a file cannot be written where it has to be."""
 
     exit_code = 6
 

@@ -543,6 +543,9 @@ class Generator(Stateful):
     #: Outputs whose values mean nothing, only their gradients do, as in contrastive divergence.
     #: Gradient-free trainers, ``keep_best`` and ``patience`` compare values, so they refuse these.
     surrogates: frozenset[str] = frozenset()
+    #: Whether the outputs of an event depend on the rest of the batch, as with batch normalisation.
+    #: Trainers that split batches leave those of such a model whole.
+    needs_whole_batch: bool = False
 
     @abstractmethod
     def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:

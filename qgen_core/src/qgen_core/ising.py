@@ -349,6 +349,30 @@ class Ising:
             self.fixed,
         )
 
+    def clamped(self, spins: ArrayLike) -> NDArray[np.int8]:
+        """A copy of spins (..., S) in which those that are fixed have their fixed value.
+
+        Raises DataError for spins of another shape, and where ``fixed`` has rows; take one of
+        :meth:`by_row`.
+
+        >>> pair = Ising(h=[0.5, 0.0], J=[-1.0], graph=[[0, 1]], fixed=[0, -1])
+        >>> pair.clamped([[1, 1], [-1, 1]]).tolist()
+        [[1, -1], [-1, -1]]
+        """
+        values = np.array(spins, dtype=np.int8)
+        self._check_spins(values)
+        if self.fixed is None:
+            return values
+        if self.fixed.ndim == 2:
+            raise DataError("fixed has rows, so there is no single value of a spin; use by_row()")
+        is_fixed = self.fixed != 0
+        values[..., is_fixed] = self.fixed[is_fixed]
+        return values
+
+    def _check_spins(self, spins: NDArray[np.generic]) -> None:
+        if spins.ndim == 0 or spins.shape[-1] != self.num_spins:
+            raise DataError(f"spins have the shape (..., {self.num_spins}), not {spins.shape}")
+
     def local_fields(self, spins: ArrayLike, colour: int) -> Floats:
         """What acts on the spins of one colour: ``h_i + sum_j J_ij s_j``, (n, spins of the colour).
 
@@ -384,8 +408,7 @@ class Ising:
         """
         s = np.asarray(spins)
         shape = s.shape[:-1]
-        if s.ndim == 0 or s.shape[-1] != self.num_spins:
-            raise DataError(f"spins have the shape (..., {self.num_spins}), not {s.shape}")
+        self._check_spins(s)
         if self.h.ndim == 1:
             return self._energies(s.reshape(-1, self.num_spins), self.h).reshape(shape)
         if s.ndim != 3 or len(s) != len(self.h):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 
 import pytest
 import toyset
+from recipe_mutations import mutate
 
 from qgen_core.errors import QgenError, RecipeError
 from qgen_core.runs.recipes import Recipe
@@ -106,33 +108,12 @@ def test_files_that_are_no_recipes(tmp_path: Path) -> None:
         Recipe.read(large)
 
 
-def _mutate(text: str, rng: random.Random) -> str:
-    letters = list(text)
-    for _ in range(rng.randint(1, 8)):
-        place = rng.randrange(len(letters))
-        action = rng.randrange(4)
-        if action == 0:
-            letters[place] = chr(
-                rng.choice([rng.randrange(32, 127), rng.randrange(0x110000 - 0x800)]) % 0xD800
-            )
-        elif action == 1:
-            del letters[place]
-        elif action == 2:
-            letters.insert(place, rng.choice('[]{}="\n.,-0_#') * rng.randint(1, 40))
-        else:
-            cut = rng.randrange(len(letters))
-            letters[place:place] = letters[cut : cut + rng.randint(1, 60)]
-        if len(letters) < 2:
-            break
-    return "".join(letters)
-
-
 def _fuzz(count: int, seed: int) -> int:
     rng = random.Random(seed)
     read = 0
     for _ in range(count):
         try:
-            Recipe.parse(_mutate(toyset.RECIPE, rng))
+            Recipe.parse(mutate(toyset.RECIPE, rng))
             read += 1
         except QgenError as error:
             assert error.exit_code == 2
@@ -143,13 +124,27 @@ def test_fuzzed_recipes_raise_recipe_errors_only() -> None:
     assert 0 < _fuzz(500, 1) < 500
 
 
-@pytest.mark.long
-def test_ten_thousand_fuzzed_recipes() -> None:
-    assert 0 < _fuzz(10_000, 2) < 10_000
-
-
 def test_bottomless_nesting_is_refused() -> None:
     with pytest.raises(RecipeError):
         Recipe.parse(toyset.RECIPE + "\n[a]\nb = " + "[" * 100_000)
     with pytest.raises(RecipeError, match="deeper"):
         Recipe.parse(toyset.RECIPE.replace("steps = 40", "steps = " + "[" * 20 + "]" * 20))
+
+
+@pytest.mark.timeout(20)
+def test_a_recipe_is_a_regular_file_of_modest_size(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    with open(tmp_path / "huge", "wb") as file:
+        file.truncate(2**40)  # takes no room
+    (tmp_path / "folder").mkdir()
+    expected = {
+        "pipe": "is not a regular file",
+        "zeros": "is not a regular file",
+        "folder": "cannot read",
+        "huge": "has more than",
+        "nowhere": "cannot read",
+    }
+    for name, message in expected.items():
+        with pytest.raises(RecipeError, match=message):
+            Recipe.read(tmp_path / name)

@@ -204,6 +204,37 @@ def test_evaluation_and_report(recipe: Recipe, tmp_path: Path) -> None:
     assert "http" not in html.replace("http://www.w3.org", "")
 
 
+def test_the_events_that_were_used_are_counted(recipe: Recipe, tmp_path: Path) -> None:
+    runs.train(recipe.changed(["trainer.steps=1"]), tmp_path)
+    of_a_file = {"kind": "simulated", "events": "100000", "origin": "a generator"}
+    reference = toyset.toy(events=300).replace(provenance=of_a_file)
+    run = runs.Run(tmp_path)
+    used = run.assembly.accepted(reference, "reference")
+    result = evaluation.evaluate(run, reference=reference, generated=toyset.toy(events=500))
+    assert result["reference"]["events"] == len(used) < 300
+    assert result["reference"]["origin"] == "a given file"
+    assert result["reference"]["kind"] == "simulated"
+
+
+def test_the_reports_correlations_keep_the_signs_of_weights(recipe: Recipe, tmp_path: Path) -> None:
+    runs.train(recipe.changed(["trainer.steps=1"]), tmp_path)
+    run = runs.Run(tmp_path)
+    generated = toyset.toy(events=2000)
+    inside = run.assembly.accepted(generated, "generated")
+    # Each event of a part that is added once and subtracted once counts nothing.
+    kept = inside.take(np.arange(500))
+    extra = inside.take(np.arange(500, 600))
+    both = np.concatenate([kept.x, extra.x[:, ::-1], extra.x[:, ::-1]])
+    weight = np.concatenate([np.ones(500), np.ones(100), -np.ones(100)])
+    reference = kept.replace(x=np.clip(both, 0.0, 4.9), weight=weight)
+    result = evaluation.evaluate(run, reference=reference, generated=generated)
+    found = result["correlation"]["reference"][0][1]
+    assert found == pytest.approx(np.corrcoef(np.clip(kept.x, 0.0, 4.9).T)[0, 1], abs=1e-9)
+    # Signed weights are worth (500^2 / 700) events.
+    error = (1 - found**2) * np.sqrt(700 / 500**2 + 1 / len(generated))
+    assert result["correlation"]["uncertainty"][0][1] == pytest.approx(error)
+
+
 def test_hostile_names_are_escaped(recipe: Recipe, tmp_path: Path) -> None:
     runs.train(recipe.changed(["trainer.steps=1"]), tmp_path)
     found = material(tmp_path)

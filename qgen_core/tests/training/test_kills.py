@@ -44,11 +44,3 @@ def test_20_kills_leave_no_trace(case: str, tmp_path: Path) -> None:
     assert found["tried"] == 20
     assert found["kinds"] == ["after replace", "before replace", "fsync", "open", "step", "write"]
     assert found["wrong"] == []
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("case", CASES)
-def test_200_kills_leave_no_trace(case: str, tmp_path: Path) -> None:
-    found = run_kills(case, 200, 24, tmp_path)
-    assert found["tried"] == 200
-    assert found["wrong"] == []

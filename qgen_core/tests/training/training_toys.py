@@ -15,7 +15,7 @@ from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import NoGradient
 from qgen_core.events import Events, Space, index_to_bits
 from qgen_core.interfaces import Backend, Generator, Loss
-from qgen_core.support import checkpoint
+from qgen_core.support import checkpoint, files
 from qgen_core.support.random_streams import stream
 
 
@@ -211,7 +211,7 @@ class Faults:
 
     @contextmanager
     def watching(self) -> Iterator[Faults]:
-        """Put the counters into checkpoint.py for a while."""
+        """Put the counters into the modules that write for a while."""
         fsync, replace = os.fsync, os.replace
 
         def counted_fsync(number: int) -> None:
@@ -224,17 +224,20 @@ class Faults:
             self.tick("after replace")
 
         def counted_open(path: Any, mode: str = "r", **options: Any) -> Any:
-            if mode in ("wb", "a"):
+            if mode in ("x+b", "a"):
                 self.tick("open")
                 return _File(builtins.open(path, mode, **options), self)
             return builtins.open(path, mode, **options)
 
-        os.fsync, os.replace, checkpoint.open = counted_fsync, counted_replace, counted_open  # type: ignore[attr-defined]
+        os.fsync, os.replace = counted_fsync, counted_replace
+        for module in (checkpoint, files):
+            module.open = counted_open  # type: ignore[attr-defined]
         try:
             yield self
         finally:
             os.fsync, os.replace = fsync, replace
-            del checkpoint.open  # type: ignore[attr-defined]
+            for module in (checkpoint, files):
+                del module.open  # type: ignore[attr-defined]
 
 
 class _File:
@@ -243,13 +246,13 @@ class _File:
     def __init__(self, file: Any, faults: Faults) -> None:
         self.file, self.faults = file, faults
 
-    def write(self, data: Any) -> None:
+    def write(self, data: Any) -> int:
         def half() -> None:
             self.file.write(data[: len(data) // 2])
             self.file.flush()
 
         self.faults.tick("write", half)
-        self.file.write(data)
+        return self.file.write(data)
 
     def __enter__(self) -> _File:
         return self

@@ -1,11 +1,13 @@
 """A restricted Boltzmann machine with persistent chains, and two samplers for it."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from qgen_core import Batch, Component, Generator, Graph, Ising, Sampler, Space
-from qgen_core.errors import BadOption, CheckpointError, Unsupported
+from qgen_core import Batch, ClassicalSampler, Generator, Graph, Ising, Sampler, Space
+from qgen_core.errors import BadOption, Unsupported
+from qgen_core.events import index_to_bits
+from qgen_core.support.parameters import load_into
 
 
 class BoltzmannMachine(Generator):
@@ -20,13 +22,7 @@ class BoltzmannMachine(Generator):
     surrogates = outputs
 
     def __init__(
-        self,
-        *,
-        space: Space,
-        sampler: Annotated[Sampler, Component("sampler")],
-        seed: int,
-        hidden: int = 8,
-        chains: int = 200,
+        self, *, space: Space, sampler: Sampler, seed: int, hidden: int = 8, chains: int = 200
     ) -> None:
         if space.kind != "bits":
             raise BadOption(f"a Boltzmann machine makes bits, not {space}")
@@ -44,32 +40,34 @@ class BoltzmannMachine(Generator):
         return super().state() | {"chains": self.chains.copy()}
 
     def load(self, state: Any) -> None:
-        others = dict(state)
-        chains = others.pop("chains", None)
-        if chains is None or chains.shape != self.chains.shape:
-            raise CheckpointError("the checkpoint has other chains than this model")
-        super().load(others)
-        self.chains = chains.copy()
+        load_into("the Boltzmann machine", {**self.parameters(), "chains": self.chains}, state)
 
     def energy(self) -> Ising:
         return Ising(self.h, self.J.ravel(), self.graph)
 
     def prepare(self, batch: Batch, *, rng: np.random.Generator) -> None:
-        found, _ = self.sampler.draw(self.energy(), len(self.chains), rng=rng, initial=self.chains)
-        self.chains = found
+        spins, _ = self.sampler.draw(self.energy(), len(self.chains), rng=rng, initial=self.chains)
+        self.chains = spins
+
+    def sample(self, n: int, condition: Any = None, *, rng: np.random.Generator) -> Any:
+        start = self.chains[rng.integers(len(self.chains), size=n)]
+        spins, _ = self.sampler.draw(self.energy(), n, rng=rng, initial=start)
+        return (spins[:, : self.space.width] > 0).astype(np.int8)
 
     def forward(self, output: str, batch: Batch, *, rng: np.random.Generator) -> Any:
         if output not in self.outputs or batch.x is None:
             return super().forward(output, batch, rng=rng)
         data = 2.0 * batch.x - 1
-        model = self.chains[:, : self.space.width].astype(float)
+        model = self.chains[:, : self.space.width]
         value = self.free_energy(data) - self.free_energy(model).mean()
 
         def pullback(cotangent: Any) -> dict[str, Any]:
+            visible = np.concatenate([data, model])
             every_chain = np.full(len(model), -cotangent.sum() / len(model))
-            of_data = self.weighted_slopes(data, cotangent)
-            of_model = self.weighted_slopes(model, every_chain)
-            return {name: of_data[name] + of_model[name] for name in of_data}
+            weights = np.concatenate([cotangent, every_chain])
+            hidden = -np.tanh(self.fields(visible))
+            both = np.concatenate([visible, hidden], axis=1)
+            return {"h": weights @ both, "J": (weights[:, None] * visible).T @ hidden}
 
         return value, pullback
 
@@ -82,68 +80,39 @@ class BoltzmannMachine(Generator):
         fields = self.fields(visible)
         return visible @ self.h[: self.space.width] - np.logaddexp(fields, -fields).sum(axis=1)
 
-    def weighted_slopes(self, visible: Any, weights: Any) -> dict[str, Any]:
-        """The weighted sum of the free energy's derivatives."""
-        hidden = -np.tanh(self.fields(visible))
-        both = np.concatenate([visible, hidden], axis=1)
-        return {"h": weights @ both, "J": (weights[:, None] * visible).T @ hidden}
 
-    def sample(self, n: int, condition: Any = None, *, rng: np.random.Generator) -> Any:
-        start = self.chains[rng.integers(len(self.chains), size=n)]
-        spins, _ = self.sampler.draw(self.energy(), n, rng=rng, initial=start)
-        return (spins[:, : self.space.width] > 0).astype(np.int8)
-
-
-class Gibbs(Sampler):
-    """Gibbs sampling, all spins of one colour at a time."""
+class Gibbs(ClassicalSampler):
+    """Gibbs sampling, all spins of one colour at a time (Geman and Geman, TPAMI 1984)."""
 
     def __init__(self, *, sweeps: int = 20) -> None:
         self.sweeps = sweeps
+        self.source = f"Gibbs sampling, {sweeps} sweeps"
 
-    def sample(self, ising: Ising, n: int, *, rng: Any, initial: Any = None) -> Any:
-        if ising.transverse:
-            raise Unsupported("Gibbs sampling is of classical energies")
-        drawn = []
-        for row, energy in enumerate(ising.by_row()):
-            start = initial
-            if initial is not None and ising.rows is not None:
-                start = initial[row]
-            drawn.append(self.of_one(energy, n, rng, start))
-        spins = drawn[0] if ising.rows is None else np.stack(drawn)
-        return spins, {"source": f"Gibbs sampling, {self.sweeps} sweeps"}
-
-    def of_one(self, ising: Ising, n: int, rng: Any, initial: Any) -> Any:
-        spins = np.where(rng.random((n, ising.num_spins)) < 0.5, -1, 1).astype(np.int8)
-        if initial is not None:
-            spins = np.array(initial)
-        fixed = np.zeros(ising.num_spins) if ising.fixed is None else ising.fixed
-        spins = np.where(fixed != 0, fixed, spins).astype(np.int8)
+    def sample_one(self, ising: Ising, n: int, *, rng: Any, initial: Any = None) -> Any:
+        if initial is None:
+            initial = rng.choice([-1, 1], size=(n, ising.num_spins))
+        spins = ising.clamped(initial)
         for _ in range(self.sweeps):
             for colour, group in enumerate(ising.graph.groups):
                 up = 1 / (1 + np.exp(2 * self.beta * ising.local_fields(spins, colour)))
-                new = np.where(rng.random(up.shape) < up, 1, -1)
-                spins[:, group] = np.where(fixed[group] != 0, fixed[group], new)
+                spins[:, group] = np.where(rng.random(up.shape) < up, 1, -1)
+                spins = ising.clamped(spins)
         return spins
 
 
-class Enumeration(Sampler):
+class Enumeration(ClassicalSampler):
     """Independent draws from all 2^S states: exact, for a few spins."""
+
+    source = "enumeration of all states"
 
     def __init__(self, *, beta: float = 1.0) -> None:
         self.beta = beta
 
-    def sample(self, ising: Ising, n: int, *, rng: Any, initial: Any = None) -> Any:
-        if ising.num_spins > 16 or ising.transverse:
-            raise Unsupported("enumeration is of up to 16 spins without a transverse field")
-        places = np.arange(2**ising.num_spins)[:, None]
-        states = (2 * (places >> np.arange(ising.num_spins) & 1) - 1).astype(np.int8)
-        drawn = []
-        for energy in ising.by_row():
-            log_weights = -self.beta * energy.energy(states)
-            if energy.fixed is not None:
-                agree = np.all((energy.fixed == 0) | (states == energy.fixed), axis=1)
-                log_weights[~agree] = -np.inf
-            weights = np.exp(log_weights - log_weights.max())
-            drawn.append(states[rng.choice(len(states), n, p=weights / weights.sum())])
-        spins = drawn[0] if ising.rows is None else np.stack(drawn)
-        return spins, {"source": "enumeration of all states", "energies": ising.energy(spins)}
+    def sample_one(self, ising: Ising, n: int, *, rng: Any, initial: Any = None) -> Any:
+        if ising.num_spins > 16:
+            raise Unsupported(f"enumeration is of up to 16 spins, not {ising.num_spins}")
+        every_state = 2 * index_to_bits(np.arange(2**ising.num_spins), ising.num_spins) - 1
+        states = np.unique(ising.clamped(every_state), axis=0)
+        log_weights = -self.beta * ising.energy(states)
+        weights = np.exp(log_weights - log_weights.max())
+        return states[rng.choice(len(states), n, p=weights / weights.sum())]

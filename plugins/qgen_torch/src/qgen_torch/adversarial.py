@@ -168,7 +168,7 @@ class Adversarial(Loss):
         self._dtype = NUMPY[precision]
         if critic is None:
             critic = mlp
-        self.critic = self._build_critic(critic, seed).to(TORCH[precision]).eval()
+        self.critic = self._build_critic(critic, seed).to("cpu", TORCH[precision]).eval()
         self._optimizers = OptimizerFactory(
             "loss 'adversarial'", optimizer, learning_rate, optimizer_options
         )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from qgen_core import Batch, Generator, Space
 from qgen_core.errors import BadOption
@@ -24,8 +25,6 @@ from qgen_torch.networks.module_arrays import (
 
 Tensor = torch.Tensor
 
-#: Events per call of the network while sampling, so that their activations stay in the cache.
-ROWS = 2048
 DTYPES: dict[torch.dtype, Any] = {torch.float32: np.float32, torch.float64: np.float64}
 
 
@@ -46,7 +45,9 @@ class TorchModel(Generator):
     for outputs, and in evaluation mode in :meth:`sample`.
 
     The outputs of a batch do not change the module. Running averages of batch normalisation change
-    once a step, in :meth:`prepare`, which sees the whole batch in every process.
+    once a step, in :meth:`prepare`, which sees the whole batch in every process. With batch
+    normalisation a model has ``needs_whole_batch``; one whose own methods combine the events of a
+    batch sets it.
 
     Args:
         module: the network, or several by name: parameters are then named ``NAME.weight`` etc.
@@ -77,6 +78,10 @@ class TorchModel(Generator):
 
     #: Whether a method draws torch's random numbers; without, their seeding is spared.
     draws_torch_numbers: bool = True
+    #: Events per call of the network while sampling, so that their activations stay in the cache.
+    events_at_once: int = 2048
+    #: The encoder that the message about spaces of bits and spins names.
+    suggested_encoder: str = "standard"
 
     def __init__(
         self,
@@ -88,7 +93,8 @@ class TorchModel(Generator):
     ) -> None:
         if space.kind not in ("reals", "angles"):
             raise BadOption(
-                f"{self._name} makes real numbers, not {space}; use an encoder such as 'standard'"
+                f"{self._name} makes real numbers, not {space}; "
+                f"use an encoder such as {self.suggested_encoder!r}"
             )
         if isinstance(module, Mapping):
             module = nn.ModuleDict(dict(module))
@@ -104,6 +110,8 @@ class TorchModel(Generator):
             )
         self.space = space
         self.condition = condition
+        if any(isinstance(part, _BatchNorm) for part in self.module.modules()):
+            self.needs_whole_batch = True
         self.device = torch.device(device)
         self.dtype = next(iter(dtypes), torch.float32)
         self._trained = {
@@ -154,8 +162,8 @@ class TorchModel(Generator):
         self._send_parameters()
         out = np.empty((n, self.space.width), dtype=DTYPES[self.dtype])
         with torch.inference_mode(), _mode(self.module, training=False):
-            for start in range(0, n, ROWS):
-                stop = min(start + ROWS, n)
+            for start in range(0, n, self.events_at_once):
+                stop = min(start + self.events_at_once, n)
                 rows = condition_rows(condition, start, stop)
                 out[start:stop] = self._events(stop - start, rows, rng).cpu().numpy()
         return out

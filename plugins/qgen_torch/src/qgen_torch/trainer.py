@@ -9,7 +9,7 @@ import torch
 
 from qgen_core import Trainer
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.interfaces import Problem, Selection
+from qgen_core.interfaces import Problem, Selection, name_of
 from qgen_core.typing import Array
 from qgen_torch.optim.data_parallel import ProcessGroup, split_batch
 from qgen_torch.optim.factories import OptimizerFactory, Options, SchedulerFactory
@@ -42,7 +42,8 @@ class TorchTrainer(Trainer):
             when it ends, they are replaced by the average.
         shares: the number of blocks into which each batch is split. Each block has its own random
             numbers, and gradients are summed. The result is that of the whole batch for losses
-            that are means over events. Must be a multiple of the number of processes.
+            that are means over events. Must be a multiple of the number of processes. Batches of a
+            model with batch normalisation are not split: every process computes them whole.
         steps: of the training.
         batch_size: events a step; None takes all of them.
         keep_best: end with the parameters of the lowest loss.
@@ -165,6 +166,12 @@ class TorchTrainer(Trainer):
             self._average.swap_out()
         self._processes = ProcessGroup(self.shares)
         self._processes.check_consistent(problem.step, problem.generator.parameters())
+        if self.shares > 1 and problem.generator.needs_whole_batch:
+            problem.warn(
+                f"batches are not split into {self.shares} shares, because outputs of generator "
+                f"{name_of(problem.generator)!r} depend on the whole batch, e.g. by batch "
+                "normalisation: every process computes all of it"
+            )
 
     def _restore(self, problem: Problem) -> None:
         """Build the optimiser for this problem: new at step 0, later with the loaded state."""
@@ -184,7 +191,7 @@ class TorchTrainer(Trainer):
     def _value_and_gradient(self, problem: Problem) -> tuple[float, dict[str, Array]]:
         """The loss and its gradient, summed over the shares of all processes."""
         assert self._processes is not None
-        if self.shares == 1:
+        if self.shares == 1 or problem.generator.needs_whole_batch:
             return problem.value_and_gradient()
         blocks = split_batch(problem.batch, self.shares)
         total = 0.0

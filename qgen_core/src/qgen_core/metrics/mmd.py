@@ -7,13 +7,12 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate
 from qgen_core.metrics.binning import Edges, check_pair
-from qgen_core.metrics.resample import Resample, once, source_of
+from qgen_core.metrics.resample import once, source_of
 from qgen_core.metrics.wasserstein import column, spread
 from qgen_core.typing import Floats
 
@@ -37,8 +36,7 @@ def mmd(
     memory grow with the square of their number. Raises BadOption for a bandwidth <= 0 or fewer
     than 2 events.
 
-    The note of the number names the kernel. The floor of a score draws both samples from the
-    reference; pairs of an event with itself are left out, so that its mean stays 0.
+    The note of the number names the kernel.
 
     Source: Gretton et al., JMLR 13 (2012) 723, eq. 3; the kernel and its bandwidth are our choice.
 
@@ -67,28 +65,23 @@ def mmd(
     second = _thinned(generated, scale, events)
     within_reference = _mean_kernel(first, first, bandwidth, same=True)
     within_generated = _mean_kernel(second, second, bandwidth, same=True)
-    one_source = source is source_of(generated)
-    between = _mean_kernel(first, second, bandwidth, same=one_source)
+    between = _mean_kernel(first, second, bandwidth, same=False)
     value = within_reference + within_generated - 2 * between
     return {"mmd2": Estimate(value, note=f"Gaussian kernel of bandwidth {bandwidth:.4g}")}
 
 
 class _Sample(NamedTuple):
-    """Events (N, F), their weights (N,), and the number (N,) of each in the source."""
+    """Events (N, F) and their weights (N,)."""
 
     x: Floats
     weight: Floats
-    identity: NDArray[np.int64]
 
 
 def _thinned(events: Events, scale: Floats, most: int) -> _Sample:
     """At most ``most`` of the events, at equal steps of their order."""
     size = min(most, len(events))
     chosen = np.arange(size) * len(events) // size
-    identity = chosen
-    if isinstance(events, Resample):
-        identity = events.drawn[chosen]
-    return _Sample(events.x[chosen] / scale, events.weights[chosen], identity)
+    return _Sample(events.x[chosen] / scale, events.weights[chosen])
 
 
 def _squared_distances(x: Floats, y: Floats) -> Floats:
@@ -110,9 +103,8 @@ def _mean_kernel(a: _Sample, b: _Sample, bandwidth: float, *, same: bool) -> flo
     kernel = np.exp(_squared_distances(a.x, b.x) / (-2 * bandwidth**2))
     total = a.weight.sum() * b.weight.sum()
     if same:
-        i, j = np.nonzero(a.identity[:, None] == b.identity)
-        kernel[i, j] = 0.0
-        total -= a.weight[i] @ b.weight[j]
+        np.fill_diagonal(kernel, 0.0)
+        total -= a.weight @ b.weight
     if total <= 0:
         return 0.0
     return float(a.weight @ kernel @ b.weight / total)

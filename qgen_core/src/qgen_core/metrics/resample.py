@@ -112,6 +112,18 @@ def source_weights(events: Events, power: int = 1) -> Floats | None:
     return events.multiplicity * source.weight**power
 
 
+def effective_size(events: Events) -> float:
+    """The number of unweighted events with the same statistical precision: (sum w)^2 / sum w^2.
+
+    >>> effective_size(Events(np.zeros((3, 1)), weight=np.array([1.0, 1.0, -1.0])))
+    0.3333333333333333
+    """
+    weight = events.weight
+    if weight is None:
+        return float(len(events))
+    return float(weight.sum() ** 2 / (weight @ weight))
+
+
 def once(events: Events, key: Hashable, compute: Callable[[Events], T]) -> T:
     """``compute(source)``, computed once for all resamples of a source.
 

@@ -9,23 +9,25 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.errors import BadOption
+from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate, Metric, Model, name_of
 from qgen_core.metrics.binning import Edges, check_pair
-from qgen_core.metrics.resample import Resample, once
+from qgen_core.metrics.resample import Resample, effective_size, once
 from qgen_core.typing import Array, Floats, Rng
+
+#: The most events that are drawn for one sample of a floor.
+MAX_DRAWN = 2**26
 
 
 @dataclass(frozen=True)
 class Score:
     """One number of a metric.
 
-    ``uncertainty`` is the bootstrap standard deviation, with both samples resampled. ``floor`` and
-    ``floor_spread`` are mean and standard deviation of the metric between two samples of these
-    sizes that are both drawn from the reference: a distance compatible with its floor shows no
-    difference. ``note`` is a remark of the metric. (A bootstrap sample is biased, up by about the
-    floor for a distance, so only its standard deviation is used.)
+    ``uncertainty`` is the standard deviation over new samples of both sides, from a bootstrap that
+    is corrected near the floor. ``floor`` and ``floor_spread`` are mean and standard deviation of
+    the metric between two samples of these sizes that are both drawn from the reference: a distance
+    compatible with its floor shows no difference. ``note`` is a remark of the metric.
 
     >>> Score("tv", value=0.12, uncertainty=0.01, floor=0.1, floor_spread=0.01).floor
     0.1
@@ -58,9 +60,11 @@ def score(
 
     Resampled events keep their weights. For the floor the second sample has the effective size of
     the generated events, (sum w)^2 / sum w^2, and is drawn with probabilities proportional to the
-    weights of the reference, so it is unweighted; if the reference has negative weights it is
-    drawn uniformly and keeps them. Raises DataError for events that cannot be compared, BadOption
-    for fewer than 2 resamples and for a metric that asks for a model where there is none.
+    weights of the reference, so it is unweighted. If the reference has negative weights, the
+    second sample is drawn uniformly and keeps them; so many events are drawn that it is worth the
+    same effective size. Raises DataError for events that cannot be compared and for negative
+    weights that cancel so far that this number exceeds 2^26; BadOption for fewer than 2 resamples
+    and for a metric that asks for a model where there is none.
 
     >>> from qgen_core.metrics.joint import tv
     >>> a = Events(np.linspace(0.0, 1.0, 100)[:, None])
@@ -80,11 +84,54 @@ def score(
         for number, name in enumerate(names):
             estimates[name] = replace(
                 estimates[name],
-                uncertainty=float(bootstrap[:, number].std(ddof=1)),
+                uncertainty=_uncertainty(
+                    estimates[name].value, bootstrap[:, number], null[:, number]
+                ),
                 floor=float(null[:, number].mean()),
                 floor_spread=float(null[:, number].std(ddof=1)),
             )
     return [Score(name, **asdict(estimate)) for name, estimate in estimates.items()]
+
+
+def _uncertainty(value: float, bootstrap: Floats, null: Floats) -> float:
+    """The standard deviation of a metric over new samples.
+
+    ``bootstrap`` (resamples,) are the metric between resamples of both samples, ``null`` between
+    resamples of the reference alone.
+
+    The bootstrap takes the observed difference of the samples, delta + e, for the true difference
+    delta. For a distance near its floor the noise e dominates: resamples are farther apart than new
+    samples would be, and the bootstrap spread is too wide, by sqrt(3) for a quadratic distance.
+    For sum_i (delta_i + e_i)^2, with s^2 the variance of the noise,
+
+    - the spread of new samples has the variance 4 s^2 |delta|^2 + (that of the null),
+    - the spread of the bootstrap has 4 s^2 |delta + e|^2 + (that of the null),
+    - value - floor estimates |delta|^2, and mean of the bootstrap - floor is |delta + e|^2.
+
+    So the excess of the bootstrap over the null counts by the ratio of these two differences, from
+    0 to 1. As chance alone puts half of all exact models above the floor, it counts fully only if
+    no resample of the null is as far from the floor as the value, and not at all if a tenth of them
+    are. The result is the spread of the null at the floor and that of the bootstrap far from it,
+    which is right for other distances as well; up to three spreads above the floor it can be a
+    fifth too narrow. For a number without a bias, e.g. a correlation, all these spreads agree
+    unless the samples differ in other ways.
+
+    >>> null = np.array([0.08, 0.1, 0.12])
+    >>> round(_uncertainty(0.11, null + 0.04, null), 9)
+    0.02
+    >>> _uncertainty(9.0, np.array([8.5, 9.0, 9.5]), null)
+    0.5
+    """
+    floor = float(null.mean())
+    floor_variance = float(null.var(ddof=1))
+    excess = value - floor
+    observed = float(bootstrap.mean()) - floor
+    if excess * observed <= 0:
+        return float(np.sqrt(floor_variance))
+    as_far = float(np.mean(np.abs(null - floor) >= abs(excess)))
+    share = min(1.0, excess / observed) * max(0.0, 1.0 - 10.0 * as_far)
+    variance = (1 - share) * floor_variance + share * float(bootstrap.var(ddof=1))
+    return float(np.sqrt(variance))
 
 
 class _Asked:
@@ -148,11 +195,13 @@ def _null(
 ) -> Iterator[tuple[Events, Events]]:
     """Pairs of samples that are both drawn from the reference."""
     memo: dict[Hashable, Any] = {}
-    size = _effective_size(generated)
+    size = max(2, round(effective_size(generated)))
     weight = reference.weight
     cumulative: Floats | None = None
     if weight is not None and np.all(weight >= 0):
         cumulative = np.cumsum(weight) / weight.sum()
+    elif weight is not None:
+        size = _uniform_size(reference, size)
     for _ in range(times):
         first = _resample(reference, memo, rng)
         if cumulative is None:
@@ -164,12 +213,16 @@ def _null(
             yield first, Resample(reference, drawn, memo, weighted=False)
 
 
-def _effective_size(events: Events) -> int:
-    """The number of unweighted events with the same statistical precision, at least 2."""
-    weight = events.weight
-    if weight is None:
-        return len(events)
-    return max(2, round(float(weight.sum() ** 2 / (weight @ weight))))
+def _uniform_size(events: Events, worth: int) -> int:
+    """How many events, drawn uniformly with their weights, have the effective size ``worth``."""
+    size = round(worth * len(events) / effective_size(events))
+    if size > MAX_DRAWN:
+        raise DataError(
+            f"the weights of the {len(events)} reference events cancel so far that a floor needs "
+            f"{size} drawn events, more than {MAX_DRAWN}; use a reference with fewer negative "
+            "weights, or fewer generated events"
+        )
+    return size
 
 
 def _resample(events: Events, memo: dict[Hashable, Any], rng: Rng) -> Resample:

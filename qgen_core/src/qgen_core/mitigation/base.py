@@ -120,15 +120,16 @@ class Mitigation(Backend):
             raise Unsupported(
                 f"{type(measure).__name__} {what}; measure probabilities or expectations"
             )
-        check_measure(mapped.measure, circuit.num_wires)
+        check_measure(mapped.measure, mapped.circuit.num_wires)
         output, of_noisy = self.mitigated(
             mapped.circuit, mapped.angles(rows), mapped.measure, shots
         )
 
         def pullback(cotangent: Array) -> Floats:
-            return mapped.pullback(of_noisy(np.asarray(cotangent)), circuit.num_angles)
+            of_output = mapped.cotangent(np.asarray(cotangent))
+            return mapped.pullback(of_noisy(of_output), circuit.num_angles)
 
-        return output, pullback
+        return mapped.output(output), pullback
 
     def _bits(self, circuit: Circuit, angles: Floats, measure: Bits, shots: Shots) -> Array:
         """Bits (B, shots, Q)."""

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from qgen_core.circuits.circuit import Angle, Circuit, Gate, Instruction
-from qgen_core.circuits.measures import Expectations, Measure, confusion_of
+from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities, confusion_of
 from qgen_core.errors import BadOption
 from qgen_core.interfaces import Noise
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.typing import Floats
+from qgen_core.typing import Array, Floats
 
 #: Noisy versions of one circuit that are kept, one for each measure.
 KEPT = 16
@@ -30,12 +30,34 @@ class Mapped:
     A noise model may turn one rotation into several, each with an affine function of one angle. The
     map is then that of :meth:`Circuit.bind`, with the original angles as parameters. With
     ``same_angles`` there is nothing to map; else ``num_angles`` is the number A of the original.
+    The last ``extra_wires`` of the noisy circuit are not part of the original and are not read.
     """
 
     circuit: Circuit
     measure: Measure
     same_angles: bool
     num_angles: int = 0
+    extra_wires: int = 0
+
+    def output(self, output: Array) -> Array:
+        """From the output of the noisy circuit to that of the original's wires.
+
+        >>> mapped = Mapped(Circuit(2, ()), Probabilities(), same_angles=True, extra_wires=1)
+        >>> mapped.output(np.array([[0.5, 0.25, 0.25, 0.0]]))
+        array([[0.75, 0.25]])
+        """
+        if self.extra_wires and isinstance(self.measure, Probabilities):
+            of_wires = output.reshape(len(output), -1, 2**self.extra_wires)
+            return np.asarray(of_wires.sum(axis=-1))
+        if self.extra_wires and isinstance(self.measure, Bits):
+            return output[..., : -self.extra_wires]
+        return output
+
+    def cotangent(self, cotangent: Array) -> Array:
+        """From d loss / d output of the original's wires to that of the noisy circuit's."""
+        if self.extra_wires and isinstance(self.measure, Probabilities):
+            return np.repeat(np.asarray(cotangent), 2**self.extra_wires, axis=-1)
+        return cotangent
 
     def angles(self, angles: Floats) -> Floats:
         """From angles (B, A) of the original circuit to those (B, A') of the noisy one.
@@ -109,7 +131,8 @@ class Mapping:
         if noisy is by_columns:
             return read
         same_angles = noisy.angles == by_columns.angles
-        return Mapped(noisy, read, same_angles, circuit.num_angles)
+        extra_wires = noisy.num_wires - circuit.num_wires
+        return Mapped(noisy, read, same_angles, circuit.num_angles, extra_wires)
 
 
 def _with_columns_as_params(circuit: Circuit) -> Circuit:

@@ -45,7 +45,8 @@ class NoisyBackend(Backend):
         self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
     ) -> Array:
         mapped = self.mapping(circuit, measure)
-        return self.backend.run(mapped.circuit, mapped.angles(angles), mapped.measure, shots)
+        output = self.backend.run(mapped.circuit, mapped.angles(angles), mapped.measure, shots)
+        return mapped.output(output)
 
     def forward(
         self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
@@ -54,7 +55,11 @@ class NoisyBackend(Backend):
         output, of_noisy = self.backend.forward(
             mapped.circuit, mapped.angles(angles), mapped.measure, shots
         )
-        return output, lambda cotangent: mapped.pullback(of_noisy(cotangent), circuit.num_angles)
+
+        def pullback(cotangent: Array) -> Floats:
+            return mapped.pullback(of_noisy(mapped.cotangent(cotangent)), circuit.num_angles)
+
+        return mapped.output(output), pullback
 
 
 def _mapped_capabilities(can: Capabilities, noise: Noise) -> Capabilities:

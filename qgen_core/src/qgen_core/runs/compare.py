@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qgen_core.errors import DataError
+from qgen_core.errors import BadOption, DataError
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import Section, material, page, plugin_sections, section
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 
 
 def compare(folders: Sequence[Path]) -> dict[str, Any]:
@@ -116,7 +116,12 @@ def _aligned(values: Sequence[float | None], width: int) -> str:
 
 
 def write_comparison(result: Mapping[str, Any], path: Path) -> Path:
-    """Write the comparison as one self-contained HTML page and return its path."""
+    """Write the comparison as one self-contained HTML page and return its path.
+
+    Raises BadOption for a name of another format, ResourceRefused when it cannot be written.
+    """
+    if path.suffix.lower() not in ("", ".html", ".htm"):
+        raise BadOption(f"{path}: a comparison is a page of HTML; name it .html")
     sections = [section("Metrics", "compare_metrics.html", 10, result=result)]
     if result["differences"]:
         sections.append(section("Differences", "compare_differences.html", 20, result=result))

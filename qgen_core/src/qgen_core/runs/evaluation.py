@@ -13,6 +13,8 @@ from qgen_core.discovery import registry
 from qgen_core.errors import DataError
 from qgen_core.events import Events
 from qgen_core.interfaces import Encoder, name_of
+from qgen_core.metrics.correlation import pearson
+from qgen_core.metrics.resample import effective_size
 from qgen_core.metrics.score import score
 from qgen_core.runs.run import SAMPLER_KEYS, WARNING_KEY, Run
 from qgen_core.support.random_streams import stream
@@ -93,7 +95,8 @@ def evaluate(
             f"the {MAX_COLUMNS} with the largest total variation are kept"
         )
     return {
-        "reference": {"events": len(reference), "origin": origin, **reference.provenance},
+        # A provenance may have an entry "events" of its own: those of the file, not those used.
+        "reference": {**reference.provenance, "events": len(reference), "origin": origin},
         "generated": {"events": len(generated), "run": run.path.name, **_told_by(generated)},
         "outside the window": dict(assembly.outside),
         "metrics": rows,
@@ -201,19 +204,26 @@ def _joint(reference: Events, generated: Events, edges: Sequence[Floats]) -> dic
     if len(edges) < 2:
         return None
 
-    def counts(events: Events) -> list[list[float]]:
-        table, _, _ = np.histogram2d(
-            events.x[:, 0], events.x[:, 1], [edges[0], edges[1]], weights=events.weights
-        )
-        return table.tolist()
-
+    expected, expected_size = _table(reference, edges)
+    found, found_size = _table(generated, edges)
     return {
         "columns": list(reference.columns[:2]),
         "units": list(reference.units[:2]),
         "edges": [edges[0].tolist(), edges[1].tolist()],
-        "reference": counts(reference),
-        "generated": counts(generated),
+        "reference": expected.tolist(),
+        "generated": found.tolist(),
+        "sizes": [expected_size, found_size],
     }
+
+
+def _table(events: Events, edges: Sequence[Floats]) -> tuple[Floats, float]:
+    """The joint histogram of the first two columns, and its effective number of events."""
+    first = events.x[:, 0]
+    second = events.x[:, 1]
+    counts, _, _ = np.histogram2d(first, second, edges[:2], weights=events.weights)
+    squares, _, _ = np.histogram2d(first, second, edges[:2], weights=events.weights**2)
+    size = counts.sum() ** 2 / max(squares.sum(), 1e-300)
+    return counts, float(size)
 
 
 def _correlations(
@@ -222,22 +232,22 @@ def _correlations(
     """Pearson coefficients of all pairs of some columns."""
     if len(columns) < 2:
         return None
-    expected = _pearson(reference, columns)
-    found = _pearson(generated, columns)
-    smaller = min(len(reference), len(generated))
+    expected = pearson(_selected(reference, columns))
+    found = pearson(_selected(generated, columns))
+    variance = 1 / effective_size(reference) + 1 / effective_size(generated)
     return {
         "columns": [reference.columns[column] for column in columns],
         "reference": expected.tolist(),
         "generated": found.tolist(),
-        # large-sample standard error of a Pearson coefficient of normally distributed columns
-        "uncertainty": ((1 - expected**2) / np.sqrt(max(smaller - 1, 1))).tolist(),
+        # large-sample standard error of a difference, for normally distributed columns
+        "uncertainty": ((1 - expected**2) * np.sqrt(variance)).tolist(),
     }
 
 
-def _pearson(events: Events, columns: Sequence[int]) -> Floats:
-    x = events.x[:, columns].astype(np.float64)
-    covariance = np.atleast_2d(np.cov(x, rowvar=False, aweights=np.abs(events.weights)))
-    scale = np.sqrt(np.diag(covariance))
-    scale[scale == 0] = 1.0
-    result: Floats = covariance / np.outer(scale, scale)
-    return result
+def _selected(events: Events, columns: Sequence[int]) -> Events:
+    """The events with some of their columns, in float64."""
+    return events.replace(
+        x=events.x[:, columns].astype(np.float64),
+        columns=tuple(events.columns[column] for column in columns),
+        units=tuple(events.units[column] for column in columns),
+    )

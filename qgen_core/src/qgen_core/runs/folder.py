@@ -214,7 +214,7 @@ class RunFolder:
 
         Raises ResourceRefused.
         """
-        write_sealed(self.path / "evaluation.json", {**result, **self._state()})
+        write_sealed(self.path / "evaluation.json", {**result, **self.state})
 
     def evaluation(self) -> dict[str, Any] | None:
         """The content of evaluation.json; None if there is none.
@@ -225,7 +225,7 @@ class RunFolder:
         if not path.exists():
             return None
         found = read_sealed(path, f"run: qgen evaluate {self.path}")
-        state = self._state()
+        state = self.state
         for name, value in state.items():
             if found.get(name) != value:
                 raise CheckpointError(
@@ -234,7 +234,9 @@ class RunFolder:
                 )
         return found
 
-    def _state(self) -> dict[str, Any]:
+    @property
+    def state(self) -> dict[str, Any]:
+        """What marks files that are made with this state of the training: step and identity."""
         step = None
         if self.note is not None:
             step = self.note.step

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import threading
 import time
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from qgen_core.errors import Busy
+from qgen_core.support.files import make_folder, not_written, temporary_name
+from qgen_core.support.process import Process
 
 BEAT = 10.0
 STALE = 60.0
@@ -22,7 +25,9 @@ class RunLock:
 
     A stale lock is taken over: one whose process no longer exists (on this host), or whose
     heartbeat, the modification time of the file, is older than a minute (on another host). If
-    several processes try at once, exactly one succeeds in renaming the stale file.
+    several processes try at once, exactly one succeeds.
+
+    On entering, ResourceRefused is raised when the folder cannot be written.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -38,14 +43,18 @@ class RunLock:
         self._beater: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        if not self._create():
-            self._remove_if_stale()
-            if not self._create():
-                raise Busy(
-                    f"{self.path.parent} is in use by another process that has just started; "
-                    "try again"
-                )
+        make_folder(self.path.parent)
+        try:
+            held = self._create()
+            if not held:
+                self._remove_if_stale()
+                held = self._create()
+        except OSError as error:
+            raise not_written(self.path, error) from error
+        if not held:
+            raise Busy(
+                f"{self.path.parent} is in use by another process that has just started; try again"
+            )
         self._beater = threading.Thread(target=self._beat, daemon=True)
         self._beater.start()
         return self
@@ -57,51 +66,90 @@ class RunLock:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # a lock that stays is taken over: its process has ended
+            self.path.unlink(missing_ok=True)
 
     def _create(self) -> bool:
+        """Whether the lock file could be created; False if there is one."""
         # Written under another name and linked: other processes never read a partial file.
-        body = json.dumps(
-            {"host": platform.node(), "pid": os.getpid(), "start": _started(os.getpid())}
-        )
-        mine = self.path.with_name(f"lock-{os.getpid()}-{threading.get_ident()}.tmp")
-        mine.write_text(body, encoding="utf-8")
+        body = json.dumps(asdict(Process.this()))
+        mine = self.path.with_name(temporary_name())
         try:
-            os.link(mine, self.path)
+            mine.write_text(body, encoding="utf-8")
+            try:
+                os.link(mine, self.path)
+            except FileExistsError:
+                return mine.stat().st_nlink == 2  # network mounts may deny a link that they made
+            except OSError:  # no hard links here
+                return self._create_without_links(body)
             return True
+        finally:
+            with suppress(OSError):
+                mine.unlink(missing_ok=True)
+
+    def _create_without_links(self, body: str) -> bool:
+        """As _create; a process that reads before the body is there finds a young lock, so busy."""
+        try:
+            with open(self.path, "x", encoding="utf-8") as file:
+                file.write(body)
         except FileExistsError:
             return False
-        finally:
-            mine.unlink(missing_ok=True)
+        except OSError:
+            with suppress(OSError):
+                self.path.unlink(missing_ok=True)
+            raise
+        return True
 
     def _remove_if_stale(self) -> None:
+        """Remove a lock whose process has ended. Raises Busy if it has not."""
         try:
             age = time.time() - self.path.stat().st_mtime
-            holder: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
-            host = str(holder["host"])
-            pid = int(holder["pid"])
-            start = holder.get("start")
+            mark = self._mark()
+            holder = self._holder()
         except FileNotFoundError:
             return
-        except (ValueError, KeyError, TypeError, OSError):
-            host = "unknown"
-            pid = 0
-            start = None
-        if host == platform.node():
-            alive = _started(pid) is not None and (start is None or start == _started(pid))
-        else:
+        alive = holder.is_alive()
+        if alive is None:
             alive = age < STALE
         if alive:
             raise Busy(
-                f"{self.path.parent} is in use by process {pid} on {host} "
+                f"{self.path.parent} is in use by process {holder.pid} on {holder.host} "
                 f"(last heartbeat {age:.0f} s ago); wait for it, or choose another folder"
             )
-        grave = self.path.with_name(f"lock-stale-{os.getpid()}-{threading.get_ident()}.tmp")
+        # Of those who found this very lock stale one may remove it: the others would remove the
+        # lock that the first one has put in its place.
+        claim = self.path.with_name(f"lock-{mark}.tmp")
         try:
-            self.path.rename(grave)
+            claim.touch(exist_ok=False)
+        except FileExistsError:
+            self._remove_old(claim)
+            return
+        try:
+            if self._mark() == mark:
+                self.path.unlink()
         except FileNotFoundError:
             return
-        grave.unlink(missing_ok=True)
+        finally:
+            claim.unlink(missing_ok=True)
+
+    def _mark(self) -> str:
+        """What tells the lock file from those before and after it."""
+        found = self.path.stat()
+        return f"{found.st_ino}-{found.st_mtime_ns}"
+
+    def _remove_old(self, claim: Path) -> None:
+        """Remove the claim of a process that was killed before it removed the stale lock."""
+        with suppress(FileNotFoundError):
+            if time.time() - claim.stat().st_mtime > STALE:
+                claim.unlink()
+
+    def _holder(self) -> Process:
+        """The process that the lock names; that of an unknown host if it cannot be read."""
+        try:
+            body: dict[str, Any] = json.loads(self.path.read_text(encoding="utf-8"))
+            return Process(str(body["host"]), int(body["pid"]), body.get("start"))
+        except (ValueError, KeyError, TypeError):
+            return Process("an unknown host", 0, None)
 
     def _beat(self) -> None:
         while not self._stop.wait(BEAT):
@@ -109,18 +157,3 @@ class RunLock:
                 os.utime(self.path)
             except OSError:
                 return
-
-
-def _started(pid: int) -> str | None:
-    """An identifier of when a process started; None if there is no such process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        pass
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return "unknown"
-    except (OSError, OverflowError, ValueError):
-        return None
-    return "unknown"

@@ -76,9 +76,7 @@ class Recipe:
         """
         file = Path(path)
         try:
-            if file.stat().st_size > MAX_BYTES:
-                raise RecipeError(f"{file} has more than {MAX_BYTES} bytes; it is not a recipe")
-            text = file.read_text(encoding="utf-8")
+            text = _bytes_of(file).decode("utf-8")
         except OSError as error:
             raise RecipeError(f"cannot read {file}: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -162,6 +160,17 @@ class Recipe:
     def flat(self) -> dict[str, Any]:
         """Values by dotted keys, such as ``trainer.steps``, to compare recipes field by field."""
         return dict(_leaves(self.to_dict()))
+
+
+def _bytes_of(file: Path) -> bytes:
+    """The content of a recipe's file, of which a device or a pipe may give any amount."""
+    if file.exists() and not file.is_file():
+        raise RecipeError(f"cannot read {file}: it is not a regular file; give that of a recipe")
+    with open(file, "rb") as stream:
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise RecipeError(f"{file} has more than {MAX_BYTES} bytes; it is not a recipe")
+    return data
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

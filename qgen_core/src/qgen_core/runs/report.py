@@ -17,7 +17,7 @@ from typing import Any
 
 from qgen_core.discovery.hooks import manager
 from qgen_core.runs.folder import RunFolder
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 
 log = logging.getLogger("qgen")
 

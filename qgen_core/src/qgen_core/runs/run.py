@@ -34,7 +34,8 @@ from qgen_core.runs.folder import (
 from qgen_core.runs.lock import RunLock
 from qgen_core.runs.provenance import fingerprint_of_arrays, versions
 from qgen_core.runs.recipes import Recipe
-from qgen_core.support.checkpoint import Checkpoints, Saved, first_process, write_durably
+from qgen_core.support.checkpoint import Checkpoints, Saved, first_process
+from qgen_core.support.files import write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.training.checkpoints import load_sampler
 from qgen_core.typing import Array, Floats

@@ -10,7 +10,7 @@ from typing import Any
 
 from qgen_core.studies.cells import Cell, digest
 from qgen_core.studies.results import Result
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 
 
 def read_cell(folder: Path, key: str, cell: Cell | None = None) -> Result | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from qgen_core.studies.results import Results
 from qgen_core.studies.tables import Table
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 
 
 @dataclass(frozen=True)

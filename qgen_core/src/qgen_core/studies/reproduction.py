@@ -25,6 +25,7 @@ from qgen_core.studies.outcome import Outcome
 from qgen_core.studies.results import Result, Results
 from qgen_core.studies.study import build
 from qgen_core.studies.trial import Trial
+from qgen_core.support.files import make_folder
 
 Answers = Generator[tuple[int, str], None, None]
 Executor = Callable[[Callable[[str], str], Sequence[str]], Answers]
@@ -104,7 +105,7 @@ def reproduce(
         if not new:
             break
     into = where / "result"
-    into.mkdir(parents=True, exist_ok=True)
+    make_folder(into)
     tables = built.tables(results)
     figures = built.figures(results, into)
     outcome = Outcome(name, where, quick, results, tables, figures, failed)
@@ -146,7 +147,7 @@ def _run_missing(
     ref: Mapping[str, Any], cells: Mapping[str, Cell], folder: Path, executor: Executor
 ) -> dict[str, str]:
     """Run the cells that have no undamaged result. Returns the errors of failed cells by key."""
-    folder.mkdir(exist_ok=True)
+    make_folder(folder)
     missing = [key for key in cells if read_cell(folder, key) is None]
     tasks = [_request(ref, cells[key], folder / key) for key in missing]
     failed: dict[str, str] = {}

@@ -11,9 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -21,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.errors import CheckpointError, ResourceRefused
-from qgen_core.support.resources import readable_size, require_memory
+from qgen_core.errors import CheckpointError
+from qgen_core.support.files import make_folder, not_written, write_durably
+from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array
 
 #: Names of the two slots.
@@ -41,53 +40,6 @@ def first_process() -> bool:
     """
     started_by_torchrun = {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ)
     return not started_by_torchrun or os.environ["RANK"] == "0"
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Replace a file so that a crash leaves the old or the new one, never a mixture.
-
-    Raises ResourceRefused, with the free space, when the file cannot be written.
-
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder) / "record.json"
-    ...     write_durably(path, b"{}")
-    ...     path.read_bytes()
-    b'{}'
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise refused(path, len(data), error) from error
-
-
-def refused(path: Path, size: int, error: OSError) -> ResourceRefused:
-    """The error to raise for ``size`` bytes that could not be written to ``path``.
-
-    >>> error = refused(Path("run.json"), 2048, OSError(28, "No space left on device"))
-    >>> print(error)  # doctest: +ELLIPSIS
-    ResourceRefused: could not write 2 KiB to run.json (No space left on device); ...
-    """
-    try:
-        free = readable_size(shutil.disk_usage(path.parent).free)
-    except OSError:
-        free = "an unknown amount"
-    return ResourceRefused(
-        f"could not write {readable_size(size)} to {path} ({error.strerror or error}); "
-        f"{free} free there; what was saved before is intact: make room and resume"
-    )
 
 
 @dataclass(frozen=True)
@@ -173,10 +125,7 @@ class Checkpoints:
 
     def make_folder(self) -> None:
         """Create the run folder if it does not exist. Raises ResourceRefused."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise refused(self.path, 0, error) from error
+        make_folder(self.path)
 
     def save(self, step: int, arrays: Mapping[str, Array], meta: Mapping[str, Any]) -> None:
         """Write a checkpoint into the slot that does not hold the latest one.
@@ -219,8 +168,6 @@ class Checkpoints:
         Raises CheckpointError when both slots are damaged, or when the checkpoint belongs to
         another recipe, other data or another version.
         """
-        if self.writes:
-            self._remove_temporary_files()
         slot, content = self._checked()
         if slot is None:
             return None
@@ -274,12 +221,6 @@ class Checkpoints:
         if self.origin is not None:
             self._check_origin(note["origin"], self.origin)
         return slot, note
-
-    def _remove_temporary_files(self) -> None:
-        """Remove the files of writes that were interrupted."""
-        for pattern in ("checkpoint-*.tmp", "history.jsonl.tmp"):
-            for temporary in self.path.glob(pattern):
-                temporary.unlink(missing_ok=True)
 
     def _arrays(self, slot: str) -> dict[str, Array]:
         from safetensors import SafetensorError
@@ -461,7 +402,7 @@ class HistoryFile:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise refused(self.path, len(data), error) from error
+            raise not_written(self.path, error) from error
         self._size += len(data)
         self._hash.update(data)
         self._pending.clear()

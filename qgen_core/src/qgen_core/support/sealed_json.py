@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qgen_core.errors import CheckpointError
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 
 #: The field that holds the hash of all other fields.
 SEAL = "sha256"

@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 
 from qgen_core.typing import Floats
 
+#: The least number of expected events for a normal approximation (Cochran's rule).
+LEAST_EXPECTED = 5.0
+
 
 def density(counts: ArrayLike, errors: ArrayLike, edges: ArrayLike) -> tuple[Floats, Floats]:
     """Densities (B,) and their errors of weighted counts (B,) in bins with edges (B + 1,).
@@ -39,17 +42,34 @@ def ratio(marginal: dict[str, Any]) -> tuple[Floats, Floats, Floats]:
     return found / safe, found_error / safe, expected_error / safe
 
 
-def pulls(reference: ArrayLike, generated: ArrayLike) -> Floats:
-    """(generated - reference) / statistical error of two histograms of counts, each normalised.
+def pulls(
+    reference: ArrayLike, generated: ArrayLike, sizes: tuple[float, float] | None = None
+) -> Floats:
+    """Differences of the shares of two histograms in units of their standard deviation.
 
-    The errors are those of Poisson counts; bins that are empty in both are NaN.
+    ``(q - p) / sqrt(m (1 - m) (1 / n_p + 1 / n_q))`` with the shares p and q of both histograms and
+    m = (n_p p + n_q q) / (n_p + n_q), the best estimate if both samples have one distribution:
+    then pulls are approximately standard normal. An observed count would be too small a variance
+    wherever it happens to be small. ``sizes`` are the effective sizes (sum w)^2 / sum w^2 of both
+    samples; without them the histograms hold counts.
 
-    >>> pulls([5.0, 5.0], [5.0, 5.0]).tolist()
-    [0.0, 0.0]
+    Cells in which the smaller sample expects fewer than :data:`LEAST_EXPECTED` events, or all but
+    so few, are NaN: their pulls would be far from normal.
+
+    >>> pulls([50.0, 50.0], [60.0, 40.0]).round(3).tolist()
+    [1.421, -1.421]
+    >>> pulls([99.0, 1.0], [999.0, 1.0]).round(3).tolist()
+    [nan, nan]
     """
     expected = np.asarray(reference, dtype=np.float64)
     found = np.asarray(generated, dtype=np.float64)
-    difference = found / found.sum() - expected / expected.sum()
-    variance = np.abs(expected) / expected.sum() ** 2 + np.abs(found) / found.sum() ** 2
-    pull: Floats = difference / np.sqrt(np.where(variance > 0, variance, np.nan))
+    if sizes is None:
+        sizes = (float(expected.sum()), float(found.sum()))
+    first, second = sizes
+    p = expected / expected.sum()
+    q = found / found.sum()
+    pooled = (first * p + second * q) / (first + second)
+    variance = pooled * (1 - pooled) * (1 / first + 1 / second)
+    known = np.minimum(pooled, 1 - pooled) * min(sizes) >= LEAST_EXPECTED
+    pull: Floats = (q - p) / np.sqrt(np.where(known, variance, np.nan))
     return pull

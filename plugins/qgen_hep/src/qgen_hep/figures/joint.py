@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgen_core.typing import Floats
-from qgen_hep.figures.density import pulls
+from qgen_hep.figures.density import LEAST_EXPECTED, pulls
 from qgen_hep.figures.labels import axis_label, escaped
-from qgen_hep.figures.style import figure, image, note, side_by_side
+from qgen_hep.figures.style import SPARSE, figure, image, note, side_by_side
 
 PULL_RANGE = 5.0
 #: The least density that has a colour of its own, as a fraction of the greatest one.
@@ -29,8 +30,8 @@ class Bins:
 def joint_figures(joint: dict[str, Any], recipe: Mapping[str, Any]) -> str | None:
     """HTML of three maps; None when one of the histograms is empty.
 
-    ``joint`` is that of an evaluation: ``columns``, ``edges`` and ``units`` of two columns, and
-    the histograms ``reference`` and ``generated``.
+    ``joint`` is that of an evaluation: ``columns``, ``edges`` and ``units`` of two columns, the
+    histograms ``reference`` and ``generated``, and the effective ``sizes`` of both samples.
 
     >>> joint = {"columns": ["pt", "eta"], "edges": [[0, 1, 2], [0, 1]], "units": ["GeV", "1"]}
     >>> joint_figures(joint | {"reference": [[1], [2]], "generated": [[2], [1]]}, {}).count("<img")
@@ -61,10 +62,13 @@ def joint_figures(joint: dict[str, Any], recipe: Mapping[str, Any]) -> str | Non
     for title, density in densities.items():
         alt = f"Density of {columns}: {title.lower()}"
         images.append(_density_map(bins, density, limits, title, bar_label, alt))
-    images.append(_pull_map(bins, pulls(reference, generated), f"Pulls of {columns}"))
+    pull = pulls(reference, generated, joint.get("sizes"))
+    sparse = np.isnan(pull) & ((reference != 0) | (generated != 0))
+    images.append(_pull_map(bins, pull, sparse, f"Pulls of {columns}"))
     text = (
-        "Cells without events are white. Pulls are differences of the normalised counts "
-        "over their Poisson errors."
+        "Cells without events are white. Pulls are differences of the normalised counts over "
+        "their standard deviation if both samples have one distribution; grey cells expect fewer "
+        f"than {LEAST_EXPECTED:.0f} events of the smaller sample."
     )
     return side_by_side(images) + note(text)
 
@@ -98,10 +102,13 @@ def _density_map(
     return _labelled(drawn, axes, bar, title, bar_label, alt)
 
 
-def _pull_map(bins: Bins, pull: Floats, alt: str) -> str:
-    from matplotlib.colors import Normalize
+def _pull_map(bins: Bins, pull: Floats, sparse: NDArray[np.bool_], alt: str) -> str:
+    """A map of pulls; cells that are ``sparse`` are grey."""
+    from matplotlib.colors import ListedColormap, Normalize
 
     drawn, axes, mesh = _map(bins, pull, Normalize(-PULL_RANGE, PULL_RANGE), "RdBu_r")
+    grey = np.ma.masked_where(~sparse, np.ones(sparse.shape))
+    axes.pcolormesh(*bins.edges, grey.T, cmap=ListedColormap([SPARSE]), rasterized=True)
     bar = drawn.colorbar(mesh, ax=axes, extend="both", pad=0.02)
     return _labelled(drawn, axes, bar, "Pull", "(generated - reference) / error", alt)
 

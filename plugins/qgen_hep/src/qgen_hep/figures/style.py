@@ -12,6 +12,7 @@ from typing import Any
 REFERENCE = "#8b95a3"
 GENERATED = "#1f5fa8"
 GUIDE = "#5b6675"
+SPARSE = "#d5d9de"
 #: Sizes for a page; the style of mplhep is meant for slides.
 PAGE: dict[Any, Any] = {
     "font.size": 12.0,

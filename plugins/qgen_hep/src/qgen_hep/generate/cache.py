@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 from qgen_hep.generate.jets import SETTINGS, generate_jets, versions
 from qgen_hep.generate.mfc.file import generate_mfc, settings
 from qgen_hep.generate.offer import Progress

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, BrokenPlugin, DataError
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 from qgen_core.typing import Floats
 from qgen_hep.generate.hdf5 import hdf5_bytes
 from qgen_hep.generate.offer import Progress
@@ -67,7 +67,6 @@ def generate_jets(events: int, *, seed: int, path: Path, progress: Progress | No
             progress(len(rows), "")
         if len(rows) == events:
             break
-    path.parent.mkdir(parents=True, exist_ok=True)
     columns = _columns(np.array(rows))
     write_durably(path, hdf5_bytes(columns, UNITS, _attributes(pythia, events, seed)))
     return path

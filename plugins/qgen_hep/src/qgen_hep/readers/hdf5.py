@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import DataError
+from qgen_core.support import hdf5
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, element, listed, plain_numbers, refuse
@@ -21,9 +22,7 @@ MAX_TEXT = 4096
 @contextmanager
 def open_hdf5(path: Path) -> Iterator[Hdf5Source]:
     """The HDF5 file, open within the block."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with hdf5.open_hdf5(path) as file:
         yield Hdf5Source(path, file)
 
 
@@ -52,6 +51,7 @@ class Hdf5Source:
             )
         plain_numbers(self.path, name, dataset.dtype)
         self._stored_here(name, dataset)
+        hdf5.require_filters(self.path, name, dataset)
         unit = _text(dataset.attrs.get("unit", dataset.attrs.get("units", "")))
         return Declared(dataset.shape[0], tuple(dataset.shape[1:]), dataset.dtype, unit)
 

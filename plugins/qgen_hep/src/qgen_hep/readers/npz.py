@@ -16,6 +16,9 @@ from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, element, plain_numbers, refuse
 
+#: The bit that marks a member of an archive as encrypted.
+ENCRYPTED = 1
+
 
 @contextmanager
 def open_npz(path: Path) -> Iterator[NpzSource]:
@@ -37,6 +40,8 @@ class NpzSource:
             name = member.filename.removesuffix(".npy")
             if name in self.members:
                 raise DataError(f"{path}: two arrays have the same name, {name!r}")
+            if member.flag_bits & ENCRYPTED:
+                raise DataError(f"{path}: {name!r} is encrypted; write it anew without a password")
             self.members[name] = member.filename
 
     def names(self) -> Sequence[str]:

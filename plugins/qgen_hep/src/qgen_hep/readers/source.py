@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from qgen_core.errors import DataError, QgenError, ResourceRefused
+from qgen_core.errors import BrokenPlugin, DataError, QgenError, ResourceRefused
 from qgen_core.typing import Array
 
 
@@ -50,7 +50,11 @@ class Source(Protocol):
 
 @contextmanager
 def failures(path: Path) -> Iterator[None]:
-    """Turn any exception from parsing a damaged file into a QgenError that names the file."""
+    """Turn any exception from parsing a file into a QgenError that names the file.
+
+    What the system refuses to read, and what is stored in a way that needs another package, is
+    not called damaged.
+    """
     try:
         yield
     except QgenError:
@@ -59,11 +63,29 @@ def failures(path: Path) -> Iterator[None]:
         raise ResourceRefused(
             f"{path} asks for more memory than there is: it is too large, or damaged"
         ) from error
-    except Exception as error:  # parsers of damaged files may raise any exception
-        reason = printable(" ".join(str(error).split()))[:300] or "no reason given"
-        raise DataError(
-            f"{path} cannot be read, it is damaged: {type(error).__name__}: {reason}"
+    except ImportError as error:
+        raise BrokenPlugin(
+            f"{path} is compressed in a way that needs another package: {_reason(error)}"
         ) from error
+    except Exception as error:  # parsers of damaged files may raise any exception
+        raise DataError(f"{path} cannot be read{_kind(error)}") from error
+
+
+def _kind(error: Exception) -> str:
+    """Why a file cannot be read, as the end of a message: it is damaged, or for another reason."""
+    kind = type(error).__name__
+    if "NotImplemented" in kind:  # as libraries name what they do not support
+        return f" as it is stored: {_reason(error)}; write it anew with another compression or type"
+    if isinstance(error, OSError) and error.errno is not None:  # the system's own, not a parser's
+        return f": {_reason(error)}"
+    return f", it is damaged: {kind}: {_reason(error)}"
+
+
+def _reason(error: Exception) -> str:
+    """What an exception of a library says, in one printable line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return printable(" ".join(str(error).split()))[:300] or "no reason given"
 
 
 def printable(text: str) -> str:

@@ -11,7 +11,6 @@ from qgen_core.circuits.circuit import Angle, Circuit, Gate, const
 from qgen_core.circuits.gates import GATES
 from qgen_core.errors import BadOption, Unsupported
 from qgen_qiskit.devices.calibration import Device, Qubits
-from qgen_qiskit.devices.layout import LayoutChooser, parts_of
 from qgen_qiskit.devices.transpiler import transpile
 from qgen_qiskit.translate import free_columns, to_qiskit
 
@@ -26,12 +25,14 @@ class CompiledCircuit:
 
     Wires of the gates are those of the original circuit at its *end*: wire w is qubit ``read[w]``
     throughout. Routing moves states between qubits, so w may begin elsewhere, on ``start[w]``; all
-    qubits begin in 0, and no permutation is left to undo at the end.
+    qubits begin in 0, and no permutation is left to undo at the end. Qubits that routing passes and
+    that are not read are ``passed``, the qubits of the wires after them.
     """
 
     gates: tuple[tuple[Gate, Qubits], ...]
-    start: tuple[int, ...]
-    read: tuple[int, ...]
+    start: Qubits
+    read: Qubits
+    passed: Qubits
 
 
 def compile_for(circuit: Circuit, device: Device, layout: Sequence[int] | None) -> CompiledCircuit:
@@ -39,7 +40,7 @@ def compile_for(circuit: Circuit, device: Device, layout: Sequence[int] | None) 
 
     ``layout`` is the qubit on which each wire begins; None chooses. Angles of the result are
     affine functions of one parameter, input or constant of the circuit each. Raises BadOption for
-    a layout that does not fit, Unsupported for a circuit with channels.
+    a layout or a circuit that does not fit, Unsupported for a circuit with channels.
 
     >>> from qgen_qiskit.devices.calibration import fake_device
     >>> bell = Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 1))))
@@ -51,33 +52,44 @@ def compile_for(circuit: Circuit, device: Device, layout: Sequence[int] | None) 
         raise Unsupported(
             "the noise of a device maps circuits of gates; this one holds channels already"
         )
-    parts = parts_of(circuit)
-    chooser = LayoutChooser(device.couplings(), device.mean_readout)
-    if layout is None:
-        sets = chooser.choose([len(part) for part in parts])
-    else:
+    if layout is not None:
         check_layout(layout, circuit.num_wires, device)
-        sets = [tuple(layout[wire] for wire in part) for part in parts]
-        for qubits in sets:
-            if not chooser.connected(qubits):
-                raise BadOption(
-                    f"layout: the qubits {qubits} are not connected on {device.name}, "
-                    "but gates of the circuit connect their wires"
-                )
-    start = [-1] * circuit.num_wires
-    read = [-1] * circuit.num_wires
-    gates: list[tuple[Gate, Qubits]] = []
-    for part, qubits in zip(parts, sets, strict=True):
-        compiled = _compile_part(
-            _restricted(circuit, part), device, qubits, fixed=layout is not None
+    if circuit.num_wires > device.num_qubits:
+        raise BadOption(
+            f"the circuit has {circuit.num_wires} wires; "
+            f"{device.name} has {device.num_qubits} qubits"
         )
-        for local, wire in enumerate(part):
-            start[wire] = compiled.start[local]
-            read[wire] = compiled.read[local]
-        for gate, on in compiled.gates:
-            wires = tuple(part[wire] for wire in gate.wires)
-            gates.append((replace(gate, wires=wires), on))
-    return CompiledCircuit(tuple(gates), tuple(start), tuple(read))
+    built, vector = to_qiskit(circuit)
+    angles: dict[Any, Angle] = {}
+    for element, column in zip(vector, free_columns(circuit), strict=True):
+        angles[element] = circuit.angles[column]
+    transpiled = transpile(built, device, layout)
+    routed = transpiled.circuit
+    read = transpiled.end
+    qubit_of = list(read)
+    gates: list[Gate] = []
+    for instruction in routed.data:
+        name = instruction.operation.name
+        if name not in GATES:
+            raise Unsupported(
+                f"transpiling for {device.name} left the instruction {name!r}, "
+                "which is not a gate of qgen"
+            )
+        qubits = [routed.find_bit(bit).index for bit in instruction.qubits]
+        for qubit in qubits:
+            if qubit not in qubit_of:
+                qubit_of.append(qubit)
+        wires = tuple(qubit_of.index(qubit) for qubit in qubits)
+        if GATES[name].has_angle:
+            for angle in _affine_terms(instruction.operation.params[0], angles):
+                gates.append(Gate(name, wires, angle))
+        else:
+            gates.append(Gate(name, wires))
+    with_qubits = []
+    for gate in _merged(gates):
+        with_qubits.append((gate, tuple(qubit_of[wire] for wire in gate.wires)))
+    passed = tuple(qubit_of[len(read) :])
+    return CompiledCircuit(tuple(with_qubits), transpiled.start, read, passed)
 
 
 def check_layout(layout: Sequence[int], num_wires: int, device: Device) -> None:
@@ -97,65 +109,27 @@ def check_layout(layout: Sequence[int], num_wires: int, device: Device) -> None:
         )
 
 
-def _restricted(circuit: Circuit, part: Sequence[int]) -> Circuit:
-    """The gates of a part, on wires 0, 1, ..."""
-    local = {wire: number for number, wire in enumerate(part)}
-    gates = []
-    for gate in circuit.gates:
-        if gate.wires[0] in local:
-            gates.append(replace(gate, wires=tuple(local[wire] for wire in gate.wires)))
-    return Circuit(len(part), tuple(gates))
+def _affine_terms(value: Any, angles: dict[Any, Angle]) -> list[Angle]:
+    """An angle of the routed circuit as a sum of affine functions of one source each.
 
-
-def _compile_part(
-    circuit: Circuit, device: Device, qubits: Qubits, *, fixed: bool
-) -> CompiledCircuit:
-    """Compile a connected circuit to a connected set of qubits.
-
-    ``fixed``: wire w begins on the w-th qubit; else the transpiler chooses the order.
+    Rotations about one axis by the terms, one after the other, are the rotation by the sum.
     """
-    built, vector = to_qiskit(circuit)
-    angles: dict[Any, Angle] = {}
-    for element, column in zip(vector, free_columns(circuit), strict=True):
-        angles[element] = circuit.angles[column]
-    routed, first, final = transpile(built, device, qubits, fixed=fixed)
-    start = tuple(qubits[place] for place in reversed(first))
-    read = tuple(qubits[place] for place in reversed(final))
-    wire_of = {qubit: wire for wire, qubit in enumerate(read)}
-    gates: list[Gate] = []
-    for instruction in routed.data:
-        name = instruction.operation.name
-        if name not in GATES:
-            raise Unsupported(
-                f"transpiling for {device.name} left the instruction {name!r}, "
-                "which is not a gate of qgen"
-            )
-        places = [routed.find_bit(bit).index for bit in instruction.qubits]
-        wires = tuple(wire_of[qubits[place]] for place in places)
-        angle = None
-        if GATES[name].has_angle:
-            angle = _affine(instruction.operation.params[0], angles)
-        gates.append(Gate(name, wires, angle))
-    with_qubits = []
-    for gate in _merged(gates):
-        with_qubits.append((gate, tuple(read[wire] for wire in gate.wires)))
-    return CompiledCircuit(tuple(with_qubits), start, read)
-
-
-def _affine(value: Any, angles: dict[Any, Angle]) -> Angle:
-    """An angle of the routed circuit as an affine function of one source of the original one."""
     parameters = list(getattr(value, "parameters", ()))
     if not parameters:
-        return const(float(value))
-    if len(parameters) > 1:
-        raise Unsupported(
-            f"transpiling joined rotations: the angle {value} has {len(parameters)} sources"
-        )
-    (parameter,) = parameters
-    offset = float(value.bind({parameter: 0.0}))
-    scale = float(value.bind({parameter: 1.0})) - offset
-    angle = angles[parameter]
-    return replace(angle, scale=scale * angle.scale, offset=scale * angle.offset + offset)
+        return [const(float(value))]
+    parameters.sort(key=lambda parameter: int(parameter.index))
+    constant = float(value.bind(dict.fromkeys(parameters, 0.0)))
+    terms = []
+    for parameter in parameters:
+        slope = value.gradient(parameter)
+        if getattr(slope, "parameters", ()):
+            raise Unsupported(f"transpiling made the angle {value}, which is not affine")
+        angle = angles[parameter]
+        scale = float(slope)
+        offset = scale * angle.offset + constant
+        terms.append(replace(angle, scale=scale * angle.scale, offset=offset))
+        constant = 0.0
+    return terms
 
 
 def _merged(gates: Sequence[Gate]) -> list[Gate]:

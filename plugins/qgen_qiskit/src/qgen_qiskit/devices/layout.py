@@ -1,193 +1,178 @@
-"""The choice of qubits: the connected set of least error for each part of a circuit."""
+"""The choice of qubits: where the couplings of a device hold all pairs that a circuit entangles."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from qgen_core.circuits.circuit import Circuit
-from qgen_core.errors import BadOption
+from qgen_core.discovery.optional_import import import_optional
 from qgen_core.typing import Floats
+from qgen_qiskit.devices.calibration import Device, Qubits
 
-QubitSet = tuple[int, ...]
-
-#: Partial and complete sets that are examined before the search returns the best so far.
-#: It takes a few seconds; 20 qubits of 156 need a tenth of it.
-MAX_SETS = 2_000_000
-
-
-def parts_of(circuit: Circuit) -> list[tuple[int, ...]]:
-    """Groups of wires that gates connect, ordered by their first wires.
-
-    >>> from qgen_core import Gate
-    >>> parts_of(Circuit(4, (Gate("cx", (0, 2)), Gate("h", (1,)))))
-    [(0, 2), (1,), (3,)]
-    """
-    root = list(range(circuit.num_wires))
-    for instruction in circuit.instructions:
-        old = root[max(instruction.wires)]
-        new = root[min(instruction.wires)]
-        if old != new:
-            for wire, key in enumerate(root):
-                if key == old:
-                    root[wire] = new
-    parts: dict[int, list[int]] = {}
-    for wire, key in enumerate(root):
-        parts.setdefault(key, []).append(wire)
-    return [tuple(wires) for wires in parts.values()]
+#: Matches of a connected part of a circuit that are compared. A line of 12 wires has 5,916 on 156
+#: qubits.
+MAX_MATCHES = 50_000
+#: States that the search for the matches of a part visits, a few seconds.
+MAX_STATES = 1_000_000
+#: Matches that are tried where parts are placed side by side.
+MAX_PLACED = 100_000
 
 
-@dataclass
-class BestSet:
-    """The best set so far, ranked by its sum of two-qubit errors, then of readout errors."""
+@dataclass(frozen=True)
+class Needs:
+    """What a circuit in the gates of a device needs of each qubit and each coupling.
 
-    rank: tuple[float, float] = (np.inf, np.inf)
-    qubits: QubitSet | None = None
-
-
-class LayoutChooser:
-    """Finds connected sets of qubits with the least sum of two-qubit errors inside them.
-
-    Among equal sums the set with the least ``readout`` errors is chosen; that decides for single
-    wires.
-
-    Args:
-        couplings: two-qubit error of each pair of coupled qubits.
-        readout: readout error of each qubit.
-
-    >>> line = {(0, 1): 0.3, (1, 2): 0.1}
-    >>> LayoutChooser(line, np.zeros(3)).choose([2])
-    [(1, 2)]
+    ``pairs`` is the number of two-qubit gates on each pair of wires, lower wire first; ``pulses``
+    the number of one-qubit gates with an error on each wire.
     """
 
-    def __init__(self, couplings: Mapping[tuple[int, int], float], readout: Floats) -> None:
-        self.errors: list[dict[int, float]] = [{} for _ in readout]
-        for (first, second), error in couplings.items():
-            self.errors[first][second] = error
-            self.errors[second][first] = error
-        self.readout = readout
-        #: The sum of the k least errors of the device, a lower bound for k couplings.
-        self.least_sums = np.concatenate([[0.0], np.cumsum(sorted(couplings.values()))])
+    pairs: Mapping[tuple[int, int], int]
+    pulses: Sequence[int]
 
-    def choose(self, sizes: Sequence[int]) -> list[QubitSet]:
-        """A set for each size; the largest is chosen first, leaving room for the others.
 
-        Raises BadOption if they do not fit on the device.
-        """
-        order = sorted(range(len(sizes)), key=lambda part: -sizes[part])
-        found = self._place([sizes[part] for part in order], frozenset(range(len(self.errors))))
-        if found is None:
-            raise BadOption(
-                f"connected sets of {', '.join(map(str, sizes))} qubits do not fit side by side "
-                f"on a device of {len(self.errors)} qubits"
-            )
-        return [found[order.index(part)] for part in range(len(sizes))]
+def best_placement(needs: Needs, device: Device) -> Qubits | None:
+    """The qubit of each wire, such that no two-qubit gate needs routing; None if there is none.
 
-    def cost(self, qubits: Sequence[int]) -> float:
-        """The sum of the errors of the couplings inside a set."""
-        inside = set(qubits)
-        errors = []
-        for first in inside:
-            for second, error in self.errors[first].items():
-                if second in inside and first < second:
-                    errors.append(error)
-        return sum(errors)
+    Among all such placements this is the one with the least sum of errors: of each two-qubit gate
+    on the coupling that it uses, of each one-qubit gate, and of the readout of each wire. Connected
+    parts of the circuit are matched to the device one by one and placed side by side. The search is
+    exhaustive up to :data:`MAX_STATES`, :data:`MAX_MATCHES` and :data:`MAX_PLACED`, and
+    deterministic; beyond these bounds it returns the best placement so far, or None.
 
-    def connected(self, qubits: Sequence[int]) -> bool:
-        """Whether the couplings inside a set connect it."""
-        inside = set(qubits)
-        reached = {qubits[0]}
-        pending = [qubits[0]]
-        while pending:
-            new = inside & self.errors[pending.pop()].keys() - reached
-            reached |= new
-            pending += new
-        return reached == inside
+    Source of the search: L. P. Cordella et al., IEEE Trans. Pattern Anal. Mach. Intell. 26 (2004)
+    1367 (VF2), in rustworkx.
 
-    def _place(self, sizes: list[int], free: frozenset[int]) -> list[QubitSet] | None:
-        if not sizes:
-            return []
-        best = self._greedy(sizes[0], free, sizes[1:])
-        for qubits in self._sets(sizes[0], free, best):
-            self._consider(best, qubits, free, sizes[1:])
-        if best.qubits is None:
-            return None
-        rest = self._place(sizes[1:], free - set(best.qubits))
-        if rest is None:
-            return None
-        return [best.qubits, *rest]
+    >>> from qgen_qiskit.devices.calibration import fake_device
+    >>> line = Needs({(0, 1): 3, (1, 2): 3}, (2, 2, 2))
+    >>> best_placement(line, fake_device("ibm_casablanca"))
+    (1, 3, 5)
+    """
+    parts = _parts(needs)
+    if sum(len(part) for part in parts) > device.num_qubits:
+        return None
+    costs = _Costs.of(device)
+    graph = _graph(device.num_qubits, device.couplings())
+    matches = [_matches_of(part, needs, graph, costs) for part in parts]
+    chosen = _SideBySide(matches).best()
+    if chosen is None:
+        return None
+    placement = [0] * len(needs.pulses)
+    for part, qubits in zip(parts, chosen, strict=True):
+        for wire, qubit in zip(part, qubits, strict=True):
+            placement[wire] = qubit
+    return tuple(placement)
 
-    def _consider(
-        self, best: BestSet, qubits: QubitSet, free: frozenset[int], rest: list[int]
-    ) -> None:
-        """Make this set the best one if it is better and leaves room for the rest."""
-        rank = (self.cost(qubits), float(self.readout[list(qubits)].sum()))
-        if rank < best.rank and self._fits(rest, free - set(qubits)):
-            best.rank = rank
-            best.qubits = qubits
 
-    def _greedy(self, size: int, free: frozenset[int], rest: list[int]) -> BestSet:
-        """A good set to start from: from each qubit, add the neighbour of least error."""
-        best = BestSet()
-        for start in sorted(free):
-            grown = [start]
-            while len(grown) < size:
-                near: set[int] = set()
-                for qubit in grown:
-                    near |= self.errors[qubit].keys() & free
-                near -= set(grown)
-                if not near:
-                    break
-                costs = {qubit: self.cost([*grown, qubit]) for qubit in near}
-                grown.append(min(near, key=lambda qubit: (costs[qubit], qubit)))
-            if len(grown) == size:
-                self._consider(best, tuple(sorted(grown)), free, rest)
-        return best
+@dataclass(frozen=True, eq=False)
+class _Costs:
+    """Errors of couplings, ``pair`` (Q, Q), else infinite; ``pulse`` and ``readout`` (Q,)."""
 
-    def _fits(self, sizes: list[int], free: frozenset[int]) -> bool:
-        """Whether connected sets of these sizes fit side by side on the free qubits."""
-        if not sizes or max(sizes) == 1:
-            return len(free) >= len(sizes)
-        sets = self._sets(sizes[0], free, BestSet())
-        return any(self._fits(sizes[1:], free - set(qubits)) for qubits in sets)
+    pair: Floats
+    pulse: Floats
+    readout: Floats
 
-    def _sets(self, size: int, free: frozenset[int], best: BestSet) -> Iterator[QubitSet]:
-        """Connected sets of free qubits, each once, that may be better than the best.
+    @classmethod
+    def of(cls, device: Device) -> _Costs:
+        pair = np.full((device.num_qubits, device.num_qubits), np.inf)
+        for (first, second), error in device.couplings().items():
+            pair[first, second] = error
+            pair[second, first] = error
+        pulse = np.zeros(device.num_qubits)
+        for (qubit,), calibration in device.gates["sx"].items():
+            pulse[qubit] = calibration.error
+        return cls(pair, pulse, device.mean_readout)
 
-        Source: the enumeration ESU of Wernicke, IEEE/ACM Trans. Comput. Biol. Bioinform. 3 (2006)
-        347, pruned where even the least errors of the device would make a set worse.
-        """
-        examined = 0
 
-        def extend(
-            inside: list[int], near: list[int], seen: set[int], cost: float
-        ) -> Iterator[QubitSet]:
-            nonlocal examined
-            examined += 1
-            missing = size - len(inside)
-            least = self.least_sums[min(missing, len(self.least_sums) - 1)]
-            if examined > MAX_SETS or cost + least > best.rank[0]:
+@dataclass(frozen=True, eq=False)
+class _Matches:
+    """Placements of a part: ``qubits`` (M, wires) and the sums of errors ``costs`` (M,), sorted."""
+
+    qubits: NDArray[np.intp]
+    costs: Floats
+
+
+def _graph(size: int, pairs: Mapping[tuple[int, int], Any]) -> Any:
+    rustworkx = import_optional("rustworkx", "the noise of a device", "rustworkx")
+    graph = rustworkx.PyGraph()
+    graph.add_nodes_from(range(size))
+    graph.add_edges_from_no_data(list(pairs))
+    return graph
+
+
+def _parts(needs: Needs) -> list[tuple[int, ...]]:
+    """Groups of wires that two-qubit gates connect, the largest first."""
+    rustworkx = import_optional("rustworkx", "the noise of a device", "rustworkx")
+    components = rustworkx.connected_components(_graph(len(needs.pulses), needs.pairs))
+    parts = [tuple(sorted(component)) for component in components]
+    return sorted(parts, key=lambda part: (-len(part), part))
+
+
+def _matches_of(part: tuple[int, ...], needs: Needs, graph: Any, costs: _Costs) -> _Matches:
+    """The placements of one part on the whole device, by their cost."""
+    rustworkx = import_optional("rustworkx", "the noise of a device", "rustworkx")
+    local = {wire: number for number, wire in enumerate(part)}
+    counts = {}
+    for (first, second), count in needs.pairs.items():
+        if first in local:
+            counts[local[first], local[second]] = count
+    found = rustworkx.vf2_mapping(
+        graph,
+        _graph(len(part), counts),
+        subgraph=True,
+        induced=False,
+        id_order=False,
+        call_limit=MAX_STATES,
+    )
+    rows = []
+    for mapping in islice(found, MAX_MATCHES):
+        rows.append(sorted(mapping, key=mapping.__getitem__))
+    qubits = np.array(rows, dtype=np.intp).reshape(-1, len(part))
+    pulses = np.array([needs.pulses[wire] for wire in part])
+    total = costs.pulse[qubits] @ pulses + costs.readout[qubits].sum(axis=1)
+    for (first, second), count in counts.items():
+        total = total + count * costs.pair[qubits[:, first], qubits[:, second]]
+    order = np.lexsort((*qubits.T[::-1], total))
+    return _Matches(qubits[order], total[order])
+
+
+class _SideBySide:
+    """Chooses a match for each part such that none share a qubit: depth first, with a bound."""
+
+    def __init__(self, matches: Sequence[_Matches]) -> None:
+        self.matches = matches
+        self.least_cost = np.inf
+        self.chosen: list[Qubits] | None = None
+        self.tried = 0
+        #: The least cost of the parts from each one on.
+        self.least_rest = [0.0]
+        for one in reversed(matches):
+            least = np.min(one.costs, initial=np.inf)
+            self.least_rest.insert(0, self.least_rest[0] + float(least))
+
+    def best(self) -> list[Qubits] | None:
+        self._extend([], frozenset(), 0.0)
+        return self.chosen
+
+    def _extend(self, chosen: list[Qubits], taken: frozenset[int], cost: float) -> None:
+        if len(chosen) == len(self.matches):
+            self.least_cost = cost
+            self.chosen = chosen
+            return
+        for qubits, total in self._free_matches(len(chosen), taken):
+            bound = cost + total + self.least_rest[len(chosen) + 1]
+            if bound >= self.least_cost or self.tried > MAX_PLACED:
                 return
-            if not missing:
-                yield tuple(sorted(inside))
-                return
-            for position, qubit in enumerate(near):
-                added_errors = []
-                new = []
-                for other, error in self.errors[qubit].items():
-                    if other in inside:
-                        added_errors.append(error)
-                    if other > inside[0] and other in free and other not in seen:
-                        new.append(other)
-                yield from extend(
-                    [*inside, qubit],
-                    near[position + 1 :] + new,
-                    seen | set(new),
-                    cost + sum(added_errors),
-                )
+            self._extend([*chosen, qubits], taken | set(qubits), cost + total)
 
-        for root in sorted(free):
-            near = [qubit for qubit in self.errors[root] if qubit > root and qubit in free]
-            yield from extend([root], near, {root, *near}, 0.0)
+    def _free_matches(self, part: int, taken: frozenset[int]) -> Iterator[tuple[Qubits, float]]:
+        one = self.matches[part]
+        for row, cost in zip(one.qubits, one.costs, strict=True):
+            self.tried += 1
+            qubits = tuple(row.tolist())
+            if taken.isdisjoint(qubits):
+                yield qubits, float(cost)

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from qgen_core.circuits.circuit import Channel, Circuit, Instruction
-from qgen_core.circuits.measures import Measure, State
+from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabilities, State
 from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.interfaces import Problem
@@ -22,6 +24,9 @@ from qgen_qiskit.devices.compile import CompiledCircuit, compile_for
 from qgen_qiskit.devices.gate_channels import GateChannels, Readout
 
 log = logging.getLogger("qgen")
+
+#: Measures with readout errors, wire by wire.
+WireMeasure = Probabilities | Bits | Expectations
 
 
 @dataclass(eq=False)
@@ -101,14 +106,23 @@ class DeviceNoiseModel(ABC):
             )
         channels = self._current_channels()
         if cached.noisy is None or cached.version != self.version:
-            cached.noisy = _with_channels(circuit.num_wires, cached.compiled, channels)
+            wires = circuit.num_wires + len(cached.compiled.passed)
+            cached.noisy = _with_channels(wires, cached.compiled, channels)
             cached.version = self.version
-        if isinstance(measure, State) or not self.scale:
+        extra_wires = len(cached.compiled.passed)
+        if isinstance(measure, State):
+            if extra_wires:
+                raise Unsupported(
+                    f"the circuit needs {extra_wires} more qubits of {self.device.name} than it "
+                    "has wires; measure probabilities or expectations"
+                )
             return cached.noisy, measure
-        confusion = channels.confusion(cached.compiled.read)
-        if measure.confusion is not None:
-            confusion = confusion @ measure.confusion
-        return cached.noisy, replace(measure, confusion=confusion)
+        confusion = measure.confusion
+        if self.scale:
+            confusion = channels.confusion(cached.compiled.read)
+            if measure.confusion is not None:
+                confusion = confusion @ measure.confusion
+        return cached.noisy, _with_extra_wires(replace(measure, confusion=confusion), extra_wires)
 
     def describe(self) -> dict[str, Any]:
         """What a run records: the calibration, the options and the qubits of the latest circuit."""
@@ -117,6 +131,8 @@ class DeviceNoiseModel(ABC):
             found["transpiled by"] = f"qiskit {importlib.metadata.version('qiskit')}"
             found["layout"] = list(self._latest.start)
             found["read on"] = list(self._latest.read)
+            if self._latest.passed:
+                found["passed"] = list(self._latest.passed)
         found["scale"] = self.scale
         found["mode"] = self.mode
         found["readout"] = self.readout
@@ -156,19 +172,21 @@ class DeviceNoiseModel(ABC):
 class DeviceNoise(DeviceNoiseModel):
     """A circuit in the gates of a device, with a channel after each gate, and readout errors.
 
-    The circuit is transpiled once, with its parameters left open, to the qubits that it uses. Each
-    gate with an error or a duration is followed by one channel, thermal relaxation and
-    depolarization, as in Qiskit Aer's model of a device. Wires on which no gate acts do not relax.
-    Output wires are in order.
+    The circuit is transpiled once, with its parameters left open. Each gate with an error or a
+    duration is followed by one channel, thermal relaxation and depolarization, as in Qiskit Aer's
+    model of a device. Wires on which no gate acts do not relax. Output wires are in order. Where
+    routing passes qubits without a wire, the noisy circuit has more wires, which a simulator has to
+    hold, and which are not read.
 
     Args:
         device: a fake device, i.e. a calibration stored in qiskit-ibm-runtime, such as
             ``ibm_sherbrooke``; with ``account`` the name of a device of that account.
         account: the name of a stored account of IBM Quantum, from which the present calibration of
             the device is fetched.
-        layout: the qubit on which each wire begins. None: for each unconnected part of the circuit
-            the connected set of qubits with the least sum of two-qubit errors, disjoint sets for
-            different parts.
+        layout: the qubit on which each wire begins. None: where the couplings of the device hold
+            all pairs of wires that gates connect, the placement with the least sum of the errors
+            of all gates and of readout; else the best of ten routings by Qiskit, by their numbers
+            of two-qubit gates.
         readout: ``mean`` of the two readout errors, as in Aer's model, or ``asymmetric``.
         scale: strength of the noise: 0 for none, 1 for the device.
         mode: ``semigroup`` (powers of channels) or ``linear`` (errors times scale, with bounds).
@@ -211,6 +229,19 @@ class DeviceNoise(DeviceNoiseModel):
         if self.account is None:
             return fake_device(self.name)
         return live_device(self.name, self.account)
+
+
+def _with_extra_wires(measure: WireMeasure, extra_wires: int) -> WireMeasure:
+    """The measure of a circuit with more wires at its end, which have no letter and no error."""
+    if not extra_wires:
+        return measure
+    if measure.confusion is not None:
+        perfect = np.tile(np.eye(2), (extra_wires, 1, 1))
+        measure = replace(measure, confusion=np.concatenate([measure.confusion, perfect]))
+    if isinstance(measure, Expectations):
+        words = tuple(word + "I" * extra_wires for word in measure.paulis)
+        return replace(measure, paulis=words)
+    return measure
 
 
 def _with_channels(num_wires: int, compiled: CompiledCircuit, channels: GateChannels) -> Circuit:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from qgen_core.errors import Busy, CheckpointError, ResourceRefused
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ class MlpGenerator(TorchModel):
         widths: of the hidden layers.
         activation: of the hidden layers; ``leaky-relu`` has slope 0.2, ``silu`` is swish.
         norm: ``batch`` or ``layer`` normalisation before each activation. With ``batch``, training
-            uses the mean and variance of each batch (of each share of it, if the trainer splits
-            batches), and sampling running averages over the batches of all steps.
+            uses the mean and variance of each batch, and sampling running averages over the
+            batches of all steps.
         final: activation of the output layer, e.g. ``tanh`` for events in [-1, 1].
         init: initial weights: torch's default, or ``glorot`` and ``he`` uniform with zero biases.
         precision: ``single`` for float32, ``double`` for float64.

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import torch
+from torch import nn
 
-from qgen_core import Backend, Batch, Circuit, Expectations, Gate, Generator, Shots, Space, given
+from qgen_core import Backend, Circuit, Expectations, Gate, Space, given
 from qgen_core.errors import BadOption
 from qgen_core.support.random_streams import generator, stream
-from qgen_core.typing import Array, Floats, Pullback, Rng
-from qgen_torch.conditions import (
-    check_condition,
-    condition_rows,
-    condition_width,
-)
+from qgen_core.typing import Rng
+from qgen_torch.backend_function import BackendFunction
+from qgen_torch.conditions import condition_width
+from qgen_torch.model import TorchModel
+
+Tensor = torch.Tensor
 
 #: Amplitudes in memory at once while sampling; sets the number of events per backend call.
 MAX_AMPLITUDES = 2**22
 
 
-class StyleQgan(Generator):
+class StyleQgan(TorchModel):
     """``x_i = <Z_i>`` of a circuit in which every angle is ``w z + b``: noise enters as a style.
 
     A layer has RY and RZ on every wire. Layers 2, 6, 10, ... are followed by two CRY, from wire 0
@@ -60,6 +62,8 @@ class StyleQgan(Generator):
     """
 
     outputs = frozenset({"samples"})
+    draws_torch_numbers = False
+    suggested_encoder = "min-max"
 
     def __init__(
         self,
@@ -75,11 +79,6 @@ class StyleQgan(Generator):
         scale: float = 0.15,
         seed: int | None = None,
     ) -> None:
-        if space.kind in ("bits", "spins"):
-            raise BadOption(
-                f"style-qgan makes numbers in [-1, 1], not {space}; "
-                "use an encoder such as 'min-max'"
-            )
         if layers < 1 or latent < 1 or not scale >= 0:
             raise BadOption(
                 "layers and latent must be at least 1 and scale at least 0, "
@@ -92,12 +91,18 @@ class StyleQgan(Generator):
                 f"{wires} wires read by {observables!r} give fewer than {space.width} columns; "
                 "increase wires"
             )
-        self.space = space
-        self.condition = condition
+        angles = 2 * layers * wires + wires
+        if wires > 1:
+            angles += layers
+        numbers = generator(None) if seed is None else stream(seed, "init")
+        weight, bias = torch.from_numpy(numbers.uniform(-scale, scale, (2, angles)))
+        parameters = nn.ParameterDict([("weight", weight), ("bias", bias)])
+        super().__init__(parameters, space=space, condition=condition)
         self.backend = backend
         self.shots = shots
         self.latent = latent
         self.circuit = style_circuit(wires, layers)
+        self.events_at_once = max(1, MAX_AMPLITUDES >> wires)
         words = []
         for letter in observables:
             for wire in range(wires):
@@ -105,63 +110,48 @@ class StyleQgan(Generator):
         self.measure = Expectations(tuple(words[: space.width]))
         backend.check(self.circuit, shots)
         backend.require(self.circuit, self.measure)
-        angles = 2 * layers * wires + wires
-        if wires > 1:
-            angles += layers
-        rng = generator(None) if seed is None else stream(seed, "init")
-        self.weight, self.bias = rng.uniform(-scale, scale, (2, angles))
+        self._expectations = BackendFunction(self.circuit, self.measure, backend, shots)
         style_width = latent + condition_width(condition)
         #: The column of (z, condition) that each angle of the circuit uses.
-        self._style_columns = np.arange(self.circuit.num_angles) % style_width
+        self._style_columns = torch.arange(self.circuit.num_angles, device="cpu") % style_width
 
-    def parameters(self) -> dict[str, Array]:
-        return {"weight": self.weight, "bias": self.bias}
-
-    def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
-        if n < 0:
-            raise BadOption(f"n is a number of events, not {n}")
-        check_condition("style-qgan", self.condition, condition, n)
-        out = np.empty((n, self.space.width))
-        at_once = max(1, MAX_AMPLITUDES >> self.circuit.num_wires)
-        for start in range(0, n, at_once):
-            stop = min(start + at_once, n)
-            rows = condition_rows(condition, start, stop)
-            styles = self._styles(stop - start, rows, rng)
-            angles = self._angles(styles)
-            out[start:stop] = self.backend.run(
-                self.circuit, angles, self.measure, Shots.of(self.shots, rng)
-            )
-        return out
-
-    def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
-        if output != "samples" or batch.x is None:
-            return super().forward(output, batch, rng=rng)
-        check_condition("style-qgan", self.condition, batch.condition, len(batch.x))
-        styles = self._styles(len(batch.x), batch.condition, rng)
-        found, back = self.backend.forward(
-            self.circuit, self._angles(styles), self.measure, Shots.of(self.shots, rng)
-        )
-
-        def pullback(cotangent: Array) -> dict[str, Array]:
-            _, d_inputs = self.circuit.pullback(back(cotangent))
-            gradient = {"weight": np.zeros(len(self.weight)), "bias": np.zeros(len(self.bias))}
-            used = d_inputs.shape[1]
-            np.einsum("na,na->a", d_inputs, styles, out=gradient["weight"][:used])
-            np.sum(d_inputs, axis=0, out=gradient["bias"][:used])
-            return gradient
-
-        return found, pullback
-
-    def _styles(self, n: int, condition: Array | None, rng: Rng) -> Floats:
-        """The noise or condition that enters each angle, (n, angles)."""
-        z = rng.standard_normal((n, self.latent))
+    def samples(self, n: int, condition: Tensor | None, rng: Rng) -> Tensor:
+        z = self.noise(n, self.latent, rng)
         if condition is not None:
-            z = np.concatenate([z, condition], axis=1)
-        return z[:, self._style_columns]
+            z = torch.cat([z, condition], dim=1)
+        styles = z.index_select(1, self._style_columns)
+        weight = self.module.get_parameter("weight")
+        bias = self.module.get_parameter("bias")
+        inputs = _STYLED(weight, bias, styles)
+        return self._expectations(None, inputs, rng)
 
-    def _angles(self, styles: Floats) -> Floats:
+
+class _Styled(torch.autograd.Function):
+    """``weight * style + bias`` for each angle (n, angles); the last parameters may be unused.
+
+    Its derivatives are sums over the batch. They are numpy's, because torch adds in another order,
+    and recorded trainings can be repeated bit for bit.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, bias: Tensor, styles: Tensor) -> Tensor:
+        ctx.save_for_backward(weight, styles)
         used = styles.shape[1]
-        return self.circuit.bind((), self.weight[:used] * styles + self.bias[:used])
+        return weight[:used] * styles + bias[:used]
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor, Tensor, None]:
+        weight, styles = ctx.saved_tensors
+        used = styles.shape[1]
+        d_angles = cotangent.numpy()
+        d_weight = torch.zeros_like(weight)
+        d_bias = torch.zeros_like(weight)
+        np.einsum("na,na->a", d_angles, styles.numpy(), out=d_weight.numpy()[:used])
+        np.sum(d_angles, axis=0, out=d_bias.numpy()[:used])
+        return d_weight, d_bias, None
+
+
+_STYLED: Any = _Styled.apply  # torch leaves it untyped
 
 
 def style_circuit(wires: int, layers: int) -> Circuit:

@@ -38,11 +38,13 @@ def copied_state(module: nn.Module) -> dict[str, Array]:
     >>> sorted(copied_state(nn.Linear(2, 1)))
     ['bias', 'weight']
     """
-    return {name: value.numpy().copy() for name, value in module.state_dict().items()}
+    return {name: value.cpu().numpy().copy() for name, value in module.state_dict().items()}
 
 
 def load_state(owner: str, module: nn.Module, state: Mapping[str, Array]) -> None:
-    """Restore what :func:`copied_state` returned. Raises CheckpointError if it does not fit.
+    """Restore what :func:`copied_state` returned, on the module's device.
+
+    Raises CheckpointError if it does not fit.
 
     >>> one = nn.Linear(2, 1)
     >>> other = nn.Linear(2, 1)
@@ -50,8 +52,12 @@ def load_state(owner: str, module: nn.Module, state: Mapping[str, Array]) -> Non
     >>> torch.equal(one.weight, other.weight)
     True
     """
-    live = {name: value.numpy() for name, value in module.state_dict().items()}
-    load_into(owner, live, state)
+    tensors = module.state_dict()
+    restored = copied_state(module)
+    load_into(owner, restored, state)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(torch.from_numpy(restored[name]))
 
 
 def as_tensor(array: Any, dtype: type[np.floating[Any]]) -> torch.Tensor:

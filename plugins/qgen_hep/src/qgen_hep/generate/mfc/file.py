@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import BadOption
-from qgen_core.support.checkpoint import write_durably
+from qgen_core.support.files import write_durably
 from qgen_hep.generate.hdf5 import hdf5_bytes
 from qgen_hep.generate.mfc.events import COLUMNS, CONDITION, ENERGIES, UNITS, events_of
 from qgen_hep.generate.mfc.process import Process
@@ -51,7 +51,6 @@ def generate_mfc(events: int, *, seed: int, path: Path, progress: Progress | Non
         "created_by": "qgen-hep",
         **fixed,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_durably(path, hdf5_bytes(columns, UNITS, attributes))
     if progress is not None:
         progress(events, "")

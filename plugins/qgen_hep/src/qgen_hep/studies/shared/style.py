@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from qgen_core.studies import Results
+from qgen_core.support.files import write_durably
 from qgen_hep.figures.style import GENERATED, GUIDE, REFERENCE, figure
 
 BLACK = "#1c1f24"
@@ -41,7 +43,9 @@ def draw(
     with look():
         for number, make in figures.items():
             path = folder / f"figure-{number:02d}.png"
-            make(results).savefig(path, dpi=DPI, metadata={"Software": None})
+            png = io.BytesIO()
+            make(results).savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+            write_durably(path, png.getvalue())
             paths.append(path)
     return paths
 
