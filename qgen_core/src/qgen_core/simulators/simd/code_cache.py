@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import pickle
 import sys
 import time
 import uuid
@@ -26,7 +25,7 @@ import numba
 from numba.core import config
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
-from numba.core.serialize import dumps
+from numba.core.serialize import dumps, loads
 from numba.misc.appdirs import AppDirs
 
 log = logging.getLogger("qgen")
@@ -63,7 +62,7 @@ def cache_folders(source_folder: Path) -> list[Path]:
     The folder in ``NUMBA_CACHE_DIR`` alone if that is set; else ``__pycache__`` beside the sources,
     and the user's cache folder if there is a home.
 
-    >>> source_folder = Path("/opt/engine")
+    >>> source_folder = Path("engine").absolute()
     >>> first = cache_folders(source_folder)[0]
     >>> first.name in ("__pycache__", cache_name(source_folder))
     True
@@ -175,7 +174,7 @@ class CodeCache(_Cache):
                 damaged = path
                 continue
             if entry[: 2 * _DIGEST] == self._sources + key:
-                parts = pickle.loads(entry[_HEAD:])
+                parts = loads(entry[_HEAD:])  # numba's own format of compiled code
                 result: CompileResult = CompileResult._rebuild(target_context, *parts)
                 return result
         if damaged is not None:
