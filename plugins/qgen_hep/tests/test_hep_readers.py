@@ -148,9 +148,9 @@ def test_root_trees_are_chosen_by_name(tmp_path):
         file["new"] = {"pt": np.arange(5.0)}
     assert len(read(path, ["pt"], tree="reco/jets")) == 3
     assert len(read(path, ["pt"], tree="truth")) == 4
-    with pytest.raises(DataError, match="expected one TTree, found reco/jets, truth"):
+    with pytest.raises(DataError, match="expected one tree, found new, reco/jets, truth"):
         read(path, ["pt"])
-    with pytest.raises(DataError, match="no TTree 'gen'; there are reco/jets, truth"):
+    with pytest.raises(DataError, match="no tree 'gen'; there are new, reco/jets, truth"):
         read(path, ["pt"], tree="gen")
 
 
@@ -373,3 +373,79 @@ def test_empty_cells_are_counted_as_nulls_are(tmp_path):
     assert table.dropped == {"not finite": 4}
     with pytest.raises(DataError, match="'pt' has 2 values that are not finite.*in event 1"):
         read(tmp_path / "t.csv", ["pt"])
+
+
+@pytest.fixture
+def strange_root(tmp_path):
+    """An RNTuple, a tree in a folder, and a histogram."""
+    uproot = pytest.importorskip("uproot")
+    values = np.arange(6.0)
+    with uproot.recreate(tmp_path / "r.root") as file:
+        file["events"] = {
+            "pt": values,
+            "run": np.array([1, 2, 3, 4, 5, 2**53 + 1]),
+            "cov": np.arange(12.0).reshape(6, 2),
+            "jagged": [[1.0], [], [2.0, 3.0], [], [], []],
+        }
+        plant(file, "sub/other", {"pt": -values})
+    with uproot.recreate(tmp_path / "h.root") as file:
+        file["h"] = np.histogram(values)
+    with uproot.recreate(tmp_path / "one.root") as file:
+        file["events"] = {"pt": values}
+    return tmp_path
+
+
+def test_rntuples_are_read(strange_root):
+    path = strange_root / "r.root"
+    assert read(strange_root / "one.root", ["pt"]).values[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    table = read(path, ["cov[1]", "pt"], tree="events", events=3)
+    assert table.values.tolist() == [[1, 0], [3, 1], [5, 2]]
+    assert read(path, ["cov"], tree="events").names == ("cov[0]", "cov[1]")
+    with pytest.raises(DataError, match="'run' holds 9007199254740993 in event 5"):
+        read(path, ["run"], tree="events")
+    with pytest.raises(DataError, match="'jagged': expected a branch of numbers"):
+        read(path, ["jagged"], tree="events")
+    with pytest.raises(DataError, match="expected one tree, found events, sub/other; name one"):
+        read(path, ["pt"])
+
+
+@pytest.mark.parametrize("name", ["events", "events;1", "/events", "/events;1"])
+def test_trees_by_any_of_their_names(name, strange_root):
+    assert read(strange_root / "r.root", ["pt"], tree=name).values[-1, 0] == 5
+    other = name.replace("events", "sub/other")
+    table = read(strange_root / "r.root", ["pt"], tree=other, negative="keep")
+    assert table.values[-1, 0] == -5
+    for wrong in ("events;7", "sub", "h"):
+        with pytest.raises(DataError, match=f"no tree '{wrong}'; there are events, sub/other"):
+            read(strange_root / "r.root", ["pt"], tree=wrong)
+
+
+def test_a_file_of_histograms_gets_no_advice_in_a_circle(strange_root):
+    for tree in (None, "h"):
+        with pytest.raises(DataError, match=r"found only h \(TH1D\)$"):
+            read(strange_root / "h.root", ["pt"], tree=tree)
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "npz"])
+def test_tables_of_records(kind, tmp_path):
+    records = np.zeros(4, dtype=[("pt", "f4"), ("n", "i8"), ("p", "f8", (2,)), ("name", "S3")])
+    records["pt"] = [1, 2, 3, 4]
+    records["n"] = [5, 6, 7, 2**53 + 1]
+    records["p"] = np.arange(8).reshape(4, 2)
+    path = tmp_path / "t.npz"
+    np.savez(path, jets=records)
+    if kind == "hdf5":
+        path = tmp_path / "t.h5"
+        with h5py.File(path, "w") as file:
+            file["jets"] = records
+            file["deep/jets"] = records
+        assert read(path, ["deep/jets/pt"], events=2).values.tolist() == [[1], [2]]
+    table = read(path, ["jets/pt", "jets/p", "jets/p[1]"], events=3)
+    assert table.values.tolist() == [[1, 0, 1, 1], [2, 2, 3, 3], [3, 4, 5, 5]]
+    with pytest.raises(DataError, match="'jets/n' holds 9007199254740993 in event 3"):
+        read(path, ["jets/n"])
+    with pytest.raises(DataError, match="real numbers"):
+        read(path, ["jets/name"])
+    for absent in ("jets/eta", "jets/pt/x", "nothing/pt"):
+        with pytest.raises(DataError):
+            read(path, [absent])

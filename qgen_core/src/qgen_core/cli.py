@@ -344,13 +344,13 @@ def info(
 
 @app.command()
 def validate(recipe: RecipeFile, settings: Settings = None) -> None:
-    """Check a recipe: names, options, spaces, outputs and memory, without training."""
+    """Check a recipe: names, options, data, spaces and memory, without training."""
     from qgen_core.runs.assembly import Assembly
     from qgen_core.runs.recipes import Recipe
 
     loaded = Recipe.read(recipe, settings or ())
     assembly = Assembly(loaded)
-    assembly.check()
+    assembly.validate()
     write_result(
         f"{recipe} is valid: {len(assembly.data)} training events in {assembly.encoder.space}"
     )

@@ -60,7 +60,8 @@ def short_value(value: Any) -> str:
         return f"array {value.shape}"
     if inspect.isroutine(value) or isinstance(value, type):
         return value.__name__
-    if type(value).__repr__ is object.__repr__:
+    text_of_class: object = type(value).__repr__
+    if text_of_class is object.__repr__:
         return type(value).__name__
     text = " ".join(repr(value).split())
     if len(text) > LONGEST_VALUE:

@@ -41,7 +41,8 @@ class DatasetKit(Kit):
             isinstance(found, Events),
             f"a dataset returns Events, not {type(found).__name__}",
         )
-        return found
+        events: Events = found
+        return events
 
     def test_events(self) -> None:
         """There are events; names of columns and conditions differ; global state is left alone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.typing import Floats
 from qgen_hep.readers import Cut, Table, read
+from qgen_hep.readers.policy import ENERGY_UNITS
 
 Kind = Literal["measured", "simulated", "stand-in"]
 
@@ -75,6 +77,7 @@ def file(
         tree=tree,
         events=events,
     )
+    _check_units(units or {}, {*wanted, *table.names})
     x, names, column_units = table.only(columns)
     condition: Floats | None = None
     condition_names: tuple[str, ...] = ()
@@ -113,3 +116,17 @@ def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
     if not table.complete:
         found["read"] = f"the first {table.read} events"
     return found
+
+
+def _check_units(units: Mapping[str, str], names: set[str]) -> None:
+    """Raise BadOption for units of columns that are not read, and for misspelt units of energy."""
+    spellings = {unit.lower(): unit for unit in ENERGY_UNITS}
+    for name, unit in units.items():
+        if name not in names:
+            raise BadOption(
+                f"units are given for {name!r}, which is not read; there are "
+                f"{', '.join(sorted(names))}"
+            )
+        right = spellings.get(unit.lower(), unit)
+        if unit != right:
+            raise BadOption(f"the unit of {name!r} is {unit!r}; did you mean {right!r}?")

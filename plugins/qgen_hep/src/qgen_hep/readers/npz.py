@@ -53,13 +53,15 @@ class NpzSource:
 
     def declared(self, name: str) -> Declared | None:
         """Shape and dtype from the header of an array, checked against its size in the archive."""
+        name, field = self._column(name)
         if name not in self.members:
             return None
         size = self.archive.getinfo(self.members[name]).file_size
         with self.archive.open(self.members[name]) as member:
             shape, _, dtype = _header(member)
             start = member.tell()
-        plain_numbers(self.path, name, dtype)
+        kept = dtype[field] if field else dtype
+        plain_numbers(self.path, name, kept.base)
         if not shape:
             raise refuse(self.path, name, "an array with an event axis", "a single number")
         needed = math.prod(shape) * dtype.itemsize
@@ -67,11 +69,29 @@ class NpzSource:
             raise refuse(
                 self.path, name, f"{needed} bytes for the shape {shape}", f"{size - start} bytes"
             )
-        return Declared(shape[0], tuple(shape[1:]), dtype)
+        return Declared(shape[0], (*shape[1:], *kept.shape), kept.base)
 
     def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
         """Read each array to its end, so that its checksum is verified, but keep the rows only."""
-        return [element(self._rows(p.name, rows), p.index, slice(None)) for p in picks]
+        arrays = []
+        for pick in picks:
+            name, field = self._column(pick.name)
+            found = self._rows(name, rows)
+            if field:
+                found = found[field]
+            arrays.append(element(found, pick.index, slice(None)))
+        return arrays
+
+    def _column(self, name: str) -> tuple[str, str]:
+        """The array of a name and "", or that of a table of records and the field in it."""
+        table, _, field = name.rpartition("/")
+        if name in self.members or table not in self.members:
+            return name, ""
+        with self.archive.open(self.members[table]) as member:
+            _, _, dtype = _header(member)
+        if field not in (dtype.names or ()):
+            return name, ""
+        return table, field
 
     def attributes(self) -> Mapping[str, str]:
         """None: an archive has no attributes."""
