@@ -87,10 +87,10 @@ class TestMetrics(MetricKit):
     def _case(self, request: pytest.FixtureRequest) -> None:
         self.name = request.param
         self.distance = self.name != "correlation"
-
-    def make(self) -> Any:
         if self.name == "classifier-auc":
             pytest.importorskip("sklearn.ensemble")  # its import draws from the global random state
+
+    def make(self) -> Any:
         return qgen.metric(self.name)
 
 
