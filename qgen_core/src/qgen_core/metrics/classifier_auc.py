@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import random
 from collections.abc import Mapping
 from types import ModuleType
 
@@ -88,13 +87,7 @@ def _scikit_learn() -> tuple[ModuleType, ModuleType]:
     if importlib.util.find_spec("sklearn") is None:
         command = install_command("qgen-core", extra="classifier")
         raise BrokenPlugin(f"metric 'classifier-auc' needs scikit-learn; `{command}` brings it")
-    state = random.getstate()  # importing scikit-learn draws from it
-    try:
-        ensemble = importlib.import_module("sklearn.ensemble")
-        threads = importlib.import_module("threadpoolctl")
-    finally:
-        random.setstate(state)
-    return ensemble, threads
+    return importlib.import_module("sklearn.ensemble"), importlib.import_module("threadpoolctl")
 
 
 def _thinned(events: Events, what: str, folds: int, most: int) -> Events:
