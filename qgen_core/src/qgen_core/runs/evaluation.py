@@ -35,6 +35,15 @@ MAX_CELLS = 2**20
 #: Up to this number of columns an evaluation has all marginals and correlations; above, those of
 #: the columns with the largest distance.
 MAX_COLUMNS = 32
+#: Joint histograms of pairs of columns: all pairs of six columns, with so many bins a column.
+MAX_PAIRS = 15
+MAX_PAIR_BINS = 64
+#: Marginals by condition: of so many conditions and columns; a condition with more than so many
+#: values is divided into ranges of equal numbers of events.
+MAX_CONDITIONS = 2
+MAX_COLUMNS_BY_CONDITION = 6
+MAX_RANGES = 6
+RANGES = 4
 
 
 def evaluate(
@@ -94,6 +103,11 @@ def evaluate(
             f"marginals and correlations of {len(edges) - MAX_COLUMNS} of {len(edges)} columns; "
             f"the {MAX_COLUMNS} with the largest total variation are kept"
         )
+    correlation = _correlations(reference, generated, shown)
+    coarse = [_coarse(one) for one in edges]
+    joints = []
+    for pair in _worst_pairs(correlation, shown):
+        joints.append(_joint(reference, generated, coarse, pair))
     return {
         # A provenance may have an entry "events" of its own: those of the file, not those used.
         "reference": {**reference.provenance, "events": len(reference), "origin": origin},
@@ -101,8 +115,11 @@ def evaluate(
         "outside the window": dict(assembly.outside),
         "metrics": rows,
         "marginals": [marginals[column] for column in shown],
-        "joint": _joint(reference, generated, edges),
-        "correlation": _correlations(reference, generated, shown),
+        "joint": _joint(reference, generated, edges, (0, 1)),
+        "joints": joints,
+        "pairs of columns": len(edges) * (len(edges) - 1) // 2,
+        "by condition": _by_condition(reference, generated, edges, shown),
+        "correlation": correlation,
         "left out": left_out,
         "circuit": None if circuit is None else draw(circuit),
         "settings": run.recipe.flat(),
@@ -200,30 +217,93 @@ def _marginal(reference: Events, generated: Events, column: int, edges: Floats) 
     }
 
 
-def _joint(reference: Events, generated: Events, edges: Sequence[Floats]) -> dict[str, Any] | None:
+def _joint(
+    reference: Events, generated: Events, edges: Sequence[Floats], pair: tuple[int, int]
+) -> dict[str, Any] | None:
+    """The joint histograms of two columns; None where there is one column only."""
     if len(edges) < 2:
         return None
-
-    expected, expected_size = _table(reference, edges)
-    found, found_size = _table(generated, edges)
+    expected, expected_size = _table(reference, edges, pair)
+    found, found_size = _table(generated, edges, pair)
     return {
-        "columns": list(reference.columns[:2]),
-        "units": list(reference.units[:2]),
-        "edges": [edges[0].tolist(), edges[1].tolist()],
+        "columns": [reference.columns[column] for column in pair],
+        "units": [reference.units[column] for column in pair],
+        "edges": [edges[column].tolist() for column in pair],
         "reference": expected.tolist(),
         "generated": found.tolist(),
         "sizes": [expected_size, found_size],
     }
 
 
-def _table(events: Events, edges: Sequence[Floats]) -> tuple[Floats, float]:
-    """The joint histogram of the first two columns, and its effective number of events."""
-    first = events.x[:, 0]
-    second = events.x[:, 1]
-    counts, _, _ = np.histogram2d(first, second, edges[:2], weights=events.weights)
-    squares, _, _ = np.histogram2d(first, second, edges[:2], weights=events.weights**2)
+def _table(events: Events, edges: Sequence[Floats], pair: tuple[int, int]) -> tuple[Floats, float]:
+    """The joint histogram of two columns, and its effective number of events."""
+    first, second = (events.x[:, column] for column in pair)
+    bins = [edges[column] for column in pair]
+    counts, _, _ = np.histogram2d(first, second, bins, weights=events.weights)
+    squares, _, _ = np.histogram2d(first, second, bins, weights=events.weights**2)
     size = counts.sum() ** 2 / max(squares.sum(), 1e-300)
     return counts, float(size)
+
+
+def _coarse(edges: Floats) -> Floats:
+    """Every n-th edge, so that the joint histograms of all pairs stay small."""
+    if len(edges) <= MAX_PAIR_BINS + 1:
+        return edges
+    kept = np.linspace(0, len(edges) - 1, MAX_PAIR_BINS + 1).astype(np.intp)
+    return np.asarray(edges[kept])
+
+
+def _worst_pairs(
+    correlation: Mapping[str, Any] | None, columns: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Up to ``MAX_PAIRS`` pairs of columns, in order: those whose coefficients differ most."""
+    if correlation is None:
+        return []
+    found = np.asarray(correlation["generated"])
+    difference = np.abs(found - np.asarray(correlation["reference"]))
+    pairs = list(zip(*np.triu_indices(len(columns), 1), strict=True))
+    worst = sorted(pairs, key=lambda pair: -difference[pair])[:MAX_PAIRS]
+    return [(columns[i], columns[j]) for i, j in sorted(worst)]
+
+
+def _by_condition(
+    reference: Events, generated: Events, edges: Sequence[Floats], columns: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Marginals of the events in ranges of each condition; none without conditions."""
+    if reference.condition is None or generated.condition is None:
+        return []
+    groups = []
+    for number, name in enumerate(reference.condition_columns[:MAX_CONDITIONS]):
+        values = reference.condition[:, number]
+        for low, high in _ranges(values):
+            expected = _inside(reference, number, low, high)
+            found = _inside(generated, number, low, high)
+            if expected is None or found is None:
+                continue
+            shown = columns[:MAX_COLUMNS_BY_CONDITION]
+            marginals = [_marginal(expected, found, i, edges[i]) for i in shown]
+            groups.append({"condition": name, "low": low, "high": high, "marginals": marginals})
+    return groups
+
+
+def _inside(events: Events, number: int, low: float, high: float) -> Events | None:
+    """The events with a condition in [low, high]; None if their weights do not sum to above 0."""
+    assert events.condition is not None
+    values = events.condition[:, number]
+    inside = (values >= low) & (values <= high)
+    if events.weights[inside].sum() <= 0:
+        return None
+    return events.take(inside)
+
+
+def _ranges(values: Floats) -> list[tuple[float, float]]:
+    """Ranges [low, high] of a condition: its values if they are few, else of equal numbers."""
+    distinct = np.unique(values)
+    if len(distinct) <= MAX_RANGES:
+        return [(float(value), float(value)) for value in distinct]
+    bounds = np.quantile(values, np.linspace(0.0, 1.0, RANGES + 1))
+    lows = [float(bounds[0]), *(float(np.nextafter(bound, np.inf)) for bound in bounds[1:-1])]
+    return list(zip(lows, bounds[1:].tolist(), strict=True))
 
 
 def _correlations(
