@@ -65,6 +65,7 @@ PUBLIC_MODULES = (
     "qgen_core.support.files",
     "qgen_core.support.hdf5",
     "qgen_core.support.identity_cache",
+    "qgen_core.support.numbers",
     "qgen_core.support.parameters",
     "qgen_core.support.random_streams",
     "qgen_core.support.resources",

@@ -13,6 +13,15 @@ from qgen_hep.datasets.file import file
 from qgen_hep.readers.reading import file_hash
 
 
+def test_units_of_no_column_and_misspelt_ones_are_refused(tmp_path):
+    path = write("csv", tmp_path, physics())
+    with pytest.raises(BadOption, match="units are given for 'masss', which is not read; there"):
+        file(path=str(path), columns=("pt", "mass"), units={"masss": "GeV"})
+    with pytest.raises(BadOption, match="the unit of 'pt' is 'Gev'; did you mean 'GeV'"):
+        file(path=str(path), columns=("pt",), units={"pt": "Gev"})
+    assert file(path=str(path), columns=("pt",), units={"pt": "furlong"}).units == ("furlong",)
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 def test_events_with_condition_weight_units_and_cuts(kind, tmp_path):
     truth = {**physics(), "w": np.linspace(-0.1, 2.0, 500)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -147,9 +148,9 @@ def test_root_trees_are_chosen_by_name(tmp_path):
         file["new"] = {"pt": np.arange(5.0)}
     assert len(read(path, ["pt"], tree="reco/jets")) == 3
     assert len(read(path, ["pt"], tree="truth")) == 4
-    with pytest.raises(DataError, match="expected one TTree, found reco/jets, truth"):
+    with pytest.raises(DataError, match="expected one tree, found new, reco/jets, truth"):
         read(path, ["pt"])
-    with pytest.raises(DataError, match="no TTree 'gen'; there are reco/jets, truth"):
+    with pytest.raises(DataError, match="no tree 'gen'; there are new, reco/jets, truth"):
         read(path, ["pt"], tree="gen")
 
 
@@ -234,3 +235,217 @@ def test_columns_are_a_list_of_names(tmp_path):
     for wrong in ("pt", []):
         with pytest.raises(BadOption, match="columns is a list of names"):
             read(path, wrong)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("events", [1, 7, 64, 499, 500, 501])
+def test_the_first_events_in_slices(kind, events, tmp_path):
+    """As many as pass the cuts, wherever in the file they are."""
+    truth = physics()
+    path = write(kind, tmp_path, truth)
+    table = read(path, ["mass", "eta"], events=events)
+    assert len(table) == min(events, 500)
+    np.testing.assert_array_equal(table.column("eta"), truth["eta"][:events])
+    ends = 501 if kind == "csv" else 500  # the end of a text is seen by reading on
+    assert table.complete == (events >= ends)
+    cut = Cut("njet", min=5.0)
+    table = read(path, ["mass"], cuts=[cut], events=events)
+    passing = truth["mass"][truth["njet"] >= 5]
+    np.testing.assert_array_equal(table.column("mass"), passing[:events])
+    assert table.dropped.get(str(f"not {cut}"), 0) >= 0
+    if events >= len(passing):
+        whole = read(path, ["mass"], cuts=[cut])
+        assert (table.dropped, table.rows) == (whole.dropped, whole.rows)
+        assert table.complete and whole.complete
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "hdf5-chunked", "npz", "npz-packed", "root", "parquet"])
+def test_memory_follows_the_events_asked_for(kind, tmp_path):
+    if kind in ("root", "parquet"):
+        pytest.importorskip({"root": "uproot", "parquet": "pyarrow"}[kind])
+    columns = {f"c{i}": np.arange(200_000.0) + i for i in range(5)}
+    path = write(kind, tmp_path, columns)
+    read(path, ["c0"], events=1)  # what is loaded once
+    tracemalloc.start()
+    table = read(path, list(columns), events=10)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert table.values.tolist() == [[i + j for j in range(5)] for i in range(10)]
+    assert peak < 0.3 * 5 * 8 * 200_000
+
+
+def test_arrays_in_columns_order_are_sliced(tmp_path):
+    values = np.asfortranarray(np.arange(60.0).reshape(20, 3))
+    np.savez(tmp_path / "f.npz", x=values)
+    assert read(tmp_path / "f.npz", ["x"], events=4).values.tolist() == values[:4].tolist()
+
+
+def test_a_slice_of_an_archive_is_verified_to_its_end(tmp_path):
+    path = write("npz", tmp_path, physics())
+    data = bytearray(path.read_bytes())
+    place = data.find(np.float64(physics()["mass"][-1]).tobytes())
+    data[place] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match="damaged"):
+        read(path, ["mass"], events=2)
+
+
+def test_an_invalid_value_beyond_the_events_is_not_met_and_its_place_is_that_in_the_file(tmp_path):
+    columns = physics()
+    columns["mass"][100] = np.nan
+    path = write("hdf5", tmp_path, columns)
+    assert len(read(path, ["mass"], events=100)) == 100
+    with pytest.raises(DataError, match="in event 100"):
+        read(path, ["mass"], cuts=[Cut("njet", min=5.0)], events=90)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(
+    "value", [2**53 + 1, -(2**53) - 1, 2**62 + 1, 2**63 - 1, 2**53, 2**62, -(2**63)]
+)
+def test_integers_are_exact_or_refused(kind, value, tmp_path):
+    truth = {"run": np.array([1, 2, value], dtype=np.int64), "pt": np.ones(3)}
+    path = write(kind, tmp_path, truth)
+    if kind == "csv":
+        path.write_text(f"run,pt\n1,1\n2,1\n{value},1\n")
+    if int(float(value)) == value:
+        assert [int(v) for v in read(path, ["run"]).column("run")] == [1, 2, value]
+        return
+    with pytest.raises(DataError, match=rf"'run' holds {value} in event 2") as caught:
+        read(path, ["run"])
+    assert "damaged" not in str(caught.value)
+    assert read(path, ["run"], events=2).column("run").tolist() == [1, 2]
+    assert read(path, ["pt"]).column("pt").tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "npz"])
+@pytest.mark.parametrize("value", [2**64 - 1, 2**63 + 1, 2**63])
+def test_integers_without_sign_are_exact_or_refused(kind, value, tmp_path):
+    path = write(kind, tmp_path, {"run": np.array([value], dtype=np.uint64)})
+    if value == 2**63:
+        assert int(read(path, ["run"]).values[0, 0]) == value
+    else:
+        with pytest.raises(DataError, match=f"holds {value} in event 0"):
+            read(path, ["run"])
+
+
+def test_nulls_among_integers_are_nan(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet.write_table(pa.table({"run": pa.array([1, None, 2**60])}), tmp_path / "n.parquet")
+    table = read(tmp_path / "n.parquet", ["run"], invalid="drop")
+    assert table.column("run").tolist() == [1.0, 2.0**60]
+    assert table.dropped == {"not finite": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "expected"),
+    [
+        ("0,1\n1.5,2.5\n", ["0", "1"], [[1.5, 2.5]]),
+        ('"0","1"\n1,2\n', ["1"], [[2]]),
+        ("0\n0.5\n1.5\n", ["0"], [[0.5], [1.5]]),
+        ("1,0\n1,2\n", ["0", "1"], [[1, 0], [1, 2]]),
+        ("# made by hand\n# in GeV\npt,eta\n1,2\n", ["pt"], [[1]]),
+        ("# made by hand\n\n# pt,eta\n1,2\n3,4\n", ["eta"], [[2], [4]]),
+        ("# made by hand\n1,2\n3,4\n", ["0"], [[1], [3]]),
+        ("# a b c\n1 2\n", ["1"], [[2]]),
+        ('"layer[1,5]",pt\n1,2\n', ["layer[1,5]"], [[1]]),
+        ("pt\n1\n", ["pt"], [[1]]),
+    ],
+)
+def test_headers_as_strangers_write_them(text, columns, expected, tmp_path):
+    (tmp_path / "t.csv").write_text(text)
+    table = read(tmp_path / "t.csv", columns, negative="keep")
+    assert table.values.tolist() == expected
+
+
+@pytest.mark.parametrize("text", ["0,1\n1,0\n", "0\n", "0,1,2\n3,4,5\n"])
+def test_a_line_that_may_be_names_or_an_event_is_not_guessed(text, tmp_path):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match="may be names or an event; put a line of names"):
+        read(tmp_path / "t.csv", ["0"])
+
+
+def test_empty_cells_are_counted_as_nulls_are(tmp_path):
+    (tmp_path / "t.csv").write_text("pt,eta\n1,2\n,3\n4, \n5,\n,\n6,7\n")
+    table = read(tmp_path / "t.csv", ["pt", "eta"], invalid="drop")
+    assert table.values.tolist() == [[1, 2], [6, 7]]
+    assert table.dropped == {"not finite": 4}
+    with pytest.raises(DataError, match="'pt' has 2 values that are not finite.*in event 1"):
+        read(tmp_path / "t.csv", ["pt"])
+
+
+@pytest.fixture
+def strange_root(tmp_path):
+    """An RNTuple, a tree in a folder, and a histogram."""
+    uproot = pytest.importorskip("uproot")
+    values = np.arange(6.0)
+    with uproot.recreate(tmp_path / "r.root") as file:
+        file["events"] = {
+            "pt": values,
+            "run": np.array([1, 2, 3, 4, 5, 2**53 + 1]),
+            "cov": np.arange(12.0).reshape(6, 2),
+            "jagged": [[1.0], [], [2.0, 3.0], [], [], []],
+        }
+        plant(file, "sub/other", {"pt": -values})
+    with uproot.recreate(tmp_path / "h.root") as file:
+        file["h"] = np.histogram(values)
+    with uproot.recreate(tmp_path / "one.root") as file:
+        file["events"] = {"pt": values}
+    return tmp_path
+
+
+def test_rntuples_are_read(strange_root):
+    path = strange_root / "r.root"
+    assert read(strange_root / "one.root", ["pt"]).values[:, 0].tolist() == [0, 1, 2, 3, 4, 5]
+    table = read(path, ["cov[1]", "pt"], tree="events", events=3)
+    assert table.values.tolist() == [[1, 0], [3, 1], [5, 2]]
+    assert read(path, ["cov"], tree="events").names == ("cov[0]", "cov[1]")
+    with pytest.raises(DataError, match="'run' holds 9007199254740993 in event 5"):
+        read(path, ["run"], tree="events")
+    with pytest.raises(DataError, match="'jagged': expected a branch of numbers"):
+        read(path, ["jagged"], tree="events")
+    with pytest.raises(DataError, match="expected one tree, found events, sub/other; name one"):
+        read(path, ["pt"])
+
+
+@pytest.mark.parametrize("name", ["events", "events;1", "/events", "/events;1"])
+def test_trees_by_any_of_their_names(name, strange_root):
+    assert read(strange_root / "r.root", ["pt"], tree=name).values[-1, 0] == 5
+    other = name.replace("events", "sub/other")
+    table = read(strange_root / "r.root", ["pt"], tree=other, negative="keep")
+    assert table.values[-1, 0] == -5
+    for wrong in ("events;7", "sub", "h"):
+        with pytest.raises(DataError, match=f"no tree '{wrong}'; there are events, sub/other"):
+            read(strange_root / "r.root", ["pt"], tree=wrong)
+
+
+def test_a_file_of_histograms_gets_no_advice_in_a_circle(strange_root):
+    for tree in (None, "h"):
+        with pytest.raises(DataError, match=r"found only h \(TH1D\)$"):
+            read(strange_root / "h.root", ["pt"], tree=tree)
+
+
+@pytest.mark.parametrize("kind", ["hdf5", "npz"])
+def test_tables_of_records(kind, tmp_path):
+    records = np.zeros(4, dtype=[("pt", "f4"), ("n", "i8"), ("p", "f8", (2,)), ("name", "S3")])
+    records["pt"] = [1, 2, 3, 4]
+    records["n"] = [5, 6, 7, 2**53 + 1]
+    records["p"] = np.arange(8).reshape(4, 2)
+    path = tmp_path / "t.npz"
+    np.savez(path, jets=records)
+    if kind == "hdf5":
+        path = tmp_path / "t.h5"
+        with h5py.File(path, "w") as file:
+            file["jets"] = records
+            file["deep/jets"] = records
+        assert read(path, ["deep/jets/pt"], events=2).values.tolist() == [[1], [2]]
+    table = read(path, ["jets/pt", "jets/p", "jets/p[1]"], events=3)
+    assert table.values.tolist() == [[1, 0, 1, 1], [2, 2, 3, 3], [3, 4, 5, 5]]
+    with pytest.raises(DataError, match="'jets/n' holds 9007199254740993 in event 3"):
+        read(path, ["jets/n"])
+    with pytest.raises(DataError, match="real numbers"):
+        read(path, ["jets/name"])
+    for absent in ("jets/eta", "jets/pt/x", "nothing/pt"):
+        with pytest.raises(DataError):
+            read(path, [absent])

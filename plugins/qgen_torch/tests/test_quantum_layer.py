@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 
 import numpy as np
 import pytest
@@ -200,6 +201,32 @@ def test_states_and_copies(backend: Backend | None) -> None:
     with torch.no_grad():
         twin[0].theta.add_(1)
     assert not torch.equal(twin(x), layer(x))
+
+
+def test_a_used_layer_is_saved_whole(backend: Backend | None) -> None:
+    layer = QuantumLayer(MIXED, WORDS, backend, seed=4, dtype=torch.float64)
+    x = inputs(3)
+    before = layer(x)
+    before.sum().backward()
+    file = io.BytesIO()
+    torch.save(layer, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=False)
+    again = x.detach().clone().requires_grad_()
+    after = loaded(again)
+    after.sum().backward()
+    assert torch.equal(before, after)
+    assert torch.equal(layer.theta.grad, loaded.theta.grad) and torch.equal(x.grad, again.grad)
+    assert torch.equal(layer(x), before), "the saved one goes on"
+
+
+def test_a_layer_whose_backend_cannot_be_saved_says_so() -> None:
+    class Local(Shifting):
+        """A class that pickle does not find."""
+
+    layer = QuantumLayer(MIXED, WORDS, Local(), seed=4)
+    with pytest.raises(Unsupported, match="cannot be saved as a whole .* save its state_dict"):
+        torch.save(layer, io.BytesIO())
 
 
 def test_a_step_of_an_optimiser_goes_downhill(backend: Backend | None) -> None:

@@ -7,19 +7,17 @@ enough memory or disk, or a place that cannot be written, 75 try again.
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from qgen_core import __version__
 from qgen_core.discovery import registry
+from qgen_core.discovery.entry_points import blamed
 from qgen_core.discovery.hooks import manager
 from qgen_core.errors import (
     BrokenPlugin,
@@ -27,9 +25,10 @@ from qgen_core.errors import (
     Interrupted,
     QgenError,
     RecipeError,
-    ResourceRefused,
     UnknownName,
 )
+from qgen_core.runs.results import guarded_output, reserved_stdout, write_result
+from qgen_core.support.signals import Stopped, requests_as_exceptions
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +37,19 @@ if TYPE_CHECKING:
 
 #: Longest line of ``qgen list``; descriptions are cut to it.
 LIST_WIDTH = 120
+
+
+class Command(TyperCommand):
+    """A command of qgen: its stdout takes results only, and signals end it as Ctrl-C does."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. Raises Interrupted on SIGTERM and SIGHUP."""
+        try:
+            with requests_as_exceptions(), reserved_stdout():
+                return super().invoke(ctx)
+        except Stopped as stopped:
+            raise Interrupted(f"stopped by {stopped}; what was saved before is intact") from None
+
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -60,7 +72,7 @@ RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TO
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"qgen {__version__}")
+        write_result(f"qgen {__version__}")
         raise typer.Exit
 
 
@@ -209,9 +221,9 @@ def evaluate(
         reference_events = read_events(reference, run)
     result = evaluation.evaluate(run, generated=generated, reference=reference_events)
     if as_json:
-        typer.echo(json.dumps(result))
+        write_result(json.dumps(result))
     else:
-        typer.echo(_table(result))
+        write_result(_table(result))
     if target.is_dir():
         run.folder.save_evaluation(result)
         say(f"report: {write_report(target, latex=latex)}")
@@ -222,7 +234,7 @@ def report(run: RunFolder, latex: Latex = False) -> None:
     """Write report.html of a run folder; needs none of the model's plugins."""
     from qgen_core.runs.report import write_report
 
-    typer.echo(str(write_report(run, latex=latex)))
+    write_result(str(write_report(run, latex=latex)))
 
 
 @app.command()
@@ -241,9 +253,9 @@ def compare(
 
     result = comparing.compare(runs)
     if as_json:
-        typer.echo(json.dumps({key: value for key, value in result.items() if key != "runs"}))
+        write_result(json.dumps({key: value for key, value in result.items() if key != "runs"}))
     else:
-        typer.echo(comparing.as_text(result))
+        write_result(comparing.as_text(result))
     if output is not None:
         say(f"comparison: {comparing.write_comparison(result, output, latex=latex)}")
 
@@ -278,7 +290,10 @@ def reproduce(
     if workers > 1:
         executor = {"name": "processes", "workers": workers}
     outcome = studies.reproduce(ref, run, quick=quick, executor=executor, show=show)
-    typer.echo(json.dumps(outcome.data()) if as_json else outcome.markdown())
+    text = outcome.markdown()
+    if as_json:
+        text = json.dumps(outcome.data())
+    write_result(text)
     say(f"results: {outcome.folder / 'result'}")
 
 
@@ -293,13 +308,13 @@ def list_components(
         kinds = [kind]
     found = {each: _offers(each) for each in kinds}
     if as_json:
-        typer.echo(json.dumps(found))
+        write_result(json.dumps(found))
         return
     for each, offers in found.items():
         if offers:
-            typer.echo(each)
+            write_result(each)
         for offer in offers:
-            typer.echo(_list_line(offer))
+            write_result(_list_line(offer))
 
 
 @app.command()
@@ -322,26 +337,26 @@ def info(
             "doc": found.doc,
             "options": [_option_data(option) for option in found.options],
         }
-        typer.echo(json.dumps(data))
+        write_result(json.dumps(data))
         return
-    typer.echo(f"{kind} {found.name}  ({found.distribution} {found.version})\n\n{found.doc}\n")
+    write_result(f"{kind} {found.name}  ({found.distribution} {found.version})\n\n{found.doc}\n")
     for option in found.options:
         default = f" = {option.default!r}"
         if option.required:
             default = "  (required)"
-        typer.echo(f"  {option.name}: {option.type}{default}")
+        write_result(f"  {option.name}: {option.type}{default}")
 
 
 @app.command()
 def validate(recipe: RecipeFile, settings: Settings = None) -> None:
-    """Check a recipe: names, options, spaces, outputs and memory, without training."""
+    """Check a recipe: names, options, data, spaces and memory, without training."""
     from qgen_core.runs.assembly import Assembly
     from qgen_core.runs.recipes import Recipe
 
     loaded = Recipe.read(recipe, settings or ())
     assembly = Assembly(loaded)
-    assembly.check()
-    typer.echo(
+    assembly.validate()
+    write_result(
         f"{recipe} is valid: {len(assembly.data)} training events in {assembly.encoder.space}"
     )
 
@@ -354,10 +369,10 @@ def estimate(recipe: RecipeFile, settings: Settings = None, as_json: Json = Fals
 
     found = predict(Recipe.read(recipe, settings or ()))
     if as_json:
-        typer.echo(json.dumps(found))
+        write_result(json.dumps(found))
         return
     for key, value in found.items():
-        typer.echo(f"{key:<22} {_rounded(value)}")
+        write_result(f"{key:<22} {_rounded(value)}")
 
 
 @app.command()
@@ -386,9 +401,9 @@ def doctor(
         text += f"\n\n{measured.text()}"
         broken += measured.wrong
     if as_json:
-        typer.echo(json.dumps(data))
+        write_result(json.dumps(data))
     else:
-        typer.echo(text)
+        write_result(text)
     if broken:
         raise BrokenPlugin(f"installed, but broken: {', '.join(broken)}")
 
@@ -415,15 +430,15 @@ def data(
     if events is not None:
         with counter(events, f"generating {name}") as advance:
             generate_file: Any = factory.generate  # type: ignore[attr-defined]
-            typer.echo(str(generate_file(events, seed=seed, progress=advance)))
+            write_result(str(generate_file(events, seed=seed, progress=advance)))
         return
     if fetch:
-        typer.echo(str(factory.fetch()))  # type: ignore[attr-defined]
+        write_result(str(factory.fetch()))  # type: ignore[attr-defined]
         return
     found = registry.build("dataset", name)()
-    typer.echo(f"{name}: {len(found)} events of {', '.join(found.columns)}")
+    write_result(f"{name}: {len(found)} events of {', '.join(found.columns)}")
     for key, value in found.provenance.items():
-        typer.echo(f"  {key}: {value}")
+        write_result(f"  {key}: {value}")
 
 
 def _stored_columns(run: Run) -> int:
@@ -535,79 +550,6 @@ def _option_data(option: registry.Option) -> dict[str, Any]:
     }
 
 
-class _Signalled(BaseException):
-    """A signal that ends the command, raised so that whatever is half written is removed."""
-
-
-@contextmanager
-def _ending_on_signals() -> Iterator[None]:
-    """Raise _Signalled on SIGTERM and SIGHUP, except where they were ignored from the start."""
-
-    def leave(number: int, frame: object) -> None:
-        raise _Signalled(signal.Signals(number).name)
-
-    previous = {}
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows has no SIGHUP
-        is_main = threading.current_thread() is threading.main_thread()
-        if is_main and number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            previous[number] = signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-class _Output:
-    """A standard stream whose failures are QgenErrors, or nothing."""
-
-    def __init__(self, stream: Any, *, required: bool) -> None:
-        """What is ``required`` raises ResourceRefused when it cannot be written."""
-        self._stream = stream
-        self._required = required
-        self._failure: OSError | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-    def write(self, text: str) -> int:
-        self._attempt(self._stream.write, text)
-        return len(text)
-
-    def flush(self) -> None:
-        self._attempt(self._stream.flush)
-
-    def _attempt(self, act: Callable[..., object], *arguments: str) -> None:
-        if self._failure is None:
-            try:
-                act(*arguments)
-            except BrokenPipeError:  # the reader has seen enough, which typer ends in silence
-                raise
-            except OSError as error:
-                self._failure = error
-                # what is left in buffers goes nowhere, or Python tries again when it ends
-                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-        if self._failure is not None and self._required:
-            raise ResourceRefused(
-                f"the output could not be written ({self._failure.strerror}); send it elsewhere"
-            ) from self._failure
-
-
-@contextmanager
-def _guarded_output() -> Iterator[None]:
-    """Results that cannot be written are an error; messages that cannot be written are dropped."""
-    before = (sys.stdout, sys.stderr)
-    if sys.stdout is not None:  # it is None where the process was started without
-        sys.stdout = cast("TextIO", _Output(sys.stdout, required=True))
-    if sys.stderr is not None:
-        sys.stderr = cast("TextIO", _Output(sys.stderr, required=False))
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line with ``arguments``, by default those of the process.
 
@@ -620,20 +562,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
     logging.getLogger("qgen").setLevel(logging.INFO)
-    manager().register_commands(app=app)
-    given = None
+    given = list(sys.argv[1:])
     if arguments is not None:
         given = list(arguments)
-    with _guarded_output():
+    own_commands = set()
+    for command in app.registered_commands:
+        command.cls = Command
+        own_commands.add(command.name or getattr(command.callback, "__name__", ""))
+    if not own_commands.intersection(given[:1]):
+        _add_commands_of_plugins()
+    with guarded_output():
         try:
-            with _ending_on_signals():
-                app(args=given)
-        except _Signalled as stop:
-            say(f"Interrupted: stopped by {stop}; what was saved before is intact")
-            sys.exit(Interrupted.exit_code)
+            app(args=given)
         except QgenError as error:
-            say(str(error))
-            sys.exit(error.exit_code)
+            _end(error)
+        except Exception as error:
+            found = blamed(error)
+            if found is None:
+                raise
+            _end(found)
+
+
+def _add_commands_of_plugins() -> None:
+    """Done only where they are asked for: the others need no plugin that may hang or exit."""
+    try:
+        manager().register_commands(app=app)
+    except BrokenPlugin as error:
+        say(f"{error}; its commands are left out")
+
+
+def _end(error: QgenError) -> NoReturn:
+    say(str(error))
+    sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -150,6 +150,55 @@ def test_the_text_says_all_of_it(looked: Any) -> None:
     assert data["packages"]["qgen-core"]["numpy"] == np.__version__
 
 
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("import time\ntime.sleep(3600)\n", "stopped after 0.5 s without an answer"),
+        ("import os\nos._exit(0)\n", "its process died (exit code 0): hello"),
+    ],
+    ids=["hangs", "exits"],
+)
+def test_an_import_that_does_not_return_is_tried_once(
+    source: str,
+    why: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "qgen_lost.py").write_text(f"print('hello')\n{source}", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(doctor, "IMPORT_TIMEOUT", 0.5)
+    components = []
+    for kind in ("backend", "loss", "hook"):
+        components.append(doctor.Component(kind, "lost", "qgen-lost", "0.1.0", "qgen_lost"))
+    tried = []
+    real = doctor._import
+
+    def noted(child: ChildProcess, module: str) -> str:
+        tried.append(module)
+        return real(child, module)
+
+    monkeypatch.setattr(doctor, "_import", noted)
+    found = list(doctor._examine(components))
+    assert [(each.kind, each.state) for each in found] == [
+        (kind, "broken") for kind in ("backend", "loss", "hook")
+    ]
+    assert {each.why for each in found} == {f"importing qgen_lost: {why}"}, "as in the first try"
+    assert found[0].mend == "pip install --force-reinstall qgen-lost"
+    assert tried == ["qgen_lost"] and capfd.readouterr().out == ""
+
+
+def test_the_command_imports_no_hooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*extra: object) -> None:
+        raise AssertionError("hooks were imported where the doctor looks for broken ones")
+
+    monkeypatch.setattr(cli, "manager", refuse)
+    monkeypatch.setattr(doctor, "check", lambda: Checkup(SYSTEM, {}, [FINE], {}, 1.0))
+    with pytest.raises(SystemExit) as end:
+        cli.main(["doctor"])
+    assert not end.value.code
+
+
 SYSTEM = {
     "python": "3.11",
     "platform": "linux",

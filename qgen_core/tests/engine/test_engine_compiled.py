@@ -10,6 +10,7 @@ from qgen_core.circuits.measures import Probabilities, pauli_z
 from qgen_core.simulators.density import bind
 from qgen_core.simulators.density import kernels as density
 from qgen_core.simulators.simd import divergences, intrinsics, work_sharing
+from qgen_core.simulators.simd.code_cache import CodeCache
 from qgen_core.simulators.statevector import kernels, outputs, rotations, sweep
 from qgen_core.simulators.statevector.backend import StatevectorBackend
 
@@ -25,9 +26,11 @@ def test_compiled_code_is_kept_for_the_sources_of_all_that_it_calls(tmp_path):
     """numba compares only the function's own file, and would run old code of its callees."""
     found = dispatchers()
     assert len(found) > 20
-    kept = [f for _, f in found if hasattr(f._cache, "_cache_file")]
+    kept = [f._cache for _, f in found if isinstance(f._cache, CodeCache)]
     assert len(kept) > 10
-    assert {f._cache._cache_file._source_stamp for f in kept} == {intrinsics.SOURCES}
+    expected = CodeCache(brick, intrinsics.SOURCES, "").sources
+    assert {cache.sources for cache in kept} == {expected}
+    assert CodeCache(brick, "others", "").sources != expected
     (tmp_path / "a.py").write_text("one")
     (tmp_path / "b").mkdir()
     before = intrinsics._digest(tmp_path)

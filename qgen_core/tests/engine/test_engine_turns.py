@@ -9,13 +9,21 @@ from engine_circuits import brick, random_rows
 from qgen_core.circuits.circuit import Circuit, Gate, param
 from qgen_core.circuits.measures import Probabilities, State
 from qgen_core.simulators.statevector.backend import StatevectorBackend
+from qgen_core.simulators.statevector.decompose import decompose
+from qgen_core.simulators.statevector.plan import make_plan
 from qgen_core.simulators.statevector.program import StatevectorProgram
 from qgen_core.simulators.statevector.steps import (
     PAIR,
+    PAIR_RY_P,
+    PAIR_RY_Q,
     RESCALE_AFTER,
     RESCALING,
+    RY_L,
+    RY_P,
+    RY_Q,
     STEP_CODE,
     STEP_PHASES,
+    STEP_PLACE,
 )
 from qgen_core.testing import reference
 
@@ -38,8 +46,11 @@ CORNERS = [
 ]
 
 
-def deep(turns, phases, wires=7):
-    """RYs on the first four wires, which are not lanes, with CNOTs and optional RZs."""
+def deep(turns, phases, wires=8):
+    """RYs on the first four wires with CNOTs and optional RZs.
+
+    The last four wires are lanes at most: 16 numbers fill the widest register.
+    """
     gates, rng = [Gate("h", (w,)) for w in range(wires)], np.random.default_rng(turns)
     for k in range(turns):
         w = int(rng.integers(4))
@@ -94,9 +105,40 @@ def test_gradients_belong_to_states_of_norm_one(precision, close, phases):
         np.testing.assert_allclose(got[:, column], slope, atol=close, rtol=0)
 
 
-def test_most_of_a_layer_is_done_in_pairs():
-    steps = StatevectorProgram(brick(16, 6), "single", last_phases=False).plan.steps
-    assert np.sum(steps[:, STEP_CODE] == PAIR) > 60
+@pytest.mark.parametrize("lane_bits", [1, 2, 3, 4])
+def test_most_rotations_outside_the_lanes_are_done_in_pairs(lane_bits):
+    """For all registers, of two doubles to sixteen floats."""
+    circuit = brick(16, 6)
+    plan = make_plan(circuit, lane_bits, 14, lane_bits + 1, last_phases=False)
+    codes = plan.steps[:, STEP_CODE]
+    ops, _ = decompose(circuit, last_phases=False)
+    rotations = sum(op.kind == "y" for op in ops)
+    outside = rotations - np.sum(codes == RY_L)
+    alone = np.sum((codes == RY_P) | (codes == RY_Q))
+    assert outside > rotations / 2
+    assert outside - alone > 0.75 * outside
+    assert 2 * np.sum(codes == PAIR) >= outside - alone
+
+
+@pytest.mark.parametrize("lane_bits", [1, 2, 3, 4])
+@pytest.mark.parametrize("turns", [RESCALE_AFTER // 2, 2 * RESCALE_AFTER, 5 * RESCALE_AFTER])
+def test_states_are_rescaled_in_time_at_every_width(lane_bits, turns):
+    """Of ``RESCALE_AFTER`` RYs in pairs at most, none passes without a rescaling."""
+    plan = make_plan(deep(turns, True), lane_bits, 8, lane_bits + 1, last_phases=True)
+    since = 0
+    scaled = 0
+    in_pairs = set()
+    for first_place, count in plan.forms[:, 2:4]:
+        if count == 1:
+            in_pairs.add(int(first_place))
+    for step in plan.steps[plan.steps[:, STEP_CODE] == PAIR]:
+        if step[STEP_PHASES] == RESCALING:
+            since = 0
+            scaled += 1
+        places = {int(step[STEP_PLACE]) + PAIR_RY_P, int(step[STEP_PLACE]) + PAIR_RY_Q}
+        since += len(places & in_pairs)
+        assert since <= RESCALE_AFTER
+    assert (scaled > 0) == (turns > RESCALE_AFTER)
 
 
 def test_pairs_are_the_same_in_blocks():

@@ -45,6 +45,24 @@ def test_random_circuits(block):
         check_random_circuit(seed)
 
 
+@pytest.mark.parametrize(
+    ("precision", "close", "slope"), [("double", 1e-12, 1e-12), ("single", 1e-5, 3e-4)]
+)
+def test_probabilities_of_random_circuits(precision, close, slope):
+    """In one precision alone, also in blocks, on wires that are lanes and wires that are not."""
+    for seed in range(12):
+        rng = np.random.default_rng([12, seed])
+        circuit = random_circuit(rng, 1 + seed % 9, 25)
+        angles = random_rows(rng, circuit, 3)
+        values = reference.values(circuit, angles, Probabilities())
+        cotangent = rng.normal(size=values.shape)
+        slopes = reference.gradient(circuit, angles, Probabilities(), cotangent)
+        engine = backend(precision, [None, 7][seed % 2])
+        output, back = engine.exact_forward(circuit, angles, Probabilities())
+        np.testing.assert_allclose(output, values, atol=close, rtol=0)
+        np.testing.assert_allclose(back(cotangent), slopes, atol=slope, rtol=0)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("block", range(100))
 def test_many_random_circuits(block):

@@ -9,7 +9,7 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core.discovery.hooks import discovered, manager
-from qgen_core.errors import BrokenPlugin
+from qgen_core.errors import BrokenPlugin, DataError
 
 HOOKS = """
 from qgen_core import hookimpl
@@ -154,6 +154,74 @@ def test_a_hook_that_asks_for_an_argument_there_is_not(
         BrokenPlugin, match=r"hooks do not fit: Plugin 'Wrong' for hook 'on_step'.*weather"
     ):
         manager([Wrong()])
+
+
+FAILING = """
+from qgen_core import hookimpl
+from qgen_core.errors import DataError
+class Facts:
+    @hookimpl
+    def on_step(self): raise ValueError("a shape")
+    @hookimpl
+    def on_epoch(self): raise DataError("said by the plugin")
+    @hookimpl
+    def on_fit_end(self): raise SystemExit(3)
+    @hookimpl
+    def environment(self): return ["driver"]
+    @hookimpl
+    def report_sections(self): return None
+facts = Facts()
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "arguments", "error", "said"),
+    [
+        (
+            "on_step",
+            ("problem", "record"),
+            BrokenPlugin,
+            "hook 'on_step' of qgen-bad 0.1.0 failed: ValueError: a shape",
+        ),
+        (
+            "on_fit_end",
+            ("problem", "history"),
+            BrokenPlugin,
+            "hook 'on_fit_end' of qgen-bad 0.1.0 failed: SystemExit: 3",
+        ),
+        (
+            "environment",
+            (),
+            BrokenPlugin,
+            "hook 'environment' of qgen-bad 0.1.0 returned a list instead of a Mapping",
+        ),
+        ("on_epoch", ("problem", "epoch"), DataError, "said by the plugin"),
+    ],
+)
+def test_a_hook_that_fails_names_its_package(
+    only_shelf: Any,
+    hook: str,
+    arguments: tuple[str, ...],
+    error: type[Exception],
+    said: str,
+) -> None:
+    offer(only_shelf, "bad", FAILING)
+    calls = manager([Records()])
+    with pytest.raises(error) as caught:
+        getattr(calls, hook)(**dict.fromkeys(arguments))
+    assert str(caught.value) == f"{error.__name__}: {said}"
+    assert calls.report_sections(material={}) == []
+
+
+def test_what_a_callback_of_the_run_raises_is_left_as_it_is(only_shelf: Any) -> None:
+    class Ends:
+        @qgen.hookimpl
+        def on_step(self) -> None:
+            raise StopIteration("enough")
+
+    offer(only_shelf, "facts")
+    with pytest.raises(StopIteration, match="enough"):
+        manager([Ends()]).on_step(problem=None, record={})
 
 
 def test_qgen_plugins_limits_hooks(only_shelf: Any, monkeypatch: pytest.MonkeyPatch) -> None:

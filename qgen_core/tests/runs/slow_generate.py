@@ -25,7 +25,7 @@ def main(folder: str, output: str, seconds: float) -> None:
     def slow(self, *arguments):
         found = piece(self, *arguments)
         if list(Path(output).parent.glob("*.tmp")):
-            print("writing", flush=True)
+            print("writing", file=sys.stderr, flush=True)  # stdout holds results only
         time.sleep(seconds)
         return found
 

@@ -40,6 +40,24 @@ def test_metrics_stand_side_by_side_and_differences_are_named(
     assert "trainer.steps" in html and f"{rows['js'][0]:.4g}" in html
 
 
+def test_floors_are_shown_and_other_bins_are_said(recipe: Recipe, tmp_path: Path) -> None:
+    short = recipe.changed(["trainer.steps=1"])
+    a = _trained(short, tmp_path / "a")
+    b = _trained(short.changed(["seed=8"]), tmp_path / "b")  # other test events
+    c = _trained(short.changed(["encoder.bits=1"]), tmp_path / "c")
+    same = compare([a, c])
+    assert same["warnings"] == []
+    for cell in next(row for row in same["metrics"] if row["metric"] == "js")["cells"]:
+        assert f"{cell['floor']:.4g} ± {cell['floor_spread']:.2g}" in as_text(same)
+        assert f"{cell['value']:.4g} ± {cell['uncertainty']:.2g}" in as_text(same)
+    different = compare([a, c, b])
+    (warning,) = different["warnings"]
+    assert warning.startswith("b and a have different bins")
+    assert f"warning: {warning}" in as_text(different)
+    html = write_comparison(different, tmp_path / "compare.html").read_text(encoding="utf-8")
+    assert warning in html
+
+
 def test_equal_folder_names_are_told_apart(recipe: Recipe, tmp_path: Path) -> None:
     short = recipe.changed(["trainer.steps=1"])
     folders = [_trained(short, tmp_path / parent / "run") for parent in ("a", "b")]

@@ -33,7 +33,7 @@ def test_all_pairs_up_to_six_columns_then_the_worst() -> None:
 def test_a_joint_histogram_is_of_its_pair() -> None:
     sample = events(3, 1)
     edges = [np.linspace(-5.0, 5.0, 4 + i) for i in range(3)]
-    found = evaluation._joint(sample, sample, edges, (0, 2))
+    found = evaluation._joint(sample, sample, edges, (0, 2), False)
     assert found is not None and found["columns"] == ["x0", "x2"]
     expected, _, _ = np.histogram2d(sample.x[:, 0], sample.x[:, 2], [edges[0], edges[2]])
     assert np.array_equal(found["reference"], expected)
@@ -44,7 +44,8 @@ def test_marginals_by_condition_count_each_event_once() -> None:
     for condition, groups in ((rng.integers(0, 3, (500, 1)) * 50.0, 3), (rng.random((500, 1)), 4)):
         sample = Events(rng.normal(size=(500, 2)), condition, condition_columns=("e_in",))
         edges = [np.linspace(-9.0, 9.0, 5)] * 2
-        found = evaluation._by_condition(sample, sample, edges, [0, 1])
+        whole = [evaluation._marginal(sample, sample, i, edges) for i in (0, 1)]
+        found = evaluation._by_condition(sample, sample, edges, whole)
         assert [group["condition"] for group in found] == ["e_in"] * groups
         assert sum(sum(group["marginals"][0]["reference"]) for group in found) == 500
-    assert evaluation._by_condition(events(2, 1), events(2, 2), edges, [0, 1]) == []
+    assert evaluation._by_condition(events(2, 1), events(2, 2), edges, whole) == []

@@ -84,8 +84,8 @@ def test_signals_leave_no_file(name: str, code: int, trained: Path, tmp_path: Pa
     output = tmp_path / "events.h5"
     output.write_bytes(b"what was there before")
     process = start(trained, output, 60)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "writing\n"
+    assert process.stderr is not None
+    assert process.stderr.readline() == "writing\n"
     process.send_signal(signal.Signals[name])
     _, said = process.communicate(timeout=30)
     assert process.returncode == code, said
@@ -101,8 +101,8 @@ def test_a_hangup_ignored_from_the_start_stays_ignored(trained: Path, tmp_path: 
     process = start(
         trained, output, 0.2, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)
     )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "writing\n"
+    assert process.stderr is not None
+    assert process.stderr.readline() == "writing\n"
     process.send_signal(signal.SIGHUP)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said

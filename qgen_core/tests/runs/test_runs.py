@@ -17,6 +17,7 @@ import toyset
 
 import qgen_core as qgen
 from qgen_core.errors import (
+    BadOption,
     BrokenPlugin,
     Busy,
     CheckpointError,
@@ -191,7 +192,7 @@ def test_evaluation_and_report(recipe: Recipe, tmp_path: Path) -> None:
     result = evaluation.evaluate(runs.Run(tmp_path))
     rows = {(row["metric"], row["name"]): row for row in result["metrics"]}
     assert {metric for metric, _ in rows} == set(
-        evaluation.default_metrics([np.arange(5.0)] * 2)[0]
+        evaluation.default_metrics([np.arange(5.0)] * 2, 400)[0]
     )
     js = next(row for (metric, _), row in rows.items() if metric == "js")
     assert js["floor"] < js["value"] < 0.7 and js["uncertainty"] > 0
@@ -202,6 +203,53 @@ def test_evaluation_and_report(recipe: Recipe, tmp_path: Path) -> None:
         assert f">{title}<" in html
     assert "stand-in" in html
     assert "http" not in html.replace("http://www.w3.org", "")
+
+
+def test_all_models_are_judged_in_the_same_bins(recipe: Recipe, tmp_path: Path) -> None:
+    results = []
+    for bits in (1, 3):
+        folder = tmp_path / str(bits)
+        runs.train(recipe.changed([f"encoder.bits={bits}", "trainer.steps=1"]), folder)
+        results.append(evaluation.evaluate(runs.Run(folder)))
+    first, second = (result["bins"] for result in results)
+    assert first == second
+    events = results[0]["reference"]["events"]
+    assert len(first["edges"][0]) - 1 == round(2 * events**0.4)
+    assert len(first["joint edges"][0]) - 1 == round((2 * events**0.4) ** 0.5)
+    drawn = results[0]["marginals"][0]
+    assert drawn["edges"][1:-1] == first["edges"][0][1:-1]
+    counts = np.array(drawn["reference"])
+    assert counts.sum() == events and np.ptp(counts) <= 1  # equal counts in all bins
+    assert json.loads(json.dumps(first)) == first
+
+
+def test_a_recipe_may_give_its_bins(recipe: Recipe, tmp_path: Path) -> None:
+    window = "evaluation.window=[[0.0, 6.0], [0.0, 5.0]]"
+    runs.train(recipe.changed(["trainer.steps=1", window, "evaluation.bins=3"]), tmp_path)
+    assert 'name = "toy"' in (tmp_path / "recipe.toml").read_text()
+    result = evaluation.evaluate(runs.Run(tmp_path))
+    assert result["marginals"][0]["edges"] == [0.0, 2.0, 4.0, 6.0]
+    assert result["bins"]["joint edges"] == result["bins"]["edges"]
+    assert result["bins"]["rule"] == "given by the recipe"
+    with pytest.raises(BadOption, match="edges are given for 1 columns"):
+        given = recipe.changed(["evaluation.edges=[[0.0, 1.0]]", "trainer.steps=1"])
+        runs.train(given, tmp_path / "edges")
+        evaluation.evaluate(runs.Run(tmp_path / "edges"))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["evaluation.bins=3"],
+        ["evaluation.edges=[[1.0, 0.0]]"],
+        ["evaluation.window=[[0.0, 1.0, 2.0]]", "evaluation.bins=3"],
+        ["evaluation.window=[[0.0, 1.0]]", "evaluation.bins=0"],
+        ["evaluation=3"],
+    ],
+)
+def test_bins_that_are_none_are_refused(recipe: Recipe, given: list[str]) -> None:
+    with pytest.raises(RecipeError, match="evaluation"):
+        recipe.changed(given)
 
 
 def test_the_events_that_were_used_are_counted(recipe: Recipe, tmp_path: Path) -> None:

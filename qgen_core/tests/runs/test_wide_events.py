@@ -64,7 +64,11 @@ def test_an_evaluation_of_many_columns_is_small_and_says_what_is_left_out(
     run = trained(tmp_path, 368)
     result = evaluation.evaluate(run)
     assert result["generated"]["events"] == 500
-    assert {row["metric"] for row in result["metrics"]} == {"marginal-d", "marginal-tv"}
+    assert {row["metric"] for row in result["metrics"]} == {
+        "marginal-d",
+        "marginal-tv",
+        "wasserstein",
+    }
     assert len(result["marginals"]) == len(result["correlation"]["columns"]) == 32
     assert result["marginals"][-1]["column"] == "x367"  # the one that the model gets wrong
     assert [text.split(":")[0] for text in result["left out"][:2]] == [
@@ -84,6 +88,7 @@ def test_few_columns_are_evaluated_in_full(tmp_path: Path, monkeypatch: pytest.M
     assert {row["metric"] for row in result["metrics"]} == {
         "marginal-d",
         "marginal-tv",
+        "wasserstein",
         "tv",
         "js",
         "correlation",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +38,7 @@ class SignalAt:
             os.kill(os.getpid(), self.number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("case", ["adam", "adam-critic", "cobyla", "lcd"])
 def test_a_signal_ends_the_step_saves_and_is_resumed_identically(
     case: str, number: int, tmp_path: Path
@@ -59,6 +61,103 @@ def test_a_signal_ends_the_step_saves_and_is_resumed_identically(
         ends.append((flatten(generator.parameters()).tolist(), history.records, history.stopped))
         assert signal.getsignal(number) is before
     assert ends[0] == ends[1]
+
+
+def test_a_signal_that_is_ignored_at_the_start_stays_ignored(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        history = Adam(steps=5).fit(
+            ProductBorn(),
+            bits_events(),
+            SquaredError(),
+            seed=1,
+            hooks=[SignalAt(2, signal.SIGHUP)],
+            run=tmp_path,
+        )
+        assert history.stopped == "all 5 steps done"
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+class Twice(SquaredError):
+    """Receives two signals within the step of a call."""
+
+    def __init__(self, call: int, second: int) -> None:
+        self.left, self.second = call, second
+
+    def __call__(self, output, batch):
+        self.left -= 1
+        if self.left == -1:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(self.second)
+        return super().__call__(output, batch)
+
+
+def test_a_second_ctrl_c_stops_within_the_step(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Interrupted, match="stopped by SIGINT within step 4 of 9; 3 steps are") as e:
+        Adam(steps=9).fit(
+            ProductBorn(),
+            bits_events(),
+            Twice(3, signal.SIGINT),
+            seed=1,
+            run=Checkpoints(tmp_path, every=0),
+        )
+    assert e.value.exit_code == 75 and "--resume" in str(e.value)
+    assert caplog.messages == ["SIGINT: finishing the step, again to stop now"]
+    whole, resumed = ProductBorn(), ProductBorn()
+    Adam(steps=9).fit(whole, bits_events(), SquaredError(), seed=1)
+    Adam(steps=9).fit(resumed, bits_events(), SquaredError(), seed=1, run=tmp_path)
+    assert np.array_equal(whole.theta, resumed.theta)
+
+
+def test_a_second_request_of_another_kind_lets_the_step_end(tmp_path: Path) -> None:
+    """A terminal that closes, or a batch system, may well send its signal twice."""
+    with pytest.raises(Interrupted, match="stopped by SIGINT after step 4 of 9"):
+        Adam(steps=9).fit(
+            ProductBorn(), bits_events(), Twice(3, signal.SIGTERM), seed=1, run=tmp_path
+        )
+
+
+STUCK = """
+import hashlib, sys, threading
+from qgen_core.errors import Interrupted
+from qgen_core.losses.mean import Mean
+from qgen_core.testing.quadratic import Quadratic, events
+from qgen_core.trainers.adam import Adam
+from qgen_core.training import stop_request
+
+class Long(Mean):
+    def __call__(self, output, batch):
+        said = "in the step\\n"  # a moment later, so that the compiled code has begun
+        threading.Timer(0.2, sys.stderr.write, (said,)).start()
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # hours
+
+stop_request.GRACE = 0.01
+try:
+    Adam(steps=3).fit(Quadratic(), events(), Long(), seed=1, run=sys.argv[1])
+except Interrupted as error:  # a slow machine had not begun it yet
+    sys.stderr.write(f"stopped within a step; continue from {error}")
+    sys.exit(75)
+"""
+
+
+def test_ctrl_c_is_answered_within_a_step_of_compiled_code(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", STUCK, str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            for line in ("in the step", "SIGINT: finishing the step, again to stop now"):
+                assert process.stderr.readline().strip() == line
+                process.send_signal(signal.SIGINT)
+            assert process.stderr.readline().startswith("stopped within a step; continue from")
+            assert process.wait(timeout=120) == 75
+        finally:
+            process.kill()
+    saved = Checkpoints(tmp_path).latest()
+    assert saved is not None and saved.step == 0
 
 
 def test_the_time_limit_interrupts_after_every_step(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ class Faults:
             self.tick("after replace")
 
         def counted_open(path: Any, mode: str = "r", **options: Any) -> Any:
-            if mode in ("x+b", "a"):
+            if mode in ("x+b", "ab"):
                 self.tick("open")
                 return _File(builtins.open(path, mode, **options), self)
             return builtins.open(path, mode, **options)

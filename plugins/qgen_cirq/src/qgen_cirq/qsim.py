@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,6 +70,10 @@ class QsimBackend(Simulator):
         self.threads = threads
         self.fused = fused
         self._steps: Remembered[Circuit, list[QsimStep]] = Remembered()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Built anew from its options: modules and compiled objects cannot be pickled."""
+        return partial(type(self), threads=self.threads, fused=self.fused), ()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if a run needs more memory than is free."""

@@ -55,6 +55,10 @@ class CirqBackend(Simulator):
         self._cirq = import_optional("cirq", "backend 'cirq'", "cirq-core")
         self._steps: Remembered[Circuit, list[CirqStep]] = Remembered()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Built anew from its options: modules and compiled objects cannot be pickled."""
+        return type(self), ()
+
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if a run needs more memory than is free."""
         output_rows = batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -47,6 +48,10 @@ class LightningBackend(Simulator):
         self.capabilities = Capabilities(gates=MAPPED, gradients="adjoint", precision=precision)
         self._kernels = Kernels(precision)
         self._programs: Remembered[Circuit, Program] = Remembered()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Built anew from its options: modules and compiled objects cannot be pickled."""
+        return partial(type(self), precision=self.capabilities.precision), ()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if training needs more memory than is free."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from qgen_core.circuits.capabilities import Capabilities
@@ -36,6 +38,10 @@ class QiskitStatevector(Simulator):
         self._info = import_optional(
             "qiskit.quantum_info", "backend 'qiskit-statevector'", "qiskit"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Built anew from its options: modules and compiled objects cannot be pickled."""
+        return type(self), ()
 
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused if a state and the values of a batch do not fit in memory."""

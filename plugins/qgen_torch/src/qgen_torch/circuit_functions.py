@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -9,6 +10,8 @@ import torch
 
 import qgen_core as qgen
 from qgen_core import Backend, Circuit, Expectations, Probabilities
+from qgen_core.errors import Unsupported
+from qgen_core.interfaces import name_of
 from qgen_torch.backend import TorchBackend
 from qgen_torch.backend_function import BackendFunction
 from qgen_torch.binding import Binding
@@ -49,6 +52,20 @@ class CircuitFunctions:
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """The same object: copies of a layer share it, because devices cannot be copied."""
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What ``torch.save`` writes: the built functions are left out, and built again.
+
+        Raises Unsupported for a backend that cannot be pickled.
+        """
+        try:
+            torch.save(self._backend, io.BytesIO())
+        except Exception as error:
+            raise Unsupported(
+                f"a layer on backend {name_of(self._backend)!r} cannot be saved as a whole "
+                f"({error}); save its state_dict(), and load that into a layer built anew"
+            ) from error
+        return self.__dict__ | {"_cache": {}}
 
     def for_tensor(self, reference: Tensor) -> CircuitFunction:
         """The function whose output has the dtype of this tensor and is on its device."""

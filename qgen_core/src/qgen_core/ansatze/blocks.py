@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from qgen_core.circuits.circuit import Angle, Circuit, Gate, Label, given, param
 from qgen_core.errors import BadCircuit, BadOption
+from qgen_core.support.resources import require_circuit_size
 
 #: Start states: all zero, Bell pairs on (0,1), (2,3), ..., GHZ states on (0,1,2), ..., all plus.
 Start = Literal["zero", "bell", "ghz", "plus"]
@@ -32,6 +33,8 @@ class Builder:
     """
 
     def __init__(self, wires: int) -> None:
+        """Raise ResourceRefused for more wires than a circuit may have."""
+        require_circuit_size(wires)
         self.wires = wires
         self._gates: list[Gate] = []
         self._labels: list[Label] = []
@@ -74,10 +77,12 @@ class Builder:
         Without ``reupload`` they are encoded before the first layer only.
 
         Raises BadOption for less than one layer, and where the inputs would have no effect:
-        every encoding acts on the state plus, which RX does not change.
+        every encoding acts on the state plus, which RX does not change. Raises ResourceRefused
+        for more layers than a circuit may have.
         """
         if number < 1:
             raise BadOption(f"layers must be at least 1, not {number}")
+        require_circuit_size(self.wires, number)
         if inputs and self._all_plus and (number == 1 or not reupload):
             raise BadOption(
                 "inputs have no effect on the start state 'plus', which RX does not change; take "

@@ -31,9 +31,7 @@ def strongly_entangling(
     >>> strongly_entangling(4, layers=2).num_params
     24
     """
-    if ranges is None:
-        ranges = tuple(1 + layer % max(wires - 1, 1) for layer in range(layers))
-    elif len(ranges) != layers or not all(0 < r < wires for r in ranges):
+    if ranges is not None and (len(ranges) != layers or not all(0 < r < wires for r in ranges)):
         raise BadOption(
             f"ranges are {layers} numbers from 1 to {wires - 1}, one a layer, not {list(ranges)}"
         )
@@ -41,6 +39,10 @@ def strongly_entangling(
     build.start(start)
     for layer in build.layers(layers, inputs, reupload):
         build.rotations(ROT)
-        if wires > 1:
-            build.cnots((w, (w + ranges[layer]) % wires) for w in range(wires))
+        if wires == 1:
+            continue
+        reach = 1 + layer % (wires - 1)
+        if ranges is not None:
+            reach = ranges[layer]
+        build.cnots((wire, (wire + reach) % wires) for wire in range(wires))
     return build.circuit()

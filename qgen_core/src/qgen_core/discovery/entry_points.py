@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import os
+import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 CORE = "qgen-core"
+#: Seconds after which it is said which package is being waited for.
+PATIENCE = 10.0
 log = logging.getLogger("qgen")
 
 
@@ -64,9 +68,12 @@ def distribution_of(entry: importlib.metadata.EntryPoint) -> tuple[str, str]:
     A package without readable metadata is named by its module, with version "unknown".
     """
     facts = _name_and_version(entry.dist)
+    return facts.get("Name") or _top_module(entry), facts.get("Version") or "unknown"
+
+
+def _top_module(entry: importlib.metadata.EntryPoint) -> str:
     module = entry.value.partition(":")[0]
-    top_module = module.partition(".")[0]
-    return facts.get("Name") or top_module, facts.get("Version") or "unknown"
+    return module.partition(".")[0]
 
 
 @cache  # reading metadata takes a millisecond, and each entry point asks for that of its package
@@ -105,12 +112,13 @@ def import_failures(what: str, entry: importlib.metadata.EntryPoint) -> Iterator
     """Turn whatever an import raises, SystemExit too, into BrokenPlugin that names the package.
 
     ``what`` is what is being imported, e.g. ``"backend 'aer'"``. Raises BrokenPlugin also if the
-    package requires another version of qgen-core.
+    package requires another version of qgen-core. An import that takes long is named.
     """
     check_core_version(what, entry)
     name, version = distribution_of(entry)
     try:
-        yield
+        with waiting(f"{what} of {name} {version} to be imported"):
+            yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -120,6 +128,51 @@ def import_failures(what: str, entry: importlib.metadata.EntryPoint) -> Iterator
         raise BrokenPlugin(
             f"{what} comes from {name} {version}, which could not be imported: {reason}"
         ) from error
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Log what is being waited for: once it has taken :data:`PATIENCE`, and when Ctrl-C ends it.
+
+    Nothing is stopped.
+
+    >>> with waiting("backend 'demo' of qgen-demo 1.0 to be imported"):
+    ...     pass
+    """
+    timer = threading.Timer(
+        PATIENCE, log.warning, ("waiting for %s (%g s so far); Ctrl-C stops", what, PATIENCE)
+    )
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        log.warning("stopped while waiting for %s", what)
+        raise
+    finally:
+        timer.cancel()
+
+
+def blamed(error: BaseException) -> BrokenPlugin | None:
+    """The error that names the plugin in whose code an exception was raised; None without one.
+
+    Of several plugins that called each other the innermost is named, with file and line.
+
+    >>> blamed(ValueError("raised nowhere")) is None
+    True
+    """
+    packages_of_modules = {}
+    for entry in all_entries():
+        name, version = distribution_of(entry)
+        if name != CORE:
+            packages_of_modules[_top_module(entry)] = f"{name} {version}"
+    found = None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        module = str(frame.f_globals.get("__name__", ""))
+        package = packages_of_modules.get(module.partition(".")[0])
+        if package is not None:
+            found = BrokenPlugin(f"{package} failed in {module}, line {line}: {reason_of(error)}")
+    return found
 
 
 def reason_of(error: BaseException) -> str:

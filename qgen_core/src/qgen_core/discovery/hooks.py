@@ -7,15 +7,21 @@ modules are imported at start-up, so they import heavy frameworks inside functio
 
 from __future__ import annotations
 
+import inspect
 import logging
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from qgen_core.discovery.entry_points import entries, import_failures
-from qgen_core.errors import BrokenPlugin
+from qgen_core.discovery.entry_points import (
+    distribution_of,
+    entries,
+    import_failures,
+    reason_of,
+)
+from qgen_core.errors import BrokenPlugin, QgenError
 
 if TYPE_CHECKING:
     from qgen_core.interfaces import History, Problem
@@ -77,9 +83,15 @@ class Specs:
         """Add commands to the ``qgen`` command line (a typer.Typer)."""
 
 
+#: What the hooks that return something return.
+RESULTS: Mapping[str, type] = {"environment": Mapping, "report_sections": Sequence}
+
+
 @cache
-def discovered() -> tuple[object, ...]:
-    """The hook objects of installed plugins; one that cannot be imported is logged and left out.
+def discovered() -> tuple[tuple[object, str], ...]:
+    """The hook objects of installed plugins, each with its package, "qgen-demo 1.0".
+
+    One that cannot be imported is logged and left out.
 
     >>> isinstance(discovered(), tuple)
     True
@@ -88,7 +100,7 @@ def discovered() -> tuple[object, ...]:
     for entry in entries(GROUP):
         try:
             with import_failures(f"hook {entry.name!r}", entry):
-                found.append(entry.load())
+                found.append((entry.load(), " ".join(distribution_of(entry))))
         except BrokenPlugin as error:
             log.warning("%s; its hooks are left out", error)
     return tuple(found)
@@ -98,7 +110,9 @@ def manager(extra: Sequence[object] = ()) -> Any:
     """The hooks of plugins and of ``extra``, as one object with a callable for each hook.
 
     A plugin whose hook takes an argument that the specification lacks is logged and left out;
-    such an object in ``extra`` raises BrokenPlugin.
+    such an object in ``extra`` raises BrokenPlugin. Calling a hook raises BrokenPlugin, which names
+    the package, when that of a plugin fails or returns something else than the specification says;
+    what an object in ``extra`` raises is left as it is.
 
     >>> class AddVersion:
     ...     @hookimpl
@@ -108,18 +122,52 @@ def manager(extra: Sequence[object] = ()) -> Any:
     True
     """
     plugins = _empty()
-    installed = discovered()
-    for number, plugin in enumerate((*installed, *extra)):
+    number = 0  # two plugins may share a ``__name__``
+    for plugin, package in (*discovered(), *((plugin, "") for plugin in extra)):
+        number += 1
         if plugins.is_registered(plugin):
             continue
         reason = _misfit(plugin)
         if not reason:
-            plugins.register(plugin, name=str(number))  # by number: two may share a ``__name__``
-        elif number < len(installed):
-            log.warning("a plugin's hooks do not fit and are left out: %s", reason)
+            plugins.register(plugin, name=str(number))
+            if package:
+                _blame(plugins, plugin, package)
+        elif package:
+            log.warning("the hooks of %s do not fit and are left out: %s", package, reason)
         else:
             raise BrokenPlugin(f"hooks do not fit: {reason}")
     return plugins.hook
+
+
+def _blame(plugins: pluggy.PluginManager, plugin: object, package: str) -> None:
+    """Let the failures of a plugin's hooks name its package."""
+    for caller in plugins.get_hookcallers(plugin) or ():
+        for implementation in caller.get_hookimpls():
+            is_plain = not inspect.isgeneratorfunction(implementation.function)
+            if implementation.plugin is plugin and is_plain:
+                named = _named(implementation.function, caller.name, package)
+                implementation.function = named  # type: ignore[misc]
+
+
+def _named(function: Callable[..., Any], hook: str, package: str) -> Callable[..., Any]:
+    expected = RESULTS.get(hook, object)
+
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            result = function(*arguments)
+        except (QgenError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            raise BrokenPlugin(f"hook {hook!r} of {package} failed: {reason_of(error)}") from error
+        if result is not None and not isinstance(result, expected):
+            raise BrokenPlugin(
+                f"hook {hook!r} of {package} returned a {type(result).__name__} instead of a "
+                f"{expected.__name__}"
+            )
+        return result
+
+    return call
 
 
 def _empty() -> pluggy.PluginManager:

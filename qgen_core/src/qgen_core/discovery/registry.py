@@ -21,12 +21,14 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
+from qgen_core.circuits.circuit import Circuit
 from qgen_core.discovery.entry_points import (
     CORE,
     distribution_of,
     entries,
     import_failures,
     reason_of,
+    waiting,
 )
 from qgen_core.discovery.install_hints import source_of
 from qgen_core.discovery.option_types import (
@@ -39,6 +41,8 @@ from qgen_core.discovery.option_types import (
 )
 from qgen_core.discovery.summaries import first_line, summary_of
 from qgen_core.errors import BadOption, BrokenPlugin, QgenError, TwoOffers, UnknownName
+from qgen_core.events import Events
+from qgen_core.interfaces import Estimate
 
 #: A class or function that returns a component; its parameters are the component's options.
 Factory = Callable[..., Any]
@@ -73,6 +77,8 @@ CALL_ARGUMENTS: Mapping[str, Sequence[str]] = {
     "metric": ("reference", "generated", "edges", "rng", "model", "encoded"),
     "network": ("inputs", "outputs"),
 }
+#: What functions of a kind return, where that is one type.
+RESULTS: Mapping[str, type] = {"ansatz": Circuit, "dataset": Events, "metric": Mapping}
 #: Parameters that a run fills in for every factory that has them; a recipe cannot set them.
 SUPPLIED_BY_RUN = frozenset({"space", "condition", "data", "seed", "edges", "column_names"})
 
@@ -135,13 +141,16 @@ class BoundFunction:
     """A component that is a function, with its options bound; call it with the other arguments.
 
     Of the keyword arguments of a call, those that the function has no parameter for are left out.
-    Raises BadOption when ``inputs`` are given to an ansatz that takes none.
+    ``source`` says which package the function comes from; it is empty for those of the core.
+    Raises BadOption when ``inputs`` are given to an ansatz that takes none, and BrokenPlugin, which
+    names the source, when the function fails or returns something else than its kind does.
     """
 
     kind: str
     name: str
     function: Factory = field(repr=False)
     options: Mapping[str, Any]
+    source: str = ""
 
     @property
     def __qgen_name__(self) -> str:
@@ -168,7 +177,47 @@ class BoundFunction:
         for key, value in call_arguments.items():
             if key in parameters and key not in self.options:
                 passed[key] = value
-        return self.function(*args, **passed, **self.options)
+        if not self.source:
+            return self.function(*args, **passed, **self.options)
+        try:
+            result = self.function(*args, **passed, **self.options)
+        except (QgenError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            raise BrokenPlugin(
+                f"{self.source}, and failed when it was called: {reason_of(error)}"
+            ) from error
+        self._check_result(result)
+        return result
+
+    def _check_result(self, result: Any) -> None:
+        expected: Any = RESULTS.get(self.kind, object)
+        if not isinstance(result, expected):
+            raise BrokenPlugin(
+                f"{self.source}, and returned a {type(result).__name__} instead of a "
+                f"{expected.__name__}"
+            )
+        if self.kind == "metric":
+            self._check_numbers(result)
+
+    def _check_numbers(self, result: Mapping[str, Any]) -> None:
+        for name, value in result.items():
+            if not _is_number(value):
+                raise BrokenPlugin(
+                    f"{self.source}, and returned {shown(value)} for {name!r} instead of a number "
+                    "or an Estimate"
+                )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a metric may return this value."""
+    if isinstance(value, Estimate):
+        return True
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return not isinstance(value, str | bytes)
 
 
 #: Components offered in this process only, by kind and name.
@@ -373,7 +422,10 @@ def build(kind: str, ref: Ref, supplied: Mapping[str, Any] | None = None, /, **o
     values.update(_supplied_values(kind, parameters, values, supplied or {}))
     arguments = _checked_arguments(kind, where, parameters, values, supplied)
     if kind in CALL_ARGUMENTS and not isinstance(factory, type):
-        return BoundFunction(kind, name, factory, arguments)
+        source = ""
+        if offer.distribution != CORE:
+            source = str(offer)
+        return BoundFunction(kind, name, factory, arguments, source)
     component = _call_factory(offer, factory, arguments)
     with contextlib.suppress(AttributeError):  # e.g. of a class with __slots__
         component.__qgen_name__ = name
@@ -558,7 +610,8 @@ def _checked(
 
 def _call_factory(offer: Offer, factory: Factory, arguments: Mapping[str, Any]) -> Any:
     try:
-        component = factory(**arguments)
+        with waiting(f"{offer.kind} {offer.name!r} of {offer.distribution} to be built"):
+            component = factory(**arguments)
     except (QgenError, MemoryError):
         raise
     except ImportError as error:  # adapters import their SDK when they are built

@@ -27,8 +27,21 @@ from qgen_core.support.resources import available_memory, cores, readable_size
 
 #: Seconds that one component may take; the engine may have to be compiled in them.
 TIMEOUT = 180.0
+#: Seconds that the import of one module may take.
+IMPORT_TIMEOUT = 60.0
 
 State = Literal["works", "broken", "remote", "needs options"]
+
+
+@dataclass(frozen=True)
+class Component:
+    """An installed component, and the module that it is imported from."""
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    module: str
 
 
 @dataclass(frozen=True)
@@ -98,10 +111,10 @@ class Checkup:
 def check() -> Checkup:
     """Import and try everything that is installed, several packages at a time."""
     begun = time.monotonic()
-    by_package: dict[str, list[tuple[str, str, str]]] = {}
-    for kind, name, distribution, version in _installed():
-        components = by_package.setdefault(f"{distribution} {version}", [])
-        components.append((kind, name, distribution))
+    by_package: dict[str, list[Component]] = {}
+    for component in _installed():
+        package = f"{component.distribution} {component.version}"
+        by_package.setdefault(package, []).append(component)
     number = sum(len(components) for components in by_package.values())
     findings: list[Finding] = []
 
@@ -121,29 +134,60 @@ def check() -> Checkup:
     return Checkup(system, packages(), findings, _not_installed(), seconds)
 
 
-def _installed() -> Iterator[tuple[str, str, str, str]]:
-    """Kind, name, distribution and version of every component and of every plugin's hooks."""
-    for kind in registry.KINDS:
-        for name, offers in registry.offers(kind).items():
-            for offer in offers:
-                yield kind, name, offer.distribution, offer.version
-    for entry in entries(HOOKS):
-        distribution, version = distribution_of(entry)
-        yield "hook", entry.name, distribution, version
+def _installed() -> set[Component]:
+    """Every component and every plugin's hooks."""
+    found = set()
+    for kind, group in (*registry.KINDS.items(), ("hook", HOOKS)):
+        for entry in entries(group):
+            module = entry.value.partition(":")[0]
+            found.add(Component(kind, entry.name, *distribution_of(entry), module))
+    return found
 
 
-def _examine(components: Sequence[tuple[str, str, str]]) -> Iterator[Finding]:
-    """Findings about the components of one package, tried one after another in one process."""
+def _examine(components: Sequence[Component]) -> Iterator[Finding]:
+    """Findings about the components of one package, tried one after another in one process.
+
+    Of a module whose import takes its process down, or does not end, nothing more is tried.
+    """
+    lost: dict[str, str] = {}
     with ChildProcess() as child:
-        for kind, name, distribution in components:
-            try:
-                result = child.call(
-                    probe.__name__, "examine", kind, name, distribution, timeout=TIMEOUT
-                )
-            except ChildLost as error:
-                command = probe.repair_command("", distribution)
-                result = {"state": "broken", "why": str(error), "mend": command}
-            yield Finding(kind, name, distribution, version_of(distribution), **result)
+        for component in components:
+            if component.module not in lost:
+                lost[component.module] = _import(child, component.module)
+            why = lost[component.module]
+            result: dict[str, Any] = {}
+            if not why:
+                try:
+                    result = child.call(
+                        probe.__name__,
+                        "examine",
+                        component.kind,
+                        component.name,
+                        component.distribution,
+                        timeout=TIMEOUT,
+                    )
+                except ChildLost as error:
+                    why = str(error)
+            if why:
+                command = probe.repair_command("", component.distribution)
+                result = {"state": "broken", "why": why, "mend": command}
+            yield Finding(
+                component.kind,
+                component.name,
+                component.distribution,
+                component.version,
+                **result,
+            )
+
+
+def _import(child: ChildProcess, module: str) -> str:
+    """Import a module in the child; why its process was lost, empty if it was not."""
+    try:
+        child.call("os", "getpid", timeout=TIMEOUT)  # its start is not a part of the import
+        child.call(probe.__name__, "import_module", module, timeout=IMPORT_TIMEOUT)
+    except ChildLost as error:
+        return f"importing {module}: {error}"
+    return ""
 
 
 def _not_installed() -> dict[str, list[str]]:
@@ -161,7 +205,15 @@ def _system(child: ChildProcess) -> dict[str, Any]:
     try:
         cache = child.call(probe.__name__, "compiled_code", timeout=TIMEOUT)
     except ChildLost as error:
-        cache = {"state": str(error), "pieces": 0, "bytes": 0, "folders": [], "writable": False}
+        cache = {
+            "state": str(error),
+            "pieces": 0,
+            "bytes": 0,
+            "folders": [],
+            "writable": False,
+            "removed": {"damaged": 0, "outdated": 0},
+            "in_the_way": [],
+        }
     return {
         "python": platform.python_version(),
         "platform": f"{sys.platform} {platform.machine()}",

@@ -7,7 +7,7 @@ import os
 import pkgutil
 import re
 import time
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,15 @@ def examine(kind: str, name: str, distribution: str) -> dict[str, Any]:
         command = repair_command("", distribution)
         found = {"state": "broken", "why": reason_of(error), "mend": command}
     return found | {"seconds": round(time.monotonic() - begun, 3)}
+
+
+def import_module(module: str) -> None:
+    """Import a module; what it raises is said where its components are examined.
+
+    >>> import_module("no_such_module")
+    """
+    with suppress(Exception, SystemExit):
+        importlib.import_module(module)
 
 
 def _try(kind: str, name: str, distribution: str) -> dict[str, Any]:
@@ -167,47 +176,84 @@ def repair_command(message: str, distribution: str) -> str:
 
 
 def compiled_code() -> dict[str, Any]:
-    """How much of the engine's compiled code is cached on disk, and where.
+    """Where the engine's compiled code lies, and whether it is sound; repairs what is not.
 
-    Keys: ``state`` in words, ``pieces``, ``bytes``, ``folders`` and whether they are ``writable``.
+    Damaged files are removed, and so are those that no code uses any more. Keys: ``state`` in
+    words, ``pieces`` and ``bytes`` of sound code, ``folders``, whether one of them is ``writable``,
+    the numbers of files ``removed`` as ``damaged`` and ``outdated``, and what is ``in_the_way`` and
+    could not be removed.
     """
-    folders = sorted(set(_cache_folders()))
-    files: list[Path] = []
-    for folder in folders:
-        files.extend(folder.glob("*.nbc"))
-    size = sum(file.stat().st_size for file in files)
-    writable = all(_writable(folder) for folder in folders)
-    if not folders:
-        state = "numba caches nothing, so the engine is compiled again in each process"
-    elif not files:
-        state = "none yet: the first circuit compiles for up to some minutes"
+    from qgen_core.simulators.simd.code_cache import VARIABLE, inspect_folder
+
+    folders = _cache_folders()
+    sound: list[Path] = []
+    in_the_way: list[str] = []
+    removed = {"damaged": 0, "outdated": 0}
+    for folder, sources in folders.items():
+        for path, state in inspect_folder(folder, sources):
+            if state == "sound":
+                sound.append(path)
+            elif _removed(path):
+                removed[state] += 1
+            else:
+                in_the_way.append(str(path))
+    size = sum(file.stat().st_size for file in sound)
+    writable = any(_writable(folder) for folder in folders)
+    used = sorted({path.parent for path in sound})
+    if sound:
+        common = os.path.commonpath([folder.parent for folder in used])
+        state_text = f"{len(sound)} pieces, {readable_size(size)}, all sound, below {common}"
+    elif writable:
+        state_text = "none yet: the first circuit compiles for up to some minutes"
     else:
-        state = f"{len(files)} pieces, {readable_size(size)}"
-    if folders and not writable:
-        state += "; the folder is not writable: set NUMBA_CACHE_DIR to one that is"
+        state_text = "none: the engine is compiled again in each process"
+    for kind, number in removed.items():
+        if number:
+            state_text += f"; {number} {kind} removed"
+    if in_the_way:
+        state_text += f"; remove {', '.join(in_the_way)}, which cannot be read or replaced"
+    if not writable:
+        state_text += f"; no folder is writable: set {VARIABLE} to one that is"
     return {
-        "state": state,
-        "pieces": len(files),
+        "state": state_text,
+        "pieces": len(sound),
         "bytes": size,
         "folders": [str(folder) for folder in folders],
         "writable": writable,
+        "removed": removed,
+        "in_the_way": in_the_way,
     }
 
 
-def _cache_folders() -> Iterator[Path]:
-    """Where numba caches the compiled functions of the embedded simulators."""
+def _cache_folders() -> dict[Path, bytes]:
+    """Where compiled functions of the embedded simulators may lie, and the sources of each."""
     from qgen_core import simulators
+    from qgen_core.simulators.simd.code_cache import CodeCache
 
+    folders: dict[Path, bytes] = {}
     for module in pkgutil.walk_packages(simulators.__path__, f"{simulators.__name__}."):
         for member in vars(importlib.import_module(module.name)).values():
-            path = getattr(getattr(member, "stats", None), "cache_path", None)
-            if isinstance(path, str):
-                yield Path(path)
+            cache = getattr(member, "_cache", None)
+            if isinstance(cache, CodeCache):
+                folders |= dict.fromkeys(cache.folders, cache.sources)
+    return folders
+
+
+def _removed(path: Path) -> bool:
+    """Remove a file or an empty folder; returns whether that was possible."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
+        else:
+            path.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def _writable(folder: Path) -> bool:
-    """Whether a folder, or its nearest parent that exists, can be written."""
+    """Whether a folder can be written, or made below its nearest parent that exists."""
     nearest = folder
     while not nearest.exists():
         nearest = nearest.parent
-    return os.access(nearest, os.W_OK)
+    return nearest.is_dir() and os.access(nearest, os.W_OK)

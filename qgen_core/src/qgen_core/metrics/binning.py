@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
+from qgen_core.metrics.reference_edges import ReferenceEdges, reference_edges
 from qgen_core.metrics.resample import once, source_weights
 from qgen_core.typing import Array, Floats
 
@@ -56,25 +57,47 @@ def check_pair(reference: Events, generated: Events) -> None:
             raise DataError(f"there are no {what} events to compare")
 
 
-def columns_of(reference: Events, generated: Events, edges: Edges, bins: int) -> list[Floats]:
-    """Edges (K + 1,) of each column: the given ones, or ``bins`` of equal width over the reference.
+def columns_of(
+    reference: Events,
+    generated: Events,
+    edges: Edges,
+    bins: int | None,
+    *,
+    joint: bool = False,
+) -> list[Floats]:
+    """Edges (K + 1,) of each column, of a joint histogram if ``joint``.
 
+    Given edges are used as they are. With ``bins`` instead there are so many of equal width over
+    the reference; without both, or with :class:`ReferenceEdges`, equal-count bins of the reference.
     Raises DataError for samples that cannot be compared, and BadOption for fewer than one bin and
     for edges that do not increase or are not given for every column.
 
-    >>> a = Events(np.array([[0.0], [4.0]]))
+    >>> a = Events(np.array([[0.0], [1.0], [4.0]]))
     >>> columns_of(a, a, None, bins=2)[0].tolist()
     [0.0, 2.0, 4.0]
+    >>> columns_of(a, a, None, bins=None)[0].tolist()
+    [-4.0, 1.0, 4.0, 8.0]
     """
     check_pair(reference, generated)
-    if edges is None:
-        if bins < 1:
-            raise BadOption(f"bins must be at least 1, not {bins}")
+    if bins is not None and bins < 1:
+        raise BadOption(f"bins must be at least 1, not {bins}")
+    follow_reference = edges is None or isinstance(edges, ReferenceEdges)
+    if bins is not None and follow_reference:
+        count = bins
 
         def equal_widths(source: Events) -> list[Floats]:
-            return [equal_width(column, bins) for column in source.x.T]
+            return [equal_width(column, count) for column in source.x.T]
 
         return once(reference, ("edges", bins), equal_widths)
+    if edges is None:
+        edges = once(reference, "reference edges", reference_edges)
+    if isinstance(edges, ReferenceEdges):
+        return edges.joint if joint else list(edges)
+    return _checked(reference, edges)
+
+
+def _checked(reference: Events, edges: Sequence[Array]) -> list[Floats]:
+    """Given edges as arrays. Raises BadOption unless they increase and each column has some."""
     if len(edges) != len(reference.columns):
         raise BadOption(
             f"edges are given for {len(edges)} columns, the events have {len(reference.columns)}"
@@ -125,7 +148,9 @@ def bin_numbers(values: Array, edges: Floats) -> NDArray[np.intp]:
     return np.asarray(np.searchsorted(edges, values, side="right") - at_last_edge, dtype=np.intp)
 
 
-def marginals(reference: Events, generated: Events, edges: Edges, bins: int) -> Iterator[Histogram]:
+def marginals(
+    reference: Events, generated: Events, edges: Edges, bins: int | None
+) -> Iterator[Histogram]:
     """A pair of normalised histograms for each column.
 
     >>> a, b = Events(np.array([[0.5], [1.5]])), Events(np.array([[0.5], [9.0]]))
@@ -140,7 +165,9 @@ def marginals(reference: Events, generated: Events, edges: Edges, bins: int) -> 
         yield Histogram(reference.columns[column], len(cuts) - 1, p, q)
 
 
-def joint(reference: Events, generated: Events, edges: Edges, bins: int) -> tuple[Floats, Floats]:
+def joint(
+    reference: Events, generated: Events, edges: Edges, bins: int | None
+) -> tuple[Floats, Floats]:
     """Normalised joint histograms p and q of all columns, flattened, on the same cells.
 
     Cells that are empty in both may be left out. Raises BadOption for more than 2^62 cells.
@@ -150,7 +177,7 @@ def joint(reference: Events, generated: Events, edges: Edges, bins: int) -> tupl
     >>> p.tolist(), q.tolist()
     ([0.0, 0.5, 0.5, 0.0], [0.0, 1.0, 0.0, 0.0])
     """
-    every = columns_of(reference, generated, edges, bins)
+    every = columns_of(reference, generated, edges, bins, joint=True)
     sizes = [len(cuts) + 1 for cuts in every]
     cells = np.prod([float(size) for size in sizes])
     if cells > 2**62:

@@ -14,7 +14,7 @@ from qgen_core.typing import Floats
 
 
 def chi2(
-    reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
+    reference: Events, generated: Events, *, edges: Edges = None, bins: int | None = None
 ) -> Mapping[str, float]:
     """``chi2/ndf(column)``: chi-square per degree of freedom between the histograms of each column.
 

@@ -12,21 +12,23 @@ from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.metrics.binning import Edges, bin_numbers, check_pair, equal_width
 from qgen_core.metrics.chi2 import per_degree
-from qgen_core.metrics.resample import once, source_weights
+from qgen_core.metrics.reference_edges import MOST_BINS, equal_count, num_bins
+from qgen_core.metrics.resample import effective_size, once, source_weights
 from qgen_core.metrics.wasserstein import earth_mover, spread
 from qgen_core.typing import Array, Floats
 
 
 def energy_sum(
-    reference: Events, generated: Events, *, edges: Edges = None, bins: int = 30
+    reference: Events, generated: Events, *, edges: Edges = None, bins: int | None = None
 ) -> Mapping[str, float]:
     """Differences between the distributions of the sum over all columns.
 
     ``energy-sum bias`` is the difference of the means, generated minus reference, and
     ``energy-sum W1`` the Wasserstein distance (at least 0), both in standard deviations of the
     sum over the reference. ``energy-sum chi2/ndf`` is the metric ``chi2`` of the sum in ``bins`` of
-    equal width over the range of the reference. Samples of n1 and n2 events of one distribution
-    have a bias of 0 with a standard deviation of sqrt(1/n1 + 1/n2), and a chi2/ndf of about 1.
+    equal width over the reference, by default in equal-count bins of the reference. Samples of n1
+    and n2 events of one distribution have a bias of 0 with a standard deviation of
+    sqrt(1/n1 + 1/n2), and a chi2/ndf of about 1.
     Raises BadOption when the columns have different units, or for less than one bin.
 
     >>> a = Events(np.array([[1.0, 2.0], [2.0, 3.0]]))  # sums 3 and 5, standard deviation 1
@@ -39,11 +41,13 @@ def energy_sum(
     units = sorted(set(reference.units))
     if len(units) > 1:
         raise BadOption(f"energy-sum adds columns of one unit, these have {', '.join(units)}")
-    if bins < 1:
+    if bins is not None and bins < 1:
         raise BadOption(f"bins must be at least 1, not {bins}")
 
     def edges_of(source: Events) -> Floats:
-        return equal_width(_sum(source), bins)
+        if bins is not None:
+            return equal_width(_sum(source), bins)
+        return equal_count(_sum(source), min(MOST_BINS, num_bins(effective_size(source))))
 
     cuts = once(reference, ("sum edges", bins), edges_of)
 
@@ -58,7 +62,7 @@ def energy_sum(
     return {
         "energy-sum bias": bias / unit,
         "energy-sum W1": earth_mover(reference, generated, "sum", _sum) / unit,
-        "energy-sum chi2/ndf": per_degree(first, second, reference, generated, bins + 2),
+        "energy-sum chi2/ndf": per_degree(first, second, reference, generated, len(cuts) + 1),
     }
 
 

@@ -12,7 +12,7 @@ from qgen_core.typing import Floats
 
 
 def tv(
-    reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
+    reference: Events, generated: Events, *, edges: Edges = None, bins: int | None = None
 ) -> Mapping[str, float]:
     """``joint tv``: the total variation 1/2 sum |p - q| over the joint bins of all columns.
 
@@ -29,7 +29,7 @@ def tv(
 
 
 def js(
-    reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
+    reference: Events, generated: Events, *, edges: Edges = None, bins: int | None = None
 ) -> Mapping[str, float]:
     """``joint js``: the Jensen-Shannon divergence over the joint bins, in nats.
 

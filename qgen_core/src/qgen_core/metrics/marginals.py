@@ -11,14 +11,15 @@ from qgen_core.metrics.binning import Edges, marginals
 
 
 def marginal_d(
-    reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
+    reference: Events, generated: Events, *, edges: Edges = None, bins: int | None = None
 ) -> Mapping[str, float]:
     """``D``: the mean of |p - q| over columns and bins, with p and q the normalised marginals.
 
-    ``D = 1 / (N K) sum_n sum_i |p_i^n - q_i^n|`` for N columns of K bins: the encoder's ``edges``,
-    or ``bins`` of equal width over the reference. Underflow and overflow are added to the sum.
-    Between 0 and 2 / K. Two samples of n events each from one flat distribution are about
-    2 / sqrt(pi K n) apart.
+    ``D = 1 / (N K) sum_n sum_i |p_i^n - q_i^n|`` for N columns of K bins: the given ``edges``,
+    ``bins`` of equal width over the reference, or equal-count bins of the reference. Underflow and
+    overflow are added to the sum. Between 0 and 2 / K, so that only values with equal bins can be
+    compared. Two samples of n events each from one flat distribution are about 2 / sqrt(pi K n)
+    apart.
 
     Source: Delgado and Hamilton, arXiv:2203.03578, eq. 2 (K = 2^q).
 
@@ -34,7 +35,7 @@ def marginal_d(
 
 
 def marginal_tv(
-    reference: Events, generated: Events, *, edges: Edges = None, bins: int = 16
+    reference: Events, generated: Events, *, edges: Edges = None, bins: int | None = None
 ) -> Mapping[str, float]:
     """``tv(column)``: the total variation of each column, and their mean ``marginal tv``.
 

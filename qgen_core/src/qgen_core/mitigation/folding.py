@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, Instruction, const
 from qgen_core.circuits.gates import inverse_of
+from qgen_core.errors import ResourceRefused
 from qgen_core.typing import Floats
 
 #: How noise is amplified, see :func:`amplified`.
 Amplify = Literal["gates", "circuit", "channels"]
+#: A circuit with amplified noise has at most so many instructions.
+MAX_INSTRUCTIONS = 2**20
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,19 @@ def amplified(circuit: Circuit, scale: int, how: Amplify) -> Amplified:
     C)^k, with ``scale = 2 k + 1``; neither changes the unitary. ``channels``: the channels behind
     each gate act ``scale`` times. In folding, the channels behind a gate also follow its inverse.
 
-    Raises Unsupported for a gate without an inverse in the table of gates.
+    Raises Unsupported for a gate without an inverse in the table of gates, ResourceRefused for
+    more than :data:`MAX_INSTRUCTIONS` instructions.
 
     >>> from qgen_core.circuits.circuit import param
     >>> circuit = Circuit(1, (Gate("s", (0,)), Gate("rx", (0,), param(0))))
     >>> [gate.name for gate in amplified(circuit, 3, "gates").circuit.gates]
     ['s', 'p', 's', 'rx', 'rx', 'rx']
     """
+    if scale * len(circuit.instructions) > MAX_INSTRUCTIONS:
+        raise ResourceRefused(
+            f"{scale} times the noise of {len(circuit.instructions)} instructions makes a circuit "
+            f"of more than {MAX_INSTRUCTIONS}; take smaller scales"
+        )
     head, gates = _gates_with_channels(circuit)
     k = scale // 2
     folded: list[NoisyGate] = []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgen_core.discovery import registry
 from qgen_core.errors import BrokenPlugin, DataError, RecipeError
@@ -15,9 +17,16 @@ from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Model, Sampl
 from qgen_core.runs.folder import origin_of
 from qgen_core.runs.provenance import fingerprint
 from qgen_core.runs.recipes import TABLES, Recipe
+from qgen_core.support.parameters import flatten
 from qgen_core.support.random_streams import stream
-from qgen_core.training.problem import check_comparable, check_match
-from qgen_core.typing import Array
+from qgen_core.training.problem import TrainingProblem, check_comparable, check_match
+from qgen_core.training.validation import Validation
+from qgen_core.typing import Array, Floats
+
+log = logging.getLogger("qgen")
+
+#: A larger share of events that an encoder does not accept is said in a warning.
+WARNED_SHARE = 0.01
 
 
 class Assembly:
@@ -45,6 +54,7 @@ class Assembly:
         self.saved = saved
         self.events_sha256 = events_sha256
         self.outside: dict[str, int] = {}
+        self._notes: dict[str, tuple[float, str]] = {}
 
     def _table(self, key: str) -> Any:
         return self.recipe.tables[key]
@@ -160,11 +170,51 @@ class Assembly:
         if self.condition_encoder is not None and events.condition is not None:
             inside &= self.condition_encoder.accepts(events.condition)
         self.outside[which] = int(np.sum(~inside))
+        self._note_dropped(events, which, inside)
         if not np.any(inside):
             raise DataError(f"all {len(events)} {which} events lie outside the encoder's window")
         if np.all(inside):
             return events
         return events.take(inside)
+
+    def _note_dropped(self, events: Events, which: str, inside: NDArray[np.bool_]) -> None:
+        """Note how many events are not accepted, and for the sake of which columns.
+
+        A column is to blame for an event that is not accepted if an accepted one with its value in
+        this column is not either.
+        """
+        dropped = events.x[~inside]
+        if not len(dropped) or not np.any(inside):
+            return
+        accepted = int(np.argmax(inside))
+        condition: Floats | None = None
+        if events.condition is not None:
+            condition = np.repeat(events.condition[[accepted]], len(dropped), axis=0)
+        blamed = []
+        for number, column in enumerate(events.columns):
+            trial = np.repeat(events.x[[accepted]], len(dropped), axis=0)
+            trial[:, number] = dropped[:, number]
+            refused = int(np.sum(~self.encoder.accepts(trial, condition)))
+            if refused:
+                blamed.append(f"{column} ({refused})")
+        share = len(dropped) / len(events)
+        reason = ", ".join(blamed) or "several columns together, or their conditions"
+        text = (
+            f"{len(dropped)} of {len(events)} {which} events ({100 * share:.2g} percent) were "
+            f"dropped: the encoder does not accept their {reason}"
+        )
+        self._notes[which] = (share, text)
+
+    def say_dropped(self) -> None:
+        """Log which events were dropped and why; more than a hundredth in a warning."""
+        origin = self.events.provenance
+        if origin.get("dropped", "none") != "none":
+            log.info("the dataset dropped %s", origin["dropped"])
+        for share, text in self._notes.values():
+            level = logging.INFO
+            if share > WARNED_SHARE:
+                level = logging.WARNING
+            log.log(level, text)
 
     def encoded(self, events: Events, which: str) -> Events:
         """Accepted events, encoded, with encoded conditions and unchanged weights."""
@@ -220,6 +270,39 @@ class Assembly:
         """Build every component and check that spaces and outputs match, before anything runs."""
         check_match(self.generator, self.data, self.loss)
         check_comparable(self.trainer, self.generator, self.loss)
+
+    def validate(self) -> None:
+        """Check all that a training and the evaluation of its run ask for.
+
+        Besides :meth:`check`: the names of all tables, the metrics, the validation events where
+        they are used, and, unless circuits run on a remote backend, one value of the loss, with
+        its gradient for trainers that follow gradients.
+
+        Raises what training and evaluation would raise.
+        """
+        self.providers()
+        self.check()
+        for metric in self.recipe.metrics or ():
+            registry.build("metric", metric)
+        if self.trainer.select is not None:
+            Validation(self.trainer, self.validation, self.loss)
+        problem = TrainingProblem(
+            self.generator,
+            self.data,
+            self.loss,
+            self.recipe.seed,
+            self.trainer.steps,
+            self.trainer.batch_size,
+        )
+        batch = problem.batch
+        backend = getattr(self.generator, "backend", None)
+        if backend is not None and backend.capabilities.remote:
+            return
+        self.generator.prepare(batch, rng=problem.rng("prepare"))
+        if self.trainer.gradient_free or self.trainer.owns_loop:
+            problem.values(flatten(self.generator.parameters()))
+        else:
+            problem.value_and_gradient()
 
     def providers(self) -> dict[str, str]:
         """The package and version that provide the component of each table."""

@@ -15,8 +15,10 @@ from qgen_core.support.files import write_durably
 def compare(folders: Sequence[Path]) -> dict[str, Any]:
     """Metrics of evaluated runs, and the recipe fields in which they differ.
 
-    The plugins of the models need not be installed. Raises CheckpointError for a folder without a
-    run or whose files do not belong together, DataError for a run that has not been evaluated.
+    ``warnings`` say which runs were evaluated in other bins than the first: metrics that bin cannot
+    be compared with it. The plugins of the models need not be installed. Raises CheckpointError for
+    a folder without a run or whose files do not belong together, DataError for a run that has not
+    been evaluated.
     """
     found = []
     for folder in folders:
@@ -30,9 +32,31 @@ def compare(folders: Sequence[Path]) -> dict[str, Any]:
         "names": names,
         "metrics": _metrics([one["evaluation"]["metrics"] for one in found]),
         "differences": _differences(recipes),
+        "warnings": _warnings(names, [one["evaluation"] for one in found]),
         "losses": [_last_loss(one["history"]) for one in found],
         "runs": [one | {"name": name} for one, name in zip(found, names, strict=True)],
     }
+
+
+def _warnings(names: Sequence[str], evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Which runs have other bins than the first, or bins that are not known."""
+    checksums = []
+    for evaluation in evaluations:
+        checksums.append((evaluation.get("bins") or {}).get("sha256"))
+    warnings = []
+    others = [name for name, one in zip(names, checksums, strict=True) if one != checksums[0]]
+    unknown = [name for name, one in zip(names, checksums, strict=True) if one is None]
+    if unknown:
+        warnings.append(
+            f"the bins of {', '.join(unknown)} are not known; evaluate again with qgen evaluate"
+        )
+    elif others:
+        warnings.append(
+            f"{', '.join(others)} and {names[0]} have different bins, because their references or "
+            "recipes differ: metrics that bin cannot be compared; evaluate them with the same "
+            "reference (--reference) and the same [evaluation]"
+        )
+    return warnings
 
 
 def _last_loss(history: Sequence[Mapping[str, Any]]) -> float | None:
@@ -77,42 +101,52 @@ def _differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def as_text(result: Mapping[str, Any]) -> str:
-    """The comparison as a table for a terminal.
+    """The comparison as a table for a terminal: values with errors, and floors below them.
 
-    >>> cell = {"metric": "tv", "name": "joint tv", "value": 0.25}
+    >>> cell = {"metric": "tv", "name": "joint tv", "value": 0.25, "uncertainty": 0.01}
+    >>> cell |= {"floor": 0.1, "floor_spread": 0.02}
     >>> metrics = [{"metric": "tv", "name": "joint tv", "cells": [cell, None]}]
-    >>> differences = {"seed": [1, 2]}
-    >>> result = {"names": ["a", "b"], "metrics": metrics, "differences": differences}
-    >>> for line in as_text(result | {"losses": [0.5, None]}).splitlines():
+    >>> result = {"names": ["a", "b"], "metrics": metrics, "differences": {"seed": [1, 2]}}
+    >>> for line in as_text(result | {"losses": [0.5, None], "warnings": ["b"]}).splitlines():
     ...     print(line.split())
     ['metric', 'quantity', 'a', 'b']
-    ['tv', 'joint', 'tv', '0.25']
+    ['tv', 'joint', 'tv', '0.25', '±', '0.01']
+    ['floor', '0.1', '±', '0.02']
     ['last', 'loss', '0.5']
     ['seed', '1', '2']
+    ['warning:', 'b']
     """
     names = result["names"]
-    width = max(14, *(len(name) + 2 for name in names))
-    titles = "".join(f"{name:>{width}}" for name in names)
-    lines = [f"{'metric':<14} {'quantity':<20} " + titles]
+    width = max(24, *(len(name) + 2 for name in names))
+    lines = [f"{'metric':<14} {'quantity':<20} " + _aligned(names, width)]
     for row in result["metrics"]:
-        values = [(cell or {}).get("value") for cell in row["cells"]]
+        values = [_with_error(cell, "value", "uncertainty") for cell in row["cells"]]
+        floors = [_with_error(cell, "floor", "floor_spread") for cell in row["cells"]]
         lines.append(f"{row['metric']:<14} {row['name']:<20} {_aligned(values, width)}")
-    lines.append(f"{'last loss':<14} {'':<20} {_aligned(result['losses'], width)}")
+        lines.append(f"{'':<14} {'  floor':<20} {_aligned(floors, width)}")
+    losses = []
+    for loss in result["losses"]:
+        losses.append("" if loss is None else f"{loss:.4g}")
+    lines.append(f"{'last loss':<14} {'':<20} {_aligned(losses, width)}")
     for key, options in result["differences"].items():
         line = f"{key:<35} "
         for option in options:
             text = "-" if option is None else str(option)
             line += f" {text:>{width - 1}}"
         lines.append(line)
+    lines += [f"warning: {warning}" for warning in result["warnings"]]
     return "\n".join(lines)
 
 
-def _aligned(values: Sequence[float | None], width: int) -> str:
-    """Numbers with four digits, right-aligned; blanks for None."""
-    cells = []
-    for value in values:
-        cells.append(" " * width if value is None else f"{value:>{width}.4g}")
-    return "".join(cells)
+def _with_error(cell: Mapping[str, Any] | None, value: str, error: str) -> str:
+    """A number of a cell with its error; nothing without a cell."""
+    if cell is None:
+        return ""
+    return f"{cell[value]:.4g} ± {cell[error]:.2g}"
+
+
+def _aligned(texts: Sequence[str], width: int) -> str:
+    return "".join(f"{text:>{width}}" for text in texts)
 
 
 def write_comparison(result: Mapping[str, Any], path: Path, *, latex: bool = False) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,17 @@ from qgen_core.circuits.draw import draw
 from qgen_core.discovery import registry
 from qgen_core.errors import DataError
 from qgen_core.events import Events
-from qgen_core.interfaces import Encoder, name_of
+from qgen_core.interfaces import name_of
+from qgen_core.metrics.binning import columns_of
 from qgen_core.metrics.correlation import pearson
+from qgen_core.metrics.reference_edges import RULE, ReferenceEdges, reference_edges
 from qgen_core.metrics.resample import effective_size
 from qgen_core.metrics.score import score
 from qgen_core.runs.run import SAMPLER_KEYS, WARNING_KEY, Run
 from qgen_core.support.random_streams import stream
-from qgen_core.typing import Floats
+from qgen_core.typing import Array, Floats
 
-MARGINAL_METRICS = ("marginal-d", "marginal-tv")
+MARGINAL_METRICS = ("marginal-d", "marginal-tv", "wasserstein")
 JOINT_METRICS = ("tv", "js")
 PAIR_METRICS = ("correlation",)
 #: Events that are generated for an evaluation: so many, or fewer of many columns, but no fewer than
@@ -28,10 +31,9 @@ PAIR_METRICS = ("correlation",)
 EVENTS = 100_000
 LEAST_EVENTS = 10_000
 VALUES = 2**22
-BINS = 30
-#: Metrics of the joint histogram are in the default table up to this number of cells; above, nearly
-#: all cells are empty.
-MAX_CELLS = 2**20
+#: Metrics of the joint histogram are in the default table if its cells hold so many reference
+#: events on average; with fewer, the floors would be too low.
+LEAST_IN_CELL = 5
 #: Up to this number of columns an evaluation has all marginals and correlations; above, those of
 #: the columns with the largest distance.
 MAX_COLUMNS = 32
@@ -55,7 +57,9 @@ def evaluate(
     ``reference`` the test events of the dataset (the training events if there are no test events).
     Reference events outside the window of the encoder are left out and counted. Without a list of
     metrics in the recipe those are taken that the number of columns allows; ``left out`` in the
-    result says what is missing for its size. Raises DataError when the columns of both differ.
+    result says what is missing for its size. The bins follow from the reference alone, or are those
+    that the recipe gives; ``bins`` in the result holds their edges. Raises DataError when the
+    columns of both differ, BadOption for bins that do not fit the columns.
     """
     assembly = run.assembly
     if reference is None:
@@ -78,12 +82,12 @@ def evaluate(
             f"the reference has the columns {', '.join(reference.columns)}, "
             f"the generated events {', '.join(generated.columns)}"
         )
-    edges = _edges(assembly.encoder, reference)
+    edges = _edges(run.recipe.evaluation, reference)
     rng = stream(run.recipe.seed, "evaluate")
     metrics = run.recipe.metrics
     left_out: list[str] = []
     if metrics is None:
-        metrics, left_out = default_metrics(edges)
+        metrics, left_out = default_metrics(edges, len(reference))
     rows = []
     for entry in metrics:
         metric = registry.build("metric", entry)
@@ -95,7 +99,7 @@ def evaluate(
                 del row["note"]
             rows.append(row)
     circuit = getattr(assembly.generator, "circuit", None)
-    marginals = [_marginal(reference, generated, i, edges[i]) for i in range(len(edges))]
+    marginals = [_marginal(reference, generated, i, edges) for i in range(len(edges))]
     shown = list(range(len(edges)))
     if len(edges) > MAX_COLUMNS:
         shown = _most_different(marginals)
@@ -104,21 +108,23 @@ def evaluate(
             f"the {MAX_COLUMNS} with the largest total variation are kept"
         )
     correlation = _correlations(reference, generated, shown)
+    follow_reference = isinstance(edges, ReferenceEdges)
     coarse = [_coarse(one) for one in edges]
     joints = []
     for pair in _worst_pairs(correlation, shown):
-        joints.append(_joint(reference, generated, coarse, pair))
+        joints.append(_joint(reference, generated, coarse, pair, follow_reference))
     return {
         # A provenance may have an entry "events" of its own: those of the file, not those used.
         "reference": {**reference.provenance, "events": len(reference), "origin": origin},
         "generated": {"events": len(generated), "run": run.path.name, **_told_by(generated)},
         "outside the window": dict(assembly.outside),
         "metrics": rows,
+        "bins": _bins(edges, shown),
         "marginals": [marginals[column] for column in shown],
-        "joint": _joint(reference, generated, edges, (0, 1)),
+        "joint": _joint(reference, generated, _joint_edges(edges), (0, 1), follow_reference),
         "joints": joints,
         "pairs of columns": len(edges) * (len(edges) - 1) // 2,
-        "by condition": _by_condition(reference, generated, edges, shown),
+        "by condition": _by_condition(reference, generated, edges, [marginals[i] for i in shown]),
         "correlation": correlation,
         "left out": left_out,
         "circuit": None if circuit is None else draw(circuit),
@@ -126,27 +132,31 @@ def evaluate(
     }
 
 
-def default_metrics(edges: Sequence[Floats]) -> tuple[tuple[str, ...], list[str]]:
+def default_metrics(edges: Sequence[Floats], events: int) -> tuple[tuple[str, ...], list[str]]:
     """The metrics of an evaluation whose recipe names none, and what is left out with the reason.
 
-    >>> default_metrics([np.linspace(0.0, 1.0, 17)] * 2)
-    (('marginal-d', 'marginal-tv', 'tv', 'js', 'correlation'), [])
-    >>> metrics, left_out = default_metrics([np.linspace(0.0, 1.0, 17)] * 40)
+    ``edges`` are those of each column, ``events`` is the number of reference events.
+
+    >>> default_metrics([np.linspace(0.0, 1.0, 17)] * 2, 2000)
+    (('marginal-d', 'marginal-tv', 'wasserstein', 'tv', 'js', 'correlation'), [])
+    >>> metrics, left_out = default_metrics([np.linspace(0.0, 1.0, 17)] * 40, 2000)
     >>> metrics
-    ('marginal-d', 'marginal-tv')
+    ('marginal-d', 'marginal-tv', 'wasserstein')
     >>> left_out[0]
-    'the metrics tv and js: a joint histogram of 40 columns would have 1.6e+50 cells'
+    'the metrics tv and js: a joint histogram of 40 columns has 1.5e+48 cells for 2000 events'
     """
     metrics: tuple[str, ...] = MARGINAL_METRICS
     left_out: list[str] = []
-    log_cells = sum(np.log10(len(one) + 1.0) for one in edges)
-    if log_cells <= np.log10(MAX_CELLS):
+    log_cells = sum(np.log10(len(one) - 1.0) for one in _joint_edges(edges))
+    if log_cells <= np.log10(max(events, 1) / LEAST_IN_CELL):
         metrics += JOINT_METRICS
     else:
         cells = f"{10 ** (log_cells % 1):.2g}e+{int(log_cells)}"
+        if log_cells < 6:
+            cells = str(round(10**log_cells))
         left_out.append(
             f"the metrics {' and '.join(JOINT_METRICS)}: a joint histogram of {len(edges)} columns "
-            f"would have {cells} cells"
+            f"has {cells} cells for {events} events"
         )
     if len(edges) <= MAX_COLUMNS:
         metrics += PAIR_METRICS
@@ -184,16 +194,47 @@ def _join(pieces: Sequence[Events]) -> Events:
     return pieces[-1].replace(x=np.concatenate([piece.x for piece in pieces]), condition=condition)
 
 
-def _edges(encoder: Encoder, reference: Events) -> list[Floats]:
-    """The edges of the encoder's bins; without them, bins of equal width over each column."""
-    known = getattr(encoder, "edges", None)
-    if known is not None:
-        return [np.asarray(one) for one in known]
-    edges = []
-    for low, high in zip(reference.x.min(axis=0), reference.x.max(axis=0), strict=True):
-        upper = high if high > low else low + 1.0
-        edges.append(np.linspace(low, upper, BINS + 1))
+def _edges(given: Mapping[str, Any] | None, reference: Events) -> list[Floats]:
+    """The edges that the recipe gives; without them, equal-count bins of the reference."""
+    if given is None:
+        return reference_edges(reference)
+    if "edges" in given:
+        edges = [np.asarray(one, dtype=np.float64) for one in given["edges"]]
+    else:
+        edges = [np.linspace(low, high, given["bins"] + 1) for low, high in given["window"]]
+    return columns_of(reference, reference, edges, None)
+
+
+def _joint_edges(edges: Sequence[Floats]) -> Sequence[Floats]:
+    """The edges of a joint histogram."""
+    if isinstance(edges, ReferenceEdges):
+        return edges.joint
     return edges
+
+
+def _bins(edges: Sequence[Floats], shown: Sequence[int]) -> dict[str, Any]:
+    """The edges of all metrics: a checksum of all, and the numbers for the columns shown."""
+    joint = _joint_edges(edges)
+    digest = sha256()
+    for one in (*edges, *joint):
+        digest.update(one.astype("<f8").tobytes())
+    return {
+        "rule": RULE if isinstance(edges, ReferenceEdges) else "given by the recipe",
+        "sha256": digest.hexdigest(),
+        "edges": [edges[column].tolist() for column in shown],
+        "joint edges": [joint[column].tolist() for column in shown],
+    }
+
+
+def _drawn(edges: Floats, values: Array, follow_reference: bool) -> list[float]:
+    """Edges for a figure: the outermost bins end at the extremes of the reference values (N,)."""
+    drawn = edges.copy()
+    if follow_reference and len(edges) > 2:
+        drawn[0] = values.min()
+        drawn[-1] = values.max()
+        if drawn[-1] <= drawn[-2]:  # the greatest value has a bin of its own
+            drawn[-1] = drawn[-2] + (drawn[-2] - drawn[0]) / (len(drawn) - 2)
+    return [float(edge) for edge in drawn]
 
 
 def _histogram(values: Floats, weights: Floats, edges: Floats) -> tuple[list[float], list[float]]:
@@ -203,13 +244,17 @@ def _histogram(values: Floats, weights: Floats, edges: Floats) -> tuple[list[flo
     return counts.tolist(), np.sqrt(squares).tolist()
 
 
-def _marginal(reference: Events, generated: Events, column: int, edges: Floats) -> dict[str, Any]:
-    expected, expected_error = _histogram(reference.x[:, column], reference.weights, edges)
-    found, found_error = _histogram(generated.x[:, column], generated.weights, edges)
+def _marginal(
+    reference: Events, generated: Events, column: int, edges: Sequence[Floats]
+) -> dict[str, Any]:
+    bins = edges[column]
+    values = reference.x[:, column]
+    expected, expected_error = _histogram(values, reference.weights, bins)
+    found, found_error = _histogram(generated.x[:, column], generated.weights, bins)
     return {
         "column": reference.columns[column],
         "unit": reference.units[column],
-        "edges": edges.tolist(),
+        "edges": _drawn(bins, values, isinstance(edges, ReferenceEdges)),
         "reference": expected,
         "reference_error": expected_error,
         "generated": found,
@@ -218,27 +263,35 @@ def _marginal(reference: Events, generated: Events, column: int, edges: Floats) 
 
 
 def _joint(
-    reference: Events, generated: Events, edges: Sequence[Floats], pair: tuple[int, int]
+    reference: Events,
+    generated: Events,
+    edges: Sequence[Floats],
+    pair: tuple[int, int],
+    follow_reference: bool,
 ) -> dict[str, Any] | None:
     """The joint histograms of two columns; None where there is one column only."""
     if len(edges) < 2:
         return None
-    expected, expected_size = _table(reference, edges, pair)
-    found, found_size = _table(generated, edges, pair)
+    bins = [edges[column] for column in pair]
+    expected, expected_size = _table(reference, bins, pair)
+    found, found_size = _table(generated, bins, pair)
+    drawn = [
+        _drawn(one, reference.x[:, column], follow_reference)
+        for one, column in zip(bins, pair, strict=True)
+    ]
     return {
         "columns": [reference.columns[column] for column in pair],
         "units": [reference.units[column] for column in pair],
-        "edges": [edges[column].tolist() for column in pair],
+        "edges": drawn,
         "reference": expected.tolist(),
         "generated": found.tolist(),
         "sizes": [expected_size, found_size],
     }
 
 
-def _table(events: Events, edges: Sequence[Floats], pair: tuple[int, int]) -> tuple[Floats, float]:
+def _table(events: Events, bins: Sequence[Floats], pair: tuple[int, int]) -> tuple[Floats, float]:
     """The joint histogram of two columns, and its effective number of events."""
     first, second = (events.x[:, column] for column in pair)
-    bins = [edges[column] for column in pair]
     counts, _, _ = np.histogram2d(first, second, bins, weights=events.weights)
     squares, _, _ = np.histogram2d(first, second, bins, weights=events.weights**2)
     size = counts.sum() ** 2 / max(squares.sum(), 1e-300)
@@ -267,9 +320,15 @@ def _worst_pairs(
 
 
 def _by_condition(
-    reference: Events, generated: Events, edges: Sequence[Floats], columns: Sequence[int]
+    reference: Events,
+    generated: Events,
+    edges: Sequence[Floats],
+    whole: Sequence[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """Marginals of the events in ranges of each condition; none without conditions."""
+    """Marginals of the events in ranges of each condition; none without conditions.
+
+    They are of the columns of the marginals of all events, ``whole``, and drawn with their edges.
+    """
     if reference.condition is None or generated.condition is None:
         return []
     groups = []
@@ -280,8 +339,11 @@ def _by_condition(
             found = _inside(generated, number, low, high)
             if expected is None or found is None:
                 continue
-            shown = columns[:MAX_COLUMNS_BY_CONDITION]
-            marginals = [_marginal(expected, found, i, edges[i]) for i in shown]
+            marginals = []
+            for of_all in whole[:MAX_COLUMNS_BY_CONDITION]:
+                column = reference.columns.index(of_all["column"])
+                one = _marginal(expected, found, column, edges)
+                marginals.append(one | {"edges": of_all["edges"]})
             groups.append({"condition": name, "low": low, "high": high, "marginals": marginals})
     return groups
 

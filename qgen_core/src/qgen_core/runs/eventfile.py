@@ -17,6 +17,7 @@ from qgen_core.runs.event_formats import NpzWriter, writer_for
 from qgen_core.runs.run import SAMPLER_KEYS, WARNING_KEY, Run
 from qgen_core.support.files import replacing, require_disk
 from qgen_core.support.hdf5 import open_hdf5, require_filters
+from qgen_core.support.numbers import exact_floats
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Floats
 
@@ -178,7 +179,7 @@ def _column(path: Path, file: Any, name: str) -> Floats:
         )
     require_filters(path, name, found)
     try:
-        values: Floats = found[:].astype(np.float64)
+        stored = found[:]
     except (OSError, RuntimeError, ValueError) as error:
         raise DataError(f"{path}: {name!r} cannot be read: {error}") from error
-    return values
+    return exact_floats(stored, f"{path}: {name!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import math
 import os
@@ -35,6 +36,8 @@ TABLES = {
 REQUIRED = ("dataset", "encoder", "generator", "loss", "trainer")
 MAX_BYTES = 2**20
 MAX_DEPTH = 8
+#: More bins in a column have fewer than one event each of any reference.
+MAX_BINS = 2**20
 _SECRET = re.compile(
     r"(^|_)(token|password|passwd|secret|api_?key|credentials?)($|_)", re.IGNORECASE
 )
@@ -46,7 +49,9 @@ class Recipe:
 
     ``tables`` holds a table of options with a ``name`` for each component. ``split`` holds the
     fractions of events for training, validation and test. ``metrics`` holds names, or tables of
-    options with a ``name``; None stands for the default metrics.
+    options with a ``name``; None stands for the default metrics. ``evaluation`` gives the bins of
+    metrics: ``edges`` of each column, or a ``window`` [min, max] of each and a number of ``bins``
+    of equal width in it; None stands for bins that follow from the reference.
 
     >>> tables = {"dataset": {"name": "jets"}, "trainer": {"name": "adam", "steps": 100}}
     >>> Recipe(tables, seed=3).flat()["trainer.steps"]
@@ -57,6 +62,7 @@ class Recipe:
     seed: int = 0
     split: tuple[float, float, float] = (0.8, 0.1, 0.1)
     metrics: tuple[str | Table, ...] | None = None
+    evaluation: Table | None = None
     source: str = field(default="recipe", compare=False)
 
     @classmethod
@@ -115,11 +121,12 @@ class Recipe:
         seed = document.pop("seed", 0)
         split = document.pop("split", (0.8, 0.1, 0.1))
         metrics = document.pop("metrics", None)
+        evaluation = document.pop("evaluation", None)
         if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
             raise RecipeError(f"{source}: seed is a whole number from 0 to 2^63 - 1, not {seed!r}")
         for key, value in document.items():
             if key not in TABLES:
-                allowed = ", ".join([*TABLES, "seed", "split", "metrics"])
+                allowed = ", ".join([*TABLES, "seed", "split", "metrics", "evaluation"])
                 raise RecipeError(f"{source}: no table {key!r} in a recipe; there are {allowed}")
             if isinstance(value, str):  # backend = "aer" is short for [backend] name = "aer"
                 value = {"name": value}
@@ -134,6 +141,7 @@ class Recipe:
             seed=seed,
             split=_checked_split(split, source),
             metrics=_checked_metrics(metrics, source),
+            evaluation=_checked_evaluation(evaluation, source),
             source=source,
         )
 
@@ -149,6 +157,8 @@ class Recipe:
         for key in TABLES:
             if key in self.tables:
                 document[key] = dict(self.tables[key])
+        if self.evaluation is not None:
+            document["evaluation"] = dict(self.evaluation)
         return document
 
     def to_toml(self) -> str:
@@ -204,6 +214,40 @@ def _checked_metrics(metrics: Any, source: str) -> tuple[str | Table, ...] | Non
             f"{source}: metrics is a list of names, or of tables with a name, not {metrics!r}"
         )
     return tuple(metrics)
+
+
+def _checked_evaluation(evaluation: Any, source: str) -> Table | None:
+    if evaluation is None:
+        return None
+    expected = (
+        f"{source}: [evaluation] holds edges, a list of increasing numbers for each column, or a "
+        "window, [min, max] for each column, and bins, the number of bins in it"
+    )
+    if not isinstance(evaluation, dict):
+        raise RecipeError(f"{expected}; not {evaluation!r}")
+    keys = set(evaluation)
+    if keys == {"edges"} and _increase(evaluation["edges"]):
+        return evaluation
+    if keys == {"window", "bins"} and _increase(evaluation["window"], length=2):
+        bins = evaluation["bins"]
+        if isinstance(bins, int) and not isinstance(bins, bool) and 1 <= bins <= MAX_BINS:
+            return evaluation
+        raise RecipeError(f"{source}: bins of [evaluation] are 1 to {MAX_BINS}, not {bins!r}")
+    raise RecipeError(f"{expected}; not {evaluation!r}")
+
+
+def _increase(lists: Any, length: int | None = None) -> bool:
+    """Whether these are lists of at least two, or of ``length``, increasing numbers."""
+    if not isinstance(lists, list) or not lists:
+        return False
+    for numbers in lists:
+        if not isinstance(numbers, list) or not all(_is_number(value) for value in numbers):
+            return False
+        if len(numbers) < 2 or (length is not None and len(numbers) != length):
+            return False
+        if any(low >= high for low, high in itertools.pairwise(numbers)):
+            return False
+    return True
 
 
 def _names_metric(entry: Any) -> bool:

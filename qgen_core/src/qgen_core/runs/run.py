@@ -151,6 +151,7 @@ def train(
             record["sampler"] = {"sources": history.draws.sources, "jobs": history.draws.jobs}
         if writes:
             RunFolder.write_record(path, record | {"steps done": _steps_done(checkpoints)})
+            assembly.say_dropped()
     return history
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -17,7 +17,7 @@ class Remembered(Generic[K, T]):
     """A cache keyed by identity, with weak references to its keys.
 
     Keys are compared by identity because hashing thousands of gates takes too long. A value must
-    not refer to its key, or neither is ever freed.
+    not refer to its key, or neither is ever freed. A copy, and what pickle makes of it, is empty.
 
     >>> from qgen_core import Circuit, Gate
     >>> compiled = Remembered()
@@ -30,6 +30,10 @@ class Remembered(Generic[K, T]):
 
     def __init__(self) -> None:
         self._values: dict[int, tuple[weakref.ref[K], T]] = {}
+
+    def __reduce__(self) -> tuple[type[Self], tuple[()]]:
+        """Identities mean nothing to another process or another time."""
+        return type(self), ()
 
     def get(self, key: K, make: Callable[[], T]) -> T:
         """The value of ``key``, computed by ``make`` at the first call."""

@@ -18,6 +18,13 @@ _CGROUP_FILES = (
 )
 #: A control group with a larger limit has no limit.
 _NO_LIMIT = 2**60
+#: From this number of bytes on figures say nothing.
+_MOST_READABLE = 2**70
+
+#: The most wires of a circuit that is built, and the most of layers times wires. Devices have up to
+#: about a thousand wires; the gates of a circuit of this size take about a hundred megabytes.
+MAX_WIRES = 2**11
+MAX_LAYERED_WIRES = 2**16
 
 #: Below this number of bytes the memory check is skipped: it takes longer than a small circuit.
 UNCHECKED_MEMORY = 2**26
@@ -71,7 +78,11 @@ def readable_size(size: float) -> str:
 
     >>> readable_size(512 * 2**30)
     '512 GiB'
+    >>> readable_size(2**2000)
+    'more than a million PiB'
     """
+    if size >= _MOST_READABLE:
+        return "more than a million PiB"
     unit = "B"
     for larger_unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
         if size < 1024:
@@ -102,6 +113,22 @@ def require_memory(needed: int, what: str, mend: str = "") -> None:
     if mend:
         message += f"; {mend}"
     raise ResourceRefused(message)
+
+
+def require_circuit_size(wires: int, layers: int = 1) -> None:
+    """Raise ResourceRefused for a circuit that is too large to be built, before it is.
+
+    >>> require_circuit_size(8, layers=100000)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    qgen_core.errors.ResourceRefused: ResourceRefused: 100000 layers on 8 wires are too many...
+    """
+    if wires > MAX_WIRES:
+        raise ResourceRefused(f"{wires} wires are too many for a circuit: at most {MAX_WIRES}")
+    if layers * wires > MAX_LAYERED_WIRES:
+        raise ResourceRefused(
+            f"{layers} layers on {wires} wires are too many for a circuit: at most "
+            f"{MAX_LAYERED_WIRES // wires} layers on so many wires"
+        )
 
 
 def require_qubits(

@@ -6,7 +6,6 @@ to the end (``minimise``), from the values and gradients of the problem.
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +30,7 @@ from qgen_core.training.checkpoints import (
     restore,
 )
 from qgen_core.training.problem import TrainingProblem, check_comparable, check_match
+from qgen_core.training.stop_request import StopRequest
 from qgen_core.training.validation import Validation
 from qgen_core.typing import Floats
 
@@ -72,7 +72,7 @@ class _Loop(TrainingProblem):
         self.state = LoopState(
             self.before.copy(), start, warnings=self.history.warnings, draws=self.history.draws
         )
-        self.stop_signal = ""
+        self.stop_request = StopRequest()
         self.started = time.monotonic()
         self.saved_at = self.started
         self.file: HistoryFile | None = None
@@ -238,12 +238,12 @@ class _Loop(TrainingProblem):
         now = time.monotonic()
         limit = checkpoints.time_limit
         if limit is not None and now - self.started > limit:
-            self.stop_signal = self.stop_signal or f"the time limit of {limit:g} s"
-        if self.stop_signal and self.step < self.total:
+            self.stop_request.by = self.stop_request.by or f"the time limit of {limit:g} s"
+        if self.stop_request.by and self.step < self.total:
             self.save()
             raise Interrupted(
-                f"stopped by {self.stop_signal} after step {self.step} of {self.total}; saved in "
-                f"{checkpoints.path}: continue with --resume"
+                f"stopped by {self.stop_request.by} after step {self.step} of {self.total}; "
+                f"saved in {checkpoints.path}: continue with --resume"
             )
         if now - self.saved_at > checkpoints.every:
             self.save()
@@ -273,22 +273,27 @@ class _Loop(TrainingProblem):
 
     @contextmanager
     def signals(self) -> Iterator[None]:
-        """While training into a folder, SIGINT and SIGTERM save and stop after the current step."""
+        """While training into a folder, signals save and stop after the current step.
+
+        A second Ctrl-C stops within the step.
+        """
         if self.checkpoints is None or threading.current_thread() is not threading.main_thread():
             yield
             return
-
-        def note(number: int, frame: object) -> None:
-            self.stop_signal = signal.Signals(number).name
-
-        previous = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, note)
         try:
-            yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
+            with self.stop_request.listening():
+                yield
+        except KeyboardInterrupt:
+            if not self.stop_request.by:
+                raise
+            note = self.checkpoints.note()
+            saved = 0
+            if note is not None:
+                saved = note.step
+            raise Interrupted(
+                f"stopped by {self.stop_request.by} within step {self.step + 1} of {self.total}; "
+                f"{saved} steps are saved in {self.checkpoints.path}: continue with --resume"
+            ) from None
 
     def run(self, hooks: Sequence[object]) -> History:
         """Train until a reason to stop; on divergence the best parameters are restored."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.typing import Floats
 from qgen_hep.readers import Cut, Table, read
+from qgen_hep.readers.policy import ENERGY_UNITS
 
 Kind = Literal["measured", "simulated", "stand-in"]
 
@@ -36,9 +38,9 @@ def file(
     ``units`` are given by name, ``{energy = "MeV"}``; ``cuts`` are tables such as
     ``{column = "jet2_pt", min = 250}``. ``invalid`` and ``negative`` say whether values that are
     not finite and negative energies are an error, are dropped, or (negative ones) kept. ``events``
-    keeps at most this many events, the first ones. ``sha256`` is compared with the file, ``tree``
-    names a TTree. ``kind`` is shown in the report if the file does not state the origin of its
-    events.
+    keeps at most this many events, the first ones; the rest of the file is not read. ``sha256`` is
+    compared with the file, ``tree`` names a TTree. ``kind`` is shown in the report if the file does
+    not state the origin of its events.
 
     Raises BadOption for options that contradict each other, and DataError for a file that is
     damaged or has other content than expected.
@@ -73,7 +75,9 @@ def file(
         negative=negative,
         sha256=sha256,
         tree=tree,
+        events=events,
     )
+    _check_units(units or {}, {*wanted, *table.names})
     x, names, column_units = table.only(columns)
     condition: Floats | None = None
     condition_names: tuple[str, ...] = ()
@@ -82,7 +86,7 @@ def file(
     weights: Floats | None = None
     if weight is not None:
         weights = np.array(table.column(weight))
-    found = Events(
+    return Events(
         x,
         condition,
         weights,
@@ -91,9 +95,6 @@ def file(
         condition_columns=condition_names,
         provenance=_provenance(table, kind),
     )
-    if events is None:
-        return found
-    return found.take(np.arange(min(events, len(found))))
 
 
 def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
@@ -103,7 +104,7 @@ def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
     if attributes.get("stand_in") == "True":
         stated = "stand-in"
     dropped = "; ".join(f"{reason}: {count}" for reason, count in table.dropped.items())
-    return {
+    found = {
         **attributes,
         "name": "file",
         "kind": kind or stated,
@@ -112,3 +113,20 @@ def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
         "events": str(table.rows),
         "dropped": dropped or "none",
     }
+    if not table.complete:
+        found["read"] = f"the first {table.read} events"
+    return found
+
+
+def _check_units(units: Mapping[str, str], names: set[str]) -> None:
+    """Raise BadOption for units of columns that are not read, and for misspelt units of energy."""
+    spellings = {unit.lower(): unit for unit in ENERGY_UNITS}
+    for name, unit in units.items():
+        if name not in names:
+            raise BadOption(
+                f"units are given for {name!r}, which is not read; there are "
+                f"{', '.join(sorted(names))}"
+            )
+        right = spellings.get(unit.lower(), unit)
+        if unit != right:
+            raise BadOption(f"the unit of {name!r} is {unit!r}; did you mean {right!r}?")

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from qgen_core.errors import DataError
+from qgen_core.support.numbers import exact_floats
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats
 from qgen_hep.readers.source import Declared, Pick, Source, listed, refuse
@@ -32,33 +33,47 @@ class Wanted:
     names: tuple[str, ...]
 
 
-def load_columns(path: Path, source: Source, names: Sequence[str]) -> tuple[list[Wanted], Floats]:
-    """The columns (N, F) of the requested names, in this order.
+def resolve(path: Path, source: Source, names: Sequence[str]) -> list[Wanted]:
+    """The arrays of the requested names, in this order.
 
-    Raises DataError for names that do not exist, arrays of different lengths and numbers of events
-    that contradict the file's own declaration; ResourceRefused if there is too little memory.
+    Raises DataError for names that do not exist and arrays that declare different lengths.
     """
     wanted = [_resolve(path, source, name) for name in names]
     array_names = [want.pick.name for want in wanted]
     _same_length(path, array_names, [want.declared.rows for want in wanted])
-    values = 0
-    for want in wanted:
-        values += (want.declared.rows or 0) * len(want.names)
+    return wanted
+
+
+def load_rows(path: Path, source: Source, wanted: Sequence[Wanted], rows: slice) -> Floats:
+    """The columns (N, F) of some rows; fewer than asked for, or none, where the file ends.
+
+    Raises DataError for arrays that contradict the file's own declaration and for integers that
+    float64 cannot hold; ResourceRefused if there is too little memory.
+    """
+    total = wanted[0].declared.rows
+    count = total
+    if total is not None and rows.stop is not None:
+        count = max(min(rows.stop, total) - rows.start, 0)
+    width = sum(len(want.names) for want in wanted)
+    values = (count or 0) * width
     require_memory(
-        BYTES_A_VALUE * values, f"reading {values} values of {path}", "choose fewer columns"
+        BYTES_A_VALUE * values,
+        f"reading {values} values of {path}",
+        "choose fewer columns or events",
     )
-    arrays = source.load([want.pick for want in wanted])
-    _same_length(path, array_names, [len(array) for array in arrays])
+    arrays = source.load([want.pick for want in wanted], rows)
+    _same_length(path, [want.pick.name for want in wanted], [len(array) for array in arrays])
     flat = []
     for want, array in zip(wanted, arrays, strict=True):
-        _check_shape(path, want, array)
-        flat.append(array.reshape(len(array), -1).astype(np.float64))
-    return wanted, np.concatenate(flat, axis=1)
+        _check_shape(path, want, array, count)
+        what = f"{path}: {want.pick.name!r}"
+        table = array.reshape(len(array), len(want.names))
+        flat.append(exact_floats(table, what, rows.start))
+    return np.concatenate(flat, axis=1)
 
 
-def _check_shape(path: Path, want: Wanted, array: Array) -> None:
-    """Raise DataError for an array without events, or of another shape than the file declared."""
-    rows = want.declared.rows
+def _check_shape(path: Path, want: Wanted, array: Array, rows: int | None) -> None:
+    """Raise DataError for an array of another shape than the file declared."""
     if rows is None:
         rows = len(array)
     inner = want.declared.inner
@@ -67,8 +82,6 @@ def _check_shape(path: Path, want: Wanted, array: Array) -> None:
     expected = (rows, *inner)
     if array.shape != expected:
         raise refuse(path, want.pick.name, f"the shape {expected}", f"{array.shape}")
-    if not len(array):
-        raise DataError(f"{path} holds no events")
 
 
 def _resolve(path: Path, source: Source, name: str) -> Wanted:

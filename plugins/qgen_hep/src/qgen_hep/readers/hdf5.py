@@ -42,22 +42,32 @@ class Hdf5Source:
 
         Raises DataError for links, for data in other files, and for missing chunks.
         """
-        dataset = self._dataset(name)
+        dataset, field = self._column(name)
         if dataset is None:
             return None
         if not dataset.shape:
             raise refuse(
                 self.path, name, "an array with an event axis", f"the shape {dataset.shape}"
             )
-        plain_numbers(self.path, name, dataset.dtype)
+        dtype = _field_type(dataset.dtype, field)
+        plain_numbers(self.path, name, dtype.base)
         self._stored_here(name, dataset)
         hdf5.require_filters(self.path, name, dataset)
         unit = _text(dataset.attrs.get("unit", dataset.attrs.get("units", "")))
-        return Declared(dataset.shape[0], tuple(dataset.shape[1:]), dataset.dtype, unit)
+        inner = (*dataset.shape[1:], *dtype.shape)
+        return Declared(dataset.shape[0], inner, dtype.base, unit)
 
-    def load(self, picks: Sequence[Pick]) -> list[Array]:
+    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
         """Read the datasets one after the other."""
-        return [element(self._dataset(p.name), p.index) for p in picks]
+        arrays = []
+        for pick in picks:
+            dataset, field = self._column(pick.name)
+            if field:  # read as a whole: an element of a field is no selection of HDF5
+                found = dataset.fields(field)[rows]
+                arrays.append(element(found, pick.index, slice(None)))
+            else:
+                arrays.append(element(dataset, pick.index, rows))
+        return arrays
 
     def attributes(self) -> Mapping[str, str]:
         """Short text and numbers among the attributes of the file."""
@@ -68,7 +78,16 @@ class Hdf5Source:
                 found[str(key)] = text
         return found
 
-    def _dataset(self, name: str) -> Any:
+    def _column(self, name: str) -> tuple[Any, str]:
+        """The dataset of a name and "", or that of a table of records and the field in it."""
+        table, _, field = name.rpartition("/")
+        if table:
+            records = self._dataset(table, or_group=True)
+            if records is not None and field in (records.dtype.names or ()):
+                return records, field
+        return self._dataset(name), ""
+
+    def _dataset(self, name: str, *, or_group: bool = False) -> Any:
         """The dataset, found by following hard links only; None if there is none."""
         import h5py
 
@@ -87,6 +106,8 @@ class Hdf5Source:
                     self.path, name, "a dataset", f"a link to {kind} (links are not followed)"
                 )
             node = node[part]
+        if or_group and isinstance(node, h5py.Group):
+            return None
         if not isinstance(node, h5py.Dataset):
             what = type(node).__name__
             if isinstance(node, h5py.Group):
@@ -126,6 +147,12 @@ class Hdf5Source:
                 f"{needed} chunks for the shape {dataset.shape}",
                 f"{stored} chunks",
             )
+
+
+def _field_type(dtype: np.dtype[Any], field: str) -> np.dtype[Any]:
+    if field:
+        return dtype[field]
+    return dtype
 
 
 def _text(value: Any) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.errors import BrokenPlugin
+from qgen_core.support.numbers import exact_floats
 from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, refuse
 
@@ -55,17 +56,43 @@ class ParquetSource:
             raise refuse(self.path, name, "a column of numbers", f"{kind}")
         return Declared(self.file.metadata.num_rows)
 
-    def load(self, picks: Sequence[Pick]) -> list[Array]:
+    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
         """Read the columns in one thread; missing values (nulls) become NaN."""
+        names = [pick.name for pick in picks]
+        table = self._table(names, rows)
+        table.validate(full=True)
+        return [self._column(table.column(name), name, rows.start) for name in names]
+
+    def _table(self, names: Sequence[str], rows: slice) -> Any:
+        """The rows of some columns as a pyarrow Table."""
         import pyarrow as pa
 
-        table = self.file.read(columns=[pick.name for pick in picks], use_threads=False)
-        table.validate(full=True)
-        arrays = []
-        for pick in picks:
-            column = table.column(pick.name).cast(pa.float64())
-            arrays.append(np.asarray(column.to_numpy()))
-        return arrays
+        total = self.file.metadata.num_rows
+        start, stop, _ = rows.indices(total)
+        columns = list(dict.fromkeys(names))
+        if (start, stop) == (0, total):
+            return self.file.read(columns=columns, use_threads=False)
+        pieces = [self.schema.empty_table().select(columns)]
+        before = 0
+        for batch in self.file.iter_batches(max(stop - start, 1), columns=columns):
+            if before >= stop:
+                break
+            first = max(start - before, 0)
+            piece = pa.Table.from_batches([batch]).slice(first, stop - max(before, start))
+            before += len(batch)
+            pieces.append(piece.select(columns))
+        return pa.concat_tables(pieces)
+
+    def _column(self, column: Any, name: str, first: int) -> Array:
+        import pyarrow as pa
+
+        if not pa.types.is_integer(column.type):
+            return np.asarray(column.cast(pa.float64()).to_numpy())
+        values = exact_floats(
+            np.asarray(column.fill_null(0).to_numpy()), f"{self.path}: {name!r}", first
+        )
+        values[np.asarray(column.is_null().to_numpy())] = np.nan
+        return values
 
     def attributes(self) -> Mapping[str, str]:
         """None: the metadata of parquet files is written by tools and holds no physics."""

@@ -60,6 +60,7 @@ def _first(table: Table, bad: NDArray[np.bool_], what: str) -> str:
     count = int(bad[:, column].sum())
     name = table.names[column]
     value = table.values[row, column]
+    event = table.first + row
     return (
-        f"{table.path}: {name!r} has {count} values {what}, the first is {value:g} in event {row}"
+        f"{table.path}: {name!r} has {count} values {what}, the first is {value:g} in event {event}"
     )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from qgen_core.errors import BadOption, DataError
-from qgen_hep.readers.columns import load_columns
+from qgen_hep.readers.columns import Wanted, load_rows, resolve
 from qgen_hep.readers.cuts import Cut
 from qgen_hep.readers.formats import format_of, open_source
 from qgen_hep.readers.policy import Invalid, Negative, without_invalid, without_negative
-from qgen_hep.readers.source import failures
-from qgen_hep.readers.table import Table
+from qgen_hep.readers.source import Source, failures
+from qgen_hep.readers.table import Table, joined
 
 
 def read(
@@ -26,6 +29,7 @@ def read(
     negative: Negative = "error",
     sha256: str | None = None,
     tree: str | None = None,
+    events: int | None = None,
 ) -> Table:
     r"""Read columns of an HDF5, npz, CSV, parquet or ROOT file; suffix and first bytes tell which.
 
@@ -34,7 +38,8 @@ def read(
     Events with values that are not finite, then those with negative energies (units eV to TeV,
     names ending in pt, mass, energy and the like), are an error or dropped. Then ``cuts`` are
     applied; their columns need not be among ``columns``. ``sha256`` is compared before the file is
-    parsed; ``tree`` names a TTree. Nothing in a file is ever executed.
+    parsed; ``tree`` names a TTree. ``events`` keeps at most the first so many events, and no more
+    of the file is read than that takes. Nothing in a file is ever executed.
 
     Raises BadOption when ``columns`` is not a list of names, and DataError, saying what was
     expected and what was found, for the file.
@@ -50,6 +55,7 @@ def read(
     path = Path(path)
     if isinstance(columns, str) or not columns:
         raise BadOption(f"columns is a list of names, not {columns!r}")
+    policies = _Policies(invalid, negative, cuts)
     format_of(path)
     found = file_hash(path)
     if sha256 is not None and found != sha256.lower():
@@ -58,9 +64,40 @@ def read(
         )
     names = list(dict.fromkeys([*columns, *(cut.column for cut in cuts)]))
     with failures(path), open_source(path, tree) as source:
-        wanted, values = load_columns(path, source, names)
-        attributes = dict(source.attributes())
-    given_units = dict(units or {})
+        wanted = resolve(path, source, names)
+        empty = _table_of(wanted, names, units or {}, path, found, dict(source.attributes()))
+        table = _selected(source, wanted, empty, policies, events)
+    if not table.rows:
+        raise DataError(f"{path} holds no events")
+    if not len(table):
+        raise DataError(
+            f"{path}: none of its {table.rows} events is left; dropped: {table.dropped}"
+        )
+    return table
+
+
+@dataclass(frozen=True)
+class _Policies:
+    """Which events are kept."""
+
+    invalid: Invalid
+    negative: Negative
+    cuts: Sequence[Cut]
+
+    def kept(self, table: Table) -> Table:
+        finite = without_invalid(table, self.invalid)
+        return without_negative(finite, self.negative).passing(self.cuts)
+
+
+def _table_of(
+    wanted: Sequence[Wanted],
+    names: Sequence[str],
+    given_units: Mapping[str, str],
+    path: Path,
+    sha256: str,
+    attributes: Mapping[str, str],
+) -> Table:
+    """A table of the requested columns without any event."""
     column_names: list[str] = []
     column_units: list[str] = []
     groups: dict[str, tuple[str, ...]] = {}
@@ -70,22 +107,47 @@ def read(
             column_names.append(column_name)
             column_units.append(given_units.get(column_name, unit))
         groups[requested] = array.names
-    table = Table(
+    return Table(
         path=path,
-        sha256=found,
+        sha256=sha256,
         names=tuple(column_names),
         units=tuple(column_units),
-        values=values,
-        rows=len(values),
+        values=np.empty((0, len(column_names))),
+        rows=0,
         groups=groups,
         attributes=attributes,
     )
-    table = without_negative(without_invalid(table, invalid), negative).passing(cuts)
-    if not len(table):
-        raise DataError(
-            f"{path}: none of its {table.rows} events is left; dropped: {table.dropped}"
-        )
-    return table
+
+
+def _selected(
+    source: Source,
+    wanted: Sequence[Wanted],
+    empty: Table,
+    policies: _Policies,
+    events: int | None,
+) -> Table:
+    """The events that are kept: all, or the first ``events``, reading no more than it takes.
+
+    The slices grow, because a cut may leave few events of each.
+    """
+    pieces = []
+    found = 0
+    rows = slice(0, events)
+    while True:
+        values = load_rows(empty.path, source, wanted, rows)
+        piece = policies.kept(replace(empty, values=values, rows=len(values), first=rows.start))
+        pieces.append(piece)
+        found += len(piece)
+        ended = rows.stop is None or len(values) < rows.stop - rows.start
+        if ended or (events is not None and found >= events):
+            break
+        rows = slice(rows.stop, 3 * rows.stop)
+    table = joined(pieces)
+    if events is not None and len(table) > events:
+        table = replace(table, values=table.values[:events])
+    in_file = wanted[0].declared.rows
+    complete = ended or table.rows == in_file
+    return replace(table, rows=in_file or table.rows, read=table.rows, complete=complete)
 
 
 def file_hash(path: Path) -> str:

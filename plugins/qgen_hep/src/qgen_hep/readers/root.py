@@ -1,4 +1,4 @@
-"""ROOT: branches of numbers in a TTree, read by uproot (extra ``root``).
+"""ROOT: branches of numbers in a TTree or an RNTuple, read by uproot (extra ``root``).
 
 uproot generates Python code from the class descriptions (streamers) in a file, for classes that
 it does not know. Here the streamers are hidden from it, so that nothing in a file becomes code; a
@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from qgen_core.errors import BrokenPlugin, DataError
 from qgen_core.typing import Array
 from qgen_hep.readers.source import (
@@ -26,11 +28,13 @@ from qgen_hep.readers.source import (
 )
 
 MAX_TEXT = 4096
+#: The classes that hold columns of events.
+TREES = ("TTree", "ROOT::RNTuple")
 
 
 @contextmanager
 def open_root(path: Path, tree: str | None) -> Iterator[RootSource]:
-    """The TTree ``tree``, or the only one of the file for None; open within the block."""
+    """The tree of a name, or the only one of the file for None; open within the block."""
     try:
         plain_file = _plain_file_class()
     except ImportError as error:
@@ -43,11 +47,11 @@ def open_root(path: Path, tree: str | None) -> Iterator[RootSource]:
 
 
 class RootSource:
-    """Branches of one TTree."""
+    """Branches of one TTree, or fields of one RNTuple."""
 
     def __init__(self, path: Path, tree: Any) -> None:
         self.path = path
-        self.title = str(tree.title or "")
+        self.title = str(getattr(tree, "title", "") or "")
         self.branches = dict(tree.items())
 
     def names(self) -> Sequence[str]:
@@ -56,31 +60,59 @@ class RootSource:
 
     def declared(self, name: str) -> Declared | None:
         """Length, inner shape and type. Raises DataError for branches of varying length."""
-        import uproot
-
         if name not in self.branches:
             return None
         branch = self.branches[name]
-        how = branch.interpretation
-        if type(how) is not uproot.AsDtype or how.to_dtype.fields is not None:
+        numbers = _numbers_of(branch)
+        if numbers is None:
             raise refuse(
                 self.path,
                 name,
                 "a branch of numbers, as many in each event",
                 printable(str(branch.typename)),
             )
-        plain_numbers(self.path, name, how.to_dtype.base)
-        return Declared(int(branch.num_entries), tuple(how.to_dtype.shape), how.to_dtype.base)
+        plain_numbers(self.path, name, numbers.base)
+        return Declared(int(branch.num_entries), tuple(numbers.shape), numbers.base)
 
-    def load(self, picks: Sequence[Pick]) -> list[Array]:
+    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
         """Read the branches one after the other."""
-        return [element(self.branches[p.name].array(library="np"), p.index) for p in picks]
+        arrays = []
+        for pick in picks:
+            branch = self.branches[pick.name]
+            found = branch.array(library="np", entry_start=rows.start, entry_stop=rows.stop)
+            arrays.append(element(found, pick.index, slice(None)))
+        return arrays
 
     def attributes(self) -> Mapping[str, str]:
         """The title of the tree."""
         if not self.title:
             return {}
         return {"title": self.title[:MAX_TEXT]}
+
+
+def _numbers_of(branch: Any) -> np.dtype[Any] | None:
+    """The dtype of an event, with its shape; None unless each has the same count of numbers."""
+    import uproot
+
+    if not isinstance(branch, uproot.TBranch):
+        return _numbers_of_field(branch)
+    how = branch.interpretation
+    if type(how) is not uproot.AsDtype or how.to_dtype.fields is not None:
+        return None
+    dtype: np.dtype[Any] = how.to_dtype
+    return dtype
+
+
+def _numbers_of_field(field: Any) -> np.dtype[Any] | None:
+    """As _numbers_of, for a field of an RNTuple, whose type awkward knows without reading it."""
+    kind = field.array(library="ak", entry_start=0, entry_stop=0).type.content
+    shape = []
+    while type(kind).__name__ == "RegularType":
+        shape.append(int(kind.size))
+        kind = kind.content
+    if type(kind).__name__ != "NumpyType":
+        return None
+    return np.dtype((kind.primitive, tuple(shape)))
 
 
 @cache
@@ -97,18 +129,26 @@ def _plain_file_class() -> Any:
 
 
 def _tree(path: Path, directory: Any, wanted: str | None) -> Any:
-    """The tree of a name, or the only one."""
+    """The tree of a name, or the only one; ``/Events`` and ``Events;1`` are names, too."""
     trees = set()
     others = set()
     for key, kind in directory.classnames(recursive=True).items():
         name, _, _ = key.partition(";")
-        if kind == "TTree":
+        if kind in TREES:
             trees.add(name)
         else:
             others.add(f"{name} ({kind})")
-    there = listed(sorted(trees or others))
-    if wanted is not None and wanted not in trees:
-        raise DataError(f"{path}: no TTree {wanted!r}; there are {there}")
-    if wanted is None and len(trees) != 1:
-        raise DataError(f"{path}: expected one TTree, found {there}; name one with 'tree'")
-    return directory[wanted or min(trees)]
+    if not trees:
+        raise DataError(
+            f"{path}: expected a TTree or an RNTuple of events, found only {listed(sorted(others))}"
+        )
+    there = listed(sorted(trees))
+    if wanted is None:
+        if len(trees) != 1:
+            raise DataError(f"{path}: expected one tree, found {there}; name one with 'tree'")
+        return directory[min(trees)]
+    key = wanted.strip("/")
+    name, _, cycle = key.partition(";")
+    if name not in trees or (cycle and key not in directory.keys(recursive=True)):
+        raise DataError(f"{path}: no tree {wanted!r}; there are {there}")
+    return directory[key]

@@ -41,8 +41,11 @@ class Source(Protocol):
     def declared(self, name: str) -> Declared | None:
         """What the file declares about an array; None if it has none of this name."""
 
-    def load(self, picks: Sequence[Pick]) -> list[Array]:
-        """The arrays, (N,) or (N, ...), in the order of ``picks``."""
+    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
+        """Rows of the arrays, (N,) or (N, ...), in the order of ``picks``.
+
+        ``rows`` has a start, and a stop or None; where the file ends before, there are fewer.
+        """
 
     def attributes(self) -> Mapping[str, str]:
         """The attributes stored in the file."""
@@ -113,9 +116,9 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     return text
 
 
-def element(array: Any, index: tuple[int, ...]) -> Array:
-    """The element of an array (N, ...) at ``index``, for each event."""
-    return np.asarray(array[(slice(None), *index)])
+def element(array: Any, index: tuple[int, ...], rows: slice) -> Array:
+    """Rows of an array (N, ...), or of its element at ``index``."""
+    return np.asarray(array[(rows, *index)])
 
 
 def refuse(path: Path, name: str, expected: str, found: str) -> DataError:

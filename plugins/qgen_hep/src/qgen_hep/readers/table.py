@@ -20,7 +20,8 @@ class Table:
 
     ``path`` and ``sha256`` identify the file and its content, ``attributes`` are those stored in
     the file, ``rows`` is the number of events in it, ``dropped`` how many were left out, by reason.
-    ``groups`` lists the columns of each requested name: several for an array.
+    ``groups`` lists the columns of each requested name: several for an array. Of the file ``read``
+    events were read, from ``first`` on; ``complete`` says whether these are all.
 
     >>> table = Table(
     ...     Path("a.csv"), "", ("pt",), ("GeV",), np.array([[1.0], [2.0]]), 2, {"pt": ("pt",)}
@@ -39,6 +40,9 @@ class Table:
     groups: Mapping[str, tuple[str, ...]]
     attributes: Mapping[str, str] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
+    first: int = 0
+    read: int = 0
+    complete: bool = True
 
     def __len__(self) -> int:
         return len(self.values)
@@ -76,3 +80,17 @@ class Table:
         values = np.ascontiguousarray(self.values[:, positions])
         units = [self.units[position] for position in positions]
         return values, tuple(columns), tuple(units)
+
+
+def joined(tables: Sequence[Table]) -> Table:
+    """Consecutive slices of one file as one table."""
+    dropped: dict[str, int] = {}
+    for table in tables:
+        for reason, count in table.dropped.items():
+            dropped[reason] = dropped.get(reason, 0) + count
+    return replace(
+        tables[0],
+        values=np.concatenate([table.values for table in tables]),
+        rows=sum(table.rows for table in tables),
+        dropped=dropped,
+    )

@@ -11,6 +11,7 @@ from torch import nn
 from qgen_core import Backend, Circuit, Expectations, Gate, Space, given
 from qgen_core.errors import BadOption
 from qgen_core.support.random_streams import generator, stream
+from qgen_core.support.resources import require_circuit_size, require_memory
 from qgen_core.typing import Rng
 from qgen_torch.backend_function import BackendFunction
 from qgen_torch.conditions import condition_width
@@ -20,6 +21,8 @@ Tensor = torch.Tensor
 
 #: Amplitudes in memory at once while sampling; sets the number of events per backend call.
 MAX_AMPLITUDES = 2**22
+#: At least so many events are drawn at once, each with its own noise.
+LATENT_ROWS = 2**10
 
 
 class StyleQgan(TorchModel):
@@ -84,6 +87,9 @@ class StyleQgan(TorchModel):
                 "layers and latent must be at least 1 and scale at least 0, "
                 f"not {layers}, {latent} and {scale:g}"
             )
+        require_memory(
+            LATENT_ROWS * 8 * latent, f"the noise of latent = {latent}", "take a smaller latent"
+        )
         if wires is None:
             wires = -(-space.width // len(observables))
         if wires * len(observables) < space.width:
@@ -160,6 +166,7 @@ def style_circuit(wires: int, layers: int) -> Circuit:
     >>> style_circuit(3, 2).num_inputs
     17
     """
+    require_circuit_size(wires, layers)
     gates: list[Gate] = []
 
     def add(name: str, *on: int) -> None:

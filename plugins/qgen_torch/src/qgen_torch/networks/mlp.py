@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Literal
 
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm as with_spectral_norm
 
 from qgen_core.errors import BadOption
+from qgen_core.support.resources import require_memory
 
 Activation = Literal["leaky-relu", "relu", "silu", "gelu", "tanh"]
 Final = Literal["none", "tanh", "sigmoid", "relu", "softplus"]
 Norm = Literal["none", "batch", "layer"]
 Init = Literal["torch", "glorot", "he"]
+
+#: Arrays as large as the weights: themselves, their gradients, and two moments of Adam.
+COPIES = 4
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "leaky-relu": lambda: nn.LeakyReLU(0.2),
@@ -56,7 +61,7 @@ def mlp(
         spectral_norm: divide each weight matrix by its largest singular value, estimated by one
             power iteration per update (Miyato et al., arXiv:1802.05957).
 
-    Raises BadOption for widths below 1.
+    Raises BadOption for widths below 1, ResourceRefused for more weights than memory holds.
 
     >>> import torch
     >>> network = mlp(3, 1, widths=(8, 8), activation="silu")
@@ -66,8 +71,12 @@ def mlp(
     if any(width < 1 for width in widths):
         raise BadOption(f"the widths of mlp must be at least 1, not {list(widths)}")
     sizes = [inputs, *widths, outputs]
+    weights = sum(size * following for size, following in pairwise(sizes))
+    require_memory(
+        COPIES * 4 * weights, f"mlp with {weights} weights, in training,", "take smaller widths"
+    )
     layers: list[nn.Module] = []
-    for number, (size, following) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for number, (size, following) in enumerate(pairwise(sizes)):
         linear = nn.Linear(size, following)
         _initialise(linear, init)
         layers.append(with_spectral_norm(linear) if spectral_norm else linear)

@@ -8,6 +8,7 @@ from torch import nn
 from qgen_core import Ansatz, Backend, pauli_z
 from qgen_core.ansatze.hardware_efficient import hardware_efficient
 from qgen_core.errors import BadOption
+from qgen_core.support.resources import require_circuit_size
 from qgen_torch.layer import QuantumLayer
 
 
@@ -32,7 +33,8 @@ def quantum_critic(
         wires: of the circuit.
         ansatz: with inputs; default ``hardware-efficient`` with two layers.
 
-    Raises BadOption for less than one wire, or an ansatz that does not take one input per wire.
+    Raises BadOption for less than one wire, or an ansatz that does not take one input per wire,
+    ResourceRefused for more wires than a circuit may have or the backend's memory holds.
 
     Source: the critic of hybrid and fully quantum GANs (Lloyd and Weedbrook, arXiv:1804.09139;
     Dallaire-Demers and Killoran, arXiv:1804.08641); the linear maps are our choice.
@@ -43,6 +45,7 @@ def quantum_critic(
     """
     if wires < 1:
         raise BadOption(f"wires of quantum-critic must be at least 1, not {wires}")
+    require_circuit_size(wires)
     if ansatz is None:
         circuit = hardware_efficient(wires, inputs=wires, layers=2)
     else:

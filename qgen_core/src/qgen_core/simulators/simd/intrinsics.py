@@ -2,11 +2,13 @@
 
 numba has no vector type, and LLVM does not find the lane shuffles that gates on the lowest wires
 need. Each intrinsic below emits the LLVM instruction of the same meaning, so it is right on every
-processor; ``WIDTH`` is the register width of this one.
+processor; ``WIDTH`` is the register width of this one. Another one can be chosen with the variable
+``QGEN_REGISTER_BYTES``: LLVM splits registers that the processor does not have.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +21,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
+
+from qgen_core.errors import BadOption
+from qgen_core.simulators.simd.code_cache import CodeCache
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: In compiled functions an array or a pointer to numbers; numba infers its type.
@@ -41,8 +46,9 @@ def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
     """Compile without the interpreter lock; cached on disk until a file of the simulators changes.
 
     By itself numba compares only the file of the function, and would go on using old code of the
-    functions that it calls. ``fastmath`` is always given: without it, a function is compiled with
-    what its first caller allows.
+    functions that it calls; and it trusts damaged files. So the cache is a :class:`CodeCache`.
+    ``fastmath`` is always given: without it, a function is compiled with what its first caller
+    allows.
     """
     always = {
         "nogil": True,
@@ -50,9 +56,10 @@ def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
         "no_cfunc_wrapper": True,
         "fastmath": fastmath or False,
     }
-    dispatcher: Any = numba.njit(**({"cache": True} | options | always))(function)
-    if options.get("cache", True):
-        dispatcher._cache._cache_file._source_stamp = SOURCES
+    cached = options.pop("cache", True)
+    dispatcher: Any = numba.njit(**(options | always))(function)
+    if cached:
+        dispatcher._cache = CodeCache(function, SOURCES, f"registers of {WIDTH} bytes")
     return cast(F, dispatcher)
 
 
@@ -96,7 +103,18 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return cast(Callable[..., Any], _intrinsic(function))
 
 
+#: The variable that chooses the width of registers, and its values.
+WIDTH_VARIABLE = "QGEN_REGISTER_BYTES"
+WIDTHS = (16, 32, 64)
+
+
 def _register_bytes() -> int:
+    """The chosen width, or else that of the processor."""
+    chosen = os.environ.get(WIDTH_VARIABLE)
+    if chosen:
+        if chosen not in map(str, WIDTHS):
+            raise BadOption(f"{WIDTH_VARIABLE} is {chosen!r}: set it to 16, 32 or 64, or unset it")
+        return int(chosen)
     features = llvm.get_host_cpu_features()
     if features.get("avx512f"):
         return 64

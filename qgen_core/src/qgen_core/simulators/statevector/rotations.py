@@ -68,6 +68,13 @@ from qgen_core.simulators.statevector.tables import (
     WALSH_ROW,
 )
 
+#: pi/2 in three pieces; the first two have 33 bits each.
+HALF_PI_1 = 1.57079632673412561417
+HALF_PI_2 = 6.07710050630396597660e-11
+HALF_PI_3 = 2.02226624879595063154e-21
+#: 2^20: what is left of a multiple of it, and the multiple in its units, have at most 20 bits.
+COARSE = 1048576.0
+
 
 @partial(jit_fused, **INNER)
 def find_rotations(
@@ -175,16 +182,24 @@ def _unscale(plan: Numbers, sin: Numbers, lanes: int, d_table: Numbers) -> None:
 def cosines(size: int, table: Numbers, cos: Numbers, sin: Numbers) -> None:
     """Cosines and sines (size,) of a table (size,), in a form that vectorises.
 
-    The caller allows products and sums to fuse. The argument is reduced by multiples of pi/2, given
-    in three pieces (Cody and Waite), so that the result belongs to an argument at most one rounding
-    error away; then follow the polynomials of fdlibm.
+    The caller allows products and sums to fuse. The argument x is reduced by a multiple n pi/2,
+    given in three pieces (Cody and Waite), so that the result belongs to an argument at most one
+    rounding error away; then follow the polynomials of fdlibm.
+
+    For |n| < 2^40 no error depends on whether the processor can fuse: n = h + l with h a multiple
+    of 2^20, so both have at most 20 significant bits, and their products with the 33 bits of the
+    first piece are exact. So are the differences x - h p - l p: where h is not 0, all terms are
+    multiples of 2^-33 below 2^20, which have 53 bits. The second piece is below 2^-34, so the
+    rounding of its product with n is 2^-34 of that of x.
     """
     for k in range(size):
         x = table[k]
         n = np.rint(x * 0.6366197723675814)
-        r = x - n * 1.57079632673412561417
-        r -= n * 6.07710050630396597660e-11
-        r -= n * 2.02226624879595063154e-21
+        h = np.rint(n * (1.0 / COARSE)) * COARSE
+        r = x - h * HALF_PI_1
+        r -= (n - h) * HALF_PI_1
+        r -= n * HALF_PI_2
+        r -= n * HALF_PI_3
         z = r * r
         s = -2.50507602534068634195e-08 + z * 1.58969099521155010221e-10
         s = 2.75573137070700676789e-06 + z * s

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
 
 from qgen_core.errors import BadOption, ResourceRefused
 
@@ -27,7 +31,9 @@ class ProcessesExecutor:
     """Runs tasks in ``workers`` new processes; None: one for each core that this process may use.
 
     If a worker dies, killed or out of memory, a new one runs its task again, so running a task
-    twice must give the same answer. Workers end when the process that started them does.
+    twice must give the same answer. Workers end when the process that started them does. Components
+    that a script registers are known to the workers if it has a main guard: a script without one
+    is not imported again.
 
     Raises BadOption for fewer than one worker, ResourceRefused if several workers die on the same
     task.
@@ -92,7 +98,7 @@ class _Worker:
     def _renew(self) -> None:
         spawn = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_start_worker)
-        with _no_interruption():
+        with _no_interruption(), _main_as_needed():
             self._pid = self._pool.submit(os.getpid)
 
     def start(self, work: Work, task: str) -> Future[str]:
@@ -120,6 +126,44 @@ def _no_interruption() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _main_as_needed() -> Iterator[None]:
+    """Leave the main module out of a worker that starts, if importing it would run its work again.
+
+    A new process imports the main module of its parent, for what is defined there. In a script
+    without a main guard that import would start the executor once more.
+    """
+    main = sys.modules["__main__"]
+    if _is_guarded(main):
+        yield
+        return
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _is_guarded(main: ModuleType) -> bool:
+    """Whether a module compares its name, as in ``if __name__ == "__main__":``.
+
+    A notebook and ``python -c`` have no file that could be imported again.
+    """
+    path = getattr(main, "__file__", None)
+    if path is None:
+        return True
+    try:
+        statements = ast.parse(Path(path).read_bytes()).body
+    except (OSError, ValueError, SyntaxError):  # e.g. in a zip file, or read from stdin
+        return False
+    for statement in statements:
+        if isinstance(statement, ast.If):
+            for node in ast.walk(statement.test):
+                if isinstance(node, ast.Name) and node.id == "__name__":
+                    return True
+    return False
 
 
 def _start_worker() -> None:

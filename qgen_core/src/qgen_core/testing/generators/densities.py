@@ -77,7 +77,7 @@ class DensityTests(GeneratorBase):
         outside = np.count_nonzero(~np.isfinite(log_p))
         check(
             not outside,
-            f"log_prob of {outside} of {self.draws} samples is not finite; it must be their density",
+            f"log_prob of {outside} of {self.draws} samples is not finite; it is their density",
         )
         comparisons = self._comparisons(model, condition, samples, rng)
         least = min(comparison.variance for comparison in comparisons)
