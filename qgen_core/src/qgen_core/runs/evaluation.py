@@ -316,7 +316,7 @@ def _worst_pairs(
     difference = np.abs(found - np.asarray(correlation["reference"]))
     pairs = list(zip(*np.triu_indices(len(columns), 1), strict=True))
     worst = sorted(pairs, key=lambda pair: -difference[pair])[:MAX_PAIRS]
-    return [(columns[i], columns[j]) for i, j in sorted(worst)]
+    return [(columns[int(i)], columns[int(j)]) for i, j in sorted(worst)]
 
 
 def _by_condition(
