@@ -160,13 +160,66 @@ def test_sparse_cells_are_grey_and_empty_ones_white(drawn):
         ("layers[3]", "MeV", {}, "Layers[3] [MeV]"),
     ],
 )
-def test_axes_are_named_with_their_units(column, unit, recipe, label):
-    assert axis_label(column, unit, recipe) == label
+def test_axes_are_named_as_formulas_with_their_units(column, unit, recipe, label):
+    assert axis_label(column, unit, recipe, latex=True) == label
 
 
-def test_names_from_files_are_no_formulas():
-    assert escaped(r"a$\frac{") == r"a\$/frac{"
-    assert short_name("x$") == r"x\$"
+@pytest.mark.parametrize("column", ["pt", "jet2_eta", r"a$\frac{", "$m_X$", r"back\slash_1"])
+def test_columns_are_named_as_they_are_given(column, drawn):
+    marginals.marginal_figure(histogram([1, 2, 3], column), {"dataset": {"name": "jets"}}, "")
+    label = drawn[0].axes[1].xaxis.label
+    assert label.get_text().replace(r"\$", "$") == f"{column} [GeV]"
+    drawn[0].canvas.draw()  # a name that is no formula does not fail
+
+
+def test_formulas_are_an_option():
+    assert escaped(r"a$\frac{") == r"a\$\frac{"
+    assert short_name("$m_X$", latex=True) == "$m_X$"
+    assert short_name("$m_X$") == r"\$m_X\$"
+    for wrong in ("x$", r"a$\frac{$", r"$\nosuch$"):
+        assert short_name(wrong, latex=True) == escaped(wrong)
+
+
+def test_heavy_tails_have_a_logarithmic_axis(drawn):
+    rng = np.random.default_rng(4)
+    for values, scale in (
+        (rng.pareto(1.2, 20_000) + 1.0, "log"),
+        (rng.standard_t(1.2, 20_000), "symlog"),
+        (rng.exponential(1.0, 20_000), "linear"),
+        (rng.normal(size=20_000), "linear"),
+    ):
+        edges = np.quantile(values, np.linspace(0, 1, 33))
+        counts = np.histogram(values, edges)[0].tolist()
+        marginals.marginal_figure(histogram(counts) | {"edges": edges.tolist()}, {}, "")
+        assert [axes.get_xscale() for axes in drawn[-1].axes] == [scale, scale]
+    table = np.ones((32, 1)).tolist()
+    both = {"columns": ["a", "b"], "reference": table, "generated": table}
+    pareto = np.quantile(rng.pareto(1.2, 20_000) + 1.0, np.linspace(0, 1, 33)).tolist()
+    joint.joint_figures(both | {"edges": [pareto, [0.0, 1.0]]}, {})
+    assert (drawn[-1].axes[0].get_xscale(), drawn[-1].axes[0].get_yscale()) == ("log", "linear")
+
+
+def test_all_pairs_are_drawn_and_left_out_ones_are_said():
+    given = material()
+    pair = given["evaluation"]["joint"]
+    given["evaluation"] |= {"joints": [pair, pair], "pairs of columns": 2}
+    whole = next(s for s in sections(given) if s.title == "Joint distribution")
+    assert whole.body.count("<img") == 6 and "pairs of columns" not in whole.body
+    given["evaluation"]["pairs of columns"] = 21
+    some = next(s for s in sections(given) if s.title == "Joint distribution")
+    assert "2 of 21 pairs of columns: those whose Pearson coefficients differ most" in some.body
+
+
+def test_marginals_by_condition_name_their_range(drawn):
+    given = material()
+    groups = [
+        {"condition": "e_in", "low": low, "high": high, "marginals": [histogram([1, 2, 3])]}
+        for low, high in ((50.0, 50.0), (100.0, 150.0))
+    ]
+    given["evaluation"]["by condition"] = groups
+    assert sections(given)[1].title == "Marginals by condition"
+    titles = [figure.axes[0].get_title() for figure in drawn if figure.axes[0].get_title()]
+    assert titles[:2] == ["e_in = 50", "e_in from 100 to 150"]
 
 
 def test_sections_in_their_order_through_the_hook():

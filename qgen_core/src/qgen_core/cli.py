@@ -62,6 +62,9 @@ Settings = Annotated[
 Untrained = Annotated[
     bool, typer.Option("--untrained", help="Allow a model whose training did not begin.")
 ]
+Latex = Annotated[
+    bool, typer.Option("--latex", help="Show names of columns as formulas in the figures.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (TOML).")]
@@ -197,6 +200,7 @@ def evaluate(
     ] = None,
     untrained: Untrained = False,
     settings: Settings = None,
+    latex: Latex = False,
     as_json: Json = False,
 ) -> None:
     """Compare generated events with the reference; for a run folder, write its report too."""
@@ -222,15 +226,15 @@ def evaluate(
         write_result(_table(result))
     if target.is_dir():
         run.folder.save_evaluation(result)
-        say(f"report: {write_report(target)}")
+        say(f"report: {write_report(target, latex=latex)}")
 
 
 @app.command()
-def report(run: RunFolder) -> None:
+def report(run: RunFolder, latex: Latex = False) -> None:
     """Write report.html of a run folder; needs none of the model's plugins."""
     from qgen_core.runs.report import write_report
 
-    write_result(str(write_report(run)))
+    write_result(str(write_report(run, latex=latex)))
 
 
 @app.command()
@@ -241,6 +245,7 @@ def compare(
     output: Annotated[
         Path | None, typer.Option("-o", metavar="FILE", help="Write an HTML page with overlays.")
     ] = None,
+    latex: Latex = False,
     as_json: Json = False,
 ) -> None:
     """Tabulate runs side by side, with the recipe fields that differ; -o overlays their figures."""
@@ -252,7 +257,7 @@ def compare(
     else:
         write_result(comparing.as_text(result))
     if output is not None:
-        say(f"comparison: {comparing.write_comparison(result, output)}")
+        say(f"comparison: {comparing.write_comparison(result, output, latex=latex)}")
 
 
 @app.command()

@@ -149,8 +149,10 @@ def _aligned(texts: Sequence[str], width: int) -> str:
     return "".join(f"{text:>{width}}" for text in texts)
 
 
-def write_comparison(result: Mapping[str, Any], path: Path) -> Path:
+def write_comparison(result: Mapping[str, Any], path: Path, *, latex: bool = False) -> Path:
     """Write the comparison as one self-contained HTML page and return its path.
+
+    ``latex`` asks the figures to show names of columns as formulas.
 
     Raises BadOption for a name of another format, ResourceRefused when it cannot be written.
     """
@@ -159,7 +161,7 @@ def write_comparison(result: Mapping[str, Any], path: Path) -> Path:
     sections = [section("Metrics", "compare_metrics.html", 10, result=result)]
     if result["differences"]:
         sections.append(section("Differences", "compare_differences.html", 20, result=result))
-    drawn: list[Section] = plugin_sections({"runs": result["runs"]})
+    drawn: list[Section] = plugin_sections({"runs": result["runs"], "latex": latex})
     title = " · ".join(result["names"])
     html = page(title, "runs compared", [*sections, *drawn], figures=bool(drawn))
     write_durably(path, html.encode("utf-8"))

@@ -37,6 +37,15 @@ LEAST_IN_CELL = 5
 #: Up to this number of columns an evaluation has all marginals and correlations; above, those of
 #: the columns with the largest distance.
 MAX_COLUMNS = 32
+#: Joint histograms of pairs of columns: all pairs of six columns, with so many bins a column.
+MAX_PAIRS = 15
+MAX_PAIR_BINS = 64
+#: Marginals by condition: of so many conditions and columns; a condition with more than so many
+#: values is divided into ranges of equal numbers of events.
+MAX_CONDITIONS = 2
+MAX_COLUMNS_BY_CONDITION = 6
+MAX_RANGES = 6
+RANGES = 4
 
 
 def evaluate(
@@ -98,6 +107,12 @@ def evaluate(
             f"marginals and correlations of {len(edges) - MAX_COLUMNS} of {len(edges)} columns; "
             f"the {MAX_COLUMNS} with the largest total variation are kept"
         )
+    correlation = _correlations(reference, generated, shown)
+    follow_reference = isinstance(edges, ReferenceEdges)
+    coarse = [_coarse(one) for one in edges]
+    joints = []
+    for pair in _worst_pairs(correlation, shown):
+        joints.append(_joint(reference, generated, coarse, pair, follow_reference))
     return {
         # A provenance may have an entry "events" of its own: those of the file, not those used.
         "reference": {**reference.provenance, "events": len(reference), "origin": origin},
@@ -106,8 +121,11 @@ def evaluate(
         "metrics": rows,
         "bins": _bins(edges, shown),
         "marginals": [marginals[column] for column in shown],
-        "joint": _joint(reference, generated, edges),
-        "correlation": _correlations(reference, generated, shown),
+        "joint": _joint(reference, generated, _joint_edges(edges), (0, 1), follow_reference),
+        "joints": joints,
+        "pairs of columns": len(edges) * (len(edges) - 1) // 2,
+        "by condition": _by_condition(reference, generated, edges, [marginals[i] for i in shown]),
+        "correlation": correlation,
         "left out": left_out,
         "circuit": None if circuit is None else draw(circuit),
         "settings": run.recipe.flat(),
@@ -244,17 +262,26 @@ def _marginal(
     }
 
 
-def _joint(reference: Events, generated: Events, edges: Sequence[Floats]) -> dict[str, Any] | None:
+def _joint(
+    reference: Events,
+    generated: Events,
+    edges: Sequence[Floats],
+    pair: tuple[int, int],
+    follow_reference: bool,
+) -> dict[str, Any] | None:
+    """The joint histograms of two columns; None where there is one column only."""
     if len(edges) < 2:
         return None
-    bins = _joint_edges(edges)[:2]
-    expected, expected_size = _table(reference, bins)
-    found, found_size = _table(generated, bins)
-    follow_reference = isinstance(edges, ReferenceEdges)
-    drawn = [_drawn(one, reference.x[:, i], follow_reference) for i, one in enumerate(bins)]
+    bins = [edges[column] for column in pair]
+    expected, expected_size = _table(reference, bins, pair)
+    found, found_size = _table(generated, bins, pair)
+    drawn = [
+        _drawn(one, reference.x[:, column], follow_reference)
+        for one, column in zip(bins, pair, strict=True)
+    ]
     return {
-        "columns": list(reference.columns[:2]),
-        "units": list(reference.units[:2]),
+        "columns": [reference.columns[column] for column in pair],
+        "units": [reference.units[column] for column in pair],
         "edges": drawn,
         "reference": expected.tolist(),
         "generated": found.tolist(),
@@ -262,14 +289,83 @@ def _joint(reference: Events, generated: Events, edges: Sequence[Floats]) -> dic
     }
 
 
-def _table(events: Events, edges: Sequence[Floats]) -> tuple[Floats, float]:
-    """The joint histogram of the first two columns, and its effective number of events."""
-    first = events.x[:, 0]
-    second = events.x[:, 1]
-    counts, _, _ = np.histogram2d(first, second, edges, weights=events.weights)
-    squares, _, _ = np.histogram2d(first, second, edges, weights=events.weights**2)
+def _table(events: Events, bins: Sequence[Floats], pair: tuple[int, int]) -> tuple[Floats, float]:
+    """The joint histogram of two columns, and its effective number of events."""
+    first, second = (events.x[:, column] for column in pair)
+    counts, _, _ = np.histogram2d(first, second, bins, weights=events.weights)
+    squares, _, _ = np.histogram2d(first, second, bins, weights=events.weights**2)
     size = counts.sum() ** 2 / max(squares.sum(), 1e-300)
     return counts, float(size)
+
+
+def _coarse(edges: Floats) -> Floats:
+    """Every n-th edge, so that the joint histograms of all pairs stay small."""
+    if len(edges) <= MAX_PAIR_BINS + 1:
+        return edges
+    kept = np.linspace(0, len(edges) - 1, MAX_PAIR_BINS + 1).astype(np.intp)
+    return np.asarray(edges[kept])
+
+
+def _worst_pairs(
+    correlation: Mapping[str, Any] | None, columns: Sequence[int]
+) -> list[tuple[int, int]]:
+    """Up to ``MAX_PAIRS`` pairs of columns, in order: those whose coefficients differ most."""
+    if correlation is None:
+        return []
+    found = np.asarray(correlation["generated"])
+    difference = np.abs(found - np.asarray(correlation["reference"]))
+    pairs = list(zip(*np.triu_indices(len(columns), 1), strict=True))
+    worst = sorted(pairs, key=lambda pair: -difference[pair])[:MAX_PAIRS]
+    return [(columns[int(i)], columns[int(j)]) for i, j in sorted(worst)]
+
+
+def _by_condition(
+    reference: Events,
+    generated: Events,
+    edges: Sequence[Floats],
+    whole: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Marginals of the events in ranges of each condition; none without conditions.
+
+    They are of the columns of the marginals of all events, ``whole``, and drawn with their edges.
+    """
+    if reference.condition is None or generated.condition is None:
+        return []
+    groups = []
+    for number, name in enumerate(reference.condition_columns[:MAX_CONDITIONS]):
+        values = reference.condition[:, number]
+        for low, high in _ranges(values):
+            expected = _inside(reference, number, low, high)
+            found = _inside(generated, number, low, high)
+            if expected is None or found is None:
+                continue
+            marginals = []
+            for of_all in whole[:MAX_COLUMNS_BY_CONDITION]:
+                column = reference.columns.index(of_all["column"])
+                one = _marginal(expected, found, column, edges)
+                marginals.append(one | {"edges": of_all["edges"]})
+            groups.append({"condition": name, "low": low, "high": high, "marginals": marginals})
+    return groups
+
+
+def _inside(events: Events, number: int, low: float, high: float) -> Events | None:
+    """The events with a condition in [low, high]; None if their weights do not sum to above 0."""
+    assert events.condition is not None
+    values = events.condition[:, number]
+    inside = (values >= low) & (values <= high)
+    if events.weights[inside].sum() <= 0:
+        return None
+    return events.take(inside)
+
+
+def _ranges(values: Floats) -> list[tuple[float, float]]:
+    """Ranges [low, high] of a condition: its values if they are few, else of equal numbers."""
+    distinct = np.unique(values)
+    if len(distinct) <= MAX_RANGES:
+        return [(float(value), float(value)) for value in distinct]
+    bounds = np.quantile(values, np.linspace(0.0, 1.0, RANGES + 1))
+    lows = [float(bounds[0]), *(float(np.nextafter(bound, np.inf)) for bound in bounds[1:-1])]
+    return list(zip(lows, bounds[1:].tolist(), strict=True))
 
 
 def _correlations(

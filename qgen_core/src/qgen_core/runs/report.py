@@ -72,8 +72,10 @@ def material(folder: Path) -> dict[str, Any]:
     }
 
 
-def write_report(folder: Path) -> Path:
+def write_report(folder: Path, *, latex: bool = False) -> Path:
     """Write ``report.html`` into a run folder and return its path.
+
+    ``latex`` asks the figures to show names of columns as formulas.
 
     Raises ResourceRefused when the file cannot be written.
 
@@ -88,7 +90,7 @@ def write_report(folder: Path) -> Path:
     ...     "qcbm on jets" in write_report(folder).read_text()
     True
     """
-    found = material(folder)
+    found = material(folder) | {"latex": latex}
     path = folder / "report.html"
     write_durably(path, render(found).encode("utf-8"))
     return path

@@ -16,7 +16,7 @@ MOST_ANNOTATED = 10
 MOST_UNROTATED = 3
 
 
-def correlation_figures(correlation: dict[str, Any]) -> str:
+def correlation_figures(correlation: dict[str, Any], *, latex: bool = False) -> str:
     """HTML of three matrices; the differences are given with their uncertainty.
 
     ``correlation`` is that of an evaluation: ``columns``, and the matrices ``reference``,
@@ -30,7 +30,7 @@ def correlation_figures(correlation: dict[str, Any]) -> str:
     reference = np.asarray(correlation["reference"], dtype=np.float64)
     generated = np.asarray(correlation["generated"], dtype=np.float64)
     error = np.asarray(correlation["uncertainty"], dtype=np.float64)
-    names = [short_name(column) for column in correlation["columns"]]
+    names = [short_name(column, latex=latex) for column in correlation["columns"]]
     difference = generated - reference
     most = max(0.05, float(np.max(np.abs(difference))))
     texts = _differences(difference, error)

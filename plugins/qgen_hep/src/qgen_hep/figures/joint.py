@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qgen_core.typing import Floats
 from qgen_hep.figures.density import LEAST_EXPECTED, pulls
 from qgen_hep.figures.labels import axis_label, escaped
+from qgen_hep.figures.scales import scale_of
 from qgen_hep.figures.style import SPARSE, figure, image, note, side_by_side
 
 PULL_RANGE = 5.0
@@ -21,13 +22,16 @@ LEAST_COLOUR = 1e-4
 
 @dataclass(frozen=True)
 class Bins:
-    """The edges of the bins of two columns, and the labels of their axes."""
+    """The edges of the bins of two columns, and the labels and scales of their axes."""
 
     edges: tuple[Floats, Floats]
     labels: tuple[str, str]
+    scales: tuple[dict[str, Any], dict[str, Any]]
 
 
-def joint_figures(joint: dict[str, Any], recipe: Mapping[str, Any]) -> str | None:
+def joint_figures(
+    joint: dict[str, Any], recipe: Mapping[str, Any], *, latex: bool = False
+) -> str | None:
     """HTML of three maps; None when one of the histograms is empty.
 
     ``joint`` is that of an evaluation: ``columns``, ``edges`` and ``units`` of two columns, the
@@ -44,10 +48,11 @@ def joint_figures(joint: dict[str, Any], recipe: Mapping[str, Any]) -> str | Non
     first, second = (np.asarray(edges, dtype=np.float64) for edges in joint["edges"])
     units = list(joint.get("units") or ["1", "1"])
     labels = [
-        axis_label(column, unit, recipe)
+        axis_label(column, unit, recipe, latex=latex)
         for column, unit in zip(joint["columns"], units, strict=True)
     ]
-    bins = Bins((first, second), (labels[0], labels[1]))
+    scales = (scale_of(first, reference.sum(axis=1)), scale_of(second, reference.sum(axis=0)))
+    bins = Bins((first, second), (labels[0], labels[1]), scales)
     area = np.outer(np.diff(first), np.diff(second))
     densities = {
         "Reference": reference / reference.sum() / area,
@@ -121,6 +126,8 @@ def _map(bins: Bins, values: Floats, norm: Any, colours: str) -> tuple[Any, Any,
     mesh = axes.pcolormesh(*bins.edges, shown.T, norm=norm, cmap=colours, rasterized=True)
     axes.set_xlabel(bins.labels[0])
     axes.set_ylabel(bins.labels[1])
+    axes.set_xscale(**bins.scales[0])
+    axes.set_yscale(**bins.scales[1])
     return drawn, axes, mesh
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from qgen_hep.figures.density import density, ratio
 from qgen_hep.figures.labels import axis_label, escaped
 from qgen_hep.figures.ratio_panels import RatioPanels, log_if_steep
+from qgen_hep.figures.scales import scale_of
 from qgen_hep.figures.style import GENERATED, GUIDE, REFERENCE, figure, image
 
 #: Bins whose reference has a smaller relative error decide the range of the ratio.
@@ -18,10 +19,18 @@ WELL_KNOWN = 0.2
 RATIO_RANGES = (0.25, 0.5, 1.0)
 
 
-def marginal_figure(marginal: dict[str, Any], recipe: Mapping[str, Any], kind: str) -> str | None:
+def marginal_figure(
+    marginal: dict[str, Any],
+    recipe: Mapping[str, Any],
+    kind: str,
+    *,
+    latex: bool = False,
+    title: str = "",
+) -> str | None:
     """HTML of one marginal of an evaluation; None if a histogram is empty.
 
-    ``kind`` is that of the reference, such as ``simulated``.
+    ``kind`` is that of the reference, such as ``simulated``; ``latex`` draws names as formulas. The
+    axis is logarithmic where the reference has a heavy tail.
 
     >>> counts = {"reference": [4, 9], "generated": [5, 8]}
     >>> errors = {"reference_error": [2, 3], "generated_error": [2, 3]}
@@ -51,7 +60,10 @@ def marginal_figure(marginal: dict[str, Any], recipe: Mapping[str, Any], kind: s
     style = {"color": GENERATED, "marker": "o", "ms": 4, "elinewidth": 1.2}
     panels.ratio_points(relative, relative_error, **style)
     lower.set_ylabel("Generated /\nreference", loc="center", fontsize=11)
-    lower.set_xlabel(axis_label(marginal["column"], marginal["unit"], recipe))
+    lower.set_xlabel(axis_label(marginal["column"], marginal["unit"], recipe, latex=latex))
+    lower.set_xscale(**scale_of(edges, marginal["reference"]))
+    if title:
+        upper.set_title(title, fontsize=12)
     upper.set_ylabel(_density_label(marginal["unit"]))
     column = marginal["column"]
     return image(drawn, f"Density of {column}, generated and reference, and their ratio")

@@ -11,6 +11,7 @@ from qgen_core.runs.report import Section
 from qgen_hep.figures.density import density, ratio
 from qgen_hep.figures.labels import axis_label, escaped
 from qgen_hep.figures.ratio_panels import RatioPanels
+from qgen_hep.figures.scales import scale_of
 from qgen_hep.figures.style import REFERENCE, figure, image, note, page_style, side_by_side
 
 #: One colour for each run; further runs appear only in the tables.
@@ -18,14 +19,14 @@ COLOURS = ("#1f5fa8", "#c2452d", "#3b8a4e", "#8257a6", "#b8860b", "#2a9aa8")
 RATIO = (0.5, 1.5)
 
 
-def overlays(runs: Sequence[Mapping[str, Any]]) -> list[Section]:
+def overlays(runs: Sequence[Mapping[str, Any]], *, latex: bool = False) -> list[Section]:
     """Loss curves and marginals of evaluated runs; ``runs`` are report materials."""
     shown = runs[: len(COLOURS)]
     bodies = []
     with page_style():
         sections = [Section("Training", _losses(shown), 50)]
         for column in _common_columns(shown):
-            body = _marginal(shown, column)
+            body = _marginal(shown, column, latex)
             if body is not None:
                 bodies.append(body)
     if bodies:
@@ -70,7 +71,7 @@ def _common_columns(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return common
 
 
-def _marginal(runs: Sequence[Mapping[str, Any]], column: str) -> str | None:
+def _marginal(runs: Sequence[Mapping[str, Any]], column: str, latex: bool) -> str | None:
     """HTML of one marginal of all runs; None if a histogram is empty."""
     marginals = [_marginals_of(run)[column] for run in runs]
     for marginal in marginals:
@@ -94,7 +95,8 @@ def _marginal(runs: Sequence[Mapping[str, Any]], column: str) -> str | None:
         lower.stairs(np.nan_to_num(relative, nan=1.0), edges, baseline=None, color=colour, lw=1.4)
     panels.guides(lw=1.0, zorder=0)
     lower.set_ylabel("Ratio", loc="center", fontsize=11)
-    lower.set_xlabel(axis_label(column, first["unit"], runs[0]["recipe"]))
+    lower.set_xlabel(axis_label(column, first["unit"], runs[0]["recipe"], latex=latex))
+    lower.set_xscale(**scale_of(edges, first["reference"]))
     upper.set_ylim(bottom=0)
     upper.set_ylabel("Density")
     upper.legend(loc="upper right")

@@ -8,6 +8,7 @@ from typing import Any
 from qgen_core.runs.report import Section
 from qgen_hep.figures.correlation import correlation_figures
 from qgen_hep.figures.joint import joint_figures
+from qgen_hep.figures.labels import short_name
 from qgen_hep.figures.marginals import marginal_figure
 from qgen_hep.figures.overlay import overlays
 from qgen_hep.figures.style import note, page_style, side_by_side
@@ -20,16 +21,17 @@ def sections(material: Mapping[str, Any]) -> list[Section]:
     """Marginals, joint distribution, correlations and training, as far as there are data.
 
     ``material`` comes from :func:`qgen_core.runs.report.material`, or holds several of these under
-    ``runs``, which are then overlaid.
+    ``runs``, which are then overlaid. With an entry ``latex`` that is true, names of columns are
+    drawn as formulas.
 
     >>> sections({"recipe": {}, "evaluation": None, "history": []})
     []
     """
     if "runs" in material:
-        return overlays(material["runs"])
+        return overlays(material["runs"], latex=bool(material.get("latex")))
     evaluation = material.get("evaluation") or {}
     recipe = material.get("recipe") or {}
-    joint = evaluation.get("joint")
+    latex = bool(material.get("latex"))
     correlation = evaluation.get("correlation")
     found: list[Section] = []
 
@@ -38,21 +40,65 @@ def sections(material: Mapping[str, Any]) -> list[Section]:
             found.append(Section(title, body, order))
 
     with page_style():
-        add("Marginal distributions", _marginals(evaluation, recipe), 10)
-        if joint:
-            add("Joint distribution", joint_figures(joint, recipe), 20)
+        add("Marginal distributions", _marginals(evaluation, recipe, latex), 10)
+        add("Marginals by condition", _by_condition(evaluation, recipe, latex), 15)
+        add("Joint distribution", _joints(evaluation, recipe, latex), 20)
         if correlation:
-            add("Correlations", correlation_figures(correlation), 30)
+            add("Correlations", correlation_figures(correlation, latex=latex), 30)
         add("Training", loss_curve(material.get("history") or []), 50)
     return found
 
 
-def _marginals(evaluation: Mapping[str, Any], recipe: Mapping[str, Any]) -> str | None:
+def _joints(evaluation: Mapping[str, Any], recipe: Mapping[str, Any], latex: bool) -> str | None:
+    """The maps of all pairs of columns that the evaluation holds, and which pairs it lacks."""
+    bodies = []
+    joints = evaluation.get("joints") or [evaluation.get("joint")]
+    for joint in joints:
+        body = None
+        if joint:
+            body = joint_figures(joint, recipe, latex=latex)
+        if body is not None:
+            bodies.append(body)
+    if not bodies:
+        return None
+    pairs = evaluation.get("pairs of columns", len(joints))
+    if pairs > len(joints):
+        text = (
+            f"{len(joints)} of {pairs} pairs of columns: those whose Pearson coefficients differ "
+            "most between generated and reference."
+        )
+        bodies.append(note(text))
+    return "".join(bodies)
+
+
+def _by_condition(
+    evaluation: Mapping[str, Any], recipe: Mapping[str, Any], latex: bool
+) -> str | None:
+    """Marginals of the events in ranges of a condition."""
+    kind = str((evaluation.get("reference") or {}).get("kind", ""))
+    rows = []
+    for group in evaluation.get("by condition") or ():
+        name = short_name(group["condition"], latex=latex)
+        title = f"{name} = {group['low']:.4g}"
+        if group["high"] > group["low"]:
+            title = f"{name} from {group['low']:.4g} to {group['high']:.4g}"
+        images = []
+        for marginal in group["marginals"]:
+            drawn = marginal_figure(marginal, recipe, kind, latex=latex, title=title)
+            if drawn is not None:
+                images.append(drawn)
+        rows.append(side_by_side(images))
+    if not any(rows):
+        return None
+    return "".join(rows)
+
+
+def _marginals(evaluation: Mapping[str, Any], recipe: Mapping[str, Any], latex: bool) -> str | None:
     marginals = evaluation.get("marginals") or []
     kind = str((evaluation.get("reference") or {}).get("kind", ""))
     images = []
     for marginal in marginals[:MOST_MARGINALS]:
-        drawn = marginal_figure(marginal, recipe, kind)
+        drawn = marginal_figure(marginal, recipe, kind, latex=latex)
         if drawn is not None:
             images.append(drawn)
     if not images:

@@ -74,6 +74,11 @@ class DensityTests(GeneratorBase):
         if condition is not None:
             condition = condition[:1]
         samples, log_p = self._drawn(model, condition, self.draws, rng)
+        outside = np.count_nonzero(~np.isfinite(log_p))
+        check(
+            not outside,
+            f"log_prob of {outside} of {self.draws} samples is not finite; it is their density",
+        )
         comparisons = self._comparisons(model, condition, samples, rng)
         least = min(comparison.variance for comparison in comparisons)
         for comparison in comparisons:
