@@ -168,14 +168,15 @@ def _encoders_to_resume(path: Path, recipe: Recipe) -> dict[str, dict[str, Array
     """
     if Checkpoints(path).empty:
         return None
-    tables = Recipe.read(path / "recipe.toml").tables
+    try:
+        tables = Recipe.read(path / "recipe.toml").tables
+        states = states_of_encoders(path)
+    except (RecipeError, CheckpointError):
+        return None  # they are fitted anew, and compared with the checkpoint
     for which in ("encoder", "condition_encoder"):
         if tables.get(which) != recipe.tables.get(which):
             return None  # the checkpoint refuses this, naming the field
-    try:
-        return states_of_encoders(path)
-    except CheckpointError:
-        return None  # they are fitted anew, and compared with the checkpoint
+    return states
 
 
 @dataclass(frozen=True)
