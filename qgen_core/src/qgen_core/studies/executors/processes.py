@@ -112,7 +112,9 @@ class _Worker:
         self._pool.shutdown(wait=False, cancel_futures=True)
         if interrupt:
             with suppress(BrokenProcessPool, ProcessLookupError):
-                os.kill(self._pid.result(), signal.SIGINT)
+                # A terminal has sent SIGINT to the worker itself, which takes a second one for the
+                # wish to stop within a step; SIGTERM never is.
+                os.kill(self._pid.result(), signal.SIGTERM)
 
     def join(self) -> None:
         self._pool.shutdown(wait=True)
