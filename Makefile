@@ -7,7 +7,7 @@ CORE := qgen_core/pyproject.toml plugins/qgen_hep/pyproject.toml constraints.txt
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 RUN := runs/jets
 
-.PHONY: demo test test-long docs bench equal clean
+.PHONY: demo test test-long reliability docs bench equal clean
 
 demo: $(VENV)/.installed-core
 	rm -rf $(RUN)
@@ -23,6 +23,10 @@ test: $(VENV)/.installed-all
 
 test-long: $(VENV)/.installed-all
 	$(BIN)/python -m pytest -q -m long
+
+# The full campaigns of faults; their counts go into docs/reliability.md.
+reliability: $(VENV)/.installed-all
+	$(BIN)/python tests/reliability/campaigns.py --write
 
 docs: $(VENV)/.installed-all
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build

@@ -127,11 +127,10 @@ def test_it_is_found_by_name(fresh: Path, tmp_path: Path) -> None:
     offers = json.loads(call(fresh / "qgen", "list", "generator", "--json", cwd=tmp_path))[
         "generator"
     ]
-    assert {
-        "name": "independent-bits",
-        "distribution": "qgen-template",
-        "version": "0.1.0",
-    } in offers
+    (offer,) = (each for each in offers if each["name"] == "independent-bits")
+    assert offer["distribution"] == "qgen-template"
+    assert offer["version"] == "0.1.0"
+    assert offer["description"]
     code = (
         "import qgen_core as q; "
         "model = q.generator('independent-bits', space=q.Space('bits', 5)); "

@@ -48,7 +48,7 @@ def summary_of(entry: importlib.metadata.EntryPoint) -> str:
 def first_line(docstring: str) -> str:
     r"""The first paragraph of a docstring, on one line and without marks of literal text.
 
-    >>> first_line("The map ``x``\\n    of x.\\n\\n    More.")
+    >>> first_line("The map ``x``\n    of x.\n\n    More.")
     'The map x of x.'
     """
     paragraph = docstring.strip().partition("\n\n")[0]

@@ -37,6 +37,7 @@ MENDS = {
 FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Errors of file systems that cannot sync a folder, or do not let this user do so.
 NO_SYNC = (errno.EINVAL, errno.EBADF, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM)
+#: What is no regular file, by its type.
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFCHR: "a device",

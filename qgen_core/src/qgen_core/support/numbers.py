@@ -18,8 +18,8 @@ def exact_floats(values: Array, what: str, first: int = 0) -> Floats:
 
     Raises DataError, naming ``what`` they are, for an integer that float64 cannot hold.
 
-    >>> exact_floats(np.array([1, 2**60]), "run")
-    array([1.00000000e+00, 1.15292150e+18])
+    >>> exact_floats(np.array([1, 2**60]), "run").tolist()
+    [1.0, 1.152921504606847e+18]
     >>> exact_floats(np.array([7, 2**53 + 1]), "events.h5: 'run'")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     qgen_core.errors.DataError: DataError: events.h5: 'run' holds 9007199254740993 in event 1...

@@ -21,9 +21,9 @@ _NO_LIMIT = 2**60
 #: From this number of bytes on figures say nothing.
 _MOST_READABLE = 2**70
 
-#: The most wires of a circuit that is built, and the most of layers times wires. Devices have up to
-#: about a thousand wires; the gates of a circuit of this size take about a hundred megabytes.
+#: The most wires of a circuit that is built. Devices have up to about a thousand.
 MAX_WIRES = 2**11
+#: The most of layers times wires; the gates of such a circuit take about a hundred megabytes.
 MAX_LAYERED_WIRES = 2**16
 
 #: Below this number of bytes the memory check is skipped: it takes longer than a small circuit.
