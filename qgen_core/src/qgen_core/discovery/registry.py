@@ -40,7 +40,14 @@ from qgen_core.discovery.option_types import (
     words_of,
 )
 from qgen_core.discovery.summaries import first_line, summary_of
-from qgen_core.errors import BadOption, BrokenPlugin, QgenError, TwoOffers, UnknownName
+from qgen_core.errors import (
+    BadOption,
+    BrokenPlugin,
+    QgenError,
+    ResourceRefused,
+    TwoOffers,
+    UnknownName,
+)
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate
 
@@ -177,17 +184,23 @@ class BoundFunction:
         for key, value in call_arguments.items():
             if key in parameters and key not in self.options:
                 passed[key] = value
-        if not self.source:
-            return self.function(*args, **passed, **self.options)
         try:
             result = self.function(*args, **passed, **self.options)
-        except (QgenError, MemoryError):
+        except QgenError:
             raise
+        except MemoryError as error:
+            raise ResourceRefused(
+                f"{self.kind} {self.name!r} needs more memory than is free: {reason_of(error)}; "
+                "ask for less, or use a machine with more memory"
+            ) from error
         except (Exception, SystemExit) as error:
+            if not self.source:
+                raise
             raise BrokenPlugin(
                 f"{self.source}, and failed when it was called: {reason_of(error)}"
             ) from error
-        self._check_result(result)
+        if self.source:
+            self._check_result(result)
         return result
 
     def _check_result(self, result: Any) -> None:
