@@ -99,19 +99,15 @@ int mkdir(const char *path, mode_t mode) {
 
 static int changes_files(int flags) { return flags & (O_CREAT | O_TRUNC); }
 
-int open(const char *path, int flags, ...) {
-    va_list rest;
-    va_start(rest, flags);
-    mode_t mode = (flags & O_CREAT) ? va_arg(rest, mode_t) : 0;
-    va_end(rest);
-    NEXT(open);
-    return changes_files(flags) && fails(path) ? -1 : next(path, flags, mode);
-}
-int open64(const char *path, int flags, ...) {
-    va_list rest;
-    va_start(rest, flags);
-    mode_t mode = (flags & O_CREAT) ? va_arg(rest, mode_t) : 0;
-    va_end(rest);
-    NEXT(open64);
-    return changes_files(flags) && fails(path) ? -1 : next(path, flags, mode);
-}
+/* The mode is given only where a file may be created. */
+#define OPEN(name)                                                            \
+    int name(const char *path, int flags, ...) {                              \
+        va_list rest;                                                         \
+        va_start(rest, flags);                                                \
+        mode_t mode = (flags & O_CREAT) ? va_arg(rest, mode_t) : 0;           \
+        va_end(rest);                                                         \
+        NEXT(name);                                                           \
+        return changes_files(flags) && fails(path) ? -1 : next(path, flags, mode); \
+    }
+OPEN(open)
+OPEN(open64)

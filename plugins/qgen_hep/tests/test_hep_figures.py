@@ -47,13 +47,16 @@ def material(column="pt"):
         "evaluation": {
             "reference": {"kind": "simulated"},
             "marginals": [histogram([10, 40, 20], column), histogram([10, 40, 20], "eta", "1")],
-            "joint": {
-                "columns": [column, "eta"],
-                "units": ["GeV", "1"],
-                "edges": [EDGES, EDGES],
-                "reference": table.tolist(),
-                "generated": table.T.tolist(),
-            },
+            "joints": [
+                {
+                    "columns": [column, "eta"],
+                    "units": ["GeV", "1"],
+                    "edges": [EDGES, EDGES],
+                    "reference": table.tolist(),
+                    "generated": table.T.tolist(),
+                }
+            ],
+            "pairs of columns": 1,
             "correlation": {
                 "columns": [column, "eta"],
                 "reference": [[1.0, 0.2], [0.2, 1.0]],
@@ -134,7 +137,7 @@ def test_pulls_of_weighted_events_use_their_effective_sizes():
 
 
 def test_sparse_cells_are_grey_and_empty_ones_white(drawn):
-    given = material()["evaluation"]["joint"]
+    (given,) = material()["evaluation"]["joints"]
     given["reference"] = [[100.0, 100.0, 1.0], [0.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
     given["generated"] = [[100.0, 100.0, 2.0], [0.0, 100.0, 100.0], [100.0, 100.0, 100.0]]
     joint.joint_figures(given, {})
@@ -201,7 +204,7 @@ def test_heavy_tails_have_a_logarithmic_axis(drawn):
 
 def test_all_pairs_are_drawn_and_left_out_ones_are_said():
     given = material()
-    pair = given["evaluation"]["joint"]
+    (pair,) = given["evaluation"]["joints"]
     given["evaluation"] |= {"joints": [pair, pair], "pairs of columns": 2}
     whole = next(s for s in sections(given) if s.title == "Joint distribution")
     assert whole.body.count("<img") == 6 and "pairs of columns" not in whole.body
@@ -238,7 +241,8 @@ def test_what_there_is_no_material_for_is_left_out():
     assert sections({"history": [], "evaluation": None, "recipe": {}}) == []
     empty = {
         "marginals": [histogram([0, 0, 0], generated=[1, 2, 3])],
-        "joint": None,
+        "joints": [],
+        "pairs of columns": 0,
         "correlation": None,
     }
     assert (
@@ -327,7 +331,7 @@ def test_steep_marginals_are_on_a_logarithmic_axis(drawn):
 
 
 def test_joint_maps_share_their_colours_and_keep_the_axes_in_place(drawn):
-    given = material()["evaluation"]["joint"]
+    (given,) = material()["evaluation"]["joints"]
     given["reference"][0][2] = 0.0
     joint.joint_figures(given, {})
     meshes = [figure.axes[0].collections[0] for figure in drawn]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from qgen_core.events import Events
 from qgen_core.runs import evaluation
+from qgen_core.runs import run as runs
+from qgen_core.runs.recipes import Recipe
 
 
 def events(width: int, seed: int, mixed: tuple[int, int] | None = None) -> Events:
@@ -49,3 +54,15 @@ def test_marginals_by_condition_count_each_event_once() -> None:
         assert [group["condition"] for group in found] == ["e_in"] * groups
         assert sum(sum(group["marginals"][0]["reference"]) for group in found) == 500
     assert evaluation._by_condition(events(2, 1), events(2, 2), edges, whole) == []
+
+
+def test_most_cells_of_a_map_hold_enough_reference_events(recipe: Recipe, tmp_path: Path) -> None:
+    """Bins of the marginals would be so fine that hardly any pull means something."""
+    runs.train(recipe.changed(["trainer.steps=1", "split=[0.4, 0.0, 0.6]"]), tmp_path)
+    result = evaluation.evaluate(runs.Run(tmp_path))
+    (joint,) = result["joints"]
+    counts = np.asarray(joint["reference"])
+    size = result["reference"]["events"]
+    assert counts.sum() == size
+    assert np.mean(counts >= 5) > 0.8
+    assert counts.size == pytest.approx(size / evaluation.IN_CELL_OF_MAP, rel=0.3)

@@ -37,9 +37,12 @@ LEAST_IN_CELL = 5
 #: Up to this number of columns an evaluation has all marginals and correlations; above, those of
 #: the columns with the largest distance.
 MAX_COLUMNS = 32
-#: Joint histograms of pairs of columns: all pairs of six columns, with so many bins a column.
+#: Maps of pairs of columns: all pairs of six columns, with at most so many bins a column. Where
+#: the bins follow from the reference, a cell holds so many of its events on average, so that most
+#: pulls mean something.
 MAX_PAIRS = 15
 MAX_PAIR_BINS = 64
+IN_CELL_OF_MAP = 20
 #: Marginals by condition: of so many conditions and columns; a condition with more than so many
 #: values is divided into ranges of equal numbers of events.
 MAX_CONDITIONS = 2
@@ -109,7 +112,11 @@ def evaluate(
         )
     correlation = _correlations(reference, generated, shown)
     follow_reference = isinstance(edges, ReferenceEdges)
-    coarse = [_coarse(one) for one in edges]
+    most_bins = MAX_PAIR_BINS
+    if follow_reference:
+        by_size = int(np.sqrt(effective_size(reference) / IN_CELL_OF_MAP))
+        most_bins = min(max(by_size, 2), MAX_PAIR_BINS)
+    coarse = [_coarse(one, most_bins) for one in edges]
     joints = []
     for pair in _worst_pairs(correlation, shown):
         joints.append(_joint(reference, generated, coarse, pair, follow_reference))
@@ -121,7 +128,6 @@ def evaluate(
         "metrics": rows,
         "bins": _bins(edges, shown),
         "marginals": [marginals[column] for column in shown],
-        "joint": _joint(reference, generated, _joint_edges(edges), (0, 1), follow_reference),
         "joints": joints,
         "pairs of columns": len(edges) * (len(edges) - 1) // 2,
         "by condition": _by_condition(reference, generated, edges, [marginals[i] for i in shown]),
@@ -268,10 +274,8 @@ def _joint(
     edges: Sequence[Floats],
     pair: tuple[int, int],
     follow_reference: bool,
-) -> dict[str, Any] | None:
-    """The joint histograms of two columns; None where there is one column only."""
-    if len(edges) < 2:
-        return None
+) -> dict[str, Any]:
+    """The joint histograms of two columns."""
     bins = [edges[column] for column in pair]
     expected, expected_size = _table(reference, bins, pair)
     found, found_size = _table(generated, bins, pair)
@@ -298,11 +302,11 @@ def _table(events: Events, bins: Sequence[Floats], pair: tuple[int, int]) -> tup
     return counts, float(size)
 
 
-def _coarse(edges: Floats) -> Floats:
-    """Every n-th edge, so that the joint histograms of all pairs stay small."""
-    if len(edges) <= MAX_PAIR_BINS + 1:
+def _coarse(edges: Floats, most: int) -> Floats:
+    """Some of the edges, of at most ``most`` bins."""
+    if len(edges) <= most + 1:
         return edges
-    kept = np.linspace(0, len(edges) - 1, MAX_PAIR_BINS + 1).astype(np.intp)
+    kept = np.linspace(0, len(edges) - 1, most + 1).astype(np.intp)
     return np.asarray(edges[kept])
 
 

@@ -52,11 +52,9 @@ def sections(material: Mapping[str, Any]) -> list[Section]:
 def _joints(evaluation: Mapping[str, Any], recipe: Mapping[str, Any], latex: bool) -> str | None:
     """The maps of all pairs of columns that the evaluation holds, and which pairs it lacks."""
     bodies = []
-    joints = evaluation.get("joints") or [evaluation.get("joint")]
+    joints = evaluation.get("joints") or []
     for joint in joints:
-        body = None
-        if joint:
-            body = joint_figures(joint, recipe, latex=latex)
+        body = joint_figures(joint, recipe, latex=latex)
         if body is not None:
             bodies.append(body)
     if not bodies:

@@ -13,7 +13,7 @@ from qgen_core.testing.kit import check, equal, globals_untouched, not_applicabl
 from qgen_core.testing.slopes import slope
 from qgen_core.testing.spaces import check_encoded
 from qgen_core.testing.statistics import SIGMAS
-from qgen_core.typing import Array, Floats
+from qgen_core.typing import Array, Floats, Rng
 
 #: Largest error of a round trip, as a part of a column's range, by precision of the events.
 ROUND_TRIP_TOLERANCE: dict[type[np.floating[Any]], float] = {np.float64: 1e-9, np.float32: 1e-4}
@@ -128,12 +128,7 @@ class MapTests(EncoderBase):
         x, condition = self.accepted(encoder)
         rng = np.random.default_rng(3)
         for row in (0, 1, 2):
-            one = _rows(condition, slice(row, row + 1))
-            many = None
-            if one is not None:
-                many = np.repeat(one, DRAWS, axis=0)
-            z = np.repeat(encoder.encode(x[row : row + 1], one), DRAWS, axis=0)
-            inside = encoder.decode(z, many, rng=rng)
+            inside, many = _decoded_often(encoder, x, condition, row, rng)
             low = inside.min(axis=0)
             high = inside.max(axis=0)
             density = encoder.log_det(rng.uniform(low, high, inside.shape), many)
@@ -153,12 +148,7 @@ class MapTests(EncoderBase):
             not_applicable("decoding draws nothing, or the encoder has no density")
         rng = np.random.default_rng(4)
         for row in (0, 1, 2):
-            one = _rows(condition, slice(row, row + 1))
-            many = None
-            if one is not None:
-                many = np.repeat(one, DRAWS, axis=0)
-            z = np.repeat(encoder.encode(x[row : row + 1], one), DRAWS, axis=0)
-            drawn = encoder.decode(z, many, rng=rng)
+            drawn, many = _decoded_often(encoder, x, condition, row, rng)
             low = drawn.min(axis=0)
             high = drawn.max(axis=0)
             uniform = rng.uniform(low, high, drawn.shape)
@@ -182,6 +172,18 @@ def _rows(condition: Array | None, rows: slice | NDArray[np.intp]) -> Array | No
     if condition is None:
         return None
     return condition[rows]
+
+
+def _decoded_often(
+    encoder: Encoder, x: Array, condition: Array | None, row: int, rng: Rng
+) -> tuple[Array, Array | None]:
+    """One event, encoded, and decoded ``DRAWS`` times, with its condition as often."""
+    one = _rows(condition, slice(row, row + 1))
+    many = None
+    if one is not None:
+        many = np.repeat(one, DRAWS, axis=0)
+    z = np.repeat(encoder.encode(x[row : row + 1], one), DRAWS, axis=0)
+    return encoder.decode(z, many, rng=rng), many
 
 
 def _steps(x: Floats) -> Floats:
