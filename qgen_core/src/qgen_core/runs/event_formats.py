@@ -15,7 +15,7 @@ import numpy as np
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption
 from qgen_core.support.files import OutputFile
-from qgen_core.support.interruptions import interruptions_wait
+from qgen_core.support.signals import interruptions_wait
 from qgen_core.typing import Floats
 
 

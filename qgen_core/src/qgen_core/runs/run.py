@@ -293,15 +293,6 @@ class Run:
         Raises RecipeError for a damaged recipe and for settings that a trained model cannot have,
         CheckpointError when there is no run in the folder, its files are damaged or belong to
         different runs, or the model is untrained.
-
-        >>> import tempfile
-        >>> from qgen_core.errors import CheckpointError
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     try:
-        ...         Run(folder)
-        ...     except CheckpointError as error:
-        ...         print(str(error).endswith("is not a run folder: it has no recipe.toml"))
-        True
         """
         self.folder = RunFolder(folder)
         self.path = self.folder.path

@@ -1,4 +1,4 @@
-"""Signals that ask this process to stop: SIGTERM, and SIGHUP from a terminal that closes."""
+"""Signals that ask this process to stop: Ctrl-C, SIGTERM, and SIGHUP of a closing terminal."""
 
 from __future__ import annotations
 
@@ -70,3 +70,32 @@ def requests_as_exceptions() -> Iterator[None]:
 
     with handled(requests_to_stop(), stop):
         yield
+
+
+@contextmanager
+def interruptions_wait() -> Iterator[None]:
+    """Within a block, signals that have a handler wait; the first one acts at the end of it.
+
+    Also a decorator. For calls of libraries that an exception of a handler would leave half way.
+
+    >>> try:
+    ...     with interruptions_wait():
+    ...         signal.raise_signal(signal.SIGINT)
+    ...         print("to the end")
+    ... except KeyboardInterrupt:
+    ...     print("interrupted")
+    to the end
+    interrupted
+    """
+    handlers: dict[signal.Signals, Handler] = {}
+    for number in (signal.SIGINT, *requests_to_stop()):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            handlers[number] = handler
+    arrived: list[signal.Signals] = []
+    try:
+        with handled(list(handlers), lambda number, _: arrived.append(signal.Signals(number))):
+            yield
+    finally:
+        if arrived:
+            handlers[arrived[0]](arrived[0], None)
