@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgen_core.errors import BadOption
-from qgen_core.interfaces import Problem, Selection, Trainer
+from qgen_core.interfaces import Problem, RandomNumbers, Selection, Trainer
 from qgen_core.support.parameters import assign, flatten
 from qgen_core.typing import Floats
 
@@ -47,6 +47,7 @@ class Cobyla(Trainer):
         patience: int | None = None,
         select: Selection = None,
         validate_every: int | None = None,
+        random_numbers: RandomNumbers = "fresh",
     ) -> None:
         super().__init__(
             steps=steps,
@@ -55,6 +56,7 @@ class Cobyla(Trainer):
             patience=patience,
             select=select,
             validate_every=validate_every,
+            random_numbers=random_numbers,
         )
         if not 0 < tol <= rhobeg:
             raise BadOption(f"cobyla needs 0 < tol <= rhobeg, not {tol} and {rhobeg}")
