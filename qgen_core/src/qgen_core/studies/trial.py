@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ class Trial:
         recipe: the nested tables of a recipe.
         folder: the run folder of the training, made when it starts.
         start: the folder of a run whose parameters the training starts from; None: from new ones.
+        hooks: objects with hook methods such as ``on_step``, called while it trains. They see only
+            the steps of this process: of a training that continues, not those before its stop.
 
     >>> import tempfile
     >>> import numpy as np
@@ -47,11 +49,16 @@ class Trial:
     """
 
     def __init__(
-        self, recipe: Mapping[str, Any], folder: str | Path, start: str | Path | None = None
+        self,
+        recipe: Mapping[str, Any],
+        folder: str | Path,
+        start: str | Path | None = None,
+        hooks: Sequence[object] = (),
     ) -> None:
         self.recipe = Recipe.from_dict(recipe)
         self.folder = Path(folder)
         self.start = start
+        self.hooks = hooks
 
     @cached_property
     def assembly(self) -> Assembly:
@@ -62,11 +69,13 @@ class Trial:
     def run(self) -> Run:
         """The trained run. A training that was stopped continues from its checkpoint."""
         try:
-            train(self.recipe, self.folder, resume=True, start_from=self.start)
+            train(
+                self.recipe, self.folder, resume=True, start_from=self.start, hooks=self.hooks
+            )
         except CheckpointError as error:
             log.warning("%s; the training starts over", error)
             shutil.rmtree(self.folder)
-            train(self.recipe, self.folder, start_from=self.start)
+            train(self.recipe, self.folder, start_from=self.start, hooks=self.hooks)
         return Run(self.folder)
 
     @property
