@@ -69,9 +69,7 @@ class Trial:
     def run(self) -> Run:
         """The trained run. A training that was stopped continues from its checkpoint."""
         try:
-            train(
-                self.recipe, self.folder, resume=True, start_from=self.start, hooks=self.hooks
-            )
+            train(self.recipe, self.folder, resume=True, start_from=self.start, hooks=self.hooks)
         except CheckpointError as error:
             log.warning("%s; the training starts over", error)
             shutil.rmtree(self.folder)

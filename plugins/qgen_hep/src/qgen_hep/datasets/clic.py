@@ -74,10 +74,10 @@ def clic(
     16 nine times two and then seven single ones. ``condition_columns`` is empty, or ``energy``.
     ``events`` keeps at most this many showers, the first ones.
 
-    ``source = "gflash"`` is a STAND-IN of as many ``events`` as asked for (by default 10,000), drawn
-    with the seed of the run from the longitudinal profiles of hep-ex/0001020: pixel means within
-    16 % of Geant4's (26 % low in the first pixel), spreads 20 to 28 % low behind the maximum,
-    correlations off by up to 0.4. Quote numbers of Geant4.
+    ``source = "gflash"`` is a STAND-IN of as many ``events`` as asked for (by default 10,000),
+    drawn with the seed of the run from the longitudinal profiles of hep-ex/0001020: pixel means
+    within 16 % of Geant4's (26 % low in the first pixel), spreads 16 to 28 % low from the maximum
+    on, correlations off by up to 0.4. Quote numbers of Geant4.
 
     ``path`` reads the public file of CLIC images instead: HDF5 with ``ECAL`` (N, 25, 25, 25), depth
     last, read as GeV, and ``target`` with the energy in GeV in column 1. Showers outside
