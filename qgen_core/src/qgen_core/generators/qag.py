@@ -330,5 +330,5 @@ def drawn(expectations: Floats, shots: int, rng: Rng) -> Floats:
     """
     probability_of_plus = np.clip(0.5 + 0.5 * expectations, 0.0, 1.0)
     counts_of_plus = rng.binomial(shots, probability_of_plus)
-    means: Floats = 2.0 / shots * counts_of_plus - 1.0
+    means: Floats = 2.0 * counts_of_plus / shots - 1.0
     return means
