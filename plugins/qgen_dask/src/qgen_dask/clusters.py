@@ -26,6 +26,7 @@ BATCH_SYSTEMS = {"htcondor": "HTCondorCluster", "slurm": "SLURMCluster"}
 SCHEDULER = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-saturation": 1.0,
+    "logging": {"distributed": "critical"},
 }
 #: One training a worker.
 JOB = {"cores": 1, "processes": 1, "memory": "2 GiB"}
@@ -86,10 +87,14 @@ class Farm:
 
     @contextmanager
     def client(self) -> Iterator[Client]:
-        """A client of the cluster within a block. Raises RemoteError if there is no scheduler."""
+        """A client of the cluster within a block. Raises RemoteError if there is no scheduler.
+
+        A cluster that is started has no workers yet, see :meth:`refill`.
+        """
         import dask
         from distributed import Client
 
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
         if self.address is not None:
             security = self.tls.security()
             try:
@@ -105,6 +110,11 @@ class Farm:
         with dask.config.set(SCHEDULER), self._own() as cluster, Client(cluster) as client:
             yield client
 
+    def refill(self, client: Client) -> None:
+        """Let a cluster of our own start the workers that it lacks, e.g. after jobs have ended."""
+        if client.cluster is not None:
+            client.cluster.scale(self.workers)
+
     def _own(self) -> Any:
         """A cluster that ends with this process."""
         if self.cluster == "local":
@@ -112,7 +122,7 @@ class Farm:
 
             # Workers without a limit of memory: a training that needs more is not stopped half way.
             return LocalCluster(
-                n_workers=self.workers,
+                n_workers=0,
                 threads_per_worker=1,
                 memory_limit=0,
                 dashboard_address=None,
@@ -125,9 +135,7 @@ class Farm:
             options.setdefault("disk", DISK)
         # Temporary certificates, which the jobs read from a folder that they share with us.
         options.setdefault("shared_temp_directory", str(Path.cwd()))
-        cluster = getattr(jobqueue, name)(security=True, protocol="tls://", **options)
-        cluster.scale(self.workers)
-        return cluster
+        return getattr(jobqueue, name)(security=True, protocol="tls://", **options)
 
 
 def check_address(address: str, insecure: bool) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("qgen")
 
 #: How often the workers are looked at while no task finishes, in seconds.
-LOOK_EVERY = 2.0
+LOOK_EVERY = 1.0
 #: Seconds that trainings have to finish their step and save when the work is stopped.
 GRACE = 15.0
 
@@ -97,7 +97,8 @@ class DaskExecutor:
         if not tasks:
             return
         with self.farm.client() as client:
-            _Workers(client, self.wait).require()
+            workers = _Workers(self.farm, client, self.wait)
+            workers.require()
             check(client)
             running = _Running(client, work, tasks)
             deaths = Deaths(progress)
@@ -105,7 +106,7 @@ class DaskExecutor:
                 for number in range(len(tasks)):
                     running.submit(number)
                 while running:
-                    number, answer = running.next(self.wait)
+                    number, answer = running.next(workers)
                     if isinstance(answer, int):
                         log.warning("a worker of Dask died")
                         given_up = deaths.note(tasks[number], answer)
@@ -145,29 +146,44 @@ async def save_and_stop() -> None:
 
 
 class _Workers:
-    """Whether a cluster has workers; it may be without any for a while."""
+    """The workers of a cluster, which may come and go, and be away for a while."""
 
-    def __init__(self, client: Client, wait: float) -> None:
+    def __init__(self, farm: Farm, client: Client, wait: float) -> None:
+        self._farm = farm
         self._client = client
         self._wait = wait
+        self._looked = float("-inf")
         self._seen = time.monotonic()
 
-    def look(self) -> None:
-        """Raise RemoteError if there has been no worker, or no scheduler, for too long."""
-        if self._client.status == "running" and self._client.nthreads():
-            self._seen = time.monotonic()
-        elif time.monotonic() - self._seen > self._wait:
+    def look(self) -> bool:
+        """Whether there are workers, looked at now and then; missing ones are started.
+
+        Raises RemoteError if there has been no worker, or no scheduler, for too long.
+        """
+        now = time.monotonic()
+        if now - self._looked < LOOK_EVERY:
+            return self._looked == self._seen
+        self._looked = now
+        self._farm.refill(self._client)
+        if self._client.status == "running" and self._count():
+            self._seen = now
+        elif now - self._seen > self._wait:
             raise RemoteError(
                 f"no worker of Dask for {self._wait:g} s; finished cells are saved. Jobs may still "
                 "wait in their queue, or not reach the ports of the scheduler; --emit needs none"
             )
+        return self._seen == now
 
     def require(self) -> None:
         """Wait for the first worker. Raises RemoteError."""
-        while not self._client.nthreads():
-            self.look()
-            time.sleep(0.2)
-        self.look()
+        while not self.look():
+            time.sleep(0.1)
+
+    def _count(self) -> int:
+        try:
+            return len(self._client.nthreads())
+        except (OSError, TimeoutError):
+            return 0
 
 
 class _Running:
@@ -200,17 +216,15 @@ class _Running:
         self._numbers[future] = number
         future.add_done_callback(self._ended.put)
 
-    def next(self, wait: float) -> tuple[int, str | int]:
+    def next(self, workers: _Workers) -> tuple[int, str | int]:
         """The number of the next task that ends, with its answer, or how many workers it cost."""
         from distributed.scheduler import KilledWorker
 
-        workers = _Workers(self._client, wait)
-        while True:
-            try:
+        future = None
+        while future is None:
+            workers.look()
+            with suppress(queue.Empty):
                 future = self._ended.get(timeout=LOOK_EVERY)
-                break
-            except queue.Empty:
-                workers.look()
         number = self._numbers.pop(future)
         if future.cancelled():
             raise RemoteError(

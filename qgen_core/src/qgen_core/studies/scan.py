@@ -317,11 +317,15 @@ def _document(file: Path) -> dict[str, Any]:
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Values by dotted keys; a range and a component with a name are values."""
     for key, value in tree.items():
-        is_value = not isinstance(value, Mapping) or {"low", "high", "name"} & set(value)
-        if is_value:
-            yield f"{prefix}{key}", value
-        else:
+        if isinstance(value, Mapping) and not _is_value(value):
             yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _is_value(table: Mapping[str, Any]) -> bool:
+    """Whether a table is a range or a component, and not the keys below a dotted one."""
+    return "low" in table or "high" in table or isinstance(table.get("name"), str)
 
 
 def _labelled(values: Any, where: str) -> dict[Tag, Any]:
