@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import socket
-from collections.abc import Iterator, Mapping
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,11 +89,8 @@ class Farm:
     tls: Tls = Tls()
 
     @contextmanager
-    def client(self) -> Iterator[Client]:
-        """A client of the cluster within a block. Raises RemoteError if there is no scheduler.
-
-        A cluster that is started has no workers yet, see :meth:`refill`.
-        """
+    def connected(self) -> Iterator[Connection]:
+        """A client of the cluster within a block. Raises RemoteError if there is no scheduler."""
         import dask
         from distributed import Client
 
@@ -105,29 +105,25 @@ class Farm:
                     "check address and certificates, or start one with `dask scheduler`"
                 ) from error
             with client:
-                yield client
+                yield Connection(client, _nothing)
             return
-        with dask.config.set(SCHEDULER), self._own() as cluster, Client(cluster) as client:
-            yield client
+        with dask.config.set(SCHEDULER), self._scheduler() as cluster, Client(cluster) as client:
+            if self.cluster != "local":
+                cluster.adapt(minimum=self.workers, maximum=self.workers)
+                yield Connection(client, _nothing)
+                return
+            processes = LocalWorkers(cluster.scheduler_address, self.workers)
+            try:
+                yield Connection(client, processes.refill)
+            finally:
+                processes.stop()
 
-    def refill(self, client: Client) -> None:
-        """Let a cluster of our own start the workers that it lacks, e.g. after jobs have ended."""
-        if client.cluster is not None:
-            client.cluster.scale(self.workers)
-
-    def _own(self) -> Any:
-        """A cluster that ends with this process."""
+    def _scheduler(self) -> Any:
+        """A scheduler in this process, and what starts workers as jobs if that is asked for."""
         if self.cluster == "local":
             from distributed import LocalCluster
 
-            # Workers without a limit of memory: a training that needs more is not stopped half way.
-            return LocalCluster(
-                n_workers=0,
-                threads_per_worker=1,
-                memory_limit=0,
-                dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-            )
+            return LocalCluster(n_workers=0, dashboard_address=None, silence_logs=logging.CRITICAL)
         name = BATCH_SYSTEMS[self.cluster]
         jobqueue = import_optional("dask_jobqueue", "executor 'dask'", "dask-jobqueue")
         options = {**JOB, **self.job}
@@ -136,6 +132,54 @@ class Farm:
         # Temporary certificates, which the jobs read from a folder that they share with us.
         options.setdefault("shared_temp_directory", str(Path.cwd()))
         return getattr(jobqueue, name)(security=True, protocol="tls://", **options)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A client, and what starts the workers that a cluster of our own lacks."""
+
+    client: Client
+    refill: Callable[[], None]
+
+
+def _nothing() -> None:
+    """For clusters that look after their workers themselves."""
+
+
+class LocalWorkers:
+    """Workers of one thread on this machine, each a process, started anew when it has died.
+
+    They end when the scheduler does. They have no limit of memory, so that a training that needs
+    more than its share is not stopped half way, and a session of their own, so that Ctrl-C in a
+    terminal reaches the process that asked and not them.
+    """
+
+    def __init__(self, scheduler: str, count: int) -> None:
+        self._command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler]
+        self._command += ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--memory-limit", "0"]
+        self._command += ["--death-timeout", str(CONNECT_SECONDS)]
+        self._count = count
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def refill(self) -> None:
+        """Start as many workers as are missing."""
+        self._running = [process for process in self._running if process.poll() is None]
+        for _ in range(self._count - len(self._running)):
+            process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=os.environ | {"DASK_LOGGING__DISTRIBUTED": "critical"},
+                start_new_session=True,
+            )
+            self._running.append(process)
+
+    def stop(self) -> None:
+        """End all workers."""
+        for process in self._running:
+            process.kill()
+        for process in self._running:
+            process.wait()
 
 
 def check_address(address: str, insecure: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qgen_core.errors import BadOption, QgenError, RemoteError
 from qgen_core.studies import Answers, Deaths, Progress, Work, stop_trainings, versions
-from qgen_dask.clusters import BATCH_SYSTEMS, Farm, Tls, check_address
+from qgen_dask.clusters import BATCH_SYSTEMS, Connection, Farm, Tls, check_address
 from qgen_dask.preflight import check, refuse_skew
 
 if TYPE_CHECKING:
@@ -96,8 +96,9 @@ class DaskExecutor:
         """Yield the number of each task with its answer, in the order in which they finish."""
         if not tasks:
             return
-        with self.farm.client() as client:
-            workers = _Workers(self.farm, client, self.wait)
+        with self.farm.connected() as connection:
+            client = connection.client
+            workers = _Workers(connection, self.wait)
             workers.require()
             check(client)
             running = _Running(client, work, tasks)
@@ -148,9 +149,9 @@ async def save_and_stop() -> None:
 class _Workers:
     """The workers of a cluster, which may come and go, and be away for a while."""
 
-    def __init__(self, farm: Farm, client: Client, wait: float) -> None:
-        self._farm = farm
-        self._client = client
+    def __init__(self, connection: Connection, wait: float) -> None:
+        self._refill = connection.refill
+        self._client = connection.client
         self._wait = wait
         self._looked = float("-inf")
         self._seen = time.monotonic()
@@ -164,7 +165,7 @@ class _Workers:
         if now - self._looked < LOOK_EVERY:
             return self._looked == self._seen
         self._looked = now
-        self._farm.refill(self._client)
+        self._refill()
         if self._client.status == "running" and self._count():
             self._seen = now
         elif now - self._seen > self._wait:
