@@ -44,12 +44,12 @@ def check_pair(reference: Events, generated: Events) -> None:
     >>> b = Events(np.array([[0.0]]), columns=("mass",))
     >>> check_pair(a, b)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    DataError: the reference has the columns pt, the generated events mass; ...
+    DataError: the reference has the columns pt, the events compared with it mass; ...
     """
     if reference.columns != generated.columns:
         raise DataError(
             f"the reference has the columns {', '.join(reference.columns)}, "
-            f"the generated events {', '.join(generated.columns)}; "
+            f"the events compared with it {', '.join(generated.columns)}; "
             "metrics need the same columns in both"
         )
     for what, events in (("reference", reference), ("generated", generated)):

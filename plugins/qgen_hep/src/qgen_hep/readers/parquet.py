@@ -14,6 +14,10 @@ from qgen_core.support.numbers import exact_floats
 from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, refuse
 
+MAX_TEXT = 4096
+#: Metadata that pyarrow and pandas write to describe their own types.
+OF_TOOLS = ("ARROW:schema", "pandas")
+
 
 @contextmanager
 def open_parquet(path: Path) -> Iterator[ParquetSource]:
@@ -95,5 +99,10 @@ class ParquetSource:
         return values
 
     def attributes(self) -> Mapping[str, str]:
-        """None: the metadata of parquet files is written by tools and holds no physics."""
-        return {}
+        """Short text among the metadata of the schema, without what tools write for themselves."""
+        found = {}
+        for key, value in (self.file.metadata.metadata or {}).items():
+            name = key.decode("utf-8", "replace")
+            if name not in OF_TOOLS:
+                found[name] = value.decode("utf-8", "replace")[:MAX_TEXT]
+        return found

@@ -43,14 +43,16 @@ def open_root(path: Path, tree: str | None) -> Iterator[RootSource]:
         ) from error
     with open(path, "rb") as raw:
         file = plain_file(raw, object_cache=None, array_cache=None)
-        yield RootSource(path, _tree(path, file.root_directory, tree))
+        directory = file.root_directory
+        yield RootSource(path, _tree(path, directory, tree), _texts(directory))
 
 
 class RootSource:
     """Branches of one TTree, or fields of one RNTuple."""
 
-    def __init__(self, path: Path, tree: Any) -> None:
+    def __init__(self, path: Path, tree: Any, texts: Mapping[str, str]) -> None:
         self.path = path
+        self.texts = texts
         self.title = str(getattr(tree, "title", "") or "")
         self.branches = dict(tree.items())
 
@@ -84,10 +86,20 @@ class RootSource:
         return arrays
 
     def attributes(self) -> Mapping[str, str]:
-        """The title of the tree."""
-        if not self.title:
-            return {}
-        return {"title": self.title[:MAX_TEXT]}
+        """The title of the tree, and the texts at the top of the file."""
+        found = dict(self.texts)
+        if self.title:
+            found["title"] = self.title[:MAX_TEXT]
+        return found
+
+
+def _texts(directory: Any) -> dict[str, str]:
+    """The objects of text at the top of a file, by name."""
+    found = {}
+    for key, kind in directory.classnames(recursive=False, cycle=False).items():
+        if kind == "TObjString":
+            found[key] = printable(str(directory[key]))[:MAX_TEXT]
+    return found
 
 
 def _numbers_of(branch: Any) -> np.dtype[Any] | None:
