@@ -21,7 +21,8 @@ def root_file(path, branches, *, rntuple=False):
     with uproot.recreate(path) as found:
         arrays = {}
         for name, values in branches.items():
-            arrays[name] = awkward.values_astype(awkward.Array(values), np.float64)
+            numbers = np.array([number for row in values for number in row], dtype=np.float64)
+            arrays[name] = awkward.unflatten(numbers, [len(row) for row in values])
         if rntuple:
             found.mkrntuple("events", arrays)
         else:

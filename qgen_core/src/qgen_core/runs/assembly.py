@@ -123,6 +123,7 @@ class Assembly:
         train = self.parts[0]
         if which == "encoder":
             supplied["column_names"] = train.columns
+            supplied["condition_names"] = train.condition_columns
             encoder = registry.build("encoder", self._table(which), supplied)
             return encoder.fit(train.x, train.condition)
         if train.condition is None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from qgen_core.discovery.registry import KINDS, describe
 from qgen_core.errors import RecipeError
+from qgen_core.support.resources import MAX_BINS, require_at_most
 
 log = logging.getLogger("qgen")
 
@@ -36,8 +37,6 @@ TABLES = {
 REQUIRED = ("dataset", "encoder", "generator", "loss", "trainer")
 MAX_BYTES = 2**20
 MAX_DEPTH = 8
-#: More bins in a column have fewer than one event each of any reference.
-MAX_BINS = 2**20
 _SECRET = re.compile(
     r"(^|_)(token|password|passwd|secret|api_?key|credentials?)($|_)", re.IGNORECASE
 )
@@ -266,7 +265,8 @@ def _checked_evaluation(evaluation: Any, source: str) -> Table | None:
         return checked
     if keys == {"window", "bins"} and _increase(checked["window"], length=2):
         bins = checked["bins"]
-        if isinstance(bins, int) and not isinstance(bins, bool) and 1 <= bins <= MAX_BINS:
+        if isinstance(bins, int) and not isinstance(bins, bool) and bins >= 1:
+            require_at_most(bins, MAX_BINS, "bins of a column")
             return checked
         raise RecipeError(f"{source}: bins of [evaluation] are 1 to {MAX_BINS}, not {bins!r}")
     raise RecipeError(f"{expected}; not {evaluation!r}")

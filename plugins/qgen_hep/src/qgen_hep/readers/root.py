@@ -104,7 +104,7 @@ class RootSource:
 
     def _rectangular(self, branch: Any, name: str, rows: slice) -> Array:
         """Vectors of one length as an array (N, length)."""
-        import awkward
+        import awkward  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
         declared = self.declared(name)
         assert declared is not None
@@ -159,7 +159,8 @@ def _numbers_in_vectors(branch: Any) -> np.dtype[Any] | None:
     kind = _type_of_field(branch)
     if type(kind).__name__ != "ListType" or type(kind.content).__name__ != "NumpyType":
         return None
-    return np.dtype(kind.content.primitive)
+    primitive: np.dtype[Any] = np.dtype(kind.content.primitive)
+    return primitive
 
 
 def _vectors(branch: Any, rows: slice) -> Any:
@@ -168,7 +169,7 @@ def _vectors(branch: Any, rows: slice) -> Any:
 
 
 def _lengths(vectors: Any) -> NDArray[np.int64]:
-    import awkward
+    import awkward  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     return np.asarray(awkward.num(vectors, axis=1), dtype=np.int64)
 
