@@ -7,6 +7,7 @@ from kits_offers import cases
 
 from qgen_core.discovery import registry
 from qgen_core.events import Space
+from qgen_core.generators.nade import NeuralAutoregressive
 from qgen_core.generators.qcbm import CircuitBornMachine
 from qgen_core.interfaces import Generator
 from qgen_core.simulators.statevector.backend import StatevectorBackend
@@ -24,9 +25,16 @@ def born_machine(ansatz: str, width: int, inputs: int = 0, **options: object) ->
     )
 
 
+def neural(width: int, inputs: int = 0) -> NeuralAutoregressive:
+    condition = Space("angles", inputs) if inputs else None
+    return NeuralAutoregressive(space=Space("bits", width), condition=condition, hidden=4, seed=5)
+
+
 CASES = cases(
     "generator",
     {
+        "nade": lambda: neural(4),
+        "nade, conditional": lambda: neural(3, inputs=2),
         "qcbm": lambda: born_machine("brick", 4, layers=2),
         "qcbm, tree": lambda: born_machine("tree", 4, layers=2),
         "qcbm, conditional": lambda: born_machine("brick", 3, inputs=2, layers=2),

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.measures import Bits, Probabilities, Shots
-from qgen_core.errors import BadOption, DataError, OutputMismatch
+from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.events import Batch, Space, bits_to_index, index_to_bits
+from qgen_core.generators.conditions import check_condition
 from qgen_core.generators.draws import distinct, draw_outcomes, grouped
 from qgen_core.interfaces import Ansatz, Backend, Generator
 from qgen_core.losses.tables import FLOOR, floored_log
@@ -121,7 +122,7 @@ class CircuitBornMachine(Generator):
         """
         if n < 0:
             raise BadOption(f"n is the number of events, at least 0, not {n}")
-        self._check_condition(condition, n)
+        check_condition("qcbm", self.condition, condition, n)
         conditions, row = distinct(condition, n)
         return self._sampled(self.theta, conditions, row, self.backend, rng)
 
@@ -198,13 +199,13 @@ class CircuitBornMachine(Generator):
         if output not in self.outputs:
             raise OutputMismatch(f"qcbm offers {', '.join(sorted(self.outputs))}, not {output}")
         if output == "probabilities":
-            self._check_condition(batch.condition, None)
+            check_condition("qcbm", self.condition, batch.condition, None)
             return batch.condition, none, none
         if batch.x is None:
             raise OutputMismatch(
                 f"{output} is a value of each event, but the batch has no events; give it x"
             )
-        self._check_condition(batch.condition, len(batch.x))
+        check_condition("qcbm", self.condition, batch.condition, len(batch.x))
         conditions, row = distinct(batch.condition, len(batch.x))
         if output == "samples":
             return conditions, row, none
@@ -280,20 +281,6 @@ class CircuitBornMachine(Generator):
             )
         self.backend.check(self.circuit, self.shots)
         self.backend.require(self.circuit, Probabilities())
-
-    def _check_condition(self, condition: Array | None, n: int | None) -> None:
-        if self.condition is None and condition is None:
-            return
-        if self.condition is None:
-            raise DataError("qcbm takes no condition; one was given")
-        if condition is None:
-            raise DataError(f"qcbm takes conditions of {self.condition}; none was given")
-        is_table = np.ndim(condition) == 2 and condition.shape[1] == self.condition.width
-        if not is_table or n not in (None, len(condition)):
-            raise DataError(
-                f"qcbm takes conditions of {self.condition}, a row for each of {n} events, not an "
-                f"array {np.shape(condition)}"
-            )
 
 
 def _initial_parameters(count: int, init: str, scale: float, seed: int | None) -> Floats:
