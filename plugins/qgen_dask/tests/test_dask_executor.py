@@ -17,7 +17,7 @@ import numberstudy
 import pytest
 
 from qgen_core.errors import BadOption, BrokenPlugin, Interrupted, RemoteError, ResourceRefused
-from qgen_core.studies import versions
+from qgen_core.studies import package_versions
 from qgen_dask.executor import DaskExecutor
 from qgen_dask.preflight import refuse_skew
 
@@ -265,7 +265,7 @@ def test_a_table_names_packages_and_hosts() -> None:
         ["qgen-new", *["not", "installed"], "0.1", "192.0.2.7,", "192.0.2.8"],
     ]
     with pytest.raises(BrokenPlugin, match="cannot be imported: no qgen"):
-        refuse_skew(versions(), {"tcp://192.0.2.7:1": ImportError("no qgen")})
+        refuse_skew(package_versions(), {"tcp://192.0.2.7:1": ImportError("no qgen")})
 
 
 @pytest.mark.parametrize(
