@@ -182,7 +182,7 @@ def generate(
         typer.Option(
             "--condition",
             metavar="name=value|FILE",
-            help="Values of conditions, or an HDF5 file of them.",
+            help="Values of conditions, or a file of them.",
         ),
     ] = None,
     untrained: Untrained = False,
@@ -214,12 +214,14 @@ def generate(
 @app.command()
 def evaluate(
     target: Annotated[
-        Path, typer.Argument(metavar="DIR|FILE", help="A run folder, or events it generated.")
+        Path, typer.Argument(metavar="DIR|FILE", help="A run folder, or a file of events.")
     ],
     reference: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--reference", metavar="FILE", help="Events to compare with (default: test events)."
+            "--reference",
+            metavar="FILE|DATASET",
+            help="Events to compare with (default: test events of the run).",
         ),
     ] = None,
     untrained: Untrained = False,
@@ -227,23 +229,20 @@ def evaluate(
     latex: Latex = False,
     as_json: Json = False,
 ) -> None:
-    """Compare generated events with the reference; for a run folder, write its report too."""
+    """Compare events with a reference; for a run folder, write its report too."""
     from qgen_core.runs import evaluation
-    from qgen_core.runs.eventfile import check_made_by, read_events, run_of
     from qgen_core.runs.report import write_report
     from qgen_core.runs.run import Run
 
-    generated = None
-    if target.is_dir():
-        run = Run(target, settings or (), untrained=untrained)
-    else:
-        run = Run(run_of(target), settings or (), untrained=untrained)
-        check_made_by(target, run)
-        generated = read_events(target, run)
-    reference_events = None
+    given = list(settings or ())
     if reference is not None:
-        reference_events = read_events(reference, run)
-    result = evaluation.evaluate(run, generated=generated, reference=reference_events)
+        given.insert(0, f"evaluation.reference={json.dumps(reference)}")
+    if target.is_dir():
+        run = Run(target, given, untrained=untrained)
+        result = evaluation.evaluate(run)
+    else:
+        result = evaluation.evaluate_file(target, given, untrained=untrained)
+    say(_compared(result))
     if as_json:
         write_result(json.dumps(result))
     else:
@@ -574,7 +573,7 @@ def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
     """Rows of conditions (C, K) from ``name=value`` settings or one file; None without any."""
     import numpy as np
 
-    from qgen_core.runs.eventfile import read_columns
+    from qgen_core.runs.reading import read_columns
 
     if not given:
         return None
@@ -594,6 +593,15 @@ def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
     if missing:
         raise RecipeError(f"--condition lacks {', '.join(missing)}")
     return np.array([[values[name] for name in names]])
+
+
+def _compared(result: Mapping[str, Any]) -> str:
+    """Which samples an evaluation compares, in a line."""
+    sides = []
+    for which in ("generated", "reference"):
+        side = result[which]
+        sides.append(f"{side['events']} {side['origin']}")
+    return f"compared: {' with '.join(sides)}"
 
 
 def _table(result: dict[str, Any]) -> str:
