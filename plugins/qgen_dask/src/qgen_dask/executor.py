@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import queue
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -245,6 +246,11 @@ class _Running:
         """Drop the tasks that wait, and let trainings that run save."""
         if not self._numbers or self._client.status != "running":
             return
+        asking = threading.Thread(target=self._ask_to_save, daemon=True)
+        asking.start()
+        asking.join(GRACE + LOOK_EVERY)  # a worker may be too busy to answer
+
+    def _ask_to_save(self) -> None:
         with suppress(OSError, TimeoutError):  # workers that are gone have nothing to stop
             self._client.cancel(list(self._numbers), force=True)
             self._client.run(save_and_stop, on_error="ignore")
