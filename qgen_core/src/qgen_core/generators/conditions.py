@@ -1,4 +1,4 @@
-"""What the models of bits with conditions have in common: the check of the given conditions."""
+"""Conditions of generators: their width, and the check that they fit."""
 
 from __future__ import annotations
 
@@ -9,18 +9,25 @@ from qgen_core.events import Space
 from qgen_core.typing import Array
 
 
-def check_condition(
+def condition_width(space: Space | None) -> int:
+    """The number of columns of the conditions; 0 without conditions.
+
+    >>> condition_width(Space("angles", 2)), condition_width(None)
+    (2, 0)
+    """
+    if space is None:
+        return 0
+    return space.width
+
+
+def require_conditions(
     model: str, space: Space | None, condition: Array | None, n: int | None
 ) -> None:
-    """Raise DataError unless the conditions (N, K) fit the space of a model's conditions.
+    """Raise DataError unless there are conditions where the model takes them, and they fit.
 
-    ``space`` None is a model without conditions, ``n`` the number of events that each need a row;
-    None for any number of rows. ``model`` is the name in the message.
+    They need a row for each of ``n`` events; n None allows any number of rows.
 
-    >>> check_condition("nade", Space("angles", 1), np.zeros((3, 1)), 3)
-    >>> check_condition("nade", None, np.zeros((3, 1)), 3)
-    Traceback (most recent call last):
-    qgen_core.errors.DataError: DataError: nade takes no condition; one was given
+    >>> require_conditions("my-model", Space("angles", 2), np.zeros((5, 2)), 5)
     """
     if space is None and condition is None:
         return
@@ -31,6 +38,6 @@ def check_condition(
     is_table = np.ndim(condition) == 2 and condition.shape[1] == space.width
     if not is_table or n not in (None, len(condition)):
         raise DataError(
-            f"{model} takes conditions of {space}, a row for each of {n} events, not an "
-            f"array {np.shape(condition)}"
+            f"{model} takes conditions of {space}, a row for each of {n} events, not an array "
+            f"{np.shape(condition)}"
         )

@@ -15,7 +15,7 @@ import numpy as np
 
 from qgen_core.errors import BadOption, OutputMismatch, ResourceRefused
 from qgen_core.events import Batch, Space
-from qgen_core.generators.conditions import check_condition
+from qgen_core.generators.conditions import require_conditions
 from qgen_core.interfaces import Generator
 from qgen_core.support.random_streams import generator, stream
 from qgen_core.support.resources import require_memory
@@ -132,7 +132,7 @@ class NeuralAutoregressive(Generator):
         """
         if n < 0:
             raise BadOption(f"n is the number of events, at least 0, not {n}")
-        check_condition("nade", self.condition, condition, n)
+        require_conditions("nade", self.condition, condition, n)
         features = self._features(condition, n)
         x = np.empty((n, self.space.width), dtype=np.int8)
         at_once = max(1, AT_ONCE // self.hidden)
@@ -157,14 +157,14 @@ class NeuralAutoregressive(Generator):
             )
         if output == "samples":
             return super().forward(output, batch, rng=rng)
-        check_condition("nade", self.condition, batch.condition, len(batch.x))
+        require_conditions("nade", self.condition, batch.condition, len(batch.x))
         features = self._features(batch.condition, len(batch.x))
         columns = np.split(batch.x, self.space.width, axis=1)
         logs, levels = self._chain(features, columns)
         return logs, lambda cotangent: self._gradient(features, levels, cotangent)
 
     def _table(self, condition: Array | None) -> tuple[Array, Pullback]:
-        check_condition("nade", self.condition, condition, None)
+        require_conditions("nade", self.condition, condition, None)
         rows = 1
         if condition is not None:
             rows = len(condition)
