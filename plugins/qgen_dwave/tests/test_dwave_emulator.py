@@ -60,13 +60,13 @@ class TestHeldByFlux(TestNative):
 
 
 def test_with_chains_it_follows_the_model() -> None:
-    """A triangle of bipartite cells does not fit without chains; strong chains keep the law."""
+    """Seven spins that are all coupled need chains; strong ones keep the law."""
     kit = TestNative()
-    kit.spins = 6
+    kit.spins = 7
     kit.make = lambda: emulator(true_beta=2.0, beta=2.0, chain_strength=2.0, anneal_time=20.0)
-    graph = qgen.Graph.complete_bipartite(3, 3)
+    graph = qgen.Graph(7, np.array([[i, j] for i in range(7) for j in range(i + 1, 7)]))
     rng = np.random.default_rng(2)
-    energy = qgen.Ising(h=rng.normal(0, 0.2, 6), J=rng.normal(0, 0.3, 9), graph=graph)
+    energy = qgen.Ising(h=rng.normal(0, 0.2, 7), J=rng.normal(0, 0.2, 21), graph=graph)
     kit.ising = lambda: energy
     kit.test_boltzmann()
     chip = kit.make().device.chip
@@ -218,16 +218,16 @@ def test_a_transverse_field_lowers_the_order() -> None:
 
 
 def glass(**options: Any) -> tuple[EmulatorSampler, qgen.Ising]:
-    """An emulator of 60 spins at beta 4.7 and an energy to draw from, at beta 1."""
+    """An emulator of 32 spins at beta 4.7 and an energy to draw from, at beta 1."""
     sampler = emulator(
-        size=4,
-        native=[30, 30],
+        size=3,
+        native=[16, 16],
         true_beta=4.7,
         estimate_every=1,
-        reference=TreeSampler(most_width=25) if options.pop("tree", False) else None,
+        reference=TreeSampler(most_width=16),
         **options,
     )
-    return sampler, on_native(sampler, scale=0.5)
+    return sampler, on_native(sampler, scale=0.8)
 
 
 @pytest.mark.parametrize("start", [3.0, 10.0, 30.0])
@@ -269,8 +269,8 @@ def test_susceptibility_shifts_the_estimate() -> None:
 
 def test_broken_chains_are_refused_with_the_share() -> None:
     sampler = emulator(true_beta=2.0, chain_strength=0.05, most_broken=0.05)
-    graph = qgen.Graph.complete_bipartite(8, 8)
-    energy = qgen.Ising(np.zeros(16), np.random.default_rng(1).normal(0, 0.3, 64), graph)
+    graph = qgen.Graph.complete_bipartite(20, 20)
+    energy = qgen.Ising(np.zeros(40), np.random.default_rng(1).normal(0, 0.3, 400), graph)
     with pytest.raises(Unsupported, match=r"of the chains on zephyr 2, chip 0 are broken"):
         sampler.sample(energy, 50, rng=np.random.default_rng(1))
 
@@ -282,11 +282,11 @@ def test_what_does_not_fit_is_refused() -> None:
         emulator(size=1).sample(qgen.Ising(np.zeros(120), np.zeros(3600), large), 1, rng=rng)
     with pytest.raises(Unsupported, match="places 6 spins, the model has 120"):
         emulator(native=[3, 3]).sample(qgen.Ising(np.zeros(120), np.zeros(3600), large), 1, rng=rng)
-    same_side = qgen.Ising(np.zeros(6), [0.1], [[0, 1]])
+    wide = emulator(native=[12, 12], size=3)
+    there = set(map(tuple, wide.native_graph().edges.tolist()))
+    missing = next([0, j] for j in range(12, 24) if (0, j) not in there)
     with pytest.raises(Unsupported, match="no coupler for 1 of the 1"):
-        emulator(native=[3, 3], topology="pegasus", size=3, chip=1).sample(
-            same_side, 1, rng=rng
-        )
+        wide.sample(qgen.Ising(np.zeros(24), [0.1], [missing]), 1, rng=rng)
     with pytest.raises(Unsupported, match="transverse field of 0.5"):
         emulator().sample(qgen.Ising([0.0], [], np.empty((0, 2)), transverse=0.5), 1, rng=rng)
 

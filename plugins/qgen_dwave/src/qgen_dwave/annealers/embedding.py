@@ -118,11 +118,12 @@ def embedding_of(chip: Chip, graph: Graph, native: Sequence[int]) -> Embedding:
             )
         return embedded(chip, graph, dict(enumerate(chosen.reshape(-1, 1).tolist())))
     chains: Mapping[int, Sequence[int]] = {}
-    if graph.is_bipartite and len(graph.edges):
+    fits = graph.num_spins <= len(chip.qubits)
+    if fits and graph.is_bipartite and len(graph.edges):
         left, right = graph.sides
         cache = ocean("minorminer.busclique").busgraph_cache(chip.network)
         chains = cache.find_biclique_embedding(left.tolist(), right.tolist())
-    if not chains:
+    if fits and not chains:
         chains = _searched(chip, graph)
     if len(chains) < graph.num_spins:
         raise Unsupported(
