@@ -60,10 +60,11 @@ class TestHeldByFlux(TestNative):
 
 
 def test_with_chains_it_follows_the_model() -> None:
-    """Seven spins that are all coupled need chains; strong ones keep the law."""
+    """Seven spins that are all coupled need chains, whose breaks bias the law a little."""
     kit = TestNative()
     kit.spins = 7
-    kit.make = lambda: emulator(true_beta=2.0, beta=2.0, chain_strength=2.0, anneal_time=20.0)
+    kit.bias = 0.04
+    kit.make = lambda: emulator(true_beta=2.0, beta=2.0, chain_strength=1.0, anneal_time=20.0)
     graph = qgen.Graph(7, np.array([[i, j] for i in range(7) for j in range(i + 1, 7)]))
     rng = np.random.default_rng(2)
     energy = qgen.Ising(h=rng.normal(0, 0.2, 7), J=rng.normal(0, 0.2, 21), graph=graph)
@@ -72,7 +73,7 @@ def test_with_chains_it_follows_the_model() -> None:
     chip = kit.make().device.chip
     assert embedding_of(chip, energy.graph, ()).lengths.max() > 1
     _, info = kit.make().sample(energy, 100, rng=rng)
-    assert 0 <= info["chain_breaks"] < 0.01
+    assert 0 < info["chain_breaks"] < 0.05
 
 
 def test_energies_on_qubits_are_those_of_the_model() -> None:
@@ -234,8 +235,8 @@ def glass(**options: Any) -> tuple[EmulatorSampler, qgen.Ising]:
 def test_beta_is_found_while_drawing(start: float) -> None:
     sampler, energy = glass(beta=start)
     rng = np.random.default_rng(1)
-    for _ in range(5):
-        _, info = sampler.draw(energy, 400, rng=rng)
+    for _ in range(4):
+        _, info = sampler.draw(energy, 300, rng=rng)
     assert sampler.beta == pytest.approx(4.7, rel=0.04)
     record = sampler.take_record().numbers
     assert record["beta_energy"] == info["beta_energy"]
@@ -250,11 +251,11 @@ def test_the_alarm_fires_on_a_quench_and_not_on_a_slow_anneal(
         sampler, energy = glass(beta=4.7, anneal_time=sweeps / 50)
         rng = np.random.default_rng(1)
         with caplog.at_level(logging.WARNING, "qgen"):
-            found = [sampler.draw(energy, 1000, rng=rng)[1] for _ in range(3)]
+            found = [sampler.draw(energy, 600, rng=rng)[1] for _ in range(2)]
         alarms[sweeps] = [info["beta_alarm"] for info in found]
         assert ("not those of a Boltzmann" in caplog.text) == (sweeps == 20)
         caplog.clear()
-    assert alarms == {20: [1, 1, 1], 1000: [0, 0, 0]}
+    assert alarms == {20: [1, 1], 1000: [0, 0]}
 
 
 def test_susceptibility_shifts_the_estimate() -> None:

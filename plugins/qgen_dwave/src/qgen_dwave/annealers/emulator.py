@@ -142,7 +142,7 @@ def with_susceptibility(ising: Ising, chi: float) -> Ising:
     J = half + half.T
     changed = triu(J + chi * (J @ J), k=1).tocoo()
     order = np.lexsort((changed.col, changed.row))
-    edges = np.stack([changed.row, changed.col], axis=1)[order]
+    edges = np.stack([changed.row, changed.col], axis=1)[order].astype(np.intp)
     h = ising.h + chi * (J @ ising.h)
     return Ising(h, changed.data[order], Graph(size, edges))
 
@@ -239,7 +239,7 @@ class EmulatorSampler(AnnealerSampler):
         self._working = (topology, size, missing, chip)
 
     @cached_property
-    def device(self) -> EmulatedDevice:  # type: ignore[override]
+    def device(self) -> EmulatedDevice:
         """The emulated device, made at the first use."""
         topology, size, missing, number = self._working
         chip = with_defects(topology, size, missing, number, Ranges())

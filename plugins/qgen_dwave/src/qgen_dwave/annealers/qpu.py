@@ -358,6 +358,6 @@ class QpuSampler(AnnealerSampler):
     kind = "D-Wave annealer"
 
     @property
-    def device(self) -> QpuDevice:  # type: ignore[override]
+    def device(self) -> QpuDevice:
         """The solver, connected at its first use."""
         return self._device
