@@ -1,4 +1,4 @@
-"""Generators rbm and qbm: kits, gradients against sums over all states, training, log Z."""
+"""Generators rbm and qbm: gradients against sums over all states, training, log Z."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from qgen_core.runs.recipes import Recipe
 from qgen_core.samplers.annealing import annealed_log_z, reverse_annealed_log_z
 from qgen_core.samplers.enumeration import Enumeration
 from qgen_core.support.parameters import assign, flatten
-from qgen_core.testing import GeneratorKit
 
 
 def rbm(**options: Any) -> Any:
@@ -31,38 +30,6 @@ def rbm(**options: Any) -> Any:
 def qbm(**options: Any) -> Any:
     defaults: dict[str, Any] = {"space": Space("bits", 3), "transverse": 0.8, "scale": 0.6}
     return qgen.generator("qbm", **{**defaults, "seed": 3, **options})
-
-
-class TestRbm(GeneratorKit):
-    def make(self) -> qgen.Generator:
-        return rbm()
-
-
-class TestRbmOfSpins(GeneratorKit):
-    def make(self) -> qgen.Generator:
-        return rbm(space=Space("spins", 4), hidden=3, centred=False)
-
-
-class TestConditionalRbm(GeneratorKit):
-    def make(self) -> qgen.Generator:
-        return rbm(condition=Space("bits", 2))
-
-
-class TestRbmWithoutHiddenEnumeration(GeneratorKit):
-    def make(self) -> qgen.Generator:
-        return rbm(
-            space=Space("bits", 18), hidden=17, sampler={"name": "gibbs", "sweeps": 5}, method="cd"
-        )
-
-
-class TestQbm(GeneratorKit):
-    def make(self) -> qgen.Generator:
-        return qbm()
-
-
-class TestQbmWithHiddenUnits(GeneratorKit):
-    def make(self) -> qgen.Generator:
-        return qbm(space=Space("spins", 4), hidden=2)
 
 
 BITS = np.array(list(itertools.product((0, 1), repeat=3)), dtype=np.int8)

@@ -1,4 +1,4 @@
-"""The samplers of the core: the kit, exact marginals and correlations, threads, and refusals."""
+"""The samplers of the core: exact marginals and correlations, threads, and refusals."""
 
 from __future__ import annotations
 
@@ -15,43 +15,7 @@ from qgen_core.samplers.diagonalisation import Diagonalisation
 from qgen_core.samplers.enumeration import Enumeration
 from qgen_core.samplers.gauge_averaged import reversed_spins
 from qgen_core.samplers.gibbs_kernels import CHAINS
-from qgen_core.testing import SamplerKit, statistics
-
-
-class TestExact(SamplerKit):
-    def make(self) -> qgen.Sampler:
-        return qgen.sampler("exact", beta=0.7)
-
-
-class TestGibbs(SamplerKit):
-    def make(self) -> qgen.Sampler:
-        return qgen.sampler("gibbs", sweeps=60)
-
-
-class TestGibbsInDoubles(SamplerKit):
-    def make(self) -> qgen.Sampler:
-        return qgen.sampler("gibbs", sweeps=60, beta=0.6, precision="double")
-
-
-class TestTempering(SamplerKit):
-    def make(self) -> qgen.Sampler:
-        return qgen.sampler("tempering", sweeps=40, rungs=4, beta=1.3)
-
-
-class TestScaled(SamplerKit):
-    def make(self) -> qgen.Sampler:
-        return qgen.sampler("scaled", sampler="exact", factor=0.4)
-
-
-class TestGaugeAveraged(SamplerKit):
-    def make(self) -> qgen.Sampler:
-        gibbs = {"name": "gibbs", "sweeps": 40}
-        return qgen.sampler("gauge-averaged", sampler=gibbs, gauges=4)
-
-
-class TestTracked(SamplerKit):
-    def make(self) -> qgen.Sampler:
-        return qgen.sampler("tracked", sampler="exact")
+from qgen_core.testing import statistics
 
 
 def chain(length: int) -> qgen.Graph:
