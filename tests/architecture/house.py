@@ -59,6 +59,7 @@ PUBLIC_MODULES = (
     "qgen_core.runs.report",
     "qgen_core.runs.run",
     "qgen_core.samplers.base",
+    "qgen_core.samplers.temperature",
     "qgen_core.simulators.base",
     "qgen_core.studies",
     "qgen_core.support.checkpoint",

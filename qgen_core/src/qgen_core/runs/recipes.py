@@ -171,6 +171,24 @@ class Recipe:
         """A copy with ``key.sub=value`` settings applied."""
         return Recipe.parse(self.to_toml(), settings, source=self.source)
 
+    def with_values(self, values: Mapping[str, Any]) -> Recipe:
+        """A copy with other values under dotted keys, such as ``trainer.steps``.
+
+        As with settings, text in place of a component exchanges it, and options of the old one
+        that the new one does not take are dropped with a warning. Raises RecipeError.
+
+        >>> names = {"dataset": "jets", "encoder": "bits", "generator": "g", "loss": "kl"}
+        >>> recipe = Recipe.from_dict(names | {"trainer": "adam"})
+        >>> recipe.with_values({"trainer.steps": 5, "seed": 2}).flat()["trainer.steps"]
+        5
+        """
+        document = self.to_dict()
+        changed = copy.deepcopy(document)
+        for key, value in values.items():
+            _put(changed, key, copy.deepcopy(value), f"{self.source}: {key!r}")
+        _drop_foreign_options(changed, document, values)
+        return Recipe.from_dict(changed, source=self.source)
+
     def to_dict(self) -> dict[str, Any]:
         """Nested tables, as in the file."""
         document: dict[str, Any] = {"seed": self.seed, "split": list(self.split)}
@@ -349,13 +367,19 @@ def apply_settings(document: Mapping[str, Any], settings: Sequence[str]) -> dict
 def _apply(document: dict[str, Any], setting: str) -> None:
     """Apply one ``key.sub=value``; the value is TOML, or text if it is not valid TOML."""
     key, equals, text = setting.partition("=")
-    parts = [part.strip() for part in key.split(".")]
-    if not equals or not all(parts):
+    key = ".".join(part.strip() for part in key.split("."))
+    if not equals or not all(key.split(".")):
         raise RecipeError(f"--set takes key.sub=value, not {setting!r}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
+    _put(document, key, value, f"--set {setting!r}")
+
+
+def _put(document: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Set the value under a dotted key, making the tables above it; ``where`` is for messages."""
+    parts = key.split(".")
     node = document
     for part in parts[:-1]:
         child = node.setdefault(part, {})
@@ -363,7 +387,7 @@ def _apply(document: dict[str, Any], setting: str) -> None:
             child = {"name": child}
             node[part] = child
         if not isinstance(child, dict):
-            raise RecipeError(f"--set {setting!r}: {part!r} holds a value, not a table")
+            raise RecipeError(f"{where}: {part!r} holds a value, not a table")
         node = child
     old = node.get(parts[-1])
     if isinstance(old, dict) and isinstance(value, str):

@@ -10,7 +10,7 @@ import numpy as np
 
 from qgen_core.discovery.install_hints import install_command
 from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError
-from qgen_core.interfaces import Problem, Selection, Trainer
+from qgen_core.interfaces import Problem, RandomNumbers, Selection, Trainer
 from qgen_core.support.parameters import assign, flatten
 from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import MAX_EVALUATIONS, require_at_most, require_memory
@@ -58,6 +58,7 @@ class Cma(Trainer):
         patience: int | None = None,
         select: Selection = None,
         validate_every: int | None = None,
+        random_numbers: RandomNumbers = "fresh",
     ) -> None:
         super().__init__(
             steps=steps,
@@ -66,6 +67,7 @@ class Cma(Trainer):
             patience=patience,
             select=select,
             validate_every=validate_every,
+            random_numbers=random_numbers,
         )
         if importlib.util.find_spec("cma") is None:
             command = install_command("qgen-core", extra="cma")

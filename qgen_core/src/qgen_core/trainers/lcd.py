@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption, CheckpointError
-from qgen_core.interfaces import Backend, Problem, Selection, Trainer, name_of
+from qgen_core.interfaces import Backend, Problem, RandomNumbers, Selection, Trainer, name_of
 from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.support.resources import MAX_EVALUATIONS, require_at_most, require_memory
 from qgen_core.typing import Array, Floats
@@ -104,6 +104,7 @@ class Lcd(Trainer):
         patience: int | None = None,
         select: Selection = None,
         validate_every: int | None = None,
+        random_numbers: RandomNumbers = "fresh",
     ) -> None:
         super().__init__(
             steps=steps,
@@ -112,6 +113,7 @@ class Lcd(Trainer):
             patience=patience,
             select=select,
             validate_every=validate_every,
+            random_numbers=random_numbers,
         )
         if points < 3 or points % 2 == 0:
             raise BadOption(f"lcd needs an odd number of points, at least 3, not {points}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from qgen_core.errors import BadOption
-from qgen_core.interfaces import Problem, Selection, Trainer
+from qgen_core.interfaces import Problem, RandomNumbers, Selection, Trainer
 from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.support.resources import MAX_EVALUATIONS, require_at_most, require_memory
 from qgen_core.typing import Array, Floats
@@ -60,6 +60,7 @@ class Spsa(Trainer):
         patience: int | None = None,
         select: Selection = None,
         validate_every: int | None = None,
+        random_numbers: RandomNumbers = "fresh",
     ) -> None:
         super().__init__(
             steps=steps,
@@ -68,6 +69,7 @@ class Spsa(Trainer):
             patience=patience,
             select=select,
             validate_every=validate_every,
+            random_numbers=random_numbers,
         )
         for name, value in (("a", a), ("c", c), ("first_step", first_step)):
             if value is not None and value <= 0:
