@@ -132,4 +132,5 @@ def _local_widths(samples: Floats, centres: Floats) -> Floats:
         distances = np.sum(((samples - centre) / scale) ** 2, axis=1)
         nearest = np.argpartition(distances, number)[:number]
         widths[place] = samples[nearest].std(axis=0)
-    return np.maximum(widths, 1e-12 * scale)
+    floored: Floats = np.maximum(widths, 1e-12 * scale)
+    return floored
