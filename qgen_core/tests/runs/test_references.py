@@ -158,7 +158,8 @@ def test_a_cut_on_a_column_that_the_file_lacks_is_named(
 def test_two_files_without_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     simulated = toy_file(tmp_path / "pythia.h5", generator="PYTHIA 8")
     measured = toy_file(tmp_path / "data.h5", seed=2, kind="measured")
-    found = result_of(capsys, simulated, "--reference", measured, "--set", 'metrics=["tv"]')
+    metrics = ["--set", 'metrics=["tv"]']
+    found = result_of(capsys, simulated, "--reference", measured, *metrics)
     assert found["generated"]["kind"] == "simulated"
     assert found["generated"]["origin"] == "simulated events of pythia.h5"
     assert found["reference"]["kind"] == "measured"
@@ -168,7 +169,7 @@ def test_two_files_without_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
             file["weight"][:][file["a"][:] <= found["bins"]["edges"][0][-1]].sum()
         )
     with pytest.raises(SystemExit, match="0"):
-        cli(["evaluate", str(simulated), "--reference", str(measured)])
+        cli(["evaluate", str(simulated), "--reference", str(measured), *metrics])
     printed = capsys.readouterr()
     assert "generated" not in printed.out + printed.err
     assert "900 simulated events of pythia.h5 with 900 measured events of data.h5" in printed.err
@@ -186,7 +187,7 @@ def test_two_files_are_held_to_the_cuts_of_the_reference(
     reference = (
         f'evaluation.reference={{name="file", path="{second}", cuts=[{{column="a", max=3}}]}}'
     )
-    found = result_of(capsys, first, "--set", reference)
+    found = result_of(capsys, first, "--set", reference, "--set", 'metrics=["tv"]')
     for side, path in (("generated", first), ("reference", second)):
         with h5py.File(path) as file:
             number = int(np.sum(file["a"][:] < 3))

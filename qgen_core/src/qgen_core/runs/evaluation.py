@@ -273,8 +273,8 @@ def _dropped_in_reading(events: Events, which: str) -> list[str]:
         return []
     found = []
     for key in ("dropped", "outside", "cuts"):
-        text = events.provenance.get(key, "none")
-        if text not in ("none", ""):
+        text = events.provenance.get(key, "")
+        if text and not text.startswith(("none", "0 of ")):
             found.append(f"{key} in reading {events.described}: {text}")
     for text in found:
         log.info("%s: %s", which, text)

@@ -431,6 +431,11 @@ def drawn_conditions(events: Events, n: int, seed: int) -> Array:
     """Conditions (n, K) of events that are drawn with replacement in proportion to their weights.
 
     Where weights are negative they are left out of account, with a warning.
+
+    >>> condition = np.array([[50.0], [75.0]])
+    >>> events = Events(np.zeros((2, 1)), condition, weight=np.array([0.0, 1.0]))
+    >>> drawn_conditions(events, 3, seed=1).ravel().tolist()
+    [75.0, 75.0, 75.0]
     """
     assert events.condition is not None
     rng = stream(seed, "conditions")
