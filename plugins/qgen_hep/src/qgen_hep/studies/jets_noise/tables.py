@@ -126,8 +126,9 @@ def _difference(first: View, second: View) -> Callable[[Any], float]:
     return lambda data: js_of_first(data) - js_of_second(data)
 
 
-#: What noise adds to JS, and what tuning takes off it.
+#: What noise adds to JS.
 COST = _difference(BEFORE_NOISY, BEFORE_IDEAL)
+#: What tuning takes off it.
 GAIN = _difference(BEFORE_NOISY, AFTER_NOISY)
 
 
