@@ -126,9 +126,10 @@ def _difference(first: View, second: View) -> Callable[[Any], float]:
     return lambda data: js_of_first(data) - js_of_second(data)
 
 
-#: What noise adds to JS, and what tuning takes off it.
-COST = _difference(BEFORE_NOISY, BEFORE_IDEAL)
-GAIN = _difference(BEFORE_NOISY, AFTER_NOISY)
+#: What noise adds to JS.
+_COST = _difference(BEFORE_NOISY, BEFORE_IDEAL)
+#: What tuning takes off it.
+_GAIN = _difference(BEFORE_NOISY, AFTER_NOISY)
 
 
 def _gains(results: Results) -> Table:
@@ -138,10 +139,10 @@ def _gains(results: Results) -> Table:
         rows.append(
             (
                 *_head(results, *configuration),
-                found.summary(COST).text(),
-                found.summary(GAIN).text(),
+                found.summary(_COST).text(),
+                found.summary(_GAIN).text(),
                 _improved(found),
-                found.summary(lambda data: GAIN(data) / COST(data)).text("z.2f"),
+                found.summary(lambda data: _GAIN(data) / _COST(data)).text("z.2f"),
                 _times_twin(results, configuration, BEFORE_IDEAL),
                 _times_twin(results, configuration, AFTER_NOISY),
             )
@@ -167,7 +168,7 @@ def _gains(results: Results) -> Table:
 
 def _improved(results: Results) -> str:
     """How many seeds have a lower JS after the tuning."""
-    gains = [GAIN(data) for data in results.values()]
+    gains = [_GAIN(data) for data in results.values()]
     if not gains:
         return MISSING
     return f"{sum(gain > 0 for gain in gains)} of {len(gains)}"
