@@ -174,7 +174,9 @@ def _check_part(document: dict[str, Any]) -> None:
     """Tables of a recipe: their components exist and take these options."""
     whole = Recipe.read(ROOT / "recipes" / "jets.toml").to_dict() | document
     recipe = Recipe.from_dict(whole)
-    given = {"space": Space("bits", 8), "condition": None, "seed": 0, "data": None}
+    given: dict[str, Any] = {"space": Space("bits", 8), "condition": None, "seed": 0, "data": None}
+    if "sampler" in document:
+        given["sampler"] = registry.build("sampler", document["sampler"])
     for key in set(document) & set(TABLES):
         registry.build(TABLES[key], recipe.tables[key], given)
 

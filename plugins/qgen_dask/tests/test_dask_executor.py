@@ -17,7 +17,7 @@ import numberstudy
 import pytest
 
 from qgen_core.errors import BadOption, BrokenPlugin, Interrupted, RemoteError, ResourceRefused
-from qgen_core.studies import versions
+from qgen_core.studies import package_versions
 from qgen_dask.executor import DaskExecutor
 from qgen_dask.preflight import check, refuse_skew
 
@@ -177,7 +177,7 @@ def test_two_workers_are_faster_than_one_process(tmp_path: Path, path: dict[str,
 def test_a_worker_that_dies_while_it_is_asked_is_no_skew(error: Exception) -> None:
     class Asked:
         def run(self, function: Any, on_error: str) -> dict[str, Any]:
-            return {"tcp://192.0.2.7:1": error, "tcp://192.0.2.8:1": versions()}
+            return {"tcp://192.0.2.7:1": error, "tcp://192.0.2.8:1": package_versions()}
 
     check(Asked())  # type: ignore[arg-type]
     error = ImportError("no qgen")
@@ -290,7 +290,7 @@ def test_a_table_names_packages_and_hosts() -> None:
         ["qgen-new", *["not", "installed"], "0.1", "192.0.2.7,", "192.0.2.8"],
     ]
     with pytest.raises(BrokenPlugin, match="cannot be imported: no qgen"):
-        refuse_skew(versions(), {"tcp://192.0.2.7:1": ImportError("no qgen")})
+        refuse_skew(package_versions(), {"tcp://192.0.2.7:1": ImportError("no qgen")})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from qgen_core.errors import BadOption, QgenError, RemoteError
-from qgen_core.studies import Answers, Deaths, Progress, Work, stop_trainings, versions
+from qgen_core.studies import Answers, Deaths, Progress, Work, package_versions, stop_trainings
 from qgen_dask.clusters import BATCH_SYSTEMS, Connection, Farm, Tls, check_address
 from qgen_dask.preflight import check, refuse_skew
 
@@ -136,7 +136,7 @@ def run_checked(work: Work, task: str, expected: Mapping[str, str]) -> str:
     """
     from distributed import get_worker
 
-    refuse_skew(expected, {get_worker().address: versions()})
+    refuse_skew(expected, {get_worker().address: package_versions()})
     return work(task)
 
 
@@ -195,7 +195,7 @@ class _Running:
         self._client = client
         self._work = work
         self._tasks = tasks
-        self._versions = versions()
+        self._versions = package_versions()
         self._numbers: dict[Future, int] = {}
         self._tries = [0] * len(tasks)
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qgen_core.errors import BrokenPlugin
-from qgen_core.studies import versions
+from qgen_core.studies import package_versions
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -22,12 +22,12 @@ def check(client: Client) -> None:
     A worker that dies while it is asked says nothing about its packages; those that replace it are
     found out when they run their first task.
     """
-    answers = client.run(versions, on_error="return")
+    answers = client.run(package_versions, on_error="return")
     said = {}
     for address, answer in answers.items():
         if not isinstance(answer, OSError | TimeoutError):
             said[address] = answer
-    refuse_skew(versions(), said)
+    refuse_skew(package_versions(), said)
 
 
 def refuse_skew(
