@@ -17,9 +17,17 @@ ABSENT = "not installed"
 
 
 def check(client: Client) -> None:
-    """Compare the packages of all workers that are there. Raises BrokenPlugin with a table."""
+    """Compare the packages of all workers that are there. Raises BrokenPlugin with a table.
+
+    A worker that dies while it is asked says nothing about its packages; those that replace it are
+    found out when they run their first task.
+    """
     answers = client.run(package_versions, on_error="return")
-    refuse_skew(package_versions(), answers)
+    said = {}
+    for address, answer in answers.items():
+        if not isinstance(answer, OSError | TimeoutError):
+            said[address] = answer
+    refuse_skew(package_versions(), said)
 
 
 def refuse_skew(

@@ -103,6 +103,17 @@ def emit(
 
     Returns the file to submit, and the command for it. Raises UnknownName for another system;
     BadOption for fewer than one job, a folder with blanks in its path, and if no cell is missing.
+
+    >>> import tempfile
+    >>> from qgen_core.discovery import registry
+    >>> registry.register("dataset", "to-emit", list)
+    >>> names = {"dataset": "to-emit", "encoder": "binning", "generator": "qcbm", "loss": "js"}
+    >>> recipe = {**names, "trainer": "adam"}
+    >>> ref = {"name": "scan", "recipe": recipe, "axes": {"trainer.steps": [10, 20, 30]}}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file, command = emit(ref, folder, system="slurm", jobs=2)
+    ...     print(command, file.name, len((file.parent / "cells.txt").read_text().split()))
+    sbatch array.sh 3
     """
     if system not in SYSTEMS:
         raise UnknownName(f"no batch system {system!r}; there are {', '.join(SYSTEMS)}")
@@ -153,6 +164,10 @@ def run_share(folder: str | Path, number: int, of: int) -> tuple[int, int]:
     array, damaged files, and cells of other versions of the packages than those installed here;
     Busy while another process runs the share; Interrupted on SIGINT and SIGTERM; the error of the
     first failed cell after the others have been run.
+
+    >>> run_share("jobs/1", 3, 2)
+    Traceback (most recent call last):
+    qgen_core.errors.BadOption: BadOption: a share is K/N with K from 1 to N, not 3/2
     """
     if not 1 <= number <= of:
         raise BadOption(f"a share is K/N with K from 1 to N, not {number}/{of}")

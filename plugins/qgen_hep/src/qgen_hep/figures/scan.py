@@ -55,11 +55,17 @@ def _draw(panel: Any, axis: str, metric: str, points: Sequence[Point]) -> None:
     lines = _lines(axis, metric, points)
     is_joined = are_numbers and len(lines) <= len(COLOURS)
     for number, (name, line) in enumerate(lines.items()):
-        places = [point["values"][axis] for point in line]
-        if not are_numbers:
-            places = [values.index(place) for place in places]
+        places = np.zeros(len(line))
+        means = np.zeros(len(line))
+        deviations = np.zeros(len(line))
+        for each, point in enumerate(line):
+            place = point["values"][axis]
+            if not are_numbers:
+                place = values.index(place)
+            places[each] = place
+            means[each] = point["summaries"][metric]["mean"]
+            deviations[each] = np.nan_to_num(point["summaries"][metric]["deviation"])
         order = np.argsort(places, kind="stable")
-        summaries = [line[each]["summaries"][metric] for each in order]
         options: dict[str, Any] = {"color": GENERATED, "linestyle": "none"}
         if len(lines) <= len(COLOURS):
             options["color"] = COLOURS[number]
@@ -67,9 +73,9 @@ def _draw(panel: Any, axis: str, metric: str, points: Sequence[Point]) -> None:
         if is_joined:
             options["linestyle"] = "-"
         panel.errorbar(
-            np.asarray(places)[order],
-            [summary["mean"] for summary in summaries],
-            np.nan_to_num([summary["deviation"] for summary in summaries]),
+            places[order],
+            means[order],
+            deviations[order],
             marker="o",
             markersize=4,
             **options,
