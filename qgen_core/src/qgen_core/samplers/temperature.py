@@ -31,7 +31,11 @@ log = logging.getLogger("qgen")
 
 @dataclass(frozen=True)
 class BetaEstimate:
-    """An inverse temperature and its standard error."""
+    """An inverse temperature and its standard error.
+
+    >>> BetaEstimate(4.7, 0.1).value
+    4.7
+    """
 
     value: float
     error: float
