@@ -157,6 +157,23 @@ def test_a_refused_problem_is_not_submitted_again(service: Service) -> None:
     assert len(service.problems) == 1
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_service_is_asked_again(service: Service, status: int) -> None:
+    service.script = [status, status]
+    _, info = draw(sampler())
+    assert info["job"] == ["problem-0"] and len(service.problems) == 1
+
+
+def test_embeddings_repeat(service: Service) -> None:
+    graph = qgen.Graph.complete_bipartite(16, 16)
+    model = qgen.Ising(np.zeros(32), np.full(256, 0.01), graph)
+    sources = set()
+    for _ in range(2):
+        device = sampler(native=[], chain_strength=1.0)
+        sources.add(device.sample(model, 2, rng=np.random.default_rng(1))[1]["source"])
+    assert len(sources) == 1
+
+
 def test_a_failed_problem_can_be_submitted_anew(service: Service) -> None:
     service.script = ["failed"]
     with pytest.raises(RemoteError, match="problem-0 on local_zephyr gave no result"):

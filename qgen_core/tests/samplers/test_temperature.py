@@ -69,6 +69,15 @@ def test_both_estimates_find_beta(case: str, start: float) -> None:
     assert not disagree(by_energy, by_spins)
 
 
+def test_one_sample_for_each_condition() -> None:
+    ising = energy(h=np.random.default_rng(4).normal(0, 0.2, (1200, 6)))
+    rng = np.random.default_rng(5)
+    spins, _ = device(4.7).sample(ising, 1, rng=rng)
+    by_energy = beta_by_energy(ising, spins, Enumerated(), start=10.0, rng=rng, draws=2400)
+    for estimate in (by_energy, beta_by_pseudo_likelihood(ising, spins)):
+        assert abs(estimate.value - 4.7) < 4 * estimate.error < 2.0
+
+
 def test_errors_are_those_of_repetitions() -> None:
     ising = energy()
     rng = np.random.default_rng(6)

@@ -31,7 +31,11 @@ log = logging.getLogger("qgen")
 
 @dataclass(frozen=True)
 class BetaEstimate:
-    """An inverse temperature and its standard error."""
+    """An inverse temperature and its standard error.
+
+    >>> BetaEstimate(4.7, 0.1).value
+    4.7
+    """
 
     value: float
     error: float
@@ -84,6 +88,8 @@ def beta_by_energy(
     for _ in range(rounds):
         drawn, _ = reference.sample(ising.scaled(beta / reference.beta), of_row, rng=rng)
         wanted, wanted_variance, wanted_count = _moments(ising, drawn)
+        if not np.isfinite(variance):
+            variance = wanted_variance
         # The mean energy falls by the variance times the change of beta. Its mean of both ends is
         # right to second order, and at least half of that at beta, so that steps never grow.
         slope = 0.5 * (variance + wanted_variance)
@@ -103,9 +109,15 @@ def beta_by_energy(
 
 
 def _moments(ising: Ising, spins: ArrayLike) -> tuple[float, float, int]:
-    """Mean energy of all samples, mean variance within the rows, and the number of samples."""
+    """Mean energy of all samples, mean variance within the rows, and the number of samples.
+
+    The variance is NaN where rows have one sample each.
+    """
     energies = ising.energy(spins)
-    return float(np.mean(energies)), float(np.mean(np.var(energies, axis=-1))), energies.size
+    variance = np.nan
+    if energies.shape[-1] > 1:
+        variance = float(np.mean(np.var(energies, axis=-1, ddof=1)))
+    return float(np.mean(energies)), variance, energies.size
 
 
 def beta_by_pseudo_likelihood(ising: Ising, spins: ArrayLike) -> BetaEstimate:
@@ -220,6 +232,21 @@ class Thermometer:
         drift: how far log beta may move between two updates, as a standard deviation.
 
     Raises BadOption for a guess, draws or a drift that are not above 0.
+
+    >>> class FreeSpins(Sampler):
+    ...     def sample(self, ising, n, *, rng, initial=None):
+    ...         up = 1 / (1 + np.exp(2 * self.beta * ising.h))
+    ...         spins = np.where(rng.random((n, ising.num_spins)) < up, 1, -1)
+    ...         return spins.astype(np.int8), {"source": "independent spins"}
+    >>> energy = Ising(h=[0.1, -0.2, 0.3], J=[], graph=np.empty((0, 2)))
+    >>> rng = np.random.default_rng(1)
+    >>> device = FreeSpins()
+    >>> device.beta = 3.0
+    >>> thermometer = Thermometer(FreeSpins(), beta=1.0, draws=4000)
+    >>> spins, _ = device.sample(energy, 4000, rng=rng)
+    >>> numbers = thermometer.update(energy, spins, rng=rng)
+    >>> abs(thermometer.beta - 3.0) < 0.3, numbers["beta_alarm"]
+    (True, 0.0)
     """
 
     def __init__(

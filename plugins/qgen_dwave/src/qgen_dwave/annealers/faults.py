@@ -17,7 +17,9 @@ REFUSED = (
     "the account was refused: its token is wrong, has expired, or may not use this solver; "
     "`dwave setup` saves a new one"
 )
-#: Classes of exceptions, by name: answered, and may pass.
+#: HTTP statuses of answers after which the same request may succeed later, besides 500 and above.
+BUSY_STATUSES = (408, 425, 429)
+#: Classes of exceptions, by name, of which the same holds.
 BUSY_CLASSES = {"InternalServerError", "ResourceLimitsExceededError"}
 #: Not answered: the service may have carried out what was asked.
 LOST_CLASSES = {
@@ -59,7 +61,10 @@ def diagnose(error: BaseException) -> Fault:
         return Fault(NO_ACCOUNT)
     if classes & REFUSED_CLASSES:
         return Fault(REFUSED)
-    if classes & BUSY_CLASSES:
+    # The client raises one class for several statuses, and names the status.
+    status = getattr(error, "error_code", None)
+    is_busy = isinstance(status, int) and (status in BUSY_STATUSES or status >= 500)
+    if is_busy or classes & BUSY_CLASSES:
         return Fault(text, transient=True)
     if classes & LOST_CLASSES:
         return Fault(text, transient=True, answered=False)
