@@ -68,6 +68,7 @@ PUBLIC_MODULES = (
     "qgen_core.simulators.base",
     "qgen_core.studies",
     "qgen_core.support.checkpoint",
+    "qgen_core.support.cuts",
     "qgen_core.support.files",
     "qgen_core.support.hdf5",
     "qgen_core.support.identity_cache",

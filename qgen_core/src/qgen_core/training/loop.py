@@ -59,6 +59,7 @@ class _Loop(TrainingProblem):
     ) -> None:
         super().__init__(generator, data, loss, seed, trainer.steps, trainer.batch_size)
         self.trainer = trainer
+        self.common_numbers = trainer.random_numbers == "common"
         self.validation = validation
         self._validator: Validation | None = None
         if trainer.select is not None:
@@ -249,6 +250,8 @@ class _Loop(TrainingProblem):
             self.save()
 
     def _warn_if_vanishing(self, record: Mapping[str, Any]) -> None:
+        if self.before.size == 0:
+            return
         known = any(text.startswith(VANISHED) for text in self.history.warnings)
         if record.get("gradient", 1.0) < VANISHING and not known:
             self.warn(
@@ -262,6 +265,8 @@ class _Loop(TrainingProblem):
         steps_since_best = self.step - 1 - self.state.best_step
         if self.step >= self.total:
             self.history.stopped = f"all {self.total} steps done"
+        elif self.step > 0 and self.before.size == 0:
+            self.history.stopped = f"generator {name_of(self.generator)!r} has no parameters"
         elif patience is not None and steps_since_best >= patience:
             compared = "least loss"
             if self._validator is not None:
@@ -277,8 +282,12 @@ class _Loop(TrainingProblem):
 
         A second Ctrl-C stops within the step.
         """
-        if self.checkpoints is None or threading.current_thread() is not threading.main_thread():
+        if self.checkpoints is None:
             yield
+            return
+        if threading.current_thread() is not threading.main_thread():
+            with self.stop_request.registered():
+                yield
             return
         try:
             with self.stop_request.listening():
@@ -327,7 +336,10 @@ class _Loop(TrainingProblem):
         self.step = 0
         assign(self.generator.parameters(), self.state.start)
         try:
-            self.trainer.minimise(self)
+            if self.state.start.size:
+                self.trainer.minimise(self)
+            else:
+                self.evaluate(self.state.start)
             self.state.journal.check_all_replayed(self.step)
             if not self.exhausted():
                 self.history.stopped = "the optimiser ended"

@@ -20,7 +20,7 @@ from qgen_core.simulators.density.layout import (
 from qgen_core.simulators.density.plan import DensityPlan
 from qgen_core.simulators.density.tables import DOUBLE, Tables
 from qgen_core.simulators.simd.threads import spread
-from qgen_core.support.buffers import aligned
+from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import Floats, Ints
 
 #: Bytes of states that a batch may keep for its backward pass before it computes them again.
@@ -218,7 +218,7 @@ class DensityProgram:
         kept = [sizes[cut] for cut in cuts]
         keep_at = np.full(len(sizes), -1, dtype=np.int64)
         keep_at[cuts] = np.cumsum([0, *kept[:-1]])
-        keep = np.empty((len(angles), sum(kept)))
+        keep = contiguous(len(angles), sum(kept), DOUBLE)
         keep[:, 0] = 1.0
         work_at = np.arange(len(sizes)) % 2 * self.largest
 

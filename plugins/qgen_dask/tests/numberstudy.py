@@ -1,0 +1,81 @@
+"""A study of numbers that take their time, in a package as an installer leaves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+SOURCE = """
+import hashlib
+import os
+import signal
+import time
+
+import numpy as np
+
+import qgen_core as qgen
+from qgen_core.studies import Cell, Study, Table
+
+
+def numberset():
+    return qgen.Events(np.random.default_rng(5).exponential(1.0, (500, 2)))
+
+
+def number(trial, wait, deadly):
+    time.sleep(wait)
+    if trial.recipe.seed in deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return int(hashlib.sha256(f"{trial.recipe.seed}".encode()).hexdigest(), 16) / 2**256
+
+
+def trained(trial):
+    return [record["loss"] for record in trial.history]
+
+
+class NumberStudy(Study):
+    measurements = {"number": number, "trained": trained}
+
+    def __init__(
+        self, *, count: int = 6, wait: float = 0.0, deadly: list[int] | None = None, steps: int = 0
+    ) -> None:
+        self.count = count
+        self.measured = {"number": {"wait": wait, "deadly": deadly or []}}
+        self.steps = steps or 10
+        if steps:
+            self.measured = {"trained": {}}
+
+    def cells(self, *, quick):
+        recipe = {
+            "dataset": "numberset",
+            "encoder": {"name": "binning", "bits": 2},
+            "generator": {"name": "qcbm", "ansatz": {"name": "brick", "layers": 1}},
+            "loss": "js",
+            "trainer": {"name": "adam", "steps": self.steps},
+        }
+        seeds = range(self.count)
+        return [Cell({**recipe, "seed": seed}, self.measured, {"seed": seed}) for seed in seeds]
+
+    def tables(self, results):
+        rows = []
+        for (seed,), found in results.groups("seed").items():
+            rows.append([str(seed), repr(found.first())])
+        return [Table("Numbers", ["seed", "number"], rows)]
+"""
+
+ENTRY_POINTS = """
+[qgen.studies]
+numbers = qgen_numberstudy:NumberStudy
+[qgen.datasets]
+numberset = qgen_numberstudy:numberset
+"""
+
+
+def install(shelf: Path, version: str = "0.1.0") -> Path:
+    """Write the package into a folder, which is to be on the path."""
+    info = shelf / f"qgen_numberstudy-{version}.dist-info"
+    info.mkdir(parents=True)
+    (shelf / "qgen_numberstudy.py").write_text(SOURCE, encoding="utf-8")
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: qgen-numberstudy\nVersion: {version}\n"
+    )
+    (info / "entry_points.txt").write_text(ENTRY_POINTS)
+    return shelf
