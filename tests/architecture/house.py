@@ -64,6 +64,7 @@ PUBLIC_MODULES = (
     "qgen_core.samplers.diagonalisation",
     "qgen_core.samplers.enumeration",
     "qgen_core.samplers.free_spins",
+    "qgen_core.samplers.temperature",
     "qgen_core.samplers.wrapped",
     "qgen_core.simulators.base",
     "qgen_core.studies",

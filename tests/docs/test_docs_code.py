@@ -25,6 +25,7 @@ from qgen_core.discovery import hooks, registry
 from qgen_core.events import Space
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import TABLES, Recipe
+from qgen_core.studies import read_scan
 
 PAGES = pages()
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
@@ -109,6 +110,8 @@ class Reader:
             assert set(document["project"].get("entry-points", {})) <= set(
                 registry.KINDS.values()
             ), block.where
+        elif "recipe" in document:
+            read_scan(block.file)
         elif block.file:
             Assembly(Recipe.read(block.file)).check()
         else:

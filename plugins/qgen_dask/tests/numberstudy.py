@@ -13,7 +13,9 @@ import time
 import numpy as np
 
 import qgen_core as qgen
+from qgen_core.errors import Interrupted
 from qgen_core.studies import Cell, Study, Table
+from qgen_core.training.stop_request import StopRequest
 
 
 def numberset():
@@ -27,21 +29,33 @@ def number(trial, wait, deadly):
     return int(hashlib.sha256(f"{trial.recipe.seed}".encode()).hexdigest(), 16) / 2**256
 
 
-def trained(trial):
-    return [record["loss"] for record in trial.history]
+def patient(trial):
+    # a training without end, as far as a request to stop can tell
+    trial.folder.mkdir()
+    request = StopRequest()
+    with request.registered():
+        (trial.folder / "started").touch()
+        while not request.by:
+            time.sleep(0.01)
+    (trial.folder / "saved").write_text(request.by)
+    raise Interrupted("saved")
 
 
 class NumberStudy(Study):
-    measurements = {"number": number, "trained": trained}
+    measurements = {"number": number, "patient": patient}
 
     def __init__(
-        self, *, count: int = 6, wait: float = 0.0, deadly: list[int] | None = None, steps: int = 0
+        self,
+        *,
+        count: int = 6,
+        wait: float = 0.0,
+        deadly: list[int] | None = None,
+        patient: bool = False,
     ) -> None:
         self.count = count
         self.measured = {"number": {"wait": wait, "deadly": deadly or []}}
-        self.steps = steps or 10
-        if steps:
-            self.measured = {"trained": {}}
+        if patient:
+            self.measured = {"patient": {}}
 
     def cells(self, *, quick):
         recipe = {
@@ -49,7 +63,7 @@ class NumberStudy(Study):
             "encoder": {"name": "binning", "bits": 2},
             "generator": {"name": "qcbm", "ansatz": {"name": "brick", "layers": 1}},
             "loss": "js",
-            "trainer": {"name": "adam", "steps": self.steps},
+            "trainer": {"name": "adam", "steps": 10},
         }
         seeds = range(self.count)
         return [Cell({**recipe, "seed": seed}, self.measured, {"seed": seed}) for seed in seeds]

@@ -31,13 +31,6 @@ def born_machine(ansatz: str, width: int, inputs: int = 0, **options: object) ->
     )
 
 
-def boltzmann_machine(name: str, kind: str, width: int, **options: Any) -> Generator:
-    machine: Generator = registry.build(
-        "generator", name, space=Space(kind, width), scale=0.5, seed=3, **options
-    )
-    return machine
-
-
 def angle_generator(inputs: int = 0, **options: Any) -> QuantumAngleGenerator:
     condition = Space("angles", inputs) if inputs else None
     return QuantumAngleGenerator(
@@ -65,6 +58,13 @@ def gaussian(inputs: int = 0, **options: Any) -> Gaussian:
 def neural(width: int, inputs: int = 0) -> NeuralAutoregressive:
     condition = Space("angles", inputs) if inputs else None
     return NeuralAutoregressive(space=Space("bits", width), condition=condition, hidden=4, seed=5)
+
+
+def boltzmann_machine(name: str, kind: str, width: int, **options: Any) -> Generator:
+    machine: Generator = registry.build(
+        "generator", name, space=Space(kind, width), scale=0.5, seed=3, **options
+    )
+    return machine
 
 
 FEW_SWEEPS = {"name": "gibbs", "sweeps": 5}

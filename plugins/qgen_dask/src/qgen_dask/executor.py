@@ -6,13 +6,14 @@ import asyncio
 import hashlib
 import logging
 import queue
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from qgen_core.errors import BadOption, QgenError, RemoteError
-from qgen_core.studies import Answers, Deaths, Progress, Work, stop_trainings, versions
+from qgen_core.studies import Answers, Deaths, Progress, Work, package_versions, stop_trainings
 from qgen_dask.clusters import BATCH_SYSTEMS, Connection, Farm, Tls, check_address
 from qgen_dask.preflight import check, refuse_skew
 
@@ -135,7 +136,7 @@ def run_checked(work: Work, task: str, expected: Mapping[str, str]) -> str:
     """
     from distributed import get_worker
 
-    refuse_skew(expected, {get_worker().address: versions()})
+    refuse_skew(expected, {get_worker().address: package_versions()})
     return work(task)
 
 
@@ -194,7 +195,7 @@ class _Running:
         self._client = client
         self._work = work
         self._tasks = tasks
-        self._versions = versions()
+        self._versions = package_versions()
         self._numbers: dict[Future, int] = {}
         self._tries = [0] * len(tasks)
         self._ended: queue.SimpleQueue[Future] = queue.SimpleQueue()
@@ -245,6 +246,11 @@ class _Running:
         """Drop the tasks that wait, and let trainings that run save."""
         if not self._numbers or self._client.status != "running":
             return
+        asking = threading.Thread(target=self._ask_to_save, daemon=True)
+        asking.start()
+        asking.join(GRACE + LOOK_EVERY)  # a worker may be too busy to answer
+
+    def _ask_to_save(self) -> None:
         with suppress(OSError, TimeoutError):  # workers that are gone have nothing to stop
             self._client.cancel(list(self._numbers), force=True)
             self._client.run(save_and_stop, on_error="ignore")

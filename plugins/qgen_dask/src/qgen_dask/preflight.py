@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qgen_core.errors import BrokenPlugin
-from qgen_core.studies import versions
+from qgen_core.studies import package_versions
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -18,8 +18,8 @@ ABSENT = "not installed"
 
 def check(client: Client) -> None:
     """Compare the packages of all workers that are there. Raises BrokenPlugin with a table."""
-    answers = client.run(versions, on_error="return")
-    refuse_skew(versions(), answers)
+    answers = client.run(package_versions, on_error="return")
+    refuse_skew(package_versions(), answers)
 
 
 def refuse_skew(

@@ -58,7 +58,11 @@ class Specs:
 
     @hookspec
     def on_step(self, problem: Problem, record: Mapping[str, Any]) -> None:
-        """Called after each step; ``record`` is its line of history.jsonl."""
+        """Called after each step; ``record`` is its line of history.jsonl.
+
+        The parameters of ``problem.generator`` are those after the step, or, if the optimiser runs
+        its own loop (COBYLA), those of the evaluation.
+        """
 
     @hookspec
     def on_epoch(self, problem: Problem, epoch: int) -> None:

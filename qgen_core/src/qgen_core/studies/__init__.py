@@ -6,7 +6,7 @@ measurements, so a study continues where it stopped, and its results so far can 
 drawn at any time.
 """
 
-from qgen_core.runs.provenance import versions
+from qgen_core.runs.provenance import package_versions
 from qgen_core.studies.cells import Cell, key_of
 from qgen_core.studies.executors import Answers, Deaths, Executor, Progress, Work
 from qgen_core.studies.jobs import emit, run_share
@@ -42,10 +42,10 @@ __all__ = [
     "build",
     "emit",
     "failure",
+    "package_versions",
     "key_of",
     "read_scan",
     "reproduce",
     "run_share",
     "stop_trainings",
-    "versions",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -54,6 +54,8 @@ class Trial:
         recipe: the nested tables of a recipe.
         folder: the run folder of the training, made when it starts.
         start: the folder of a run whose parameters the training starts from; None: from new ones.
+        hooks: objects with hook methods such as ``on_step``, called while it trains. They see only
+            the steps of this process: of a training that continues, not those before its stop.
 
     >>> import tempfile
     >>> import numpy as np
@@ -74,11 +76,16 @@ class Trial:
     """
 
     def __init__(
-        self, recipe: Mapping[str, Any], folder: str | Path, start: str | Path | None = None
+        self,
+        recipe: Mapping[str, Any],
+        folder: str | Path,
+        start: str | Path | None = None,
+        hooks: Sequence[object] = (),
     ) -> None:
         self.recipe = Recipe.from_dict(recipe)
         self.folder = Path(folder)
         self.start = start
+        self.hooks = hooks
 
     @cached_property
     def assembly(self) -> Assembly:
@@ -88,12 +95,18 @@ class Trial:
     @cached_property
     def run(self) -> Run:
         """The trained run. A training that was stopped continues from its checkpoint."""
+
+        def resumed() -> object:
+            return train(
+                self.recipe, self.folder, resume=True, start_from=self.start, hooks=self.hooks
+            )
+
         try:
-            patiently(lambda: train(self.recipe, self.folder, resume=True, start_from=self.start))
+            patiently(resumed)
         except CheckpointError as error:
             log.warning("%s; the training starts over", error)
             shutil.rmtree(self.folder)
-            train(self.recipe, self.folder, start_from=self.start)
+            train(self.recipe, self.folder, start_from=self.start, hooks=self.hooks)
         return Run(self.folder)
 
     @property

@@ -184,11 +184,24 @@ class _Loop(TrainingProblem):
         if self.file is not None:
             self.file.append(record)
         self.step += 1
-        self.calls.on_step(problem=self, record=record)
+        self._call_on_step(record)
         if self.loss.reads != "probabilities" and self.step % self.epoch_steps == 0:
             self.calls.on_epoch(problem=self, epoch=self.step // self.epoch_steps)
         if self.checkpoints is not None:
             self._save_or_interrupt(self.checkpoints)
+
+    def _call_on_step(self, record: Mapping[str, Any]) -> None:
+        """Call the hooks; a trainer that owns its loop shows them the point just evaluated."""
+        if not self.trainer.owns_loop:
+            self.calls.on_step(problem=self, record=record)
+            return
+        parameters = self.generator.parameters()
+        current = flatten(parameters)
+        assign(parameters, self.before)
+        try:
+            self.calls.on_step(problem=self, record=record)
+        finally:
+            assign(parameters, current)
 
     def _restore_sampler(self, saved: Saved) -> None:
         """Put the sampler's state back, unless the sampler was exchanged for another one."""

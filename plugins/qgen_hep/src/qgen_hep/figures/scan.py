@@ -15,6 +15,7 @@ from qgen_hep.figures.style import DPI, GENERATED, figure, page_style
 
 #: Further metrics are in the table only.
 MOST_PANELS = 6
+IN_ROW = 3
 #: Values of an axis that span more than this factor are drawn on a logarithmic scale.
 WIDE = 20.0
 
@@ -35,10 +36,14 @@ def scan_figures(material: Mapping[str, Any], folder: Path) -> list[Path]:
             break
         path = folder / f"{re.sub(r'[^A-Za-z0-9]+', '-', axis)}.png"
         with page_style():
-            drawn = figure(4.6 * len(metrics), 3.6)
-            panels = np.atleast_1d(drawn.subplots(1, len(metrics)))
-            for panel, metric in zip(panels, metrics, strict=True):
+            columns = min(len(metrics), IN_ROW)
+            rows = -(-len(metrics) // IN_ROW)
+            drawn = figure(4.6 * columns, 3.6 * rows)
+            panels = drawn.subplots(rows, columns, squeeze=False).ravel()
+            for panel, metric in zip(panels, metrics, strict=False):
                 _draw(panel, axis, metric, done)
+            for panel in panels[len(metrics) :]:
+                panel.remove()
             drawn.savefig(path, dpi=DPI, metadata={"Software": None})
         paths.append(path)
     return paths

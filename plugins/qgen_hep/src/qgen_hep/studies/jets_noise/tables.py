@@ -141,7 +141,7 @@ def _gains(results: Results) -> Table:
                 found.summary(COST).text(),
                 found.summary(GAIN).text(),
                 _improved(found),
-                found.summary(lambda data: GAIN(data) / COST(data)).text(".2f"),
+                found.summary(lambda data: GAIN(data) / COST(data)).text("z.2f"),
                 _times_twin(results, configuration, BEFORE_IDEAL),
                 _times_twin(results, configuration, AFTER_NOISY),
             )
