@@ -78,6 +78,8 @@ Dataset = Annotated[Callable[[], Events], Component("dataset")]
 #: also given ``edges``, ``rng``, ``model`` and ``encoded`` (a pair of arrays), as far as it has
 #: parameters for them.
 Metric = Annotated[Callable[..., Mapping[str, Any]], Component("metric")]
+#: What a training draws anew in each step: see :class:`Trainer`.
+RandomNumbers = Literal["fresh", "common"]
 #: What the best parameters of a training are selected by: see :class:`Trainer`.
 Selection = Literal["loss"] | Metric | None
 
@@ -472,7 +474,9 @@ class Sampler(Stateful):
         :meth:`take_record`.
         """
         beta = self.beta
-        spins, info = self.sample(ising.scaled(1 / beta), n, rng=rng, initial=initial)
+        if beta != 1:
+            ising = ising.scaled(1 / beta)
+        spins, info = self.sample(ising, n, rng=rng, initial=initial)
         if "energies" in info:
             info = {**info, "energies": np.asarray(info["energies"]) * beta}
         self._record().add(info, beta)
@@ -821,6 +825,8 @@ class Trainer(Stateful):
     owns_loop: bool = False
     #: Whether steps compare losses at several points instead of following a gradient.
     gradient_free: bool = False
+    #: Whether each step draws its own events and random numbers, or all use those of step 0.
+    random_numbers: RandomNumbers = "fresh"
 
     def __init__(
         self,
@@ -831,6 +837,7 @@ class Trainer(Stateful):
         patience: int | None = None,
         select: Selection = None,
         validate_every: int | None = None,
+        random_numbers: RandomNumbers = "fresh",
     ) -> None:
         """Set the options that all trainers have.
 
@@ -845,6 +852,10 @@ class Trainer(Stateful):
                 of the model, both encoded. It implies ``keep_best``.
             validate_every: the number of steps between two validations; by default a fiftieth of
                 all steps.
+            random_numbers: ``fresh`` draws the events of a batch, the noise of the model and its
+                shots anew in each step. ``common`` uses those of step 0 in all of them, so that
+                the loss is a function of the parameters, the same in each step; it is the loss on
+                these events only.
 
         Raises BadOption for values below 1.
         """
@@ -863,6 +874,7 @@ class Trainer(Stateful):
         self.patience = patience
         self.select = select
         self.validate_every = validate_every
+        self.random_numbers = random_numbers
 
     @final
     def fit(

@@ -7,6 +7,7 @@ import pytest
 from kits_offers import cases
 
 from qgen_core.encoders.angle import AngleEncoder
+from qgen_core.encoders.arccos import ArccosEncoder
 from qgen_core.encoders.binarise import BinariseEncoder
 from qgen_core.encoders.binning import BinningEncoder
 from qgen_core.encoders.chain import ChainEncoder
@@ -24,6 +25,8 @@ CASES = cases(
     {
         "angle": AngleEncoder,
         "angle, binned": lambda: AngleEncoder(bins=5),
+        "arccos": ArccosEncoder,
+        "arccos, second column": lambda: ArccosEncoder(columns=[1], margin=1.5),
         "binning": BinningEncoder,
         "binning, logarithmic": lambda: BinningEncoder(bits=[2, 3], spacing="logarithmic"),
         "binning, quantile": lambda: BinningEncoder(bits=3, spacing="quantile"),

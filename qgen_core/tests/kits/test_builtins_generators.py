@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 from kits_offers import cases
 
 from qgen_core.discovery import registry
-from qgen_core.events import Space
+from qgen_core.events import Events, Space
+from qgen_core.generators.gaussian import Gaussian
+from qgen_core.generators.nade import NeuralAutoregressive
+from qgen_core.generators.noise_mlp import NoiseMlp
+from qgen_core.generators.qag import QuantumAngleGenerator
 from qgen_core.generators.qcbm import CircuitBornMachine
 from qgen_core.interfaces import Generator
 from qgen_core.simulators.statevector.backend import StatevectorBackend
@@ -24,12 +31,74 @@ def born_machine(ansatz: str, width: int, inputs: int = 0, **options: object) ->
     )
 
 
+def angle_generator(inputs: int = 0, **options: Any) -> QuantumAngleGenerator:
+    condition = Space("angles", inputs) if inputs else None
+    return QuantumAngleGenerator(
+        backend=StatevectorBackend(),
+        space=Space("reals", 3),
+        condition=condition,
+        seed=5,
+        **options,
+    )
+
+
+def noise_mlp(inputs: int = 0, **options: Any) -> NoiseMlp:
+    condition = Space("angles", inputs) if inputs else None
+    return NoiseMlp(space=Space("reals", 4), condition=condition, seed=5, **options)
+
+
+def gaussian(inputs: int = 0, **options: Any) -> Gaussian:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(40, 2)) @ np.array([[1.0, 0.5], [0.0, 0.3]])
+    condition = rng.normal(size=(40, inputs)) if inputs else None
+    space = Space("reals", inputs) if inputs else None
+    return Gaussian(space=Space("reals", 2), condition=space, data=Events(x, condition), **options)
+
+
+def neural(width: int, inputs: int = 0) -> NeuralAutoregressive:
+    condition = Space("angles", inputs) if inputs else None
+    return NeuralAutoregressive(space=Space("bits", width), condition=condition, hidden=4, seed=5)
+
+
+def boltzmann_machine(name: str, kind: str, width: int, **options: Any) -> Generator:
+    machine: Generator = registry.build(
+        "generator", name, space=Space(kind, width), scale=0.5, seed=3, **options
+    )
+    return machine
+
+
+FEW_SWEEPS = {"name": "gibbs", "sweeps": 5}
 CASES = cases(
     "generator",
     {
+        "gaussian": gaussian,
+        "gaussian, conditional": lambda: gaussian(inputs=2),
+        "gaussian, clipped": lambda: gaussian(clip=(-1.0, 1.0)),
+        "noise-mlp": noise_mlp,
+        "noise-mlp, hidden": lambda: noise_mlp(layer="hidden", size=3),
+        "noise-mlp, conditional": lambda: noise_mlp(inputs=2),
+        "qag": angle_generator,
+        "qag, conditional": lambda: angle_generator(inputs=2),
+        "qag, head": lambda: angle_generator(head="tanh"),
+        "qag, frozen": lambda: angle_generator(frozen=True),
+        "qag, frozen with a head": lambda: angle_generator(frozen=True, head="affine", axis="x"),
+        "nade": lambda: neural(4),
+        "nade, conditional": lambda: neural(3, inputs=2),
         "qcbm": lambda: born_machine("brick", 4, layers=2),
         "qcbm, tree": lambda: born_machine("tree", 4, layers=2),
         "qcbm, conditional": lambda: born_machine("brick", 3, inputs=2, layers=2),
+        "rbm": lambda: boltzmann_machine("rbm", "bits", 3, sampler="exact", hidden=2),
+        "rbm, of spins": lambda: boltzmann_machine(
+            "rbm", "spins", 4, sampler="exact", hidden=3, centred=False
+        ),
+        "rbm, conditional": lambda: boltzmann_machine(
+            "rbm", "bits", 3, sampler="exact", hidden=2, condition=Space("bits", 2)
+        ),
+        "rbm, not enumerated": lambda: boltzmann_machine(
+            "rbm", "bits", 18, sampler=FEW_SWEEPS, hidden=17, method="cd", precision="single"
+        ),
+        "qbm": lambda: boltzmann_machine("qbm", "bits", 3, transverse=0.8),
+        "qbm, with hidden units": lambda: boltzmann_machine("qbm", "spins", 4, hidden=2),
     },
 )
 

@@ -250,8 +250,11 @@ def confuse(probabilities: Floats, confusion: Floats | None) -> Floats:
         return probabilities
     out = probabilities
     for wire, matrix in enumerate(confusion):
-        split = out.reshape(len(out), 2**wire, 2, -1)
-        out = np.einsum("rt,bhtl->bhrl", matrix, split).reshape(len(out), -1)
+        true = out.reshape(len(out), 2**wire, 2, -1)
+        read = np.empty(true.shape)
+        for bit in (0, 1):
+            read[:, :, bit] = matrix[bit, 0] * true[:, :, 0] + matrix[bit, 1] * true[:, :, 1]
+        out = read.reshape(len(out), -1)
     return out
 
 

@@ -11,6 +11,7 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -57,7 +58,11 @@ class Specs:
 
     @hookspec
     def on_step(self, problem: Problem, record: Mapping[str, Any]) -> None:
-        """Called after each step; ``record`` is its line of history.jsonl."""
+        """Called after each step; ``record`` is its line of history.jsonl.
+
+        The parameters of ``problem.generator`` are those after the step, or, if the optimiser runs
+        its own loop (COBYLA), those of the evaluation.
+        """
 
     @hookspec
     def on_epoch(self, problem: Problem, epoch: int) -> None:
@@ -79,12 +84,25 @@ class Specs:
         """
 
     @hookspec
+    def scan_figures(self, material: Mapping[str, Any], folder: Path) -> Sequence[Path]:  # type: ignore[empty-body]
+        """Draw the results of a scan into ``folder`` and return the files.
+
+        ``material`` has the ``title``, the keys of the ``axes``, the ``metrics``, and the
+        ``points``: each has ``values`` by axis, and ``summaries`` by metric with ``mean``,
+        ``deviation`` (NaN for one seed) and ``count``. Points without results have no summaries.
+        """
+
+    @hookspec
     def register_commands(self, app: Any) -> None:
         """Add commands to the ``qgen`` command line (a typer.Typer)."""
 
 
 #: What the hooks that return something return.
-RESULTS: Mapping[str, type] = {"environment": Mapping, "report_sections": Sequence}
+RESULTS: Mapping[str, type] = {
+    "environment": Mapping,
+    "report_sections": Sequence,
+    "scan_figures": Sequence,
+}
 
 
 @cache

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import pi
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.measures import Bits, Probabilities, Shots
-from qgen_core.errors import BadOption, DataError, OutputMismatch
+from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.events import Batch, Space, bits_to_index, index_to_bits
+from qgen_core.generators.conditions import condition_width, require_conditions
 from qgen_core.generators.draws import distinct, draw_outcomes, grouped
+from qgen_core.generators.initial import Init, initial_parameters
 from qgen_core.interfaces import Ansatz, Backend, Generator
 from qgen_core.losses.tables import FLOOR, floored_log
-from qgen_core.support.random_streams import generator, stream
 from qgen_core.typing import Array, Floats, Pullback, Rng
 
 #: Number of probabilities in memory at once while sampling many conditions.
@@ -83,7 +83,7 @@ class CircuitBornMachine(Generator):
         condition: Space | None = None,
         shots: int | None = None,
         smoothing: float = 0.5,
-        init: Literal["uniform", "normal", "zeros"] = "uniform",
+        init: Init = "uniform",
         scale: float = pi,
         seed: int | None = None,
     ) -> None:
@@ -98,9 +98,7 @@ class CircuitBornMachine(Generator):
             )
         if not (smoothing >= 0 and scale >= 0):
             raise BadOption(f"smoothing and scale are at least 0, not {smoothing:g} and {scale:g}")
-        inputs = 0
-        if condition is not None:
-            inputs = condition.width
+        inputs = condition_width(condition)
         self.space = space
         self.condition = condition
         self.backend = backend
@@ -108,7 +106,7 @@ class CircuitBornMachine(Generator):
         self.smoothing = smoothing
         self.circuit: Circuit = ansatz(space.width, inputs=inputs, registers=space.registers)
         self._check_circuit(inputs)
-        self.theta = _initial_parameters(self.circuit.num_params, init, scale, seed)
+        self.theta = initial_parameters(self.circuit.num_params, init, scale, seed)
 
     def parameters(self) -> dict[str, Array]:
         return {"theta": self.theta}
@@ -121,7 +119,7 @@ class CircuitBornMachine(Generator):
         """
         if n < 0:
             raise BadOption(f"n is the number of events, at least 0, not {n}")
-        self._check_condition(condition, n)
+        require_conditions("qcbm", self.condition, condition, n)
         conditions, row = distinct(condition, n)
         return self._sampled(self.theta, conditions, row, self.backend, rng)
 
@@ -198,13 +196,13 @@ class CircuitBornMachine(Generator):
         if output not in self.outputs:
             raise OutputMismatch(f"qcbm offers {', '.join(sorted(self.outputs))}, not {output}")
         if output == "probabilities":
-            self._check_condition(batch.condition, None)
+            require_conditions("qcbm", self.condition, batch.condition, None)
             return batch.condition, none, none
         if batch.x is None:
             raise OutputMismatch(
                 f"{output} is a value of each event, but the batch has no events; give it x"
             )
-        self._check_condition(batch.condition, len(batch.x))
+        require_conditions("qcbm", self.condition, batch.condition, len(batch.x))
         conditions, row = distinct(batch.condition, len(batch.x))
         if output == "samples":
             return conditions, row, none
@@ -280,27 +278,3 @@ class CircuitBornMachine(Generator):
             )
         self.backend.check(self.circuit, self.shots)
         self.backend.require(self.circuit, Probabilities())
-
-    def _check_condition(self, condition: Array | None, n: int | None) -> None:
-        if self.condition is None and condition is None:
-            return
-        if self.condition is None:
-            raise DataError("qcbm takes no condition; one was given")
-        if condition is None:
-            raise DataError(f"qcbm takes conditions of {self.condition}; none was given")
-        is_table = np.ndim(condition) == 2 and condition.shape[1] == self.condition.width
-        if not is_table or n not in (None, len(condition)):
-            raise DataError(
-                f"qcbm takes conditions of {self.condition}, a row for each of {n} events, not an "
-                f"array {np.shape(condition)}"
-            )
-
-
-def _initial_parameters(count: int, init: str, scale: float, seed: int | None) -> Floats:
-    """Initial parameters (count,)."""
-    rng = generator(None) if seed is None else stream(seed, "init")
-    if init == "uniform":
-        return rng.uniform(-scale, scale, count)
-    if init == "normal":
-        return rng.normal(0.0, scale, count)
-    return np.zeros(count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,34 +39,46 @@ def chi2(
     for column, cuts in enumerate(every):
         first = codes(reference, column, cuts)
         second = codes(generated, column, cuts)
-        value = per_degree(first, second, reference, generated, len(cuts) + 1)
-        result[f"chi2/ndf({reference.columns[column]})"] = value
+        found = chi_square(first, second, reference, generated, len(cuts) + 1)
+        result[f"chi2/ndf({reference.columns[column]})"] = found.per_degree
     return result
 
 
-def per_degree(
+class ChiSquare(NamedTuple):
+    """chi2 between two histograms, and its degrees of freedom, at least 1."""
+
+    value: float
+    degrees: int
+
+    @property
+    def per_degree(self) -> float:
+        """chi2 / ndf."""
+        return self.value / self.degrees
+
+
+def chi_square(
     first: NDArray[np.intp],
     second: NDArray[np.intp],
     reference: Events,
     generated: Events,
     size: int,
-) -> float:
-    """chi2 / ndf from bin numbers (N,) of the sources of both samples; 0 if all lie in one bin.
+) -> ChiSquare:
+    """chi2 from bin numbers (N,) of the sources of both samples; 0 if all lie in one bin.
 
     Underflow and overflow are added to the outermost bins. Separate bins for them would hold no
     reference events wherever the edges are the range of the reference, which would raise the mean
     of chi2 / ndf above 1.
 
     >>> a = Events(np.zeros((2, 1)))
-    >>> per_degree(np.array([1, 2]), np.array([1, 2]), a, a, size=4)
-    0.0
+    >>> chi_square(np.array([1, 2]), np.array([1, 1]), a, a, size=4)  # (1 - 2)^2 / 3 + 1
+    ChiSquare(value=1.3333333333333333, degrees=1)
     """
     r, r_squares = _sums(np.clip(first, 1, size - 2), reference, size)
     g, g_squares = _sums(np.clip(second, 1, size - 2), generated, size)
     variance = r.sum() ** 2 * g_squares + g.sum() ** 2 * r_squares
     some = variance > 0
     terms = (r.sum() * g - g.sum() * r)[some] ** 2 / variance[some]
-    return float(terms.sum() / max(1, np.count_nonzero(some) - 1))
+    return ChiSquare(float(terms.sum()), max(1, np.count_nonzero(some) - 1))
 
 
 def _sums(numbers: NDArray[np.intp], events: Events, size: int) -> tuple[Floats, Floats]:

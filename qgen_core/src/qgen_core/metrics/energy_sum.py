@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
-from qgen_core.metrics.binning import Edges, bin_numbers, check_pair, equal_width
-from qgen_core.metrics.chi2 import per_degree
+from qgen_core.metrics.binning import Edges, bin_numbers, check_bins, check_pair, equal_width
+from qgen_core.metrics.chi2 import chi_square
 from qgen_core.metrics.reference_edges import MOST_BINS, equal_count, num_bins
 from qgen_core.metrics.resample import effective_size, once, source_weights
 from qgen_core.metrics.wasserstein import earth_mover, spread
@@ -26,9 +26,11 @@ def energy_sum(
     ``energy-sum bias`` is the difference of the means, generated minus reference, and
     ``energy-sum W1`` the Wasserstein distance (at least 0), both in standard deviations of the
     sum over the reference. ``energy-sum chi2/ndf`` is the metric ``chi2`` of the sum in ``bins`` of
-    equal width over the reference, by default in equal-count bins of the reference. Samples of n1
-    and n2 events of one distribution have a bias of 0 with a standard deviation of
-    sqrt(1/n1 + 1/n2), and a chi2/ndf of about 1.
+    equal width over the reference, by default in equal-count bins of the reference, and
+    ``energy-sum chi2`` the same without the division: for unweighted samples of equal size
+    sum_bins (a - b)^2 / (a + b) with the counts a and b. Samples of n1 and n2 events of one
+    distribution have a bias of 0 with a standard deviation of sqrt(1/n1 + 1/n2), and a chi2/ndf of
+    about 1.
     Raises BadOption when the columns have different units, or for less than one bin.
 
     >>> a = Events(np.array([[1.0, 2.0], [2.0, 3.0]]))  # sums 3 and 5, standard deviation 1
@@ -41,8 +43,7 @@ def energy_sum(
     units = sorted(set(reference.units))
     if len(units) > 1:
         raise BadOption(f"energy-sum adds columns of one unit, these have {', '.join(units)}")
-    if bins is not None and bins < 1:
-        raise BadOption(f"bins must be at least 1, not {bins}")
+    check_bins(bins)
 
     def edges_of(source: Events) -> Floats:
         if bins is not None:
@@ -59,10 +60,12 @@ def energy_sum(
     second = once(generated, key, bins_of)
     bias = float(_mean(generated) - _mean(reference))
     unit = spread(reference, "sum", _sum)
+    square = chi_square(first, second, reference, generated, len(cuts) + 1)
     return {
         "energy-sum bias": bias / unit,
         "energy-sum W1": earth_mover(reference, generated, "sum", _sum) / unit,
-        "energy-sum chi2/ndf": per_degree(first, second, reference, generated, len(cuts) + 1),
+        "energy-sum chi2/ndf": square.per_degree,
+        "energy-sum chi2": square.value,
     }
 
 

@@ -1,10 +1,10 @@
-"""The unbiased maximum mean discrepancy between two samples."""
+"""The maximum mean discrepancy between two samples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -25,18 +25,23 @@ def mmd(
     bandwidth: float | None = None,
     standardise: bool = True,
     events: int = 1000,
+    estimator: Literal["unbiased", "biased"] = "unbiased",
+    squared: bool = True,
 ) -> Mapping[str, Estimate]:
-    """``mmd2``: the unbiased estimate of MMD^2 with the kernel K = exp(-d^2 / (2 bandwidth^2)).
+    """``mmd2``: an estimate of MMD^2 with the kernel K = exp(-d^2 / (2 bandwidth^2)).
 
     ``mean_{i!=j} K(r_i, r_j) + mean_{i!=j} K(g_i, g_j) - 2 mean_{i,j} K(r_i, g_j)``, with weighted
     means. At most 2; 0 on average for samples of one distribution, so a value can be negative.
+    ``estimator = "biased"`` keeps the pairs i = j, which have K = 1: never below 0, and for n and m
+    events of one distribution (1/n + 1/m) (1 - mean K) on average. With ``squared = False`` the
+    number is ``mmd``, the root of it (0 for a negative estimate).
     d is the Euclidean distance; with ``standardise`` each column is first divided by its standard
     deviation in the reference. ``bandwidth=None`` takes the median distance between reference
     events. At most ``events`` of each sample are used, at equal steps of their order; time and
     memory grow with the square of their number. Raises BadOption for a bandwidth <= 0 or fewer
     than 2 events.
 
-    The note of the number names the kernel.
+    The note of the number names the estimator and the kernel.
 
     Source: Gretton et al., JMLR 13 (2012) 723, eq. 3; the kernel and its bandwidth are our choice.
 
@@ -63,11 +68,15 @@ def mmd(
         bandwidth = once(reference, ("median", standardise, events), median_distance)
     first = _thinned(reference, scale, events)
     second = _thinned(generated, scale, events)
-    within_reference = _mean_kernel(first, first, bandwidth, same=True)
-    within_generated = _mean_kernel(second, second, bandwidth, same=True)
-    between = _mean_kernel(first, second, bandwidth, same=False)
+    unbiased = estimator == "unbiased"
+    within_reference = _mean_kernel(first, first, bandwidth, without_self=unbiased)
+    within_generated = _mean_kernel(second, second, bandwidth, without_self=unbiased)
+    between = _mean_kernel(first, second, bandwidth, without_self=False)
     value = within_reference + within_generated - 2 * between
-    return {"mmd2": Estimate(value, note=f"Gaussian kernel of bandwidth {bandwidth:.4g}")}
+    note = f"{estimator} estimate, Gaussian kernel of bandwidth {bandwidth:.4g}"
+    if squared:
+        return {"mmd2": Estimate(value, note=note)}
+    return {"mmd": Estimate(float(np.sqrt(max(value, 0.0))), note=note)}
 
 
 class _Sample(NamedTuple):
@@ -98,11 +107,11 @@ def _median_distance(x: Floats) -> float:
     return median if median > 0 else 1.0
 
 
-def _mean_kernel(a: _Sample, b: _Sample, bandwidth: float, *, same: bool) -> float:
-    """The weighted mean of the kernel over all pairs; ``same`` leaves out an event with itself."""
+def _mean_kernel(a: _Sample, b: _Sample, bandwidth: float, *, without_self: bool) -> float:
+    """The weighted mean of the kernel over all pairs, or over those of different events."""
     kernel = np.exp(_squared_distances(a.x, b.x) / (-2 * bandwidth**2))
     total = a.weight.sum() * b.weight.sum()
-    if same:
+    if without_self:
         np.fill_diagonal(kernel, 0.0)
         total -= a.weight @ b.weight
     if total <= 0:

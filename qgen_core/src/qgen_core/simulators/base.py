@@ -149,11 +149,8 @@ class Simulator(Backend):
     def _frequencies(
         self, circuit: Circuit, angles: Floats, measure: Probabilities, shots: Shots
     ) -> Floats:
-        frequencies = []
-        for probabilities in self._read_probabilities(circuit, angles, measure):
-            counts = sample_counts(probabilities, shots.number, shots.rng)
-            frequencies.append(counts / shots.number)
-        return np.stack(frequencies)
+        probabilities = self._read_probabilities(circuit, angles, measure)
+        return sample_counts(probabilities, shots.number, shots.rng) / shots.number
 
     def _read_probabilities(
         self, circuit: Circuit, angles: Floats, measure: Probabilities | Bits
@@ -245,7 +242,9 @@ def parity(word: str) -> Floats:
     array([ 1.,  1., -1., -1.])
     """
     signs = np.ones(1)
-    for letter in word:
-        of_wire = np.array([1.0, 1.0 if letter == "I" else -1.0])
-        signs = np.kron(signs, of_wire)
+    for letter in reversed(word):
+        of_one = signs
+        if letter != "I":
+            of_one = -signs
+        signs = np.concatenate([signs, of_one])
     return signs

@@ -21,9 +21,9 @@ PIECE = 2**14
 
 
 def sample_counts(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
-    """How often each outcome occurs (K,) in ``shots`` draws.
+    """How often each outcome occurs in ``shots`` draws: (K,), or (B, K) for rows of probabilities.
 
-    Raises BadOption unless the probabilities (K,) sum to one, up to 1e-3 of rounding.
+    Raises BadOption unless the probabilities (K,) or (B, K) sum to one, up to 1e-3 of rounding.
 
     >>> sample_counts(np.array([0.0, 1.0]), 5, np.random.default_rng(1))
     array([0, 5])
@@ -49,10 +49,12 @@ def sample_indices(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.in
 
 def _normalised(probabilities: Floats) -> Floats:
     p = np.clip(np.asarray(probabilities, dtype=np.float64), 0.0, None)
-    total = float(p.sum())
-    if not (np.isfinite(total) and abs(total - 1) < 1e-3):
-        raise BadOption(f"probabilities sum to {total:g}, not to 1")
-    return p / total
+    totals = p.sum(axis=-1, keepdims=True)
+    wrong = totals[~(np.abs(totals - 1) < 1e-3)]
+    if wrong.size:
+        raise BadOption(f"probabilities sum to {wrong[0]:g}, not to 1")
+    normalised: Floats = p / totals
+    return normalised
 
 
 def alias_table(p: Floats) -> tuple[Floats, NDArray[np.int64]]:

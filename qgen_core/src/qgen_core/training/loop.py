@@ -59,6 +59,7 @@ class _Loop(TrainingProblem):
     ) -> None:
         super().__init__(generator, data, loss, seed, trainer.steps, trainer.batch_size)
         self.trainer = trainer
+        self.common_numbers = trainer.random_numbers == "common"
         self.validation = validation
         self._validator: Validation | None = None
         if trainer.select is not None:
@@ -183,11 +184,24 @@ class _Loop(TrainingProblem):
         if self.file is not None:
             self.file.append(record)
         self.step += 1
-        self.calls.on_step(problem=self, record=record)
+        self._call_on_step(record)
         if self.loss.reads != "probabilities" and self.step % self.epoch_steps == 0:
             self.calls.on_epoch(problem=self, epoch=self.step // self.epoch_steps)
         if self.checkpoints is not None:
             self._save_or_interrupt(self.checkpoints)
+
+    def _call_on_step(self, record: Mapping[str, Any]) -> None:
+        """Call the hooks; a trainer that owns its loop shows them the point just evaluated."""
+        if not self.trainer.owns_loop:
+            self.calls.on_step(problem=self, record=record)
+            return
+        parameters = self.generator.parameters()
+        current = flatten(parameters)
+        assign(parameters, self.before)
+        try:
+            self.calls.on_step(problem=self, record=record)
+        finally:
+            assign(parameters, current)
 
     def _restore_sampler(self, saved: Saved) -> None:
         """Put the sampler's state back, unless the sampler was exchanged for another one."""
@@ -249,6 +263,8 @@ class _Loop(TrainingProblem):
             self.save()
 
     def _warn_if_vanishing(self, record: Mapping[str, Any]) -> None:
+        if self.before.size == 0:
+            return
         known = any(text.startswith(VANISHED) for text in self.history.warnings)
         if record.get("gradient", 1.0) < VANISHING and not known:
             self.warn(
@@ -262,6 +278,8 @@ class _Loop(TrainingProblem):
         steps_since_best = self.step - 1 - self.state.best_step
         if self.step >= self.total:
             self.history.stopped = f"all {self.total} steps done"
+        elif self.step > 0 and self.before.size == 0:
+            self.history.stopped = f"generator {name_of(self.generator)!r} has no parameters"
         elif patience is not None and steps_since_best >= patience:
             compared = "least loss"
             if self._validator is not None:
@@ -277,8 +295,12 @@ class _Loop(TrainingProblem):
 
         A second Ctrl-C stops within the step.
         """
-        if self.checkpoints is None or threading.current_thread() is not threading.main_thread():
+        if self.checkpoints is None:
             yield
+            return
+        if threading.current_thread() is not threading.main_thread():
+            with self.stop_request.registered():
+                yield
             return
         try:
             with self.stop_request.listening():
@@ -327,7 +349,10 @@ class _Loop(TrainingProblem):
         self.step = 0
         assign(self.generator.parameters(), self.state.start)
         try:
-            self.trainer.minimise(self)
+            if self.state.start.size:
+                self.trainer.minimise(self)
+            else:
+                self.evaluate(self.state.start)
             self.state.journal.check_all_replayed(self.step)
             if not self.exhausted():
                 self.history.stopped = "the optimiser ended"

@@ -48,6 +48,8 @@ class TrainingProblem:
         self.seed = seed
         self.total = total
         self.batch_size = batch_size
+        #: Whether all steps use the events and the random numbers of step 0.
+        self.common_numbers = False
         self.step = 0
         self._notes: dict[str, float] = {}
         self._target: Batch | None = None
@@ -57,6 +59,17 @@ class TrainingProblem:
     def rng(self, purpose: str, worker: int = 0) -> np.random.Generator:
         """The random stream of a purpose at this step; ``worker`` numbers independent ones."""
         return stream(self.seed, purpose, self.step, worker)
+
+    @property
+    def _drawn_step(self) -> int:
+        """The step whose events and random numbers the loss uses."""
+        if self.common_numbers:
+            return 0
+        return self.step
+
+    def _forward_rng(self, worker: int = 0) -> np.random.Generator:
+        """The random stream of the model's outputs."""
+        return stream(self.seed, "forward", self._drawn_step, worker)
 
     @property
     def epoch_steps(self) -> int:
@@ -82,7 +95,7 @@ class TrainingProblem:
         if batch is None:
             batch = self.batch
         output, pullback = self.generator.forward(
-            self.loss.reads, batch, rng=self.rng("forward", worker)
+            self.loss.reads, batch, rng=self._forward_rng(worker)
         )
         value, cotangent = self.loss(output, batch)
         self.check_finite("loss", value)
@@ -95,18 +108,22 @@ class TrainingProblem:
         return value, gradient
 
     def values(self, thetas: Floats, backend: Backend | None = None) -> Floats:
-        """The loss at many flat parameter vectors (T, P), all on this step's batch: (T,)."""
-        outputs = self.generator.outputs_at(
-            self.loss.reads,
-            np.atleast_2d(thetas),
-            self.batch,
-            rng=self.rng("forward"),
-            backend=backend,
-        )
+        """The loss at many flat parameter vectors (T, P), all on this step's batch: (T,).
+
+        With common random numbers, each vector is given the same ones.
+        """
+        thetas = np.atleast_2d(thetas)
+        parts = [thetas]
+        if self.common_numbers:
+            parts = [theta[None] for theta in thetas]
         losses = []
-        for output in outputs:
-            value, _ = self.loss(output, self.batch)
-            losses.append(value)
+        for part in parts:
+            outputs = self.generator.outputs_at(
+                self.loss.reads, part, self.batch, rng=self._forward_rng(), backend=backend
+            )
+            for output in outputs:
+                value, _ = self.loss(output, self.batch)
+                losses.append(value)
         values = np.array(losses)
         self.check_finite("loss", values)
         return values
@@ -155,7 +172,7 @@ class TrainingProblem:
             )
         if self.batch_size is None or self.batch_size >= len(self.data):
             return self._minibatch(None)
-        epoch, place = divmod(self.step, self.epoch_steps)
+        epoch, place = divmod(self._drawn_step, self.epoch_steps)
         if self._order[0] != epoch:
             self._order = (epoch, stream(self.seed, "data", epoch).permutation(len(self.data)))
         first = len(self.data) * place // self.epoch_steps

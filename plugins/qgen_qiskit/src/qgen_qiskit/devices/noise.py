@@ -49,6 +49,7 @@ class DeviceNoiseModel(ABC):
         scale: float = 1.0,
         mode: Mode = "semigroup",
         drift: float = 0.0,
+        draw: int | None = None,
         seed: int = 0,
     ) -> None:
         check_scale(scale)
@@ -60,11 +61,14 @@ class DeviceNoiseModel(ABC):
             raise BadOption(
                 f"drift is a fraction from 0 to below 1 (0.08: up to 8 percent), not {drift}"
             )
+        if draw is not None and (draw < 0 or not drift):
+            raise BadOption(f"draw is the number of a draw of drift, at least 0, not {draw}")
         self.layout = None if layout is None else tuple(layout)
         self.readout: Readout = readout
         self.scale = scale
         self.mode = mode
         self.drift = drift
+        self.draw = draw
         self.seed = seed
         self._training: Problem | None = None
         self._circuits: Remembered[Circuit, _CachedCircuit] = Remembered()
@@ -83,7 +87,9 @@ class DeviceNoiseModel(ABC):
 
     @property
     def version(self) -> int | None:
-        """The step of the training if the noise drifts with it, else None."""
+        """The draw of the drift: a fixed one, or the step of the training; None without drift."""
+        if self.draw is not None:
+            return self.draw
         if not self.drift or self._training is None:
             return None
         return self._training.step
@@ -137,6 +143,8 @@ class DeviceNoiseModel(ABC):
         found["mode"] = self.mode
         found["readout"] = self.readout
         found["drift"] = self.drift
+        if self.draw is not None:
+            found["draw"] = self.draw
         return found
 
     @hookimpl
@@ -191,6 +199,8 @@ class DeviceNoise(DeviceNoiseModel):
         scale: strength of the noise: 0 for none, 1 for the device.
         mode: ``semigroup`` (powers of channels) or ``linear`` (errors times scale, with bounds).
         drift: rates change in each step of a training, by up to this fraction.
+        draw: the rates of this draw of the drift, in all steps and after the training: one other
+            calibration. None: new rates in each step.
         seed: of the drift; a run passes its own.
 
     Raises BadOption for options that do not fit, Unsupported for circuits that hold channels.
@@ -217,10 +227,17 @@ class DeviceNoise(DeviceNoiseModel):
         scale: float = 1.0,
         mode: Mode = "semigroup",
         drift: float = 0.0,
+        draw: int | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(
-            layout=layout, readout=readout, scale=scale, mode=mode, drift=drift, seed=seed
+            layout=layout,
+            readout=readout,
+            scale=scale,
+            mode=mode,
+            drift=drift,
+            draw=draw,
+            seed=seed,
         )
         self.name = device
         self.account = account

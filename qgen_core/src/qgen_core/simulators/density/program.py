@@ -20,7 +20,7 @@ from qgen_core.simulators.density.layout import (
 from qgen_core.simulators.density.plan import DensityPlan
 from qgen_core.simulators.density.tables import DOUBLE, Tables
 from qgen_core.simulators.simd.threads import spread
-from qgen_core.support.buffers import aligned
+from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import Floats, Ints
 
 #: Bytes of states that a batch may keep for its backward pass before it computes them again.
@@ -86,10 +86,12 @@ class DensityProgram:
         meet = self._meeting_state(angles, len(places))
         if meet == len(self.plan.passes):
             return self.final(angles, threads)[:, places]
-        observables = self._observables(angles[:1], places, meet, threads)
+        observables: Floats | None = None
         out = np.empty((len(angles), len(places)))
         for rows in self._chunks(len(angles), self.plan.sizes[meet]):
             run = self._run(angles[rows], sorted({0, meet}), threads)
+            if observables is None:  # the matrices that they need are those of any row
+                observables = self._observables(run.mats, places, meet, threads)
             out[rows] = self._last_state(run) @ observables.T
         return out
 
@@ -173,15 +175,14 @@ class DensityProgram:
         return last
 
     def _observables(
-        self, angles: Floats, places: NDArray[np.intp], meet: int, threads: int
+        self, mats: Floats, places: NDArray[np.intp], meet: int, threads: int
     ) -> Floats:
         """What each place of the last state reads, as an observable of state ``meet``.
 
-        (places, size).
+        (places, size). ``mats`` (B, n) are the matrices of some rows, of which the first is used.
         """
         tables = self.tables
         last = len(self.plan.passes)
-        mats = tables.mats(angles, 1)
         passes = tables.passes.copy()
         passes[:, PASS_HAS_GRADIENT] = 0
         out = np.empty((len(places), self.plan.sizes[meet]))
@@ -218,7 +219,7 @@ class DensityProgram:
         kept = [sizes[cut] for cut in cuts]
         keep_at = np.full(len(sizes), -1, dtype=np.int64)
         keep_at[cuts] = np.cumsum([0, *kept[:-1]])
-        keep = np.empty((len(angles), sum(kept)))
+        keep = contiguous(len(angles), sum(kept), DOUBLE)
         keep[:, 0] = 1.0
         work_at = np.arange(len(sizes)) % 2 * self.largest
 

@@ -20,7 +20,7 @@ from qgen_core.simulators.density.layout import (
 from qgen_core.simulators.density.plan import DensityPass, DensityPlan, Factor, FusedGroup
 from qgen_core.simulators.simd.intrinsics import lanes_of
 from qgen_core.simulators.simd.threads import spread
-from qgen_core.support.buffers import aligned
+from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import Floats, Ints
 
 DOUBLE = np.dtype(np.float64)
@@ -85,7 +85,7 @@ class Tables:
 
     def mats(self, angles: Floats, threads: int) -> Floats:
         """The matrices of all groups and passes for rows of angles (B, total)."""
-        mats = np.empty((len(angles), self.total))
+        mats = contiguous(len(angles), self.total, DOUBLE)
 
         def work(first: int, last: int) -> None:
             bind(first, last, angles, self.bound, mats)
@@ -94,13 +94,14 @@ class Tables:
         for row, one in zip(self.passes, self.plan.passes, strict=True):
             if one.uses_group_matrix:
                 continue
-            whole = self._whole(mats, one)[:, one.rows]
-            weights = self._weights(mats, one)
-            shape = (len(mats), len(one.rows), *_digits(one))
-            digits = (whole * weights[:, None, :]).reshape(shape)
-            folded = digits.sum(axis=tuple(2 + p for p in one.fresh))
+            matrix = self._whole(mats, one)[:, one.rows]
+            if one.fresh:
+                weights = self._weights(mats, one)
+                shape = (len(mats), len(one.rows), *_digits(one))
+                digits = (matrix * weights[:, None, :]).reshape(shape)
+                matrix = digits.sum(axis=tuple(2 + p for p in one.fresh))
             part = _matrix_of(row)
-            mats[:, part] = folded.reshape(len(mats), part.stop - part.start)
+            mats[:, part] = matrix.reshape(len(mats), part.stop - part.start)
         return mats
 
     def back(self, angles: Floats, mats: Floats, d_mats: Floats, threads: int) -> Floats:
