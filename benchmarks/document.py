@@ -66,6 +66,15 @@ SECTIONS = (
         "no device.",
     ),
     (
+        "qag/",
+        "A Quantum Angle Generator, one thread",
+        "The loss of 50 images of 8 pixels with 2048 shots each, 24 parameters: an evaluation, and "
+        "our whole training of 600 evaluations with COBYLA. `joint` measures all pixels together, "
+        "`binomial` draws the shots of each from its exact expectation. The peers are given the "
+        "same random angles each time, and no optimiser. `fez`: the stored calibration of ibm_fez; "
+        "Aer has its gate errors, without readout errors. Emulation, no device.",
+    ),
+    (
         "hybrid/",
         "Layers in networks of torch, one thread",
         "A layer of strongly entangling gates, 2 deep, after a rotation by an input on every "

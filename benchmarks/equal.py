@@ -79,7 +79,9 @@ def differences(ours: dict[str, object], theirs: dict[str, object]) -> list[str]
 def compared(other: Path, studies: bool) -> Iterator[tuple[str, list[str]]]:
     """Name and differences of each recipe and study."""
     with tempfile.TemporaryDirectory() as folder:
-        for number, path in enumerate(sorted((ROOT / "recipes").rglob("*.toml"))):
+        paths = sorted((ROOT / "recipes").rglob("*.toml"))
+        recipes = [path for path in paths if "studies" not in path.parts]
+        for number, path in enumerate(recipes):
             recipe = path.relative_to(ROOT)
             places = [Path(folder) / f"{number}-{side}" for side in ("here", "other")]
             for place in places:

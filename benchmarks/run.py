@@ -34,6 +34,7 @@ GROUPS = {
     "curves": 1,
     "adapters": 1,
     "noise": 2,
+    "qag": 1,
     "hybrid": 1,
     "gan": 1,
 }

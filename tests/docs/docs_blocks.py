@@ -4,7 +4,8 @@ The info string of a block says what it is:
 
 - ``python`` and ``{code-cell}``: executed, with one namespace per page; ``pycon``: a doctest.
 - A block whose first line is ``# NAME.toml`` or ``# NAME.py`` is a file that the reader saves. A
-  recipe is then validated. Other TOML blocks are parts of a recipe, or of a pyproject.toml.
+  recipe or a study file is then validated. Other TOML blocks are parts of a recipe, or of a
+  pyproject.toml.
 - ``sh``: commands, run one by one. A comment ``# exit code N`` says that a command has to fail.
 - ``text``: output of the block before it, compared line by line except for numbers; lines may be
   left out, and ``...`` in a line stands for any text.

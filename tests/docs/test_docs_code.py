@@ -25,6 +25,7 @@ from qgen_core.discovery import hooks, registry
 from qgen_core.events import Space
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import TABLES, Recipe
+from qgen_core.studies import read_scan
 
 PAGES = pages()
 NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
@@ -109,6 +110,8 @@ class Reader:
             assert set(document["project"].get("entry-points", {})) <= set(
                 registry.KINDS.values()
             ), block.where
+        elif "recipe" in document:
+            read_scan(block.file)
         elif block.file:
             Assembly(Recipe.read(block.file)).check()
         else:
@@ -171,7 +174,9 @@ def _check_part(document: dict[str, Any]) -> None:
     """Tables of a recipe: their components exist and take these options."""
     whole = Recipe.read(ROOT / "recipes" / "jets.toml").to_dict() | document
     recipe = Recipe.from_dict(whole)
-    given = {"space": Space("bits", 8), "condition": None, "seed": 0, "data": None}
+    given: dict[str, Any] = {"space": Space("bits", 8), "condition": None, "seed": 0, "data": None}
+    if "sampler" in document:
+        given["sampler"] = registry.build("sampler", document["sampler"])
     for key in set(document) & set(TABLES):
         registry.build(TABLES[key], recipe.tables[key], given)
 

@@ -1,4 +1,4 @@
-"""The command line on real data, as a user runs it: each command in a process of its own."""
+"""The command line on real data, as a user runs it: commands in processes of their own."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+
+from qgen_core.cli import main
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "jets.toml"
 CLI = [sys.executable, "-m", "qgen_core.cli"]
@@ -183,14 +185,26 @@ def test_errors_say_what_where_and_how_to_mend(
     message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """In this process, which spares the imports; an exception that is no SystemExit fails."""
     monkeypatch.chdir(tmp_path)
-    done = qgen(*arguments)
-    assert done.returncode == code, done.stderr
-    assert message in done.stderr
+    with pytest.raises(SystemExit) as ended:
+        main(list(map(str, arguments)))
+    printed, said = capsys.readouterr()
+    assert ended.value.code == code, said
+    assert message in said
+    assert "Traceback" not in said
+    assert printed == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_ends_with_the_code_of_its_error(tmp_path: Path) -> None:
+    done = qgen("generate", tmp_path, "-n", "5", "-o", tmp_path / "y.h5")
+    assert done.returncode == 3, done.stderr
+    assert "not a run folder" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_lists_and_descriptions() -> None:
@@ -218,12 +232,15 @@ def test_lists_and_descriptions() -> None:
 
 
 @pytest.mark.parametrize(
-    "env", [{"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, {"TERM": "dumb", "COLUMNS": "20"}]
+    ("env", "flags"),
+    [
+        ({"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}, ()),
+        ({"TERM": "dumb", "COLUMNS": "20"}, ("-O",)),
+    ],
 )
-def test_odd_surroundings(env: dict[str, str], run: Path) -> None:
-    for flags in ((), ("-O",)):
-        done = qgen("evaluate", run, env=env, flags=flags)
-        assert done.returncode == 0, done.stderr
+def test_odd_surroundings(env: dict[str, str], flags: tuple[str, ...], run: Path) -> None:
+    done = qgen("evaluate", run, env=env, flags=flags)
+    assert done.returncode == 0, done.stderr
 
 
 def test_info_without_the_kind() -> None:

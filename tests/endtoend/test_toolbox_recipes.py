@@ -15,7 +15,8 @@ from qgen_core.metrics.wasserstein import wasserstein
 from qgen_core.runs import run as runs
 from qgen_core.runs.recipes import Recipe
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
+FOLDER = Path(__file__).parents[2] / "recipes"
+RECIPES = sorted(path for path in FOLDER.rglob("*.toml") if "studies" not in path.parts)
 
 
 def _names(node: Any) -> Iterator[str]:

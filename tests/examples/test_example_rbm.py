@@ -18,8 +18,9 @@ from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.interfaces import Sampler
 from qgen_core.runs import evaluation
 from qgen_core.runs import run as runs
-from qgen_core.runs.eventfile import read_events, write_events
+from qgen_core.runs.eventfile import write_events
 from qgen_core.runs.folder import RunFolder
+from qgen_core.runs.reading import Layout, read_file
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import write_report
 from qgen_core.support.checkpoint import Checkpoints
@@ -156,8 +157,8 @@ def pairs() -> qgen.Events:
 
 @pytest.fixture
 def recipe() -> Iterator[Recipe]:
-    qgen.register("generator", "rbm", example.BoltzmannMachine)
-    qgen.register("sampler", "gibbs", example.Gibbs)
+    qgen.register("generator", "example-rbm", example.BoltzmannMachine)
+    qgen.register("sampler", "example-gibbs", example.Gibbs)
     qgen.register("sampler", "remote", Remote)
     qgen.register("dataset", "pairs", pairs)
     yield Recipe.from_dict(
@@ -166,7 +167,7 @@ def recipe() -> Iterator[Recipe]:
             "dataset": "pairs",
             "encoder": {"name": "binning", "bits": 2},
             "sampler": {"name": "remote", "sweeps": 3},
-            "generator": {"name": "rbm", "hidden": 3, "chains": 20},
+            "generator": {"name": "example-rbm", "hidden": 3, "chains": 20},
             "loss": "mean",
             "trainer": {"name": "adam", "steps": 6, "learning_rate": 0.05},
         }
@@ -191,7 +192,8 @@ def test_a_run_says_who_drew_its_samples_wherever_one_looks(recipe: Recipe, tmp_
     with h5py.File(file) as written:
         assert written.attrs["sampler source"] == "emulated device"
         assert written.attrs["sampler jobs"] == "job-7"
-    assert read_events(file, run).provenance["sampler source"] == "emulated device"
+    layout = Layout.of_run(run.recipe.tables["dataset"], run.record["data"])
+    assert read_file(file, layout).provenance["sampler source"] == "emulated device"
     result = evaluation.evaluate(run)
     assert result["generated"]["sampler source"] == "emulated device"
     RunFolder(tmp_path / "run").save_evaluation(result)
@@ -217,14 +219,14 @@ def test_a_sampler_is_exchanged_by_name(
     recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     runs.train(recipe.changed(["trainer.steps=2"]), tmp_path)
-    history = runs.train(recipe.changed(["sampler.name=gibbs"]), tmp_path, resume=True)
+    history = runs.train(recipe.changed(["sampler.name=example-gibbs"]), tmp_path, resume=True)
     assert "the checkpoint is of a training with sampler 'remote'" in history.warnings[0]
     assert history.draws.sources == ["emulated device", "Gibbs sampling, 3 sweeps"]
     assert "sampler/calls" not in saved_arrays(tmp_path)
     run = runs.Run(tmp_path, ["sampler.name=remote"])
     events = next(run.generate(10))
     assert events.provenance["sampler source"] == "emulated device"
-    assert "was trained with sampler 'gibbs'" in caplog.text
+    assert "was trained with sampler 'example-gibbs'" in caplog.text
 
 
 def test_a_file_of_several_pieces_names_all_jobs(
@@ -236,7 +238,7 @@ def test_a_file_of_several_pieces_names_all_jobs(
     write_events(run.generate(100), tmp_path / "events.h5", {})
     with h5py.File(tmp_path / "events.h5") as written:
         assert written.attrs["sampler jobs"] == "job-7; job-8; job-9"
-    commas = runs.Run(tmp_path / "run", ["sampler.name=gibbs"])
+    commas = runs.Run(tmp_path / "run", ["sampler.name=example-gibbs"])
     pieces = list(commas.generate(100))
     assert pieces[-1].provenance["sampler source"] == "Gibbs sampling, 3 sweeps"
 
@@ -249,5 +251,5 @@ def test_all_components_of_a_run_share_one_sampler(recipe: Recipe) -> None:
 
 def test_a_model_without_a_sampler_says_what_to_add(recipe: Recipe) -> None:
     tables = {key: table for key, table in recipe.tables.items() if key != "sampler"}
-    with pytest.raises(BadOption, match=r"'rbm' needs 'sampler': add a table \[sampler\]"):
+    with pytest.raises(BadOption, match=r"'example-rbm' needs 'sampler': add a table \[sampler\]"):
         runs.Assembly(Recipe.from_dict(tables)).check()

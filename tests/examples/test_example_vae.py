@@ -167,15 +167,15 @@ def dataset() -> qgen.Events:
 @pytest.fixture
 def recipe() -> Iterator[Recipe]:
     qgen.register("generator", "vae", example.BoltzmannAutoencoder)
-    qgen.register("sampler", "gibbs", qgen_example_rbm.Gibbs)
-    qgen.register("sampler", "enumeration", qgen_example_rbm.Enumeration)
+    qgen.register("sampler", "example-gibbs", qgen_example_rbm.Gibbs)
+    qgen.register("sampler", "example-enumeration", qgen_example_rbm.Enumeration)
     qgen.register("dataset", "clouds", dataset)
     yield Recipe.from_dict(
         {
             "seed": 5,
             "dataset": "clouds",
             "encoder": "standard",
-            "sampler": {"name": "gibbs", "sweeps": 2},
+            "sampler": {"name": "example-gibbs", "sweeps": 2},
             "generator": {"name": "vae", "side": 2, "chains": 20},
             "loss": "mean",
             "trainer": {"name": "torch", "steps": 6, "batch_size": 100, "shares": 2},
@@ -210,6 +210,6 @@ def test_a_training_continues_bit_for_bit(recipe: Recipe, tmp_path: Path) -> Non
 def test_the_prior_is_sampled_by_whichever_sampler_is_named(recipe: Recipe, tmp_path: Path) -> None:
     history = runs.train(recipe, tmp_path)
     assert history.draws.sources == ["Gibbs sampling, 2 sweeps"]
-    run = runs.Run(tmp_path, ["sampler.name=enumeration"])
+    run = runs.Run(tmp_path, ["sampler.name=example-enumeration"])
     events = next(run.generate(10))
     assert events.provenance["sampler source"] == "enumeration of all states"

@@ -25,6 +25,8 @@ FRAMEWORKS = (
     "distributed",
     "sphinx",
 )
+HERE = Path(__file__).parent
+OWN_TESTS_SECONDS = 1200.0
 LIST = "from qgen_core.cli import main; main(['list', '--json'])"
 SEEN = f"""
 from importlib.util import find_spec
@@ -65,15 +67,17 @@ def test_it_sees_what_it_declares(alone: tuple[str, Path, set[str]], tmp_path: P
     )
 
 
-def test_it_passes_its_own_tests(alone: tuple[str, Path, set[str]], tmp_path: Path) -> None:
+def own_tests(alone: tuple[str, Path, set[str]], folder: Path, *options: str) -> str:
+    """What a plugin's tests say in its environment, in a folder beside which nothing else lies."""
     plugin, python, _ = alone
-    folder = isolated_links.projects()[plugin]
+    source = isolated_links.projects()[plugin]
     shutil.copytree(
-        folder / "tests", tmp_path / "tests", ignore=shutil.ignore_patterns("__pycache__")
+        source / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__")
     )
-    if (folder / "README.md").exists():
-        shutil.copy(folder / "README.md", tmp_path)
-    options = (
+    if (source / "README.md").exists():
+        shutil.copy(source / "README.md", folder)
+    shutil.copy(HERE / "first_parameters.py", folder)
+    always = (
         "-q",
         "-p",
         "no:cacheprovider",
@@ -84,7 +88,23 @@ def test_it_passes_its_own_tests(alone: tuple[str, Path, set[str]], tmp_path: Pa
         "-o",
         "markers=long: takes minutes",
     )
-    words = call(python, "-m", "pytest", *options, "tests", cwd=tmp_path, timeout=600)
+    return call(
+        python, "-m", "pytest", *always, *options, "tests", cwd=folder, timeout=OWN_TESTS_SECONDS
+    )
+
+
+def test_it_passes_each_of_its_own_tests_once(
+    alone: tuple[str, Path, set[str]], tmp_path: Path
+) -> None:
+    """With the first parameters of each: what is not declared and is needed is missed by then."""
+    words = own_tests(alone, tmp_path, "-p", "first_parameters")
+    assert "passed" in words and "failed" not in words and "error" not in words
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_it_passes_all_of_its_own_tests(alone: tuple[str, Path, set[str]], tmp_path: Path) -> None:
+    words = own_tests(alone, tmp_path)
     assert "passed" in words and "failed" not in words and "error" not in words
 
 

@@ -49,7 +49,7 @@ class Campaign:
 
 
 def child(script: Path, *arguments: str, **variables: str) -> Any:
-    """The JSON that a script prints."""
+    """The JSON that a script prints; its messages go to stderr as they come."""
     paths = [str(RUNS), str(TRAINING), *sys.path]
     environment = {
         **os.environ,
@@ -60,14 +60,13 @@ def child(script: Path, *arguments: str, **variables: str) -> Any:
     }
     done = subprocess.run(
         [sys.executable, str(script), *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         env=environment,
         check=False,
     )
-    print(done.stderr, file=sys.stderr)
     if done.returncode:
-        raise RuntimeError(f"{script.name} ended with {done.returncode}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{script.name} ended with {done.returncode}: see its messages above")
     return json.loads(done.stdout)
 
 

@@ -14,7 +14,7 @@ import pytest
 from qgen_core.discovery.hooks import manager
 from qgen_core.runs.report import Section
 from qgen_hep import hooks
-from qgen_hep.figures import correlation, joint, marginals, training
+from qgen_hep.figures import correlation, joint, marginals, scan, training
 from qgen_hep.figures.density import density, pulls, ratio
 from qgen_hep.figures.labels import axis_label, escaped, short_name
 from qgen_hep.figures.sections import sections
@@ -370,3 +370,44 @@ def test_only_the_first_of_many_marginals_are_drawn(drawn):
     evaluation = {"marginals": [histogram([1, 2, 3], f"x{i}") for i in range(15)]}
     (section,) = sections({"evaluation": evaluation, "history": [], "recipe": {}})
     assert len(drawn) == 12 and "The first 12 of 15 columns." in section.body
+
+
+def scan_material():
+    points = []
+    for rate in (0.001, 0.01, 0.1):
+        for ansatz in ("tree", "brick"):
+            value = {"trainer.learning_rate": rate, "generator.ansatz": ansatz}
+            summary = {"mean": 2 * rate, "deviation": float("nan"), "count": 1}
+            points.append({"values": value, "summaries": {"loss": summary}})
+    points[-1]["summaries"]["tv"] = {"mean": 0.5, "deviation": 0.1, "count": 2}
+    points.append({"values": {"trainer.learning_rate": 1.0}, "summaries": {}})
+    axes = ["trainer.learning_rate", "generator.ansatz"]
+    return {"title": "rates", "axes": axes, "metrics": ["loss", "tv"], "points": points}
+
+
+def test_a_scan_has_a_figure_for_each_axis_with_its_numbers(tmp_path, monkeypatch):
+    drawn = []
+    real = scan.figure
+    monkeypatch.setattr(scan, "figure", lambda *size: drawn.append(real(*size)) or drawn[-1])
+    (found,) = manager().scan_figures(material=scan_material(), folder=tmp_path)
+    assert [path.name for path in found] == ["trainer-learning-rate.png", "generator-ansatz.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in found)
+    loss, tv = drawn[0].axes
+    assert loss.get_xscale() == "log" and loss.get_xlabel() == "trainer.learning_rate"
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == [
+        "ansatz = tree",
+        "ansatz = brick",
+    ]
+    lines = [line for line in loss.get_lines() if line.get_marker() == "o"]
+    assert len(lines) == 2
+    for line in lines:
+        np.testing.assert_allclose(line.get_xdata(orig=False), [0.001, 0.01, 0.1])
+        np.testing.assert_allclose(line.get_ydata(orig=False), [0.002, 0.02, 0.2])
+    assert tv.get_lines()[0].get_ydata() == [0.5]
+    names = [text.get_text() for text in drawn[1].axes[0].get_xticklabels()]
+    assert names == ["tree", "brick"]
+
+
+def test_a_scan_without_results_has_no_figure(tmp_path):
+    empty = scan_material() | {"points": [{"values": {}, "summaries": {}}]}
+    assert manager().scan_figures(material=empty, folder=tmp_path) == [[]]

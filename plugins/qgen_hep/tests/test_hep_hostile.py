@@ -118,9 +118,11 @@ def test_hdf5_strings_and_references_of_any_length(tmp_path):
         file.create_dataset("text", data=["long", "longer"], dtype=h5py.string_dtype())
         file.create_dataset("links", data=[file.ref], dtype=h5py.ref_dtype)
         file.create_dataset("rows", (2,), dtype=h5py.vlen_dtype(np.float64))
-    for name in ("text", "links", "rows"):
+    for name in ("text", "links"):
         with pytest.raises(DataError, match="expected real numbers, found object"):
             read(path, [name])
+    with pytest.raises(DataError, match="found vectors of varying length"):
+        read(path, ["rows"])
 
 
 def test_hdf5_groups_that_hold_themselves(tmp_path):
@@ -241,11 +243,10 @@ def test_parquet_that_holds_no_columns_of_numbers(tmp_path):
         {"text": ["a", "b"], "rows": [[1.0], [1.0, 2.0]], "holes": pa.array([1, None])}
     )
     parquet.write_table(table, path)
-    for name, kind in (("text", "string"), ("rows", "list")):
-        with pytest.raises(
-            DataError, match=f"'{name}': expected a column of numbers, found {kind}"
-        ):
-            read(path, [name])
+    with pytest.raises(DataError, match="'text': expected a column of numbers, .* found string"):
+        read(path, ["text"])
+    with pytest.raises(DataError, match="'rows': expected vectors of one length, 1 as in event 0"):
+        read(path, ["rows"])
     with pytest.raises(
         DataError, match="'holes' has 1 values that are not finite, the first is nan in event 1"
     ):
@@ -274,11 +275,10 @@ def test_root_branches_that_are_no_columns(tmp_path):
     with uproot.recreate(path) as file:
         tree = file.mktree("events", {"tracks": "var * float64", "name": str})
         tree.extend({"tracks": awkward.Array([[1.0], [1.0, 2.0]]), "name": ["a", "b"]})
-    for name in ("tracks", "name"):
-        with pytest.raises(
-            DataError, match=f"'{name}': expected a branch of numbers, as many in each event"
-        ):
-            read(path, [name])
+    with pytest.raises(DataError, match="'tracks': .* 1 as in event 0, found 2 in event 1"):
+        read(path, ["tracks"])
+    with pytest.raises(DataError, match="'name': expected a branch of numbers"):
+        read(path, ["name"])
 
 
 def test_nothing_in_a_root_file_becomes_code(tmp_path, monkeypatch):

@@ -19,11 +19,14 @@ from qgen_core.errors import BadOption, UnknownName
 from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.studies import Cell, Result, Results, Table, Trial
 from qgen_hep.studies.jets.grid import Training
+from qgen_hep.studies.jets.measurements import reference_of
+from qgen_hep.studies.jets.statistics import js as divergence
 from qgen_hep.studies.jets_noise import JetsNoiseStudy, grid
 from qgen_hep.studies.jets_noise.figures import FIGURES
 from qgen_hep.studies.jets_noise.grid import Tuning
-from qgen_hep.studies.jets_noise.measurements import tuned
+from qgen_hep.studies.jets_noise.measurements import frozen, tuned, twin
 from qgen_hep.studies.jets_noise.tables import skipped, tables, widths
+from qgen_hep.studies.shared.born_machines import circuit_of, theta_of
 from qgen_hep.studies.shared.style import draw
 
 DEVICES = ("ibm_guadalupe", "ibm_cairo")
@@ -118,6 +121,33 @@ def test_what_is_tuned_was_trained_as_in_the_study_without_noise() -> None:
         assert grid.noiseless(point.recipe(), 300) == exact.recipe({"name": "jets"})
 
 
+@pytest.mark.parametrize("point", grid.full(DEVICES, 1)[:3])
+def test_the_twin_is_trained_as_what_is_tuned(point: Tuning) -> None:
+    """All is equal but the model, whose number of parameters is the nearest."""
+    twin, frozen = point.cells_beside()
+    exact = point.training.recipe({"name": "jets"})
+    circuit = qgen.build("ansatz", exact["generator"]["ansatz"])(point.wires)
+    del exact["backend"]
+    assert {**twin.recipe, "generator": None} == {**exact, "generator": None}
+    assert twin.recipe["generator"] == {"name": "nade", "parameters": circuit.num_params}
+    space = qgen.Space("bits", point.wires)
+    model = qgen.generator("nade", space=space, parameters=circuit.num_params)
+    count = sum(value.size for value in model.parameters().values())
+    assert abs(count - circuit.num_params) <= 4
+    assert frozen.recipe == point.recipe()
+    for cell in (twin, frozen):
+        assert cell.tags["measured"] in cell.measurements
+        assert (cell.tags["wires"], cell.tags["ansatz"]) == (point.wires, point.ansatz)
+
+
+def test_each_start_of_a_tuning_has_one_twin_and_one_frozen_circuit() -> None:
+    cells = JetsNoiseStudy().cells(quick=False)
+    counts = dict.fromkeys(("target", "tuned", "twin", "frozen"), 0)
+    for cell in cells:
+        counts[str(cell.tags["measured"])] += 1
+    assert counts == {"target": 2, "tuned": 30, "twin": 15, "frozen": 15}
+
+
 def test_without_the_devices_it_fails_at_once_with_the_pip_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +185,32 @@ def test_noise_spoils_tuning_mends_a_part_and_spoils_the_noiseless(
     for when in ("before", "after"):
         sampled = found[when]["noisy"]["shots"]["20000"]["js"]
         assert sampled[0] == pytest.approx(js[when, "noisy"] + 0.0016, rel=0.03)
+
+
+def test_frozen_parameters_are_those_that_the_training_starts_from(tmp_path: Path) -> None:
+    trial = trial_of(SMALL, tmp_path, STRONG)
+    found = frozen(trial, 20_000, 20)
+    start = Trial(SMALL.training.recipe({"name": "jets"}), tmp_path / "start").assembly
+    p = start.backend.probabilities(circuit_of(start), theta_of(start))
+    expected = divergence(p, reference_of(trial).table)
+    assert found["ideal"]["exact"]["js"] == pytest.approx(expected, rel=1e-5)
+    assert expected > 0.1, "no training has come near the target"
+    assert found["noisy"]["exact"]["js"] != pytest.approx(expected, rel=1e-3)
+    assert not (tmp_path / "noiseless").exists(), "nothing was trained"
+
+
+def test_the_twin_is_trained_and_evaluated(tmp_path: Path) -> None:
+    trial = Trial(SMALL.twin_recipe(), tmp_path)
+    found = twin(trial, 20_000, 50)
+    assert found["parameters"] == sum(
+        value.size for value in trial.run.assembly.generator.parameters().values()
+    )
+    assert len(found["losses"]) == SMALL.steps
+    assert found["exact"]["js"] == pytest.approx(found["losses"][-1], rel=0.1)
+    assert found["exact"]["js"] < 0.3 * found["losses"][0]
+    assert found["shots"]["20000"]["js"][0] == pytest.approx(
+        found["exact"]["js"] + 0.0016, rel=0.03
+    )
 
 
 def test_the_landscape_is_flatter_with_noise(small: tuple[dict[str, Any], list[int]]) -> None:
@@ -201,11 +257,12 @@ def test_the_whole_study_goes_on_where_it_stopped(
     chosen = [Tuning(8, "tree", "depolarizing", **tiny), Tuning(12, "tree", "readout", **tiny)]
     monkeypatch.setattr(grid, "quick", lambda devices: chosen)
     monkeypatch.setattr(grid, "RESAMPLES", 5)
+    monkeypatch.setattr(grid, "SAMPLES", {"shots": 20_000, "resamples": 5})
     outcome = studies.reproduce("jets-noise", tmp_path, quick=True)
-    assert outcome.done == len(outcome.results) == 4 and not outcome.failed
+    assert outcome.done == len(outcome.results) == 8 and not outcome.failed
     assert [path.name for path in outcome.figures] == [f"figure-{n}.png" for n in (13, 14, 15)]
     stored = json.loads((tmp_path / "result" / "results.json").read_text(encoding="utf-8"))
-    assert stored["done"] == 4
+    assert stored["done"] == 8
     monkeypatch.setattr(JetsNoiseStudy, "measurements", {})  # so nothing could be measured again
     monkeypatch.setattr(JetsNoiseStudy, "figures", lambda *_: ())
     again = studies.reproduce("jets-noise", tmp_path, quick=True)
@@ -273,12 +330,18 @@ def value_of(cell: Cell) -> dict[str, Any]:
     tags: Any = cell.tags
     if tags["measured"] == "target":
         return {"target": target_value(tags["wires"] // 4)}
+    features = tags["wires"] // 4
+    if tags["measured"] == "twin":
+        return {"twin": {"parameters": 280, **sight(features, 0.004 * tags["seed"])}}
+    if tags["measured"] == "frozen":
+        ideal = sight(features, 0.2 * tags["seed"])
+        return {"frozen": {"ideal": ideal, "noisy": sight(features, 0.1 * tags["seed"])}}
     return {"tuned": tuned_value(tags["wires"], tags["device"], tags["seed"])}
 
 
 def made_up(there: float = 1.0) -> Results:
     """Made-up results of the study, of which the first ``there`` have been run."""
-    cells = JetsNoiseStudy().cells(quick=False)
+    cells = JetsNoiseStudy(seeds=3).cells(quick=False)
     run = round(there * len(cells))
     found = [Result(cell, str(i), value_of(cell)) for i, cell in enumerate(cells[:run])]
     return Results([*found, *(Result(cell, "none") for cell in cells[run:])])
@@ -294,8 +357,15 @@ def test_tables_show_what_was_found() -> None:
     head = ("8", "1", "ibm_guadalupe", "jacobi")
     # seeds 1, 2, 3 have 0.01, 0.02, 0.03 and so on
     js = made["Jensen-Shannon divergence before and after tuning"]
-    assert row(js, *head) == ["0.02 ± 0.01", "0.18 ± 0.09", "0.16 ± 0.08", "0.12 ± 0.06"]
-    assert len(js.rows) == 6 and "8 qubits: 0.3 and 0.0141" in js.notes[-1]
+    tuned_columns = ["0.02 ± 0.01", "0.18 ± 0.09", "0.16 ± 0.08", "0.12 ± 0.06"]
+    assert row(js, *head) == [
+        *tuned_columns,
+        "0.008 ± 0.004",
+        "0.4 ± 0.2",
+        "0.2 ± 0.1",
+    ]
+    assert len(js.rows) == 6
+    assert "8 qubits: 0.3 and 0.0141" in js.notes[-1]
     assert row(made["D of the marginals before and after tuning"], *head)[0] == "0.002 ± 0.001"
     correlation = made["Correlation of pT and mass before and after tuning"]
     assert row(correlation, "12", "2", "ibm_cairo", "single")[0] == "0.020 ± 0.010"
@@ -305,8 +375,16 @@ def test_tables_show_what_was_found() -> None:
         "0.181 ± 0.0001",
         "0.161 ± 0.0001",
         "0.121 ± 0.0001",
+        "0.009 ± 0.0001",
+        "0.401 ± 0.0001",
+        "0.201 ± 0.0001",
         "0.0015 ± 5e-05",
     ]
+    # noise adds 0.08, tuning takes 0.01 off, times the seed; the twin has 0.004
+    gains = made["What noise costs and tuning regains"]
+    assert row(gains, *head)[:4] == ["0.16 ± 0.08", "0.02 ± 0.01", "3 of 3", "0.12 ± 0.00"]
+    assert row(gains, *head)[4:] == ["2.5", "20"]
+    assert "8 qubits, ansatz 1: 312 angles, twin 280" in gains.notes[-1]
     tuning = row(made["The tuning"], *head)
     assert tuning[:4] == ["9 ± 0", "7 ± 0", "2072 ± 0", "0 first (3), 12 third (3)"]
     assert tuning[4:] == ["0.5 ± 0", "0.125 ± 0.2", "3 ± 0"]

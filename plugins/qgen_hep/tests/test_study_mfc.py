@@ -282,7 +282,7 @@ def test_what_is_not_installed_is_left_out_and_said(
     alone = study.cells(quick=True)
     assert {next(iter(c.measurements.values()))["case"] for c in alone} == {
         "born-125",
-        *(f"conditional-{name}" for name in (*grid.RANGES, "more")),
+        *(f"conditional-{name}" for name in (*grid.RANGES, "more", "twin", "frozen")),
     }
     text = "\n".join(
         t.markdown() for t in study.tables(Results(Result(cell, "none") for cell in alone))
@@ -293,12 +293,40 @@ def test_what_is_not_installed_is_left_out_and_said(
     )
     assert "missing" in text
     monkeypatch.setattr(grid, "offered", lambda kind, name: kind == "noise")
-    assert len(study.cells(quick=True)) == len(alone) + 2 * 3
+    assert len(study.cells(quick=True)) == len(alone) + 3 * 3
     monkeypatch.setattr(grid, "offered", lambda kind, name: True)
     every = study.cells(quick=True)
-    assert len(every) == len(alone) + 2 * 3 + 6
-    assert len(study.cells(quick=False)) == 5 * 8 + 3 * 6
+    assert len(every) == len(alone) + 3 * 3 + 6
+    assert len(study.cells(quick=False)) == 5 * 11 + 3 * 6
     assert "pip install" not in "".join(t.markdown() for t in study.tables(Results()))
+
+
+def test_the_twin_of_the_conditional_born_machine_is_trained_alike(tmp_path: Path) -> None:
+    born = case("conditional-narrow")
+    twin = case("conditional-twin")
+    for key, table in born.recipe.items():
+        if key not in ("generator", "backend"):
+            assert twin.recipe[key] == table, key
+    found = run(twin.cell(1), tmp_path / "twin")
+    of_born = run(born.cell(1), tmp_path / "born")
+    assert (found["parameters"], of_born["parameters"]) == (24, 28)
+    for at in found["energies"].values():
+        assert sum(at["made"]) == pytest.approx(1, abs=1e-5)
+    assert found["energies"]["150"]["truth"] == of_born["energies"]["150"]["truth"]
+
+
+def test_frozen_parameters_are_not_trained(tmp_path: Path) -> None:
+    frozen = case("conditional-frozen")
+    found = run(frozen.cell(2), tmp_path)
+    trial = Trial(frozen.cell(2).recipe, tmp_path / "other")
+    born = trial.assembly
+    encoder = born.condition_encoder
+    assert encoder is not None
+    batch = Batch(condition=encoder.encode(np.array([[175.0]])))
+    table, _ = born.generator.forward("probabilities", batch, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(found["energies"]["175"]["made"], table[0], rtol=1e-5)
+    assert "curves" not in found
+    assert not (tmp_path / "checkpoint-a.json").exists()
 
 
 def test_a_spectrum_is_named_by_its_content(
@@ -341,7 +369,7 @@ def made_up_value(cell: Cell) -> dict[str, Any]:
     flat = [0.1] * 10
     curve = {"step": steps, "loss": [2.0 - 0.1 * s for s in steps], "critic": [1.0] * 10}
     shared = {"case": options["case"], "parameters": 7, "steps": 10, "curves": curve}
-    if name == "tabulated":
+    if name in ("tabulated", "frozen"):
         at = {"tv": tv, "exact": tv, "floor": 0.004, "truth": flat, "made": flat, "true mean": 40.0}
         energies = {f"{e:g}": at for e in options["energies"]}
         scan = {"energy": [150.0, 200.0], "mean": [40.0, 50.0]}

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from typer.core import TyperCommand
@@ -64,6 +64,30 @@ Untrained = Annotated[
 ]
 Latex = Annotated[
     bool, typer.Option("--latex", help="Show names of columns as formulas in the figures.")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A smaller version that takes minutes.")]
+StudyFolder = Annotated[
+    Path | None, typer.Option("--run", metavar="DIR", help="Where its cells are kept.")
+]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes to run cells in.")]
+ExecutorSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--executor",
+        metavar="NAME|key=value",
+        help="What runs the cells, e.g. dask, and its options; may be repeated.",
+    ),
+]
+Show = Annotated[
+    bool, typer.Option("--show", help="Run nothing; tabulate and draw the results so far.")
+]
+EmitSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--emit",
+        metavar="htcondor|slurm|jobs=N",
+        help="Run nothing; write a job array of the missing cells, shared by N jobs.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")]
@@ -158,7 +182,7 @@ def generate(
         typer.Option(
             "--condition",
             metavar="name=value|FILE",
-            help="Values of conditions, or an HDF5 file of them.",
+            help="Values of conditions, or a file of them.",
         ),
     ] = None,
     untrained: Untrained = False,
@@ -190,12 +214,14 @@ def generate(
 @app.command()
 def evaluate(
     target: Annotated[
-        Path, typer.Argument(metavar="DIR|FILE", help="A run folder, or events it generated.")
+        Path, typer.Argument(metavar="DIR|FILE", help="A run folder, or a file of events.")
     ],
     reference: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--reference", metavar="FILE", help="Events to compare with (default: test events)."
+            "--reference",
+            metavar="FILE|DATASET",
+            help="Events to compare with (default: test events of the run).",
         ),
     ] = None,
     untrained: Untrained = False,
@@ -203,23 +229,20 @@ def evaluate(
     latex: Latex = False,
     as_json: Json = False,
 ) -> None:
-    """Compare generated events with the reference; for a run folder, write its report too."""
+    """Compare events with a reference; for a run folder, write its report too."""
     from qgen_core.runs import evaluation
-    from qgen_core.runs.eventfile import check_made_by, read_events, run_of
     from qgen_core.runs.report import write_report
     from qgen_core.runs.run import Run
 
-    generated = None
-    if target.is_dir():
-        run = Run(target, settings or (), untrained=untrained)
-    else:
-        run = Run(run_of(target), settings or (), untrained=untrained)
-        check_made_by(target, run)
-        generated = read_events(target, run)
-    reference_events = None
+    given = list(settings or ())
     if reference is not None:
-        reference_events = read_events(reference, run)
-    result = evaluation.evaluate(run, generated=generated, reference=reference_events)
+        given.insert(0, f"evaluation.reference={json.dumps(reference)}")
+    if target.is_dir():
+        run = Run(target, given, untrained=untrained)
+        result = evaluation.evaluate(run)
+    else:
+        result = evaluation.evaluate_file(target, given, untrained=untrained)
+    say(_compared(result))
     if as_json:
         write_result(json.dumps(result))
     else:
@@ -263,18 +286,12 @@ def compare(
 @app.command()
 def reproduce(
     study: Annotated[str, typer.Argument(metavar="STUDY", help="A study, e.g. jets.")],
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A smaller version that takes minutes.")
-    ] = False,
-    run: Annotated[
-        Path | None, typer.Option("--run", metavar="DIR", help="Where its cells are kept.")
-    ] = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=1, help="Processes to run cells in.")
-    ] = 1,
-    show: Annotated[
-        bool, typer.Option("--show", help="Run nothing; tabulate and draw the results so far.")
-    ] = False,
+    quick: Quick = False,
+    run: StudyFolder = None,
+    workers: Workers = 1,
+    executor: ExecutorSettings = None,
+    show: Show = False,
+    emit: EmitSettings = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="key=value", help="Options of the study; may be repeated."),
@@ -282,19 +299,64 @@ def reproduce(
     as_json: Json = False,
 ) -> None:
     """Reproduce the study of a paper: run missing cells, print its tables, draw its figures."""
-    from qgen_core import studies
     from qgen_core.runs.recipes import apply_settings
 
     ref = apply_settings({"name": study}, settings or ())
-    executor: registry.Ref = "serial"
-    if workers > 1:
-        executor = {"name": "processes", "workers": workers}
-    outcome = studies.reproduce(ref, run, quick=quick, executor=executor, show=show)
-    text = outcome.markdown()
-    if as_json:
-        text = json.dumps(outcome.data())
-    write_result(text)
-    say(f"results: {outcome.folder / 'result'}")
+    where = _StudyPlace(ref, run, quick)
+    if emit:
+        _emit(where, emit)
+    else:
+        _run_study(where, _executor(workers, executor or ()), show=show, as_json=as_json)
+
+
+@app.command()
+def scan(
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="A study file (TOML): a recipe and its axes.")
+    ],
+    quick: Quick = False,
+    run: StudyFolder = None,
+    workers: Workers = 1,
+    executor: ExecutorSettings = None,
+    show: Show = False,
+    emit: EmitSettings = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="key.sub=value", help="Change the study file; may be repeated."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train a recipe over a grid of its values, or over the trials of a search."""
+    from qgen_core import studies
+
+    where = _StudyPlace(studies.read_scan(study, settings or ()), run, quick)
+    if emit:
+        _emit(where, emit)
+    else:
+        _run_study(where, _executor(workers, executor or ()), show=show, as_json=as_json)
+
+
+@app.command()
+def cells(
+    array: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A job array that --emit has written.")
+    ],
+    share: Annotated[
+        str,
+        typer.Option("--share", metavar="K/N", help="Every N-th cell, the K-th first."),
+    ] = "1/1",
+) -> None:
+    """Run a share of the cells of a job array, as each of its jobs does."""
+    from qgen_core import studies
+
+    number, _, of = share.partition("/")
+    try:
+        count, new = studies.run_share(array, int(number), int(of))
+    except ValueError:
+        raise RecipeError(f"--share takes K/N, e.g. 2/10, not {share!r}") from None
+    say(f"share {share}: {new} of {count} cells run, the others had results")
 
 
 @app.command(name="list")
@@ -441,6 +503,67 @@ def data(
         write_result(f"  {key}: {value}")
 
 
+class _StudyPlace(NamedTuple):
+    """A study with its options, where it is kept, and whether it is the small version."""
+
+    ref: Mapping[str, Any]
+    folder: Path | None
+    quick: bool
+
+
+def _run_study(where: _StudyPlace, executor: registry.Ref, *, show: bool, as_json: bool) -> None:
+    """Run the missing cells of a study and print its tables."""
+    from qgen_core import studies
+
+    outcome = studies.reproduce(
+        where.ref, where.folder, quick=where.quick, executor=executor, show=show
+    )
+    text = outcome.markdown()
+    if as_json:
+        text = json.dumps(outcome.data())
+    write_result(text)
+    say(f"results: {outcome.folder / 'result'}")
+
+
+def _executor(workers: int, given: Sequence[str]) -> registry.Ref:
+    """The executor of ``--workers`` and ``--executor``: a name, and options key=value."""
+    from qgen_core.runs.recipes import apply_settings
+
+    name, options = _name_and_options("--executor", given)
+    executor: dict[str, Any] = {"name": "serial"}
+    if workers > 1:
+        executor = {"name": "processes", "workers": workers}
+    if name:
+        executor["name"] = name
+    return apply_settings(executor, options)
+
+
+def _emit(where: _StudyPlace, given: Sequence[str]) -> None:
+    """Write a job array and say how to submit it."""
+    from qgen_core import studies
+    from qgen_core.runs.recipes import apply_settings
+
+    system, settings = _name_and_options("--emit", given)
+    options = apply_settings({}, settings)
+    jobs = options.pop("jobs", None)
+    if options or not isinstance(jobs, int | None):
+        raise RecipeError(f"--emit takes a batch system and jobs=N, not {' '.join(settings)}")
+    file, command = studies.emit(
+        where.ref, where.folder, quick=where.quick, system=system, jobs=jobs
+    )
+    write_result(str(file))
+    say(f"submit it: cd {file.parent} && {command} {file.name}")
+
+
+def _name_and_options(flag: str, given: Sequence[str]) -> tuple[str, list[str]]:
+    """The one value without "=", which may be missing, and the others."""
+    options = [text for text in given if "=" in text]
+    names = [text for text in given if "=" not in text]
+    if len(names) > 1:
+        raise RecipeError(f"{flag} takes one name, not {' and '.join(names)}")
+    return "".join(names), options
+
+
 def _stored_columns(run: Run) -> int:
     """How many columns the events of a run have, with those of their conditions."""
     return len(run.columns) + len(run.record["data"]["condition_columns"])
@@ -450,7 +573,7 @@ def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
     """Rows of conditions (C, K) from ``name=value`` settings or one file; None without any."""
     import numpy as np
 
-    from qgen_core.runs.eventfile import read_columns
+    from qgen_core.runs.reading import read_columns
 
     if not given:
         return None
@@ -470,6 +593,15 @@ def _conditions(run: Run, given: Sequence[str]) -> np.ndarray[Any, Any] | None:
     if missing:
         raise RecipeError(f"--condition lacks {', '.join(missing)}")
     return np.array([[values[name] for name in names]])
+
+
+def _compared(result: Mapping[str, Any]) -> str:
+    """Which samples an evaluation compares, in a line."""
+    sides = []
+    for which in ("generated", "reference"):
+        side = result[which]
+        sides.append(f"{side['events']} {side['origin']}")
+    return f"compared: {' with '.join(sides)}"
 
 
 def _table(result: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
+from qgen_core.support.cuts import Cut
 from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats
@@ -103,6 +104,8 @@ class Events:
         condition_columns: names of the conditions; by default c0, c1, ...
         provenance: where the events come from. Its key ``kind`` is measured, simulated, stand-in
             or generated, and every report repeats it.
+        cuts: the cuts that the events have passed; their columns need not be among ``columns``.
+            What the events are compared with is held to the same cuts.
 
     Raises DataError for shapes that do not fit together, values that are not finite (with their
     number and the first place) and weights that do not sum to more than 0.
@@ -120,6 +123,7 @@ class Events:
     units: tuple[str, ...] = ()
     condition_columns: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    cuts: tuple[Cut, ...] = ()
 
     def __repr__(self) -> str:
         columns = []
@@ -181,6 +185,38 @@ class Events:
         if self.weight is None:
             return np.ones(len(self))
         return self.weight
+
+    @property
+    def described(self) -> str:
+        """What the provenance says of them, for messages: their kind and where they come from.
+
+        >>> Events(np.zeros((1, 1)), provenance={"kind": "measured", "file": "a.csv"}).described
+        'measured events of a.csv'
+        >>> Events(np.zeros((1, 1))).described
+        'events of unknown origin'
+        """
+        kind = self.provenance.get("kind", "unknown")
+        sources = [self.provenance.get(key) for key in ("file", "run", "name")]
+        source = next(filter(None, sources), "unknown origin")
+        if kind == "unknown":
+            return f"events of {source}"
+        if source == "unknown origin":
+            return f"{kind} events"
+        return f"{kind} events of {source}"
+
+    def column(self, name: str) -> Array | None:
+        """The feature or condition of a name (N,); None if there is none.
+
+        >>> Events(np.array([[1.0, 2.0]]), columns=("pt", "mass")).column("mass").tolist()
+        [2.0]
+        """
+        if name in self.columns:
+            feature: Array = self.x[:, self.columns.index(name)]
+            return feature
+        if self.condition is not None and name in self.condition_columns:
+            condition: Array = self.condition[:, self.condition_columns.index(name)]
+            return condition
+        return None
 
     def take(self, index: Array) -> Events:
         """The events at the positions of an index array, or where a mask (N,) is true.

@@ -474,7 +474,9 @@ class Sampler(Stateful):
         :meth:`take_record`.
         """
         beta = self.beta
-        spins, info = self.sample(ising.scaled(1 / beta), n, rng=rng, initial=initial)
+        if beta != 1:
+            ising = ising.scaled(1 / beta)
+        spins, info = self.sample(ising, n, rng=rng, initial=initial)
         if "energies" in info:
             info = {**info, "energies": np.asarray(info["energies"]) * beta}
         self._record().add(info, beta)

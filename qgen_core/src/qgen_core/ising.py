@@ -89,7 +89,7 @@ class Graph:
         """
         # Greedy colouring in breadth-first order. In a bipartite graph the coloured neighbours of
         # a spin are those of the layer before, which all have the same colour.
-        starts, neighbours = self._neighbours()
+        starts, neighbours, _ = self.neighbours()
         colours = np.full(self.num_spins, -1, dtype=np.intp)
         reached = np.zeros(self.num_spins, dtype=np.bool_)
         for root in range(self.num_spins):
@@ -176,14 +176,37 @@ class Graph:
         dense[rows, columns] = couplings
         return dense
 
-    def _neighbours(self) -> tuple[Ints, Ints]:
+    def induced(self, chosen: NDArray[np.bool_]) -> tuple[Graph, NDArray[np.bool_]]:
+        """The graph of the spins that are ``chosen`` (S,), and which edges (E,) it keeps.
+
+        Its spins are numbered in their order and keep their colours, so nothing is coloured again.
+
+        >>> chain = Graph(4, np.array([[0, 1], [1, 2], [2, 3]]))
+        >>> graph, kept = chain.induced(np.array([True, False, True, True]))
+        >>> graph.edges.tolist(), kept.tolist()
+        ([[1, 2]], [False, False, True])
+        """
+        kept = np.all(chosen[self.edges], axis=1)
+        number = np.cumsum(chosen) - 1
+        graph = Graph(int(np.count_nonzero(chosen)), number[self.edges[kept]])
+        _, colours = np.unique(self.colours[chosen], return_inverse=True)
+        graph.__dict__["colours"] = colours.reshape(-1)  # the place of the cached property
+        return graph, kept
+
+    def neighbours(self) -> tuple[Ints, Ints, Ints]:
+        """Where the neighbours of each spin begin (S + 1,), all of them (2E,), and their edges.
+
+        >>> starts, others, edges = Graph(3, np.array([[0, 1], [0, 2]])).neighbours()
+        >>> starts.tolist(), others.tolist(), edges.tolist()
+        ([0, 2, 3, 4], [1, 2, 0, 0], [0, 1, 0, 1])
+        """
         """Where the neighbours of each spin begin (S + 1,), and all of them in that order."""
         spins = np.concatenate([self.edges[:, 0], self.edges[:, 1]])
         others = np.concatenate([self.edges[:, 1], self.edges[:, 0]])
         order = np.argsort(spins, kind="stable")
         counts = np.bincount(spins, minlength=self.num_spins)
         starts = np.concatenate([[0], np.cumsum(counts)])
-        return starts, others[order]
+        return starts, others[order], order % max(len(self.edges), 1)
 
 
 def _smallest_missing(colours: Ints) -> int:
@@ -397,6 +420,20 @@ class Ising:
         else:
             from_others = s[:, left] @ self.couplings
         fields: Floats = from_others + self.h[group]
+        return fields
+
+    def coupling_fields(self, spins: ArrayLike) -> Floats:
+        """``sum_j J_ij s_j`` for each spin i, (n, S); ``spins`` are (n, S), 0 for those left out.
+
+        >>> pair = Ising(h=[0.5, 0.0], J=[-1.0], graph=[[0, 1]])
+        >>> pair.coupling_fields([[1, 1], [0, -1]]).tolist()
+        [[-1.0, -1.0], [1.0, 0.0]]
+        """
+        s = np.asarray(spins, dtype=np.float64)
+        left, right = self.graph.sides
+        fields = np.zeros(s.shape)
+        fields[:, left] += s[:, right] @ self.couplings.T
+        fields[:, right] += s[:, left] @ self.couplings
         return fields
 
     def energy(self, spins: ArrayLike) -> Floats:

@@ -83,3 +83,38 @@ def test_states_of_other_columns_are_refused(saved: np.ndarray) -> None:
     state = qgen.encoder("log", columns=["pt"], column_names=NAMES).fit(X).state()
     with pytest.raises(CheckpointError):
         qgen.encoder("log", columns=["pt"]).load(state | {"columns": saved})
+
+
+CONDITIONS = np.random.default_rng(4).uniform(10.0, 20.0, (200, 2))
+
+
+def test_ratio_divides_by_a_condition_by_name() -> None:
+    named = qgen.encoder("ratio", by="e_in", condition_names=("angle", "e_in"))
+    named.fit(X, CONDITIONS)
+    numbered = qgen.encoder("ratio", by=1).fit(X, CONDITIONS)
+    assert np.array_equal(named.encode(X, CONDITIONS), numbered.encode(X, CONDITIONS))
+    loaded = qgen.encoder("ratio", by="e_in")
+    loaded.load(named.state())
+    assert np.array_equal(loaded.encode(X, CONDITIONS), X / CONDITIONS[:, [1]])
+    assert "by" not in numbered.state(), "states of column numbers are as they were"
+    with pytest.raises(BadOption, match="no condition 'e'; there are angle, e_in"):
+        qgen.encoder("ratio", by="e", condition_names=("angle", "e_in"))
+    with pytest.raises(BadOption, match="condition_names=events.condition_columns"):
+        qgen.encoder("ratio", by="e_in").fit(X, CONDITIONS).encode(X, CONDITIONS)
+    for saved in (np.array([-1]), np.array([0, 1]), np.array([0.5])):
+        with pytest.raises(CheckpointError, match="which condition 'e_in' is"):
+            qgen.encoder("ratio", by="e_in").load(named.state() | {"by": saved})
+
+
+def test_a_recipe_names_the_condition_that_ratio_divides_by(tmp_path: Path) -> None:
+    events = qgen.Events(X, CONDITIONS, columns=NAMES, condition_columns=("angle", "e_in"))
+    qgen.register("dataset", "named", lambda: events)
+    steps = [{"name": "ratio", "by": "e_in"}, {"name": "binning", "bits": 1}]
+    tables = recipe({"name": "chain", "encoders": steps}).to_dict()
+    tables["generator"] = {"name": "qcbm", "ansatz": {"name": "brick", "layers": 1}}
+    tables["condition_encoder"] = "angle"
+    train(Recipe.from_dict(tables), tmp_path / "run")
+    run = Run(tmp_path / "run")
+    assert np.allclose(
+        run.assembly.encoder.encoders[0].encode(X, CONDITIONS), X / CONDITIONS[:, [1]]
+    )

@@ -25,6 +25,8 @@ CHILD = """
 import sys
 import numba
 import pytest
+from numba.core import entrypoints
+entrypoints._already_initialized = True  # other packages' extensions take seconds to import
 from qgen_core.simulators.simd import intrinsics
 width, fused, *arguments = sys.argv[1:]
 assert intrinsics.WIDTH == int(width)
@@ -61,6 +63,13 @@ def skip_unless_possible(fused):
         pytest.skip("this processor has no fused multiply-add")
 
 
+def skip_what_this_process_tests(width, fused):
+    """All other tests of the engine run with the registers of this process."""
+    has_fma = llvm.get_host_cpu_features().get("fma", False)
+    if width == intrinsics.WIDTH and fused == has_fma and "NUMBA_CPU_FEATURES" not in os.environ:
+        pytest.skip("the target of this process, which the other tests of the engine run on")
+
+
 TARGETS = [(width, fused) for fused in (False, True) for width in intrinsics.WIDTHS]
 
 
@@ -77,6 +86,7 @@ TARGETS = [(width, fused) for fused in (False, True) for width in intrinsics.WID
 )
 def test_probabilities_gradients_and_cosines(width, fused, precision):
     skip_unless_possible(fused)
+    skip_what_this_process_tests(width, fused)
     run_tests(
         width,
         fused,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -439,6 +440,64 @@ class OnlyPlace(WiderSamples):
     def forward(self, output: str, batch: Batch, *, rng: np.random.Generator) -> Any:
         value, pull = super().forward(output, batch, rng=rng)
         return value, lambda cotangent: {"place": pull(cotangent)["place"]}
+
+
+class OneColumn(Generator):
+    """Events of one column with a density, and no parameters."""
+
+    outputs = frozenset({"samples", "log_prob"})
+    wider = 1.0
+
+    def __init__(self) -> None:
+        self.space = Space("reals", 1)
+
+    def parameters(self) -> dict[str, Array]:
+        return {}
+
+    @abstractmethod
+    def log_density(self, x: Array) -> Array:
+        """Of events (N,)."""
+
+    def forward(self, output: str, batch: Batch, *, rng: np.random.Generator) -> Any:
+        assert batch.x is not None
+        if output == "samples":
+            return self.sample(len(batch.x), rng=rng), lambda cotangent: {}
+        if output not in self.outputs:
+            raise OutputMismatch(f"one column offers {sorted(self.outputs)}, not {output}")
+        return self.log_density(batch.x[:, 0]), lambda cotangent: {}
+
+
+class LogNormal(OneColumn):
+    def sample(self, n: int, condition: Array | None = None, *, rng: np.random.Generator) -> Array:
+        return np.exp(self.wider * rng.normal(size=(n, 1)))
+
+    def log_density(self, x: Array) -> Array:
+        positive = np.where(x > 0, x, 1.0)
+        logs = -(np.log(positive) ** 2) / 2 - np.log(positive) - np.log(2 * np.pi) / 2
+        return np.where(x > 0, logs, -np.inf)
+
+
+class DistantPeaks(OneColumn):
+    """Two peaks, a thousand times farther apart than they are wide."""
+
+    place = 100.0
+    width = 0.1
+
+    def sample(self, n: int, condition: Array | None = None, *, rng: np.random.Generator) -> Array:
+        side = rng.choice([-1.0, 1.0], size=(n, 1))
+        return side * self.place + self.wider * self.width * rng.normal(size=(n, 1))
+
+    def log_density(self, x: Array) -> Array:
+        away = (np.abs(x) - self.place) / self.width
+        return -(away**2) / 2 - np.log(2 * self.width) - np.log(2 * np.pi) / 2
+
+
+class WiderLogNormal(LogNormal):
+    wider = 1.1
+
+
+class WiderPeaks(DistantPeaks):
+    wider = 1.1
 
 
 class BiasedBits(Bits):

@@ -11,6 +11,7 @@ from kits_offers import cases
 from qgen_core.discovery import registry
 from qgen_core.events import Events, Space
 from qgen_core.generators.gaussian import Gaussian
+from qgen_core.generators.nade import NeuralAutoregressive
 from qgen_core.generators.noise_mlp import NoiseMlp
 from qgen_core.generators.qag import QuantumAngleGenerator
 from qgen_core.generators.qcbm import CircuitBornMachine
@@ -54,6 +55,19 @@ def gaussian(inputs: int = 0, **options: Any) -> Gaussian:
     return Gaussian(space=Space("reals", 2), condition=space, data=Events(x, condition), **options)
 
 
+def neural(width: int, inputs: int = 0) -> NeuralAutoregressive:
+    condition = Space("angles", inputs) if inputs else None
+    return NeuralAutoregressive(space=Space("bits", width), condition=condition, hidden=4, seed=5)
+
+
+def boltzmann_machine(name: str, kind: str, width: int, **options: Any) -> Generator:
+    machine: Generator = registry.build(
+        "generator", name, space=Space(kind, width), scale=0.5, seed=3, **options
+    )
+    return machine
+
+
+FEW_SWEEPS = {"name": "gibbs", "sweeps": 5}
 CASES = cases(
     "generator",
     {
@@ -68,9 +82,23 @@ CASES = cases(
         "qag, head": lambda: angle_generator(head="tanh"),
         "qag, frozen": lambda: angle_generator(frozen=True),
         "qag, frozen with a head": lambda: angle_generator(frozen=True, head="affine", axis="x"),
+        "nade": lambda: neural(4),
+        "nade, conditional": lambda: neural(3, inputs=2),
         "qcbm": lambda: born_machine("brick", 4, layers=2),
         "qcbm, tree": lambda: born_machine("tree", 4, layers=2),
         "qcbm, conditional": lambda: born_machine("brick", 3, inputs=2, layers=2),
+        "rbm": lambda: boltzmann_machine("rbm", "bits", 3, sampler="exact", hidden=2),
+        "rbm, of spins": lambda: boltzmann_machine(
+            "rbm", "spins", 4, sampler="exact", hidden=3, centred=False
+        ),
+        "rbm, conditional": lambda: boltzmann_machine(
+            "rbm", "bits", 3, sampler="exact", hidden=2, condition=Space("bits", 2)
+        ),
+        "rbm, not enumerated": lambda: boltzmann_machine(
+            "rbm", "bits", 18, sampler=FEW_SWEEPS, hidden=17, method="cd", precision="single"
+        ),
+        "qbm": lambda: boltzmann_machine("qbm", "bits", 3, transverse=0.8),
+        "qbm, with hidden units": lambda: boltzmann_machine("qbm", "spins", 4, hidden=2),
     },
 )
 

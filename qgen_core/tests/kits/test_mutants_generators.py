@@ -73,6 +73,8 @@ MUTANTS = [
         r"q / exp\(log_prob\) over 20000 samples is 0\.8.*may lack a constant",
     ),
     Mutant(broken.OnlyPlace, "test_density_of_samples", r"the samples have another width"),
+    Mutant(broken.WiderLogNormal, "test_density_of_samples", r"column 0 is from .* another width"),
+    Mutant(broken.WiderPeaks, "test_density_of_samples", r"column 0 is from -?\d+.* another width"),
     Mutant(
         broken.OutputsAsList,
         "test_outputs",
@@ -176,7 +178,8 @@ class TestGood(GeneratorKit):
     """The models that the mutants are made of are found correct."""
 
     @pytest.fixture(
-        autouse=True, params=["conditional bits", "bits", "reals", "samples only", "kinks"]
+        autouse=True,
+        params=["conditional bits", "bits", "reals", "samples only", "kinks", "lognormal", "peaks"],
     )
     def _case(self, request: pytest.FixtureRequest) -> None:
         self.case = request.param
@@ -187,5 +190,7 @@ class TestGood(GeneratorKit):
             "reals": broken.Reals,
             "samples only": broken.SamplesOnly,
             "kinks": broken.Kinks,
+            "lognormal": broken.LogNormal,
+            "peaks": broken.DistantPeaks,
         }
         return models.get(self.case, broken.Bits)()

@@ -11,12 +11,20 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import toyset  # noqa: E402
 
+from qgen_core.runs import compare, report  # noqa: E402
 from qgen_core.runs.recipes import Recipe  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
 def _offered() -> None:
     toyset.offer()
+
+
+@pytest.fixture(autouse=True)
+def _pages_without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures come from plugins, take seconds each, and have tests of their own."""
+    for pages in (report, compare):
+        monkeypatch.setattr(pages, "plugin_sections", lambda found: [])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qgen_core.events import Events
-from qgen_core.runs import evaluation
+from qgen_core.runs import evaluation, histograms
 from qgen_core.runs import run as runs
 from qgen_core.runs.recipes import Recipe
 
@@ -22,8 +22,8 @@ def events(width: int, seed: int, mixed: tuple[int, int] | None = None) -> Event
 
 def pairs(width: int, mixed: tuple[int, int] | None) -> list[tuple[int, int]]:
     columns = list(range(width))
-    correlation = evaluation._correlations(events(width, 1), events(width, 2, mixed), columns)
-    return evaluation._worst_pairs(correlation, columns)
+    correlation = histograms.correlations(events(width, 1), events(width, 2, mixed), columns)
+    return histograms.worst_pairs(correlation, columns)
 
 
 def test_all_pairs_up_to_six_columns_then_the_worst() -> None:
@@ -31,14 +31,14 @@ def test_all_pairs_up_to_six_columns_then_the_worst() -> None:
     assert pairs(3, None) == [(0, 1), (0, 2), (1, 2)]
     assert len(pairs(6, None)) == 15
     of_many = pairs(12, (3, 9))
-    assert len(of_many) == evaluation.MAX_PAIRS and (3, 9) in of_many
+    assert len(of_many) == histograms.MAX_PAIRS and (3, 9) in of_many
     assert of_many == sorted(of_many)
 
 
 def test_a_joint_histogram_is_of_its_pair() -> None:
     sample = events(3, 1)
     edges = [np.linspace(-5.0, 5.0, 4 + i) for i in range(3)]
-    found = evaluation._joint(sample, sample, edges, (0, 2), False)
+    found = histograms.joint(sample, sample, edges, (0, 2), False)
     assert found is not None and found["columns"] == ["x0", "x2"]
     expected, _, _ = np.histogram2d(sample.x[:, 0], sample.x[:, 2], [edges[0], edges[2]])
     assert np.array_equal(found["reference"], expected)
@@ -49,11 +49,11 @@ def test_marginals_by_condition_count_each_event_once() -> None:
     for condition, groups in ((rng.integers(0, 3, (500, 1)) * 50.0, 3), (rng.random((500, 1)), 4)):
         sample = Events(rng.normal(size=(500, 2)), condition, condition_columns=("e_in",))
         edges = [np.linspace(-9.0, 9.0, 5)] * 2
-        whole = [evaluation._marginal(sample, sample, i, edges) for i in (0, 1)]
-        found = evaluation._by_condition(sample, sample, edges, whole)
+        whole = [histograms.marginal(sample, sample, i, edges) for i in (0, 1)]
+        found = histograms.by_condition(sample, sample, edges, whole)
         assert [group["condition"] for group in found] == ["e_in"] * groups
         assert sum(sum(group["marginals"][0]["reference"]) for group in found) == 500
-    assert evaluation._by_condition(events(2, 1), events(2, 2), edges, whole) == []
+    assert histograms.by_condition(events(2, 1), events(2, 2), edges, whole) == []
 
 
 def test_most_cells_of_a_map_hold_enough_reference_events(recipe: Recipe, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from qgen_core.errors import BrokenPlugin, DataError
-from qgen_core.runs.eventfile import read_columns
+from qgen_core.runs.hdf5_events import read_columns
 from qgen_core.support.hdf5 import open_hdf5
 
 X = np.arange(100.0)
@@ -44,7 +44,8 @@ def test_a_file_system_without_locks_is_read(path: Path, tmp_path: Path) -> None
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(shim), str(source)], check=True)
     script = (
         "import sys, h5py; from pathlib import Path\n"
-        "from qgen_core.runs.eventfile import read_columns, write_events\n"
+        "from qgen_core.runs.eventfile import write_events\n"
+        "from qgen_core.runs.hdf5_events import read_columns\n"
         "from qgen_core.events import Events\n"
         "path = Path(sys.argv[1])\n"
         "try:\n    h5py.File(path)\n"

@@ -22,7 +22,8 @@ from qgen_core.events import Events
 from qgen_core.runs import event_formats
 from qgen_core.runs import run as runs
 from qgen_core.runs.compare import write_comparison
-from qgen_core.runs.eventfile import read_columns, write_events
+from qgen_core.runs.eventfile import write_events
+from qgen_core.runs.hdf5_events import read_columns
 from qgen_core.runs.recipes import Recipe
 from qgen_core.support import files
 from qgen_core.support.files import require_disk, temporary_name, write_durably

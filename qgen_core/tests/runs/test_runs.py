@@ -260,7 +260,7 @@ def test_the_events_that_were_used_are_counted(recipe: Recipe, tmp_path: Path) -
     used = run.assembly.accepted(reference, "reference")
     result = evaluation.evaluate(run, reference=reference, generated=toyset.toy(events=500))
     assert result["reference"]["events"] == len(used) < 300
-    assert result["reference"]["origin"] == "a given file"
+    assert result["reference"]["origin"] == "simulated events"
     assert result["reference"]["kind"] == "simulated"
 
 

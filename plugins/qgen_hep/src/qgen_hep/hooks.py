@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qgen_core.discovery.hooks import hookimpl
@@ -17,3 +18,11 @@ def report_sections(material: Mapping[str, Any]) -> list[Section]:
     from qgen_hep.figures.sections import sections
 
     return sections(material)
+
+
+@hookimpl
+def scan_figures(material: Mapping[str, Any], folder: Path) -> list[Path]:
+    """A figure for each axis of a scan."""
+    from qgen_hep.figures.scan import scan_figures as draw
+
+    return draw(material, folder)

@@ -11,6 +11,7 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -83,12 +84,25 @@ class Specs:
         """
 
     @hookspec
+    def scan_figures(self, material: Mapping[str, Any], folder: Path) -> Sequence[Path]:  # type: ignore[empty-body]
+        """Draw the results of a scan into ``folder`` and return the files.
+
+        ``material`` has the ``title``, the keys of the ``axes``, the ``metrics``, and the
+        ``points``: each has ``values`` by axis, and ``summaries`` by metric with ``mean``,
+        ``deviation`` (NaN for one seed) and ``count``. Points without results have no summaries.
+        """
+
+    @hookspec
     def register_commands(self, app: Any) -> None:
         """Add commands to the ``qgen`` command line (a typer.Typer)."""
 
 
 #: What the hooks that return something return.
-RESULTS: Mapping[str, type] = {"environment": Mapping, "report_sections": Sequence}
+RESULTS: Mapping[str, type] = {
+    "environment": Mapping,
+    "report_sections": Sequence,
+    "scan_figures": Sequence,
+}
 
 
 @cache

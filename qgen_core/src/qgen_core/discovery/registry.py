@@ -87,7 +87,9 @@ CALL_ARGUMENTS: Mapping[str, Sequence[str]] = {
 #: What functions of a kind return, where that is one type.
 RESULTS: Mapping[str, type] = {"ansatz": Circuit, "dataset": Events, "metric": Mapping}
 #: Parameters that a run fills in for every factory that has them; a recipe cannot set them.
-SUPPLIED_BY_RUN = frozenset({"space", "condition", "data", "seed", "edges", "column_names"})
+SUPPLIED_BY_RUN = frozenset(
+    {"space", "condition", "data", "seed", "edges", "column_names", "condition_names"}
+)
 
 
 @dataclass(frozen=True)
@@ -413,7 +415,7 @@ def build(kind: str, ref: Ref, supplied: Mapping[str, Any] | None = None, /, **o
         ref: the name, or a table with ``name`` and options as in a recipe.
         supplied: values that a run passes on to every factory with a parameter of that name,
             unless the option is set: ``space``, ``condition``, ``data``, ``seed``, ``edges``,
-            ``column_names``, and the run's backend and sampler.
+            ``column_names``, ``condition_names``, and the run's backend and sampler.
         options: options given from Python; they take precedence over those of the table.
 
     Returns the component; for a kind of functions, the function with its options bound. Raises

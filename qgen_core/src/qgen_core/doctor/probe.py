@@ -226,16 +226,17 @@ def compiled_code() -> dict[str, Any]:
 
 
 def _cache_folders() -> dict[Path, bytes]:
-    """Where compiled functions of the embedded simulators may lie, and the sources of each."""
-    from qgen_core import simulators
+    """Where compiled functions of simulators and samplers may lie, and the sources of each."""
+    from qgen_core import samplers, simulators
     from qgen_core.simulators.simd.code_cache import CodeCache
 
     folders: dict[Path, bytes] = {}
-    for module in pkgutil.walk_packages(simulators.__path__, f"{simulators.__name__}."):
-        for member in vars(importlib.import_module(module.name)).values():
-            cache = getattr(member, "_cache", None)
-            if isinstance(cache, CodeCache):
-                folders |= dict.fromkeys(cache.folders, cache.sources)
+    for package in (simulators, samplers):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            for member in vars(importlib.import_module(module.name)).values():
+                cache = getattr(member, "_cache", None)
+                if isinstance(cache, CodeCache):
+                    folders |= dict.fromkeys(cache.folders, cache.sources)
     return folders
 
 

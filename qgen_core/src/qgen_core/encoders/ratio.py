@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.encoders.checks import all_in_row, matrix, require_accepted
 from qgen_core.encoders.columns import ChosenColumns
-from qgen_core.errors import BadOption, DataError
+from qgen_core.errors import BadOption, CheckpointError, DataError
 from qgen_core.typing import Array, Floats, Rng
 
 
@@ -20,12 +20,15 @@ class RatioEncoder(ChosenColumns):
     have that of the condition.
 
     Args:
-        by: number of the condition's column c.
+        by: name or number of the condition's column c.
         columns: names or numbers of the columns to divide; None: all.
         column_names: the names of all columns; a run supplies them.
+        condition_names: the names of the condition's columns; a run supplies them.
 
-    Raises BadOption for a negative ``by``; all methods raise DataError without a condition, and
-    ``encode`` where it is not above 0.
+    The state holds the number of a named condition, so that loading it needs no names.
+
+    Raises BadOption for a negative ``by`` or a name that no condition has; all methods raise
+    DataError without a condition, and ``encode`` where it is not above 0.
 
     Source: E / E_in of docs/readings.md.
 
@@ -45,14 +48,54 @@ class RatioEncoder(ChosenColumns):
     def __init__(
         self,
         *,
-        by: int = 0,
+        by: int | str = 0,
         columns: list[int | str] | None = None,
         column_names: Sequence[str] | None = None,
+        condition_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__(columns, column_names)
-        if by < 0:
-            raise BadOption(f"by of ratio is the number of a condition column, 0 or more, not {by}")
         self.by = by
+        #: The number of the condition; None for a name whose number is not known yet.
+        self._condition: int | None = None
+        if not isinstance(by, str):
+            if by < 0:
+                raise BadOption(
+                    f"by of ratio is a condition column, by name or by number (0 or more), not {by}"
+                )
+            self._condition = by
+        elif condition_names is not None:
+            if by not in condition_names:
+                there = ", ".join(condition_names) or "none"
+                raise BadOption(f"by of ratio: no condition {by!r}; there are {there}")
+            self._condition = list(condition_names).index(by)
+
+    def state(self) -> dict[str, Array]:
+        """The number of features, and those of named columns and of a named condition."""
+        state = super().state()
+        if isinstance(self.by, str):
+            state["by"] = np.array([self._divisor()])
+        return state
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        """Restore them. Raises CheckpointError for other arrays."""
+        rest = dict(state)
+        if isinstance(self.by, str):
+            saved = rest.pop("by", np.empty(0))
+            if saved.shape != (1,) or saved.dtype.kind != "i" or saved[0] < 0:
+                raise CheckpointError(
+                    f"the checkpoint of ratio does not say which condition {self.by!r} is"
+                )
+            self._condition = int(saved[0])
+        super().load(rest)
+
+    def _divisor(self) -> int:
+        """The number of the condition's column. Raises BadOption if only its name is known."""
+        if self._condition is None:
+            raise BadOption(
+                f"by of ratio is the condition {self.by!r}, and the names of the conditions are "
+                "not known: give condition_names, e.g. condition_names=events.condition_columns"
+            )
+        return self._condition
 
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
         """Which events (N,) are finite and have a condition above 0."""
@@ -77,19 +120,20 @@ class RatioEncoder(ChosenColumns):
         return -count * np.log(self._positive(x, condition))
 
     def _unit(self, x: Array, condition: Array | None) -> Floats:
+        by = self._divisor()
         if (
             condition is None
             or np.ndim(condition) != 2
-            or condition.shape[1] <= self.by
+            or condition.shape[1] <= by
             or len(condition) != len(x)
         ):
             found = "none"
             if condition is not None:
                 found = f"an array {np.shape(condition)} for {len(x)} events"
             raise DataError(
-                f"ratio divides by column {self.by} of each event's condition; there is {found}"
+                f"ratio divides by column {by} of each event's condition; there is {found}"
             )
-        unit: Floats = np.asarray(condition)[:, self.by].astype(np.float64)
+        unit: Floats = np.asarray(condition)[:, by].astype(np.float64)
         return unit
 
     def _positive(self, x: Array, condition: Array | None) -> Floats:

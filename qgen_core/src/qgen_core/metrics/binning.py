@@ -12,6 +12,7 @@ from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
 from qgen_core.metrics.reference_edges import ReferenceEdges, reference_edges
 from qgen_core.metrics.resample import once, source_weights
+from qgen_core.support.resources import MAX_BINS, require_at_most
 from qgen_core.typing import Array, Floats
 
 Edges = Sequence[Array] | None
@@ -44,12 +45,12 @@ def check_pair(reference: Events, generated: Events) -> None:
     >>> b = Events(np.array([[0.0]]), columns=("mass",))
     >>> check_pair(a, b)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    DataError: the reference has the columns pt, the generated events mass; ...
+    DataError: the reference has the columns pt, the events compared with it mass; ...
     """
     if reference.columns != generated.columns:
         raise DataError(
             f"the reference has the columns {', '.join(reference.columns)}, "
-            f"the generated events {', '.join(generated.columns)}; "
+            f"the events compared with it {', '.join(generated.columns)}; "
             "metrics need the same columns in both"
         )
     for what, events in (("reference", reference), ("generated", generated)):
@@ -69,8 +70,8 @@ def columns_of(
 
     Given edges are used as they are. With ``bins`` instead there are so many of equal width over
     the reference; without both, or with :class:`ReferenceEdges`, equal-count bins of the reference.
-    Raises DataError for samples that cannot be compared, and BadOption for fewer than one bin and
-    for edges that do not increase or are not given for every column.
+    Raises DataError for samples that cannot be compared, BadOption for fewer than one bin and for
+    edges that do not increase or are not given for every column, ResourceRefused for too many bins.
 
     >>> a = Events(np.array([[0.0], [1.0], [4.0]]))
     >>> columns_of(a, a, None, bins=2)[0].tolist()
@@ -79,8 +80,7 @@ def columns_of(
     [-4.0, 1.0, 4.0, 8.0]
     """
     check_pair(reference, generated)
-    if bins is not None and bins < 1:
-        raise BadOption(f"bins must be at least 1, not {bins}")
+    check_bins(bins)
     follow_reference = edges is None or isinstance(edges, ReferenceEdges)
     if bins is not None and follow_reference:
         count = bins
@@ -94,6 +94,18 @@ def columns_of(
     if isinstance(edges, ReferenceEdges):
         return edges.joint if joint else list(edges)
     return _checked(reference, edges)
+
+
+def check_bins(bins: int | None) -> None:
+    """Raise BadOption for fewer than one bin, ResourceRefused for more than 65,536.
+
+    >>> check_bins(16)
+    """
+    if bins is None:
+        return
+    if bins < 1:
+        raise BadOption(f"bins must be at least 1, not {bins}")
+    require_at_most(bins, MAX_BINS, "bins of a column")
 
 
 def _checked(reference: Events, edges: Sequence[Array]) -> list[Floats]:

@@ -78,7 +78,8 @@ def chi_square(
     variance = r.sum() ** 2 * g_squares + g.sum() ** 2 * r_squares
     some = variance > 0
     terms = (r.sum() * g - g.sum() * r)[some] ** 2 / variance[some]
-    return ChiSquare(float(terms.sum()), max(1, np.count_nonzero(some) - 1))
+    degrees = max(1, int(np.count_nonzero(some)) - 1)
+    return ChiSquare(float(terms.sum()), degrees)
 
 
 def _sums(numbers: NDArray[np.intp], events: Events, size: int) -> tuple[Floats, Floats]:

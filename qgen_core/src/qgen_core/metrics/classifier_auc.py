@@ -54,7 +54,7 @@ def classifier_auc(
         raise BadOption(f"classifier-auc needs at least 2 folds, not {folds}")
     samples = (
         _thinned(reference, "reference", folds, events),
-        _thinned(generated, "generated", folds, events),
+        _thinned(generated, "other", folds, events),
     )
     ensemble, threads = _scikit_learn()
     parts = [rng.permutation(len(sample)) % folds for sample in samples]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
-from qgen_core.metrics.binning import Edges, bin_numbers, check_pair, equal_width
+from qgen_core.metrics.binning import Edges, bin_numbers, check_bins, check_pair, equal_width
 from qgen_core.metrics.chi2 import chi_square
 from qgen_core.metrics.reference_edges import MOST_BINS, equal_count, num_bins
 from qgen_core.metrics.resample import effective_size, once, source_weights
@@ -43,8 +43,7 @@ def energy_sum(
     units = sorted(set(reference.units))
     if len(units) > 1:
         raise BadOption(f"energy-sum adds columns of one unit, these have {', '.join(units)}")
-    if bins is not None and bins < 1:
-        raise BadOption(f"bins must be at least 1, not {bins}")
+    check_bins(bins)
 
     def edges_of(source: Events) -> Floats:
         if bins is not None:

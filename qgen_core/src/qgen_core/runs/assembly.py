@@ -16,6 +16,7 @@ from qgen_core.events import Events, Space
 from qgen_core.interfaces import Backend, Encoder, Generator, Loss, Model, Sampler, Trainer
 from qgen_core.runs.folder import origin_of
 from qgen_core.runs.provenance import fingerprint
+from qgen_core.runs.reading import Layout, read_reference
 from qgen_core.runs.recipes import TABLES, Recipe
 from qgen_core.support.parameters import flatten
 from qgen_core.support.random_streams import stream
@@ -27,6 +28,17 @@ log = logging.getLogger("qgen")
 
 #: A larger share of events that an encoder does not accept is said in a warning.
 WARNED_SHARE = 0.01
+
+
+def level_of(share: float) -> int:
+    """The level of a message that says which share of events was dropped.
+
+    >>> level_of(0.5) == logging.WARNING, level_of(0.001) == logging.INFO
+    (True, True)
+    """
+    if share > WARNED_SHARE:
+        return logging.WARNING
+    return logging.INFO
 
 
 class Assembly:
@@ -54,7 +66,7 @@ class Assembly:
         self.saved = saved
         self.events_sha256 = events_sha256
         self.outside: dict[str, int] = {}
-        self._notes: dict[str, tuple[float, str]] = {}
+        self.notes: dict[str, tuple[float, str]] = {}
 
     def _table(self, key: str) -> Any:
         return self.recipe.tables[key]
@@ -111,6 +123,7 @@ class Assembly:
         train = self.parts[0]
         if which == "encoder":
             supplied["column_names"] = train.columns
+            supplied["condition_names"] = train.condition_columns
             encoder = registry.build("encoder", self._table(which), supplied)
             return encoder.fit(train.x, train.condition)
         if train.condition is None:
@@ -164,7 +177,8 @@ class Assembly:
     def accepted(self, events: Events, which: str) -> Events:
         """The events that the encoders accept; the number of others is kept in ``outside[which]``.
 
-        Raises DataError when none is accepted.
+        ``notes[which]`` holds their share, and a sentence with the reason, if there are any. Raises
+        DataError when none is accepted.
         """
         inside = self.encoder.accepts(events.x, events.condition)
         if self.condition_encoder is not None and events.condition is not None:
@@ -172,7 +186,9 @@ class Assembly:
         self.outside[which] = int(np.sum(~inside))
         self._note_dropped(events, which, inside)
         if not np.any(inside):
-            raise DataError(f"all {len(events)} {which} events lie outside the encoder's window")
+            raise DataError(
+                f"all {len(events)} {_named(events, which)} lie outside the encoder's window"
+            )
         if np.all(inside):
             return events
         return events.take(inside)
@@ -200,21 +216,18 @@ class Assembly:
         share = len(dropped) / len(events)
         reason = ", ".join(blamed) or "several columns together, or their conditions"
         text = (
-            f"{len(dropped)} of {len(events)} {which} events ({100 * share:.2g} percent) were "
-            f"dropped: the encoder does not accept their {reason}"
+            f"{len(dropped)} of {len(events)} {_named(events, which)} ({100 * share:.2g} percent) "
+            f"were dropped: the encoder does not accept their {reason}"
         )
-        self._notes[which] = (share, text)
+        self.notes[which] = (share, text)
 
     def say_dropped(self) -> None:
         """Log which events were dropped and why; more than a hundredth in a warning."""
         origin = self.events.provenance
         if origin.get("dropped", "none") != "none":
             log.info("the dataset dropped %s", origin["dropped"])
-        for share, text in self._notes.values():
-            level = logging.INFO
-            if share > WARNED_SHARE:
-                level = logging.WARNING
-            log.log(level, text)
+        for share, text in self.notes.values():
+            log.log(level_of(share), text)
 
     def encoded(self, events: Events, which: str) -> Events:
         """Accepted events, encoded, with encoded conditions and unchanged weights."""
@@ -274,9 +287,9 @@ class Assembly:
     def validate(self) -> None:
         """Check all that a training and the evaluation of its run ask for.
 
-        Besides :meth:`check`: the names of all tables, the metrics, the validation events where
-        they are used, and, unless circuits run on a remote backend, one value of the loss, with
-        its gradient for trainers that follow gradients.
+        Besides :meth:`check`: the names of all tables, the metrics and the reference, the
+        validation events where they are used, and, unless circuits run on a remote backend, one
+        value of the loss, with its gradient for trainers that follow gradients.
 
         Raises what training and evaluation would raise.
         """
@@ -284,6 +297,10 @@ class Assembly:
         self.check()
         for metric in self.recipe.metrics or ():
             registry.build("metric", metric)
+        given = (self.recipe.evaluation or {}).get("reference")
+        if given is not None:
+            layout = Layout.of_run(self._table("dataset"), self.described_data())
+            self.accepted(read_reference(given, layout, self.recipe.seed), "reference")
         if self.trainer.select is not None:
             Validation(self.trainer, self.validation, self.loss)
         problem = TrainingProblem(
@@ -335,6 +352,7 @@ class Assembly:
                 "validation": len(validation),
                 "test": len(test),
             },
+            "cuts applied": [cut.as_table() for cut in self.events.cuts],
             "outside the window": dict(self.outside),
         }
 
@@ -345,3 +363,10 @@ class Assembly:
         """
         versions = {f"version.{key}": who for key, who in self.providers().items()}
         return origin_of(self.recipe, data, self.states_of_encoders()) | versions
+
+
+def _named(events: Events, which: str) -> str:
+    """Events in a message: a part of the dataset, or one side of an evaluation."""
+    if which in ("reference", "generated"):
+        return events.described
+    return f"{which} events"

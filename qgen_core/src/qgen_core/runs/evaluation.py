@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,22 @@ from qgen_core.circuits.draw import draw
 from qgen_core.discovery import registry
 from qgen_core.errors import DataError
 from qgen_core.events import Events
-from qgen_core.interfaces import name_of
+from qgen_core.interfaces import Model, name_of
 from qgen_core.metrics.binning import columns_of
-from qgen_core.metrics.correlation import pearson
 from qgen_core.metrics.reference_edges import RULE, ReferenceEdges, reference_edges
 from qgen_core.metrics.resample import effective_size
 from qgen_core.metrics.score import score
-from qgen_core.runs.run import SAMPLER_KEYS, WARNING_KEY, Run
+from qgen_core.runs import histograms
+from qgen_core.runs.assembly import Assembly, level_of
+from qgen_core.runs.eventfile import check_made_by
+from qgen_core.runs.reading import Layout, contents, read_file, read_pair, read_reference
+from qgen_core.runs.recipes import Recipe
+from qgen_core.runs.run import SAMPLER_KEYS, WARNING_KEY, Run, drawn_conditions
+from qgen_core.support.cuts import Cut
 from qgen_core.support.random_streams import stream
-from qgen_core.typing import Array, Floats
+from qgen_core.typing import Floats
+
+log = logging.getLogger("qgen")
 
 MARGINAL_METRICS = ("marginal-d", "marginal-tv", "wasserstein")
 JOINT_METRICS = ("tv", "js")
@@ -37,18 +46,25 @@ LEAST_IN_CELL = 5
 #: Up to this number of columns an evaluation has all marginals and correlations; above, those of
 #: the columns with the largest distance.
 MAX_COLUMNS = 32
-#: Maps of pairs of columns: all pairs of six columns, with at most so many bins a column. Where
-#: the bins follow from the reference, a cell holds so many of its events on average, so that most
-#: pulls mean something.
-MAX_PAIRS = 15
+#: Maps of pairs of columns have at most so many bins a column. Where the bins follow from the
+#: reference, a cell holds so many of its events on average, so that most pulls mean something.
 MAX_PAIR_BINS = 64
 IN_CELL_OF_MAP = 20
-#: Marginals by condition: of so many conditions and columns; a condition with more than so many
-#: values is divided into ranges of equal numbers of events.
-MAX_CONDITIONS = 2
-MAX_COLUMNS_BY_CONDITION = 6
-MAX_RANGES = 6
-RANGES = 4
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """The two samples of an evaluation, held to the same cuts and windows.
+
+    ``origin`` says in words what the reference is, ``dropped`` what was left out of each side and
+    why, ``outside`` how many events of which sample an encoder did not accept.
+    """
+
+    reference: Events
+    generated: Events
+    origin: str
+    dropped: dict[str, list[str]]
+    outside: dict[str, int]
 
 
 def evaluate(
@@ -57,52 +73,106 @@ def evaluate(
     """Metrics, marginals, joint histogram and correlations of a run, ready for JSON.
 
     ``generated`` is 100,000 newly generated events by default, fewer of more than 41 columns;
-    ``reference`` the test events of the dataset (the training events if there are no test events).
-    Reference events outside the window of the encoder are left out and counted. Without a list of
+    ``reference`` that of the recipe's table [evaluation], otherwise the test events of the dataset
+    (the training events if there are no test events). The cuts of the dataset and those that either
+    side has passed are applied to both, and so are the windows of the encoders; ``dropped`` in the
+    result says what each side lost. Conditions are drawn from the reference. Without a list of
     metrics in the recipe those are taken that the number of columns allows; ``left out`` in the
     result says what is missing for its size. The bins follow from the reference alone, or are those
     that the recipe gives; ``bins`` in the result holds their edges. Raises DataError when the
     columns of both differ, BadOption for bins that do not fit the columns.
     """
     assembly = run.assembly
+    layout = Layout.of_run(run.recipe.tables["dataset"], run.record["data"])
+    given = (run.recipe.evaluation or {}).get("reference")
+    if reference is None and given is not None:
+        reference = read_reference(given, layout, run.recipe.seed)
+    which = "reference"
     if reference is None:
-        training, _, test = assembly.parts
-        if len(test):
-            which = "test"
-            reference = assembly.accepted(test, which)
-        else:
-            which = "train"
-            reference = assembly.accepted(training, which)
+        which, reference = _held_back(assembly)
         origin = f"{which} events of {run.recipe.tables['dataset']['name']}"
     else:
-        reference = assembly.accepted(reference, "reference")
-        origin = "a given file"
+        origin = reference.described
+    cuts = [*layout.cuts, *reference.cuts]
+    if generated is not None:
+        cuts += generated.cuts
+    reference, reference_dropped = _passing(reference, cuts, which)
+    reference, outside_windows = _accepted(reference, assembly, which)
     if generated is None:
-        wanted = max(LEAST_EVENTS, VALUES // len(reference.columns))
-        generated = _join(list(run.generate(min(EVENTS, wanted))))
-    if reference.columns != generated.columns:
+        generated = _generated(run, reference)
+    _check_columns(reference, generated)
+    generated, generated_dropped = _passing(generated, cuts, "generated")
+    generated, generated_outside = _accepted(generated, assembly, "generated")
+    dropped = {
+        "reference": reference_dropped + outside_windows,
+        "generated": generated_dropped + generated_outside,
+    }
+    sides = _Sides(reference, generated, origin, dropped, dict(assembly.outside))
+    result = _result(sides, run.recipe, assembly.model)
+    result["generated"]["run"] = run.path.name
+    circuit = getattr(assembly.generator, "circuit", None)
+    if circuit is not None:
+        result["circuit"] = draw(circuit)
+    return result
+
+
+def evaluate_file(
+    path: Path, settings: Sequence[str] = (), *, untrained: bool = False
+) -> dict[str, Any]:
+    """The evaluation of a file of events.
+
+    Where the file names the run folder that it was generated from, this is :func:`evaluate` with
+    its events. Any other file is compared with the reference of the ``settings``, in the columns
+    that both have and with the cuts of the reference; there is no model.
+
+    Raises DataError for a file that cannot be read, that was generated by another training, or that
+    names no run where there is no reference.
+    """
+    attributes = contents(path).attributes
+    folder = attributes.get("run")
+    if folder is not None and Path(folder).is_dir():
+        run = Run(folder, settings, untrained=untrained)
+        check_made_by(path, attributes, run)
+        layout = Layout.of_run(run.recipe.tables["dataset"], run.record["data"])
+        return evaluate(run, generated=read_file(path, layout))
+    recipe = Recipe.without_run(settings)
+    if recipe.evaluation is None or "reference" not in recipe.evaluation:
         raise DataError(
-            f"the reference has the columns {', '.join(reference.columns)}, "
-            f"the generated events {', '.join(generated.columns)}"
+            f"{path} does not name an existing run folder (attribute 'run': {folder!r}); give the "
+            "file or dataset to compare it with by --reference"
         )
-    edges = _edges(run.recipe.evaluation, reference)
-    rng = stream(run.recipe.seed, "evaluate")
-    metrics = run.recipe.metrics
+    if folder is not None:
+        log.warning("the run folder %s is not there: its windows are not applied", folder)
+    reference, events = read_pair(path, recipe.evaluation["reference"], recipe.seed)
+    _check_columns(reference, events)
+    cuts = [*reference.cuts, *events.cuts]
+    reference, reference_dropped = _passing(reference, cuts, "reference")
+    events, dropped = _passing(events, cuts, "generated")
+    both = {"reference": reference_dropped, "generated": dropped}
+    return _result(_Sides(reference, events, reference.described, both, {}), recipe, None)
+
+
+def _result(sides: _Sides, recipe: Recipe, model: Model | None) -> dict[str, Any]:
+    """The evaluation of two samples, ready for JSON."""
+    reference = sides.reference
+    generated = sides.generated
+    edges = _edges(recipe.evaluation, reference)
+    rng = stream(recipe.seed, "evaluate")
+    metrics = recipe.metrics
     left_out: list[str] = []
     if metrics is None:
-        metrics, left_out = default_metrics(edges, len(reference))
+        metrics, left_out = default_metrics(edges, round(effective_size(reference)))
     rows = []
     for entry in metrics:
         metric = registry.build("metric", entry)
         name = name_of(metric)
-        scores = score(metric, reference, generated, edges=edges, rng=rng, model=assembly.model)
+        scores = score(metric, reference, generated, edges=edges, rng=rng, model=model)
         for one_score in scores:
             row = {"metric": name, **asdict(one_score)}
             if not one_score.note:
                 del row["note"]
             rows.append(row)
-    circuit = getattr(assembly.generator, "circuit", None)
-    marginals = [_marginal(reference, generated, i, edges) for i in range(len(edges))]
+    marginals = [histograms.marginal(reference, generated, i, edges) for i in range(len(edges))]
     shown = list(range(len(edges)))
     if len(edges) > MAX_COLUMNS:
         shown = _most_different(marginals)
@@ -110,32 +180,115 @@ def evaluate(
             f"marginals and correlations of {len(edges) - MAX_COLUMNS} of {len(edges)} columns; "
             f"the {MAX_COLUMNS} with the largest total variation are kept"
         )
-    correlation = _correlations(reference, generated, shown)
+    correlation = histograms.correlations(reference, generated, shown)
     follow_reference = isinstance(edges, ReferenceEdges)
     most_bins = MAX_PAIR_BINS
     if follow_reference:
         by_size = int(np.sqrt(effective_size(reference) / IN_CELL_OF_MAP))
         most_bins = min(max(by_size, 2), MAX_PAIR_BINS)
-    coarse = [_coarse(one, most_bins) for one in edges]
+    coarse = [histograms.coarse(one, most_bins) for one in edges]
     joints = []
-    for pair in _worst_pairs(correlation, shown):
-        joints.append(_joint(reference, generated, coarse, pair, follow_reference))
+    for pair in histograms.worst_pairs(correlation, shown):
+        joints.append(histograms.joint(reference, generated, coarse, pair, follow_reference))
+    whole = [marginals[column] for column in shown]
     return {
         # A provenance may have an entry "events" of its own: those of the file, not those used.
-        "reference": {**reference.provenance, "events": len(reference), "origin": origin},
-        "generated": {"events": len(generated), "run": run.path.name, **_told_by(generated)},
-        "outside the window": dict(assembly.outside),
+        "reference": {
+            **reference.provenance,
+            "events": len(reference),
+            "origin": sides.origin,
+        },
+        "generated": {
+            "events": len(generated),
+            "origin": generated.described,
+            **_told_by(generated),
+        },
+        "dropped": sides.dropped,
+        "outside the window": sides.outside,
         "metrics": rows,
         "bins": _bins(edges, shown),
-        "marginals": [marginals[column] for column in shown],
+        "marginals": whole,
         "joints": joints,
         "pairs of columns": len(edges) * (len(edges) - 1) // 2,
-        "by condition": _by_condition(reference, generated, edges, [marginals[i] for i in shown]),
+        "by condition": histograms.by_condition(reference, generated, edges, whole),
         "correlation": correlation,
         "left out": left_out,
-        "circuit": None if circuit is None else draw(circuit),
-        "settings": run.recipe.flat(),
+        "circuit": None,
+        "settings": recipe.flat(),
     }
+
+
+def _held_back(assembly: Assembly) -> tuple[str, Events]:
+    """The test events of the dataset, or the training events where there are none."""
+    training, _, test = assembly.parts
+    if len(test):
+        return "test", test
+    return "train", training
+
+
+def _generated(run: Run, reference: Events) -> Events:
+    """Newly generated events, with conditions that are drawn from the reference."""
+    n = min(EVENTS, max(LEAST_EVENTS, VALUES // len(reference.columns)))
+    conditions = None
+    if reference.condition is not None:
+        conditions = drawn_conditions(reference, n, run.recipe.seed)
+    return _join(list(run.generate(n, condition=conditions)))
+
+
+def _check_columns(reference: Events, generated: Events) -> None:
+    if reference.columns != generated.columns:
+        raise DataError(
+            f"the {reference.described} have the columns {', '.join(reference.columns)}, "
+            f"the {generated.described} {', '.join(generated.columns)}"
+        )
+
+
+def _passing(events: Events, cuts: Sequence[Cut], which: str) -> tuple[Events, list[str]]:
+    """The events that pass the cuts on columns that they have, and what was dropped so far.
+
+    Raises DataError when none passes.
+    """
+    dropped = _dropped_in_reading(events, which)
+    kept = events
+    for cut in dict.fromkeys(cuts):
+        values = kept.column(cut.column)
+        if values is None:
+            continue
+        passes = cut.keeps(values)
+        if np.all(passes):
+            continue
+        if not np.any(passes):
+            raise DataError(f"none of the {len(kept)} {events.described} has {cut}")
+        number = int(np.sum(~passes))
+        text = f"not {cut}: {number} of {len(kept)} {events.described}"
+        log.log(level_of(number / len(kept)), "%s: dropped %s", which, text)
+        dropped.append(text)
+        kept = kept.take(passes)
+    return kept, dropped
+
+
+def _dropped_in_reading(events: Events, which: str) -> list[str]:
+    """What the dataset dropped when it read the events, unless the training has said so."""
+    if which not in ("reference", "generated"):
+        return []
+    found = []
+    for key in ("dropped", "outside", "cuts"):
+        text = events.provenance.get(key, "")
+        if text and not text.startswith(("none", "0 of ")):
+            found.append(f"{key} in reading {events.described}: {text}")
+    for text in found:
+        log.info("%s: %s", which, text)
+    return found
+
+
+def _accepted(events: Events, assembly: Assembly, which: str) -> tuple[Events, list[str]]:
+    """The events that the encoders accept, and what was dropped for that."""
+    kept = assembly.accepted(events, which)
+    if which not in assembly.notes:
+        return kept, []
+    share, text = assembly.notes[which]
+    log.log(level_of(share), text)
+    return kept, [text]
 
 
 def default_metrics(edges: Sequence[Floats], events: int) -> tuple[tuple[str, ...], list[str]]:
@@ -185,8 +338,8 @@ def _most_different(marginals: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def _told_by(events: Events) -> dict[str, str]:
-    """What the provenance of events says of the sampler that drew them and of lost parts."""
-    keys = (*SAMPLER_KEYS, WARNING_KEY)
+    """What the provenance of events says of their origin, their sampler and of lost parts."""
+    keys = ("kind", "file", "sha256", *SAMPLER_KEYS, WARNING_KEY)
     return {key: events.provenance[key] for key in keys if key in events.provenance}
 
 
@@ -202,7 +355,7 @@ def _join(pieces: Sequence[Events]) -> Events:
 
 def _edges(given: Mapping[str, Any] | None, reference: Events) -> list[Floats]:
     """The edges that the recipe gives; without them, equal-count bins of the reference."""
-    if given is None:
+    if given is None or not {"edges", "bins"} & set(given):
         return reference_edges(reference)
     if "edges" in given:
         edges = [np.asarray(one, dtype=np.float64) for one in given["edges"]]
@@ -230,170 +383,3 @@ def _bins(edges: Sequence[Floats], shown: Sequence[int]) -> dict[str, Any]:
         "edges": [edges[column].tolist() for column in shown],
         "joint edges": [joint[column].tolist() for column in shown],
     }
-
-
-def _drawn(edges: Floats, values: Array, follow_reference: bool) -> list[float]:
-    """Edges for a figure: the outermost bins end at the extremes of the reference values (N,)."""
-    drawn = edges.copy()
-    if follow_reference and len(edges) > 2:
-        drawn[0] = values.min()
-        drawn[-1] = values.max()
-        if drawn[-1] <= drawn[-2]:  # the greatest value has a bin of its own
-            drawn[-1] = drawn[-2] + (drawn[-2] - drawn[0]) / (len(drawn) - 2)
-    return [float(edge) for edge in drawn]
-
-
-def _histogram(values: Floats, weights: Floats, edges: Floats) -> tuple[list[float], list[float]]:
-    """Sums of weights in bins, and their statistical errors."""
-    counts, _ = np.histogram(values, edges, weights=weights)
-    squares, _ = np.histogram(values, edges, weights=weights**2)
-    return counts.tolist(), np.sqrt(squares).tolist()
-
-
-def _marginal(
-    reference: Events, generated: Events, column: int, edges: Sequence[Floats]
-) -> dict[str, Any]:
-    bins = edges[column]
-    values = reference.x[:, column]
-    expected, expected_error = _histogram(values, reference.weights, bins)
-    found, found_error = _histogram(generated.x[:, column], generated.weights, bins)
-    return {
-        "column": reference.columns[column],
-        "unit": reference.units[column],
-        "edges": _drawn(bins, values, isinstance(edges, ReferenceEdges)),
-        "reference": expected,
-        "reference_error": expected_error,
-        "generated": found,
-        "generated_error": found_error,
-    }
-
-
-def _joint(
-    reference: Events,
-    generated: Events,
-    edges: Sequence[Floats],
-    pair: tuple[int, int],
-    follow_reference: bool,
-) -> dict[str, Any]:
-    """The joint histograms of two columns."""
-    bins = [edges[column] for column in pair]
-    expected, expected_size = _table(reference, bins, pair)
-    found, found_size = _table(generated, bins, pair)
-    drawn = [
-        _drawn(one, reference.x[:, column], follow_reference)
-        for one, column in zip(bins, pair, strict=True)
-    ]
-    return {
-        "columns": [reference.columns[column] for column in pair],
-        "units": [reference.units[column] for column in pair],
-        "edges": drawn,
-        "reference": expected.tolist(),
-        "generated": found.tolist(),
-        "sizes": [expected_size, found_size],
-    }
-
-
-def _table(events: Events, bins: Sequence[Floats], pair: tuple[int, int]) -> tuple[Floats, float]:
-    """The joint histogram of two columns, and its effective number of events."""
-    first, second = (events.x[:, column] for column in pair)
-    counts, _, _ = np.histogram2d(first, second, bins, weights=events.weights)
-    squares, _, _ = np.histogram2d(first, second, bins, weights=events.weights**2)
-    size = counts.sum() ** 2 / max(squares.sum(), 1e-300)
-    return counts, float(size)
-
-
-def _coarse(edges: Floats, most: int) -> Floats:
-    """Some of the edges, of at most ``most`` bins."""
-    if len(edges) <= most + 1:
-        return edges
-    kept = np.linspace(0, len(edges) - 1, most + 1).astype(np.intp)
-    return np.asarray(edges[kept])
-
-
-def _worst_pairs(
-    correlation: Mapping[str, Any] | None, columns: Sequence[int]
-) -> list[tuple[int, int]]:
-    """Up to ``MAX_PAIRS`` pairs of columns, in order: those whose coefficients differ most."""
-    if correlation is None:
-        return []
-    found = np.asarray(correlation["generated"])
-    difference = np.abs(found - np.asarray(correlation["reference"]))
-    pairs = list(zip(*np.triu_indices(len(columns), 1), strict=True))
-    worst = sorted(pairs, key=lambda pair: -difference[pair])[:MAX_PAIRS]
-    return [(columns[int(i)], columns[int(j)]) for i, j in sorted(worst)]
-
-
-def _by_condition(
-    reference: Events,
-    generated: Events,
-    edges: Sequence[Floats],
-    whole: Sequence[Mapping[str, Any]],
-) -> list[dict[str, Any]]:
-    """Marginals of the events in ranges of each condition; none without conditions.
-
-    They are of the columns of the marginals of all events, ``whole``, and drawn with their edges.
-    """
-    if reference.condition is None or generated.condition is None:
-        return []
-    groups = []
-    for number, name in enumerate(reference.condition_columns[:MAX_CONDITIONS]):
-        values = reference.condition[:, number]
-        for low, high in _ranges(values):
-            expected = _inside(reference, number, low, high)
-            found = _inside(generated, number, low, high)
-            if expected is None or found is None:
-                continue
-            marginals = []
-            for of_all in whole[:MAX_COLUMNS_BY_CONDITION]:
-                column = reference.columns.index(of_all["column"])
-                one = _marginal(expected, found, column, edges)
-                marginals.append(one | {"edges": of_all["edges"]})
-            groups.append({"condition": name, "low": low, "high": high, "marginals": marginals})
-    return groups
-
-
-def _inside(events: Events, number: int, low: float, high: float) -> Events | None:
-    """The events with a condition in [low, high]; None if their weights do not sum to above 0."""
-    assert events.condition is not None
-    values = events.condition[:, number]
-    inside = (values >= low) & (values <= high)
-    if events.weights[inside].sum() <= 0:
-        return None
-    return events.take(inside)
-
-
-def _ranges(values: Floats) -> list[tuple[float, float]]:
-    """Ranges [low, high] of a condition: its values if they are few, else of equal numbers."""
-    distinct = np.unique(values)
-    if len(distinct) <= MAX_RANGES:
-        return [(float(value), float(value)) for value in distinct]
-    bounds = np.quantile(values, np.linspace(0.0, 1.0, RANGES + 1))
-    lows = [float(bounds[0]), *(float(np.nextafter(bound, np.inf)) for bound in bounds[1:-1])]
-    return list(zip(lows, bounds[1:].tolist(), strict=True))
-
-
-def _correlations(
-    reference: Events, generated: Events, columns: Sequence[int]
-) -> dict[str, Any] | None:
-    """Pearson coefficients of all pairs of some columns."""
-    if len(columns) < 2:
-        return None
-    expected = pearson(_selected(reference, columns))
-    found = pearson(_selected(generated, columns))
-    variance = 1 / effective_size(reference) + 1 / effective_size(generated)
-    return {
-        "columns": [reference.columns[column] for column in columns],
-        "reference": expected.tolist(),
-        "generated": found.tolist(),
-        # large-sample standard error of a difference, for normally distributed columns
-        "uncertainty": ((1 - expected**2) * np.sqrt(variance)).tolist(),
-    }
-
-
-def _selected(events: Events, columns: Sequence[int]) -> Events:
-    """The events with some of their columns, in float64."""
-    return events.replace(
-        x=events.x[:, columns].astype(np.float64),
-        columns=tuple(events.columns[column] for column in columns),
-        units=tuple(events.units[column] for column in columns),
-    )

@@ -23,7 +23,7 @@ from qgen_core.typing import Array
 
 #: What may change between the parts of a training: its length, who draws the samples, and how the
 #: run is evaluated.
-MAY_DIFFER = frozenset({"trainer.steps", "sampler.*", "version.sampler", "metrics"})
+MAY_DIFFER = frozenset({"trainer.steps", "sampler.*", "version.sampler", "metrics", "evaluation.*"})
 #: The facts of run.json about the events that belong to the origin.
 DATA_FIELDS = ("columns", "units", "condition_columns")
 

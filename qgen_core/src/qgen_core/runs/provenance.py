@@ -58,13 +58,25 @@ def _add(digest: Any, array: Array) -> None:
 
 
 def versions() -> dict[str, str]:
+    """:func:`package_versions`, and what plugins add by the hook ``environment``.
+
+    >>> package_versions().items() <= versions().items()
+    True
+    """
+    result = package_versions()
+    for facts in manager().environment():
+        for key, value in dict(facts).items():
+            result[str(key)] = str(value)
+    return result
+
+
+def package_versions() -> dict[str, str]:
     """Versions of Python, the platform, and every package whose version can change results.
 
     Besides :data:`RESULT_PACKAGES` these are the installed plugins with the packages they declare
-    to be built on, and what plugins add by the hook ``environment``. Packages that are not
-    installed are left out.
+    to be built on. Packages that are not installed are left out.
 
-    >>> found = versions()
+    >>> found = package_versions()
     >>> found["numpy"] == np.__version__
     True
     """
@@ -81,7 +93,4 @@ def versions() -> dict[str, str]:
     for name, version in found.items():
         if version:
             result[name] = version
-    for facts in manager().environment():
-        for key, value in dict(facts).items():
-            result[str(key)] = str(value)
     return result

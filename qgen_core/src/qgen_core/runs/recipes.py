@@ -16,6 +16,7 @@ from typing import Any
 
 from qgen_core.discovery.registry import KINDS, describe
 from qgen_core.errors import RecipeError
+from qgen_core.support.resources import MAX_BINS, require_at_most
 
 log = logging.getLogger("qgen")
 
@@ -36,8 +37,6 @@ TABLES = {
 REQUIRED = ("dataset", "encoder", "generator", "loss", "trainer")
 MAX_BYTES = 2**20
 MAX_DEPTH = 8
-#: More bins in a column have fewer than one event each of any reference.
-MAX_BINS = 2**20
 _SECRET = re.compile(
     r"(^|_)(token|password|passwd|secret|api_?key|credentials?)($|_)", re.IGNORECASE
 )
@@ -51,7 +50,8 @@ class Recipe:
     fractions of events for training, validation and test. ``metrics`` holds names, or tables of
     options with a ``name``; None stands for the default metrics. ``evaluation`` gives the bins of
     metrics: ``edges`` of each column, or a ``window`` [min, max] of each and a number of ``bins``
-    of equal width in it; None stands for bins that follow from the reference.
+    of equal width in it, without which bins follow from the reference; and the ``reference``, a
+    file or a dataset in the words of the table [dataset], without which it is the test events.
 
     >>> tables = {"dataset": {"name": "jets"}, "trainer": {"name": "adam", "steps": 100}}
     >>> Recipe(tables, seed=3).flat()["trainer.steps"]
@@ -122,8 +122,6 @@ class Recipe:
         split = document.pop("split", (0.8, 0.1, 0.1))
         metrics = document.pop("metrics", None)
         evaluation = document.pop("evaluation", None)
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-            raise RecipeError(f"{source}: seed is a whole number from 0 to 2^63 - 1, not {seed!r}")
         for key, value in document.items():
             if key not in TABLES:
                 allowed = ", ".join([*TABLES, "seed", "split", "metrics", "evaluation"])
@@ -138,16 +136,58 @@ class Recipe:
             raise RecipeError(f"{source} lacks the table {', '.join(missing)}")
         return cls(
             tables=document,
-            seed=seed,
+            seed=_checked_seed(seed, source),
             split=_checked_split(split, source),
             metrics=_checked_metrics(metrics, source),
             evaluation=_checked_evaluation(evaluation, source),
             source=source,
         )
 
+    @classmethod
+    def without_run(cls, settings: Sequence[str]) -> Recipe:
+        """What an evaluation of files without a run asks for: seed, metrics, evaluation.
+
+        Raises RecipeError for other settings.
+
+        >>> Recipe.without_run(["evaluation.reference=jets"]).evaluation
+        {'reference': 'jets'}
+        """
+        source = "an evaluation of files without a run"
+        document = apply_settings({}, settings)
+        _check_values(document, source)
+        found = cls(
+            tables={},
+            seed=_checked_seed(document.pop("seed", 0), source),
+            metrics=_checked_metrics(document.pop("metrics", None), source),
+            evaluation=_checked_evaluation(document.pop("evaluation", None), source),
+        )
+        if document:
+            raise RecipeError(
+                f"{source} has the settings seed, metrics and evaluation, not {', '.join(document)}"
+            )
+        return found
+
     def changed(self, settings: Sequence[str]) -> Recipe:
         """A copy with ``key.sub=value`` settings applied."""
         return Recipe.parse(self.to_toml(), settings, source=self.source)
+
+    def with_values(self, values: Mapping[str, Any]) -> Recipe:
+        """A copy with other values under dotted keys, such as ``trainer.steps``.
+
+        As with settings, text in place of a component exchanges it, and options of the old one
+        that the new one does not take are dropped with a warning. Raises RecipeError.
+
+        >>> names = {"dataset": "jets", "encoder": "bits", "generator": "g", "loss": "kl"}
+        >>> recipe = Recipe.from_dict(names | {"trainer": "adam"})
+        >>> recipe.with_values({"trainer.steps": 5, "seed": 2}).flat()["trainer.steps"]
+        5
+        """
+        document = self.to_dict()
+        changed = copy.deepcopy(document)
+        for key, value in values.items():
+            _put(changed, key, copy.deepcopy(value), f"{self.source}: {key!r}")
+        _drop_foreign_options(changed, document, values)
+        return Recipe.from_dict(changed, source=self.source)
 
     def to_dict(self) -> dict[str, Any]:
         """Nested tables, as in the file."""
@@ -191,6 +231,12 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
+def _checked_seed(seed: Any, source: str) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise RecipeError(f"{source}: seed is a whole number from 0 to 2^63 - 1, not {seed!r}")
+    return seed
+
+
 def _checked_split(split: Any, source: str) -> tuple[float, float, float]:
     numbers = list(split) if isinstance(split, list | tuple) else []
     if len(numbers) != 3 or not all(_is_number(value) for value in numbers):
@@ -221,19 +267,45 @@ def _checked_evaluation(evaluation: Any, source: str) -> Table | None:
         return None
     expected = (
         f"{source}: [evaluation] holds edges, a list of increasing numbers for each column, or a "
-        "window, [min, max] for each column, and bins, the number of bins in it"
+        "window, [min, max] for each column, and bins, the number of bins in it; and a reference, "
+        "a file or a dataset"
     )
     if not isinstance(evaluation, dict):
         raise RecipeError(f"{expected}; not {evaluation!r}")
-    keys = set(evaluation)
-    if keys == {"edges"} and _increase(evaluation["edges"]):
-        return evaluation
-    if keys == {"window", "bins"} and _increase(evaluation["window"], length=2):
-        bins = evaluation["bins"]
-        if isinstance(bins, int) and not isinstance(bins, bool) and 1 <= bins <= MAX_BINS:
-            return evaluation
+    checked: Table = dict(evaluation)
+    keys = set(checked)
+    if "reference" in checked:
+        checked["reference"] = _checked_reference(checked["reference"], source)
+        keys.remove("reference")
+        if not keys:
+            return checked
+    if keys == {"edges"} and _increase(checked["edges"]):
+        return checked
+    if keys == {"window", "bins"} and _increase(checked["window"], length=2):
+        bins = checked["bins"]
+        if isinstance(bins, int) and not isinstance(bins, bool) and bins >= 1:
+            require_at_most(bins, MAX_BINS, "bins of a column")
+            return checked
         raise RecipeError(f"{source}: bins of [evaluation] are 1 to {MAX_BINS}, not {bins!r}")
     raise RecipeError(f"{expected}; not {evaluation!r}")
+
+
+def _checked_reference(reference: Any, source: str) -> str | Table:
+    """A reference: a name, or a table with a name; ``{dataset = ...}`` is one of these, too."""
+    found = reference
+    if isinstance(found, dict) and set(found) == {"dataset"}:
+        found = found["dataset"]
+    if not isinstance(found, dict):
+        found = {"name": found}
+    if not isinstance(found.get("name"), str) or not found["name"]:
+        raise RecipeError(
+            f"{source}: the reference of [evaluation] is a file or a dataset, by name or as a "
+            f'table such as {{ name = "file", path = "..." }}, not {reference!r}'
+        )
+    if set(found) == {"name"}:
+        name: str = found["name"]
+        return name
+    return found
 
 
 def _increase(lists: Any, length: int | None = None) -> bool:
@@ -295,13 +367,19 @@ def apply_settings(document: Mapping[str, Any], settings: Sequence[str]) -> dict
 def _apply(document: dict[str, Any], setting: str) -> None:
     """Apply one ``key.sub=value``; the value is TOML, or text if it is not valid TOML."""
     key, equals, text = setting.partition("=")
-    parts = [part.strip() for part in key.split(".")]
-    if not equals or not all(parts):
+    key = ".".join(part.strip() for part in key.split("."))
+    if not equals or not all(key.split(".")):
         raise RecipeError(f"--set takes key.sub=value, not {setting!r}")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
+    _put(document, key, value, f"--set {setting!r}")
+
+
+def _put(document: dict[str, Any], key: str, value: Any, where: str) -> None:
+    """Set the value under a dotted key, making the tables above it; ``where`` is for messages."""
+    parts = key.split(".")
     node = document
     for part in parts[:-1]:
         child = node.setdefault(part, {})
@@ -309,7 +387,7 @@ def _apply(document: dict[str, Any], setting: str) -> None:
             child = {"name": child}
             node[part] = child
         if not isinstance(child, dict):
-            raise RecipeError(f"--set {setting!r}: {part!r} holds a value, not a table")
+            raise RecipeError(f"{where}: {part!r} holds a value, not a table")
         node = child
     old = node.get(parts[-1])
     if isinstance(old, dict) and isinstance(value, str):

@@ -348,9 +348,9 @@ class Run:
         """Generate n events, in pieces of at most ``PIECE`` events and ``PIECE_BYTES`` bytes.
 
         ``condition`` (1, K) or (n, K) holds conditions in physical units. Without it a conditional
-        model draws conditions from the test events of its dataset. ``seed`` is that of the recipe
-        by default; the same seed gives the same events. Raises DataError for n < 1 and for
-        conditions of a wrong shape.
+        model draws conditions from the test events of its dataset, by their weights. ``seed`` is
+        that of the recipe by default; the same seed gives the same events. Raises DataError for
+        n < 1 and for conditions of a wrong shape.
         """
         if n < 1:
             raise DataError(f"the number of events to generate must be at least 1, not {n}")
@@ -417,9 +417,7 @@ class Run:
         if condition is None:
             training, _, test = self.assembly.parts
             source = test if len(test) else training
-            known = self.assembly.accepted(source, "test").condition
-            assert known is not None
-            return np.asarray(known[stream(seed, "conditions").integers(len(known), size=n)])
+            return drawn_conditions(self.assembly.accepted(source, "test"), n, seed)
         rows = np.atleast_2d(np.asarray(condition, dtype=np.float64))
         if rows.shape not in ((1, len(names)), (n, len(names))):
             raise DataError(
@@ -427,6 +425,31 @@ class Run:
                 f"(1, {len(names)}) or ({n}, {len(names)})"
             )
         return np.broadcast_to(rows, (n, len(names)))
+
+
+def drawn_conditions(events: Events, n: int, seed: int) -> Array:
+    """Conditions (n, K) of events that are drawn with replacement in proportion to their weights.
+
+    Where weights are negative they are left out of account, with a warning.
+
+    >>> condition = np.array([[50.0], [75.0]])
+    >>> events = Events(np.zeros((2, 1)), condition, weight=np.array([0.0, 1.0]))
+    >>> drawn_conditions(events, 3, seed=1).ravel().tolist()
+    [75.0, 75.0, 75.0]
+    """
+    assert events.condition is not None
+    rng = stream(seed, "conditions")
+    weight = events.weight
+    if weight is not None and np.min(weight) < 0:
+        log.warning(
+            "some weights of the %s are negative: conditions are drawn from them without weights",
+            events.described,
+        )
+        weight = None
+    if weight is None:
+        return np.asarray(events.condition[rng.integers(len(events), size=n)])
+    drawn = rng.choice(len(events), size=n, p=weight / weight.sum())
+    return np.asarray(events.condition[drawn])
 
 
 def _check_settings(trained: Recipe, changed: Recipe) -> None:

@@ -6,28 +6,46 @@ measurements, so a study continues where it stopped, and its results so far can 
 drawn at any time.
 """
 
+from qgen_core.runs.provenance import package_versions
 from qgen_core.studies.cells import Cell, key_of
+from qgen_core.studies.executors import Answers, Deaths, Executor, Progress, Work
+from qgen_core.studies.jobs import emit, run_share
 from qgen_core.studies.outcome import Outcome
+from qgen_core.studies.performing import failure
 from qgen_core.studies.reproduction import reproduce
 from qgen_core.studies.results import Result, Results
+from qgen_core.studies.scan import Scan, read_scan
 from qgen_core.studies.study import Study, build
 from qgen_core.studies.summary import MISSING, NONE, SPACE, Summary
 from qgen_core.studies.tables import Table
 from qgen_core.studies.trial import Trial
+from qgen_core.training.stop_request import stop_trainings
 
 __all__ = [
     "MISSING",
     "NONE",
     "SPACE",
+    "Answers",
     "Cell",
+    "Deaths",
+    "Executor",
     "Outcome",
+    "Progress",
     "Result",
     "Results",
+    "Scan",
     "Study",
     "Summary",
     "Table",
     "Trial",
+    "Work",
     "build",
+    "emit",
+    "failure",
+    "package_versions",
     "key_of",
+    "read_scan",
     "reproduce",
+    "run_share",
+    "stop_trainings",
 ]

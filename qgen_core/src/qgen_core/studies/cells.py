@@ -41,6 +41,17 @@ class Cell:
         """What determines the result: the recipe and the measurements, without the tags."""
         return {"recipe": self.recipe, "measurements": self.measurements}
 
+    @property
+    def place(self) -> str:
+        """The tags in brackets, for messages; empty without any.
+
+        >>> Cell({}, {}, {"layers": 3, "seed": 1}).place
+        ' (layers = 3, seed = 1)'
+        """
+        if not self.tags:
+            return ""
+        return f" ({', '.join(f'{name} = {value}' for name, value in self.tags.items())})"
+
 
 def key_of(study: str, cell: Cell) -> str:
     """The SHA-256 of a cell's content and of the packages that provide its components.

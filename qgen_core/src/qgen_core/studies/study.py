@@ -35,6 +35,8 @@ class Study(ABC):
     """
 
     measurements: ClassVar[Mapping[str, Callable[..., Any]]]
+    #: What its results are headed with; by default the name of the study.
+    title: str = ""
 
     @abstractmethod
     def cells(self, *, quick: bool) -> Sequence[Cell]:

@@ -4,18 +4,45 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from qgen_core.errors import CheckpointError
+from qgen_core.errors import Busy, CheckpointError
 from qgen_core.runs.assembly import Assembly
+from qgen_core.runs.lock import STALE
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.run import Run, train
 from qgen_core.support.checkpoint import read_history
 
 log = logging.getLogger("qgen")
+
+T = TypeVar("T")
+#: Seconds for which a locked folder is waited for; the lock of a machine that died holds for less.
+PATIENCE = 1.5 * STALE
+POLL = 2.0
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """Call what may raise Busy again for a while.
+
+    After a worker has died on one machine, its cell may be run on another one before the lock is
+    known to be stale.
+
+    >>> patiently(lambda: 3)
+    3
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return call()
+        except Busy as busy:
+            if time.monotonic() > end:
+                raise
+            log.info("%s; waiting", busy)
+            time.sleep(POLL)
 
 
 class Trial:
@@ -68,8 +95,14 @@ class Trial:
     @cached_property
     def run(self) -> Run:
         """The trained run. A training that was stopped continues from its checkpoint."""
+
+        def resumed() -> object:
+            return train(
+                self.recipe, self.folder, resume=True, start_from=self.start, hooks=self.hooks
+            )
+
         try:
-            train(self.recipe, self.folder, resume=True, start_from=self.start, hooks=self.hooks)
+            patiently(resumed)
         except CheckpointError as error:
             log.warning("%s; the training starts over", error)
             shutil.rmtree(self.folder)

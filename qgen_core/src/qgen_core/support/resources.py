@@ -26,6 +26,11 @@ MAX_WIRES = 2**11
 #: The most of layers times wires; the gates of such a circuit take about a hundred megabytes.
 MAX_LAYERED_WIRES = 2**16
 
+#: The most sets of parameters whose losses a step of a training asks for.
+MAX_EVALUATIONS = 2**20
+#: The most bins of a column; more have fewer than one event each of most samples.
+MAX_BINS = 2**16
+
 #: Below this number of bytes the memory check is skipped: it takes longer than a small circuit.
 UNCHECKED_MEMORY = 2**26
 
@@ -113,6 +118,17 @@ def require_memory(needed: int, what: str, mend: str = "") -> None:
     if mend:
         message += f"; {mend}"
     raise ResourceRefused(message)
+
+
+def require_at_most(number: int, most: int, what: str) -> None:
+    """Raise ResourceRefused for an option that asks for more than is sensible to build.
+
+    >>> require_at_most(10**9, MAX_EVALUATIONS, "losses a step of spsa")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    qgen_core.errors.ResourceRefused: ResourceRefused: 1000000000 losses a step of spsa are too ...
+    """
+    if number > most:
+        raise ResourceRefused(f"{number} {what} are too many: at most {most}")
 
 
 def require_circuit_size(wires: int, layers: int = 1) -> None:

@@ -13,7 +13,12 @@ from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError
 from qgen_core.interfaces import Problem, RandomNumbers, Selection, Trainer
 from qgen_core.support.parameters import assign, flatten
 from qgen_core.support.random_streams import stream
+from qgen_core.support.resources import MAX_EVALUATIONS, require_at_most, require_memory
 from qgen_core.typing import Array, Floats, Rng
+
+#: So many square matrices of the parameters, and copies of all candidates, exist at a time.
+MATRICES = 5
+CANDIDATES = 4
 
 
 class Cma(Trainer):
@@ -29,7 +34,7 @@ class Cma(Trainer):
     replays them, so that only numbers are read from a file, never a pickled object.
 
     Raises BrokenPlugin without the package, BadOption for ``sigma`` or ``population`` out of
-    range.
+    range, ResourceRefused for a covariance matrix or a population that memory does not hold.
 
     >>> from qgen_core.losses.mean import Mean
     >>> from qgen_core.testing.quadratic import Quadratic, events
@@ -72,6 +77,7 @@ class Cma(Trainer):
                 f"cma needs sigma above 0 and a population of at least 4, not {sigma} and "
                 f"{population}"
             )
+        require_at_most(population or 0, MAX_EVALUATIONS, "candidates a generation of cma")
         self.sigma = sigma
         self.population = population
         self._origin: Floats = np.empty(0)
@@ -109,6 +115,14 @@ class Cma(Trainer):
             raise BadOption(
                 f"cma needs at least 2 parameters, the generator has {self._origin.size}"
             )
+
+        size = self._origin.size
+        rows = MATRICES * size + CANDIDATES * (self.population or 0)
+        require_memory(
+            8 * size * rows,
+            f"cma with {size} parameters and a population of {self.population or 'the usual size'}",
+            "take a smaller population, or another trainer for so many parameters",
+        )
 
         def normal(*shape: int) -> Floats:
             assert self._rng is not None

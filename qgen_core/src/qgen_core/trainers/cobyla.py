@@ -23,7 +23,7 @@ class Cobyla(Trainer):
     default training ends with the parameters of least loss.
 
     ``search`` is whose code runs: ``scipy``, or ``own``, the same algorithm in a tenth of the time
-    (several milliseconds an evaluation in scipy from 1.16 on), whose path is scipy's up to rounding.
+    (several milliseconds an evaluation in scipy from 1.16 on); its path is scipy's up to rounding.
 
     The Quantum Angle Generator (seed talk 004) used ``tol=0.004, rhobeg=5.593, steps=600``.
 
@@ -110,8 +110,13 @@ def _scipys_search(
     """The same as :func:`~qgen_core.trainers.linear_models.search`, by scipy."""
     from scipy.optimize import minimize
 
-    options = {"rhobeg": radius, "maxiter": limit}
-    result = minimize(function, start, method="COBYLA", tol=tol, options=options)
+    result = minimize(
+        function,
+        start,
+        method="COBYLA",
+        tol=tol,
+        options={"rhobeg": radius, "maxiter": limit},
+    )
     reason = str(result.message)
     if result.success:
         reason = RESOLVED

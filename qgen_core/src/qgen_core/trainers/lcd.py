@@ -12,7 +12,11 @@ from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption, CheckpointError
 from qgen_core.interfaces import Backend, Problem, RandomNumbers, Selection, Trainer, name_of
 from qgen_core.support.parameters import assign, flatten, load_into
+from qgen_core.support.resources import MAX_EVALUATIONS, require_at_most, require_memory
 from qgen_core.typing import Array, Floats
+
+#: So many arrays of all shifted parameters exist at a time.
+ARRAYS = 2
 
 
 class Group(NamedTuple):
@@ -68,7 +72,8 @@ class Lcd(Trainer):
 
     Source: Delgado and Hamilton, arXiv:2203.03578, section IV (guadalupe B = 300, N = 8).
 
-    Raises BadOption for options out of range, and for a generator without a labelled circuit.
+    Raises BadOption for options out of range, and for a generator without a labelled circuit;
+    ResourceRefused for more losses a step than memory holds.
 
     >>> from qgen_core.losses.mean import Mean
     >>> from qgen_core.testing.quadratic import Quadratic, events
@@ -119,6 +124,8 @@ class Lcd(Trainer):
             )
         if passes is not None and passes < 1:
             raise BadOption(f"passes must be at least 1, not {passes}")
+        require_at_most(points, MAX_EVALUATIONS, "points of lcd")
+        require_at_most(circuits or 0, MAX_EVALUATIONS, "circuits a batch of lcd")
         self.points = points
         self.circuits = circuits
         self.window = window
@@ -161,6 +168,13 @@ class Lcd(Trainer):
         for place in range(first, end):
             group = groups[place % len(groups)]
             shifts = self._shifts(len(group.members))
+            number = len(group.members) * len(shifts)
+            require_at_most(number, MAX_EVALUATIONS, "losses a step of lcd")
+            require_memory(
+                ARRAYS * 8 * number * theta.size,
+                f"a step of lcd with {number} losses of {theta.size} parameters",
+                "take fewer points",
+            )
             trials = sweep(theta, group.members, shifts)
             if self.reference is None:
                 return Sweep(group, place, place - first, shifts, trials, None)

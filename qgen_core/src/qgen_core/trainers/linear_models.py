@@ -68,7 +68,7 @@ class _Simplex:
                 self.values[[number, -1]] = self.values[[-1, number]]
                 self.pole = point
                 self.edges[number, : number + 1] = -radius
-        self.inverse: Floats = np.linalg.inv(self.edges)
+        self.inverse = self._new_inverse()
         self.move_pole()
 
     @property
@@ -144,12 +144,15 @@ class _Simplex:
     def _check_inverse(self) -> None:
         error = self._error(self.inverse)
         if not error <= 0.1 * WORST_INVERSE:
-            again = np.linalg.inv(self.edges)
+            again = self._new_inverse()
             if not self._error(again) >= error:
                 self.inverse = again
                 error = self._error(again)
         if not error <= WORST_INVERSE:
             raise _Damaged
+
+    def _new_inverse(self) -> Floats:
+        return np.asarray(np.linalg.inv(self.edges), dtype=np.float64)
 
     def _error(self, inverse: Floats) -> float:
         return float(np.max(np.abs(inverse @ self.edges - np.eye(len(inverse)))))

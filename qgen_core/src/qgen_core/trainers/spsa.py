@@ -9,7 +9,11 @@ import numpy as np
 from qgen_core.errors import BadOption
 from qgen_core.interfaces import Problem, RandomNumbers, Selection, Trainer
 from qgen_core.support.parameters import assign, flatten, load_into
+from qgen_core.support.resources import MAX_EVALUATIONS, require_at_most, require_memory
 from qgen_core.typing import Array, Floats
+
+#: So many arrays of all shifted parameters exist at a time.
+ARRAYS = 3
 
 
 class Spsa(Trainer):
@@ -25,7 +29,8 @@ class Spsa(Trainer):
     that this step moves a parameter by ``first_step`` (radians, for angles) at the mean slope.
     ``stability=None`` is a tenth of ``steps``, as Spall recommends.
 
-    Raises BadOption for gains, exponents or numbers of pairs out of range.
+    Raises BadOption for gains, exponents or numbers of pairs out of range, ResourceRefused for more
+    pairs than memory holds.
 
     >>> from qgen_core.losses.mean import Mean
     >>> from qgen_core.testing.quadratic import Quadratic, events
@@ -76,6 +81,7 @@ class Spsa(Trainer):
             raise BadOption(
                 f"spsa needs samples and calibration of at least 1, not {samples} and {calibration}"
             )
+        require_at_most(2 * max(samples, calibration), MAX_EVALUATIONS, "losses a step of spsa")
         if stability is None:
             stability = 0.1 * steps
         self.a = a
@@ -97,6 +103,11 @@ class Spsa(Trainer):
         if self.a is None and k == 0:
             pairs = max(self.samples, self.calibration)
         shift = self.c / (k + 1) ** self.gamma
+        require_memory(
+            ARRAYS * 8 * 2 * pairs * theta.size,
+            f"a step of spsa with {pairs} pairs of {theta.size} parameters",
+            "take fewer samples, and less calibration",
+        )
         signs = 2.0 * problem.rng("spsa").integers(0, 2, size=(pairs, theta.size)) - 1
         values = problem.values(np.concatenate([theta + shift * signs, theta - shift * signs]))
         slopes = (values[:pairs] - values[pairs:]) / (2 * shift)

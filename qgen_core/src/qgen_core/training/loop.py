@@ -295,8 +295,12 @@ class _Loop(TrainingProblem):
 
         A second Ctrl-C stops within the step.
         """
-        if self.checkpoints is None or threading.current_thread() is not threading.main_thread():
+        if self.checkpoints is None:
             yield
+            return
+        if threading.current_thread() is not threading.main_thread():
+            with self.stop_request.registered():
+                yield
             return
         try:
             with self.stop_request.listening():

@@ -21,6 +21,23 @@ GRACE = 3.0
 EXIT_CODE = 75
 
 
+#: The requests of the trainings that run in this process.
+_running: set[StopRequest] = set()
+
+
+def stop_trainings(by: str) -> bool:
+    """Ask all trainings into folders in this process to save and stop after their current step.
+
+    For threads that no signal reaches. Returns whether any is still running; ``by`` names who asks.
+
+    >>> stop_trainings("the driver")
+    False
+    """
+    for request in list(_running):
+        request.by = request.by or by
+    return bool(_running)
+
+
 class StopRequest:
     """Whether a signal or something else asked to stop after the current step; ``by`` names it.
 
@@ -35,6 +52,15 @@ class StopRequest:
         self.by = ""
         self._at_once = False
         self._ended = threading.Event()
+
+    @contextmanager
+    def registered(self) -> Iterator[None]:
+        """Let :func:`stop_trainings` ask within a block."""
+        _running.add(self)
+        try:
+            yield
+        finally:
+            _running.discard(self)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

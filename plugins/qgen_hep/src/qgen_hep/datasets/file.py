@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -11,11 +13,43 @@ from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.typing import Floats
 from qgen_hep.readers import Cut, Table, read
+from qgen_hep.readers.columns import has_column
+from qgen_hep.readers.formats import open_source
 from qgen_hep.readers.policy import ENERGY_UNITS
+from qgen_hep.readers.source import failures, printable
 
-Kind = Literal["measured", "simulated", "stand-in"]
+Kind = Literal["measured", "simulated", "stand-in", "generated"]
 
 
+Factory = TypeVar("Factory", bound=Callable[..., object])
+
+
+def with_contents(function: Callable[..., object]) -> Callable[[Factory], Factory]:
+    """Give a dataset factory the attribute ``contents``, which evaluations use."""
+
+    def mark(factory: Factory) -> Factory:
+        vars(factory)["contents"] = function
+        return factory
+
+    return mark
+
+
+def contents(
+    path: str | PathLike[str], wanted: Sequence[str] = (), tree: str | None = None
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The columns of a file, or those ``wanted`` that it has, and its attributes.
+
+    Raises DataError for a file that cannot be opened.
+    """
+    path = Path(path)
+    with failures(path), open_source(path, tree) as source:
+        names = list(source.names())
+        if wanted:
+            names = [name for name in wanted if has_column(source, name)]
+        return tuple(names), dict(source.attributes())
+
+
+@with_contents(contents)
 def file(
     *,
     path: str,
@@ -39,11 +73,11 @@ def file(
     ``{column = "jet2_pt", min = 250}``. ``invalid`` and ``negative`` say whether values that are
     not finite and negative energies are an error, are dropped, or (negative ones) kept. ``events``
     keeps at most this many events, the first ones; the rest of the file is not read. ``sha256`` is
-    compared with the file, ``tree`` names a TTree. ``kind`` is shown in the report if the file does
-    not state the origin of its events.
+    compared with the file, ``tree`` names a TTree. ``kind`` is that of the events of a file which
+    does not state it.
 
-    Raises BadOption for options that contradict each other, and DataError for a file that is
-    damaged or has other content than expected.
+    Raises BadOption for options that contradict each other or the file, and DataError for a file
+    that is damaged or has other content than expected.
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -66,11 +100,12 @@ def file(
             "columns, condition_columns and weight must be different columns, "
             f"not {', '.join(wanted)}"
         )
+    parsed_cuts = tuple(Cut.parse(cut) for cut in cuts)
     table = read(
         path,
         wanted,
         units=units,
-        cuts=[Cut.parse(cut) for cut in cuts],
+        cuts=parsed_cuts,
         invalid=invalid,
         negative=negative,
         sha256=sha256,
@@ -94,20 +129,29 @@ def file(
         units=column_units,
         condition_columns=condition_names,
         provenance=_provenance(table, kind),
+        cuts=parsed_cuts,
     )
 
 
 def _provenance(table: Table, kind: Kind | None) -> dict[str, str]:
     """Name, hash, size and attributes of the file, and the counts of dropped events."""
     attributes = dict(table.attributes)
-    stated = attributes.get("kind") or "unknown"
+    stated = attributes.get("kind")
     if attributes.get("stand_in") == "True":
         stated = "stand-in"
+    if stated and kind and stated != kind:
+        raise BadOption(
+            f"{table.path} says that its events are {printable(stated)}, the option kind says "
+            f"{kind}; leave that out"
+        )
+    likely = "unknown"
+    if attributes.get("generator"):
+        likely = "simulated"
     dropped = "; ".join(f"{reason}: {count}" for reason, count in table.dropped.items())
     found = {
         **attributes,
         "name": "file",
-        "kind": kind or stated,
+        "kind": kind or stated or likely,
         "file": table.path.name,
         "sha256": table.sha256,
         "events": str(table.rows),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
+from qgen_core.typing import Floats
 from qgen_hep.generate.cache import cached_jets
 from qgen_hep.generate.offer import generated_by
 from qgen_hep.readers import Cut, Table, read
@@ -40,6 +42,7 @@ def jets(
     events: int | None = None,
     path: str | None = None,
     sha256: str | None = None,
+    weight: str | None = None,
 ) -> Events:
     """Jets of QCD dijet events at 13 TeV: PYTHIA 8, anti-kT R = 1.0, particle level.
 
@@ -49,7 +52,7 @@ def jets(
     [-2.5, 2.5) of the chosen jet always hold unless replaced. ``cuts`` are tables such as
     ``{column = "jet2_pt", min = 250}`` (the selection of DijetGAN, arXiv:1903.02433). ``events``
     keeps at most this many events, the first ones. ``path`` reads another file with the same
-    columns, and ``sha256`` is compared with that file.
+    columns, and ``sha256`` is compared with that file; ``weight`` names a column of weights in it.
 
     The provenance counts the events that were left out. Raises BadOption for columns that do not
     exist and for impossible windows and cuts, DataError for a damaged or different file.
@@ -71,6 +74,8 @@ def jets(
     condition = _distinct(condition_columns, jet)
     cut_columns = [cut.column for cut in (*windows, *others)]
     needed = dict.fromkeys([*x, *condition, *cut_columns])
+    if weight is not None:
+        needed[weight] = None
     table = _read(path, sha256, list(needed))
     inside = table.passing(windows)
     chosen = inside.passing(others)
@@ -79,7 +84,15 @@ def jets(
             f"{table.path}: no event of {len(table)} passes {_text([*windows, *others])}"
         )
     found = _events(chosen, x, condition, columns, condition_columns)
-    found = found.replace(provenance=_provenance(table, inside, chosen, windows, others, jet))
+    weights: Floats | None = None
+    if weight is not None:
+        weights = np.array(chosen.column(weight))
+    names = _names(jet) | dict(zip([*x, *condition], [*columns, *condition_columns], strict=True))
+    found = found.replace(
+        weight=weights,
+        provenance=_provenance(table, inside, chosen, windows, others, jet),
+        cuts=tuple(replace(cut, column=names[cut.column]) for cut in (*windows, *others)),
+    )
     if events is None:
         return found
     return found.take(np.arange(min(events, len(found))))
@@ -113,6 +126,12 @@ def _stored(column: str, jet: str) -> str:
     if column in OF_THE_JET:
         return f"{JETS[jet]}_{column}"
     return column
+
+
+def _names(jet: str) -> dict[str, str]:
+    """Names of the columns in the file, and those by which they are asked for."""
+    names = {column: column for column in COLUMNS}
+    return names | {_stored(column, jet): column for column in OF_THE_JET}
 
 
 def _distinct(columns: Sequence[str], jet: str) -> list[str]:

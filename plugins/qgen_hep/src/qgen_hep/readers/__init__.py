@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgen_hep.readers.cuts import Cut
+from qgen_core.support.cuts import Cut
 from qgen_hep.readers.reading import read
 from qgen_hep.readers.table import Table
 

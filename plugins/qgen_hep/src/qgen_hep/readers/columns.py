@@ -101,6 +101,18 @@ def _resolve(path: Path, source: Source, name: str) -> Wanted:
     return Wanted(Pick(element["name"], index), declared, (name,))
 
 
+def has_column(source: Source, name: str) -> bool:
+    """Whether a file has an array, or an element of an array, of a name, readable or not."""
+    element = _ELEMENT.fullmatch(name)
+    for candidate in (name, element and element["name"]):
+        try:
+            if candidate and source.declared(candidate) is not None:
+                return True
+        except DataError:
+            return True
+    return False
+
+
 def _is_within(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return all(i < size for i, size in zip(index, shape, strict=True))
 

@@ -50,6 +50,13 @@ class Hdf5Source:
                 self.path, name, "an array with an event axis", f"the shape {dataset.shape}"
             )
         dtype = _field_type(dataset.dtype, field)
+        if _is_of_varying_length(dtype):
+            raise refuse(
+                self.path,
+                name,
+                "as many numbers in each event",
+                "vectors of varying length; write them as a two-dimensional array",
+            )
         plain_numbers(self.path, name, dtype.base)
         self._stored_here(name, dataset)
         hdf5.require_filters(self.path, name, dataset)
@@ -153,6 +160,12 @@ def _field_type(dtype: np.dtype[Any], field: str) -> np.dtype[Any]:
     if field:
         return dtype[field]
     return dtype
+
+
+def _is_of_varying_length(dtype: np.dtype[Any]) -> bool:
+    import h5py
+
+    return isinstance(h5py.check_vlen_dtype(dtype), np.dtype)
 
 
 def _text(value: Any) -> str:

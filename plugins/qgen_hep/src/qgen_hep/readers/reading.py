@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from qgen_core.errors import BadOption, DataError
+from qgen_core.support.cuts import Cut
 from qgen_hep.readers.columns import Wanted, load_rows, resolve
-from qgen_hep.readers.cuts import Cut
 from qgen_hep.readers.formats import format_of, open_source
 from qgen_hep.readers.policy import Invalid, Negative, without_invalid, without_negative
 from qgen_hep.readers.source import Source, failures

@@ -1,5 +1,7 @@
 """ROOT: branches of numbers in a TTree or an RNTuple, read by uproot (extra ``root``).
 
+Branches of arrays, and of vectors that have one length in all events, are several columns.
+
 uproot generates Python code from the class descriptions (streamers) in a file, for classes that
 it does not know. Here the streamers are hidden from it, so that nothing in a file becomes code; a
 tree that needs a class unknown to uproot cannot be read.
@@ -14,17 +16,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgen_core.errors import BrokenPlugin, DataError
 from qgen_core.typing import Array
 from qgen_hep.readers.source import (
     Declared,
     Pick,
+    common_length,
     element,
     listed,
     plain_numbers,
     printable,
     refuse,
+    require_length,
 )
 
 MAX_TEXT = 4096
@@ -43,14 +48,16 @@ def open_root(path: Path, tree: str | None) -> Iterator[RootSource]:
         ) from error
     with open(path, "rb") as raw:
         file = plain_file(raw, object_cache=None, array_cache=None)
-        yield RootSource(path, _tree(path, file.root_directory, tree))
+        directory = file.root_directory
+        yield RootSource(path, _tree(path, directory, tree), _texts(directory))
 
 
 class RootSource:
     """Branches of one TTree, or fields of one RNTuple."""
 
-    def __init__(self, path: Path, tree: Any) -> None:
+    def __init__(self, path: Path, tree: Any, texts: Mapping[str, str]) -> None:
         self.path = path
+        self.texts = texts
         self.title = str(getattr(tree, "title", "") or "")
         self.branches = dict(tree.items())
 
@@ -59,35 +66,69 @@ class RootSource:
         return list(self.branches)
 
     def declared(self, name: str) -> Declared | None:
-        """Length, inner shape and type. Raises DataError for branches of varying length."""
+        """Length, inner shape and type; vectors have the length of that in event 0."""
         if name not in self.branches:
             return None
         branch = self.branches[name]
+        events = int(branch.num_entries)
+        of_vectors = _numbers_in_vectors(branch)
+        if of_vectors is not None:
+            plain_numbers(self.path, name, of_vectors)
+
+            def lengths(rows: slice) -> NDArray[np.int64]:
+                return _lengths(_vectors(branch, rows))
+
+            return Declared(events, (common_length(self.path, name, events, lengths),), of_vectors)
         numbers = _numbers_of(branch)
         if numbers is None:
             raise refuse(
                 self.path,
                 name,
-                "a branch of numbers, as many in each event",
+                "a branch of numbers, arrays or vectors of them",
                 printable(str(branch.typename)),
             )
         plain_numbers(self.path, name, numbers.base)
-        return Declared(int(branch.num_entries), tuple(numbers.shape), numbers.base)
+        return Declared(events, tuple(numbers.shape), numbers.base)
 
     def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
         """Read the branches one after the other."""
         arrays = []
         for pick in picks:
             branch = self.branches[pick.name]
-            found = branch.array(library="np", entry_start=rows.start, entry_stop=rows.stop)
+            if _numbers_in_vectors(branch) is None:
+                found = branch.array(library="np", entry_start=rows.start, entry_stop=rows.stop)
+            else:
+                found = self._rectangular(branch, pick.name, rows)
             arrays.append(element(found, pick.index, slice(None)))
         return arrays
 
+    def _rectangular(self, branch: Any, name: str, rows: slice) -> Array:
+        """Vectors of one length as an array (N, length)."""
+        import awkward  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+        declared = self.declared(name)
+        assert declared is not None
+        (length,) = declared.inner
+        vectors = _vectors(branch, rows)
+        require_length(self.path, name, _lengths(vectors), length, rows.start)
+        values: Array = awkward.to_numpy(awkward.flatten(vectors, axis=1))
+        return values.reshape(-1, length)
+
     def attributes(self) -> Mapping[str, str]:
-        """The title of the tree."""
-        if not self.title:
-            return {}
-        return {"title": self.title[:MAX_TEXT]}
+        """The title of the tree, and the texts at the top of the file."""
+        found = dict(self.texts)
+        if self.title:
+            found["title"] = self.title[:MAX_TEXT]
+        return found
+
+
+def _texts(directory: Any) -> dict[str, str]:
+    """The objects of text at the top of a file, by name."""
+    found = {}
+    for key, kind in directory.classnames(recursive=False, cycle=False).items():
+        if kind == "TObjString":
+            found[key] = printable(str(directory[key]))[:MAX_TEXT]
+    return found
 
 
 def _numbers_of(branch: Any) -> np.dtype[Any] | None:
@@ -103,9 +144,44 @@ def _numbers_of(branch: Any) -> np.dtype[Any] | None:
     return dtype
 
 
+def _numbers_in_vectors(branch: Any) -> np.dtype[Any] | None:
+    """The dtype of the numbers of a branch of vectors; None for any other branch."""
+    import uproot
+
+    if isinstance(branch, uproot.TBranch):
+        how = branch.interpretation
+        if type(how) is not uproot.AsJagged or type(how.content) is not uproot.AsDtype:
+            return None
+        dtype: np.dtype[Any] = how.content.to_dtype
+        if dtype.fields is not None or dtype.shape:
+            return None
+        return dtype
+    kind = _type_of_field(branch)
+    if type(kind).__name__ != "ListType" or type(kind.content).__name__ != "NumpyType":
+        return None
+    primitive: np.dtype[Any] = np.dtype(kind.content.primitive)
+    return primitive
+
+
+def _vectors(branch: Any, rows: slice) -> Any:
+    """Some events of a branch of vectors, as an awkward array."""
+    return branch.array(library="ak", entry_start=rows.start, entry_stop=rows.stop)
+
+
+def _lengths(vectors: Any) -> NDArray[np.int64]:
+    import awkward  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+    return np.asarray(awkward.num(vectors, axis=1), dtype=np.int64)
+
+
+def _type_of_field(field: Any) -> Any:
+    """The type of an event in a field of an RNTuple, which awkward knows without reading it."""
+    return field.array(library="ak", entry_start=0, entry_stop=0).type.content
+
+
 def _numbers_of_field(field: Any) -> np.dtype[Any] | None:
-    """As _numbers_of, for a field of an RNTuple, whose type awkward knows without reading it."""
-    kind = field.array(library="ak", entry_start=0, entry_stop=0).type.content
+    """As _numbers_of, for a field of an RNTuple."""
+    kind = _type_of_field(field)
     shape = []
     while type(kind).__name__ == "RegularType":
         shape.append(int(kind.size))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgen_core.errors import BrokenPlugin, DataError, QgenError, ResourceRefused
 from qgen_core.typing import Array
@@ -119,6 +120,42 @@ def listed(names: Sequence[str], most: int = 12) -> str:
 def element(array: Any, index: tuple[int, ...], rows: slice) -> Array:
     """Rows of an array (N, ...), or of its element at ``index``."""
     return np.asarray(array[(rows, *index)])
+
+
+def common_length(
+    path: Path, name: str, events: int, lengths: Callable[[slice], NDArray[np.int64]]
+) -> int:
+    """The length of the vectors of a column, which is that of event 0.
+
+    ``lengths`` gives those of some rows, -1 for missing vectors. Raises DataError if event 0 has
+    no numbers.
+    """
+    if not events:
+        return 1
+    first = int(lengths(slice(0, 1))[0])
+    if first > 0:
+        return first
+    require_length(path, name, lengths(slice(0, None)), max(first, 0), 0)
+    raise refuse(path, name, "vectors of numbers", "vectors of length 0")
+
+
+def require_length(
+    path: Path, name: str, lengths: NDArray[np.int64], length: int, before: int
+) -> None:
+    """Raise DataError unless all vectors have one length; ``before`` events precede them."""
+    different = np.flatnonzero(lengths != length)
+    if not len(different):
+        return
+    event = before + int(different[0])
+    found = int(lengths[different[0]])
+    if found < 0:
+        raise refuse(path, name, f"a vector of {length} numbers", f"none in event {event}")
+    raise refuse(
+        path,
+        name,
+        f"vectors of one length, {length} as in event 0",
+        f"{found} in event {event}; write as many numbers for each event",
+    )
 
 
 def refuse(path: Path, name: str, expected: str, found: str) -> DataError:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
+from qgen_core.support.cuts import Cut
 from qgen_core.typing import Floats
-from qgen_hep.readers.cuts import Cut
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ state at the start costs anything.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -139,7 +140,7 @@ class DensityPlan:
         """Starts, runs and groups; runs come before the groups that contain them."""
         return (*self.starts, *self.runs, *self.groups)
 
-    @property
+    @cached_property
     def matrix_entries(self) -> int:
         """Entries of all matrices for one row of angles."""
         total = sum(group.size**2 for group in self.all_groups)

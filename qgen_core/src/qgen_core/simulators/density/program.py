@@ -86,10 +86,12 @@ class DensityProgram:
         meet = self._meeting_state(angles, len(places))
         if meet == len(self.plan.passes):
             return self.final(angles, threads)[:, places]
-        observables = self._observables(angles[:1], places, meet, threads)
+        observables: Floats | None = None
         out = np.empty((len(angles), len(places)))
         for rows in self._chunks(len(angles), self.plan.sizes[meet]):
             run = self._run(angles[rows], sorted({0, meet}), threads)
+            if observables is None:  # the matrices that they need are those of any row
+                observables = self._observables(run.mats, places, meet, threads)
             out[rows] = self._last_state(run) @ observables.T
         return out
 
@@ -173,15 +175,14 @@ class DensityProgram:
         return last
 
     def _observables(
-        self, angles: Floats, places: NDArray[np.intp], meet: int, threads: int
+        self, mats: Floats, places: NDArray[np.intp], meet: int, threads: int
     ) -> Floats:
         """What each place of the last state reads, as an observable of state ``meet``.
 
-        (places, size).
+        (places, size). ``mats`` (B, n) are the matrices of some rows, of which the first is used.
         """
         tables = self.tables
         last = len(self.plan.passes)
-        mats = tables.mats(angles, 1)
         passes = tables.passes.copy()
         passes[:, PASS_HAS_GRADIENT] = 0
         out = np.empty((len(places), self.plan.sizes[meet]))

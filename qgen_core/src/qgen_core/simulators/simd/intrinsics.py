@@ -38,12 +38,12 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-#: The sources that compiled code depends on: all simulators.
-SOURCES = _digest(Path(__file__).parents[1])
+#: The sources that compiled code depends on: all simulators and samplers.
+SOURCES = _digest(Path(__file__).parents[1]) + _digest(Path(__file__).parents[2] / "samplers")
 
 
 def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
-    """Compile without the interpreter lock; cached on disk until a file of the simulators changes.
+    """Compile without the interpreter lock; cached on disk until one of the ``SOURCES`` changes.
 
     By itself numba compares only the file of the function, and would go on using old code of the
     functions that it calls; and it trusts damaged files. So the cache is a :class:`CodeCache`.
@@ -368,3 +368,23 @@ def to_number(typingctx: Any, bits: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.uint64), emit
+
+
+@intrinsic
+def single_to_bits(typingctx: Any, number: Any) -> Any:
+    """The bits of a float32 as an unsigned integer."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(32))
+
+    return types.uint32(types.float32), emit
+
+
+@intrinsic
+def bits_to_single(typingctx: Any, bits: Any) -> Any:
+    """The float32 with these bits."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.uint32), emit

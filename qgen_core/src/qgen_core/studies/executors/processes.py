@@ -9,22 +9,22 @@ import os
 import signal
 import sys
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-from qgen_core.errors import BadOption, ResourceRefused
+from qgen_core.errors import BadOption
+from qgen_core.studies.executors import Answers, Deaths, Progress, Work
 
 log = logging.getLogger("qgen")
 
-Work = Callable[[str], str]
 
-#: A task on which so many workers have died is not tried again.
-MAX_DEATHS = 5
+#: A task may lose workers that died before they were up, for other reasons than the task.
+MOST_DEATHS = 5
 
 
 class ProcessesExecutor:
@@ -35,8 +35,9 @@ class ProcessesExecutor:
     that a script registers are known to the workers if it has a main guard: a script without one
     is not imported again.
 
-    Raises BadOption for fewer than one worker, ResourceRefused if several workers die on the same
-    task.
+    A task on which five workers die without progress between them fails with ResourceRefused.
+
+    Raises BadOption for fewer than one worker.
 
     >>> ProcessesExecutor(workers=2).workers
     2
@@ -49,13 +50,15 @@ class ProcessesExecutor:
         if self.workers < 1:
             raise BadOption(f"workers must be at least 1, not {workers}")
 
-    def __call__(self, work: Work, tasks: Sequence[str]) -> Generator[tuple[int, str], None, None]:
+    def __call__(
+        self, work: Work, tasks: Sequence[str], progress: Progress | None = None
+    ) -> Answers:
         """Yield the number of each task with its answer, in the order in which they finish."""
         waiting = deque(range(len(tasks)))
         running: dict[Future[str], tuple[_Worker, int]] = {}
         workers = [_Worker() for _ in range(min(self.workers, len(tasks)))]
         idle = list(workers)
-        deaths = Counter[int]()
+        deaths = Deaths(progress, most=MOST_DEATHS)
         try:
             while waiting or running:
                 while waiting and idle:
@@ -68,25 +71,18 @@ class ProcessesExecutor:
                     try:
                         answer = future.result()
                     except BrokenProcessPool:
-                        deaths[number] += 1
-                        _check(deaths[number])
-                        waiting.appendleft(number)
-                        continue
+                        log.warning("a worker process died")
+                        given_up = deaths.note(tasks[number])
+                        if given_up is None:
+                            waiting.appendleft(number)
+                            continue
+                        answer = given_up
                     yield number, answer
         finally:
             for worker in workers:
                 worker.stop(interrupt=bool(running))
             for worker in workers:
                 worker.join()
-
-
-def _check(deaths: int) -> None:
-    log.warning("a worker process died; its task is run again")
-    if deaths >= MAX_DEATHS:
-        raise ResourceRefused(
-            f"{deaths} workers died on the same task, perhaps for using too much memory; "
-            "finished cells are saved: run again with fewer workers"
-        )
 
 
 class _Worker:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Sequence
+
+from qgen_core.studies.executors import Answers, Progress, Work
 
 
 class SerialExecutor:
@@ -13,8 +15,8 @@ class SerialExecutor:
     """
 
     def __call__(
-        self, work: Callable[[str], str], tasks: Sequence[str]
-    ) -> Generator[tuple[int, str], None, None]:
+        self, work: Work, tasks: Sequence[str], progress: Progress | None = None
+    ) -> Answers:
         """Yield the number of each task with its answer."""
         for number, task in enumerate(tasks):
             yield number, work(task)

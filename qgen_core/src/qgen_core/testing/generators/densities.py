@@ -13,6 +13,7 @@ from qgen_core.support.parameters import flatten
 from qgen_core.testing import statistics
 from qgen_core.testing.generators.base import CONDITIONS, GeneratorBase, in_turn
 from qgen_core.testing.generators.outputs import forward
+from qgen_core.testing.generators.regions import Regions
 from qgen_core.testing.kit import check, not_applicable
 from qgen_core.typing import Array, Floats, Rng
 
@@ -26,6 +27,10 @@ BANDWIDTH = 0.5
 NARROWER = 0.7
 #: A comparison is made where the variance of the ratio is below this, or least.
 MOST_VARIANCE = 20.0
+#: Regions are compared for models of at most so many columns.
+MOST_COLUMNS = 8
+#: Number of samples that the regions are made from.
+POOL = 4096
 #: Logarithms of ratios are cut here, so that they can be compared.
 LARGEST = 600.0
 
@@ -84,6 +89,32 @@ class DensityTests(GeneratorBase):
         for comparison in comparisons:
             if comparison.variance <= max(least, MOST_VARIANCE):
                 self._check_mean(comparison, samples, log_p)
+        self._check_regions(model, condition, samples, log_p)
+
+    def _check_regions(
+        self, model: Generator, condition: Array | None, samples: Floats, log_p: Floats
+    ) -> None:
+        if model.space.width > MOST_COLUMNS:
+            return  # normal distributions around single samples cover nothing
+        rng = np.random.default_rng(12)
+        others = model.sample(POOL, in_turn(condition, POOL), rng=rng)
+        regions = Regions(np.asarray(others, dtype=np.float64), rng)
+        drawn, drawn_from = regions.draw(self.draws, rng)
+        inside = np.all((drawn >= regions.low) & (drawn <= regions.high), axis=1)
+        log_p_of_drawn = np.full(self.draws, -np.inf)
+        log_p_of_drawn[inside] = self._log_prob(model, condition, drawn[inside])
+        log_p_of_drawn = np.nan_to_num(log_p_of_drawn, nan=-np.inf)
+        found = regions.differences(
+            regions.ratios(samples, log_p), regions.ratios(drawn, log_p_of_drawn), drawn_from
+        )
+        worst = min(found, key=lambda difference: difference.p_value)
+        check(
+            worst.p_value >= statistics.LEAST_P / len(found),
+            f"where column {worst.column} is from {worst.low:.4g} to {worst.high:.4g}, the mean of "
+            f"q / exp(log_prob) over {self.draws} samples is {worst.mean:.4g} for a density q, not "
+            f"{worst.expected:.4g} (p-value {worst.p_value:.1g} in all regions): log_prob is not "
+            "the logarithm of the density of the samples, which may have another width there",
+        )
 
     def _check_mean(self, comparison: _Comparison, samples: Floats, log_p: Floats) -> None:
         ratios = np.exp(comparison.q.log_density(samples) - log_p)

@@ -20,6 +20,9 @@ from qgen_hep.studies.shared.style import BLACK, GREEN, GREY, GUIDE, figure, leg
 #: The statistics of a box, as matplotlib and as a result name them.
 BOX = {"whislo": "least", "q1": "q1", "med": "median", "q3": "q3", "whishi": "most"}
 
+#: Height of an axes with a legend above its data, in heights of the data.
+ROOM = 1.4
+
 
 def figure_13(results: Results) -> Any:
     """The tuning with 8 qubits."""
@@ -102,8 +105,10 @@ def _quartiles(axes: Any, results: Results, wires: int, ansatz: str) -> None:
         if target is not None:
             level = target["floors"][str(SHOTS)]["js_smoothed"][0]
             axes.axhline(level, color=GREY, lw=1.0, ls="-.", label=f"floor of {SHOTS} shots")
-    axes.set_ylim(bottom=0)
-    legend(axes, ncols=2, loc="lower right", borderaxespad=1.6)
+    _, top = axes.get_ylim()
+    axes.set_ylim(0, ROOM * top)
+    # A frame without a line covers the vertical line of the least loss behind the texts.
+    legend(axes, ncols=2, loc="upper right", frameon=True, framealpha=1.0, edgecolor="none")
 
 
 def _one_gate_at_a_time(axes: Any, data: Data | None) -> None:

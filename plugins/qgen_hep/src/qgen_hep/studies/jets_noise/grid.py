@@ -1,11 +1,15 @@
-"""The grid of the study ``jets-noise``: every tuning on a noisy device, and its recipe."""
+"""The grid of the study ``jets-noise``.
+
+Every tuning on a noisy device, with its recipe and the models that stand beside it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import qgen_core as qgen
 from qgen_core.studies import Cell
 from qgen_hep.studies.jets.grid import CHOSEN, RESAMPLES, STEPS, Training, chosen
 from qgen_hep.studies.jets.grid import target_cell as target_cell_of
@@ -24,6 +28,8 @@ CIRCUITS = 300
 #: More iterations than a pass has: 39 for ansatz 1 with 6 layers and ansatz 2 with 12.
 MOST_ITERATIONS = 1000
 EXACT = one_thread("statevector")
+#: How each model is sampled.
+SAMPLES = {"shots": SHOTS, "resamples": RESAMPLES}
 
 
 @dataclass(frozen=True)
@@ -70,16 +76,32 @@ class Tuning:
 
     def cell(self) -> Cell:
         """Train without noise, tune with it, and measure both."""
-        options = {"steps": self.steps, "shots": SHOTS, "resamples": RESAMPLES}
-        tags: dict[str, Any] = {
-            "measured": "tuned",
+        tags = self._tags("tuned")
+        tags["mode"] = self.mode
+        return Cell(self.recipe(), {"tuned": {"steps": self.steps, **SAMPLES}}, tags)
+
+    def twin_recipe(self) -> dict[str, Any]:
+        """The noiseless training, of a classical model with as many parameters."""
+        exact = self.training.recipe(DATASET)
+        circuit = qgen.build("ansatz", exact["generator"]["ansatz"])(self.wires)
+        del exact["backend"]
+        return {**exact, "generator": {"name": "nade", "parameters": circuit.num_params}}
+
+    def cells_beside(self) -> list[Cell]:
+        """The classical twin, and the circuit with the parameters that no training has moved."""
+        return [
+            Cell(self.twin_recipe(), {"twin": dict(SAMPLES)}, self._tags("twin")),
+            Cell(self.recipe(), {"frozen": dict(SAMPLES)}, self._tags("frozen")),
+        ]
+
+    def _tags(self, measured: str) -> dict[str, Any]:
+        return {
+            "measured": measured,
             "wires": self.wires,
             "ansatz": self.ansatz,
             "device": self.device,
-            "mode": self.mode,
             "seed": self.seed,
         }
-        return Cell(self.recipe(), {"tuned": options}, tags)
 
 
 def noiseless(recipe: Mapping[str, Any], steps: int) -> dict[str, Any]:
@@ -114,3 +136,12 @@ def full(devices: tuple[str, str], seed_count: int) -> list[Tuning]:
 def quick(devices: tuple[str, str]) -> list[Tuning]:
     """One seed and one mode."""
     return [tuning for tuning in full(devices, 1) if tuning.mode == "jacobi"]
+
+
+def beside(tunings: Iterable[Tuning]) -> list[Cell]:
+    """The cells beside the tunings, for each start of a tuning once."""
+    found: list[Cell] = []
+    for tuning in tunings:
+        if tuning.mode == MODES[0]:
+            found += tuning.cells_beside()
+    return found

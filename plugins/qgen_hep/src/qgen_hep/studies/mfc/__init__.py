@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from qgen_core.studies import Cell, Results, Study, Table
 from qgen_hep.studies.mfc.grid import FULL, QUICK, Case, all_cases
-from qgen_hep.studies.mfc.measurements import binned, samples, tabulated
+from qgen_hep.studies.mfc.measurements import binned, frozen, samples, tabulated
 from qgen_hep.studies.mfc.tables import tables
 from qgen_hep.studies.mfc.texts import Texts
 from qgen_hep.studies.shared.grid import named_by_content, require_positive, with_local_file
@@ -45,6 +45,7 @@ class MfcStudy(Study):
         "samples": samples,
         "binned": binned,
         "tabulated": tabulated,
+        "frozen": frozen,
     }
 
     def __init__(self, *, spectrum: str | None = None, seeds: int = 3, born_seeds: int = 5) -> None:

@@ -196,6 +196,25 @@ def conditional_born(sizes: Sizes) -> Iterator[Case]:
     noise = NOISE[0][1]
     yield _conditional("conditional-noisy", sizes, "narrow", TAUGHT, measured_under=noise)
     yield _conditional("conditional-noise-trained", sizes, "narrow", TAUGHT, trained_under=noise)
+    yield from _beside(sizes)
+
+
+def _beside(sizes: Sizes) -> Iterator[Case]:
+    """What stands beside the rows with noise.
+
+    A classical model trained alike, with the number of parameters nearest to that of the Born
+    machine, and the Born machine with the parameters that its training starts from.
+    """
+    born = _conditional("conditional-narrow", sizes, "narrow", TAUGHT)
+    ansatz = qgen.build("ansatz", born.recipe["generator"]["ansatz"])
+    generator = {"name": "nade", "parameters": ansatz(BITS, inputs=1).num_params}
+    recipe = {**born.recipe, "generator": generator}
+    del recipe["backend"]
+    yield Case("conditional-twin", recipe, "tabulated", born.options)
+    yield Case("conditional-frozen", born.recipe, "frozen", born.options)
+    (_, noise) = NOISE[0]
+    options = {**born.options, "noise": noise}
+    yield Case("conditional-frozen-noisy", born.recipe, "frozen", options, NOISE)
 
 
 def _conditional(

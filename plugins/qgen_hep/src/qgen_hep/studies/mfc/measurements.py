@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import qgen_core as qgen
-from qgen_core.events import Events
+from qgen_core.events import Batch, Events
 from qgen_core.interfaces import Backend
 from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.runs.assembly import Assembly
@@ -154,11 +154,30 @@ def shuffled(events: Events) -> Events:
 
 
 def tabulated(trial: Trial, case: str, energies: Sequence[float], noise: str) -> dict[str, Any]:
-    """A conditional Born machine by incoming energy; ``noise`` names the noise of a device."""
+    """A conditional model of a table by incoming energy; ``noise`` names the noise of a device."""
     assembly = trial.run.assembly
-    backend = assembly.backend
-    if noise:
-        backend = NoisyBackend(qgen.backend("density", threads=1), qgen.noise(noise))
+    found = _by_energy(trial, assembly, _backend_of(noise), energies)
+    parameters = trial.run.record["model"]["parameters"]
+    return {"case": case, "parameters": parameters, "curves": curves(trial), **found}
+
+
+def frozen(trial: Trial, case: str, energies: Sequence[float], noise: str) -> dict[str, Any]:
+    """The same of a Born machine with the parameters that its training starts from."""
+    assembly = trial.assembly
+    found = _by_energy(trial, assembly, _backend_of(noise), energies)
+    return {"case": case, "parameters": len(theta_of(assembly)), **found}
+
+
+def _backend_of(noise: str) -> Backend | None:
+    """The noisy backend of a device; None to run a model as it was trained."""
+    if not noise:
+        return None
+    return NoisyBackend(qgen.backend("density", threads=1), qgen.noise(noise))
+
+
+def _by_energy(
+    trial: Trial, assembly: Assembly, backend: Backend | None, energies: Sequence[float]
+) -> dict[str, Any]:
     (edges,) = bin_edges_of(assembly)
     dataset = trial.recipe.tables["dataset"]
     at_energies = {}
@@ -169,23 +188,27 @@ def tabulated(trial: Trial, case: str, energies: Sequence[float], noise: str) ->
     centres = (edges[1:] + edges[:-1]) / 2
     means = _table(assembly, backend, [*scan]) @ centres
     return {
-        "case": case,
-        "parameters": len(theta_of(assembly)),
         "edges": six_digits(edges),
-        "curves": curves(trial),
         "energies": at_energies,
         "scan": {"energy": six_digits(scan), "mean": six_digits(means)},
         "without": _without_model(dataset, energies, edges),
     }
 
 
-def _table(assembly: Assembly, backend: Backend, energies: Sequence[float]) -> Floats:
-    """The probabilities (energies, K) of the trained circuit at incoming energies."""
+def _table(assembly: Assembly, backend: Backend | None, energies: Sequence[float]) -> Floats:
+    """The probabilities (energies, K) of the model at incoming energies.
+
+    ``backend`` runs the circuit of a Born machine in place of its own.
+    """
     encoder = assembly.condition_encoder
     assert encoder is not None
-    rows = np.tile(theta_of(assembly), (len(energies), 1))
     angles = encoder.encode(np.array(energies)[:, None])
-    return np.asarray(backend.probabilities(circuit_of(assembly), rows, angles))
+    if backend is not None:
+        rows = np.tile(theta_of(assembly), (len(energies), 1))
+        return np.asarray(backend.probabilities(circuit_of(assembly), rows, angles))
+    batch = Batch(condition=angles)
+    table, _ = assembly.generator.forward("probabilities", batch, rng=stream(0, "mfc-table"))
+    return np.asarray(table)
 
 
 def _at(events: Sequence[Events], p: Floats, edges: Floats, energy: float) -> dict[str, Any]:

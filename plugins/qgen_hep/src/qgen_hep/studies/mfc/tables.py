@@ -43,6 +43,9 @@ NOISY = {
     "conditional-narrow": "trained and run exactly",
     "conditional-noisy": "trained exactly, run with noise",
     "conditional-noise-trained": "trained and run with noise",
+    "conditional-frozen": "not trained, run exactly",
+    "conditional-frozen-noisy": "not trained, run with noise",
+    "conditional-twin": "classical twin, trained and run exactly",
 }
 #: Distances of distributions that need no model, by their key in the results.
 WITHOUT_MODEL = {
@@ -236,10 +239,21 @@ def _noise(texts: Texts) -> Table:
         rows.append((text, *_three(texts, case)))
     note = (
         "Exact density matrices with the gate and readout errors of a stored calibration of "
-        "ibmq_casablanca (an emulated device), the circuit in the gates of the device on the "
-        f"qubits of least error. {OVER_SEEDS}."
+        "ibmq_casablanca (an emulated device), the circuit in the gates of the device. "
+        f"{OVER_SEEDS}."
     )
-    return Table("Noise", ("conditional Born machine", *_tv_columns()), tuple(rows), (note,))
+    parameters = (
+        texts.count("conditional-narrow", "parameters"),
+        texts.count("conditional-twin", "parameters"),
+    )
+    beside = (
+        "Not trained: the parameters that the training starts from. Classical twin: `nade` on the "
+        "same events and bins, with the same loss, the same trainer and as many steps; the Born "
+        f"machine has {parameters[0]} parameters, the twin {parameters[1]}, the nearest number "
+        "that it can have."
+    )
+    columns = ("conditional Born machine", *_tv_columns())
+    return Table("Noise", columns, tuple(rows), (note, beside))
 
 
 def _spectrum(texts: Texts) -> Table:

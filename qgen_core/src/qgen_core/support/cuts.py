@@ -62,6 +62,19 @@ class Cut:
                 )
         return cls(column, table.get("min"), table.get("max"))
 
+    def as_table(self) -> dict[str, str | float]:
+        """The table that :meth:`parse` reads.
+
+        >>> Cut("jet2_pt", min=250.0).as_table()
+        {'column': 'jet2_pt', 'min': 250.0}
+        """
+        table: dict[str, str | float] = {"column": self.column}
+        if self.min is not None:
+            table["min"] = self.min
+        if self.max is not None:
+            table["max"] = self.max
+        return table
+
     def keeps(self, values: Array) -> NDArray[np.bool_]:
         """A mask (N,) of the values that pass."""
         mask = np.ones(len(values), dtype=np.bool_)

@@ -1,0 +1,1 @@
+"""D-Wave for qgen: its software samplers, an emulated annealer, and annealers over the network."""

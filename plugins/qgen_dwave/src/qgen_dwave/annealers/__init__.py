@@ -1,0 +1,1 @@
+"""Annealers, emulated or over the network: their chips, embeddings and temperature."""

@@ -1,0 +1,335 @@
+"""Restricted Boltzmann machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qgen_core.errors import BadOption, DataError, OutputMismatch
+from qgen_core.events import Batch, Events, Space
+from qgen_core.generators.draws import distinct
+from qgen_core.generators.spin_events import check_binary, from_spins, to_spins
+from qgen_core.interfaces import Generator, Sampler
+from qgen_core.ising import Graph, Ising
+from qgen_core.samplers.enumeration import Enumeration
+from qgen_core.support.parameters import load_into
+from qgen_core.support.random_streams import generator, stream
+from qgen_core.typing import Array, Floats, Pullback, Rng
+
+#: ``log_prob`` is offered where the smaller side has at most so many units.
+MOST_ENUMERATED = 16
+
+
+class RestrictedBoltzmannMachine(Generator):
+    """exp(-E) of visible and hidden spins, ``E = h s + sum_ij J_ij v_i s_j``, summed over hidden s.
+
+    Bits are spins (1 + v) / 2. Conditions are further visible units that are clamped in training
+    and in sampling, so p(v | u) has the energy of all units, normalised for each condition u.
+
+    Two outputs can be trained on:
+
+    - ``objective`` of an event is its free energy less the mean free energy of the model's chains.
+      Only its gradient has a meaning, that of -log p(v), as far as the chains follow the model.
+      With ``pcd`` (persistent contrastive divergence) the chains go on from step to step, from
+      random spins at first; with ``cd`` they start at the events of each batch. The number of
+      sweeps a step is that of the sampler.
+    - ``log_prob``, exact, where the hidden units or the visible ones are at most 16.
+
+    With ``centred``, the gradient of the objective is taken of an energy of ``v - mean(v)`` and
+    ``s - mean(s)``, with the means of the batch, and written in h and J: another direction, also
+    uphill, that does not depend on which of two values is called -1.
+
+    Args:
+        space: of the events, bits or spins.
+        sampler: draws the negative phase and the samples.
+        condition: of the conditions, bits or spins; None: there are none.
+        data: training events, whose frequencies give the first visible fields; None: fields of 0.
+        hidden: the number of hidden units.
+        method: where chains start.
+        chains: the number of chains; for ``cd`` that of a batch is best.
+        centred: whether gradients of the objective are centred.
+        scale: the standard deviation of the first couplings.
+        precision: of the matrix products of the objective; ``log_prob`` is in doubles.
+        seed: of the first couplings and chains; None draws a new one.
+
+    Raises BadOption for other spaces and numbers below 1.
+
+    Source: Hinton, Neural Computation 14 (2002) 1771; Tieleman, ICML 2008; Melchior, Fischer and
+    Wiskott, JMLR 17 (2016) 1 (centring).
+
+    >>> from qgen_core.samplers.gibbs import GibbsSampler
+    >>> model = RestrictedBoltzmannMachine(
+    ...     space=Space("bits", 3), sampler=GibbsSampler(), hidden=2, seed=1
+    ... )
+    >>> model.sample(4, rng=np.random.default_rng(1)).shape
+    (4, 3)
+    >>> sorted(model.outputs), {name: p.shape for name, p in model.parameters().items()}
+    (['log_prob', 'objective', 'samples'], {'h': (5,), 'J': (3, 2)})
+    """
+
+    surrogates = frozenset({"objective"})
+
+    def __init__(
+        self,
+        *,
+        space: Space,
+        sampler: Sampler,
+        condition: Space | None = None,
+        data: Events | None = None,
+        hidden: int = 64,
+        method: Literal["pcd", "cd"] = "pcd",
+        chains: int = 256,
+        centred: bool = True,
+        scale: float = 0.01,
+        precision: Literal["single", "double"] = "double",
+        seed: int | None = None,
+    ) -> None:
+        check_binary(space, "events")
+        clamped = 0
+        if condition is not None:
+            check_binary(condition, "conditions")
+            clamped = condition.width
+        if hidden < 1 or chains < 1:
+            raise BadOption(f"hidden and chains are at least 1, not {hidden} and {chains}")
+        if not scale >= 0:
+            raise BadOption(f"scale is at least 0, not {scale:g}")
+        self.space = space
+        self.sampler: Sampler = sampler
+        self.condition = condition
+        self.hidden = hidden
+        self.method = method
+        self.centred = centred
+        self._dtype = np.dtype(np.float32 if precision == "single" else np.float64)
+        self.outputs = frozenset({"objective", "samples"})
+        if min(space.width, hidden) <= MOST_ENUMERATED:
+            self.outputs |= {"log_prob"}
+        rng = generator(None) if seed is None else stream(seed, "init")
+        self.h = np.zeros(space.width + hidden)
+        if data is not None:
+            self.h[: space.width] = _fields_of(to_spins(data.x, space, "events"))
+        self.J = rng.normal(0.0, scale, (clamped + space.width, hidden))
+        units = clamped + space.width + hidden
+        self.chains = 2 * rng.integers(2, size=(chains, units), dtype=np.int8) - 1
+        self._clamped = clamped
+        self._graph = Graph.complete_bipartite(clamped + space.width, hidden)
+        self._graph_of_free = Graph.complete_bipartite(space.width, hidden)
+
+    def parameters(self) -> dict[str, Array]:
+        return {"h": self.h, "J": self.J}
+
+    def state(self) -> dict[str, Array]:
+        return {**super().state(), "chains": self.chains.copy()}
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        load_into(type(self).__name__, {**self.parameters(), "chains": self.chains}, state)
+
+    def energy(self, condition: Array | None = None) -> Ising:
+        """The energy of all units: those of the condition, visible and hidden ones.
+
+        ``condition`` (n, K) has a row for each of n conditions, whose units are clamped. Raises
+        DataError for a missing or needless condition.
+        """
+        given = self._condition_spins(condition)
+        h = np.concatenate([np.zeros(self._clamped), self.h])
+        fixed = None
+        if given is not None:
+            fixed = np.zeros((len(given), len(h)), dtype=np.int8)
+            fixed[:, : self._clamped] = given
+        return Ising(h, self.J.ravel(), self._graph, fixed=fixed)
+
+    def prepare(self, batch: Batch, *, rng: Rng) -> None:
+        """Move the chains. Raises DataError for ``cd`` or conditions without events."""
+        count = len(self.chains)
+        start = self.chains
+        condition = batch.condition
+        if self.method == "cd":
+            visible = self._visible_side(batch)[np.arange(count) % _number_of(batch)]
+            hidden = self._hidden_given(visible, rng)
+            start = np.concatenate([visible, hidden], axis=1)
+        if condition is not None:
+            condition = condition[np.arange(count) % len(condition)]
+        self.chains = self._drawn(count, condition, start, rng)
+
+    def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
+        """n events; Markov chains start at random ones of the model's chains.
+
+        Raises BadOption for n < 0, DataError for conditions that do not fit.
+        """
+        if n < 0:
+            raise BadOption(f"n is the number of events, at least 0, not {n}")
+        if n == 0:
+            return np.empty((0, self.space.width), dtype=np.int8)
+        start = self.chains[rng.integers(len(self.chains), size=n)]
+        spins = self._drawn(n, condition, start, rng)
+        visible = spins[:, self._clamped : self._clamped + self.space.width]
+        return from_spins(visible, self.space)
+
+    def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
+        """Objectives or log probabilities (N,), or samples, and the pullback to h and J.
+
+        Raises OutputMismatch for another output, DataError for events or conditions that do not
+        fit.
+        """
+        if output not in self.outputs:
+            raise OutputMismatch(f"rbm offers {', '.join(sorted(self.outputs))}, not {output}")
+        if output == "samples":
+            return super().forward(output, batch, rng=rng)
+        data = self._visible_side(batch)
+        if output == "log_prob":
+            return self._log_prob(data)
+        count = len(data)
+        chains = len(self.chains)
+        both = np.concatenate([data, self.chains[:, : data.shape[1]]]).astype(self._dtype)
+        free, hidden = self._free(both)
+        value = free[:count] - free[count:].mean()
+
+        def pullback(cotangent: Array) -> dict[str, Array]:
+            of_chains = np.full(chains, -cotangent.sum() / chains)
+            gradient = self._slopes(both, hidden, np.concatenate([cotangent, of_chains]))
+            if self.centred:
+                mean = both[:count].mean(axis=0, dtype=np.float64)
+                hidden_mean = hidden[:count].mean(axis=0, dtype=np.float64)
+                return self._centred(gradient, mean, hidden_mean)
+            return gradient
+
+        return value, pullback
+
+    def free_energy(self, visible: Array) -> Floats:
+        """-log of the sum over hidden spins of exp(-E), (N,), of spins (N, K + V).
+
+        Their first K columns are conditions.
+        """
+        return self._free(visible.astype(np.float64))[0]
+
+    def log_pseudo_likelihood(self, x: Array, condition: Array | None = None) -> Floats:
+        """``sum_i log p(v_i | all other v)`` of each event (N,).
+
+        Source: Besag, The Statistician 24 (1975) 179.
+        """
+        data = self._visible_side(Batch(x, condition))
+        fields = self._fields(data)
+        total = np.zeros(len(data))
+        free = np.logaddexp(fields, -fields).sum(axis=1)
+        for unit in range(self.space.width):
+            spin = data[:, self._clamped + unit]
+            flipped = fields - 2 * np.outer(spin, self.J[self._clamped + unit])
+            free_if_flipped = np.logaddexp(flipped, -flipped).sum(axis=1)
+            # -log of 1 + exp(-(what the free energy grows by when the unit is flipped))
+            growth = -2 * spin * self.h[unit] + free - free_if_flipped
+            total -= np.logaddexp(0.0, -growth)
+        return total
+
+    def _log_prob(self, data: NDArray[np.int8]) -> tuple[Floats, Pullback]:
+        """log p of spins and conditions (N, K + V), by enumeration for each distinct condition."""
+        conditions, row = distinct(data[:, : self._clamped], len(data))
+        assert conditions is not None
+        exact = []
+        for given in conditions:
+            fields = self.h.copy()
+            fields[self.space.width :] += given @ self.J[: self._clamped]
+            couplings = self.J[self._clamped :].ravel()
+            exact.append(Enumeration(Ising(fields, couplings, self._graph_of_free)))
+        log_z = np.array([one.log_z for one in exact])
+        visible = data.astype(np.float64)
+        free, hidden_means = self._free(visible)
+
+        def pullback(cotangent: Array) -> dict[str, Array]:
+            gradient = self._slopes(visible, hidden_means, -cotangent)
+            for number, one in enumerate(exact):
+                weight = cotangent[row == number].sum()
+                means, products = one.moments()
+                hidden = means[self.space.width :]
+                of_free = products.reshape(self.space.width, self.hidden)
+                of_clamped = np.outer(conditions[number], hidden)
+                gradient["h"] += weight * means
+                gradient["J"] += weight * np.concatenate([of_clamped, of_free])
+            return gradient
+
+        return -free - log_z[row], pullback
+
+    def _fields(self, visible: Array) -> Floats:
+        """What acts on the hidden spins (N, H)."""
+        fields: Floats = visible @ self.J + self.h[self.space.width :]
+        return fields
+
+    def _free(self, visible: Array) -> tuple[Floats, Array]:
+        """Free energies (N,), and mean hidden spins (N, H), of floats (N, K + V).
+
+        Matrices are of the type of ``visible``.
+        """
+        couplings = self.J.astype(visible.dtype, copy=False)
+        fields = visible @ couplings + self.h[self.space.width :].astype(visible.dtype)
+        size = np.abs(fields)
+        decay = np.exp(-2 * size)
+        log_sums = np.sum(size + np.log(1 + decay), axis=1, dtype=np.float64)
+        own = visible[:, self._clamped :] @ self.h[: self.space.width]
+        free: Floats = own - log_sums
+        return free, -np.copysign((1 - decay) / (1 + decay), fields)
+
+    def _slopes(self, visible: Array, hidden: Array, weights: Floats) -> dict[str, Array]:
+        """The derivatives of ``weights`` (N,) times the free energies."""
+        of_type = weights.astype(visible.dtype)
+        h = np.concatenate([of_type @ visible[:, self._clamped :], of_type @ hidden])
+        couplings = (of_type[:, None] * visible).T @ hidden
+        return {"h": h.astype(np.float64), "J": couplings.astype(np.float64)}
+
+    def _centred(
+        self, gradient: dict[str, Array], mean: Floats, hidden_mean: Floats
+    ) -> dict[str, Array]:
+        """The gradient with the means of the events and of their hidden units subtracted."""
+        width = self.space.width
+        of_visible = np.zeros(len(mean))  # conditions are the same in both phases
+        of_visible[self._clamped :] = gradient["h"][:width]
+        of_hidden = gradient["h"][width:]
+        couplings = gradient["J"] - np.outer(of_visible, hidden_mean) - np.outer(mean, of_hidden)
+        visible_fields = of_visible - couplings @ hidden_mean
+        hidden_fields = of_hidden - couplings.T @ mean
+        h = np.concatenate([visible_fields[self._clamped :], hidden_fields])
+        return {"h": h, "J": couplings}
+
+    def _drawn(self, n: int, condition: Array | None, start: Array, rng: Rng) -> NDArray[np.int8]:
+        """n states of all units (n, K + V + H), one for each row of the condition."""
+        energy = self.energy(condition)
+        if energy.rows is None:
+            return self.sampler.draw(energy, n, rng=rng, initial=start)[0]
+        if energy.rows != n:
+            raise DataError(f"{energy.rows} conditions were given for {n} events")
+        return self.sampler.draw(energy, 1, rng=rng, initial=start[:, None])[0][:, 0]
+
+    def _hidden_given(self, visible: Array, rng: Rng) -> NDArray[np.int8]:
+        up = 1 / (1 + np.exp(2 * self._fields(visible)))
+        return np.where(rng.random(up.shape) < up, 1, -1).astype(np.int8)
+
+    def _visible_side(self, batch: Batch) -> NDArray[np.int8]:
+        """Conditions and events of a batch as spins (N, K + V)."""
+        events = to_spins(batch.x, self.space, "events")
+        given = self._condition_spins(batch.condition)
+        if given is None:
+            return events
+        if len(given) != len(events):
+            raise DataError(f"{len(given)} conditions were given for {len(events)} events")
+        return np.concatenate([given, events], axis=1)
+
+    def _condition_spins(self, condition: Array | None) -> NDArray[np.int8] | None:
+        if self.condition is not None:
+            return to_spins(condition, self.condition, "conditions")
+        if condition is not None:
+            raise DataError("this Boltzmann machine takes no condition; one was given")
+        return None
+
+
+def _number_of(batch: Batch) -> int:
+    """The number of events of a batch that has some."""
+    assert batch.x is not None
+    return len(batch.x)
+
+
+def _fields_of(spins: NDArray[np.int8]) -> Floats:
+    """Fields that give uncoupled spins the frequencies of events (N, V), each plus half a count."""
+    up = np.count_nonzero(spins > 0, axis=0) + 0.5
+    down = len(spins) + 1 - up
+    fields: Floats = 0.5 * np.log(down / up)
+    return fields

@@ -1,0 +1,105 @@
+"""The partition function of a Boltzmann machine: exact, and bracketed by annealing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from qgen_core.errors import Unsupported
+from qgen_core.events import Events
+from qgen_core.interfaces import Estimate, Model, name_of
+from qgen_core.ising import Ising
+from qgen_core.metrics.model_numbers import number_of_model
+from qgen_core.samplers.annealing import LogZ, annealed_log_z, reverse_annealed_log_z
+from qgen_core.samplers.diagonalisation import Diagonalisation
+from qgen_core.samplers.enumeration import Enumeration
+from qgen_core.typing import Array, Rng
+
+
+def log_z(
+    reference: Events,
+    generated: Events,
+    *,
+    model: Model,
+    rng: Rng,
+    chains: int = 500,
+    steps: int = 1000,
+    sweeps: int = 1000,
+) -> Mapping[str, Estimate]:
+    """log Z of a Boltzmann machine: exact if it is small, and by annealed importance sampling.
+
+    - ``log Z exact``: by enumeration of up to 20 spins, or diagonalisation of up to 12.
+    - ``log Z AIS``: from chains that start at free spins; ``log Z AIS bound`` is the mean logarithm
+      of their weights, below log Z on average.
+    - ``log Z reverse AIS``: from chains that start at samples of the model. If these are exact,
+      ``log Z reverse AIS bound`` is above log Z on average. Else they are ends of Markov chains
+      after ``sweeps`` sweeps, the number is called ``log Z reverse AIS estimate``, and there is no
+      upper bound.
+
+    The two bounds bracket log Z, up to their errors. A note has the effective number of weights:
+    where it is small, raise ``steps``. Annealing is of classical energies only. The numbers are of
+    the model alone and have no floor.
+
+    Raises Unsupported for a model that has no energy, or one for each condition.
+
+    Source: see :mod:`qgen_core.samplers.annealing`.
+    """
+    ising = energy_of(model)
+    exact = _exact(ising)
+    found = {}
+    if exact is not None:
+        found["log Z exact"] = number_of_model(exact.log_z, 0.0)
+    if ising.transverse:
+        if exact is None:
+            raise Unsupported("log Z of so many spins in a transverse field is not known")
+        return found
+    forward = annealed_log_z(ising, rng=rng, chains=chains, steps=steps)
+    found |= _numbers(forward, "log Z AIS", has_bound=True)
+    if isinstance(exact, Enumeration):
+        backward = reverse_annealed_log_z(
+            ising, exact.sample(chains, rng=rng), rng=rng, steps=steps
+        )
+        return found | _numbers(backward, "log Z reverse AIS", has_bound=True)
+    samples = _from_chains(ising, chains, sweeps, rng)
+    backward = reverse_annealed_log_z(ising, samples, rng=rng, steps=steps)
+    return found | _numbers(backward, "log Z reverse AIS estimate", has_bound=False)
+
+
+def energy_of(model: Model) -> Ising:
+    """The energy of a model's generator, for metrics of Boltzmann machines.
+
+    Raises Unsupported for a generator without ``energy()`` or with conditions.
+    """
+    generator: Any = model.generator
+    if generator.condition is not None:
+        raise Unsupported(
+            f"generator {name_of(generator)!r} has an energy for each condition, so log Z is no "
+            "single number"
+        )
+    if not hasattr(generator, "energy"):
+        raise Unsupported(f"generator {name_of(generator)!r} has no energy(); log Z needs one")
+    energy: Ising = generator.energy()
+    return energy
+
+
+def _exact(ising: Ising) -> Enumeration | Diagonalisation | None:
+    try:
+        if ising.transverse:
+            return Diagonalisation(ising)
+        return Enumeration(ising)
+    except Unsupported:
+        return None
+
+
+def _from_chains(ising: Ising, chains: int, sweeps: int, rng: Rng) -> Array:
+    from qgen_core.samplers.gibbs import GibbsSampler
+
+    return GibbsSampler(sweeps=sweeps).draw(ising, chains, rng=rng)[0]
+
+
+def _numbers(found: LogZ, name: str, *, has_bound: bool) -> dict[str, Estimate]:
+    note = f"{found.effective_size:.0f} effective weights"
+    numbers = {name: number_of_model(found.value, found.error, note)}
+    if has_bound:
+        numbers[f"{name} bound"] = number_of_model(found.bound, found.bound_error)
+    return numbers
