@@ -299,6 +299,42 @@ def the_neighbours() -> list[str]:
     ]
 
 
+def the_angle_generator() -> list[str]:
+    rows = table("qag", "The document's training")
+
+    def found(model: str, trainer: str, column: str = "MMD²", encoding: str = "min-max") -> str:
+        (row,) = rows_of(rows, model=model, trainer=trainer, encoding=encoding)
+        return row[column]
+
+    gaussian = found("Gaussian", "–")
+    best = found("circuit, 6 layers", "adam, long")
+    circuits = [row["MMD²"] for row in rows if row["model"].startswith("circuit")]
+    assert number(gaussian) < min(map(number, circuits)) == number(best)
+    (at_four,) = rows_of(table("qag", "Noise"), x="4")
+    readings = table("qag", "Readings")
+    (biased,) = rows_of(readings, encoding="min-max", kernel="median", estimator="biased")
+    assert biased["2.41e-3 as MMD²"] == "at the null"
+    assert all("null" in row["as MMD"] for row in readings)
+    for row in rows_of(readings, encoding="min-max", estimator="unbiased"):
+        if row["kernel"] in ("3", "10"):
+            assert "circuit, adam" in row["2.41e-3 as MMD²"]
+    return [
+        f"MMD² is {found('circuit', 'cobyla')}: the search ends by its tolerance after "
+        f"{found('circuit', 'cobyla', 'evaluations')} of 600",
+        f"{found('circuit', 'cobyla, common')}, with Adam {found('circuit', 'adam')}. Training "
+        f"against test events gives {found('training against test', '–')}",
+        f"at {gaussian}, is better than every circuit",
+        f"the best circuit, 6 layers trained by Adam without shots, has {best}",
+        f"has {found('network', 'adam')}, as good as the circuit by Adam",
+        f"with 56 parameters it is better, at {found('network, 6 layers', 'adam, long')}",
+        f"at its start values it has {found('circuit, frozen', '–')}",
+        f"by Adam is {found('circuit', 'adam', 'correlation loss')}, that of the Gaussian "
+        f"{found('Gaussian', '–', 'correlation loss')}",
+        f"is better by {at_four['difference'].lstrip('-')} (standard error of 30 pairs)",
+        f"what the data themselves give, {biased['training against test']}",
+    ]
+
+
 CLAIMS: dict[Callable[[], list[str]], str] = {
     the_size_of_d: "studies/jets.md",
     which_marginals: "studies/jets.md",
@@ -313,6 +349,7 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_twin_of_the_muons: "studies/mfc.md",
     the_noise_of_the_muons: "studies/mfc.md",
     the_neighbours: "studies/mfc.md",
+    the_angle_generator: "studies/qag.md",
 }
 
 

@@ -20,7 +20,12 @@ from qgen_core.studies import Cell, Outcome, Results, Study, build
 FOLDER = drawn_numbers.ROOT / "docs" / "studies"
 STUDIES = drawn_numbers.STUDIES
 #: The setting of the committed results, besides the files of events that they were run on.
-OPTIONS: dict[str, dict[str, Any]] = {"jets": {"shot_seeds": 3}, "jets-noise": {}, "mfc": {}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "jets": {"shot_seeds": 3},
+    "jets-noise": {},
+    "mfc": {},
+    "qag": {},
+}
 
 
 def study_of(name: str) -> Study:

@@ -148,7 +148,7 @@ def figure_7(results: Results) -> Any:
             inside = shifted <= grid.EVALUATIONS * grid.IMAGES
             inside[: max(2, inside.sum())] = True
             axes.plot(shifted[inside], mean[inside], color=colour, ls="--", label=label)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, 1.03 * grid.EVALUATIONS * grid.IMAGES)
     axes.set_xlabel("circuits")
     axes.set_ylabel("MMD² on validation events")
     legend(axes)
