@@ -11,6 +11,7 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core.circuits.measures import Probabilities
+from qgen_core.errors import BadOption
 from qgen_core.noise_models.noisy import NoisyBackend
 from qgen_core.runs import run as runs
 from qgen_core.runs.recipes import Recipe
@@ -162,3 +163,22 @@ def test_a_run_says_and_records_where_it_lies(
         tmp_path / "again",
     )
     assert losses(tmp_path / "again") == pytest.approx(losses(tmp_path / "run"), rel=1e-12)
+
+
+def test_a_draw_is_the_noise_of_that_step_in_all_steps() -> None:
+    angles = np.full((1, CIRCUIT.num_angles), 0.4)
+    fixed = qgen.noise("ibm_casablanca", drift=0.3, draw=1, seed=2)
+    drifting = qgen.noise("ibm_casablanca", drift=0.3, seed=2)
+    drifting.on_fit_start(problem=Step(1))
+    values = []
+    for noise in (fixed, drifting):
+        backend = NoisyBackend(qgen.backend("density"), noise)
+        values.append(backend.run(CIRCUIT, angles, Probabilities())[0])
+    assert np.array_equal(values[0], values[1])
+    fixed.on_fit_start(problem=Step(5))
+    again = NoisyBackend(qgen.backend("density"), fixed).run(CIRCUIT, angles, Probabilities())[0]
+    assert np.array_equal(again, values[0])
+    assert fixed.describe()["draw"] == 1 and "draw" not in drifting.describe()
+    for options in ({"draw": 1}, {"draw": -1, "drift": 0.1}):
+        with pytest.raises(BadOption, match="draw is the number of a draw"):
+            qgen.noise("ibm_casablanca", **options)

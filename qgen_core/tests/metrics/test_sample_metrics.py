@@ -12,6 +12,7 @@ from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
 from qgen_core.metrics.correlation import correlation, correlation_loss, pearson
 from qgen_core.metrics.energy_sum import energy_sum
+from qgen_core.metrics.mean_image import mean_image_mse
 from qgen_core.metrics.mmd import mmd
 from qgen_core.metrics.wasserstein import wasserstein
 
@@ -163,7 +164,12 @@ def test_energy_sum_of_known_sums() -> None:
     found = energy_sum(a, b, bins=30)
     assert math.isclose(found["energy-sum bias"], 0.1 * total.mean() / total.std(), rel_tol=1e-10)
     assert math.isclose(found["energy-sum W1"], 0.1 * total.mean() / total.std(), rel_tol=1e-10)
-    assert energy_sum(a, a) == {"energy-sum bias": 0, "energy-sum W1": 0, "energy-sum chi2/ndf": 0}
+    assert energy_sum(a, a) == {
+        "energy-sum bias": 0,
+        "energy-sum W1": 0,
+        "energy-sum chi2/ndf": 0,
+        "energy-sum chi2": 0,
+    }
     low, high = total.min(), total.max()
     cuts = np.linspace(low, high, 31)
     r = np.histogram(total, cuts)[0].tolist()
@@ -183,3 +189,64 @@ def test_sums_of_different_units_are_refused() -> None:
 def test_impossible_options_of_mmd_are_refused(bad: dict) -> None:
     with pytest.raises(BadOption, match="mmd needs"):
         mmd(events(1), events(2), **bad)
+
+
+def test_chi2_of_the_energy_sum_is_that_of_the_counts() -> None:
+    """Counts of the sums in two bins: 3 and 1 of the reference, 1 and 3 generated."""
+    a = Events(np.array([[0.0, 0.0], [0.1, 0.1], [0.2, 0.1], [1.0, 1.0]]))
+    b = Events(np.array([[0.0, 0.0], [1.0, 0.5], [1.0, 0.8], [0.9, 1.0]]))
+    found = energy_sum(a, b, bins=2)
+    assert math.isclose(found["energy-sum chi2"], (3 - 1) ** 2 / 4 + (1 - 3) ** 2 / 4)
+    assert found["energy-sum chi2/ndf"] == found["energy-sum chi2"]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_mean_image_mse_is_that_of_weighted_means(weighted: bool) -> None:
+    a, b = events(1, weighted=weighted), events(2, 90, weighted=weighted, shift=0.3)
+    expected = 0.0
+    for column in range(3):
+        means = [sum(e.weights * e.x[:, column]) / sum(e.weights) for e in (a, b)]
+        expected += (means[1] - means[0]) ** 2 / 3
+    assert math.isclose(mean_image_mse(a, b)["mean-image MSE"], expected, rel_tol=1e-10)
+
+
+def test_mean_image_mse_has_the_floor_that_it_states() -> None:
+    values = []
+    for seed in range(200):
+        a, b = events(2 * seed, 40, weighted=False), events(2 * seed + 1, 60, weighted=False)
+        values.append(mean_image_mse(a, b)["mean-image MSE"])
+    variance = (1 + (4 + 0.64) + 9) / 3
+    expected = (1 / 40 + 1 / 60) * variance
+    assert abs(np.mean(values) - expected) < 3 * np.std(values) / math.sqrt(len(values))
+
+
+def test_mean_image_mse_refuses_columns_of_different_units() -> None:
+    a = Events(np.ones((2, 2)), units=("GeV", "1"))
+    with pytest.raises(BadOption, match="one unit"):
+        mean_image_mse(a, a)
+
+
+def test_biased_mmd_has_the_bias_that_it_states_and_is_never_negative() -> None:
+    a, b = events(1, 30, weighted=False), events(2, 50, weighted=False)
+    options = {"bandwidth": 2.0, "standardise": False}
+    unbiased = mmd(a, b, **options)["mmd2"].value
+    biased = mmd(a, b, estimator="biased", **options)["mmd2"].value
+    bias = 0.0
+    for sample in (a, b):
+        d2 = np.sum((sample.x[:, None] - sample.x[None]) ** 2, axis=2)
+        kernel = np.exp(-d2 / (2 * 2.0**2))
+        n = len(sample)
+        different = (kernel.sum() - n) / (n * (n - 1))
+        bias += (1 - different) / n
+    assert math.isclose(biased - unbiased, bias, rel_tol=1e-9)
+    same = mmd(a, a, estimator="biased", **options)["mmd2"].value
+    assert abs(same) < 1e-15
+
+
+def test_the_root_of_mmd_and_its_note() -> None:
+    a, b = events(1, 60), events(2, 60, shift=1.0)
+    squared = mmd(a, b, bandwidth=2.0)["mmd2"]
+    ((name, plain),) = mmd(a, b, bandwidth=2.0, squared=False).items()
+    assert name == "mmd" and math.isclose(plain.value**2, squared.value)
+    assert squared.note == "unbiased estimate, Gaussian kernel of bandwidth 2"
+    assert mmd(a, a, bandwidth=2.0, squared=False)["mmd"].value == 0  # of a negative estimate

@@ -16,6 +16,7 @@ import toystudy
 from qgen_core import studies
 from qgen_core.discovery import entry_points as plugins
 from qgen_core.discovery import registry
+from qgen_core.discovery.hooks import hookimpl
 from qgen_core.errors import (
     BadOption,
     BrokenPlugin,
@@ -248,6 +249,19 @@ def test_a_trial_may_start_from_a_run(shelf: Path, tmp_path: Path) -> None:
         (tmp_path / "second" / f"checkpoint-{slot}.json").write_text("{}\nnothing\n")
     again = studies.Trial(recipe, tmp_path / "second", start=first.run.path)
     assert again.history == second.history, "started anew, from the same run"
+
+
+def test_a_trial_calls_its_hooks(shelf: Path, tmp_path: Path) -> None:
+    recipe = {**studies.build({"name": "toy", "what": "trained"}).cells(quick=True)[1].recipe}
+    seen: list[float] = []
+
+    class Watch:
+        @hookimpl
+        def on_step(self, record: dict[str, float]) -> None:
+            seen.append(record["loss"])
+
+    trial = studies.Trial(recipe, tmp_path / "run", hooks=[Watch()])
+    assert [record["loss"] for record in trial.history] == seen and len(seen) > 1
 
 
 class Search(studies.Study):

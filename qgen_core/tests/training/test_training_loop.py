@@ -392,3 +392,20 @@ def test_the_default_loss_state_is_empty() -> None:
         and Bare().update(np.zeros(1), None, rng=np.random.default_rng(0)) is None
     )
     assert Stuck().parameters() == {}
+
+
+def test_hooks_see_the_point_that_an_optimiser_with_its_own_loop_evaluated() -> None:
+    generator, data, loss = Point(2), real_events(width=2), WeightedMean()
+    seen = []
+
+    class Watch:
+        @hookimpl
+        def on_step(self, problem, record) -> None:
+            batch = problem.batch
+            output, _ = problem.generator.forward("objective", batch, rng=problem.rng("watch"))
+            seen.append((record["loss"], loss(output, batch)[0]))
+
+    Cobyla(steps=20).fit(generator, data, loss, seed=1, hooks=[Watch()])
+    losses, again = np.array(seen).T
+    assert len(set(losses)) > 5
+    np.testing.assert_allclose(again, losses, rtol=1e-12)

@@ -67,19 +67,25 @@ class QagStudy(Study):
         self.tuning_seeds = tuning_seeds
 
     def cells(self, *, quick: bool) -> Sequence[Cell]:
-        found = grid.null_cells()
         if quick:
-            found += grid.reproduction(QUICK_SEEDS)
+            found = grid.reproduction(QUICK_SEEDS)
             found += grid.noise(QUICK_REPEATS, QUICK_SCALES)
-            return found
-        if "noise" in self.parts:
-            found += grid.noise(self.repeats)
+        else:
+            found = self._full()
+        # Seed by seed, so that a study that is stopped has as many seeds of each configuration.
+        by_seed = sorted(found, key=lambda cell: int(str(cell.tags["seed"])))
+        return [*grid.null_cells(), *by_seed]
+
+    def _full(self) -> list[Cell]:
+        found: list[Cell] = []
         if "reproduction" in self.parts:
             found += grid.reproduction(self.seeds)
-        if "drift" in self.parts:
-            found += grid.drift(self.draws)
+        if "noise" in self.parts:
+            found += grid.noise(self.repeats)
         if "tuning" in self.parts:
             found += grid.tunings(self.tuning_seeds)
+        if "drift" in self.parts:
+            found += grid.drift(self.draws)
         return found
 
     def tables(self, results: Results) -> Sequence[Table]:

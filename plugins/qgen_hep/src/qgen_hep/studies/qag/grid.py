@@ -60,8 +60,8 @@ EVALUATIONS_OF = {
     "adam, long": 1,
 }
 #: Adam without shots and on larger batches: what the models can reach.
-LONG = {"name": "adam", "learning_rate": 0.03, "steps": 1000}
-LONG_IMAGES = 200
+LONG = {"name": "adam", "learning_rate": 0.03, "steps": 800}
+LONG_IMAGES = 100
 #: The trainer of the noise study: of the document's optimiser the variant that converges.
 NOISE_TRAINER = "cobyla, common"
 MODELS = ("qag", "network", "frozen", "gaussian")

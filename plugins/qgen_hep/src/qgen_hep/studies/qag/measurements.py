@@ -51,7 +51,9 @@ def null(trial: Trial, sizes: Sequence[int], draws: int) -> dict[str, Any]:
 
 def trained(trial: Trial, every: int) -> dict[str, Any]:
     """Train with a monitor, and compare images with the test events, encoded and decoded."""
-    monitor = Monitor(every)
+    validation = trial.assembly.validation
+    assert validation is not None  # the split of the study has some
+    monitor = Monitor(every, validation)
     made = Trial(trial.recipe.to_dict(), trial.folder, hooks=[monitor])
     assembly = made.run.assembly
     history = made.history

@@ -47,13 +47,15 @@ def number_of(metric: str, reference: Events, generated: Events) -> float:
 class Monitor:
     """A callback that measures the model every so many steps against encoded events.
 
-    ``curves`` has the numbers of :func:`measures` by step, against training and validation events.
-    As many images are generated as there are validation events, with random numbers that are the
-    same at all steps. The model is evaluated as it is trained: with its shots and noise.
+    ``validation`` are the encoded validation events. ``curves`` has the numbers of
+    :func:`measures` by step, against training and validation events. As many images are generated
+    as there are events in the set, with random numbers that are the same at all steps. The model
+    is evaluated as it is trained: with its shots and noise.
     """
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, validation: Events) -> None:
         self.every = every
+        self._validation = first_events(validation, MOST_EVENTS)
         self.curves: dict[str, dict[str, list[float]]] = {"training": {}, "validation": {}}
         self._sets: dict[str, Events] = {}
         self._median = 0.0
@@ -61,9 +63,10 @@ class Monitor:
     @hookimpl
     def on_fit_start(self, problem: Problem) -> None:
         """Choose the events that all steps are compared with."""
-        self._sets = {"training": first_events(problem.data, MOST_EVENTS)}
-        if problem.validation is not None:
-            self._sets["validation"] = first_events(problem.validation, MOST_EVENTS)
+        self._sets = {
+            "training": first_events(problem.data, MOST_EVENTS),
+            "validation": self._validation,
+        }
         self._median = median_distance(np.asarray(problem.data.x, dtype=np.float64))
 
     @hookimpl

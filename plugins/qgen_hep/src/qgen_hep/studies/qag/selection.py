@@ -65,7 +65,10 @@ def part(results: Results, name: str) -> Results:
 
 def seeds_of(results: Results, configuration: Configuration) -> Results:
     """The seeds of one configuration of the reproduction."""
-    return part(results, "reproduction").where(
+    cells = part(results, "reproduction")
+    if not cells:
+        return cells
+    return cells.where(
         model=configuration.model,
         trainer=configuration.trainer,
         layers=configuration.layers,
