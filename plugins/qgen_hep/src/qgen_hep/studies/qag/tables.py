@@ -50,7 +50,7 @@ def _measure(which: str, name: str) -> Callable[[Any], float]:
 
 
 def _reproduction(results: Results) -> Table:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for configuration in CONFIGURATIONS:
         found = seeds_of(results, configuration)
         rows.append(
@@ -324,9 +324,9 @@ def _tunings(results: Results) -> Table:
     names = ("ansatz", "layers", "variance")
     cells = part(results, "tuning")
     usual = seeds_of(results, Configuration("qag", "adam"))
-    groups = {("clic8", 2, grid.VARIANCE): usual}
+    groups: dict[tuple[Any, ...], Results] = {("clic8", 2, grid.VARIANCE): usual}
     if cells:
-        groups |= cells.groups(*names)  # type: ignore[operator]
+        groups.update(cells.groups(*names))
     for (ansatz, layers, variance), found in groups.items():
         rows.append(
             (
