@@ -177,6 +177,15 @@ def test_a_training_is_monitored_and_compared(small: dict[str, Any]) -> None:
     json.dumps(small)
 
 
+def test_a_cell_that_was_stopped_gives_what_an_undisturbed_one_gives(tmp_path: Path) -> None:
+    recipe = short(Training(trainer="adam"), 6)
+    whole = trained(Trial(recipe, tmp_path / "whole"), every=2)
+    assert Trial(short(Training(trainer="adam"), 3), tmp_path / "stopped").run.path.is_dir()
+    again = trained(Trial(recipe, tmp_path / "stopped"), every=2)
+    assert whole["curves"]["training"]["step"] == [0.0, 2.0, 4.0]
+    assert again == whole
+
+
 def test_the_monitor_sees_a_model_improve_with_common_random_numbers(tmp_path: Path) -> None:
     recipe = short(Training("network", "cobyla, common"), 40)
     validation = Trial(recipe, tmp_path / "run").assembly.validation

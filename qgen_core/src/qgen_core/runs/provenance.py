@@ -73,8 +73,8 @@ def versions() -> dict[str, str]:
 def package_versions() -> dict[str, str]:
     """Versions of Python, the platform, and every package whose version can change results.
 
-    Besides :data:`RESULT_PACKAGES` these are the installed plugins with the packages they declare
-    to be built on. Packages that are not installed are left out.
+    Besides the packages that the core computes with these are the installed plugins with the
+    packages they declare to be built on. Packages that are not installed are left out.
 
     >>> found = package_versions()
     >>> found["numpy"] == np.__version__

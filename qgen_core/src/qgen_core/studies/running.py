@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from qgen_core.studies.cells import Cell
 from qgen_core.studies.executors import Executor
 from qgen_core.studies.performing import perform, request, steps_done
 from qgen_core.support.files import make_folder
+from qgen_core.support.signals import handled
 
 log = logging.getLogger("qgen")
 
@@ -80,16 +80,15 @@ def raise_first(failed: Mapping[str, str], cells: int) -> None:
 
 @contextmanager
 def _stopping(state: Callable[[], str]) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into Interrupted."""
-    before = None
-    if threading.current_thread() is threading.main_thread():
-        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Turn SIGINT and SIGTERM into Interrupted.
+
+    SIGINT also where it is ignored: shells start background jobs so, and `kill -INT` is meant for
+    one of them.
+    """
     try:
-        yield
+        with handled([signal.SIGINT, signal.SIGTERM], signal.default_int_handler):
+            yield
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped with {state()}; run the same command again to continue"
         ) from None
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGTERM, before)

@@ -174,7 +174,7 @@ class EmulatorSampler(AnnealerSampler):
             J + chi J^2; real chips have about -0.01 to -0.03, which is slow because it couples
             qubits at distance two.
         native: sizes of 1, 2 or 4 parts for a placement without chains, see
-            :meth:`~qgen_dwave.annealers.annealer.AnnealerSampler.native_graph`; empty for chains.
+            ``native_graph()`` of the sampler; empty for chains.
         chain_strength: coupling in chains; without it 1.414 rms(J) sqrt(degree).
         most_broken: the largest share of broken chains that is not refused.
         gauges: programmings with random spins reversed, among which reads are shared.

@@ -303,7 +303,7 @@ class QpuSampler(AnnealerSampler):
         deadline: seconds to wait for a problem, the queue included.
         jobs: folder of the ids of problems; without it one for each user.
         native: sizes of 1, 2 or 4 parts for a placement without chains, see
-            :meth:`~qgen_dwave.annealers.annealer.AnnealerSampler.native_graph`; empty for chains.
+            ``native_graph()`` of the sampler; empty for chains.
         chain_strength: coupling in chains; without it 1.414 rms(J) sqrt(degree).
         most_broken: the largest share of broken chains that is not refused.
         gauges: programmings with random spins reversed, among which reads are shared.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,9 @@ def trained(trial: Trial, every: int) -> dict[str, Any]:
     validation = trial.assembly.validation
     assert validation is not None  # the split of the study has some
     monitor = Monitor(every, validation)
+    # The monitor sees the steps of this process only, so a training that was stopped, which takes
+    # seconds, begins anew.
+    shutil.rmtree(trial.folder, ignore_errors=True)
     made = Trial(trial.recipe.to_dict(), trial.folder, hooks=[monitor])
     assembly = made.run.assembly
     history = made.history
