@@ -34,6 +34,8 @@ MONITORED = {
     "mse": "MSE of mean images",
     "chi2": "χ² of the energy sum",
 }
+#: Those of them that fall by orders of magnitude.
+OVER_DECADES = ("mmd2", "mse", "chi2")
 #: Circuits that parameter shift needs for a gradient of the 24 parameters, with the value.
 SHIFTED = 1 + 2 * 24
 
@@ -44,7 +46,8 @@ def figure_3(results: Results) -> Any:
     axes = made.subplots(len(MONITORED), 2, sharex=True, sharey="row")
     for row, (name, label) in zip(axes, MONITORED.items(), strict=True):
         for one, which in zip(row, ("training", "validation"), strict=True):
-            one.set_yscale("log")
+            if name in OVER_DECADES:
+                one.set_yscale("log")
             for trainer in ("cobyla", "cobyla, common", "adam"):
                 data = seeds_of(results, Configuration("qag", trainer)).first()
                 if data is not None:
@@ -132,7 +135,7 @@ def figure_6(results: Results) -> Any:
 
 def figure_7(results: Results) -> Any:
     """MMD squared on validation events by number of circuits, for each optimiser."""
-    made = figure(7.4, 5.0)
+    made = figure(9.0, 5.0)
     axes = made.subplots()
     axes.set_yscale("log")
     for trainer, colour in COLOUR.items():
@@ -151,7 +154,7 @@ def figure_7(results: Results) -> Any:
     axes.set_xlim(0, 1.03 * grid.EVALUATIONS * grid.IMAGES)
     axes.set_xlabel("circuits")
     axes.set_ylabel("MMD² on validation events")
-    legend(axes)
+    legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return made
 
 
