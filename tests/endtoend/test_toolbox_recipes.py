@@ -52,7 +52,7 @@ def test_recipe_trains_and_generates(path: Path, tmp_path: Path) -> None:
     assert 0 < len(history.losses) <= few
     assert np.all(np.isfinite(history.losses))
     events = next(runs.Run(tmp_path).generate(2000))
-    assert events.x.shape == (2000, len(recipe.tables["dataset"]["columns"]))
+    assert events.x.shape == (2000, len(runs.Run(tmp_path).record["data"]["columns"]))
     assert np.all(events.x >= 0)
 
 

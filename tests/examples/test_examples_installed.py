@@ -83,6 +83,8 @@ def qgen(installed: Path, folder: Path, *arguments: str) -> str:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr
+    if "--json" in arguments:
+        return done.stdout
     return done.stdout + done.stderr
 
 

@@ -403,7 +403,7 @@ def test_rntuples_are_read(strange_root):
     assert read(path, ["cov"], tree="events").names == ("cov[0]", "cov[1]")
     with pytest.raises(DataError, match="'run' holds 9007199254740993 in event 5"):
         read(path, ["run"], tree="events")
-    with pytest.raises(DataError, match="'jagged': expected a branch of numbers"):
+    with pytest.raises(DataError, match="'jagged': expected vectors of one length, 1 as in"):
         read(path, ["jagged"], tree="events")
     with pytest.raises(DataError, match="expected one tree, found events, sub/other; name one"):
         read(path, ["pt"])

@@ -105,7 +105,7 @@ def test_a_score_trains_it_once() -> None:
 
 def test_what_cannot_be_classified_is_refused() -> None:
     negative = normal(100, 1, weight=np.where(np.arange(100) < 10, -1.0, 1.0))
-    with pytest.raises(DataError, match="negative weights, which the generated events have"):
+    with pytest.raises(DataError, match="negative weights, which the other events have"):
         auc(normal(100, 2), negative)
     with pytest.raises(DataError, match="at least 10 reference events, not 9"):
         auc(normal(9, 2), normal(100, 1))

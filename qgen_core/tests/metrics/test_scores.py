@@ -371,5 +371,6 @@ def test_mmd_says_which_kernel_it_used() -> None:
     (found,) = score(given, reference, normal(60, 2), rng=np.random.default_rng(0), resamples=4)
     x = reference.x.astype(np.float64)
     distances = np.sqrt(((x[:, None] - x) ** 2).sum(axis=2))[np.triu_indices(len(x), k=1)]
-    assert found.note == f"Gaussian kernel of bandwidth {np.median(distances):.4g}"
+    kernel = f"Gaussian kernel of bandwidth {np.median(distances):.4g}"
+    assert found.note == f"unbiased estimate, {kernel}"
     assert found.uncertainty > 0

@@ -279,7 +279,7 @@ def test_the_reports_correlations_keep_the_signs_of_weights(recipe: Recipe, tmp_
     found = result["correlation"]["reference"][0][1]
     assert found == pytest.approx(np.corrcoef(np.clip(kept.x, 0.0, 4.9).T)[0, 1], abs=1e-9)
     # Signed weights are worth (500^2 / 700) events.
-    error = (1 - found**2) * np.sqrt(700 / 500**2 + 1 / len(generated))
+    error = (1 - found**2) * np.sqrt(700 / 500**2 + 1 / len(inside))
     assert result["correlation"]["uncertainty"][0][1] == pytest.approx(error)
 
 
