@@ -53,6 +53,7 @@ def write_events(
     regular file, ResourceRefused when the file cannot be written.
 
     >>> import tempfile
+    >>> import numpy as np
     >>> from qgen_core.runs.hdf5_events import read_columns
     >>> events = Events(np.array([[1.0], [2.0]]), columns=("pt",), units=("GeV",))
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -23,6 +23,7 @@ from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import cores
 from qgen_core.typing import Array, Floats, Ints, Rng
 
+#: The precision of fields and matrix products: float32 or float64.
 Precision = Literal["single", "double"]
 #: From this number of spin updates on a call takes half a millisecond, and threads are worth it.
 WORTH_THREADS = 2**18

@@ -27,7 +27,7 @@ class FreeSpins:
 
     >>> pair = Ising(h=[0.0, 0.5], J=[-1.0], graph=[[0, 1]], fixed=[[1, 0], [0, -1]])
     >>> [(part.rows.tolist(), part.spins.tolist()) for part in free_spins(pair)]
-    [([1], [0]), ([0], [1])]
+    [([0], [1]), ([1], [0])]
     """
 
     rows: Ints

@@ -22,8 +22,9 @@ from qgen_core.typing import Array, Floats, Rng
 
 #: One step of the iteration changes beta at most by this factor.
 LARGEST_FACTOR = 2.0
-#: Two estimates disagree from these on: combined standard errors, and a share of beta.
+#: Two estimates disagree from so many combined standard errors on, if they also differ by a share.
 ALARM_ERRORS = 3.0
+#: The least such share of beta.
 ALARM_SHARE = 0.05
 
 log = logging.getLogger("qgen")

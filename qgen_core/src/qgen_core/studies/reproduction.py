@@ -38,7 +38,7 @@ def reproduce(
         QgenError: the error of the first failed cell, after all others have been run.
 
     >>> import tempfile
-    >>> from qgen_core.studies import Study, Table
+    >>> from qgen_core.studies import Cell, Study, Table
     >>> class Squares(Study):
     ...     measurements = {"square": lambda trial: trial.recipe.seed**2}
     ...
