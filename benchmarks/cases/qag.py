@@ -26,7 +26,9 @@ from qgen_core.generators.qag import QuantumAngleGenerator, drawn
 from qgen_core.noise_models.noisy import NoisyBackend
 
 THREADS = 1
-IMAGES, SHOTS, EVALUATIONS = 50, 2048, 600
+IMAGES = 50
+SHOTS = 2048
+EVALUATIONS = 600
 DISTRIBUTIONS = ("qiskit", "qiskit-aer", "qiskit-ibm-runtime", "pennylane", "tensorcircuit-ng")
 #: Expectations (B, Q) of a contestant for the images of the task.
 Images = Callable[[], Floats]

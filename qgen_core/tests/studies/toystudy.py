@@ -31,7 +31,19 @@ def number(trial, wait, parts):
     return int(text, 16) / 2**256
 
 
+class FirstStep:
+    """Leaves a file beside the run folder when the training has done a step."""
+
+    def __init__(self, folder):
+        self.file = Path(f"{folder}.stepped")
+
+    @qgen.hookimpl
+    def on_step(self, problem, record):
+        self.file.touch()
+
+
 def trained(trial):
+    trial.hooks = [FirstStep(trial.folder)]
     losses = [record["loss"] for record in trial.history]
     theta = trial.run.assembly.generator.parameters()["theta"]
     seen = trial.recipe.tables["dataset"]["events"]
