@@ -1,0 +1,133 @@
+"""What variational autoencoders share: heads, conditions, and the ramp of the KL term."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import cast
+
+import torch
+from torch import nn
+
+from qgen_core import Batch, Space
+from qgen_core.errors import BadOption
+from qgen_core.typing import Array, Rng
+from qgen_torch.conditions import check_condition
+from qgen_torch.model import TorchModel
+from qgen_torch.networks.module_arrays import TORCH, Precision
+from qgen_torch.vae.heads import Head
+
+Tensor = torch.Tensor
+
+
+class Autoencoder(TorchModel):
+    """A variational autoencoder: ``objective`` is the reconstruction loss plus a KL term.
+
+    The weight of the KL term grows linearly from 0 to 1 over the share ``ramp`` of the steps.
+    Conditions are further columns for the encoder and for the decoder. A subclass gives the parts
+    ``encoder`` and ``decoder`` (from latents and conditions to the features that the head reads),
+    and further ones, and implements :meth:`posterior` and :meth:`prior_latents`.
+
+    Args:
+        parts: modules by name.
+        head: makes events of features.
+        space: of the events, reals or angles.
+        condition: of the conditions.
+        ramp: a share of the steps, 0 to 1.
+        precision: ``single`` for float32, ``double`` for float64.
+        device: of the networks.
+
+    Raises BadOption for a ramp outside 0 to 1.
+    """
+
+    outputs = frozenset({"objective"})
+    draws_torch_numbers = False
+
+    def __init__(
+        self,
+        parts: dict[str, nn.Module],
+        head: Head,
+        *,
+        space: Space,
+        condition: Space | None,
+        ramp: float,
+        precision: Precision,
+        device: str,
+    ) -> None:
+        if not 0 <= ramp <= 1:
+            raise BadOption(f"ramp is a share of the steps, 0 to 1, not {ramp:g}")
+        module = nn.ModuleDict({**parts, "head": head})
+        # The share of the steps that are done, for what changes in the course of a training.
+        module.register_buffer("progress", torch.zeros((), dtype=torch.float64))
+        super().__init__(
+            module.to(TORCH[precision]), space=space, condition=condition, device=device
+        )
+        self.ramp = ramp
+
+    @abstractmethod
+    def posterior(self, x: Tensor, condition: Tensor | None, rng: Rng) -> tuple[Tensor, Tensor]:
+        """Latents (N, L) of events, drawn for training, and the KL term of each event (N,)."""
+
+    @abstractmethod
+    def prior_latents(self, n: int, condition: Tensor | None, rng: Rng) -> Tensor:
+        """Latents (n, L) of the prior."""
+
+    @property
+    def head(self) -> Head:
+        """The head."""
+        return cast(Head, self.part("head"))
+
+    @property
+    def progress(self) -> float:
+        """The share of the steps that are done, 0 to 1, when :meth:`prepare` was last called."""
+        return float(self.module.get_buffer("progress"))
+
+    def part(self, name: str) -> nn.Module:
+        """A part of the model by its name."""
+        return self.module.get_submodule(name)
+
+    def prepare(self, batch: Batch, *, rng: Rng) -> None:
+        """Keep how far the training is."""
+        super().prepare(batch, rng=rng)
+        self.module.get_buffer("progress").fill_(batch.step / batch.total)
+
+    def samples(self, n: int, condition: Tensor | None, rng: Rng) -> Tensor:
+        latents = self.prior_latents(n, condition, rng)
+        return self.head.draw(self.features(latents, condition), rng)
+
+    def objective(self, x: Tensor, condition: Tensor | None, rng: Rng) -> Tensor:
+        """Reconstruction loss plus the weighted KL term (N,)."""
+        latents, divergence = self.posterior(x, condition, rng)
+        reconstruction = self.head.loss(self.features(latents, condition), x, rng)
+        return reconstruction + self.kl_weight * divergence
+
+    @property
+    def kl_weight(self) -> float:
+        """The weight of the KL term, 0 to 1."""
+        if self.progress >= self.ramp:
+            return 1.0
+        return self.progress / self.ramp
+
+    def features(self, latents: Tensor, condition: Tensor | None) -> Tensor:
+        """What the decoder makes of latents and conditions."""
+        found: Tensor = self.part("decoder")(with_condition(latents, condition))
+        return found
+
+    def events_and_conditions(
+        self, x: Array, condition: Array | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Encoded events and conditions as tensors. Raises DataError if they do not fit."""
+        check_condition(self._name, self.condition, condition, len(x))
+        self._send_parameters()
+        given = None if condition is None else self.tensor(condition)
+        return self.tensor(x), given
+
+
+def with_condition(values: Tensor, condition: Tensor | None) -> Tensor:
+    """Values (N, V) and conditions (N, K) side by side.
+
+    >>> with_condition(torch.zeros(2, 3), torch.ones(2, 1)).shape
+    torch.Size([2, 4])
+    """
+    if condition is None:
+        return values
+    return torch.cat([values, condition], dim=1)
