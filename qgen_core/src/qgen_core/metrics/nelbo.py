@@ -1,4 +1,4 @@
-"""The negative evidence lower bound of autoencoders whose prior is a Boltzmann machine."""
+"""The negative evidence lower bound of variational autoencoders."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import Events
 from qgen_core.generators.draws import distinct
 from qgen_core.interfaces import Estimate, Model, name_of
+from qgen_core.ising import Ising
 from qgen_core.metrics.log_z import log_z_of
 from qgen_core.metrics.model_numbers import number_of_model
 from qgen_core.samplers.free_spins import free_spins
-from qgen_core.typing import Array, Floats, Ints, Rng
+from qgen_core.typing import Array, Floats, Rng
 
 #: The most distinct conditions of a prior that depends on them; each needs a log Z of its own.
 MOST_CONDITIONS = 64
@@ -35,14 +37,15 @@ def nelbo(
 ) -> Mapping[str, Estimate]:
     """The negative evidence lower bound of reference events, with an interval for log Z.
 
-    It is the mean over events of ``-log p(x | z, e) + log q(z | x, e) + E(z)``, with bits z drawn
-    from the encoder, plus log Z of the prior; in nats an event, of the encoded columns. It is at
+    It is the mean over events of ``-log p(x | z, e) + log q(z | x, e) - log p(z)``, with latents z
+    drawn from the encoder; in nats an event, of the encoded columns. A Boltzmann machine as prior
+    has ``-log p(z) = E(z) + log Z``. It is at
     least -log p(x | e) on average. With K = ``draws`` > 1 there is also the importance-weighted
     bound, ``-log`` of the mean weight of K draws, which is nearer to -log p(x | e).
 
     log Z is known as in the metric ``log-z``, and each bound is quoted for each way:
 
-    - ``exact`` for small priors;
+    - ``exact`` for small priors, and for those without an energy, such as a normal one;
     - ``AIS``, and its ``AIS bound``, the lower end: forward annealing makes log Z too small;
     - ``reverse AIS``, and its ``reverse AIS bound``, the upper end, if the chains of reverse
       annealing start at exact samples; else ``reverse AIS estimate``, and there is no upper end.
@@ -52,17 +55,17 @@ def nelbo(
     most 64. For a prior with a transverse field log Z is that of the quantum model, and the number
     a bound by the inequality of Golden and Thompson as well.
 
-    Raises Unsupported for a generator without ``log_weights`` and ``energy``, for more conditions
+    Raises Unsupported for a generator without ``log_weights``, for more conditions
     and for a quantum prior that is too large; BadOption for fewer than two events.
 
     Source: Burda, Grosse and Salakhutdinov, arXiv:1509.00519 (importance-weighted bound); for log Z
     see :mod:`qgen_core.samplers.annealing`.
     """
     generator: Any = model.generator
-    if not (hasattr(generator, "log_weights") and hasattr(generator, "energy")):
+    if not hasattr(generator, "log_weights"):
         raise Unsupported(
-            f"generator {name_of(generator)!r} has no log_weights() and energy(); nelbo is of "
-            "autoencoders such as 'rbm-vae'"
+            f"generator {name_of(generator)!r} has no log_weights(); nelbo is of autoencoders such "
+            "as 'rbm-vae'"
         )
     size = min(events, len(reference))
     if size < 2:
@@ -100,15 +103,9 @@ def _log_z(
     generator: Any, condition: Array | None, share: Floats, rng: Rng, options: dict[str, int]
 ) -> dict[str, _MeanLogZ]:
     """log Z by the ways that are known for it, averaged over the conditions of events."""
-    ising = generator.energy(condition)
-    energies = [ising]
-    weights: Floats = np.ones(1)
-    if ising.rows is not None:
-        conditions, row = _few_conditions(condition, len(share))
-        energies = []
-        for part in free_spins(generator.energy(conditions)):
-            energies += part.energy.by_row()
-        weights = np.bincount(row, weights=share)
+    if not hasattr(generator, "energy"):
+        return {"exact": _MeanLogZ(0.0, 0.0, "")}
+    energies, weights = _energies(generator, condition, share)
     found = []
     for energy in energies:
         numbers = log_z_of(energy, rng=rng, **options)
@@ -123,7 +120,22 @@ def _log_z(
     return means
 
 
-def _few_conditions(condition: Array | None, n: int) -> tuple[Array | None, Ints]:
+def _energies(generator: Any, condition: Array | None, share: Floats) -> tuple[list[Ising], Floats]:
+    """The energies of the prior, one for each distinct condition, and their shares of the events.
+
+    A prior that does not depend on the condition has one energy.
+    """
+    ising: Ising = generator.energy(condition)
+    if ising.rows is None:
+        return [ising], np.ones(1)
+    conditions, row = _few_conditions(condition, len(share))
+    energies: list[Ising] = []
+    for part in free_spins(generator.energy(conditions)):
+        energies += part.energy.by_row()
+    return energies, np.bincount(row, weights=share)
+
+
+def _few_conditions(condition: Array | None, n: int) -> tuple[Array | None, NDArray[np.intp]]:
     """The distinct conditions, and that of each event; refused if they are many."""
     conditions, row = distinct(condition, n)
     assert conditions is not None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import cast
 
+import numpy as np
 import torch
 from torch import nn
 
 from qgen_core import Batch, Space
 from qgen_core.errors import BadOption
-from qgen_core.typing import Array, Rng
-from qgen_torch.conditions import check_condition
+from qgen_core.typing import Array, Floats, Rng
+from qgen_torch.conditions import check_condition, condition_rows
 from qgen_torch.model import TorchModel
 from qgen_torch.networks.module_arrays import TORCH, Precision
 from qgen_torch.vae.heads import Head
@@ -25,7 +26,8 @@ class Autoencoder(TorchModel):
     The weight of the KL term grows linearly from 0 to 1 over the share ``ramp`` of the steps.
     Conditions are further columns for the encoder and for the decoder. A subclass gives the parts
     ``encoder`` and ``decoder`` (from latents and conditions to the features that the head reads),
-    and further ones, and implements :meth:`posterior` and :meth:`prior_latents`.
+    and further ones, and implements :meth:`posterior`, :meth:`prior_latents` and
+    :meth:`log_weight`.
 
     Args:
         parts: modules by name.
@@ -71,6 +73,14 @@ class Autoencoder(TorchModel):
     def prior_latents(self, n: int, condition: Tensor | None, rng: Rng) -> Tensor:
         """Latents (n, L) of the prior."""
 
+    @abstractmethod
+    def log_weight(self, x: Tensor, condition: Tensor | None, rng: Rng) -> Tensor:
+        """``log p(x | z, e) + log p(z) - log q(z | x, e)`` (N,) of latents z drawn from q.
+
+        Its mean is the evidence lower bound. A prior with an energy E gives -E(z) for log p(z), so
+        log Z has to be subtracted.
+        """
+
     @property
     def head(self) -> Head:
         """The head."""
@@ -112,14 +122,28 @@ class Autoencoder(TorchModel):
         found: Tensor = self.part("decoder")(with_condition(latents, condition))
         return found
 
-    def events_and_conditions(
-        self, x: Array, condition: Array | None
-    ) -> tuple[Tensor, Tensor | None]:
-        """Encoded events and conditions as tensors. Raises DataError if they do not fit."""
+    def log_weights(
+        self, x: Array, condition: Array | None = None, *, draws: int, rng: Rng
+    ) -> Floats:
+        """:meth:`log_weight` of encoded events x (N, width), for each of many draws (draws, N).
+
+        Raises DataError for conditions that do not fit, BadOption for fewer than one draw.
+        """
+        if draws < 1:
+            raise BadOption(f"draws must be at least 1, not {draws}")
         check_condition(self._name, self.condition, condition, len(x))
         self._send_parameters()
-        given = None if condition is None else self.tensor(condition)
-        return self.tensor(x), given
+        weights = np.empty((draws, len(x)))
+        with torch.inference_mode():
+            for start in range(0, len(x), self.events_at_once):
+                stop = min(start + self.events_at_once, len(x))
+                events = self.tensor(x[start:stop])
+                of_rows = condition_rows(condition, start, stop)
+                given = None if of_rows is None else self.tensor(of_rows)
+                for draw in range(draws):
+                    found = self.log_weight(events, given, rng)
+                    weights[draw, start:stop] = found.cpu().numpy()
+        return weights
 
 
 def with_condition(values: Tensor, condition: Tensor | None) -> Tensor:

@@ -74,7 +74,7 @@ class GaussianHead(Head):
         return log_normal(x, self.mean(features), self.log_width).sum(dim=1)
 
     def draw(self, features: Tensor, rng: Rng) -> Tensor:
-        mean = self.mean(features)
+        mean: Tensor = self.mean(features)
         return mean + torch.exp(self.log_width) * normal(mean, rng)
 
 
@@ -84,6 +84,9 @@ class HitsHead(Head):
     The loss is ``sum (x - x')^2 + sum BCE(hit logits A, hits)`` with ``x' = y m``, where y are the
     energies and ``m = sigmoid(sharpness (A + logit rho))`` relaxed hits, so that energies and hit
     logits are trained together. Generating draws hits; a hit has the energy y itself.
+
+    The energies are too small where the latents do not tell which cells are hit: x' has to be near
+    x, which is 0 in part of the cells that m takes for hit. ``hits-gaussian`` has no such bias.
 
     The density is Bernoulli times, in cells that are hit, normal with mean y and unit width, with
     respect to the measure that has a point at 0.

@@ -127,12 +127,16 @@ class BoltzmannPrior(nn.Module):
     def energy(self, spins: Tensor) -> Tensor:
         """E (N,) of the spins of all units (N, units), which may be relaxed, in [-1, 1]."""
         shape = self.shape
-        clamped, left, right = spins.split([shape.clamped, shape.left, shape.right], dim=1)
+        clamped = spins[:, : shape.clamped]
+        latents = spins[:, shape.clamped :]
+        left = latents[:, : shape.left]
+        right = latents[:, shape.left :]
         couplings = self.J.new_zeros(shape.left * shape.right).index_copy(0, self.places, self.J)
         onto_right = left @ couplings.view(shape.left, shape.right)
         fields = self.h + clamped @ self.W
-        own = (spins[:, shape.clamped :] * fields).sum(dim=1)
-        return own + (onto_right * right).sum(dim=1)
+        of_fields = (latents * fields).sum(dim=1)
+        energies: Tensor = of_fields + (onto_right * right).sum(dim=1)
+        return energies
 
     def ising(self, clamped: Array | None = None) -> Ising:
         """The energy for samplers; ``clamped`` (n, K) are spins that a row each is clamped to."""

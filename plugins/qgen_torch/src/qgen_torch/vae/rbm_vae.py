@@ -10,7 +10,7 @@ from torch import nn
 
 from qgen_core import Batch, Ising, Sampler, Space
 from qgen_core.errors import BadOption
-from qgen_core.typing import Array, Floats, Ints, Rng
+from qgen_core.typing import Array, Ints, Rng
 from qgen_torch.conditions import condition_width
 from qgen_torch.networks.mlp import Activation
 from qgen_torch.networks.module_arrays import Precision, seeded, torch_seed
@@ -234,28 +234,7 @@ class RbmVae(Autoencoder):
         of_chains = self.prior.energy(self.prior.chains.to(self.dtype)).mean()
         return bits, log_posterior(bits, logits) + energies - of_chains
 
-    def log_weights(
-        self, x: Array, condition: Array | None = None, *, draws: int, rng: Rng
-    ) -> Floats:
-        """``log p(x | z, e) - E(z) - log q(z | x, e)`` (draws, N) of bits z drawn from q.
-
-        Their mean over draws, less log Z, is the evidence lower bound of each encoded event. Raises
-        DataError for conditions that do not fit, BadOption for fewer than one draw.
-        """
-        if draws < 1:
-            raise BadOption(f"draws must be at least 1, not {draws}")
-        events, given = self.events_and_conditions(x, condition)
-        weights = np.empty((draws, len(x)))
-        with torch.inference_mode():
-            for start in range(0, len(x), self.events_at_once):
-                rows = slice(start, start + self.events_at_once)
-                of_rows = None if given is None else given[rows]
-                for draw in range(draws):
-                    found = self._log_weight(events[rows], of_rows, rng)
-                    weights[draw, rows] = found.cpu().numpy()
-        return weights
-
-    def _log_weight(self, x: Tensor, condition: Tensor | None, rng: Rng) -> Tensor:
+    def log_weight(self, x: Tensor, condition: Tensor | None, rng: Rng) -> Tensor:
         def drawn(logits: Tensor) -> Tensor:
             return (logits + logistic(logits, rng) > 0).to(logits.dtype)
 
