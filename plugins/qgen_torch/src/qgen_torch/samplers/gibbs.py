@@ -17,7 +17,7 @@ from qgen_torch.samplers.uniforms import Uniforms
 Tensor = torch.Tensor
 #: Chains whose fields are computed at once on a CPU, so that they are still in its cache when the
 #: spins are drawn.
-CHAINS_AT_ONCE = 512
+CHAINS_AT_ONCE = 2048
 
 
 class TorchGibbsSampler(FreeSpinSampler):
