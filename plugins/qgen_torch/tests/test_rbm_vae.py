@@ -155,6 +155,18 @@ def test_energies_are_those_that_samplers_are_given() -> None:
         PriorShape(0, 3, 4, np.array([[3, 0]]))
 
 
+def test_couplings_choose_what_is_trained() -> None:
+    pairs = np.array([[0, 0], [1, 2], [2, 1]])
+    model = autoencoder(couplings=lambda left, right: pairs, scale=0.5)
+    assert model.parameters()["prior.J"].shape == (3,)
+    qgen.trainer("adam", steps=3).fit(
+        model, qgen.Events(np.random.default_rng(1).normal(size=(50, 3))), "mean", seed=1
+    )
+    assert np.array_equal(model.energy().edges, pairs + [0, 3])
+    everything = autoencoder(couplings=qgen.build("couplings", "all"))
+    assert everything.parameters()["prior.J"].shape == (9,)
+
+
 def test_twins_of_the_prior() -> None:
     def names(model: RbmVae) -> set[str]:
         return {name for name in model.parameters() if name.startswith("prior.")}

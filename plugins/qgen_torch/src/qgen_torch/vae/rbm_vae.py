@@ -10,6 +10,7 @@ from torch import nn
 
 from qgen_core import Batch, Ising, Sampler, Space
 from qgen_core.errors import BadOption
+from qgen_core.interfaces import Couplings
 from qgen_core.typing import Array, Ints, Rng
 from qgen_torch.conditions import condition_width
 from qgen_torch.networks.mlp import Activation
@@ -56,6 +57,8 @@ class RbmVae(Autoencoder):
         prior: ``rbm``; ``qbm`` for one with the field ``transverse``, of which the sampler must
             draw; ``factorised`` for one without couplings.
         transverse: the transverse field of a ``qbm``.
+        couplings: which units of the two sides are coupled, e.g. those of a chip; without it
+            ``all`` are. Others have no parameter.
         frozen_prior: whether the prior stays what it is at first.
         scale: the standard deviation of the first couplings.
         chains: the number of chains.
@@ -101,6 +104,7 @@ class RbmVae(Autoencoder):
         anneal: float = 0.6,
         prior: Literal["rbm", "qbm", "factorised"] = "rbm",
         transverse: float = 1.0,
+        couplings: Couplings | None = None,
         frozen_prior: bool = False,
         scale: float = 0.01,
         chains: int = 256,
@@ -136,10 +140,13 @@ class RbmVae(Autoencoder):
         clamped = 0
         if conditioning == "partition":
             clamped = _clamped_units(condition)
+        side = latents // 2
         pairs: Ints | None = None
         if prior == "factorised":
             pairs = np.empty((0, 2), dtype=np.intp)
-        shape = PriorShape(clamped, latents // 2, latents // 2, pairs)
+        elif couplings is not None:
+            pairs = couplings(side, side)
+        shape = PriorShape(clamped, side, side, pairs)
         given = condition_width(condition)
         features = latents + given
         with seeded(torch_seed(seed, "init")):
