@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qgen_core.errors import Unsupported
+import numpy as np
+
+from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import Events
+from qgen_core.generators.draws import distinct
 from qgen_core.interfaces import Estimate, Model, name_of
 from qgen_core.ising import Ising
 from qgen_core.metrics.model_numbers import number_of_model
 from qgen_core.samplers.annealing import LogZ, annealed_log_z, reverse_annealed_log_z
 from qgen_core.samplers.diagonalisation import Diagonalisation
 from qgen_core.samplers.enumeration import Enumeration
-from qgen_core.typing import Array, Rng
+from qgen_core.samplers.free_spins import free_spins
+from qgen_core.typing import Array, Floats, Rng
 
 
 def log_z(
@@ -25,6 +29,7 @@ def log_z(
     chains: int = 500,
     steps: int = 1000,
     sweeps: int = 1000,
+    conditions: int = 10,
 ) -> Mapping[str, Estimate]:
     """log Z of a Boltzmann machine: exact if it is small, and by annealed importance sampling.
 
@@ -40,11 +45,22 @@ def log_z(
     where it is small, raise ``steps``. Annealing is of classical energies only. The numbers are of
     the model alone and have no floor.
 
-    Raises Unsupported for a model that has no energy, or one for each condition.
+    A conditional model has a log Z for each condition, with its units clamped. The numbers are then
+    means over the conditions of ``conditions`` reference events, at equal steps of their order;
+    each condition that occurs is annealed once. The note has the fewest effective weights.
+
+    Raises Unsupported for a model that has no energy, BadOption for fewer than one condition.
 
     Source: see :mod:`qgen_core.samplers.annealing`.
     """
-    ising = energy_of(model)
+    if model.generator.condition is None:
+        return _of_energy(energy_of(model), rng, chains, steps, sweeps)
+    energies, shares = _energies_of_conditions(model, reference, conditions, rng)
+    found = [_of_energy(energy, rng, chains, steps, sweeps) for energy in energies]
+    return {name: _mean([one[name] for one in found], shares) for name in found[0]}
+
+
+def _of_energy(ising: Ising, rng: Rng, chains: int, steps: int, sweeps: int) -> dict[str, Estimate]:
     exact = _exact(ising)
     found = {}
     if exact is not None:
@@ -65,21 +81,55 @@ def log_z(
     return found | _numbers(backward, "log Z reverse AIS estimate", has_bound=False)
 
 
-def energy_of(model: Model) -> Ising:
-    """The energy of a model's generator, for metrics of Boltzmann machines.
+def energy_of(model: Model, condition: Array | None = None) -> Ising:
+    """The energy of a model's generator, with a row for each condition (n, K) if it has some.
 
-    Raises Unsupported for a generator without ``energy()`` or with conditions.
+    Raises Unsupported for a generator without ``energy()``.
     """
     generator: Any = model.generator
-    if generator.condition is not None:
-        raise Unsupported(
-            f"generator {name_of(generator)!r} has an energy for each condition, so log Z is no "
-            "single number"
-        )
     if not hasattr(generator, "energy"):
         raise Unsupported(f"generator {name_of(generator)!r} has no energy(); log Z needs one")
-    energy: Ising = generator.energy()
+    if condition is None:
+        energy: Ising = generator.energy()
+    else:
+        energy = generator.energy(condition)
     return energy
+
+
+def _energies_of_conditions(
+    model: Model, reference: Events, conditions: int, rng: Rng
+) -> tuple[list[Ising], Floats]:
+    """Energies of the free spins for conditions that occur, and the share of events of each."""
+    if conditions < 1:
+        raise BadOption(f"conditions is a number of events, at least 1, not {conditions}")
+    size = min(conditions, len(reference))
+    chosen = reference.take(np.arange(size) * len(reference) // size)
+    _, of_events = model.encode(chosen, rng=rng)
+    different, row = distinct(of_events, size)
+    shares = np.bincount(row, weights=chosen.weights) / chosen.weights.sum()
+    energies: list[Ising] = []
+    order: list[int] = []
+    for part in free_spins(energy_of(model, different)):
+        energies.extend(part.by_row())
+        order.extend(part.rows.tolist())
+    return energies, shares[order]
+
+
+def _mean(numbers: Sequence[Estimate], shares: Floats) -> Estimate:
+    """The mean of numbers of different conditions, with the first note in order."""
+    values = np.array([number.value for number in numbers])
+    errors = np.array([number.uncertainty for number in numbers])
+    error = float(np.sqrt(np.sum((shares * errors) ** 2)))
+    fewest = min((number.note for number in numbers), key=_leading_number)
+    note = f"mean over {len(numbers)} conditions"
+    if fewest:
+        note += f", at least {fewest}"
+    return number_of_model(float(shares @ values), error, note)
+
+
+def _leading_number(note: str) -> float:
+    """The number that a note begins with; 0 for an empty one."""
+    return float(note.partition(" ")[0] or 0)
 
 
 def _exact(ising: Ising) -> Enumeration | Diagonalisation | None:
