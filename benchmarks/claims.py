@@ -29,6 +29,8 @@ def check(results: Results) -> list[Claim]:
         *_noise(cases),
         *_hybrid(cases),
         *_gan(cases),
+        *_gibbs(cases),
+        *_rbm(cases),
         *_care(results),
     ]
 
@@ -277,6 +279,39 @@ def _gan(cases: dict[str, Any]) -> Iterator[Claim]:
         ratio = mine["median"] / bare["median"] if mine and bare else 0.0
         target = f"{what}: at most {limit} times a bare loop of torch"
         yield _claim(target, f"{ratio:.2f} times" if ratio else None, ratio <= limit)
+
+
+def _gibbs(cases: dict[str, Any]) -> Iterator[Claim]:
+    bipartite = cases.get("gibbs/bipartite-1024")
+    mine = row_of(bipartite, "qgen")
+    target = "Gibbs sweeps of 1024 + 1024 spins: at most 1.35 times their matrix products"
+    if bipartite is None or mine is None:
+        yield _claim(target, None, None)
+    else:
+        ratio = mine["median"] / bipartite["limit"][""]
+        yield _claim(target, f"{ratio:.2f} times", ratio <= 1.35)
+    zephyr = cases.get("gibbs/zephyr-12")
+    mine = row_of(zephyr, "qgen")
+    target = "Gibbs sweeps of a Zephyr 12: at least 4.5 times as fast as the fastest peer"
+    if zephyr is None or mine is None:
+        yield _claim(target, None, None)
+    else:
+        peers = [row["median"] for row in zephyr["rows"] if row is not mine and "median" in row]
+        ratio = min(peers) / mine["median"]
+        yield _claim(target, f"{ratio:.1f} times", ratio >= 4.5)
+
+
+def _rbm(cases: dict[str, Any]) -> Iterator[Claim]:
+    case = cases.get("rbm/784x256")
+    for kind in ("float32", "float64"):
+        mine = row_of(case, f"qgen, {kind}")
+        peer = row_of(case, f"scikit-learn, {kind}")
+        target = f"an epoch of a 784 x 256 machine, {kind}: at least 3 times as fast as sklearn"
+        if mine is None or peer is None:
+            yield _claim(target, None, None)
+        else:
+            ratio = peer["median"] / mine["median"]
+            yield _claim(target, f"{ratio:.2f} times", ratio >= 3)
 
 
 def _care(results: Results) -> Iterator[Claim]:

@@ -90,6 +90,20 @@ SECTIONS = (
         "layers of 128. Time of a "
         "step in a short training; generation of 200,000 events.",
     ),
+    (
+        "gibbs/",
+        "Gibbs sampling, two threads",
+        "All contestants update every spin of as many chains as often. `bipartite-1024`: 1024 + "
+        "1024 spins, all coupled; the limit is the time of the matrix products. `zephyr-12`: the "
+        "graph of a Zephyr 12 chip, 4800 spins of degree 20. Each was checked by a chi-square "
+        "against all states of 11 spins. D-Wave's samplers have one thread.",
+    ),
+    (
+        "rbm/",
+        "An epoch of a restricted Boltzmann machine, two threads",
+        "784 visible and 256 hidden units, 60,000 events of a fixed machine, batches of 100 and as "
+        "many persistent chains. Compare times at equal pseudo-likelihoods.",
+    ),
 )
 
 

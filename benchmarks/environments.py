@@ -21,7 +21,10 @@ REQUIREMENTS = ROOT / "benchmarks" / "requirements"
 OWN = {
     "peers": (
         "qgen_core",
-        *(f"plugins/qgen_{name}" for name in ("hep", "pennylane", "qiskit", "cirq", "torch")),
+        *(
+            f"plugins/qgen_{name}"
+            for name in ("dwave", "hep", "pennylane", "qiskit", "cirq", "torch")
+        ),
     )
 }
 

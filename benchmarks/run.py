@@ -37,9 +37,11 @@ GROUPS = {
     "qag": 1,
     "hybrid": 1,
     "gan": 1,
+    "gibbs": 2,
+    "rbm": 2,
 }
 #: Those of the quick mode.
-QUICK = ("training", "batch", "whole", "threads")
+QUICK = ("training", "batch", "whole", "threads", "gibbs", "rbm")
 RESULTS = ROOT / "benchmarks" / "results"
 
 

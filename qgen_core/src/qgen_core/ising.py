@@ -209,14 +209,24 @@ class Graph:
         return starts, others[order], order % max(len(self.edges), 1)
 
 
+def _unchanging(values: ArrayLike) -> Floats:
+    """Numbers as a read-only array: a copy, except of the array of another energy."""
+    array = np.asarray(values, dtype=np.float64)
+    # A read-only array that is no view cannot be changed.
+    if array is values and array.base is None and not array.flags.writeable:
+        return array
+    copy = array.copy()
+    copy.flags.writeable = False
+    return copy
+
+
 def _smallest_missing(colours: Ints) -> int:
     """The smallest colour that does not occur; -1 stands for no colour yet."""
-    used = np.unique(colours)
-    used = used[used >= 0]
-    gaps = np.flatnonzero(used != np.arange(len(used)))
+    counts = np.bincount(colours + 1)[1:]
+    gaps = np.flatnonzero(counts == 0)
     if len(gaps):
         return int(gaps[0])
-    return len(used)
+    return len(counts)
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -264,8 +274,8 @@ class Ising:
         transverse: float = 0.0,
         fixed: ArrayLike | None = None,
     ) -> None:
-        fields = np.array(h, dtype=np.float64)
-        couplings = np.array(J, dtype=np.float64)
+        fields = _unchanging(h)
+        couplings = _unchanging(J)
         if fields.ndim not in (1, 2) or fields.shape[-1] == 0:
             raise DataError(f"an Ising energy needs fields h (S,) or (B, S), not {fields.shape}")
         spins = fields.shape[-1]
@@ -282,8 +292,6 @@ class Ising:
             raise DataError("h, J and offset must be finite")
         if not 0 <= transverse < np.inf:
             raise DataError(f"the transverse field must be 0 or more, not {transverse}")
-        fields.flags.writeable = False
-        couplings.flags.writeable = False
         object.__setattr__(self, "h", fields)
         object.__setattr__(self, "J", couplings)
         object.__setattr__(self, "graph", graph)

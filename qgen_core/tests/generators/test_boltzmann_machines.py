@@ -285,9 +285,30 @@ def test_metric_log_z_says_what_is_a_bound() -> None:
     quantum = Model(qbm(), Identity())
     found = metric(events, events, model=quantum, rng=np.random.default_rng(1))
     assert list(found) == ["log Z exact"]
-    conditional = Model(rbm(condition=Space("bits", 1)), Identity())
-    with pytest.raises(Unsupported, match="an energy for each condition"):
-        metric(events, events, model=conditional, rng=np.random.default_rng(1))
+
+
+def test_metric_log_z_of_conditions_is_their_mean() -> None:
+    model = rbm(condition=Space("bits", 2), scale=1.0)
+    condition = np.array([[0, 1], [1, 1], [0, 1], [0, 0]] * 2, dtype=np.int8)
+    weight = np.array([1.0, 2.0, 1.0, 4.0] * 2)
+    events = Events(EVENTS, condition=condition, weight=weight)
+    metric = qgen.metric("log-z", chains=200, steps=100, conditions=8)
+    found = metric(
+        events, events, model=Model(model, Identity(), Identity()), rng=np.random.default_rng(1)
+    )
+    log_prob, _ = model.forward("log_prob", Batch(EVENTS, condition), rng=np.random.default_rng(1))
+    spins = 2.0 * np.concatenate([condition, EVENTS], axis=1) - 1
+    of_events = -model.free_energy(spins) - log_prob
+    expected = weight @ of_events / weight.sum()
+    assert found["log Z exact"].value == pytest.approx(expected, abs=1e-12)
+    for name in ("log Z AIS", "log Z reverse AIS"):
+        assert abs(found[name].value - expected) < 4 * found[name].uncertainty < 0.2
+    assert found["log Z AIS"].note.startswith("mean over 3 conditions, at least ")
+    with pytest.raises(BadOption, match="at least 1, not 0"):
+        none = qgen.metric("log-z", conditions=0)
+        none(
+            events, events, model=Model(model, Identity(), Identity()), rng=np.random.default_rng(1)
+        )
 
 
 def hamiltonian(model: Any) -> np.ndarray:

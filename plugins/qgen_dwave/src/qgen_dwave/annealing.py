@@ -6,12 +6,12 @@ import numpy as np
 
 from qgen_core.errors import BadOption
 from qgen_core.ising import Ising
+from qgen_core.samplers.free_spins import RowSampler
 from qgen_core.typing import Array, Floats, Rng
-from qgen_dwave.free_spins import FreeSpinSampler
 from qgen_dwave.ocean import ocean, quadratic_model, seed_of, spins_of
 
 
-class AnnealingSampler(FreeSpinSampler):
+class AnnealingSampler(RowSampler):
     """Markov chains at a constant temperature, by D-Wave's program for simulated annealing.
 
     Each sample is the end of a chain of its own, which starts at random or at the initial spins.
@@ -47,13 +47,13 @@ class AnnealingSampler(FreeSpinSampler):
         self.sweeps = sweeps
         self.ramp_from = ramp_from
 
-    def sample_free(
-        self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
+    def sample_row(
+        self, energy: Ising, n: int, *, rng: Rng, initial: Array | None = None
     ) -> tuple[Array, dict[str, float]]:
         betas = np.full(self.sweeps, self.beta)
         if self.ramp_from is not None:
             betas = np.linspace(self.ramp_from, self.beta, self.sweeps)
-        return annealed(ising, betas, n, rng=rng, initial=initial), {}
+        return annealed(energy, betas, n, rng=rng, initial=initial), {}
 
 
 def annealed(

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.interfaces import name_of
 from qgen_core.ising import Ising
+from qgen_core.samplers.free_spins import RowSampler
 from qgen_core.typing import Array, Rng
-from qgen_dwave.free_spins import FreeSpinSampler
 from qgen_dwave.ocean import ocean, quadratic_model, seed_of, spins_of
 
 #: Milliseconds after which a tabu search would stop, wherever it is; never reached, so that a
@@ -17,7 +17,7 @@ from qgen_dwave.ocean import ocean, quadratic_model, seed_of, spins_of
 NEVER = 2**31 - 1
 
 
-class Optimiser(FreeSpinSampler):
+class Optimiser(RowSampler):
     """A search for low energies from random spins. What it finds does not follow exp(-beta E).
 
     A subclass implements ``search`` and has the option ``minima``.
@@ -29,8 +29,8 @@ class Optimiser(FreeSpinSampler):
         self.minima = minima
         self.source = f"dwave-samplers {self.method}, an optimiser: no samples of exp(-beta E)"
 
-    def sample_free(
-        self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
+    def sample_row(
+        self, energy: Ising, n: int, *, rng: Rng, initial: Array | None = None
     ) -> tuple[Array, dict[str, float]]:
         if not self.minima:
             raise Unsupported(
@@ -38,7 +38,7 @@ class Optimiser(FreeSpinSampler):
                 "exp(-beta E) at any temperature; sample with 'dwave-sa', or set minima = true "
                 "where low energies are wanted"
             )
-        return spins_of(self.search(quadratic_model(ising), n, seed_of(rng))), {}
+        return spins_of(self.search(quadratic_model(energy), n, seed_of(rng))), {}
 
     @abstractmethod
     def search(self, model: Any, n: int, seed: int) -> Any:

@@ -6,12 +6,12 @@ import numpy as np
 
 from qgen_core.errors import BadOption
 from qgen_core.ising import Ising
+from qgen_core.samplers.free_spins import RowSampler
 from qgen_core.typing import Array, Floats, Rng
-from qgen_dwave.free_spins import FreeSpinSampler
 from qgen_dwave.ocean import ocean, quadratic_model, seed_of, spins_of
 
 
-class PathIntegralSampler(FreeSpinSampler):
+class PathIntegralSampler(RowSampler):
     """The diagonal of exp(-beta H) of a transverse field, by D-Wave's path-integral program.
 
     H is the classical energy minus ``transverse`` times the sum of s^x, and imaginary time is
@@ -40,11 +40,11 @@ class PathIntegralSampler(FreeSpinSampler):
         self.beta = beta
         self.sweeps = sweeps
 
-    def sample_free(
-        self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
+    def sample_row(
+        self, energy: Ising, n: int, *, rng: Rng, initial: Array | None = None
     ) -> tuple[Array, dict[str, float]]:
         beta = np.full(self.sweeps, self.beta)
-        return path_integral(ising, beta, beta * ising.transverse, n, rng=rng), {}
+        return path_integral(energy, beta, beta * energy.transverse, n, rng=rng), {}
 
 
 def path_integral(ising: Ising, problem: Floats, driver: Floats, n: int, *, rng: Rng) -> Array:

@@ -6,16 +6,16 @@ import numpy as np
 
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.ising import Graph, Ising
+from qgen_core.samplers.free_spins import RowSampler
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Array, Rng
-from qgen_dwave.free_spins import FreeSpinSampler
 from qgen_dwave.ocean import ocean, quadratic_model, seed_of, spins_of
 
 #: D-Wave's program takes no graph of a larger tree width.
 LARGEST_WIDTH = 25
 
 
-class TreeSampler(FreeSpinSampler):
+class TreeSampler(RowSampler):
     """Independent samples of exp(-beta E) by eliminating spins one after the other.
 
     Time and memory grow as two to the tree width of the graph: the smaller side of a complete
@@ -46,21 +46,21 @@ class TreeSampler(FreeSpinSampler):
         self.most_width = most_width
         self._orders: Remembered[Graph, tuple[int, list[int]]] = Remembered()
 
-    def sample_free(
-        self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
+    def sample_row(
+        self, energy: Ising, n: int, *, rng: Rng, initial: Array | None = None
     ) -> tuple[Array, dict[str, float]]:
-        width, order = self._order(ising.graph)
+        width, order = self._order(energy.graph)
         if width > self.most_width:
             raise Unsupported(
                 f"sampler 'dwave-tree' takes graphs of tree width up to most_width = "
-                f"{self.most_width}, and this one, {ising.graph!r}, has the tree width {width} in "
+                f"{self.most_width}, and this one, {energy.graph!r}, has the tree width {width} in "
                 "minimum-degree order; 'dwave-sa' takes any graph"
             )
         samples = (
             ocean("dwave.samplers")
             .TreeDecompositionSampler()
             .sample(
-                quadratic_model(ising),
+                quadratic_model(energy),
                 num_reads=n,
                 elimination_order=order,
                 beta=self.beta,

@@ -206,7 +206,8 @@ class RestrictedBoltzmannMachine(Generator):
             if self.centred:
                 mean = both[:count].mean(axis=0, dtype=np.float64)
                 hidden_mean = hidden[:count].mean(axis=0, dtype=np.float64)
-                h, couplings = self._centred(h, couplings, mean, hidden_mean)
+                of_type = (mean.astype(self._dtype), hidden_mean.astype(self._dtype))
+                h, couplings = self._centred(h, couplings, *of_type)
             return {"h": h, "J": self._pairs.values(couplings)}
 
         return value, pullback
@@ -280,26 +281,27 @@ class RestrictedBoltzmannMachine(Generator):
         size = np.abs(fields)
         decay = np.exp(-2 * size)
         log_sums = np.sum(size + np.log(1 + decay), axis=1, dtype=np.float64)
-        own = visible[:, self._clamped :] @ self.h[: self.space.width]
+        own = visible[:, self._clamped :] @ self.h[: self.space.width].astype(visible.dtype)
         free: Floats = own - log_sums
         return free, -np.copysign((1 - decay) / (1 + decay), fields)
 
-    def _slopes(self, visible: Array, hidden: Array, weights: Floats) -> tuple[Floats, Floats]:
+    def _slopes(self, visible: Array, hidden: Array, weights: Floats) -> tuple[Array, Array]:
         """The derivatives of ``weights`` (N,) times the free energies: by h, and by all pairs."""
         of_type = weights.astype(visible.dtype)
         h = np.concatenate([of_type @ visible[:, self._clamped :], of_type @ hidden])
         couplings = (of_type[:, None] * visible).T @ hidden
-        return h.astype(np.float64), couplings.astype(np.float64)
+        return h, couplings
 
     def _centred(
-        self, h: Floats, couplings: Floats, mean: Floats, hidden_mean: Floats
-    ) -> tuple[Floats, Floats]:
+        self, h: Array, couplings: Array, mean: Array, hidden_mean: Array
+    ) -> tuple[Array, Array]:
         """The derivatives with the means of the events and of their hidden units subtracted."""
         width = self.space.width
-        of_visible = np.zeros(len(mean))  # conditions are the same in both phases
+        of_visible = np.zeros(len(mean), h.dtype)  # conditions are the same in both phases
         of_visible[self._clamped :] = h[:width]
         of_hidden = h[width:]
-        couplings = couplings - np.outer(of_visible, hidden_mean) - np.outer(mean, of_hidden)
+        couplings -= np.outer(of_visible, hidden_mean)
+        couplings -= np.outer(mean, of_hidden)
         couplings = self._pairs.matrix(self._pairs.values(couplings))
         visible_fields = of_visible - couplings @ hidden_mean
         hidden_fields = of_hidden - couplings.T @ mean

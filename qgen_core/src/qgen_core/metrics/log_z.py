@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qgen_core.errors import Unsupported
+import numpy as np
+
+from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import Events
+from qgen_core.generators.draws import distinct
 from qgen_core.interfaces import Estimate, Model, name_of
 from qgen_core.ising import Ising
 from qgen_core.metrics.model_numbers import number_of_model
 from qgen_core.samplers.annealing import LogZ, annealed_log_z, reverse_annealed_log_z
 from qgen_core.samplers.diagonalisation import Diagonalisation
 from qgen_core.samplers.enumeration import Enumeration
-from qgen_core.typing import Array, Rng
+from qgen_core.samplers.free_spins import free_spins
+from qgen_core.typing import Array, Floats, Rng
 
 
 def log_z(
@@ -25,6 +29,7 @@ def log_z(
     chains: int = 500,
     steps: int = 1000,
     sweeps: int = 1000,
+    conditions: int = 10,
 ) -> Mapping[str, Estimate]:
     """log Z of a Boltzmann machine: exact if it is small, and by annealed importance sampling.
 
@@ -40,11 +45,48 @@ def log_z(
     where it is small, raise ``steps``. Annealing is of classical energies only. The numbers are of
     the model alone and have no floor.
 
-    Raises Unsupported for a model that has no energy, or one for each condition.
+    A conditional model has a log Z for each condition, with its units clamped. The numbers are then
+    means over the conditions of ``conditions`` reference events, at equal steps of their order;
+    each condition that occurs is annealed once. The note has the fewest effective weights.
+
+    Raises Unsupported for a model that has no energy, BadOption for fewer than one condition.
 
     Source: see :mod:`qgen_core.samplers.annealing`.
     """
-    return log_z_of(energy_of(model), rng=rng, chains=chains, steps=steps, sweeps=sweeps)
+    if conditions < 1:
+        raise BadOption(f"conditions is a number of events, at least 1, not {conditions}")
+    options = {"chains": chains, "steps": steps, "sweeps": sweeps}
+    if model.generator.condition is None:
+        return log_z_of(energy_of(model), rng=rng, **options)
+    size = min(conditions, len(reference))
+    chosen = reference.take(np.arange(size) * len(reference) // size)
+    _, of_events = model.encode(chosen, rng=rng)
+    return log_z_of_events(model, of_events, chosen.weights, rng=rng, **options)
+
+
+def log_z_of_events(
+    model: Model, condition: Array | None, weights: Floats, *, rng: Rng, **options: int
+) -> dict[str, Estimate]:
+    """The numbers of :func:`log_z_of`, averaged over events with encoded conditions (n, K).
+
+    An energy that does not depend on the condition has one log Z. Otherwise the ways are those that
+    are known for every condition.
+
+    Raises Unsupported for a model that has no energy.
+    """
+    different, row = distinct(condition, len(weights))
+    whole = energy_of(model, different)
+    if whole.rows is None:
+        return log_z_of(whole, rng=rng, **options)
+    share_of_condition = np.bincount(row, weights=weights) / weights.sum()
+    found = []
+    shares = []
+    for part in free_spins(whole):
+        shares.extend(share_of_condition[part.rows])
+        for energy in part.by_row():
+            found.append(log_z_of(energy, rng=rng, **options))
+    common = [name for name in found[0] if all(name in numbers for numbers in found)]
+    return {name: _mean([one[name] for one in found], np.array(shares)) for name in common}
 
 
 def log_z_of(
@@ -74,21 +116,36 @@ def log_z_of(
     return found | _numbers(backward, "log Z reverse AIS estimate", has_bound=False)
 
 
-def energy_of(model: Model) -> Ising:
-    """The energy of a model's generator, for metrics of Boltzmann machines.
+def energy_of(model: Model, condition: Array | None = None) -> Ising:
+    """The energy of a model's generator, with a row for each condition (n, K) if it has some.
 
-    Raises Unsupported for a generator without ``energy()`` or with conditions.
+    Raises Unsupported for a generator without ``energy()``.
     """
     generator: Any = model.generator
-    if generator.condition is not None:
-        raise Unsupported(
-            f"generator {name_of(generator)!r} has an energy for each condition, so log Z is no "
-            "single number"
-        )
     if not hasattr(generator, "energy"):
         raise Unsupported(f"generator {name_of(generator)!r} has no energy(); log Z needs one")
-    energy: Ising = generator.energy()
+    if condition is None:
+        energy: Ising = generator.energy()
+    else:
+        energy = generator.energy(condition)
     return energy
+
+
+def _mean(numbers: Sequence[Estimate], shares: Floats) -> Estimate:
+    """The mean of numbers of different conditions, with the first note in order."""
+    values = np.array([number.value for number in numbers])
+    errors = np.array([number.uncertainty for number in numbers])
+    error = float(np.sqrt(np.sum((shares * errors) ** 2)))
+    fewest = min((number.note for number in numbers), key=_leading_number)
+    note = f"mean over {len(numbers)} conditions"
+    if fewest:
+        note += f", at least {fewest}"
+    return number_of_model(float(shares @ values), error, note)
+
+
+def _leading_number(note: str) -> float:
+    """The number that a note begins with; 0 for an empty one."""
+    return float(note.partition(" ")[0] or 0)
 
 
 def _exact(ising: Ising) -> Enumeration | Diagonalisation | None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import Events
 from qgen_core.generators.draws import distinct
 from qgen_core.interfaces import Estimate, Model, name_of
-from qgen_core.ising import Ising
-from qgen_core.metrics.log_z import log_z_of
+from qgen_core.metrics.log_z import energy_of, log_z_of_events
 from qgen_core.metrics.model_numbers import number_of_model
-from qgen_core.samplers.free_spins import free_spins
 from qgen_core.typing import Array, Floats, Rng
 
 #: The most distinct conditions of a prior that depends on them; each needs a log Z of its own.
@@ -73,9 +69,9 @@ def nelbo(
     chosen = reference.take(np.arange(size) * len(reference) // size)
     z, condition = model.encode(chosen, rng=rng)
     log_weights = generator.log_weights(z, condition, draws=draws, rng=rng)
-    share = chosen.weights / chosen.weights.sum()
     options = {"chains": chains, "steps": steps, "sweeps": sweeps}
-    of_prior = _log_z(generator, condition, share, rng, options)
+    of_prior = _log_z(model, condition, chosen.weights, rng, options)
+    share = chosen.weights / chosen.weights.sum()
     bounds = {"nelbo": -log_weights.mean(axis=0)}
     if draws > 1:
         mean_weight = np.logaddexp.reduce(log_weights, axis=0) - np.log(draws)
@@ -85,66 +81,24 @@ def nelbo(
         mean = float(share @ values)
         error = float(np.sqrt(np.sum((share * (values - mean)) ** 2)))
         for way, log_z in of_prior.items():
-            total = float(np.hypot(error, log_z.error))
+            total = float(np.hypot(error, log_z.uncertainty))
             found[f"{bound}, {way}"] = number_of_model(mean + log_z.value, total, log_z.note)
     return found
 
 
-@dataclass(frozen=True)
-class _MeanLogZ:
-    """The mean of log Z over events, in one of the ways to find it."""
-
-    value: float
-    error: float
-    note: str
-
-
 def _log_z(
-    generator: Any, condition: Array | None, share: Floats, rng: Rng, options: dict[str, int]
-) -> dict[str, _MeanLogZ]:
+    model: Model, condition: Array | None, weights: Floats, rng: Rng, options: dict[str, int]
+) -> dict[str, Estimate]:
     """log Z by the ways that are known for it, averaged over the conditions of events."""
-    if not hasattr(generator, "energy"):
-        return {"exact": _MeanLogZ(0.0, 0.0, "")}
-    energies, weights = _energies(generator, condition, share)
-    found = []
-    for energy in energies:
-        numbers = log_z_of(energy, rng=rng, **options)
-        found.append({name.removeprefix("log Z "): value for name, value in numbers.items()})
-    ways = [way for way in found[0] if all(way in numbers for numbers in found)]
-    means = {}
-    for way in ways:
-        values = np.array([numbers[way].value for numbers in found])
-        errors = np.array([numbers[way].uncertainty for numbers in found])
-        error = float(np.sqrt(np.sum((weights * errors) ** 2)))
-        means[way] = _MeanLogZ(float(weights @ values), error, found[0][way].note)
-    return means
-
-
-def _energies(generator: Any, condition: Array | None, share: Floats) -> tuple[list[Ising], Floats]:
-    """The energies of the prior, one for each distinct condition, and their shares of the events.
-
-    A prior that does not depend on the condition has one energy.
-    """
-    ising: Ising = generator.energy(condition)
-    if ising.rows is None:
-        return [ising], np.ones(1)
-    conditions, row = _few_conditions(condition, len(share))
-    energies: list[Ising] = []
-    for part in free_spins(generator.energy(conditions)):
-        energies += part.energy.by_row()
-    shares = np.zeros(len(energies))
-    np.add.at(shares, row, share)
-    return energies, shares
-
-
-def _few_conditions(condition: Array | None, n: int) -> tuple[Array | None, NDArray[np.intp]]:
-    """The distinct conditions, and that of each event; refused if they are many."""
-    conditions, row = distinct(condition, n)
-    assert conditions is not None
-    if len(conditions) > MOST_CONDITIONS:
+    if not hasattr(model.generator, "energy"):
+        return {"exact": number_of_model(0.0, 0.0)}
+    conditions, _ = distinct(condition, len(weights))
+    depends = energy_of(model, condition).rows is not None
+    if depends and conditions is not None and len(conditions) > MOST_CONDITIONS:
         raise Unsupported(
             f"the prior has a log Z for each condition, and these events have {len(conditions)}; "
             f"nelbo finds it for at most {MOST_CONDITIONS}: use fewer events, or fewer bits for "
             "the condition"
         )
-    return conditions, row
+    found = log_z_of_events(model, condition, weights, rng=rng, **options)
+    return {name.removeprefix("log Z "): number for name, number in found.items()}

@@ -103,6 +103,8 @@ class LossKit(Kit):
             f"the cotangent must be finite and have the output's shape {output.shape}, not "
             f"{np.shape(cotangent)}",
         )
+        alone = loss.value(output, batch)
+        check(alone == value, f"value() gives {alone!r}, and a call {value!r}; they must be equal")
         for name, array in kept.items():
             check(
                 array is None or not np.shares_memory(array, cotangent),

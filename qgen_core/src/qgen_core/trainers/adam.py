@@ -12,6 +12,9 @@ from qgen_core.interfaces import Problem, Selection, Trainer
 from qgen_core.trainers.schedules import Schedule, factor
 from qgen_core.typing import Array
 
+#: Entries of a parameter that are updated at once, so that what belongs to them stays in the cache.
+PIECE = 2**13
+
 
 class Adam(Trainer):
     """Adam as in Kingma and Ba (1412.6980, algorithm 1).
@@ -89,15 +92,37 @@ class Adam(Trainer):
         rate /= 1 - self.beta1 ** (problem.step + 1)
         scale = 1 / math.sqrt(1 - self.beta2 ** (problem.step + 1))
         for name, g in gradient.items():
-            m = self._first[name]
-            v = self._second[name]
-            live = parameters[name]
-            m *= self.beta1
-            m += (1 - self.beta1) * g
-            v *= self.beta2
-            v += (1 - self.beta2) * (g * g)
-            live -= rate * m / (scale * np.sqrt(v) + self.epsilon)
+            self._move(parameters[name], g, self._first[name], self._second[name], rate, scale)
         return value
+
+    def _move(
+        self, live: Array, gradient: Array, first: Array, second: Array, rate: float, scale: float
+    ) -> None:
+        """Update a parameter and both of its running means, a piece at a time."""
+        pieces = np.nditer(
+            [live, first, second, gradient],
+            flags=["buffered", "external_loop", "zerosize_ok"],
+            op_flags=[["readwrite"], ["readwrite"], ["readwrite"], ["readonly"]],
+            buffersize=PIECE,
+        )
+        shift = np.empty(PIECE)
+        spread = np.empty(PIECE)
+        with pieces:
+            for p, m, v, g in pieces:
+                move = shift[: len(p)]
+                size = spread[: len(p)]
+                m *= self.beta1
+                m += np.multiply(g, 1 - self.beta1, out=move)
+                v *= self.beta2
+                np.multiply(g, g, out=size)
+                size *= 1 - self.beta2
+                v += size
+                np.multiply(m, rate, out=move)
+                np.sqrt(v, out=size)
+                size *= scale
+                size += self.epsilon
+                move /= size
+                p -= move
 
     def state(self) -> dict[str, Array]:
         """Both running means of each parameter, as ``first/NAME`` and ``second/NAME``."""

@@ -101,7 +101,7 @@ class TrainingProblem:
         self.check_finite("loss", value)
         self.check_finite("gradient", cotangent)
         gradient = pullback(cotangent)
-        largest = [float(np.abs(part).max(initial=0.0)) for part in gradient.values()]
+        largest = [_largest(part) for part in gradient.values()]
         for size in largest:
             self.check_finite("gradient", size)
         self.log(gradient=max(largest, default=0.0))
@@ -271,3 +271,8 @@ def check_comparable(trainer: Trainer, generator: Generator, loss: Loss) -> None
             f"the {loss.reads} of generator {name_of(generator)!r} is a surrogate: its gradient "
             f"trains the model, its value means nothing; {reason}"
         )
+
+
+def _largest(values: Array) -> float:
+    """The largest size of an entry; 0 without entries, NaN if there is one."""
+    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))

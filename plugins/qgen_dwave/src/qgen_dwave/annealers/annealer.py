@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from qgen_core.errors import BadOption, CheckpointError, Unsupported
 from qgen_core.interfaces import Sampler, name_of
 from qgen_core.ising import Graph, Ising
+from qgen_core.samplers.free_spins import means_of
 from qgen_core.samplers.temperature import Thermometer
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Array, Floats, Rng
 from qgen_dwave.annealers.chip import FLUX_OF_FIELD, LARGEST_FLUX, Chip
 from qgen_dwave.annealers.embedding import Embedding, embedding_of, native_graph
 from qgen_dwave.annealing import AnnealingSampler
-from qgen_dwave.free_spins import free_part, means_of
 
 #: The field that a flux bias has to replace to hold a qubit, in units of h.
 HOLDING_FIELD = 20.0
@@ -252,10 +252,9 @@ class AnnealerSampler(Sampler):
 
 def _without_held(ising: Ising) -> Ising:
     """The energy on the same graph, in which fixed spins are fields on the others, and free."""
-    rest, free = free_part(ising)
-    h = np.zeros(ising.num_spins)
-    if rest is not None:
-        h[free] = rest.h
+    assert ising.fixed is not None
+    free = ising.fixed == 0
+    h = np.where(free, ising.h + ising.coupling_fields(ising.fixed[None])[0], 0.0)
     both_free = np.all(free[ising.edges], axis=1)
     return Ising(h, np.where(both_free, ising.J, 0.0), ising.graph)
 
