@@ -85,7 +85,7 @@ class Smooth(RbmVae):
 
 @pytest.mark.parametrize(
     ("head", "relaxation"),
-    [("gaussian", "gumbolt"), ("hits", "mixture"), ("hits-gaussian", "gumbolt")],
+    [("hits", "mixture"), ("hits-gaussian", "gumbolt")],
 )
 def test_gradients_at_fixed_chains(head: Any, relaxation: Any) -> None:
     class Kit(GeneratorKit):
@@ -95,12 +95,13 @@ def test_gradients_at_fixed_chains(head: Any, relaxation: Any) -> None:
                 condition=qgen.Space("spins", 1),
                 sampler=qgen.sampler("exact"),
                 latents=4,
-                encoder=(4,),
-                decoder=(4,),
+                encoder=(2,),
+                decoder=(2,),
                 activation="tanh",
                 conditioning="partition",
                 relaxation=relaxation,
                 head=head,
+                chains=20,
                 ramp=0.0,
                 scale=0.5,
                 precision="double",
