@@ -83,6 +83,18 @@ def test_every_number_of_the_classical_block_acts(width: int, parameters: int) -
         assert block.theta.grad is not None and bool((block.theta.grad.abs() > 1e-9).all())
 
 
+def test_a_full_layer_of_the_classical_block() -> None:
+    block = ClassicalBlock(3, 12).double()
+    theta = block.theta.detach().numpy()
+    weights = np.empty((3, 3))
+    for diagonal in range(3):
+        for row in range(3):
+            weights[row, (row + diagonal) % 3] = theta[3 + 3 * diagonal + row]
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    expected = np.tanh(x + x @ weights.T + theta[:3])
+    np.testing.assert_allclose(block(torch.tensor(x)).detach().numpy(), expected)
+
+
 class Identity(qgen.Encoder):
     """Events are their own code."""
 

@@ -85,7 +85,7 @@ class Smooth(RbmVae):
 
 @pytest.mark.parametrize(
     ("head", "relaxation"),
-    [("gaussian", "gumbolt"), ("hits", "mixture"), ("hits-gaussian", "gumbolt")],
+    [("hits", "mixture"), ("hits-gaussian", "gumbolt")],
 )
 def test_gradients_at_fixed_chains(head: Any, relaxation: Any) -> None:
     class Kit(GeneratorKit):
@@ -95,12 +95,13 @@ def test_gradients_at_fixed_chains(head: Any, relaxation: Any) -> None:
                 condition=qgen.Space("spins", 1),
                 sampler=qgen.sampler("exact"),
                 latents=4,
-                encoder=(4,),
-                decoder=(4,),
+                encoder=(2,),
+                decoder=(2,),
                 activation="tanh",
                 conditioning="partition",
                 relaxation=relaxation,
                 head=head,
+                chains=20,
                 ramp=0.0,
                 scale=0.5,
                 precision="double",
@@ -346,6 +347,9 @@ def test_the_kl_term_and_the_temperature_follow_the_steps() -> None:
         )
         found.append((model.kl_weight, model.temperature))
     np.testing.assert_allclose(found, [(0, 0.5), (0.5, 1 / 4), (1, 1 / 6), (1, 0.1)], rtol=1e-6)
+    other = autoencoder(ramp=0.25, temperature=0.5, final_temperature=0.1, anneal=0.5)
+    other.load(model.state())
+    assert (other.kl_weight, other.temperature) == found[-1]
 
 
 def test_values_of_the_objective_are_not_compared() -> None:

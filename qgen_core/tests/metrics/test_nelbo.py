@@ -57,8 +57,9 @@ class Identity(qgen.Encoder):
 
 def events(conditions: int) -> qgen.Events:
     rng = np.random.default_rng(1)
-    condition = np.resize(np.linspace(-1, 1, conditions), 200)[:, None]
-    return qgen.Events(rng.normal(size=(200, 1)), condition, weight=rng.uniform(0.5, 2, 200))
+    condition = np.resize(np.linspace(0, 2, conditions), 200)[:, None]
+    weight = rng.uniform(0.5, 2, 200) * (1 + 2 * condition[:, 0])
+    return qgen.Events(rng.normal(size=(200, 1)), condition, weight=weight)
 
 
 def test_bounds_with_weights_and_a_log_z_for_each_condition() -> None:
