@@ -140,7 +140,11 @@ def test_pions_are_deeper_and_broader_and_fluctuate_more(
     collided = pions[~tracks]
     assert depth(collided).mean() > depth(positrons).mean() + 0.05
     assert depth(collided).std() > 2 * depth(positrons).std()
-    assert np.median(width(collided)) > 1.5 * np.median(width(positrons))
+    assert np.median(width(collided)) > 1.2 * np.median(width(positrons))
+    assert width(collided).std() > 2 * width(positrons).std()
+    slow = sample["pi+", 10.0]
+    slow = slow[slow.sum(axis=1) > 600]
+    assert np.median(width(slow)) > 2 * np.median(width(sample["e+", 10.0]))
     assert collided.sum(axis=1).std() > 10 * positrons.sum(axis=1).std()
 
 

@@ -87,7 +87,8 @@ def _width(image: Floats, shape: tuple[int, int]) -> Floats:
     position = WINDOW * ((np.arange(along) + 0.5) / along - 0.5)
     mean = profile @ position / energy
     square = profile @ position**2 / energy
-    return np.sqrt(np.maximum(square - mean**2, 0.0))
+    width: Floats = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return width
 
 
 def main() -> None:
