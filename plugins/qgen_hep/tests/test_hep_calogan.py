@@ -15,6 +15,7 @@ from qgen_core.errors import BadOption, DataError
 from qgen_core.testing import DatasetKit
 from qgen_core.typing import Floats
 from qgen_hep.datasets.calogan import SHA256, calogan, shipped
+from qgen_hep.datasets.calogan_summary import SUMMARY, summary, table
 from qgen_hep.generate.calogan import hadronic
 from qgen_hep.generate.calogan.detector import (
     BEHIND,
@@ -28,7 +29,6 @@ from qgen_hep.generate.calogan.detector import (
     compartment,
 )
 from qgen_hep.generate.calogan.file import generate_calogan, showers
-from qgen_hep.generate.calogan.summary import SUMMARY, summary, table
 from qgen_hep.readers.reading import file_hash
 
 SPECIES = ("e+", "gamma", "pi+")
