@@ -15,6 +15,7 @@ from qgen_core.errors import BadOption, DataError
 from qgen_core.testing import DatasetKit
 from qgen_core.typing import Floats
 from qgen_hep.datasets.calogan import SHA256, calogan, shipped
+from qgen_hep.datasets.calogan_summary import SUMMARY, summary, table
 from qgen_hep.generate.calogan import hadronic
 from qgen_hep.generate.calogan.detector import (
     BEHIND,
@@ -28,7 +29,6 @@ from qgen_hep.generate.calogan.detector import (
     compartment,
 )
 from qgen_hep.generate.calogan.file import generate_calogan, showers
-from qgen_hep.generate.calogan.summary import SUMMARY, summary, table
 from qgen_hep.readers.reading import file_hash
 
 SPECIES = ("e+", "gamma", "pi+")
@@ -140,7 +140,11 @@ def test_pions_are_deeper_and_broader_and_fluctuate_more(
     collided = pions[~tracks]
     assert depth(collided).mean() > depth(positrons).mean() + 0.05
     assert depth(collided).std() > 2 * depth(positrons).std()
-    assert np.median(width(collided)) > 1.5 * np.median(width(positrons))
+    assert np.median(width(collided)) > 1.2 * np.median(width(positrons))
+    assert width(collided).std() > 2 * width(positrons).std()
+    slow = sample["pi+", 10.0]
+    slow = slow[slow.sum(axis=1) > 600]
+    assert np.median(width(slow)) > 2 * np.median(width(sample["e+", 10.0]))
     assert collided.sum(axis=1).std() > 10 * positrons.sum(axis=1).std()
 
 

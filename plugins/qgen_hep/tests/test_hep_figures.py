@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 from qgen_core.discovery.hooks import manager
+from qgen_core.errors import DataError
 from qgen_core.runs.report import Section
 from qgen_hep import hooks
 from qgen_hep.figures import correlation, joint, marginals, scan, training
 from qgen_hep.figures.density import density, pulls, ratio
 from qgen_hep.figures.labels import axis_label, escaped, short_name
 from qgen_hep.figures.sections import sections
+from qgen_hep.figures.showers import shower_figure
 from qgen_hep.figures.style import page_style
 
 EDGES = [0.0, 1.0, 3.0, 7.0]
@@ -411,3 +413,25 @@ def test_a_scan_has_a_figure_for_each_axis_with_its_numbers(tmp_path, monkeypatc
 def test_a_scan_without_results_has_no_figure(tmp_path):
     empty = scan_material() | {"points": [{"values": {}, "summaries": {}}]}
     assert manager().scan_figures(material=empty, folder=tmp_path) == [[]]
+
+
+def test_pictures_of_showers_have_a_panel_for_each_layer_and_sample() -> None:
+    """Means or one shower, on one scale; cells without energy are white."""
+    rng = np.random.default_rng(0)
+    first = rng.exponential(1.0, (5, 10))
+    second = np.zeros((3, 10))
+    second[1, 4] = 200.0
+    shapes = [(2, 3), (2, 2)]
+    for event in (None, 1):
+        drawn = shower_figure({"e+": first, "pi+": second}, shapes, window=480.0, event=event)
+        panels = drawn.axes[:4]
+        meshes = [panel.collections[0] for panel in panels]
+        assert len({(mesh.norm.vmin, mesh.norm.vmax) for mesh in meshes}) == 1
+        shown = np.ma.getmaskarray(meshes[1].get_array())
+        assert shown.shape == (2, 3) and (~shown).sum() == 1 and not shown[1, 1]
+    with pytest.raises(DataError, match=r"\(N, 10\)"):
+        shower_figure({"e+": first[:, :9]}, shapes, window=480.0)
+    with pytest.raises(DataError, match="no event 5"):
+        shower_figure({"e+": first}, shapes, window=480.0, event=5)
+    with pytest.raises(DataError, match="nothing to draw"):
+        shower_figure({"e+": 0 * first}, shapes, window=480.0)

@@ -53,7 +53,7 @@ def test_marginals_by_condition_count_each_event_once() -> None:
         found = histograms.by_condition(sample, sample, edges, whole, 2)
         assert [group["condition"] for group in found] == ["e_in"] * groups
         assert sum(sum(group["marginals"][0]["reference"]) for group in found) == 500
-    assert histograms.by_condition(events(2, 1), events(2, 2), edges, whole) == []
+    assert histograms.by_condition(events(2, 1), events(2, 2), edges, whole, 2) == []
 
 
 def test_most_cells_of_a_map_hold_enough_reference_events(recipe: Recipe, tmp_path: Path) -> None:

@@ -101,7 +101,8 @@ def _track(energy: Floats, collision: Floats, rng: Rng) -> Spots:
     steps = np.minimum(np.ceil(collision / STEP), STACK).astype(np.int64)
     shower = np.repeat(np.arange(len(energy)), steps)
     first = np.repeat(np.cumsum(steps) - steps, steps)
-    depth: Floats = STEP * (np.arange(len(shower)) - first + 0.5)
+    number = (np.arange(len(shower)) - first).astype(np.float64)
+    depth = STEP * (number + 0.5)
     moyal = -np.log(rng.standard_normal(len(shower)) ** 2)
     deposit = RISE * MINIMUM + LANDAU_WIDTH * (moyal - MOYAL_MEAN)
     # all steps together cannot leave more than the pion has

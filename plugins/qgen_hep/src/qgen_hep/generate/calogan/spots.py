@@ -34,8 +34,8 @@ class Spots:
         """
         compartments = BEHIND + 1
         flat = self.shower * compartments + compartment(self.x, self.y, self.depth)
-        sums: Floats = np.bincount(flat, weights=self.energy, minlength=showers * compartments)
-        found: Floats = sums.reshape(showers, compartments)[:, :BEHIND]
+        sums = np.bincount(flat, weights=self.energy, minlength=showers * compartments)
+        found: Floats = sums.astype(np.float64).reshape(showers, compartments)[:, :BEHIND]
         return found
 
 

@@ -1,6 +1,6 @@
 """Numbers of samples of showers, beside each other: the table of docs/data.md.
 
-Usage: python -m qgen_hep.generate.calogan.summary
+Usage: python -m qgen_hep.datasets.calogan_summary
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import get_args
 import numpy as np
 
 from qgen_core.typing import Floats
+from qgen_hep.datasets.calogan import calogan
 from qgen_hep.generate.calogan.detector import CELLS, FIRST, SHAPES, SIZES, WINDOW
 from qgen_hep.generate.calogan.file import Species, showers
 
@@ -87,13 +88,12 @@ def _width(image: Floats, shape: tuple[int, int]) -> Floats:
     position = WINDOW * ((np.arange(along) + 0.5) / along - 0.5)
     mean = profile @ position / energy
     square = profile @ position**2 / energy
-    return np.sqrt(np.maximum(square - mean**2, 0.0))
+    width: Floats = np.sqrt(np.maximum(square - mean**2, 0.0))
+    return width
 
 
 def main() -> None:
     """Print the table of the shipped showers and of stand-ins of the same energies."""
-    from qgen_hep.datasets.calogan import calogan
-
     geant4 = calogan()
     assert geant4.condition is not None
     energy = geant4.condition[:, 0]
