@@ -119,9 +119,7 @@ class MaximumMeanDiscrepancy(Loss):
         x = points.x
         weight_of_x = points.weight_of_x
         sums_xx, slopes_xx = kernel_sums_and_slopes(x, x, weight_of_x, self._scales)
-        sums_xy, slopes_xy = kernel_sums_and_slopes(
-            x, points.y, points.weight_of_y, self._scales
-        )
+        sums_xy, slopes_xy = kernel_sums_and_slopes(x, points.y, points.weight_of_y, self._scales)
         value = self._value(points, sums_xx, sums_xy, batch)
         factor = 1.0 / self._weight_of_pairs(weight_of_x)
         gradient = 2.0 * weight_of_x[:, None] * (factor * slopes_xx - slopes_xy)
