@@ -22,8 +22,11 @@ def numberset():
     return qgen.Events(np.random.default_rng(5).exponential(1.0, (500, 2)))
 
 
-def number(trial, wait, deadly):
+def number(trial, wait, work, deadly):
     time.sleep(wait)
+    end = time.process_time() + work  # of this process, however many others want the processor
+    while time.process_time() < end:
+        pass
     if trial.recipe.seed in deadly:
         os.kill(os.getpid(), signal.SIGKILL)
     return int(hashlib.sha256(f"{trial.recipe.seed}".encode()).hexdigest(), 16) / 2**256
@@ -49,11 +52,12 @@ class NumberStudy(Study):
         *,
         count: int = 6,
         wait: float = 0.0,
+        work: float = 0.0,
         deadly: list[int] | None = None,
         patient: bool = False,
     ) -> None:
         self.count = count
-        self.measured = {"number": {"wait": wait, "deadly": deadly or []}}
+        self.measured = {"number": {"wait": wait, "work": work, "deadly": deadly or []}}
         if patient:
             self.measured = {"patient": {}}
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadCircuit, BadOption
+from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Floats, Rng
 
 
@@ -281,9 +282,10 @@ class LinearReadout:
     @classmethod
     def of(cls, measure: Expectations) -> LinearReadout:
         """The map for a measure with readout errors; the identity for perfect readout."""
-        if measure.confusion is None:
+        confusion = measure.confusion
+        if confusion is None:
             return cls(measure, np.eye(len(measure.paulis)))
-        return cls.through(measure.paulis, measure.confusion)
+        return _readouts.get(measure, lambda: cls.through(measure.paulis, confusion))
 
     @classmethod
     def through(cls, paulis: tuple[str, ...], maps: Floats) -> LinearReadout:
@@ -309,6 +311,10 @@ class LinearReadout:
         for row, entries in enumerate(rows):
             matrix[row, list(entries)] = list(entries.values())
         return cls(Expectations(tuple(words)), matrix)
+
+
+#: The maps of measures that exist: each step of a training reads the same measure.
+_readouts: Remembered[Expectations, LinearReadout] = Remembered()
 
 
 def _terms(word: str, bias: Floats, slope: Floats) -> dict[str, float]:

@@ -71,13 +71,34 @@ def squared_distances(x: Floats, y: Floats) -> Floats:
     return np.maximum(d2, 0.0, out=d2)
 
 
-def kernel_sums(x: Floats, y: Floats, weight: Floats, scales: Floats) -> tuple[Floats, Floats]:
-    """``s_i = sum_j w_j k(x_i, y_j)`` (N,) and d s_i / d x_i (N, width), in blocks of events.
+def kernel_sums(x: Floats, y: Floats, weight: Floats, scales: Floats) -> Floats:
+    """``s_i = sum_j w_j k(x_i, y_j)`` (N,), in blocks of events.
 
     Points x (N, width) and y (M, width), weights w (M,), denominators ``scales`` of the kernel.
 
     >>> one = np.ones(1)
-    >>> sums, slopes = kernel_sums(np.array([[1.0]]), np.array([[0.0]]), one, one)
+    >>> kernel_sums(np.array([[1.0]]), np.array([[0.0]]), one, one).round(6).tolist()  # 1 / e
+    [0.367879]
+    """
+    sums = np.empty(len(x))
+    step = max(1, AT_ONCE // max(1, len(y)))
+    for start in range(0, len(x), step):
+        d2 = squared_distances(x[start : start + step], y)
+        kernel = np.zeros_like(d2)
+        for scale in scales:
+            kernel += np.exp(d2 / -scale)
+        sums[start : start + step] = kernel @ weight
+    means: Floats = sums / len(scales)
+    return means
+
+
+def kernel_sums_and_slopes(
+    x: Floats, y: Floats, weight: Floats, scales: Floats
+) -> tuple[Floats, Floats]:
+    """:func:`kernel_sums` (N,), and d s_i / d x_i (N, width).
+
+    >>> one = np.ones(1)
+    >>> sums, slopes = kernel_sums_and_slopes(np.array([[1.0]]), np.array([[0.0]]), one, one)
     >>> sums.round(6).tolist(), slopes.round(6).tolist()  # 1 / e, -2 / e
     ([0.367879], [[-0.735759]])
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -14,12 +14,22 @@ from qgen_core.losses.kernels import (
     TableKernel,
     denominators,
     kernel_sums,
+    kernel_sums_and_slopes,
     median_denominator,
 )
 from qgen_core.losses.tables import dot, rows, shares
 from qgen_core.typing import Array, Floats
 
 Distance = Literal["registers", "hamming", "euclidean"]
+
+
+class _WeightedPoints(NamedTuple):
+    """Samples x (N, width) and events y (M, width) between which d is measured, with weights."""
+
+    x: Floats
+    y: Floats
+    weight_of_x: Floats
+    weight_of_y: Floats
 
 
 class MaximumMeanDiscrepancy(Loss):
@@ -96,7 +106,38 @@ class MaximumMeanDiscrepancy(Loss):
         slope *= 2.0 / len(p)
         return value, slope
 
+    def value(self, output: Array, batch: Batch) -> float:
+        if self._table is not None:
+            return super().value(output, batch)
+        points = self._weighted_points(np.asarray(output), batch)
+        sums_xx = kernel_sums(points.x, points.x, points.weight_of_x, self._scales)
+        sums_xy = kernel_sums(points.x, points.y, points.weight_of_y, self._scales)
+        return self._value(points, sums_xx, sums_xy, batch)
+
     def _of_samples(self, output: Array, batch: Batch) -> tuple[float, Array]:
+        points = self._weighted_points(output, batch)
+        x = points.x
+        weight_of_x = points.weight_of_x
+        sums_xx, slopes_xx = kernel_sums_and_slopes(x, x, weight_of_x, self._scales)
+        sums_xy, slopes_xy = kernel_sums_and_slopes(x, points.y, points.weight_of_y, self._scales)
+        value = self._value(points, sums_xx, sums_xy, batch)
+        factor = 1.0 / self._weight_of_pairs(weight_of_x)
+        gradient = 2.0 * weight_of_x[:, None] * (factor * slopes_xx - slopes_xy)
+        if self._features is None:
+            return value, gradient[:, : output.shape[1]]
+        return value, gradient[:, : self._features.shape[1]] @ self._features.T
+
+    def _value(
+        self, points: _WeightedPoints, sums_xx: Floats, sums_xy: Floats, batch: Batch
+    ) -> float:
+        """The discrepancy, from the kernel's sums at each sample."""
+        weight = points.weight_of_x
+        mean_xx = self._mean_over_pairs(float(weight @ sums_xx), weight)
+        mean_yy = self._mean_over_data(points.y, points.weight_of_y, batch)
+        return mean_xx + mean_yy - 2.0 * float(weight @ sums_xy)
+
+    def _weighted_points(self, output: Array, batch: Batch) -> _WeightedPoints:
+        """Samples and events as points; raises OutputMismatch where they do not fit."""
         if batch.x is None:
             raise OutputMismatch(f"samples {output.shape} need events of their width, not none")
         if output.ndim != 2 or output.shape[1] != batch.x.shape[1]:
@@ -115,33 +156,31 @@ class MaximumMeanDiscrepancy(Loss):
         weight_of_x = weight_of_y
         if batch.condition is None:
             weight_of_x = shares(None, len(x))
-        sums_xx, slopes_xx = kernel_sums(x, x, weight_of_x, self._scales)
-        sums_xy, slopes_xy = kernel_sums(x, y, weight_of_y, self._scales)
-        mean_xx, factor = self._mean_over_pairs(float(weight_of_x @ sums_xx), weight_of_x)
-        mean_yy = self._mean_over_data(y, weight_of_y, batch)
-        value = mean_xx + mean_yy - 2.0 * float(weight_of_x @ sums_xy)
-        gradient = 2.0 * weight_of_x[:, None] * (factor * slopes_xx - slopes_xy)
-        if self._features is None:
-            return value, gradient[:, : output.shape[1]]
-        return value, gradient[:, : self._features.shape[1]] @ self._features.T
+        return _WeightedPoints(x, y, weight_of_x, weight_of_y)
 
-    def _mean_over_pairs(self, total: float, weight: Floats) -> tuple[float, float]:
-        """The kernel's mean over pairs of one set, and its derivative by the sum over all pairs."""
+    def _mean_over_pairs(self, total: float, weight: Floats) -> float:
+        """The kernel's mean over pairs of one set, given its sum over all pairs."""
         if not self.unbiased:
-            return total, 1.0
+            return total
+        weight_of_self_pairs = float(weight @ weight)
+        return (total - weight_of_self_pairs) / self._weight_of_pairs(weight)
+
+    def _weight_of_pairs(self, weight: Floats) -> float:
+        """The weight of all pairs that the estimator averages over."""
+        if not self.unbiased:
+            return 1.0
         weight_of_self_pairs = float(weight @ weight)
         if not weight_of_self_pairs < 1:
             raise OutputMismatch(
                 "the unbiased mmd needs at least two events in a batch; take a larger batch_size"
             )
-        weight_of_pairs = 1.0 - weight_of_self_pairs
-        return (total - weight_of_self_pairs) / weight_of_pairs, 1.0 / weight_of_pairs
+        return 1.0 - weight_of_self_pairs
 
     def _mean_over_data(self, y: Floats, weight: Floats, batch: Batch) -> float:
         """The kernel's mean over pairs of data, computed once for a batch."""
         if self._of_data is None or self._of_data[0] is not batch:
-            total = float(weight @ kernel_sums(y, y, weight, self._scales)[0])
-            self._of_data = (batch, self._mean_over_pairs(total, weight)[0])
+            total = float(weight @ kernel_sums(y, y, weight, self._scales))
+            self._of_data = (batch, self._mean_over_pairs(total, weight))
         return self._of_data[1]
 
     def _points(self, x: Array, condition: Array | None) -> Floats:

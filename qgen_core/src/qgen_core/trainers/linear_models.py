@@ -69,6 +69,7 @@ class _Simplex:
                 self.pole = point
                 self.edges[number, : number + 1] = -radius
         self.inverse = self._new_inverse()
+        self._check_inverse()
         self.move_pole()
 
     @property
@@ -118,7 +119,7 @@ class _Simplex:
             self.edges -= edge[:, None]
             self.inverse[best] = -self.inverse.sum(axis=0)
             self.values[[best, -1]] = self.values[[-1, best]]
-        self._check_inverse()
+            self._check_inverse()
 
     def place_for(self, step: Floats, radius: float, *, improved: bool) -> int | None:
         """The point to be replaced by the pole plus ``step``; None if there is no good one.

@@ -122,8 +122,7 @@ class TrainingProblem:
                 self.loss.reads, part, self.batch, rng=self._forward_rng(), backend=backend
             )
             for output in outputs:
-                value, _ = self.loss(output, self.batch)
-                losses.append(value)
+                losses.append(self.loss.value(output, self.batch))
         values = np.array(losses)
         self.check_finite("loss", values)
         return values

@@ -63,8 +63,7 @@ class Validation:
         if self.metric is None:
             batch = batch_of(self.events, self.loss, generator.space)
             output, _ = generator.forward(self.loss.reads, batch, rng=rng)
-            value, _ = self.loss(output, batch)
-            return float(value)
+            return float(self.loss.value(output, batch))
         x = generator.sample(len(self.events), self.events.condition, rng=rng)
         found: Mapping[str, Any] = self.metric(self.events, self.events.replace(x=x, weight=None))
         first = next(iter(found.values()), None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,9 @@ from qgen_core.circuits.measures import Expectations, Measure
 from qgen_core.simulators.density.pauli import LETTERS
 from qgen_core.simulators.density.plan import ALL_DIGITS, Kept
 from qgen_core.typing import Floats
+
+#: Sets of words whose digits and places are kept, because every run of a training asks for them.
+WORD_SETS = 64
 
 
 def kept_digits(measure: Measure, num_wires: int) -> Kept:
@@ -19,10 +24,16 @@ def kept_digits(measure: Measure, num_wires: int) -> Kept:
     """
     if not isinstance(measure, Expectations):
         return ((LETTERS.index("I"), LETTERS.index("Z")),) * num_wires
+    return _digits_of_words(measure.paulis, num_wires)
+
+
+@lru_cache(WORD_SETS)
+def _digits_of_words(words: tuple[str, ...], num_wires: int) -> Kept:
+    """The digits of each wire that some words read."""
     kept: list[tuple[int, ...]] = []
     for wire in range(num_wires):
         found = {LETTERS.index("I")}
-        for word in measure.paulis:
+        for word in words:
             found.add(LETTERS.index(word[wire]))
         if len(found) < 3:
             kept.append(tuple(sorted(found)))
@@ -61,6 +72,7 @@ def _signed_sums(values: Floats, num_wires: int) -> Floats:
     return out.reshape(len(values), 2**num_wires)
 
 
+@lru_cache(WORD_SETS)
 def places(words: tuple[str, ...], kept: Kept) -> NDArray[np.intp]:
     """The place of each word among the kept coefficients.
 
@@ -73,4 +85,6 @@ def places(words: tuple[str, ...], kept: Kept) -> NDArray[np.intp]:
         for letter, digits in zip(word, kept, strict=True):
             place = place * len(digits) + digits.index(LETTERS.index(letter))
         found.append(place)
-    return np.array(found, dtype=np.intp)
+    out = np.array(found, dtype=np.intp)
+    out.flags.writeable = False  # it is handed out again
+    return out

@@ -134,6 +134,7 @@ class DensityPlan:
     passes: tuple[DensityPass, ...]
     sizes: tuple[int, ...]
     kept: Kept
+    num_angles: int
 
     @property
     def all_groups(self) -> tuple[FusedGroup, ...]:
@@ -176,7 +177,15 @@ def make_plan(circuit: Circuit, kept: Kept) -> DensityPlan:
     runs = []
     for group in groups:
         runs += [factor.run for factor in group.factors if factor.run is not None]
-    return DensityPlan(tuple(starts), tuple(runs), tuple(groups), tuple(passes), tuple(sizes), kept)
+    return DensityPlan(
+        tuple(starts),
+        tuple(runs),
+        tuple(groups),
+        tuple(passes),
+        tuple(sizes),
+        kept,
+        circuit.num_angles,
+    )
 
 
 def _grouped(circuit: Circuit) -> tuple[list[FusedGroup], list[FusedGroup]]:

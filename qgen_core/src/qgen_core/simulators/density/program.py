@@ -163,10 +163,10 @@ class DensityProgram:
         if np.sum(work) * batch < WORTH_MEETING:
             return last
         differing = np.any(angles != angles[:1], axis=0)
+        different_passes = np.flatnonzero(np.any(self.tables.depends[:, differing], axis=1))
         meet = 0
-        for number, columns in enumerate(self.tables.columns):
-            if np.any(differing[columns]):
-                meet = number + 1
+        if different_passes.size:
+            meet = int(different_passes[-1]) + 1
         size = self.plan.sizes[meet]
         saved = (batch - words) * int(np.sum(work[meet:])) - batch * words * size
         held = words + min(batch, self._rows_at_once(size))

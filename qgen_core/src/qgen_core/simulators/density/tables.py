@@ -40,6 +40,10 @@ class Tables:
         self.bound = _tables_of_groups(plan.all_groups, places)
         self.group_at = places[len(plan.starts) + len(plan.runs) :]
         self.columns = [np.array(_columns_of(plan, one), dtype=np.intp) for one in plan.passes]
+        #: Whether the matrix of a pass depends on a column of the angles, (passes, A).
+        self.depends = np.zeros((len(self.columns), plan.num_angles), dtype=bool)
+        for number, columns in enumerate(self.columns):
+            self.depends[number, columns] = True
         #: Entries of all matrices for one row of angles.
         self.total = int(places[-1])
         rows: list[list[int]] = []
@@ -94,7 +98,9 @@ class Tables:
         for row, one in zip(self.passes, self.plan.passes, strict=True):
             if one.uses_group_matrix:
                 continue
-            matrix = self._whole(mats, one)[:, one.rows]
+            matrix = self._whole(mats, one)
+            if len(one.rows) < matrix.shape[1]:
+                matrix = matrix[:, one.rows]
             if one.fresh:
                 weights = self._weights(mats, one)
                 shape = (len(mats), len(one.rows), *_digits(one))
