@@ -92,8 +92,18 @@ def test_the_metric_sees_a_change_of_one_observable_only() -> None:
     assert changed.value > 20 * changed.floor
     for name, one in found.items():
         assert one.value < one.floor + 5 * one.floor_spread, name
+    del found["W1(response)"]
     every = [one.value for one in found.values()] + [changed.value]
-    assert mean.value == pytest.approx(np.mean(every)) and len(every) == 15
+    assert mean.value == pytest.approx(np.mean(every)) and len(every) == 14
+
+
+def test_the_distance_of_the_response_is_in_units_of_the_incident_energy() -> None:
+    draw = np.random.default_rng(4)
+    energy = draw.uniform(1.0, 100.0, 400)
+    x = showers(400)
+    x *= (1000 * energy / x.sum(axis=1))[:, None]  # all of the energy is in the cells
+    found = shower_observables(events(x, energy), events(0.9 * x, energy), rng=draw, resamples=3)
+    assert found["W1(response)"].value == pytest.approx(0.1)
 
 
 def test_the_metric_needs_incident_energies() -> None:

@@ -211,7 +211,7 @@ def _fit(
             loss.backward()
             optimiser.step()
             total += float(loss.detach())
-        network.eval()
+        training.settle(network)
         with torch.no_grad():
             held_out = float(validation.loss(network))
         losses.append([total / len(batches), held_out])
@@ -225,7 +225,7 @@ def _fit(
 
 
 def _batches(order: Any, size: int) -> Sequence[Any]:
-    """The parts of an order; a last one of one event has no spread, so it is left out of the epoch."""
+    """The parts of an order without a last one of a single event, which has no spread."""
     parts = list(order.split(size))
     if len(parts) > 1 and len(parts[-1]) == 1:
         parts.pop()
@@ -238,6 +238,8 @@ class _Labelled:
     def __init__(self, torch: Any, scaler: _Scaler, first: Floats, second: Floats) -> None:
         sizes = (len(first), len(second))
         self._loss = torch.nn.functional.binary_cross_entropy_with_logits
+        self._normalisation = torch.nn.BatchNorm1d
+        self._no_grad = torch.no_grad
         self._inputs = torch.from_numpy(scaler(np.concatenate([first, second])))
         labels = np.repeat(np.array([0.0, 1.0], dtype=np.float32), sizes)
         balance = sum(sizes) / (2 * np.array(sizes, dtype=np.float32))
@@ -246,6 +248,19 @@ class _Labelled:
 
     def __len__(self) -> int:
         return len(self._labels)
+
+    def settle(self, network: Any) -> None:
+        """Give the batch normalisation the means and variances over all events, without dropout.
+
+        Running averages over the few steps of a short training lag behind the weights.
+        """
+        network.eval()
+        for layer in network:
+            if isinstance(layer, self._normalisation):
+                layer.train()
+        with self._no_grad():
+            network(self._inputs)
+        network.eval()
 
     def loss(self, network: Any, batch: Any = slice(None)) -> Any:
         """The mean cross-entropy of some of the events."""
@@ -283,7 +298,7 @@ def _network(torch: Any, inputs: int, settings: Settings) -> Any:
         layers.append(torch.nn.Linear(inputs, width))
         layers.append(torch.nn.LeakyReLU(SLOPE))
         layers.append(torch.nn.Dropout(settings.dropout))
-        layers.append(torch.nn.BatchNorm1d(width))
+        layers.append(torch.nn.BatchNorm1d(width, momentum=1.0))  # see _Labelled.settle
         inputs = width
     layers.append(torch.nn.Linear(inputs, 1))
     return torch.nn.Sequential(*layers)

@@ -1,0 +1,218 @@
+"""The grid of the study ``caloqvae``: species, models, samplers and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from qgen_core.studies import Cell
+from qgen_hep.studies.shared.grid import seeds
+
+SPECIES = ("e+", "gamma", "pi+")
+#: Pairs of species that are classified; both of a pair come from the same kind of generator, or
+#: are a parametrised electron and the hadronic stand-in.
+PAIRS = (("e+", "pi+"), ("e+", "gamma"))
+#: The events that are told apart from the stand-ins: simulated by Geant4, of this species alone.
+SIMULATED = {"name": "calogan", "species": "e+", "source": "geant4"}
+#: The model and its twins, by what makes them differ from it.
+MODELS: dict[str, dict[str, Any]] = {
+    "rbm": {"name": "rbm-vae", "prior": "rbm"},
+    "frozen": {"name": "rbm-vae", "prior": "rbm", "frozen_prior": True},
+    "factorised": {"name": "rbm-vae", "prior": "factorised"},
+    "plain": {"name": "hybrid-vae", "block": "classical"},
+}
+#: The model whose showers are also drawn by the emulated annealer.
+ANNEALED = "rbm"
+BATCH_SIZE = 128
+LEARNING_RATE = 1e-3
+#: The emulated annealer: a Zephyr chip, whose temperature is estimated against own Markov chains.
+EMULATOR: dict[str, Any] = {
+    "name": "dwave-emulator",
+    "beta": 4.5,
+    "reference": {"name": "gibbs", "sweeps": 500},
+}
+
+
+@dataclass(frozen=True)
+class Classification:
+    """The networks: one of cells, each shower scaled to length 1, and one of observables."""
+
+    epochs: int = 30
+    cells: tuple[int, ...] = (512, 512, 128)
+    observables: tuple[int, ...] = (64, 64)
+
+    def options(self) -> dict[str, Any]:
+        """As plain data, for the recipe of a cell."""
+        found = asdict(self)
+        return {name: list(value) if name != "epochs" else value for name, value in found.items()}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The sizes of the study.
+
+    Args:
+        seeds: trainings of each model.
+        events: training events of each species.
+        validation: validation events of each species.
+        held_out: events that no generator sees; classifiers are trained and tested on them.
+        epochs: passes over the training events.
+        latents: latent units on each side of the prior.
+        chip: size of the emulated chip, on which that many units have a place.
+        sweeps: of the persistent chains in a step.
+        annealer: the training through the emulated annealer.
+    """
+
+    seeds: int = 5
+    events: int = 10_000
+    validation: int = 1_000
+    held_out: int = 8_000
+    epochs: int = 40
+    latents: int = 150
+    chip: int = 12
+    sweeps: int = 25
+    encoder_widths: tuple[int, ...] = (500, 400, 300)
+    decoder_widths: tuple[int, ...] = (400, 500, 600)
+    classification: Classification = field(default_factory=Classification)
+    annealer: AnnealerSetting = field(default_factory=lambda: AnnealerSetting())
+
+    @property
+    def all_events(self) -> int:
+        """Events of a species."""
+        return self.events + self.validation + self.held_out
+
+    @property
+    def split(self) -> list[float]:
+        """The shares of training, validation and held-out events."""
+        parts = (self.events, self.validation, self.held_out)
+        return [part / self.all_events for part in parts]
+
+    @property
+    def steps(self) -> int:
+        """Steps of a training."""
+        return self.epochs * (self.events // BATCH_SIZE)
+
+
+@dataclass(frozen=True)
+class AnnealerSetting:
+    """The training through the emulated annealer, on one species."""
+
+    latents: int = 64
+    chip: int = 6
+    events: int = 5_000
+    epochs: int = 10
+    reads: int = 128
+    compared_reads: int = 1000
+    long_sweeps: int = 2000
+
+
+FULL = Setting()
+#: What takes minutes: one seed, few events, small networks and a small prior.
+QUICK = Setting(
+    seeds=1,
+    events=2_000,
+    validation=400,
+    held_out=2_000,
+    epochs=20,
+    latents=32,
+    chip=4,
+    sweeps=10,
+    encoder_widths=(200, 100),
+    decoder_widths=(100, 200),
+    classification=Classification(epochs=15, cells=(128, 64), observables=(32, 32)),
+    annealer=AnnealerSetting(
+        latents=16, chip=3, events=1_000, epochs=4, reads=64, compared_reads=500, long_sweeps=500
+    ),
+)
+
+
+def dataset_of(species: str, events: int) -> dict[str, Any]:
+    """The stand-in of a species."""
+    return {"name": "calogan", "species": species, "events": events}
+
+
+def with_species(recipe: Mapping[str, Any], species: str) -> dict[str, Any]:
+    """The same recipe on another species.
+
+    >>> with_species({"seed": 1, "dataset": {"name": "calogan", "species": "e+"}}, "pi+")
+    {'seed': 1, 'dataset': {'name': 'calogan', 'species': 'pi+'}}
+    """
+    return {**recipe, "dataset": {**recipe["dataset"], "species": species}}
+
+
+def recipe(model: str, seed: int, setting: Setting, species: str = "e+") -> dict[str, Any]:
+    """The recipe of a model on a species."""
+    return {
+        "seed": seed,
+        "split": setting.split,
+        "dataset": dataset_of(species, setting.all_events),
+        "encoder": {"name": "energy-logit"},
+        "condition_encoder": {"name": "min-max"},
+        "sampler": {"name": "gibbs", "sweeps": setting.sweeps, "threads": 1},
+        "generator": {
+            **MODELS[model],
+            "latents": setting.latents,
+            "encoder_widths": list(setting.encoder_widths),
+            "decoder_widths": list(setting.decoder_widths),
+        },
+        "loss": {"name": "mean"},
+        "trainer": {
+            "name": "adam",
+            "learning_rate": LEARNING_RATE,
+            "steps": setting.steps,
+            "batch_size": BATCH_SIZE,
+        },
+    }
+
+
+def references(setting: Setting) -> list[Cell]:
+    """The held-out events of each species, of the first seed."""
+    found = []
+    for species in SPECIES:
+        options: dict[str, Any] = {"simulated": None}
+        if species == SIMULATED["species"]:
+            options["simulated"] = SIMULATED
+        tags: dict[str, Any] = {"part": "reference", "species": species, "seed": 1}
+        found.append(Cell(recipe("plain", 1, setting, species), {"reference": options}, tags))
+    return found
+
+
+def models(setting: Setting, seed_count: int) -> list[Cell]:
+    """Each model of each seed, seed by seed, so that reference classifiers are shared."""
+    found = []
+    for seed in seeds(seed_count):
+        for model in MODELS:
+            samplers: dict[str, Any] = {"gibbs": None}
+            if model == ANNEALED:
+                samplers["emulated"] = emulator(setting.latents, setting.chip)
+            options = {
+                "samplers": samplers,
+                "classification": setting.classification.options(),
+                "simulated": SIMULATED,
+                "details": seed == 1,
+            }
+            tags: dict[str, Any] = {"part": "models", "model": model, "seed": seed}
+            found.append(Cell(recipe(model, seed, setting), {"compared": options}, tags))
+    return found
+
+
+def emulator(latents: int, chip: int) -> dict[str, Any]:
+    """The emulated annealer with a place for so many latent units on each side, without chains."""
+    return {**EMULATOR, "size": chip, "native": [latents, latents]}
+
+
+def annealer(setting: Setting) -> Cell:
+    """The training through the emulated annealer."""
+    chosen = setting.annealer
+    made = recipe("rbm", 1, setting)
+    steps = chosen.epochs * (setting.events // BATCH_SIZE)
+    changed = {
+        **made,
+        "sampler": {**emulator(chosen.latents, chosen.chip), "estimate_every": 10},
+        "generator": {**made["generator"], "latents": chosen.latents},
+        "trainer": {**made["trainer"], "steps": steps},
+    }
+    options = {"reads": chosen.compared_reads, "sweeps": chosen.long_sweeps}
+    tags: dict[str, Any] = {"part": "annealer", "species": "e+", "seed": 1}
+    return Cell(changed, {"annealed": options}, tags)
