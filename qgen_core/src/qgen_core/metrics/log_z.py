@@ -44,7 +44,16 @@ def log_z(
 
     Source: see :mod:`qgen_core.samplers.annealing`.
     """
-    ising = energy_of(model)
+    return log_z_of(energy_of(model), rng=rng, chains=chains, steps=steps, sweeps=sweeps)
+
+
+def log_z_of(
+    ising: Ising, *, rng: Rng, chains: int, steps: int, sweeps: int
+) -> dict[str, Estimate]:
+    """The numbers of :func:`log_z` for an energy.
+
+    Raises Unsupported for a transverse field on more spins than can be diagonalised.
+    """
     exact = _exact(ising)
     found = {}
     if exact is not None:
