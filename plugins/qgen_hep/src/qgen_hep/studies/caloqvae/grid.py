@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from qgen_core.studies import Cell
@@ -15,6 +15,8 @@ SPECIES = ("e+", "gamma", "pi+")
 PAIRS = (("e+", "pi+"), ("e+", "gamma"))
 #: The events that are told apart from the stand-ins: simulated by Geant4, of this species alone.
 SIMULATED = {"name": "calogan", "species": "e+", "source": "geant4"}
+#: The stand-in of each species.
+SOURCES = {"e+": "gflash", "gamma": "gflash", "pi+": "hadronic"}
 #: The model and its twins, by what makes them differ from it.
 MODELS: dict[str, dict[str, Any]] = {
     "rbm": {"name": "rbm-vae", "prior": "rbm"},
@@ -22,8 +24,12 @@ MODELS: dict[str, dict[str, Any]] = {
     "factorised": {"name": "rbm-vae", "prior": "factorised"},
     "plain": {"name": "hybrid-vae", "block": "classical"},
 }
+#: Those whose prior has the couplings of the annealer's chip.
+ON_CHIP = ("rbm", "frozen")
 #: The model whose showers are also drawn by the emulated annealer.
 ANNEALED = "rbm"
+#: Normal latents of the plain model; its encoder has as many columns in front of them.
+PLAIN_LATENTS = 20
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
 #: The emulated annealer: a Zephyr chip, whose temperature is estimated against own Markov chains.
@@ -44,8 +50,32 @@ class Classification:
 
     def options(self) -> dict[str, Any]:
         """As plain data, for the recipe of a cell."""
-        found = asdict(self)
-        return {name: list(value) if name != "epochs" else value for name, value in found.items()}
+        return {
+            "epochs": self.epochs,
+            "cells": list(self.cells),
+            "observables": list(self.observables),
+        }
+
+
+@dataclass(frozen=True)
+class AnnealerSetting:
+    """The training through the emulated annealer, on one species.
+
+    Args:
+        latents: latent units on each side of the prior.
+        chip: size of the emulated chip.
+        epochs: passes over the training events.
+        reads: samples of a step.
+        compared_reads: samples that are compared with long chains after each epoch.
+        long_sweeps: the length of these chains.
+    """
+
+    latents: int = 64
+    chip: int = 6
+    epochs: int = 10
+    reads: int = 128
+    compared_reads: int = 1000
+    long_sweeps: int = 2000
 
 
 @dataclass(frozen=True)
@@ -72,10 +102,10 @@ class Setting:
     latents: int = 150
     chip: int = 12
     sweeps: int = 25
-    encoder_widths: tuple[int, ...] = (500, 400, 300)
-    decoder_widths: tuple[int, ...] = (400, 500, 600)
+    encoder: tuple[int, ...] = (500, 400, 300)
+    decoder: tuple[int, ...] = (400, 500, 600)
     classification: Classification = field(default_factory=Classification)
-    annealer: AnnealerSetting = field(default_factory=lambda: AnnealerSetting())
+    annealer: AnnealerSetting = field(default_factory=AnnealerSetting)
 
     @property
     def all_events(self) -> int:
@@ -89,24 +119,17 @@ class Setting:
         return [part / self.all_events for part in parts]
 
     @property
+    def steps_an_epoch(self) -> int:
+        """Steps of a pass over the training events."""
+        return max(round(self.events / BATCH_SIZE), 1)
+
+    @property
     def steps(self) -> int:
         """Steps of a training."""
-        return self.epochs * (self.events // BATCH_SIZE)
+        return self.epochs * self.steps_an_epoch
 
 
-@dataclass(frozen=True)
-class AnnealerSetting:
-    """The training through the emulated annealer, on one species."""
-
-    latents: int = 64
-    chip: int = 6
-    events: int = 5_000
-    epochs: int = 10
-    reads: int = 128
-    compared_reads: int = 1000
-    long_sweeps: int = 2000
-
-
+#: What takes hours.
 FULL = Setting()
 #: What takes minutes: one seed, few events, small networks and a small prior.
 QUICK = Setting(
@@ -118,52 +141,76 @@ QUICK = Setting(
     latents=32,
     chip=4,
     sweeps=10,
-    encoder_widths=(200, 100),
-    decoder_widths=(100, 200),
+    encoder=(200, 100),
+    decoder=(100, 200),
     classification=Classification(epochs=15, cells=(128, 64), observables=(32, 32)),
     annealer=AnnealerSetting(
-        latents=16, chip=3, events=1_000, epochs=4, reads=64, compared_reads=500, long_sweeps=500
+        latents=16, chip=3, epochs=4, reads=64, compared_reads=500, long_sweeps=500
     ),
 )
 
 
 def dataset_of(species: str, events: int) -> dict[str, Any]:
-    """The stand-in of a species."""
-    return {"name": "calogan", "species": species, "events": events}
+    """The stand-in of a species.
+
+    >>> dataset_of("pi+", 100)
+    {'name': 'calogan', 'species': 'pi+', 'source': 'hadronic', 'events': 100}
+    """
+    return {"name": "calogan", "species": species, "source": SOURCES[species], "events": events}
 
 
 def with_species(recipe: Mapping[str, Any], species: str) -> dict[str, Any]:
-    """The same recipe on another species.
+    """The same recipe on another species."""
+    return {**recipe, "dataset": dataset_of(species, recipe["dataset"]["events"])}
 
-    >>> with_species({"seed": 1, "dataset": {"name": "calogan", "species": "e+"}}, "pi+")
-    {'seed': 1, 'dataset': {'name': 'calogan', 'species': 'pi+'}}
-    """
-    return {**recipe, "dataset": {**recipe["dataset"], "species": species}}
+
+def native(latents: int, chip: int) -> dict[str, Any]:
+    """An annealer's chip with a place for so many latent units on each side, without chains."""
+    return {"name": "dwave-emulator", "size": chip, "native": [latents, latents]}
+
+
+def emulator(latents: int, chip: int) -> dict[str, Any]:
+    """The emulated annealer with this chip."""
+    return {**EMULATOR, **native(latents, chip)}
 
 
 def recipe(model: str, seed: int, setting: Setting, species: str = "e+") -> dict[str, Any]:
     """The recipe of a model on a species."""
-    return {
+    found = {
         "seed": seed,
         "split": setting.split,
         "dataset": dataset_of(species, setting.all_events),
-        "encoder": {"name": "energy-logit"},
-        "condition_encoder": {"name": "min-max"},
+        "encoder": {"name": "hit-standard"},
+        "condition_encoder": {"name": "standard"},
         "sampler": {"name": "gibbs", "sweeps": setting.sweeps, "threads": 1},
         "generator": {
             **MODELS[model],
-            "latents": setting.latents,
-            "encoder_widths": list(setting.encoder_widths),
-            "decoder_widths": list(setting.decoder_widths),
+            **_latents(model, setting),
+            "head": "hits",
+            "encoder": list(setting.encoder),
+            "decoder": list(setting.decoder),
         },
         "loss": {"name": "mean"},
         "trainer": {
-            "name": "adam",
+            "name": "torch",
             "learning_rate": LEARNING_RATE,
             "steps": setting.steps,
             "batch_size": BATCH_SIZE,
         },
     }
+    if model == "plain":
+        del found["sampler"]
+    return found
+
+
+def _latents(model: str, setting: Setting) -> dict[str, Any]:
+    """The latents of a model, and the chip whose couplings its prior has."""
+    if model == "plain":
+        return {"latents": PLAIN_LATENTS, "wires": PLAIN_LATENTS}
+    found: dict[str, Any] = {"latents": 2 * setting.latents}
+    if model in ON_CHIP:
+        found["chip"] = native(setting.latents, setting.chip)
+    return found
 
 
 def references(setting: Setting) -> list[Cell]:
@@ -197,21 +244,24 @@ def models(setting: Setting, seed_count: int) -> list[Cell]:
     return found
 
 
-def emulator(latents: int, chip: int) -> dict[str, Any]:
-    """The emulated annealer with a place for so many latent units on each side, without chains."""
-    return {**EMULATOR, "size": chip, "native": [latents, latents]}
-
-
 def annealer(setting: Setting) -> Cell:
     """The training through the emulated annealer."""
     chosen = setting.annealer
     made = recipe("rbm", 1, setting)
-    steps = chosen.epochs * (setting.events // BATCH_SIZE)
     changed = {
         **made,
-        "sampler": {**emulator(chosen.latents, chosen.chip), "estimate_every": 10},
-        "generator": {**made["generator"], "latents": chosen.latents},
-        "trainer": {**made["trainer"], "steps": steps},
+        "sampler": {
+            **emulator(chosen.latents, chosen.chip),
+            "estimate_every": 10,
+            "reference_draws": chosen.reads,
+        },
+        "generator": {
+            **made["generator"],
+            "latents": 2 * chosen.latents,
+            "chip": native(chosen.latents, chosen.chip),
+            "chains": chosen.reads,
+        },
+        "trainer": {**made["trainer"], "steps": chosen.epochs * setting.steps_an_epoch},
     }
     options = {"reads": chosen.compared_reads, "sweeps": chosen.long_sweeps}
     tags: dict[str, Any] = {"part": "annealer", "species": "e+", "seed": 1}

@@ -313,14 +313,14 @@ def _facts(cells: Sequence[Cell]) -> dict[str, str]:
     found["trained through an annealer"] = NONE
     found["run on a QPU"] = "no; by the name of the sampler alone"
     for cell in cells:
-        if cell.tags["part"] == "models":
+        if cell.tags["part"] == "models" and cell.tags["model"] == grid.ANNEALED:
             found |= _facts_of(cell)
             seed = max(int(str(one.tags["seed"])) for one in cells)
             found["seeds"] = str(seed)
         if cell.tags["part"] == "annealer":
-            latents = cell.recipe["generator"]["latents"]
+            side = cell.recipe["generator"]["latents"] // 2
             steps = cell.recipe["trainer"]["steps"]
-            found["trained through an annealer"] = f"emulated, 2 x {latents} units, {steps} steps"
+            found["trained through an annealer"] = f"emulated, 2 x {side} units, {steps} steps"
     return found
 
 
@@ -333,7 +333,7 @@ def _facts_of(cell: Cell) -> dict[str, str]:
     widths = "-".join(str(width) for width in options["cells"])
     return {
         "events": f"stand-ins: {shares[0]} to train on, {shares[2]} held out",
-        "prior": f"RBM of 2 x {tables_of['generator']['latents']} units",
+        "prior": f"RBM of 2 x {tables_of['generator']['latents'] // 2} units, couplings of a chip",
         "training": f"{trainer['steps']} steps of {trainer['batch_size']} events",
         "negative phase": f"persistent chains, {tables_of['sampler']['sweeps']} sweeps a step",
         "classifier of cells": f"{widths}, at most {options['epochs']} epochs",
