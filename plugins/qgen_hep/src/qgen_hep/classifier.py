@@ -82,17 +82,25 @@ class Sample:
     test: Floats
 
     @classmethod
-    def split(cls, events: ArrayLike, seed: int, shares: tuple[float, float] = SHARES) -> Sample:
+    def split(
+        cls,
+        events: ArrayLike,
+        seed: int,
+        *,
+        name: str = "",
+        shares: tuple[float, float] = SHARES,
+    ) -> Sample:
         """Events (N, F) in random order, cut by the shares for training and validation.
 
-        Raises DataError if a part would be empty.
+        The order follows from ``seed`` and ``name``, so that samples of other names are split
+        independently. Raises DataError if a part would be empty.
 
         >>> parts = Sample.split(np.arange(20.0)[:, None], seed=1)
         >>> len(parts.train), len(parts.validation), len(parts.test)
         (12, 3, 5)
         """
         values = np.asarray(events, dtype=np.float64)
-        order = stream(seed, "classifier-split").permutation(len(values))
+        order = stream(seed, f"classifier-split {name}").permutation(len(values))
         first = round(shares[0] * len(values))
         second = first + round(shares[1] * len(values))
         if not 0 < first < second < len(values):

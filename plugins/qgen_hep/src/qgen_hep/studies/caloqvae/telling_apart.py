@@ -40,8 +40,8 @@ class Networks:
 
     def add(self, name: str, events: Events) -> None:
         """Split events into those to train on, to select by, and to test on."""
-        number = 1000 * self.seed + len(self._samples)
-        self._samples[name] = Sample.split(_features(events, self.level), number)
+        values = _features(events, self.level)
+        self._samples[name] = Sample.split(values, self.seed, name=name)
 
     def apart(self, first: str, second: str) -> list[float]:
         """How well a network tells two samples apart: accuracy, AUC, and their errors."""
