@@ -16,7 +16,9 @@ from qgen_core.runs import run as runs
 from qgen_core.runs.recipes import Recipe
 
 FOLDER = Path(__file__).parents[2] / "recipes"
-RECIPES = sorted(path for path in FOLDER.rglob("*.toml") if "studies" not in path.parts)
+RECIPES = sorted(
+    path for path in FOLDER.rglob("*.toml") if "studies" not in path.relative_to(FOLDER).parts
+)
 
 
 def _names(node: Any) -> Iterator[str]:
