@@ -10,6 +10,7 @@ import numpy as np
 
 from qgen_core.errors import BadOption, DataError
 from qgen_core.typing import Array, Floats
+from qgen_hep.generate.calogan.detector import LAYERS, SHAPES, WINDOW
 
 
 @dataclass(frozen=True)
@@ -106,15 +107,15 @@ class Geometry:
         return found
 
 
+def _calogan() -> Geometry:
+    layers = []
+    for name, (rows, columns) in zip(LAYERS, SHAPES, strict=True):
+        layers.append(Layer(name, rows, columns, WINDOW))
+    return Geometry("calogan", tuple(layers))
+
+
 #: The calorimeter of CaloGAN (Paganini, de Oliveira and Nachman, arXiv:1712.10321).
-CALOGAN = Geometry(
-    "calogan",
-    (
-        Layer("layer_0", 3, 96, 480.0),
-        Layer("layer_1", 12, 12, 480.0),
-        Layer("layer_2", 12, 6, 480.0),
-    ),
-)
+CALOGAN = _calogan()
 #: The geometries by name.
 GEOMETRIES: dict[str, Geometry] = {CALOGAN.name: CALOGAN}
 

@@ -19,7 +19,7 @@ EDGES: dict[str, Floats] = {
     "layer_2 energy": np.geomspace(0.001, 10.0, 41),
     "layer_0 fraction": np.linspace(0.0, 1.0, 41),
     "layer_1 fraction": np.linspace(0.0, 1.0, 41),
-    "layer_2 fraction": np.linspace(0.0, 0.2, 41),
+    "layer_2 fraction": np.linspace(0.0, 1.0, 41),
     "layer_0 width": np.linspace(0.0, 120.0, 41),
     "layer_1 width": np.linspace(0.0, 160.0, 41),
     "layer_2 width": np.linspace(0.0, 160.0, 41),

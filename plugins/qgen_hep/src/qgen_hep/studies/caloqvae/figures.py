@@ -14,7 +14,6 @@ from qgen_hep.studies.caloqvae.grid import SPECIES
 from qgen_hep.studies.caloqvae.selection import (
     LABELS,
     ROWS,
-    Data,
     annealer_of,
     reference_of,
     shown_of,
@@ -57,33 +56,30 @@ def figure_5(results: Results) -> Any:
 
 def figure_6(results: Results) -> Any:
     """The energy in the cells over the incident energy: mean and spread by incident energy."""
-    made = figure(11.0, 4.0)
-    for axes, species in zip(made.subplots(1, len(SPECIES), sharey=True), SPECIES, strict=True):
+    made = figure(11.0, 6.6)
+    grid = made.subplots(2, len(SPECIES), sharex=True, sharey="row")
+    centres = (ENERGY_EDGES[1:] + ENERGY_EDGES[:-1]) / 2
+    for number, species in enumerate(SPECIES):
         data = reference_of(results, species)
-        if data is not None:
-            mean, deviation = _response(data)
-            axes.fill_between(
-                _centres(ENERGY_EDGES),
-                mean - deviation,
-                mean + deviation,
-                color=GREY,
-                alpha=0.35,
-                lw=0,
-                label="stand-in, ± standard deviation",
-            )
-        for row, colour, dashes in zip(ROWS, COLOURS, DASHES, strict=True):
-            shown = shown_of(results, row, species)
-            if shown is not None:
-                mean, deviation = _response(shown)
-                centres = _centres(ENERGY_EDGES)
-                axes.plot(centres, mean, color=colour, ls=dashes, label=row.text)
-                axes.plot(centres, mean - deviation, color=colour, ls=dashes, lw=0.6)
-                axes.plot(centres, mean + deviation, color=colour, ls=dashes, lw=0.6)
-        axes.set_title(LABELS[species], loc="left")
-        axes.set_xlabel("incident energy [GeV]")
-        axes.set_ylim(0, 1.2)
-    made.axes[0].set_ylabel("response")
-    legend(made.axes[0])
+        for place, axes in enumerate(grid[:, number]):
+            if data is not None:
+                values = _numbers(data["response"][place])
+                axes.plot(centres, values, color=GREY, lw=6, alpha=0.5, label="stand-in")
+                if "simulated" in data:
+                    values = _numbers(data["simulated"]["response"][place])
+                    axes.plot(centres, values, color=BLACK, lw=1.0, label="Geant4")
+            for row, colour, dashes in zip(ROWS, COLOURS, DASHES, strict=True):
+                shown = shown_of(results, row, species)
+                if shown is not None:
+                    values = _numbers(shown["response"][place])
+                    axes.plot(centres, values, color=colour, ls=dashes, label=row.text)
+        grid[0, number].set_title(LABELS[species], loc="left")
+        grid[1, number].set_xlabel("incident energy [GeV]")
+    grid[0, 0].set_ylabel("mean response")
+    grid[0, 0].set_ylim(0, 1.5)
+    grid[1, 0].set_ylabel("standard deviation of the response")
+    grid[1, 0].set_ylim(0, 0.5)
+    _legend_below(made, grid[0, 0])
     return made
 
 
@@ -183,8 +179,17 @@ def _spectra(results: Results, names: tuple[str, ...]) -> Any:
         for axes, name in zip(axes_row, names, strict=True):
             _spectrum(axes, results, species, name)
         axes_row[0].set_ylabel(f"{LABELS[species]}: share of showers")
-    legend(grid[0, 0], fontsize=7.5)
+    _legend_below(made, grid[0, 0])
     return made
+
+
+def _legend_below(made: Any, axes: Any) -> None:
+    """One legend for all axes of a figure, with the labels of one of them."""
+    handles, labels = axes.get_legend_handles_labels()
+    if not handles:
+        legend(axes)
+        return
+    made.legend(handles, labels, loc="outside lower center", ncols=4)
 
 
 def _spectrum(axes: Any, results: Results, species: str, name: str) -> None:
@@ -207,12 +212,6 @@ def _spectrum(axes: Any, results: Results, species: str, name: str) -> None:
     axes.set_xlabel(name.replace("_", " ") + unit)
 
 
-def _response(data: Data) -> tuple[Floats, Floats]:
-    """Mean and deviation of the response by incident energy, NaN where there are too few events."""
-    mean, deviation = data["response"]
-    return np.array(mean, dtype=np.float64), np.array(deviation, dtype=np.float64)
-
-
-def _centres(edges: Floats) -> Floats:
-    centres: Floats = (edges[1:] + edges[:-1]) / 2
-    return centres
+def _numbers(values: list[float | None]) -> Floats:
+    """Numbers (bins,), NaN where a bin has too few events."""
+    return np.array(values, dtype=np.float64)

@@ -30,6 +30,8 @@ ON_CHIP = ("rbm", "frozen")
 ANNEALED = "rbm"
 #: Normal latents of the plain model; its encoder has as many columns in front of them.
 PLAIN_LATENTS = 20
+#: The incident energy and its logarithm, each with mean 0 and deviation 1.
+CONDITION_ENCODER = {"name": "chain", "encoders": ["energy-features", "standard"]}
 BATCH_SIZE = 128
 LEARNING_RATE = 1e-3
 #: The emulated annealer: a Zephyr chip, whose temperature is estimated against own Markov chains.
@@ -134,10 +136,10 @@ FULL = Setting()
 #: What takes minutes: one seed, few events, small networks and a small prior.
 QUICK = Setting(
     seeds=1,
-    events=2_000,
+    events=3_000,
     validation=400,
     held_out=2_000,
-    epochs=20,
+    epochs=25,
     latents=32,
     chip=4,
     sweeps=10,
@@ -181,7 +183,7 @@ def recipe(model: str, seed: int, setting: Setting, species: str = "e+") -> dict
         "split": setting.split,
         "dataset": dataset_of(species, setting.all_events),
         "encoder": {"name": "hit-standard"},
-        "condition_encoder": {"name": "standard"},
+        "condition_encoder": CONDITION_ENCODER,
         "sampler": {"name": "gibbs", "sweeps": setting.sweeps, "threads": 1},
         "generator": {
             **MODELS[model],

@@ -135,6 +135,7 @@ class _Trained:
         found: dict[str, Any] = {
             "parameters": parameters,
             "steps": len(self.history),
+            "couplings": _couplings(model.generator),
             "nelbo": _nelbo(self.held_out, next(iter(self.generated.values())), model, seed),
             "samplers": {},
         }
@@ -148,6 +149,17 @@ class _Trained:
                 of_sampler |= kept(events)
             found["samplers"][name] = of_sampler
         return found
+
+
+def _couplings(generator: Any) -> float | None:
+    """The root of the mean square of the couplings of the prior; None if it has none."""
+    if not hasattr(generator, "energy"):
+        return None
+    couplings = generator.energy().J
+    if not len(couplings):
+        return None
+    found: float = six_digits(np.sqrt(np.mean(couplings**2)))
+    return found
 
 
 def _generated(run: Run, held_out: Events) -> Events:
