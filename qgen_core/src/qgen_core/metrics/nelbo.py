@@ -132,7 +132,9 @@ def _energies(generator: Any, condition: Array | None, share: Floats) -> tuple[l
     energies: list[Ising] = []
     for part in free_spins(generator.energy(conditions)):
         energies += part.energy.by_row()
-    return energies, np.bincount(row, weights=share)
+    shares = np.zeros(len(energies))
+    np.add.at(shares, row, share)
+    return energies, shares
 
 
 def _few_conditions(condition: Array | None, n: int) -> tuple[Array | None, NDArray[np.intp]]:

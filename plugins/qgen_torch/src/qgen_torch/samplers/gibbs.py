@@ -10,7 +10,7 @@ from torch.nn.functional import embedding_bag
 from qgen_core import Ising
 from qgen_core.errors import BadOption
 from qgen_core.samplers.free_spins import FreeSpinSampler
-from qgen_core.typing import Array, Ints, Rng
+from qgen_core.typing import Array, Floats, Ints, Rng
 from qgen_torch.networks.module_arrays import TORCH, Precision
 from qgen_torch.samplers.uniforms import Uniforms
 
@@ -76,21 +76,23 @@ class TorchGibbsSampler(FreeSpinSampler):
         bits = self._tensor(np.reshape(start, (-1, energy.num_spins)) > 0)
         uniforms = Uniforms.of(rng, self.device)
         with torch.inference_mode():
-            if energy.graph.is_bipartite and isinstance(energy.couplings, np.ndarray):
-                bits = self._on_sides(energy, bits, uniforms)
+            couplings = energy.couplings
+            if energy.graph.is_bipartite and isinstance(couplings, np.ndarray):
+                bits = self._on_sides(energy, couplings, bits, uniforms)
             else:
                 bits = self._on_graph(energy, bits, uniforms)
             spins = (2 * bits.to(torch.int8) - 1).cpu().numpy()
         return spins.reshape(shape), {}
 
-    def _on_sides(self, energy: Ising, bits: Tensor, uniforms: Uniforms) -> Tensor:
+    def _on_sides(
+        self, energy: Ising, couplings: Floats, bits: Tensor, uniforms: Uniforms
+    ) -> Tensor:
         """Sweeps of bits (C, S) on a dense bipartite graph.
 
         A bit is 1 with probability sigmoid(-2 beta f). With s = 2 b - 1 the field of left spins is
         ``f = h - sum_j J_j + 2 b J^T``, so bits are multiplied without being made spins.
         """
         chains = len(bits)
-        couplings = energy.couplings
         left, right = energy.graph.sides
         weights = self._tensor(-4 * self.beta * couplings)
         onto_left = self._offsets(energy.h[:, left] - couplings.sum(axis=1), chains)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
+from qgen_core.support.random_streams import generator
 from qgen_core.typing import Rng
 
 Tensor = torch.Tensor
@@ -48,8 +49,7 @@ class _NumpyUniforms(Uniforms):
         numbers = out.view(-1).numpy()
         pieces = np.array_split(numbers, -(-numbers.size // PIECE) or 1)
         while len(self._streams) < len(pieces):
-            seed = self._rng.integers(2**63)
-            self._streams.append(np.random.Generator(np.random.SFC64(seed)))
+            self._streams.append(generator(int(self._rng.integers(2**63))))
         drawn = [
             self._pool.submit(stream.random, out=piece, dtype=piece.dtype)
             for stream, piece in zip(self._streams, pieces, strict=False)

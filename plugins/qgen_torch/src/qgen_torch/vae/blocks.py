@@ -52,7 +52,7 @@ class ClassicalBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Columns (N, n) in (-1, 1) of columns (N, n)."""
         places = self.get_buffer("places")
-        for numbers in self.theta.split(self.sizes):
+        for numbers in torch.split(self.theta, self.sizes):
             empty = numbers.new_zeros((1 + self.width) * self.width)
             table = empty.index_copy(0, places[: len(numbers)], numbers)
             table = table.view(1 + self.width, self.width)
