@@ -93,6 +93,7 @@ class Setting:
         latents: latent units on each side of the prior.
         chip: size of the emulated chip, on which that many units have a place.
         sweeps: of the persistent chains in a step.
+        drawing_sweeps: of the chains that latent states of generated showers are drawn by.
         annealer: the training through the emulated annealer.
     """
 
@@ -104,6 +105,7 @@ class Setting:
     latents: int = 150
     chip: int = 12
     sweeps: int = 25
+    drawing_sweeps: int = 1000
     encoder: tuple[int, ...] = (500, 400, 300)
     decoder: tuple[int, ...] = (400, 500, 600)
     classification: Classification = field(default_factory=Classification)
@@ -122,8 +124,8 @@ class Setting:
 
     @property
     def steps_an_epoch(self) -> int:
-        """Steps of a pass over the training events."""
-        return max(round(self.events / BATCH_SIZE), 1)
+        """Steps of a pass over the training events, the last of which may have fewer events."""
+        return -(-self.events // BATCH_SIZE)
 
     @property
     def steps(self) -> int:
@@ -139,15 +141,16 @@ QUICK = Setting(
     events=3_000,
     validation=400,
     held_out=2_000,
-    epochs=25,
+    epochs=35,
     latents=32,
     chip=4,
     sweeps=10,
+    drawing_sweeps=500,
     encoder=(200, 100),
     decoder=(100, 200),
     classification=Classification(epochs=15, cells=(128, 64), observables=(32, 32)),
     annealer=AnnealerSetting(
-        latents=16, chip=3, epochs=4, reads=64, compared_reads=500, long_sweeps=500
+        latents=16, chip=3, epochs=10, reads=64, compared_reads=1000, long_sweeps=500
     ),
 )
 
@@ -164,6 +167,11 @@ def dataset_of(species: str, events: int) -> dict[str, Any]:
 def with_species(recipe: Mapping[str, Any], species: str) -> dict[str, Any]:
     """The same recipe on another species."""
     return {**recipe, "dataset": dataset_of(species, recipe["dataset"]["events"])}
+
+
+def gibbs(sweeps: int) -> dict[str, Any]:
+    """Markov chains of so many sweeps, on one thread, since the executor runs cells in parallel."""
+    return {"name": "gibbs", "sweeps": sweeps, "threads": 1}
 
 
 def native(latents: int, chip: int) -> dict[str, Any]:
@@ -184,7 +192,7 @@ def recipe(model: str, seed: int, setting: Setting, species: str = "e+") -> dict
         "dataset": dataset_of(species, setting.all_events),
         "encoder": {"name": "hit-standard"},
         "condition_encoder": CONDITION_ENCODER,
-        "sampler": {"name": "gibbs", "sweeps": setting.sweeps, "threads": 1},
+        "sampler": gibbs(setting.sweeps),
         "generator": {
             **MODELS[model],
             **_latents(model, setting),
@@ -233,6 +241,8 @@ def models(setting: Setting, seed_count: int) -> list[Cell]:
     for seed in seeds(seed_count):
         for model in MODELS:
             samplers: dict[str, Any] = {"gibbs": None}
+            if model != "plain":
+                samplers["gibbs"] = gibbs(setting.drawing_sweeps)
             if model == ANNEALED:
                 samplers["emulated"] = emulator(setting.latents, setting.chip)
             options = {

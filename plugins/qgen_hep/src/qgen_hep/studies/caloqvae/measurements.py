@@ -24,6 +24,10 @@ from qgen_hep.studies.shared.six_digits import six_digits
 
 #: Resamples of events for the errors and the floors of distances.
 RESAMPLES = 20
+#: Calls, and events in each, by which a sampler that replaces that of the training estimates its
+#: temperature before the events are generated that count.
+ESTIMATES = 3
+ESTIMATE_EVENTS = 300
 #: Events of each sample in a distance.
 MOST_EVENTS = 4000
 
@@ -121,9 +125,10 @@ class _Trained:
             other = run
             if table is not None:
                 other = Run(run.path, [f"sampler={_inline(table)}"])
-            start = time.perf_counter()
+                _estimate(other, held_out)
+            start = time.process_time()
             generated[name] = _generated(other, held_out)
-            seconds[name] = time.perf_counter() - start
+            seconds[name] = time.process_time() - start
         return cls(run, training.history, held_out, generated, seconds)
 
     def described(self, seed: int, *, details: bool) -> dict[str, Any]:
@@ -160,6 +165,14 @@ def _couplings(generator: Any) -> float | None:
         return None
     found: float = six_digits(np.sqrt(np.mean(couplings**2)))
     return found
+
+
+def _estimate(run: Run, held_out: Events) -> None:
+    """Draw a few times, so that a sampler whose temperature is estimated knows it."""
+    few = held_out.take(np.arange(min(ESTIMATE_EVENTS, len(held_out))))
+    for number in range(ESTIMATES):
+        for _ in run.generate(len(few), condition=few.condition, seed=number):
+            pass
 
 
 def _generated(run: Run, held_out: Events) -> Events:

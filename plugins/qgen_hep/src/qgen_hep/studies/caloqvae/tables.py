@@ -277,7 +277,8 @@ def _times(results: Results) -> Table:
     filled = [(*row, *[NONE] * (1 + len(SPECIES) - len(row))) for row in rows]
     columns = ("how", *[LABELS[species] for species in SPECIES])
     notes = (
-        "Milliseconds an event, decoding included, with one sampling for all incident energies. "
+        "On this computer: processor time of one core, decoding included, with one sampling for "
+        "all incident energies, by chains of the length that showers are drawn with. "
         "Annealer: the time model of the emulator (8.468 ms a programming, 0.082 ms a read), "
         "without network and queue. The energy is appended to the latent states, so that one "
         "programming serves all energies; a prior that depends on the energy needs one each.",
