@@ -231,11 +231,10 @@ def _annealer(results: Results) -> Table:
     columns = (
         "epoch",
         "cosine",
-        "of chains",
+        "cosine, chains alone",
         "cosine of covariances",
-        "of chains",
+        "covariances, chains alone",
         "beta",
-        "loss",
     )
     if data is not None:
         epochs = data["epochs"]
@@ -248,15 +247,14 @@ def _annealer(results: Results) -> Table:
                     f"{epochs['cosine of covariances'][number]:.3f}",
                     f"{epochs['cosine of covariances, floor'][number]:.3f}",
                     f"{epochs['beta'][number]:.3f}",
-                    f"{epochs['loss'][number]:.4g}",
                 )
             )
     else:
-        rows.append((MISSING, *[NONE] * 6))
+        rows.append((MISSING, *[NONE] * 5))
     notes = (
         "Negative statistics of the prior (means of spins and of products of coupled spins), drawn "
-        "by the emulated annealer, against long Markov chains; of chains: two independent sets of "
-        "chains. Covariances: products minus the products of the means. Beta: the estimate of the "
+        "by the emulated annealer, against long Markov chains; chains alone: two independent sets "
+        "of these. Covariances: products minus the products of the means. Beta: the estimate of the "
         "annealer's inverse temperature.",
     )
     return Table("Trained through the emulated annealer", columns, tuple(rows), notes)
