@@ -114,6 +114,30 @@ def test_native_graphs_are_made_of_couplers(topology: str, sizes: list[int]) -> 
     assert embedding.lengths.max() == 1
 
 
+@pytest.mark.parametrize("topology", ["zephyr", "pegasus"])
+def test_a_model_with_the_couplings_of_a_chip_runs_there_without_chains(topology: str) -> None:
+    chip = {"size": 3, "chip": 4, "missing": 0.05}
+    options = {"space": qgen.Space("bits", 15), "condition": qgen.Space("bits", 1), "hidden": 12}
+    native = emulator(topology=topology, native=[16, 12], **chip)
+    model = qgen.generator(
+        "rbm",
+        couplings={"name": topology, **chip},
+        sampler={"name": "gibbs", "sweeps": 50},
+        scale=0.3,
+        seed=1,
+        **options,
+    )
+    energy = model.energy(np.array([[1]]))
+    assert np.array_equal(energy.edges, native.native_graph().edges)
+    spins, info = native.draw(energy, 2000, rng=np.random.default_rng(1))
+    assert "chain_breaks" not in info
+    exact, _ = TreeSampler().draw(energy, 2000, rng=np.random.default_rng(2))
+    assert np.abs(spins.mean(axis=1) - exact.mean(axis=1)).max() < 0.15
+    dense = qgen.generator("rbm", sampler="gibbs", **options).energy(np.array([[1]]))
+    with pytest.raises(Unsupported, match="no coupler for"):
+        native.draw(dense, 10, rng=np.random.default_rng(1))
+
+
 def test_a_chip_has_its_defects() -> None:
     whole = with_defects("zephyr", 4, 0.0, 0, Ranges())
     chip = with_defects("zephyr", 4, 0.05, 1, Ranges())

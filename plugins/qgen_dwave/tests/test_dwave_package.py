@@ -55,6 +55,8 @@ def test_entry_points_load_without_the_sdk() -> None:
         "dwave-sqa",
         "dwave-tabu",
         "dwave-tree",
+        "pegasus",
+        "zephyr",
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import qgen_core as qgen
-from qgen_core import Graph, Space, hookimpl
+from qgen_core import hookimpl
 from qgen_core.errors import BadOption, Interrupted, OutputMismatch, Unsupported
 from qgen_core.interfaces import Model
 from qgen_core.metrics.nelbo import nelbo
@@ -153,6 +153,18 @@ def test_energies_are_those_that_samplers_are_given() -> None:
     assert prior.J.shape == (3,)  # outside the mask there is nothing that could be trained
     with pytest.raises(BadOption, match="one of 3 left and one of 4 right units"):
         PriorShape(0, 3, 4, np.array([[3, 0]]))
+
+
+def test_couplings_choose_what_is_trained() -> None:
+    pairs = np.array([[0, 0], [1, 2], [2, 1]])
+    model = autoencoder(couplings=lambda left, right: pairs, scale=0.5)
+    assert model.parameters()["prior.J"].shape == (3,)
+    qgen.trainer("adam", steps=3).fit(
+        model, qgen.Events(np.random.default_rng(1).normal(size=(50, 3))), "mean", seed=1
+    )
+    assert np.array_equal(model.energy().edges, pairs + [0, 3])
+    everything = autoencoder(couplings=qgen.build("couplings", "all"))
+    assert everything.parameters()["prior.J"].shape == (9,)
 
 
 def test_twins_of_the_prior() -> None:
@@ -433,22 +445,3 @@ def test_another_sampler_generates(tmp_path: Path) -> None:
     events = next(run.generate(40))
     assert events.provenance["sampler source"] == "Gibbs sampling, 2 sweeps"
     assert len(events) == 40
-
-
-class Chip:
-    """A chip of two and two qubits with three couplers."""
-
-    def native_graph(self) -> Graph:
-        return Graph(4, np.array([[0, 2], [0, 3], [1, 3]]))
-
-
-def test_a_prior_on_a_chip_has_its_couplings_alone() -> None:
-    options = {"space": Space("reals", 2), "sampler": qgen.sampler("exact"), "seed": 1}
-    model = RbmVae(latents=4, chip=Chip(), scale=1.0, **options)  # type: ignore[arg-type]
-    energy = model.energy()
-    assert energy.edges.tolist() == Chip().native_graph().edges.tolist()
-    assert np.all(energy.J != 0) and model.parameters()["prior.J"].shape == (3,)
-    with pytest.raises(BadOption, match=r"6 latents needs native = \[3, 3\]"):
-        RbmVae(latents=6, chip=Chip(), **options)  # type: ignore[arg-type]
-    with pytest.raises(BadOption, match="chip is a sampler with native_graph"):
-        RbmVae(latents=4, chip=qgen.sampler("exact"), **options)  # type: ignore[arg-type]

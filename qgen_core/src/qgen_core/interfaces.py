@@ -28,7 +28,7 @@ from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.support.random_streams import Seed, generator
 from qgen_core.support.short_repr import short_repr
-from qgen_core.typing import AnglePullback, Array, Floats, Pullback, Rng
+from qgen_core.typing import AnglePullback, Array, Floats, Ints, Pullback, Rng
 
 #: Data inputs of a circuit, (I,) or (B, I); None for a circuit without inputs.
 Inputs = ArrayLike | None
@@ -55,7 +55,8 @@ class Component:
     """Marks an option that takes a component of this kind: a name or a table in a recipe.
 
     Options annotated with an interface class need no mark. It is for kinds that are functions,
-    whose types :data:`Ansatz`, :data:`Noise`, :data:`Dataset` and :data:`Metric` carry it.
+    whose types :data:`Ansatz`, :data:`Couplings`, :data:`Noise`, :data:`Dataset` and
+    :data:`Metric` carry it.
 
     >>> import qgen_core as qgen
     >>> def twice(wires: int, *, block: Ansatz) -> Circuit:
@@ -68,6 +69,9 @@ class Component:
     kind: str
 
 
+#: A function of the sizes (left, right) of two sides of units that returns the pairs (E, 2) which
+#: are coupled: the number of a unit of the left side, and of one of the right.
+Couplings = Annotated[Callable[[int, int], Ints], Component("couplings")]
 #: A function of the number of wires that returns a circuit.
 Ansatz = Annotated[Callable[..., Circuit], Component("ansatz")]
 #: A function of (circuit, measure) that returns both with noise.

@@ -14,6 +14,7 @@ import qgen_core as qgen
 from qgen_core.circuits.gates import PAULI, embedded
 from qgen_core.errors import BadOption, DataError, OutputMismatch, Unsupported
 from qgen_core.events import Batch, Events, Space
+from qgen_core.generators.couplings import all_pairs
 from qgen_core.interfaces import Model
 from qgen_core.runs import run as runs
 from qgen_core.runs.recipes import Recipe
@@ -32,6 +33,12 @@ def qbm(**options: Any) -> Any:
     return qgen.generator("qbm", **{**defaults, "seed": 3, **options})
 
 
+def rungs(left: int, right: int) -> np.ndarray:
+    """Each visible unit with the hidden ones of the same number and of the next lower one."""
+    return np.array([(i, j) for i in range(left) for j in range(right) if i - j in (0, 1)])
+
+
+COUPLINGS = pytest.mark.parametrize("couplings", [None, rungs], ids=["all pairs", "some pairs"])
 BITS = np.array(list(itertools.product((0, 1), repeat=3)), dtype=np.int8)
 EVENTS = BITS[[0, 0, 3, 5, 7, 7, 7, 1]]
 
@@ -53,25 +60,30 @@ def drawn_by_all_states(model: Any, x: np.ndarray, condition: np.ndarray | None)
     return np.array(values)
 
 
+@COUPLINGS
 @pytest.mark.parametrize("conditional", [False, True])
-def test_log_prob_is_the_sum_over_all_states(conditional: bool) -> None:
+def test_log_prob_is_the_sum_over_all_states(conditional: bool, couplings: Any) -> None:
     condition = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"couplings": couplings}
     if conditional:
         condition = np.array([[0, 1], [1, 1]] * 4, dtype=np.int8)
-        options = {"condition": Space("bits", 2)}
+        options["condition"] = Space("bits", 2)
     model = rbm(**options)
     model.h[:] = np.random.default_rng(1).normal(size=5)
     values, _ = model.forward("log_prob", Batch(EVENTS, condition), rng=np.random.default_rng(1))
     np.testing.assert_allclose(values, drawn_by_all_states(model, EVENTS, condition), atol=1e-12)
 
 
+@COUPLINGS
 @pytest.mark.parametrize("method", ["pcd", "cd"])
 @pytest.mark.parametrize("conditional", [False, True])
-def test_the_objective_has_the_gradient_of_the_likelihood(conditional: bool, method: str) -> None:
+def test_the_objective_has_the_gradient_of_the_likelihood(
+    conditional: bool, method: str, couplings: Any
+) -> None:
     # With exact samples both methods have chains that follow the model.
     condition = None
     options: dict[str, Any] = {"method": method, "chains": 50_000, "centred": False}
+    options["couplings"] = couplings
     if conditional:
         condition = np.array([[0, 1], [1, 1]] * 4, dtype=np.int8)
         options["condition"] = Space("bits", 2)
@@ -85,7 +97,8 @@ def test_the_objective_has_the_gradient_of_the_likelihood(conditional: bool, met
         np.testing.assert_allclose(pullback(weights)[name], value, atol=5 / np.sqrt(50_000))
 
 
-def test_the_centred_gradient_is_uphill_and_the_same_for_reversed_bits() -> None:
+@COUPLINGS
+def test_the_centred_gradient_is_uphill_and_the_same_for_reversed_bits(couplings: Any) -> None:
     batch = Batch(EVENTS)
     weights = np.full(len(EVENTS), 1 / len(EVENTS))
 
@@ -94,24 +107,37 @@ def test_the_centred_gradient_is_uphill_and_the_same_for_reversed_bits() -> None
         found: dict[str, np.ndarray] = pullback(weights)
         return found
 
-    model = rbm(chains=500)
+    model = rbm(chains=500, couplings=couplings)
     model.h[:] = [0.4, -0.3, 0.2, 0.5, -0.6]
     model.prepare(batch, rng=np.random.default_rng(2))
     centred = gradient(model, EVENTS)
     model.centred = False
     plain = gradient(model, EVENTS)
     assert flatten(centred) @ flatten(plain) > 0
-    assert not np.allclose(centred["J"], plain["J"])
+    # It is uphill in the couplings of v - mean(v) and s - mean(s), of which h and J are linear.
+    spins = 2.0 * EVENTS - 1
+    matrix = np.zeros((3, 2))
+    pairs = (couplings or all_pairs)(3, 2)
+    matrix[tuple(pairs.T)] = model.J.ravel()
+    hidden = -np.tanh(spins @ matrix + model.h[3:]).mean(axis=0)
+    change = np.eye(5 + len(pairs))
+    for number, (i, j) in enumerate(pairs):
+        change[i, 5 + number] = -hidden[j]
+        change[3 + j, 5 + number] = -spins[:, i].mean()
+    both = [np.concatenate([one["h"], one["J"].ravel()]) for one in (centred, plain)]
+    np.testing.assert_allclose(both[0], change @ change.T @ both[1], atol=1e-12)
     # The same model with the first visible unit reversed.
-    turned = rbm(chains=500)
-    sign = np.array([-1, 1, 1])
+    turned = rbm(chains=500, couplings=couplings)
+    sign = np.ones(model.J.shape)
+    of_first_unit = 2 if couplings is None else 1
+    sign.reshape(-1)[:of_first_unit] = -1
     turned.h[:] = model.h * [-1, 1, 1, 1, 1]
-    turned.J[:] = sign[:, None] * model.J
+    turned.J[:] = sign * model.J
     turned.chains[:] = model.chains * [-1, 1, 1, 1, 1]
     events = EVENTS.copy()
     events[:, 0] = 1 - events[:, 0]
     of_turned = gradient(turned, events)
-    np.testing.assert_allclose(of_turned["J"], sign[:, None] * centred["J"], atol=1e-12)
+    np.testing.assert_allclose(of_turned["J"], sign * centred["J"], atol=1e-12)
     np.testing.assert_allclose(of_turned["h"], centred["h"] * [-1, 1, 1, 1, 1], atol=1e-12)
 
 
@@ -357,6 +383,8 @@ def test_qbm_draws_with_a_sampler_that_is_given() -> None:
         (rbm, {"condition": Space("angles", 1)}, "conditions of a Boltzmann machine"),
         (rbm, {"hidden": 0}, "at least 1, not 0 and 256"),
         (rbm, {"scale": -1.0}, "at least 0"),
+        (rbm, {"couplings": lambda left, right: [(left, 0)]}, "the first 3 and the first 2 units"),
+        (rbm, {"couplings": lambda left, right: [(0, 1), (0, 1)]}, "each pair once"),
         (qbm, {"space": Space("angles", 3)}, "bits or spins"),
         (qbm, {"hidden": 10}, "up to 12 units, not 13"),
         (qbm, {"transverse": -1.0}, "at least 0"),

@@ -94,6 +94,14 @@ CASES = cases(
         "rbm, conditional": lambda: boltzmann_machine(
             "rbm", "bits", 3, sampler="exact", hidden=2, condition=Space("bits", 2)
         ),
+        "rbm, some couplings": lambda: boltzmann_machine(
+            "rbm",
+            "bits",
+            3,
+            sampler="exact",
+            hidden=3,
+            couplings=lambda *_: [(0, 0), (0, 2), (2, 1)],
+        ),
         "rbm, not enumerated": lambda: boltzmann_machine(
             "rbm", "bits", 18, sampler=FEW_SWEEPS, hidden=17, method="cd", precision="single"
         ),

@@ -124,8 +124,8 @@ def test_no_such_kind() -> None:
         with pytest.raises(UnknownName) as caught:
             ask("backends")
         assert str(caught.value) == (
-            "UnknownName: no kind 'backends'; there are encoder, generator, sampler, loss, "
-            "trainer, backend, noise, "
+            "UnknownName: no kind 'backends'; there are encoder, generator, couplings, sampler, "
+            "loss, trainer, backend, noise, "
             "ansatz, dataset, metric, network, executor, study"
         )
 

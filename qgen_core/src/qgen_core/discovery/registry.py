@@ -60,6 +60,7 @@ Ref = str | Mapping[str, Any]
 KINDS = {
     "encoder": "qgen.encoders",
     "generator": "qgen.generators",
+    "couplings": "qgen.couplings",
     "sampler": "qgen.samplers",
     "loss": "qgen.losses",
     "trainer": "qgen.trainers",
@@ -78,6 +79,7 @@ INTERFACES = frozenset({"encoder", "generator", "sampler", "loss", "trainer", "b
 #: The other parameters are options, bound when the component is built. A class may stand in for
 #: such a function: it is built from its options, and its objects are called with these arguments.
 CALL_ARGUMENTS: Mapping[str, Sequence[str]] = {
+    "couplings": ("left", "right"),
     "noise": ("circuit", "measure"),
     "ansatz": ("wires", "inputs", "registers", "data"),
     "dataset": (),

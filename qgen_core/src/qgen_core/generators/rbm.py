@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError, OutputMismatch
 from qgen_core.events import Batch, Events, Space
+from qgen_core.generators.couplings import CoupledPairs
 from qgen_core.generators.draws import distinct
 from qgen_core.generators.spin_events import check_binary, from_spins, to_spins
-from qgen_core.interfaces import Generator, Sampler
-from qgen_core.ising import Graph, Ising
+from qgen_core.interfaces import Couplings, Generator, Sampler
+from qgen_core.ising import Ising
 from qgen_core.samplers.enumeration import Enumeration
 from qgen_core.support.parameters import load_into
 from qgen_core.support.random_streams import generator, stream
@@ -42,12 +43,17 @@ class RestrictedBoltzmannMachine(Generator):
     ``s - mean(s)``, with the means of the batch, and written in h and J: another direction, also
     uphill, that does not depend on which of two values is called -1.
 
+    J is a matrix of visible times hidden units. With ``couplings`` of fewer pairs, such as those
+    of a chip, it has one number for each pair (E,), row by row of that matrix, and nothing else is
+    trained. Conditions are the first units of the visible side.
+
     Args:
         space: of the events, bits or spins.
         sampler: draws the negative phase and the samples.
         condition: of the conditions, bits or spins; None: there are none.
         data: training events, whose frequencies give the first visible fields; None: fields of 0.
         hidden: the number of hidden units.
+        couplings: which visible and hidden units are coupled; without it ``all`` are.
         method: where chains start.
         chains: the number of chains; for ``cd`` that of a batch is best.
         centred: whether gradients of the objective are centred.
@@ -80,6 +86,7 @@ class RestrictedBoltzmannMachine(Generator):
         condition: Space | None = None,
         data: Events | None = None,
         hidden: int = 64,
+        couplings: Couplings | None = None,
         method: Literal["pcd", "cd"] = "pcd",
         chains: int = 256,
         centred: bool = True,
@@ -110,12 +117,14 @@ class RestrictedBoltzmannMachine(Generator):
         self.h = np.zeros(space.width + hidden)
         if data is not None:
             self.h[: space.width] = _fields_of(to_spins(data.x, space, "events"))
-        self.J = rng.normal(0.0, scale, (clamped + space.width, hidden))
+        self._pairs = CoupledPairs.of(couplings, clamped + space.width, hidden)
+        self.J = self._pairs.values(rng.normal(0.0, scale, (clamped + space.width, hidden)))
         units = clamped + space.width + hidden
         self.chains = 2 * rng.integers(2, size=(chains, units), dtype=np.int8) - 1
         self._clamped = clamped
-        self._graph = Graph.complete_bipartite(clamped + space.width, hidden)
-        self._graph_of_free = Graph.complete_bipartite(space.width, hidden)
+        self._graph = self._pairs.graph()
+        self._free_pairs = self._pairs.after(clamped)
+        self._graph_of_free = self._free_pairs.graph()
 
     def parameters(self) -> dict[str, Array]:
         return {"h": self.h, "J": self.J}
@@ -125,6 +134,11 @@ class RestrictedBoltzmannMachine(Generator):
 
     def load(self, state: Mapping[str, Array]) -> None:
         load_into(type(self).__name__, {**self.parameters(), "chains": self.chains}, state)
+
+    @property
+    def _matrix(self) -> Floats:
+        """The couplings (K + V, H); 0 for pairs that are not coupled."""
+        return self._pairs.matrix(self.J)
 
     def energy(self, condition: Array | None = None) -> Ising:
         """The energy of all units: those of the condition, visible and hidden ones.
@@ -188,12 +202,12 @@ class RestrictedBoltzmannMachine(Generator):
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             of_chains = np.full(chains, -cotangent.sum() / chains)
-            gradient = self._slopes(both, hidden, np.concatenate([cotangent, of_chains]))
+            h, couplings = self._slopes(both, hidden, np.concatenate([cotangent, of_chains]))
             if self.centred:
                 mean = both[:count].mean(axis=0, dtype=np.float64)
                 hidden_mean = hidden[:count].mean(axis=0, dtype=np.float64)
-                return self._centred(gradient, mean, hidden_mean)
-            return gradient
+                h, couplings = self._centred(h, couplings, mean, hidden_mean)
+            return {"h": h, "J": self._pairs.values(couplings)}
 
         return value, pullback
 
@@ -212,10 +226,11 @@ class RestrictedBoltzmannMachine(Generator):
         data = self._visible_side(Batch(x, condition))
         fields = self._fields(data)
         total = np.zeros(len(data))
+        couplings = self._matrix
         free = np.logaddexp(fields, -fields).sum(axis=1)
         for unit in range(self.space.width):
             spin = data[:, self._clamped + unit]
-            flipped = fields - 2 * np.outer(spin, self.J[self._clamped + unit])
+            flipped = fields - 2 * np.outer(spin, couplings[self._clamped + unit])
             free_if_flipped = np.logaddexp(flipped, -flipped).sum(axis=1)
             # -log of 1 + exp(-(what the free energy grows by when the unit is flipped))
             growth = -2 * spin * self.h[unit] + free - free_if_flipped
@@ -226,33 +241,33 @@ class RestrictedBoltzmannMachine(Generator):
         """log p of spins and conditions (N, K + V), by enumeration for each distinct condition."""
         conditions, row = distinct(data[:, : self._clamped], len(data))
         assert conditions is not None
+        of_conditions = self._matrix[: self._clamped]
+        of_free = self._free_pairs.values(self._matrix[self._clamped :]).ravel()
         exact = []
         for given in conditions:
             fields = self.h.copy()
-            fields[self.space.width :] += given @ self.J[: self._clamped]
-            couplings = self.J[self._clamped :].ravel()
-            exact.append(Enumeration(Ising(fields, couplings, self._graph_of_free)))
+            fields[self.space.width :] += given @ of_conditions
+            exact.append(Enumeration(Ising(fields, of_free, self._graph_of_free)))
         log_z = np.array([one.log_z for one in exact])
         visible = data.astype(np.float64)
         free, hidden_means = self._free(visible)
 
         def pullback(cotangent: Array) -> dict[str, Array]:
-            gradient = self._slopes(visible, hidden_means, -cotangent)
+            h, couplings = self._slopes(visible, hidden_means, -cotangent)
             for number, one in enumerate(exact):
                 weight = cotangent[row == number].sum()
                 means, products = one.moments()
                 hidden = means[self.space.width :]
-                of_free = products.reshape(self.space.width, self.hidden)
-                of_clamped = np.outer(conditions[number], hidden)
-                gradient["h"] += weight * means
-                gradient["J"] += weight * np.concatenate([of_clamped, of_free])
-            return gradient
+                h += weight * means
+                couplings[: self._clamped] += weight * np.outer(conditions[number], hidden)
+                couplings[self._clamped :] += weight * self._free_pairs.matrix(products)
+            return {"h": h, "J": self._pairs.values(couplings)}
 
         return -free - log_z[row], pullback
 
     def _fields(self, visible: Array) -> Floats:
         """What acts on the hidden spins (N, H)."""
-        fields: Floats = visible @ self.J + self.h[self.space.width :]
+        fields: Floats = visible @ self._matrix + self.h[self.space.width :]
         return fields
 
     def _free(self, visible: Array) -> tuple[Floats, Array]:
@@ -260,7 +275,7 @@ class RestrictedBoltzmannMachine(Generator):
 
         Matrices are of the type of ``visible``.
         """
-        couplings = self.J.astype(visible.dtype, copy=False)
+        couplings = self._matrix.astype(visible.dtype, copy=False)
         fields = visible @ couplings + self.h[self.space.width :].astype(visible.dtype)
         size = np.abs(fields)
         decay = np.exp(-2 * size)
@@ -269,26 +284,27 @@ class RestrictedBoltzmannMachine(Generator):
         free: Floats = own - log_sums
         return free, -np.copysign((1 - decay) / (1 + decay), fields)
 
-    def _slopes(self, visible: Array, hidden: Array, weights: Floats) -> dict[str, Array]:
-        """The derivatives of ``weights`` (N,) times the free energies."""
+    def _slopes(self, visible: Array, hidden: Array, weights: Floats) -> tuple[Floats, Floats]:
+        """The derivatives of ``weights`` (N,) times the free energies: by h, and by all pairs."""
         of_type = weights.astype(visible.dtype)
         h = np.concatenate([of_type @ visible[:, self._clamped :], of_type @ hidden])
         couplings = (of_type[:, None] * visible).T @ hidden
-        return {"h": h.astype(np.float64), "J": couplings.astype(np.float64)}
+        return h.astype(np.float64), couplings.astype(np.float64)
 
     def _centred(
-        self, gradient: dict[str, Array], mean: Floats, hidden_mean: Floats
-    ) -> dict[str, Array]:
-        """The gradient with the means of the events and of their hidden units subtracted."""
+        self, h: Floats, couplings: Floats, mean: Floats, hidden_mean: Floats
+    ) -> tuple[Floats, Floats]:
+        """The derivatives with the means of the events and of their hidden units subtracted."""
         width = self.space.width
         of_visible = np.zeros(len(mean))  # conditions are the same in both phases
-        of_visible[self._clamped :] = gradient["h"][:width]
-        of_hidden = gradient["h"][width:]
-        couplings = gradient["J"] - np.outer(of_visible, hidden_mean) - np.outer(mean, of_hidden)
+        of_visible[self._clamped :] = h[:width]
+        of_hidden = h[width:]
+        couplings = couplings - np.outer(of_visible, hidden_mean) - np.outer(mean, of_hidden)
+        couplings = self._pairs.matrix(self._pairs.values(couplings))
         visible_fields = of_visible - couplings @ hidden_mean
         hidden_fields = of_hidden - couplings.T @ mean
         h = np.concatenate([visible_fields[self._clamped :], hidden_fields])
-        return {"h": h, "J": couplings}
+        return h, couplings
 
     def _drawn(self, n: int, condition: Array | None, start: Array, rng: Rng) -> NDArray[np.int8]:
         """n states of all units (n, K + V + H), one for each row of the condition."""

@@ -168,13 +168,25 @@ class Chip:
         return np.concatenate([[0], np.cumsum(counts)]), both[order, 1]
 
 
+def check_chip(size: int, chip: int, missing: float) -> None:
+    """Raise BadOption for a size below 1, a negative number of the chip, and no share."""
+    if size < 1 or chip < 0 or not 0 <= missing < 1:
+        raise BadOption(
+            "size must be at least 1, chip at least 0 and missing a share below 1, not "
+            f"{size}, {chip} and {missing:g}"
+        )
+
+
 def with_defects(topology: str, size: int, missing: float, seed: int, ranges: Ranges) -> Chip:
     """An emulated chip from which a share of qubits, and a tenth of it of couplers, is missing.
+
+    Raises BadOption for a size below 1, a negative seed, and no share.
 
     >>> chip = with_defects("zephyr", 2, 0.05, 1, Ranges())
     >>> chip.name, len(chip.qubits)
     ('zephyr 2, chip 1', 152)
     """
+    check_chip(size, seed, missing)
     graphs = ocean("dwave.graphs")
     whole = getattr(graphs, f"{topology}_graph")(size)
     rng = np.random.default_rng([seed, 7])

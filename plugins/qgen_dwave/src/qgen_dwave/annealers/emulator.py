@@ -15,7 +15,7 @@ from qgen_core.interfaces import Sampler
 from qgen_core.ising import Graph, Ising
 from qgen_core.typing import Array, Floats, Rng
 from qgen_dwave.annealers.annealer import AnnealerSampler, Programming
-from qgen_dwave.annealers.chip import FLUX_OF_FIELD, Chip, Ranges, with_defects
+from qgen_dwave.annealers.chip import FLUX_OF_FIELD, Chip, Ranges, check_chip, with_defects
 from qgen_dwave.annealing import annealed
 from qgen_dwave.path_integral import path_integral
 
@@ -222,11 +222,7 @@ class EmulatorSampler(AnnealerSampler):
         reference: Sampler | None = None,
         reference_draws: int = 256,
     ) -> None:
-        if size < 1 or chip < 0 or not 0 <= missing < 1:
-            raise BadOption(
-                "size must be at least 1, chip at least 0 and missing a share below 1, not "
-                f"{size}, {chip} and {missing:g}"
-            )
+        check_chip(size, chip, missing)
         super().__init__(
             Programming(tuple(native), chain_strength, most_broken, gauges, clamp),
             beta=beta,

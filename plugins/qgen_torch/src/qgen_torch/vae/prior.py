@@ -48,7 +48,9 @@ class PriorShape:
                 f"pairs are of one of {self.left} left and one of {self.right} right units, "
                 "both counted from 0"
             )
-        object.__setattr__(self, "pairs", pairs)
+        # In row-major order, so that a saved J does not depend on the order that was given.
+        order = np.argsort(pairs[:, 0] * self.right + pairs[:, 1])
+        object.__setattr__(self, "pairs", pairs[order])
 
     @property
     def latents(self) -> int:

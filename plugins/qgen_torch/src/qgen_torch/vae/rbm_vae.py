@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from qgen_core import Batch, Graph, Ising, Sampler, Space
+from qgen_core import Batch, Ising, Sampler, Space
 from qgen_core.errors import BadOption
-from qgen_core.interfaces import name_of
+from qgen_core.interfaces import Couplings
 from qgen_core.typing import Array, Ints, Rng
 from qgen_torch.conditions import condition_width
 from qgen_torch.networks.mlp import Activation
@@ -57,8 +57,8 @@ class RbmVae(Autoencoder):
         prior: ``rbm``; ``qbm`` for one with the field ``transverse``, of which the sampler must
             draw; ``factorised`` for one without couplings.
         transverse: the transverse field of a ``qbm``.
-        chip: an annealer with the option ``native``; an ``rbm`` then has the couplings of its
-            native graph only, so that the annealer, and any other sampler, can draw from it.
+        couplings: which units of the two sides are coupled, e.g. those of a chip; without it
+            ``all`` are. Others have no parameter.
         frozen_prior: whether the prior stays what it is at first.
         scale: the standard deviation of the first couplings.
         chains: the number of chains.
@@ -104,7 +104,7 @@ class RbmVae(Autoencoder):
         anneal: float = 0.6,
         prior: Literal["rbm", "qbm", "factorised"] = "rbm",
         transverse: float = 1.0,
-        chip: Sampler | None = None,
+        couplings: Couplings | None = None,
         frozen_prior: bool = False,
         scale: float = 0.01,
         chains: int = 256,
@@ -140,12 +140,13 @@ class RbmVae(Autoencoder):
         clamped = 0
         if conditioning == "partition":
             clamped = _clamped_units(condition)
+        side = latents // 2
         pairs: Ints | None = None
-        if chip is not None:
-            pairs = _native_pairs(chip, latents // 2)
         if prior == "factorised":
             pairs = np.empty((0, 2), dtype=np.intp)
-        shape = PriorShape(clamped, latents // 2, latents // 2, pairs)
+        elif couplings is not None:
+            pairs = couplings(side, side)
+        shape = PriorShape(clamped, side, side, pairs)
         given = condition_width(condition)
         features = latents + given
         with seeded(torch_seed(seed, "init")):
@@ -280,20 +281,6 @@ def _clamped_units(condition: Space | None) -> int:
             f"not {condition or 'no conditions'}; use a condition encoder such as 'binning'"
         )
     return condition.width
-
-
-def _native_pairs(chip: Any, of_side: int) -> Ints:
-    """The couplings (E, 2) that a chip has, of left and right units, each counted from 0."""
-    if not hasattr(chip, "native_graph"):
-        raise BadOption(f"chip is a sampler with native_graph(), not {name_of(chip)!r}")
-    graph: Graph = chip.native_graph()
-    pairs = graph.edges - np.array([0, of_side])
-    if graph.num_spins != 2 * of_side or np.any(pairs < 0) or np.any(graph.edges[:, 0] >= of_side):
-        raise BadOption(
-            f"the native graph of chip has {graph.num_spins} spins; a prior of {2 * of_side} "
-            f"latents needs native = [{of_side}, {of_side}]"
-        )
-    return np.asarray(pairs)
 
 
 def _as_spins(condition: Array, space: Space | None) -> Array:

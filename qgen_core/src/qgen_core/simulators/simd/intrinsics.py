@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -18,7 +19,8 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, entrypoints, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
 
@@ -60,7 +62,24 @@ def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
     dispatcher: Any = numba.njit(**(options | always))(function)
     if cached:
         dispatcher._cache = CodeCache(function, SOURCES, f"registers of {WIDTH} bytes")
+    compile_for = dispatcher._compile_for_args
+    dispatcher._compile_for_args = partial(_call_without_extensions, compile_for)
     return cast(F, dispatcher)
+
+
+def _call_without_extensions(compile_for: Callable[..., Any], *arguments: Any) -> Any:
+    """Compile one of our functions, or load it from the cache, with numba's own types only.
+
+    At its first compilation numba imports each installed package that extends it, such as awkward,
+    which takes 2 s of each process. Functions of the user's still find these extensions.
+    """
+    with global_compiler_lock:
+        initialized = entrypoints._already_initialized
+        entrypoints._already_initialized = True
+        try:
+            return compile_for(*arguments)
+        finally:
+            entrypoints._already_initialized = initialized
 
 
 #: Options of functions that create no arrays: numba then does not count references to their

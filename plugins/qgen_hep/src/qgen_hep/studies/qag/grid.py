@@ -224,7 +224,7 @@ def drift(draws: int) -> list[Cell]:
 
 
 def tunings(seed_count: int) -> list[Cell]:
-    """One setting at a time, by adam: topology, layers, variance and learning rate."""
+    """One setting at a time, by adam: topology, layers and variance."""
     found = []
     for seed in seeds(seed_count):
         for ansatz in ("mera-up", "hardware-efficient"):
