@@ -394,8 +394,8 @@ def the_showers() -> list[str]:
         f"{bound('factorised prior')}",
         f"{distance('e+', 'RBM, Gibbs')} against {distance('e+', 'RBM, frozen prior')} and "
         f"{distance('e+', 'factorised prior')}",
-        f"{distance('e+', emulated)}, {distance('γ', emulated)} and {distance('π+', emulated)} with "
-        f"the emulated annealer, {distance('e+', chains)}, {distance('γ', chains)} and "
+        f"{distance('e+', emulated)}, {distance('γ', emulated)} and {distance('π+', emulated)} "
+        f"with the emulated annealer, {distance('e+', chains)}, {distance('γ', chains)} and "
         f"{distance('π+', chains)} with Markov chains",
         f"{of_cells['RBM, Gibbs']} points for the network of cells and "
         f"{of_observables['RBM, Gibbs']} for that of observables",

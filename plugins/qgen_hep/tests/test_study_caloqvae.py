@@ -132,7 +132,7 @@ def test_twins_differ_from_the_model_in_their_prior_alone() -> None:
         frozen = grid.recipe("frozen", 3, setting)
         assert frozen["generator"] == {**model["generator"], "frozen_prior": True}
         factorised = grid.recipe("factorised", 3, setting)
-        of_model = {key: value for key, value in model["generator"].items() if key != "chip"}
+        of_model = {key: value for key, value in model["generator"].items() if key != "couplings"}
         assert factorised["generator"] == {**of_model, "prior": "factorised"}
         plain = grid.recipe("plain", 3, setting)
         for name in ("head", "encoder", "decoder"):
@@ -150,7 +150,7 @@ def test_the_full_setting_is_the_published_size_shortened() -> None:
     assert [round(19_000 * share) for share in recipe["split"]] == [10_000, 1_000, 8_000]
     annealed = grid.annealer(grid.FULL).recipe
     assert annealed["sampler"]["name"] == "dwave-emulator"
-    assert annealed["generator"]["chip"]["native"] == [64, 64]
+    assert annealed["sampler"]["native"] == [64, 64]
 
 
 def test_the_sampler_changes_by_its_name_alone() -> None:
@@ -158,8 +158,10 @@ def test_the_sampler_changes_by_its_name_alone() -> None:
     samplers = cell.measurements["compared"]["samplers"]
     assert samplers["gibbs"]["name"] == cell.recipe["sampler"]["name"]
     assert samplers["emulated"]["name"] == "dwave-emulator"
-    chip = cell.recipe["generator"]["chip"]
-    assert {key: samplers["emulated"][key] for key in chip} == chip  # the model fits without chains
+    couplings = cell.recipe["generator"]["couplings"]  # the model fits without chains
+    emulated = samplers["emulated"]
+    assert (emulated["topology"], emulated["size"]) == (couplings["name"], couplings["size"])
+    assert emulated["native"] == 2 * [cell.recipe["generator"]["latents"] // 2]
 
 
 def test_parts_and_seeds_can_be_chosen() -> None:

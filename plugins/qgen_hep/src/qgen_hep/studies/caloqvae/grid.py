@@ -174,14 +174,14 @@ def gibbs(sweeps: int) -> dict[str, Any]:
     return {"name": "gibbs", "sweeps": sweeps, "threads": 1}
 
 
-def native(latents: int, chip: int) -> dict[str, Any]:
-    """An annealer's chip with a place for so many latent units on each side, without chains."""
-    return {"name": "dwave-emulator", "size": chip, "native": [latents, latents]}
+def couplings(chip: int) -> dict[str, Any]:
+    """The couplings between two sides of qubits in the middle of a chip of this size."""
+    return {"name": "zephyr", "size": chip}
 
 
 def emulator(latents: int, chip: int) -> dict[str, Any]:
-    """The emulated annealer with this chip."""
-    return {**EMULATOR, **native(latents, chip)}
+    """The emulated annealer, which has these couplings without chains."""
+    return {**EMULATOR, "topology": "zephyr", "size": chip, "native": [latents, latents]}
 
 
 def recipe(model: str, seed: int, setting: Setting, species: str = "e+") -> dict[str, Any]:
@@ -219,7 +219,7 @@ def _latents(model: str, setting: Setting) -> dict[str, Any]:
         return {"latents": PLAIN_LATENTS, "wires": PLAIN_LATENTS}
     found: dict[str, Any] = {"latents": 2 * setting.latents}
     if model in ON_CHIP:
-        found["chip"] = native(setting.latents, setting.chip)
+        found["couplings"] = couplings(setting.chip)
     return found
 
 
@@ -270,7 +270,7 @@ def annealer(setting: Setting) -> Cell:
         "generator": {
             **made["generator"],
             "latents": 2 * chosen.latents,
-            "chip": native(chosen.latents, chosen.chip),
+            "couplings": couplings(chosen.chip),
             "chains": chosen.reads,
         },
         "trainer": {**made["trainer"], "steps": chosen.epochs * setting.steps_an_epoch},

@@ -254,8 +254,8 @@ def _annealer(results: Results) -> Table:
     notes = (
         "Negative statistics of the prior (means of spins and of products of coupled spins), drawn "
         "by the emulated annealer, against long Markov chains; chains alone: two independent sets "
-        "of these. Covariances: products minus the products of the means. Beta: the estimate of the "
-        "annealer's inverse temperature.",
+        "of these. Covariances: products minus the products of the means. Beta: the estimate of "
+        "the annealer's inverse temperature.",
     )
     return Table("Trained through the emulated annealer", columns, tuple(rows), notes)
 
