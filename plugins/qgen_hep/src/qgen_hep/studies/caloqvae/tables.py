@@ -296,7 +296,7 @@ def _differences(results: Results) -> Table:
         "events": "Geant4, 100,000 a species",
         "prior": "RBM of 2 parts; size not given",
         "training": "not given",
-        "negative phase": "Markov chains",
+        "negative phase": "not given",
         "showers shown": "by a QPU",
         "trained through an annealer": "named as future work",
         "classifier of cells": "as of CaloGAN; not given",
