@@ -89,7 +89,8 @@ class EnergyBitsEncoder(EnergyCode):
 def _numbers(energy: Floats) -> NDArray[np.int64]:
     """The three numbers (N, K, 3) of energies (N, K) in the unit that is counted."""
     scales = [energy, np.sqrt(10 * energy), LOG_SCALE * np.log(energy)]
-    return np.floor(np.stack(scales, axis=-1)).astype(np.int64)
+    numbers: NDArray[np.int64] = np.floor(np.stack(scales, axis=-1)).astype(np.int64)
+    return numbers
 
 
 def _cell(numbers: NDArray[np.int64]) -> tuple[Floats, Floats]:

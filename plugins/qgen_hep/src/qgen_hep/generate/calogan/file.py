@@ -23,7 +23,7 @@ from qgen_hep.generate.offer import Progress
 Species = Literal["e+", "gamma", "pi+"]
 
 #: Increased whenever the same seed gives different showers.
-VERSION = 1
+VERSION = 2
 #: Energies in GeV are uniform in this window.
 ENERGIES = (1.0, 100.0)
 #: Showers that are generated at once: their spots fit into the cache of a processor.

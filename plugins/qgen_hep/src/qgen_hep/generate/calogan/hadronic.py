@@ -19,7 +19,7 @@ pions, and a hadronic part, of which only some is visible.
   binding energy, neutrons and neutrinos. Its depth beyond the collision, in nuclear interaction
   lengths of 374 mm, is a gamma distribution of the shape ``0.6165 + 0.3183 ln E`` and the rate
   ``0.9099 - 0.0237 ln E``, as the hadronic term of Bock et al., NIM 186 (1981) 533 (written down
-  from memory). Distances from the axis are exponential with a mean of 40 mm plus 10 % of the depth
+  from memory). Distances from the axis are exponential with a mean of 60 mm plus 20 % of the depth
   beyond the collision (our choice).
 
 What lies beyond the calorimeter is lost.
@@ -62,8 +62,8 @@ PHOTON_PT = 0.35
 #: Mean energy in MeV of a deposit of the hadronic part.
 HADRONIC_SPOT = 4.0
 #: Mean distance from the axis in mm at the collision, and its growth with depth.
-HADRONIC_RADIUS = 40.0
-OPENING = 0.1
+HADRONIC_RADIUS = 60.0
+OPENING = 0.2
 #: The largest angle of a photon, in radians.
 LARGEST_ANGLE = 0.5
 
@@ -101,7 +101,7 @@ def _track(energy: Floats, collision: Floats, rng: Rng) -> Spots:
     steps = np.minimum(np.ceil(collision / STEP), STACK).astype(np.int64)
     shower = np.repeat(np.arange(len(energy)), steps)
     first = np.repeat(np.cumsum(steps) - steps, steps)
-    depth = STEP * (np.arange(len(shower)) - first + 0.5)
+    depth: Floats = STEP * (np.arange(len(shower)) - first + 0.5)
     moyal = -np.log(rng.standard_normal(len(shower)) ** 2)
     deposit = RISE * MINIMUM + LANDAU_WIDTH * (moyal - MOYAL_MEAN)
     # all steps together cannot leave more than the pion has

@@ -34,7 +34,7 @@ class Spots:
         """
         compartments = BEHIND + 1
         flat = self.shower * compartments + compartment(self.x, self.y, self.depth)
-        sums = np.bincount(flat, weights=self.energy, minlength=showers * compartments)
+        sums: Floats = np.bincount(flat, weights=self.energy, minlength=showers * compartments)
         found: Floats = sums.reshape(showers, compartments)[:, :BEHIND]
         return found
 
