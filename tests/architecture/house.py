@@ -51,6 +51,8 @@ PUBLIC_MODULES = (
     "qgen_core.events",
     "qgen_core.interfaces",
     "qgen_core.ising",
+    "qgen_core.metrics.classifier_auc",
+    "qgen_core.metrics.score",
     "qgen_core.mitigation.folding",
     "qgen_core.mitigation.readout_mitigated",
     "qgen_core.noise_models.channels",

@@ -360,6 +360,22 @@ def tunings_of_the_angle_generator(gaussian: float) -> list[str]:
     ]
 
 
+def the_showers() -> list[str]:
+    epochs = table("caloqvae", "Trained through")
+    times = table("caloqvae", "Milliseconds")
+    (one,) = rows_of(times, how="annealer, 1 events a programming")
+    (many,) = rows_of(times, how="annealer, 1000 events a programming")
+    (own,) = rows_of(
+        table("caloqvae", "Distances of observables"), species="e+", showers="stand-in (floor)"
+    )
+    return [
+        f"the stand-in itself is {own['all observables, to Geant4']} from them",
+        f"from {epochs[0]['cosine']} after the first epoch to {epochs[-1]['cosine']} after the "
+        f"last, where two sets of chains have {epochs[-1]['cosine, chains alone']}",
+        f"{one['e+']} ms an event with one event a programming and {many['e+']} ms with 1,000",
+    ]
+
+
 CLAIMS: dict[Callable[[], list[str]], str] = {
     the_size_of_d: "studies/jets.md",
     which_marginals: "studies/jets.md",
@@ -375,6 +391,7 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_noise_of_the_muons: "studies/mfc.md",
     the_neighbours: "studies/mfc.md",
     the_angle_generator: "studies/qag.md",
+    the_showers: "studies/caloqvae.md",
 }
 
 
