@@ -27,7 +27,7 @@ HIDDEN = 256
 EVENTS = 60_000
 BATCH = 100
 PRECISIONS = {"float32": "single", "float64": "double"}
-#: Learning rates of Adam and of scikit-learn. With another one the likelihoods differ; see the notes.
+#: Learning rates of Adam and of scikit-learn; the likelihoods that they reach are in the notes.
 RATE = 0.001
 PEER_RATE = 0.05
 
