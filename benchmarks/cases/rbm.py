@@ -66,13 +66,14 @@ def events(count: int) -> NDArray[np.int8]:
     return (spins[:, :VISIBLE] > 0).astype(np.int8)
 
 
-def machine(precision: str) -> Any:
-    """An untrained machine of ours."""
+def machine(precision: str, data: Events | None = None) -> Any:
+    """An untrained machine of ours; fields are those of the frequencies of data."""
     import qgen_core as qgen
 
     return qgen.generator(
         "rbm",
         space=Space("bits", VISIBLE),
+        data=data,
         hidden=HIDDEN,
         sampler={"name": "gibbs", "sweeps": 1, "precision": precision},
         method="pcd",
@@ -90,7 +91,7 @@ def ours(bits: NDArray[np.int8], precision: str) -> tuple[Callable[[], None], Ca
     trained: dict[str, Any] = {}
 
     def epoch() -> None:
-        model = machine(precision)
+        model = machine(precision, data)
         trainer = qgen.trainer(
             "adam", steps=len(bits) // BATCH, batch_size=BATCH, learning_rate=RATE
         )
