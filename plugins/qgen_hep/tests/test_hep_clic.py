@@ -18,7 +18,8 @@ from qgen_hep.datasets import clic as module
 from qgen_hep.datasets.clic import FILES, WINDOWS, clic, shipped
 from qgen_hep.generate.clic import gflash
 from qgen_hep.generate.clic.detector import FIRST_LAYERS, THICKNESS, pixels_of
-from qgen_hep.generate.clic.gflash import MEDIUM, profile_parameters, showers
+from qgen_hep.generate.clic.gflash import MEDIUM, showers
+from qgen_hep.generate.gflash import profile_parameters
 from qgen_hep.readers.reading import file_hash
 
 
@@ -96,20 +97,20 @@ def test_the_stand_in_follows_its_parametrisation(monkeypatch: pytest.MonkeyPatc
     Without fluctuations, the first moment of the whole profile is alpha T / (alpha - 1).
     """
     energy = np.full(40_000, 100.0)
-    alpha, t = profile_parameters(energy, np.random.default_rng(1))
+    alpha, t = profile_parameters(MEDIUM, energy, np.random.default_rng(1))
     log_y = np.log(100_000 / MEDIUM.critical_energy)
     expected = log_y - 0.812 - 0.55 / MEDIUM.sampling_frequency
     expected -= 0.69 * (1 - MEDIUM.electron_ratio)
-    assert np.log(t / gflash.DEPTH_SCALE).mean() == pytest.approx(np.log(expected), abs=2e-3)
+    assert np.log(t).mean() == pytest.approx(np.log(expected), abs=2e-3)
     assert np.log(t).std() == pytest.approx(1 / (1.25 * log_y - 2.5), rel=0.02)
     correlation = np.corrcoef(np.log(t), np.log(alpha))[0, 1]
     assert correlation == pytest.approx(0.784 - 0.023 * log_y, abs=0.01)
 
-    monkeypatch.setattr(gflash, "profile_parameters", lambda e, rng: (np.full(len(e), 4.0),) * 2)
+    monkeypatch.setattr(gflash, "profile_parameters", lambda m, e, rng: (np.full(len(e), 4.0),) * 2)
     seen = showers(energy, np.random.default_rng(2)).mean(axis=0) / gflash.VISIBLE_FRACTION / 1000
     deposited = seen * THICKNESS / THICKNESS[0]
     depths = np.cumsum(THICKNESS) - THICKNESS / 2
-    rate = 3.0 / 4.0
+    rate = 3.0 / (4.0 * gflash.DEPTH_SCALE)
     density = 100 * rate * (rate * depths) ** 3 * np.exp(-rate * depths) / 6
     # the integral over a layer is its thickness times the density in its middle, but for the first
     np.testing.assert_allclose(deposited[1:], (density * THICKNESS)[1:], rtol=0.05)

@@ -11,6 +11,10 @@ from qgen_core.encoders.arccos import ArccosEncoder
 from qgen_core.encoders.binarise import BinariseEncoder
 from qgen_core.encoders.binning import BinningEncoder
 from qgen_core.encoders.chain import ChainEncoder
+from qgen_core.encoders.energy_bits import EnergyBitsEncoder
+from qgen_core.encoders.energy_features import EnergyFeaturesEncoder
+from qgen_core.encoders.energy_logit import EnergyLogitEncoder
+from qgen_core.encoders.hit_standard import HitStandardEncoder
 from qgen_core.encoders.log import LogEncoder
 from qgen_core.encoders.logit import LogitEncoder
 from qgen_core.encoders.min_max import MinMaxEncoder
@@ -36,6 +40,9 @@ CASES = cases(
         ),
         "binarise": BinariseEncoder,
         "binarise, spins": lambda: BinariseEncoder(kind="spins", threshold="mean"),
+        # a power of two: dividing by it and multiplying again is exact
+        "energy-features": lambda: EnergyFeaturesEncoder(scale=128.0),
+        "energy-bits": EnergyBitsEncoder,
         "log": LogEncoder,
         "log, second column": lambda: LogEncoder(offset=0.1, base=10.0, columns=[1]),
         "min-max": MinMaxEncoder,
@@ -50,8 +57,12 @@ CASES = cases(
 )
 
 
+#: Offered encoders that need conditions or other events; they have tests of their own below.
+ELSEWHERE = ("ratio", "energy-logit", "hit-standard")
+
+
 class TestBuiltins(EncoderKit):
-    @pytest.fixture(autouse=True, params=[name for name in CASES if name != "ratio"])
+    @pytest.fixture(autouse=True, params=[name for name in CASES if name not in ELSEWHERE])
     def _case(self, request: pytest.FixtureRequest) -> None:
         self.case = request.param
 
@@ -67,11 +78,31 @@ class TestLogitAlone(EncoderKit):
         return np.random.default_rng(1).beta(2.0, 5.0, (300, 3)), None
 
 
+class TestHitStandard(EncoderKit):
+    def make(self) -> Encoder:
+        return HitStandardEncoder()
+
+    def events(self) -> tuple[np.ndarray, None]:
+        """The slope is another one below the smallest hit and at 0: both come late."""
+        rng = np.random.default_rng(1)
+        x = 0.1 + rng.gamma(2.0, 1.0, (400, 3))
+        x[100:][rng.random((300, 3)) < 0.4] = 0.0
+        x[-1] = 0.05
+        return x, None
+
+
 class TestRatio(EncoderKit):
     conditional = True
 
     def make(self) -> Encoder:
         return RatioEncoder(columns=[0])
+
+
+class TestEnergyLogit(EncoderKit):
+    conditional = True
+
+    def make(self) -> Encoder:
+        return EnergyLogitEncoder(unit="GeV", columns=[1])
 
 
 class TestRatioInChain(EncoderKit):

@@ -23,7 +23,7 @@ def events(width: int, seed: int, mixed: tuple[int, int] | None = None) -> Event
 def pairs(width: int, mixed: tuple[int, int] | None) -> list[tuple[int, int]]:
     columns = list(range(width))
     correlation = histograms.correlations(events(width, 1), events(width, 2, mixed), columns)
-    return histograms.worst_pairs(correlation, columns)
+    return histograms.worst_pairs(correlation, columns, histograms.MAX_PAIRS)
 
 
 def test_all_pairs_up_to_six_columns_then_the_worst() -> None:
@@ -50,7 +50,7 @@ def test_marginals_by_condition_count_each_event_once() -> None:
         sample = Events(rng.normal(size=(500, 2)), condition, condition_columns=("e_in",))
         edges = [np.linspace(-9.0, 9.0, 5)] * 2
         whole = [histograms.marginal(sample, sample, i, edges) for i in (0, 1)]
-        found = histograms.by_condition(sample, sample, edges, whole)
+        found = histograms.by_condition(sample, sample, edges, whole, 2)
         assert [group["condition"] for group in found] == ["e_in"] * groups
         assert sum(sum(group["marginals"][0]["reference"]) for group in found) == 500
     assert histograms.by_condition(events(2, 1), events(2, 2), edges, whole) == []

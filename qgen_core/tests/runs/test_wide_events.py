@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.runs import evaluation
+from qgen_core.runs import evaluation, histograms
 from qgen_core.runs import run as runs
 from qgen_core.runs.folder import RunFolder
 from qgen_core.runs.recipes import Recipe
@@ -76,6 +76,7 @@ def test_an_evaluation_of_many_columns_is_small_and_says_what_is_left_out(
         "the metric correlation",
     ]
     assert "336 of 368 columns" in result["left out"][2]
+    assert len(result["joints"]) == histograms.PAIRS_OF_MANY
     RunFolder(tmp_path).save_evaluation(result)
     assert (tmp_path / "evaluation.json").stat().st_size < 10**6
     assert "Left out: the metrics tv and js" in write_report(tmp_path).read_text()

@@ -38,6 +38,8 @@ class ChainEncoder(Encoder):
     [1.0, 10.0, 100.0]
     """
 
+    name = "chain"
+
     def __init__(self, *, encoders: list[Encoder]) -> None:
         if not encoders:
             raise BadOption("a chain needs at least one encoder")
@@ -105,16 +107,20 @@ class ChainEncoder(Encoder):
         for name, value in state.items():
             number, dot, rest = name.partition(".")
             if not dot or not number.isdecimal() or int(number) >= len(parts):
-                raise CheckpointError(f"a chain of {len(parts)} encoders has no state {name!r}")
+                raise CheckpointError(
+                    f"{self.name} is a chain of {len(parts)} encoders and has no state {name!r}"
+                )
             parts[int(number)][rest] = value
         for encoder, part in zip(self.encoders, parts, strict=True):
             encoder.load(part)
         self.space = self.encoders[-1].space
 
+    def _allowed(self) -> str:
+        """What :meth:`accepts` lets pass, in words."""
+        return "what all its encoders accept"
+
     def _require(self, x: Array, condition: Array | None) -> None:
         """Check here, so that the message counts events of the chain and not of one encoder."""
         if not hasattr(self, "space"):
-            raise not_fitted("chain")
-        require_accepted(
-            "chain", np.asarray(x), self.accepts(x, condition), "what all its encoders accept"
-        )
+            raise not_fitted(self.name)
+        require_accepted(self.name, np.asarray(x), self.accepts(x, condition), self._allowed())

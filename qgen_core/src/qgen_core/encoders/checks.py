@@ -94,6 +94,17 @@ def require_keys(owner: str, state: Mapping[str, Array], expected: set[str]) -> 
         )
 
 
+def saved_width(owner: str, saved: Array) -> int:
+    """The number of columns in a state. Raises CheckpointError unless it is one whole number.
+
+    >>> saved_width("log", np.array([3]))
+    3
+    """
+    if saved.shape != (1,) or saved.dtype.kind != "i" or saved[0] < 1:
+        raise CheckpointError(f"the checkpoint of {owner} does not say how many features there are")
+    return int(saved[0])
+
+
 def not_fitted(owner: str) -> DataError:
     """The error for an encoder that is used before it was fitted or loaded.
 

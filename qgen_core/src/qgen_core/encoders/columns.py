@@ -15,6 +15,7 @@ from qgen_core.encoders.checks import (
     not_fitted,
     require_accepted,
     require_keys,
+    saved_width,
     training_matrix,
 )
 from qgen_core.errors import BadOption, CheckpointError
@@ -100,12 +101,7 @@ class ChosenColumns(Encoder):
         if self._by_name:
             keys.add("columns")
         require_keys(self.name, state, keys)
-        saved = state["width"]
-        if saved.shape != (1,) or saved.dtype.kind != "i" or saved[0] < 1:
-            raise CheckpointError(
-                f"the checkpoint of {self.name} does not say how many features there are"
-            )
-        width = int(saved[0])
+        width = saved_width(self.name, state["width"])
         if self._by_name:
             self._numbers = self._saved_numbers(state["columns"])
         try:

@@ -14,21 +14,23 @@ from qgen_core.typing import Array, Floats, Rng
 
 
 class RatioEncoder(ChosenColumns):
-    """``x / c`` with c > 0, a column of the event's condition.
+    """``x / (factor c)`` with c > 0, a column of the event's condition.
 
-    Events (N, F) with conditions (N, K) give (N, F); the divided columns are without a unit if they
-    have that of the condition.
+    Events (N, F) with conditions (N, K) give (N, F); the divided columns are without a unit if
+    their unit is that of the condition over ``factor``.
 
     Args:
         by: name or number of the condition's column c.
+        factor: the condition's unit in units of the columns, e.g. 1000 for columns in MeV and a
+            condition in GeV.
         columns: names or numbers of the columns to divide; None: all.
         column_names: the names of all columns; a run supplies them.
         condition_names: the names of the condition's columns; a run supplies them.
 
     The state holds the number of a named condition, so that loading it needs no names.
 
-    Raises BadOption for a negative ``by`` or a name that no condition has; all methods raise
-    DataError without a condition, and ``encode`` where it is not above 0.
+    Raises BadOption for a factor that is not above 0, a negative ``by`` or a name that no condition
+    has; all methods raise DataError without a condition, and ``encode`` where it is not above 0.
 
     Source: E / E_in of docs/readings.md.
 
@@ -49,12 +51,16 @@ class RatioEncoder(ChosenColumns):
         self,
         *,
         by: int | str = 0,
+        factor: float = 1.0,
         columns: list[int | str] | None = None,
         column_names: Sequence[str] | None = None,
         condition_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__(columns, column_names)
+        if not (np.isfinite(factor) and factor > 0):
+            raise BadOption(f"the factor of ratio is a number above 0, not {factor:g}")
         self.by = by
+        self.factor = factor
         #: The number of the condition; None for a name whose number is not known yet.
         self._condition: int | None = None
         if not isinstance(by, str):
@@ -114,7 +120,7 @@ class RatioEncoder(ChosenColumns):
         return self._with(z, self._part(z) * self._positive(z, condition)[:, None])
 
     def log_det(self, x: Array, condition: Array | None = None) -> Floats | None:
-        """``-k log c`` (N,) for k divided columns."""
+        """``-k log(factor c)`` (N,) for k divided columns."""
         x = matrix(self.name, x, self._width())
         count = len(self._chosen(x.shape[1]))
         return -count * np.log(self._positive(x, condition))
@@ -140,4 +146,4 @@ class RatioEncoder(ChosenColumns):
         require_accepted(
             self.name, x, self.accepts(x, condition), f"conditions above 0 in column {self.by}"
         )
-        return self._unit(x, condition)
+        return self.factor * self._unit(x, condition)

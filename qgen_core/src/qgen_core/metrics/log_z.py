@@ -54,13 +54,22 @@ def log_z(
     Source: see :mod:`qgen_core.samplers.annealing`.
     """
     if model.generator.condition is None:
-        return _of_energy(energy_of(model), rng, chains, steps, sweeps)
+        ising = energy_of(model)
+        return log_z_of(ising, rng=rng, chains=chains, steps=steps, sweeps=sweeps)
     energies, shares = _energies_of_conditions(model, reference, conditions, rng)
-    found = [_of_energy(energy, rng, chains, steps, sweeps) for energy in energies]
+    found = []
+    for ising in energies:
+        found.append(log_z_of(ising, rng=rng, chains=chains, steps=steps, sweeps=sweeps))
     return {name: _mean([one[name] for one in found], shares) for name in found[0]}
 
 
-def _of_energy(ising: Ising, rng: Rng, chains: int, steps: int, sweeps: int) -> dict[str, Estimate]:
+def log_z_of(
+    ising: Ising, *, rng: Rng, chains: int, steps: int, sweeps: int
+) -> dict[str, Estimate]:
+    """The numbers of :func:`log_z` for an energy.
+
+    Raises Unsupported for a transverse field on more spins than can be diagonalised.
+    """
     exact = _exact(ising)
     found = {}
     if exact is not None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.events import Events
-from qgen_core.metrics.binning import Edges, check_pair, shares
-from qgen_core.metrics.resample import once, source_of
+from qgen_core.metrics.binning import Edges, check_pair
+from qgen_core.metrics.resample import once, source_of, source_weights
 from qgen_core.typing import Array, Floats
 
 
@@ -36,9 +36,10 @@ def wasserstein(
     """
     check_pair(reference, generated)
     result = {}
+    difference = share_difference(reference, generated)
     for number, name in enumerate(reference.columns):
         values = partial(column, number=number)
-        distance = earth_mover(reference, generated, number, values)
+        distance = earth_mover(reference, generated, difference, number, values)
         if unit == "std":
             distance = distance / spread(reference, number, values)
         result[f"W1({name})"] = distance
@@ -54,29 +55,57 @@ def column(events: Events, number: int) -> Array:
     return events.x[:, number]
 
 
+def share_difference(reference: Events, generated: Events) -> Floats:
+    """What each event adds to F - G: its share of the reference, or minus that of the generated.
+
+    For all events of the sources (N + M,), those of the reference first.
+
+    >>> a, b = Events(np.zeros((2, 1))), Events(np.zeros((1, 1)))
+    >>> share_difference(a, b).tolist()
+    [0.5, 0.5, -1.0]
+    """
+    parts = []
+    for events in (reference, generated):
+        weights = source_weights(events)
+        if weights is None:
+            weights = np.ones(len(events))
+        parts.append(weights / weights.sum())
+    return np.concatenate([parts[0], -parts[1]])
+
+
 def earth_mover(
-    reference: Events, generated: Events, key: Hashable, values: Callable[[Events], Array]
+    reference: Events,
+    generated: Events,
+    difference: Floats,
+    key: Hashable,
+    values: Callable[[Events], Array],
 ) -> float:
     """The Wasserstein distance of order one between ``values`` (N,) of both samples, in their unit.
 
-    ``key`` identifies the values among the intermediate results that resamples share.
+    ``difference`` is the :func:`share_difference` of the samples; ``key`` identifies the values
+    among the intermediate results that resamples share.
 
     >>> a, b = Events(np.array([[0.0], [1.0]])), Events(np.array([[3.0]]))
-    >>> earth_mover(a, b, "x", lambda events: events.x[:, 0])
+    >>> earth_mover(a, b, share_difference(a, b), "x", lambda events: events.x[:, 0])
     2.5
     """
     other = source_of(generated)
 
-    def merge(source: Events) -> tuple[Floats, NDArray[np.intp], NDArray[np.intp]]:
-        both = np.concatenate([values(source), values(other)])
-        support, place = np.unique(both, return_inverse=True)
-        number = len(source)
-        return support.astype(np.float64), place[:number], place[number:]
+    def merge(source: Events) -> tuple[NDArray[np.int32], Floats]:
+        both = np.concatenate([values(source), values(other)]).astype(np.float64)
+        falling = np.argsort(-both)
+        sorted_values = both[falling]
+        # from the greatest value down to the second least: below it, F - G changes no more
+        above = np.count_nonzero(both > sorted_values[-1])
+        gaps = sorted_values[:above] - sorted_values[1 : above + 1]
+        return falling[:above].astype(np.int32), gaps
 
-    support, first, second = once(reference, ("merged", key, id(other)), merge)
-    size = len(support)
-    difference = np.cumsum(shares(first, reference, size) - shares(second, generated, size))
-    return float(np.abs(difference[:-1]) @ np.diff(support))
+    falling, gaps = once(reference, ("merged", key, id(other)), merge)
+    beyond = difference.take(falling)
+    np.cumsum(beyond, out=beyond)
+    np.abs(beyond, out=beyond)
+    beyond *= gaps
+    return float(beyond.sum())
 
 
 def spread(events: Events, key: Hashable, values: Callable[[Events], Array]) -> float:

@@ -174,8 +174,12 @@ def _result(sides: _Sides, recipe: Recipe, model: Model | None) -> dict[str, Any
             rows.append(row)
     marginals = [histograms.marginal(reference, generated, i, edges) for i in range(len(edges))]
     shown = list(range(len(edges)))
+    most_pairs = histograms.MAX_PAIRS
+    most_by_condition = histograms.MAX_COLUMNS_BY_CONDITION
     if len(edges) > MAX_COLUMNS:
         shown = _most_different(marginals)
+        most_pairs = histograms.PAIRS_OF_MANY
+        most_by_condition = histograms.COLUMNS_BY_CONDITION_OF_MANY
         left_out.append(
             f"marginals and correlations of {len(edges) - MAX_COLUMNS} of {len(edges)} columns; "
             f"the {MAX_COLUMNS} with the largest total variation are kept"
@@ -188,9 +192,10 @@ def _result(sides: _Sides, recipe: Recipe, model: Model | None) -> dict[str, Any
         most_bins = min(max(by_size, 2), MAX_PAIR_BINS)
     coarse = [histograms.coarse(one, most_bins) for one in edges]
     joints = []
-    for pair in histograms.worst_pairs(correlation, shown):
+    for pair in histograms.worst_pairs(correlation, shown, most_pairs):
         joints.append(histograms.joint(reference, generated, coarse, pair, follow_reference))
     whole = [marginals[column] for column in shown]
+    by_condition = histograms.by_condition(reference, generated, edges, whole, most_by_condition)
     return {
         # A provenance may have an entry "events" of its own: those of the file, not those used.
         "reference": {
@@ -210,7 +215,7 @@ def _result(sides: _Sides, recipe: Recipe, model: Model | None) -> dict[str, Any
         "marginals": whole,
         "joints": joints,
         "pairs of columns": len(edges) * (len(edges) - 1) // 2,
-        "by condition": histograms.by_condition(reference, generated, edges, whole),
+        "by condition": by_condition,
         "correlation": correlation,
         "left out": left_out,
         "circuit": None,

@@ -19,6 +19,9 @@ MAX_PAIRS = 15
 #: values is divided into ranges of equal numbers of events.
 MAX_CONDITIONS = 2
 MAX_COLUMNS_BY_CONDITION = 6
+#: Of events with more columns than an evaluation shows: so many pairs and columns by condition.
+PAIRS_OF_MANY = 3
+COLUMNS_BY_CONDITION_OF_MANY = 2
 MAX_RANGES = 6
 RANGES = 4
 
@@ -103,15 +106,15 @@ def coarse(edges: Floats, most: int) -> Floats:
 
 
 def worst_pairs(
-    correlation: Mapping[str, Any] | None, columns: Sequence[int]
+    correlation: Mapping[str, Any] | None, columns: Sequence[int], most: int
 ) -> list[tuple[int, int]]:
-    """Up to ``MAX_PAIRS`` pairs of columns, in order: those whose coefficients differ most."""
+    """Up to ``most`` pairs of columns, in order: those whose coefficients differ most."""
     if correlation is None:
         return []
     found = np.asarray(correlation["generated"])
     difference = np.abs(found - np.asarray(correlation["reference"]))
     pairs = list(zip(*np.triu_indices(len(columns), 1), strict=True))
-    worst = sorted(pairs, key=lambda pair: -difference[pair])[:MAX_PAIRS]
+    worst = sorted(pairs, key=lambda pair: -difference[pair])[:most]
     return [(columns[int(i)], columns[int(j)]) for i, j in sorted(worst)]
 
 
@@ -120,10 +123,12 @@ def by_condition(
     generated: Events,
     edges: Sequence[Floats],
     whole: Sequence[Mapping[str, Any]],
+    most: int,
 ) -> list[dict[str, Any]]:
     """Marginals of the events in ranges of each condition; none without conditions.
 
-    They are of the columns of the marginals of all events, ``whole``, and drawn with their edges.
+    They are of the first ``most`` of the columns of the marginals of all events, ``whole``, and
+    drawn with their edges.
     """
     if reference.condition is None or generated.condition is None:
         return []
@@ -136,7 +141,7 @@ def by_condition(
             if expected is None or found is None:
                 continue
             marginals = []
-            for of_all in whole[:MAX_COLUMNS_BY_CONDITION]:
+            for of_all in whole[:most]:
                 column = reference.columns.index(of_all["column"])
                 one = marginal(expected, found, column, edges)
                 marginals.append(one | {"edges": of_all["edges"]})

@@ -14,7 +14,10 @@ from qgen_hep.figures.overlay import overlays
 from qgen_hep.figures.style import note, page_style, side_by_side
 from qgen_hep.figures.training import loss_curve
 
+#: Marginals of a report, and of one whose evaluation holds more columns than LEAST_OF_MANY.
 MOST_MARGINALS = 12
+MOST_OF_MANY = 8
+LEAST_OF_MANY = 24
 
 
 def sections(material: Mapping[str, Any]) -> list[Section]:
@@ -94,8 +97,11 @@ def _by_condition(
 def _marginals(evaluation: Mapping[str, Any], recipe: Mapping[str, Any], latex: bool) -> str | None:
     marginals = evaluation.get("marginals") or []
     kind = str((evaluation.get("reference") or {}).get("kind", ""))
+    most = MOST_MARGINALS
+    if len(marginals) > LEAST_OF_MANY:
+        most = MOST_OF_MANY
     images = []
-    for marginal in marginals[:MOST_MARGINALS]:
+    for marginal in marginals[:most]:
         drawn = marginal_figure(marginal, recipe, kind, latex=latex)
         if drawn is not None:
             images.append(drawn)
@@ -105,6 +111,6 @@ def _marginals(evaluation: Mapping[str, Any], recipe: Mapping[str, Any], latex: 
         "Unit area; the bands are the statistical error of the reference, "
         "the dotted lines are at 0.9 and 1.1."
     )
-    if len(marginals) > MOST_MARGINALS:
-        text += f" The first {MOST_MARGINALS} of {len(marginals)} columns."
+    if len(marginals) > most:
+        text += f" The first {most} of {len(marginals)} columns."
     return side_by_side(images) + note(text)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from qgen_core.support.files import write_durably
+from qgen_hep.generate.calogan.file import Species, generate_calogan
+from qgen_hep.generate.calogan.file import settings as settings_of_calogan
 from qgen_hep.generate.jets import SETTINGS, generate_jets, versions
 from qgen_hep.generate.mfc.file import generate_mfc, settings
 from qgen_hep.generate.offer import Progress
@@ -47,6 +49,25 @@ def cached_mfc(
         f"mfc-{events}",
         {"events": events, "seed": seed, **settings()},
         lambda path: generate_mfc(events, seed=seed, path=path, progress=progress),
+    )
+
+
+def cached_calogan(
+    events: int,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+    species: Species = "e+",
+) -> Path:
+    """The file of :func:`generate_calogan`, cached like that of :func:`cached_jets`."""
+    return _cached(
+        cache or cache_folder() / "calogan",
+        f"calogan-{species.replace('+', 'plus')}-{events}",
+        {"events": events, "seed": seed, **settings_of_calogan(species)},
+        lambda path: generate_calogan(
+            events, species=species, seed=seed, path=path, progress=progress
+        ),
     )
 
 

@@ -1,0 +1,55 @@
+"""Make the file of CaloGAN showers that this package ships from that of the full simulation.
+
+Usage: python make_calogan.py FOLDER, with FOLDER/calogan_eplus_geant4.h5. Energies, cells and
+overflow are kept, with the attributes that say how the showers were made. Deposits are rounded to
+16 bits of mantissa, by at most 1.6e-5 of each, so that they compress.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from qgen_core.support.files import write_durably
+from qgen_core.typing import Array
+from qgen_hep.generate.hdf5 import hdf5_bytes
+from qgen_hep.readers.reading import file_hash
+
+ROUNDED = ("layer_0", "layer_1", "layer_2", "overflow")
+UNITS = {**dict.fromkeys(ROUNDED, "MeV"), "energy": "GeV"}
+#: Of the 23 stored bits of a mantissa, these many are set to 0.
+DROPPED_BITS = 8
+
+
+def rounded(values: Array) -> Array:
+    """The nearest numbers of single precision whose last bits are 0."""
+    bits = np.asarray(values, dtype=np.float32).view(np.uint32)
+    half = np.uint32(1 << (DROPPED_BITS - 1))
+    mask = np.uint32(0xFFFFFFFF << DROPPED_BITS & 0xFFFFFFFF)
+    return ((bits + half) & mask).view(np.float32)
+
+
+def reduce(source: Path, target: Path) -> Path:
+    """Write the kept columns and all attributes of ``source`` to ``target``."""
+    with h5py.File(source, "r") as file:
+        columns = {name: rounded(file[name][:]) for name in ROUNDED}
+        columns["energy"] = file["energy"][:]
+        attributes = {}
+        for name, value in file.attrs.items():
+            plain = value
+            if hasattr(value, "item"):
+                plain = value.item()
+            attributes[name] = plain
+    attributes["reduced_by"] = "make_calogan.py of qgen-hep: deposits rounded to 16 bits"
+    attributes["reduced_from_sha256"] = file_hash(source)
+    write_durably(target, hdf5_bytes(columns, UNITS, attributes))
+    return target
+
+
+if __name__ == "__main__":
+    found = Path(sys.argv[1]) / "calogan_eplus_geant4.h5"
+    written = reduce(found, Path(__file__).with_name(found.name))
+    print(written.name, file_hash(written), written.stat().st_size)

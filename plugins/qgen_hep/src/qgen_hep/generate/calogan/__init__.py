@@ -1,0 +1,1 @@
+"""Showers in the calorimeter of the CaloGAN data set."""

@@ -1,0 +1,1 @@
+"""Samplers that compute with torch."""

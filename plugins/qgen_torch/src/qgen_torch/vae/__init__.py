@@ -1,0 +1,1 @@
+"""Variational autoencoders: discrete latents with a Boltzmann prior, and continuous ones."""

@@ -1,0 +1,102 @@
+"""The block of a hybrid autoencoder: a circuit, or a classical layer with as many parameters."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from qgen_core import Ansatz, Backend, Circuit, pauli_z
+from qgen_core.ansatze.hardware_efficient import hardware_efficient
+from qgen_core.errors import BadOption
+from qgen_core.support.resources import require_circuit_size
+from qgen_torch.layer import QuantumLayer
+
+Tensor = torch.Tensor
+#: The names of the blocks.
+BlockName = Literal["quantum", "classical"]
+
+
+class ClassicalBlock(nn.Module):
+    """Layers ``tanh(x + W x + b)`` of n columns with a given number of numbers in all W and b.
+
+    A layer takes at most n^2 + n of them, and all layers about as many. The first n are b, and the
+    others fill the diagonals of W one by one, from the main one on; what is left is 0.
+
+    >>> block = ClassicalBlock(3, 7)
+    >>> block(torch.zeros(2, 3)).shape, sum(values.numel() for values in block.parameters())
+    (torch.Size([2, 3]), 7)
+    """
+
+    def __init__(self, width: int, parameters: int) -> None:
+        super().__init__()
+        most = width**2 + width
+        layers = max(-(-parameters // most), 1)
+        scale = width**-0.5
+        self.theta = nn.Parameter(torch.empty(parameters).uniform_(-scale, scale))
+        self.width = width
+        sizes = [len(part) for part in np.array_split(np.arange(parameters), layers)]
+        self.sizes = sizes
+        # Row 0 of the table of a layer is b, row 1 + i is column i of W.
+        rows = np.arange(width)
+        by_diagonal = [rows]
+        for diagonal in range(width):
+            columns = (rows + diagonal) % width
+            by_diagonal.append((1 + columns) * width + rows)
+        self.register_buffer(
+            "places", torch.from_numpy(np.concatenate(by_diagonal)), persistent=False
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Columns (N, n) in (-1, 1) of columns (N, n)."""
+        places = self.get_buffer("places")
+        for numbers in torch.split(self.theta, self.sizes):
+            empty = numbers.new_zeros((1 + self.width) * self.width)
+            table = empty.index_copy(0, places[: len(numbers)], numbers)
+            table = table.view(1 + self.width, self.width)
+            x = torch.tanh(x + x @ table[1:] + table[0])
+        return x
+
+
+def block_circuit(wires: int, ansatz: Ansatz | None) -> Circuit:
+    """The circuit of a block, with an input for each wire.
+
+    Raises BadOption for fewer than one wire and an ansatz that does not take one input a wire,
+    ResourceRefused for more wires than a circuit may have.
+
+    >>> block_circuit(3, None).num_params
+    12
+    """
+    if wires < 1:
+        raise BadOption(f"wires must be at least 1, not {wires}")
+    require_circuit_size(wires)
+    if ansatz is None:
+        circuit = hardware_efficient(wires, inputs=wires, layers=2)
+    else:
+        circuit = ansatz(wires, inputs=wires)
+    if circuit.num_inputs != wires:
+        raise BadOption(
+            f"the ansatz takes {circuit.num_inputs} inputs; it must take one a wire, that is "
+            f"{wires}"
+        )
+    return circuit
+
+
+def block_of(
+    name: BlockName, inputs: int, circuit: Circuit, backend: Backend | None
+) -> nn.Sequential:
+    """A linear map from ``inputs`` columns to angles, and the circuit's ``<Z>`` or its twin.
+
+    >>> block_of("classical", 5, block_circuit(3, None), None)(torch.zeros(2, 5)).shape
+    torch.Size([2, 3])
+    """
+    wires = circuit.num_wires
+    core: nn.Module
+    if name == "quantum":
+        seed = int(torch.randint(2**62, ()))
+        core = QuantumLayer(circuit, pauli_z(wires), backend, seed=seed)
+    else:
+        core = ClassicalBlock(wires, circuit.num_params)
+    return nn.Sequential(nn.Linear(inputs, wires), core)
