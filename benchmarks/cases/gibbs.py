@@ -40,12 +40,14 @@ def run(context: Context) -> Iterator[Case]:
 def bipartite(context: Context) -> Case:
     """1024 + 1024 spins, 4096 chains; the limit is the time of the two matrix products a sweep."""
     side = 1024
-    chains = 256 if context.quick else 4096
-    sweeps = 2 if context.quick else 10
+    chains = 4096
+    sweeps = 10
     energy = random_energy(Graph.complete_bipartite(side, side), 0.5 / np.sqrt(side))
     contestants = {"qgen": qgen, "torch matrix products": torch_sides, "D-Wave samplers": dwave}
     if context.quick:
         del contestants["D-Wave samplers"]
+        chains = 256
+        sweeps = 2
     case = measured(context, "gibbs/bipartite-1024", energy, (chains, sweeps), contestants)
     return {**case, "limit": {"": product_seconds(side, chains, sweeps, context)}}
 
@@ -57,10 +59,11 @@ def zephyr(context: Context) -> Case:
     network = zephyr_graph(12)
     edges = np.array(sorted(sorted(pair) for pair in network.edges))
     energy = random_energy(Graph(len(network), edges), 0.2)
-    size = (256, 10) if context.quick else (1024, 50)
+    size = (1024, 50)
     contestants = {"qgen": qgen, "D-Wave samplers": dwave, "thrml": thrml}
     contestants["D-Wave torch plugin"] = dwave_torch
     if context.quick:
+        size = (256, 10)
         contestants = {"qgen": qgen, "D-Wave samplers": dwave}
     return measured(context, "gibbs/zephyr-12", energy, size, contestants)
 

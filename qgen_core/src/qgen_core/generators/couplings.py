@@ -55,8 +55,9 @@ class CoupledPairs:
     @classmethod
     def of(cls, couplings: Couplings | None, left: int, right: int) -> CoupledPairs:
         """The pairs that a function of the two sizes gives; None: all pairs."""
-        chosen = all_pairs if couplings is None else couplings
-        return cls(chosen(left, right), left, right)
+        if couplings is None:
+            couplings = all_pairs
+        return cls(couplings(left, right), left, right)
 
     def after(self, row: int) -> CoupledPairs:
         """The pairs of the left units from ``row`` on, which are numbered from 0."""

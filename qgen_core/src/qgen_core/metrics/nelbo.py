@@ -81,7 +81,8 @@ def nelbo(
         mean = float(share @ values)
         error = float(np.sqrt(np.sum((share * (values - mean)) ** 2)))
         for way, log_z in of_prior.items():
-            total = float(np.hypot(error, log_z.uncertainty))
+            error_of_log_z = log_z.uncertainty or 0.0
+            total = float(np.hypot(error, error_of_log_z))
             found[f"{bound}, {way}"] = number_of_model(mean + log_z.value, total, log_z.note)
     return found
 
