@@ -91,6 +91,7 @@ def test_the_figures_show_the_numbers_of_the_results(drawn: dict[str, Any]) -> N
                 assert line[2:] == pytest.approx(numbers[2:], rel=1e-6, abs=1e-12), name
 
 
+@pytest.mark.long
 def test_the_committed_figures_are_the_drawn_ones(drawn: dict[str, Any]) -> None:
     """Pixel by pixel with the pinned matplotlib; edges may be smoothed otherwise elsewhere."""
     pinned = (drawn_numbers.ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()

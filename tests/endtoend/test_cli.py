@@ -94,7 +94,7 @@ def test_kill_9_and_resume_is_bit_identical(run: Path, tmp_path: Path) -> None:
         "--resume",
     ]
     kills = 0
-    for _ in range(6):
+    for _ in range(3):
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         history = folder / "history.jsonl"
         before = len(history.read_bytes()) if history.exists() else 0

@@ -59,8 +59,8 @@ def distance(model: Generator) -> float:
     ("generator", "critic"),
     [
         ("classical", "classical"),
-        ("quantum", "classical"),
-        ("classical", "quantum"),
+        pytest.param("quantum", "classical", marks=pytest.mark.long),
+        pytest.param("classical", "quantum", marks=pytest.mark.long),
         ("quantum", "quantum"),
     ],
 )
