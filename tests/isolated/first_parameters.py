@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-
 #: Enough to import what the tests of a file are about.
 TESTS_OF_A_FILE = 4
 
