@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pytest
 
 from qgen_core.errors import BadOption, BrokenPlugin, Interrupted, RemoteError, ResourceRefused
 from qgen_core.studies import package_versions
-from qgen_dask.executor import DaskExecutor
+from qgen_dask.executor import DaskExecutor, _Running
 from qgen_dask.preflight import check, refuse_skew
 
 DRIVE = """
@@ -206,10 +206,10 @@ def test_a_worker_that_dies_while_it_is_asked_is_no_skew(error: Exception) -> No
         def run(self, function: Any, on_error: str) -> dict[str, Any]:
             return {"tcp://192.0.2.7:1": error, "tcp://192.0.2.8:1": package_versions()}
 
-    check(Asked())  # type: ignore[arg-type]
+    check(Asked())
     error = ImportError("no qgen")
     with pytest.raises(BrokenPlugin, match="no qgen"):
-        check(Asked())  # type: ignore[arg-type]
+        check(Asked())
 
 
 def test_a_cell_that_kills_its_workers_fails_and_no_other(
@@ -220,6 +220,53 @@ def test_a_cell_that_kills_its_workers_fails_and_no_other(
     assert "1 of 4 cells failed, the first: 3 workers died on this cell" in said
     assert "(seed = 2)" in said.splitlines()[-1]
     assert done(tmp_path / "run") == 3
+
+
+class EndedTask:
+    """A client and the future of its only task, which has ended, and the workers."""
+
+    def __init__(self, status: str, result: Callable[[int], str]) -> None:
+        self.status = status
+        self.looks = 0
+        self._result = result
+
+    def submit(self, *arguments: Any, **options: Any) -> EndedTask:
+        return self
+
+    def add_done_callback(self, callback: Callable[[EndedTask], None]) -> None:
+        callback(self)
+
+    def cancelled(self) -> bool:
+        return False
+
+    def result(self, timeout: float) -> str:
+        return self._result(self.looks)
+
+    def look(self) -> None:
+        self.looks += 1
+
+
+def test_workers_are_started_while_an_answer_that_died_with_its_worker_is_found_again() -> None:
+    def result(looks: int) -> str:
+        if looks < 3:
+            raise TimeoutError
+        return "answer"
+
+    task = EndedTask("finished", result)
+    running = _Running(task, str, ["task"])
+    running.submit(0)
+    assert running.next(task) == (0, "answer")
+
+
+def test_a_task_may_raise_a_timeout_of_its_own() -> None:
+    def result(looks: int) -> str:
+        raise TimeoutError("a disk did not answer")
+
+    task = EndedTask("error", result)
+    running = _Running(task, str, ["task"])
+    running.submit(0)
+    with pytest.raises(RemoteError, match="a disk did not answer"):
+        running.next(task)
 
 
 def test_after_ctrl_c_trainings_are_told_to_save(tmp_path: Path, path: dict[str, str]) -> None:
