@@ -30,7 +30,7 @@ def shower_observables(
 ) -> Mapping[str, Estimate]:
     """``W1(observable)`` for energies, fractions, widths, hits, response and depth of showers.
 
-    The observables are those of :func:`qgen_hep.showers.observables`; the incident energy is the
+    The observables are those of ``qgen_hep.showers.observables``; the incident energy is the
     condition ``energy`` in GeV, or the only condition. The distance is the Wasserstein distance of
     order one in standard deviations of the reference; that of the response, which hardly varies
     where showers are contained, is in units of the incident energy. ``W1(mean)`` is the mean over
