@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core import Batch, Events, Generator, Graph, Ising, Sampler, Space
+from qgen_core.discovery import registry
 from qgen_core.errors import BadOption
 from qgen_core.metrics.model_numbers import number_of_model
 from qgen_core.studies import Cell, Result, Results, Trial
@@ -92,14 +94,20 @@ class Annealer(Sampler):
         return spins, {"source": "emulated toy", "qpu_ms": 8.0 + 0.1 * n}
 
 
-@pytest.fixture(autouse=True)
-def _offered() -> None:
-    qgen.register("dataset", "calogan", toy_showers)
-    qgen.register("generator", "copies", Copies)
-    qgen.register("sampler", "toy-annealer", Annealer)
-    qgen.register(
-        "metric", "nelbo", lambda reference, generated: {"nelbo, AIS": number_of_model(5.0, 0.5)}
-    )
+@pytest.fixture(autouse=True, scope="module")
+def _offered() -> Iterator[None]:
+    """Toys under the names of real components, for the tests of this file only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(registry, "_local", dict(registry._local))
+        qgen.register("dataset", "calogan", toy_showers)
+        qgen.register("generator", "copies", Copies)
+        qgen.register("sampler", "toy-annealer", Annealer)
+        qgen.register(
+            "metric",
+            "nelbo",
+            lambda reference, generated: {"nelbo, AIS": number_of_model(5.0, 0.5)},
+        )
+        yield
 
 
 def toy_cell(**tags: Any) -> Cell:

@@ -43,7 +43,7 @@ class EnergyBitsEncoder(EnergyCode):
     >>> encoder = EnergyBitsEncoder().fit(energy)
     >>> bits = encoder.encode(energy)
     >>> [int("".join(map(str, number)), 2) for number in bits.reshape(3, 20)]
-    [2500, 158, 172335]
+    [2500, 158, 172336]
     >>> decoded = encoder.decode(bits, rng=np.random.default_rng(0))
     >>> decoded.round(3).tolist()
     [[2.5]]

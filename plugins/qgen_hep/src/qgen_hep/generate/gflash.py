@@ -68,7 +68,7 @@ class Medium:
         >>> argon = Material(18, 39.948, 1.39, 19.55)
         >>> medium = Medium.of(lead, argon, 2.0, 4.0)
         >>> round(medium.radiation_length, 1), round(medium.moliere_radius, 1)
-        (15.6, 28.8)
+        (15.6, 36.9)
         """
         passive_mass = passive.density * passive_mm
         active_mass = active.density * active_mm

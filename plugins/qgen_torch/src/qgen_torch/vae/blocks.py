@@ -67,7 +67,7 @@ def block_circuit(wires: int, ansatz: Ansatz | None) -> Circuit:
     ResourceRefused for more wires than a circuit may have.
 
     >>> block_circuit(3, None).num_params
-    12
+    18
     """
     if wires < 1:
         raise BadOption(f"wires must be at least 1, not {wires}")
