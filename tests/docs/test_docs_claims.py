@@ -400,6 +400,8 @@ def the_showers() -> list[str]:
         f"{bound('factorised prior')}",
         f"{distance('e+', 'RBM, Gibbs')} against {distance('e+', 'RBM, frozen prior')} and "
         f"{distance('e+', 'factorised prior')}",
+        f"{distance('γ', 'RBM, Gibbs')} against {distance('γ', 'RBM, frozen prior')} and "
+        f"{distance('γ', 'factorised prior')}",
         f"{distance('e+', emulated)}, {distance('γ', emulated)} and {distance('π+', emulated)} "
         f"with the emulated annealer, {distance('e+', chains)}, {distance('γ', chains)} and "
         f"{distance('π+', chains)} with Markov chains",

@@ -197,7 +197,12 @@ def test_a_file_in_the_public_layout_is_read_as_it_is(tmp_path: Path) -> None:
     np.testing.assert_array_equal(events.x, np.concatenate(cells, axis=1)[:20])
     assert events.condition is not None
     np.testing.assert_array_equal(events.condition, energy[:20])
-    assert events.provenance["species"] == "pi+" and events.provenance["stand_in"] == "no"
+    assert events.provenance["species"] == "pi+"
+    assert events.provenance["stand_in"] == "yes" and events.provenance["kind"] == "stand-in"
+    with h5py.File(path, "r+") as file:
+        del file.attrs["stand_in"]  # as in a public file
+    events = calogan(path=str(path), species="pi+", events=20)
+    assert events.provenance["stand_in"] == "no" and events.provenance["kind"] == "simulated"
 
 
 def test_refused_options() -> None:

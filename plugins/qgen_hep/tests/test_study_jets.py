@@ -336,7 +336,17 @@ def test_tables_show_ours_beside_theirs() -> None:
     assert "missing" not in "".join(table.markdown() for table in made.values())
 
 
-@pytest.mark.parametrize(("there", "quick"), [(0.0, True), (0.02, False), (0.3, True)])
+@pytest.mark.parametrize(
+    ("there", "quick"),
+    [
+        (0.0, True),
+        (0.02, False),
+        (0.3, True),
+        pytest.param(0.0, False, marks=pytest.mark.long),
+        pytest.param(0.02, True, marks=pytest.mark.long),
+        pytest.param(0.3, False, marks=pytest.mark.long),
+    ],
+)
 def test_missing_cells_are_shown_as_missing(tmp_path: Path, quick: bool, there: float) -> None:
     results = made_up(quick=quick, there=there)
     made = tables(results)

@@ -227,38 +227,35 @@ class _Running:
             workers.look()
             with suppress(queue.Empty):
                 future = self._ended.get(timeout=LOOK_EVERY)
-        error, answer = self._outcome(future, workers)
-        number = self._numbers.pop(future)
-        if isinstance(error, KilledWorker):
-            return number, error.allowed_failures + 1
-        if isinstance(error, QgenError):
-            raise error
-        if error is not None:
+        try:
+            answer = self._answer(future, workers)
+        except KilledWorker as killed:
+            return self._numbers.pop(future), killed.allowed_failures + 1
+        except QgenError:
+            raise
+        except Exception as error:  # whatever a task may raise
             raise RemoteError(f"a worker of Dask could not run a cell: {error}") from error
-        return number, answer
+        return self._numbers.pop(future), answer
 
-    def _outcome(self, future: Future, workers: _Workers) -> tuple[Exception | None, str]:
-        """The error of a task that has ended, or its answer.
+    def _answer(self, future: Future, workers: _Workers) -> str:
+        """The answer of a task that has ended; raises the error of a task that failed.
 
         The answer lies on the worker that found it. If this worker has died since, the scheduler
         runs the task again as soon as there is a worker, which may have to be started here.
         """
-        while True:
-            if future.cancelled():
-                raise RemoteError(
-                    "the scheduler of Dask is gone, or has dropped the tasks; finished cells are "
-                    "saved: run the same command again"
-                )
+        while not future.cancelled():
             failed = future.status == "error"
             try:
-                return None, str(future.result(timeout=LOOK_EVERY))
-            except TimeoutError as error:
-                if failed:  # an error of the task, and not the end of our waiting
-                    return error, ""
-            except Exception as error:  # whatever a task may raise
-                if not future.cancelled():
-                    return error, ""
+                return str(future.result(timeout=LOOK_EVERY))
+            except Exception as error:
+                waited = isinstance(error, TimeoutError) and not failed
+                if not waited and not future.cancelled():
+                    raise
             workers.look()
+        raise RemoteError(
+            "the scheduler of Dask is gone, or has dropped the tasks; finished cells are "
+            "saved: run the same command again"
+        )
 
     def stop(self) -> None:
         """Drop the tasks that wait, and let trainings that run save."""

@@ -65,7 +65,8 @@ def calogan(
 
     ``path`` reads a file in the layout of the public ones instead: HDF5 with ``layer_0`` (N, 3,
     96), ``layer_1`` (N, 12, 12), ``layer_2`` (N, 12, 6) in MeV and ``energy`` (N, 1) in GeV. Such a
-    file does not say its species: the option does. ``sha256`` is compared with it.
+    file does not say its species: the option does. A file that this package generated says that it
+    is a stand-in, and so do its events. ``sha256`` is compared with the file.
 
     Raises BadOption for options that exclude each other, DataError for a damaged or different file.
 
@@ -163,9 +164,11 @@ def _public(file: Path, events: int | None, sha256: str | None) -> tuple[Table, 
             f"{file}: the cells hold {visible:.3g} times the energy of the particles on average, "
             f"if {', '.join(LAYERS)} are in MeV and {CONDITION} in GeV; correct the units"
         )
+    origin = {"kind": "simulated", "stand_in": "no"}
+    if table.attributes.get("stand_in", "False") == "True":
+        origin = {"kind": "stand-in", "stand_in": "yes"}
     return table, {
-        "kind": "simulated",
-        "stand_in": "no",
+        **origin,
         "title": "showers of a file in the layout of the public CaloGAN files",
         "units": "layers read as MeV, energy as GeV; the species is that of the option",
     }

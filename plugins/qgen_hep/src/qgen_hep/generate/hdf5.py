@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from typing import Any
 
 from qgen_core.typing import Array
 
@@ -23,3 +24,14 @@ def hdf5_bytes(
             dataset.attrs["unit"] = units.get(name, "1")
         file.attrs.update(attributes)
     return memory.getvalue()
+
+
+def plain_attributes(file: Any) -> dict[str, Any]:
+    """The attributes of an open HDF5 file, numbers as those of Python."""
+    found = {}
+    for name, value in file.attrs.items():
+        plain = value
+        if hasattr(value, "item"):
+            plain = value.item()
+        found[name] = plain
+    return found

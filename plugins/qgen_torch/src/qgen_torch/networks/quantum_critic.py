@@ -6,10 +6,8 @@ import torch
 from torch import nn
 
 from qgen_core import Ansatz, Backend, pauli_z
-from qgen_core.ansatze.hardware_efficient import hardware_efficient
-from qgen_core.errors import BadOption
-from qgen_core.support.resources import require_circuit_size
 from qgen_torch.layer import QuantumLayer
+from qgen_torch.networks.wire_circuit import wire_circuit
 
 
 def quantum_critic(
@@ -43,18 +41,7 @@ def quantum_critic(
     >>> critic(torch.zeros(5, 6)).shape
     torch.Size([5, 1])
     """
-    if wires < 1:
-        raise BadOption(f"wires of quantum-critic must be at least 1, not {wires}")
-    require_circuit_size(wires)
-    if ansatz is None:
-        circuit = hardware_efficient(wires, inputs=wires, layers=2)
-    else:
-        circuit = ansatz(wires, inputs=wires)
-    if circuit.num_inputs != wires:
-        raise BadOption(
-            f"the ansatz of quantum-critic takes {circuit.num_inputs} inputs; "
-            f"it must take one per wire, that is {wires}"
-        )
+    circuit = wire_circuit(wires, ansatz)
     seed = int(torch.randint(2**62, ()))
     layer = QuantumLayer(circuit, pauli_z(wires), backend, seed=seed)
     return nn.Sequential(nn.Linear(inputs, wires), layer, nn.Linear(wires, outputs))

@@ -8,10 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from qgen_core import Ansatz, Backend, Circuit, pauli_z
-from qgen_core.ansatze.hardware_efficient import hardware_efficient
-from qgen_core.errors import BadOption
-from qgen_core.support.resources import require_circuit_size
+from qgen_core import Backend, Circuit, pauli_z
 from qgen_torch.layer import QuantumLayer
 
 Tensor = torch.Tensor
@@ -60,36 +57,13 @@ class ClassicalBlock(nn.Module):
         return x
 
 
-def block_circuit(wires: int, ansatz: Ansatz | None) -> Circuit:
-    """The circuit of a block, with an input for each wire.
-
-    Raises BadOption for fewer than one wire and an ansatz that does not take one input a wire,
-    ResourceRefused for more wires than a circuit may have.
-
-    >>> block_circuit(3, None).num_params
-    18
-    """
-    if wires < 1:
-        raise BadOption(f"wires must be at least 1, not {wires}")
-    require_circuit_size(wires)
-    if ansatz is None:
-        circuit = hardware_efficient(wires, inputs=wires, layers=2)
-    else:
-        circuit = ansatz(wires, inputs=wires)
-    if circuit.num_inputs != wires:
-        raise BadOption(
-            f"the ansatz takes {circuit.num_inputs} inputs; it must take one a wire, that is "
-            f"{wires}"
-        )
-    return circuit
-
-
 def block_of(
     name: BlockName, inputs: int, circuit: Circuit, backend: Backend | None
 ) -> nn.Sequential:
     """A linear map from ``inputs`` columns to angles, and the circuit's ``<Z>`` or its twin.
 
-    >>> block_of("classical", 5, block_circuit(3, None), None)(torch.zeros(2, 5)).shape
+    >>> from qgen_torch.networks.wire_circuit import wire_circuit
+    >>> block_of("classical", 5, wire_circuit(3, None), None)(torch.zeros(2, 5)).shape
     torch.Size([2, 3])
     """
     wires = circuit.num_wires

@@ -13,8 +13,9 @@ from qgen_core.typing import Rng
 from qgen_torch.conditions import condition_width
 from qgen_torch.networks.mlp import Activation
 from qgen_torch.networks.module_arrays import Precision, seeded, torch_seed
+from qgen_torch.networks.wire_circuit import wire_circuit
 from qgen_torch.vae.autoencoder import Autoencoder, with_condition
-from qgen_torch.vae.blocks import BlockName, block_circuit, block_of
+from qgen_torch.vae.blocks import BlockName, block_of
 from qgen_torch.vae.heads import HeadName, head_of, log_normal
 from qgen_torch.vae.layers import hidden_layers, last_width
 from qgen_torch.vae.noise import normal
@@ -92,7 +93,7 @@ class HybridVae(Autoencoder):
             raise BadOption(
                 f"latents must be at least 1 and sharpness above 0, not {latents} and {sharpness:g}"
             )
-        circuit = block_circuit(wires, ansatz)
+        circuit = wire_circuit(wires, ansatz)
         given = condition_width(condition)
         with seeded(torch_seed(seed, "init")):
             of_encoder = hidden_layers(space.width + given, encoder, activation)

@@ -15,7 +15,7 @@ import numpy as np
 
 from qgen_core.support.files import write_durably
 from qgen_core.typing import Array
-from qgen_hep.generate.hdf5 import hdf5_bytes
+from qgen_hep.generate.hdf5 import hdf5_bytes, plain_attributes
 from qgen_hep.readers.reading import file_hash
 
 ROUNDED = ("layer_0", "layer_1", "layer_2", "overflow")
@@ -37,12 +37,7 @@ def reduce(source: Path, target: Path) -> Path:
     with h5py.File(source, "r") as file:
         columns = {name: rounded(file[name][:]) for name in ROUNDED}
         columns["energy"] = file["energy"][:]
-        attributes = {}
-        for name, value in file.attrs.items():
-            plain = value
-            if hasattr(value, "item"):
-                plain = value.item()
-            attributes[name] = plain
+        attributes = plain_attributes(file)
     attributes["reduced_by"] = "make_calogan.py of qgen-hep: deposits rounded to 16 bits"
     attributes["reduced_from_sha256"] = file_hash(source)
     write_durably(target, hdf5_bytes(columns, UNITS, attributes))

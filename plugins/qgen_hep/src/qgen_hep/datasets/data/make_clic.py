@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 
 from qgen_core.support.files import write_durably
-from qgen_hep.generate.hdf5 import hdf5_bytes
+from qgen_hep.generate.hdf5 import hdf5_bytes, plain_attributes
 from qgen_hep.readers.reading import file_hash
 
 KEPT = ("energy", "layers")
@@ -23,12 +23,7 @@ def reduce(source: Path, target: Path) -> Path:
     """Write the kept columns and all attributes of ``source`` to ``target``."""
     with h5py.File(source, "r") as file:
         columns = {name: file[name][:] for name in KEPT}
-        attributes = {}
-        for name, value in file.attrs.items():
-            plain = value
-            if hasattr(value, "item"):
-                plain = value.item()
-            attributes[name] = plain
+        attributes = plain_attributes(file)
     attributes["reduced_by"] = "make_clic.py of qgen-hep: energy and layers alone"
     attributes["reduced_from_sha256"] = file_hash(source)
     write_durably(target, hdf5_bytes(columns, UNITS, attributes))
