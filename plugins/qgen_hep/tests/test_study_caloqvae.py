@@ -139,6 +139,8 @@ def test_twins_differ_from_the_model_in_their_prior_alone() -> None:
         model = grid.recipe("rbm", 3, setting)
         frozen = grid.recipe("frozen", 3, setting)
         assert frozen["generator"] == {**model["generator"], "frozen_prior": True}
+        published = grid.recipe("published-head", 3, setting)
+        assert published == {**model, "generator": {**model["generator"], "head": "hits"}}
         factorised = grid.recipe("factorised", 3, setting)
         of_model = {key: value for key, value in model["generator"].items() if key != "couplings"}
         assert factorised["generator"] == {**of_model, "prior": "factorised"}
@@ -174,7 +176,7 @@ def test_the_sampler_changes_by_its_name_alone() -> None:
 
 def test_parts_and_seeds_can_be_chosen() -> None:
     cells = CaloqvaeStudy(parts=("models",), seeds=2).cells(quick=True)
-    assert [cell.tags["seed"] for cell in cells] == [1] * 4 + [2] * 4
+    assert [cell.tags["seed"] for cell in cells] == [1] * 5 + [2] * 5
     with pytest.raises(BadOption, match="seeds must be at least 1"):
         CaloqvaeStudy(seeds=0)
 

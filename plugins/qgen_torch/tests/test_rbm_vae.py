@@ -231,13 +231,20 @@ class Identity(qgen.Encoder):
 
 @pytest.mark.parametrize(
     ("head", "conditioning"),
-    [("gaussian", None), ("hits", "append"), ("hits-gaussian", "partition")],
+    [
+        ("gaussian", None),
+        ("hits", "append"),
+        ("hits-gaussian", "partition"),
+        ("hits-truncated", None),
+    ],
 )
 def test_nelbo_is_the_sum_over_all_latents(head: Any, conditioning: Any) -> None:
     rng = np.random.default_rng(1)
     x = rng.normal(size=(12, 3))
     condition = None
     options: dict[str, Any] = {"head": head}
+    if head == "hits-truncated":
+        x = np.abs(x)
     if head != "gaussian":
         x *= rng.random(x.shape) < 0.5
     if conditioning is not None:

@@ -11,15 +11,19 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 from torch.nn.functional import leaky_relu, logsigmoid
 
+from qgen_core.errors import DataError
 from qgen_core.typing import Rng
 from qgen_torch.networks.mlp import Activation, mlp
-from qgen_torch.vae.noise import logistic, normal
+from qgen_torch.vae.noise import logistic, normal, uniform
 
 Tensor = torch.Tensor
 #: The names of the heads.
-HeadName = Literal["gaussian", "hits", "hits-gaussian"]
+HeadName = Literal["gaussian", "hits", "hits-gaussian", "hits-truncated"]
 #: The slope of energies below 0, as in CaloQVAE.
 NEGATIVE_SLOPE = 0.02
+#: Truncated normal energies have a mode of at least this many widths: farther below 0, where their
+#: probabilities are lost in rounding, the shape above 0 hardly changes.
+LEAST_MODE = -20.0
 
 
 class Head(nn.Module, ABC):
@@ -177,6 +181,49 @@ class GaussianHitsHead(HitsHead):
         return means + torch.exp(self.log_width) * normal(means, rng)
 
 
+class TruncatedHitsHead(GaussianHitsHead):
+    """Hits and positive energies of cells: those of ``hits-gaussian``, of which only x > 0 is kept.
+
+    So no drawn energy is lost by an encoder that decodes what is not above 0 as no hit. The density
+    of a hit is the normal one over the probability that it is above 0.
+
+    Raises DataError for energies below 0.
+
+    Source: truncated normal distribution; the head is ours.
+
+    >>> import numpy as np
+    >>> head = TruncatedHitsHead(3, 2, widths=(), activation="relu")
+    >>> bool((head.draw(torch.zeros(500, 3), np.random.default_rng(1)) >= 0).all())
+    True
+    """
+
+    def _log_energy(self, features: Tensor, x: Tensor) -> Tensor:
+        if bool((x < 0).any()):
+            least = float(x.min())
+            raise DataError(
+                f"the head hits-truncated needs energies of at least 0, and one is {least:g}; "
+                "encode showers with hit-standard, or take the head hits-gaussian"
+            )
+        mode = self._mode(features)
+        in_widths = mode * torch.exp(-self.log_width)
+        normal_density = log_normal(x, mode, self.log_width)
+        return normal_density - torch.special.log_ndtr(in_widths)
+
+    def _drawn_energies(self, features: Tensor, rng: Rng) -> Tensor:
+        mode = self._mode(features)
+        width = torch.exp(self.log_width)
+        # ndtr itself is 0 beyond 8 widths
+        positive = torch.exp(torch.special.log_ndtr((mode / width).double()))
+        share = uniform(positive, rng)
+        pull = -torch.special.ndtri(share * positive)
+        drawn = mode + width * pull.to(mode.dtype)
+        return drawn.clamp(min=torch.finfo(mode.dtype).tiny)  # rounding may end at 0
+
+    def _mode(self, features: Tensor) -> Tensor:
+        least = LEAST_MODE * torch.exp(self.log_width)
+        return torch.maximum(self.means(features), least)
+
+
 def head_of(
     name: HeadName,
     features: int,
@@ -191,4 +238,6 @@ def head_of(
         return GaussianHead(features, width, widths=widths, activation=activation)
     if name == "hits-gaussian":
         return GaussianHitsHead(features, width, widths=widths, activation=activation)
+    if name == "hits-truncated":
+        return TruncatedHitsHead(features, width, widths=widths, activation=activation)
     return HitsHead(features, width, widths=widths, activation=activation, sharpness=sharpness)

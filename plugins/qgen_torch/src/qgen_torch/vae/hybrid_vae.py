@@ -46,8 +46,8 @@ class HybridVae(Autoencoder):
         ansatz: with inputs; default ``hardware-efficient`` with two layers.
         backend: runs the circuit. None takes the fastest, as in
             :class:`~qgen_torch.layer.QuantumLayer`.
-        head: ``gaussian`` for plain reals; ``hits`` and ``hits-gaussian`` for showers, as in
-            ``rbm-vae``.
+        head: ``gaussian`` for plain reals; ``hits``, ``hits-gaussian`` and ``hits-truncated`` for
+            showers, as in ``rbm-vae``.
         sharpness: of the relaxed hits of the head ``hits``.
         encoder: widths of the hidden layers.
         decoder: widths of the hidden layers; those of the last one are not shared by hits and

@@ -20,8 +20,8 @@ from qgen_hep.studies.caloqvae.selection import (
 )
 from qgen_hep.studies.shared.style import BLACK, BLUE, GREEN, GREY, RED, figure, legend
 
-COLOURS = (BLUE, RED, "#b58b00", GREEN, "#8a5fb0")
-DASHES = ("-", "-", ":", "--", "-.")
+COLOURS = (BLUE, RED, "#3fa7c4", "#b58b00", GREEN, "#8a5fb0")
+DASHES = ("-", "-", (0, (5, 1)), ":", "--", "-.")
 #: The model whose showers are shown as pictures.
 PICTURED = ROWS[0]
 #: Decades below the largest energy that pictures show.

@@ -26,6 +26,7 @@ EMULATED = "emulated"
 ROWS = (
     Row("rbm", GIBBS, "RBM, Gibbs"),
     Row("rbm", EMULATED, "RBM, annealer (emulated)"),
+    Row("published-head", GIBBS, "RBM, published head"),
     Row("frozen", GIBBS, "RBM, frozen prior"),
     Row("factorised", GIBBS, "factorised prior"),
     Row("plain", GIBBS, "plain VAE"),
