@@ -94,6 +94,21 @@ class Annealer(Sampler):
         return spins, {"source": "emulated toy", "qpu_ms": 8.0 + 0.1 * n}
 
 
+class Thermometer(Sampler):
+    """Says the sum of the fields that are programmed, and counts its calls in the error."""
+
+    def __init__(self, *, anneal_time: float = 1.0) -> None:
+        self.anneal_time = anneal_time
+        self.calls = 0
+
+    def sample(self, ising: Ising, n: int, *, rng: Any, initial: Any = None) -> Any:
+        assert ising.fixed is None
+        self.calls += 1
+        info = {"beta_energy": float(ising.h.sum()) / self.anneal_time}
+        info["beta_energy_error"] = float(self.calls)
+        return np.ones((n, ising.num_spins), dtype=np.int8), info
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _offered() -> Iterator[None]:
     """Toys under the names of real components, for the tests of this file only."""
@@ -102,6 +117,7 @@ def _offered() -> Iterator[None]:
         qgen.register("dataset", "calogan", toy_showers)
         qgen.register("generator", "copies", Copies)
         qgen.register("sampler", "toy-annealer", Annealer)
+        qgen.register("sampler", "thermometer", Thermometer)
         qgen.register(
             "metric",
             "nelbo",
@@ -158,7 +174,7 @@ def test_the_full_setting_is_the_published_size_shortened() -> None:
     assert recipe["generator"]["latents"] == 300 and recipe["sampler"]["sweeps"] == 25
     assert recipe["trainer"]["steps"] == 40 * 79
     assert [round(19_000 * share) for share in recipe["split"]] == [10_000, 1_000, 8_000]
-    annealed = grid.annealer(grid.FULL).recipe
+    annealed = grid.annealer(grid.FULL)[0].recipe
     assert annealed["sampler"]["name"] == "dwave-emulator"
     assert annealed["sampler"]["native"] == [64, 64]
 
@@ -334,6 +350,38 @@ def test_watching_an_annealer_leaves_its_training_as_it_is(tmp_path: Path) -> No
     assert epochs["beta"] == [3.0, 4.0, 5.0]  # half a unit a step
     assert watched["source"] == "emulated toy"
     assert watched["qpu ms an event"][0] == [1, 8.1] and watched["qpu ms an event"][-1][0] == 1000
+
+
+def test_the_temperature_is_measured_with_the_bits_of_each_energy_clamped(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    bits = (rng.random((64, 3)) < [0.2, 0.5, 0.9]).astype(np.int8)
+    energies = rng.uniform(1.0, 100.0, (64, 1))
+    qgen.register("dataset", "toy-bits", lambda: Events(bits, energies))
+    recipe = {
+        "seed": 1,
+        "split": [1.0, 0.0, 0.0],
+        "dataset": {"name": "toy-bits"},
+        "encoder": {"name": "binning", "bits": 1},
+        "condition_encoder": {"name": "energy-bits"},
+        "sampler": {"name": "gibbs", "sweeps": 1},
+        "generator": {"name": "rbm", "hidden": 2, "chains": 16},
+        "loss": {"name": "mean"},
+        "trainer": {"name": "adam", "steps": 6, "batch_size": 32},
+    }
+    trial = Trial(recipe, tmp_path / "trained")
+    sampler = {"name": "thermometer"}
+    found = annealer.temperatures(trial, sampler, [2.0, 50.0], [0.5, 20.0], reads=10)
+    model = trial.run.assembly.generator
+    couplings = model.J[:60].sum(axis=1)  # of each bit of the energy, with all hidden units
+    encoder = qgen.encoder("energy-bits").fit(energies)
+    for place, energy in enumerate((2.0, 50.0)):
+        spins = 2.0 * encoder.encode(np.array([[energy]]))[0] - 1
+        fields = model.h.sum() + spins @ couplings
+        for time in (0.5, 20.0):
+            value, calls = found[f"{time:g} us"][place]
+            assert value == pytest.approx(fields / time, rel=1e-5)
+            assert calls == annealer.CALLS_OF_AN_ESTIMATE
+    assert found["energies"] == [2.0, 50.0]
 
 
 # ------------------------------------------------------------------ tables and figures

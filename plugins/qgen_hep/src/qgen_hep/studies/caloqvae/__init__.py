@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from qgen_core.studies import Cell, Results, Study, Table
 from qgen_hep.studies.caloqvae import grid
-from qgen_hep.studies.caloqvae.annealer import annealed
+from qgen_hep.studies.caloqvae.annealer import annealed, temperatures
 from qgen_hep.studies.caloqvae.measurements import compared, reference
 from qgen_hep.studies.caloqvae.tables import tables
 from qgen_hep.studies.shared.grid import require_positive
@@ -36,13 +36,14 @@ class CaloqvaeStudy(Study):
 
     >>> cells = CaloqvaeStudy().cells(quick=True)
     >>> sorted({str(cell.tags["part"]) for cell in cells})
-    ['annealer', 'models', 'reference']
+    ['annealer', 'models', 'reference', 'temperatures']
     """
 
     measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {
         "reference": reference,
         "compared": compared,
         "annealed": annealed,
+        "temperatures": temperatures,
     }
 
     def __init__(self, *, parts: tuple[Part, ...] = PARTS, seeds: int | None = None) -> None:
@@ -59,7 +60,7 @@ class CaloqvaeStudy(Study):
         if "reference" in self.parts:
             found += grid.references(setting)
         if "annealer" in self.parts:
-            found.append(grid.annealer(setting))
+            found += grid.annealer(setting)
         if "models" in self.parts:
             found += grid.models(setting, self.seeds or setting.seeds)
         return found

@@ -1,9 +1,9 @@
-"""The training through the emulated annealer, and its statistics beside those of long chains."""
+"""The training through the emulated annealer, its statistics and its temperature."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import qgen_core as qgen
 from qgen_core.discovery.hooks import hookimpl
 from qgen_core.interfaces import Problem, Sampler
 from qgen_core.ising import Ising
+from qgen_core.samplers.free_spins import free_spins
 from qgen_core.studies import Trial
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Array, Floats
@@ -19,6 +20,8 @@ from qgen_hep.studies.shared.six_digits import six_digits
 
 #: Numbers of events for one programming, in the table of times.
 EVENTS_OF_A_PROGRAMMING = (1, 10, 100, 1000)
+#: Calls of a sampler after which its temperature no longer depends on the first guess.
+CALLS_OF_AN_ESTIMATE = 4
 
 
 def annealed(trial: Trial, reads: int, sweeps: int) -> dict[str, Any]:
@@ -44,6 +47,39 @@ def annealed(trial: Trial, reads: int, sweeps: int) -> dict[str, Any]:
         "epochs": watch.epochs,
         "qpu ms an event": times,
     }
+
+
+def temperatures(
+    trial: Trial,
+    sampler: Mapping[str, Any],
+    energies: Sequence[float],
+    anneal_times: Sequence[float],
+    reads: int,
+) -> dict[str, Any]:
+    """Train with Markov chains, and estimate the inverse temperature of anneals at each energy.
+
+    The incident energies (GeV) are conditions of the prior: the fields of its latent units, which
+    alone are programmed. ``anneal_times`` are in microseconds; each estimate has ``reads`` samples
+    and its standard error.
+    """
+    assembly = trial.run.assembly
+    encoder = assembly.condition_encoder
+    assert encoder is not None
+    conditions = encoder.encode(np.array(energies)[:, None])
+    found: dict[str, Any] = {"energies": list(energies)}
+    for microseconds in anneal_times:
+        estimates = []
+        for number, condition in enumerate(conditions):
+            annealer = qgen.build("sampler", {**sampler, "anneal_time": microseconds})
+            [latents] = free_spins(assembly.generator.energy(condition[None]))
+            [energy] = latents.by_row()
+            rng = stream(trial.recipe.seed, "caloqvae-temperatures", number)
+            for _ in range(CALLS_OF_AN_ESTIMATE):
+                _, info = annealer.draw(energy, reads, rng=rng)
+            numbers = [info["beta_energy"], info["beta_energy_error"]]
+            estimates.append(six_digits(numbers))
+        found[f"{microseconds:g} us"] = estimates
+    return found
 
 
 class Watch:

@@ -10,13 +10,14 @@ from qgen_core.studies import Results
 from qgen_core.typing import Floats
 from qgen_hep.showers import CALOGAN
 from qgen_hep.studies.caloqvae.distributions import EDGES, ENERGY_EDGES
-from qgen_hep.studies.caloqvae.grid import SPECIES
+from qgen_hep.studies.caloqvae.grid import ANNEAL_TIMES, SPECIES
 from qgen_hep.studies.caloqvae.selection import (
     LABELS,
     ROWS,
     annealer_of,
     reference_of,
     shown_of,
+    temperatures_of,
 )
 from qgen_hep.studies.shared.style import BLACK, BLUE, GREEN, GREY, RED, figure, legend
 
@@ -84,9 +85,9 @@ def figure_6(results: Results) -> Any:
 
 
 def figure_7(results: Results) -> Any:
-    """The training through the emulated annealer, epoch by epoch."""
-    made = figure(10.0, 4.0)
-    left, right = made.subplots(1, 2)
+    """The training through the emulated annealer by epochs, and its temperature by energies."""
+    made = figure(14.0, 4.0)
+    left, middle, right = made.subplots(1, 3)
     data = annealer_of(results)
     if data is not None:
         epochs = np.array(data["epochs"]["epoch"])
@@ -103,11 +104,26 @@ def figure_7(results: Results) -> Any:
                 label=f"{label}: two sets of chains",
             )
         beta = data["epochs"]["beta"]
-        right.plot(epochs, beta, color=BLACK, marker="o", label="estimate in training")
+        middle.plot(epochs, beta, color=BLACK, marker="o", label="estimate in training")
+    by_energy = temperatures_of(results)
+    if by_energy is not None:
+        for microseconds, colour in zip(ANNEAL_TIMES, (RED, BLUE), strict=True):
+            estimates = np.array(by_energy[f"{microseconds:g} us"])
+            right.errorbar(
+                by_energy["energies"],
+                estimates[:, 0],
+                estimates[:, 1],
+                color=colour,
+                marker="o",
+                label=f"anneals of {microseconds:g} us",
+            )
     left.set_ylabel("cosine of negative statistics")
-    right.set_ylabel("inverse temperature of the annealer")
-    for axes in (left, right):
+    right.set(xlabel="incident energy [GeV]", xscale="log")
+    for axes in (left, middle):
         axes.set_xlabel("epoch")
+    for axes in (middle, right):
+        axes.set_ylabel("inverse temperature of the annealer")
+    for axes in (left, middle, right):
         legend(axes)
     return made
 

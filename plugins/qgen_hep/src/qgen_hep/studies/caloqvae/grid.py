@@ -47,6 +47,12 @@ EMULATOR: dict[str, Any] = {
 }
 
 
+#: Incident energies (GeV) at which the temperature of the annealer is estimated.
+ENERGIES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 99.0)
+#: Microseconds of an anneal in these estimates: the first freezes out early, the second is slow.
+ANNEAL_TIMES = (0.2, 20.0)
+
+
 @dataclass(frozen=True)
 class Classification:
     """The networks: one of cells, each shower scaled to length 1, and one of observables."""
@@ -261,25 +267,49 @@ def models(setting: Setting, seed_count: int) -> list[Cell]:
     return found
 
 
-def annealer(setting: Setting) -> Cell:
-    """The training through the emulated annealer."""
+def annealer(setting: Setting) -> list[Cell]:
+    """The training through the emulated annealer, and its temperature at each incident energy."""
+    return [_trained_through_annealer(setting), _temperatures(setting)]
+
+
+def _trained_through_annealer(setting: Setting) -> Cell:
     chosen = setting.annealer
-    made = recipe("rbm", 1, setting)
-    changed = {
-        **made,
-        "sampler": {
-            **emulator(chosen.latents, chosen.chip),
-            "estimate_every": 10,
-            "reference_draws": chosen.reads,
-        },
-        "generator": {
-            **made["generator"],
-            "latents": 2 * chosen.latents,
-            "couplings": couplings(chosen.chip),
-            "chains": chosen.reads,
-        },
-        "trainer": {**made["trainer"], "steps": chosen.epochs * setting.steps_an_epoch},
+    made = _small_recipe(setting)
+    made["sampler"] = {
+        **emulator(chosen.latents, chosen.chip),
+        "estimate_every": 10,
+        "reference_draws": chosen.reads,
     }
     options = {"reads": chosen.compared_reads, "sweeps": chosen.long_sweeps}
     tags: dict[str, Any] = {"part": "annealer", "species": "e+", "seed": 1}
-    return Cell(changed, {"annealed": options}, tags)
+    return Cell(made, {"annealed": options}, tags)
+
+
+def _temperatures(setting: Setting) -> Cell:
+    """Here the prior depends on the energy, whose bits are clamped; it is trained with chains."""
+    chosen = setting.annealer
+    made = _small_recipe(setting)
+    made["condition_encoder"] = {"name": "energy-bits"}
+    made["generator"]["conditioning"] = "partition"
+    options = {
+        "sampler": emulator(chosen.latents, chosen.chip),
+        "energies": list(ENERGIES),
+        "anneal_times": list(ANNEAL_TIMES),
+        "reads": chosen.compared_reads,
+    }
+    tags: dict[str, Any] = {"part": "temperatures", "species": "e+", "seed": 1}
+    return Cell(made, {"temperatures": options}, tags)
+
+
+def _small_recipe(setting: Setting) -> dict[str, Any]:
+    """The model with a small prior and a short training, for both parts about the annealer."""
+    chosen = setting.annealer
+    made = recipe("rbm", 1, setting)
+    generator = {
+        **made["generator"],
+        "latents": 2 * chosen.latents,
+        "couplings": couplings(chosen.chip),
+        "chains": chosen.reads,
+    }
+    trainer = {**made["trainer"], "steps": chosen.epochs * setting.steps_an_epoch}
+    return {**made, "generator": generator, "trainer": trainer}

@@ -73,3 +73,9 @@ def annealer_of(results: Results) -> Data | None:
     """The training through the emulated annealer."""
     found: Data | None = part(results, "annealer").first()
     return found
+
+
+def temperatures_of(results: Results) -> Data | None:
+    """The temperature of the emulated annealer at each incident energy."""
+    found: Data | None = part(results, "temperatures").first()
+    return found

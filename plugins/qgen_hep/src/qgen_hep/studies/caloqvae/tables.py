@@ -19,6 +19,7 @@ from qgen_hep.studies.caloqvae.selection import (
     of_sampler,
     reference_of,
     seeds_of,
+    temperatures_of,
 )
 from qgen_hep.studies.caloqvae.telling_apart import LEVELS
 from qgen_hep.studies.shared.summary import OVER_SEEDS, absent
@@ -46,6 +47,7 @@ def tables(results: Results) -> list[Table]:
         _distances(results),
         _bounds(results),
         _annealer(results),
+        _temperatures(results),
         _times(results),
         _differences(results),
     ]
@@ -260,6 +262,28 @@ def _annealer(results: Results) -> Table:
     return Table("Trained through the emulated annealer", columns, tuple(rows), notes)
 
 
+def _temperatures(results: Results) -> Table:
+    data = temperatures_of(results)
+    names = [f"{microseconds:g} us" for microseconds in grid.ANNEAL_TIMES]
+    rows: list[tuple[str, ...]] = []
+    if data is not None:
+        for number, energy in enumerate(data["energies"]):
+            texts = []
+            for name in names:
+                beta, error = data[name][number]
+                texts.append(f"{beta:.3f} ± {error:.2g}")
+            rows.append((f"{energy:g}", *texts))
+    else:
+        rows.append((MISSING, *[NONE] * len(names)))
+    columns = ("incident energy [GeV]", *[f"beta, anneals of {name}" for name in names])
+    notes = (
+        "The inverse temperature of the emulated annealer by the mean energy, with its standard "
+        "error, at one incident energy each. In this model the bits of the energy are clamped "
+        "units of the prior, so that each energy is a programming of its own.",
+    )
+    return Table("Temperature of the emulated annealer", columns, tuple(rows), notes)
+
+
 def _times(results: Results) -> Table:
     rows = []
     for row in ROWS:
@@ -291,7 +315,7 @@ def _milliseconds(row: Row, species: str) -> Callable[[Any], float]:
 
 def _differences(results: Results) -> Table:
     here = _facts([result.cell for result in results])
-    full = _facts([*grid.models(grid.FULL, grid.FULL.seeds), grid.annealer(grid.FULL)])
+    full = _facts([*grid.models(grid.FULL, grid.FULL.seeds), *grid.annealer(grid.FULL)])
     document = {
         "events": "Geant4, 100,000 a species",
         "prior": "RBM of 2 parts; size not given",
