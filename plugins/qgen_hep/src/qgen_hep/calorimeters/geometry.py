@@ -167,6 +167,7 @@ class Calorimeter:
         layers: the layers; their voxels follow each other without gaps.
         incident_unit: the unit of the energy of incident particles, in MeV. The energies of voxels
             are in MeV.
+        threshold: the least energy of a voxel that counts in comparisons, in MeV.
 
     Raises DataError for no layers, and for layers whose voxels do not follow each other.
 
@@ -178,6 +179,7 @@ class Calorimeter:
     particle: str
     layers: tuple[LayerLike, ...]
     incident_unit: float = 1.0
+    threshold: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -193,7 +195,11 @@ class Calorimeter:
 
     @classmethod
     def of_rings(
-        cls, name: str, particle: str, rings: dict[int, tuple[tuple[float, ...], int]]
+        cls,
+        name: str,
+        particle: str,
+        rings: dict[int, tuple[tuple[float, ...], int]],
+        threshold: float = 0.0,
     ) -> Calorimeter:
         """From the radial edges in mm and the number of angles by the number of the layer.
 
@@ -206,7 +212,7 @@ class Calorimeter:
             layer = CalorimeterLayer(number, tuple(r_edges), angles, start)
             start = voxels_of(layer).stop
             layers.append(layer)
-        return cls(name, particle, tuple(layers))
+        return cls(name, particle, tuple(layers), threshold=threshold)
 
     @classmethod
     def from_xml(cls, path: str | Path, particle: str) -> Calorimeter:
@@ -286,6 +292,9 @@ _CORE = (0, 5, 10, 30, 50, 100, 200, 400, 600)
 _LATE = (0, 50, 100, 200, 400, 600)
 _HADRONIC = (0, 10, 20, 30, 50, 80, 100, 130, 160, 200, 250, 300, 350, 400)
 _STEP = 4.65
+_DS1_THRESHOLD = 1.0
+#: The readout threshold of 0.5 keV in silicon, over the sampling fraction.
+_SILICON_THRESHOLD = 0.5e-3 / 0.033
 
 #: The voxels of the photons of data set 1 of the CaloChallenge.
 DS1_PHOTONS = Calorimeter.of_rings(
@@ -301,6 +310,7 @@ DS1_PHOTONS = Calorimeter.of_rings(
         3: (_LATE, 1),
         12: ((0, 100, 200, 400, 1000, 2000), 1),
     },
+    threshold=_DS1_THRESHOLD,
 )
 #: The voxels of the charged pions of data set 1.
 DS1_PIONS = Calorimeter.of_rings(
@@ -315,16 +325,19 @@ DS1_PIONS = Calorimeter.of_rings(
         13: ((*_HADRONIC, 600, 1000, 2000), 10),
         14: ((0, 50, 100, 150, 200, 250, 300, 400, 600, 1000, 2000), 1),
     },
+    threshold=_DS1_THRESHOLD,
 )
 #: The voxels of data set 2: 45 layers of 16 angles and 9 rings of 4.65 mm.
 DS2 = Calorimeter.of_rings(
     "ds2",
     "electron",
     {number: (tuple((_STEP * np.arange(10)).tolist()), 16) for number in range(45)},
+    threshold=_SILICON_THRESHOLD,
 )
 #: The voxels of data set 3: 45 layers of 50 angles and 18 rings of 2.325 mm.
 DS3 = Calorimeter.of_rings(
     "ds3",
     "electron",
     {number: (tuple((_STEP / 2 * np.arange(19)).tolist()), 50) for number in range(45)},
+    threshold=_SILICON_THRESHOLD,
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from qgen_core.errors import DataError
 from qgen_core.typing import Array, Floats
-from qgen_hep.showers.geometry import MEV_IN_GEV, Geometry, Layer
+from qgen_hep.calorimeters.grids import MEV_IN_GEV, Geometry, Layer
 
 
 def observables(
@@ -26,7 +26,7 @@ def observables(
     Raises DataError for showers of another shape, and for incident energies that are not positive
     or not as many as the showers.
 
-    >>> from qgen_hep.showers.geometry import CALOGAN
+    >>> from qgen_hep.calorimeters.grids import CALOGAN
     >>> shower = np.zeros((1, 504))
     >>> shower[0, [0, 2]] = 250.0  # two strips, 10 mm apart
     >>> shower[0, -1] = 500.0  # a cell of the last layer
