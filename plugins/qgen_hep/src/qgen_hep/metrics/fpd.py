@@ -45,6 +45,7 @@ def fpd(
 
     Source: Kansal et al., arXiv:2211.10295; Krause et al., arXiv:2410.21611.
 
+    >>> import numpy as np
     >>> from qgen_hep.calorimeters import DS1_PHOTONS
     >>> draw = np.random.default_rng(0)
     >>> energy = np.full((100, 1), 65536.0)
