@@ -67,7 +67,7 @@ class _LayerSums:
 
     def __init__(self, showers: Showers, layer: LayerLike) -> None:
         self.number = layer.number
-        directions = ("r",)
+        directions: tuple[str, ...] = ("r",)
         if layer.has_directions:
             directions = ("eta", "phi", "r")
         columns = [np.ones(len(layer.r))]

@@ -166,8 +166,8 @@ class Histograms:
         for one in self.all:
             values = features[one.name.partition(" at ")[0]]
             numbers = one.numbers(values)
-            counts = (showers.incident >= one.lowest) & (showers.incident < one.highest)
-            numbers[~counts] = one.bins + 1
+            is_counted = (showers.incident >= one.lowest) & (showers.incident < one.highest)
+            numbers[~is_counted] = one.bins + 1
             columns.append(numbers)
         slots = self.voxels.bins + 1
         pieces = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate
@@ -87,12 +88,12 @@ def calo_classifier(
     truth = showers_of(reference.take(order[half:]), place, threshold=threshold)
     second = showers_of(generated, place, threshold=threshold)
     note = _note(split, asked, settings)
+    judge = partial(tell_apart, split=split, settings=settings, seed=seed)
     found = {}
     for level in levels:
         inputs = network_inputs(first, level)
-        options = {"split": split, "settings": settings, "seed": seed}
-        told = tell_apart(inputs, network_inputs(second, level), **options)
-        floor = tell_apart(inputs, network_inputs(truth, level), **options)
+        told = judge(inputs, network_inputs(second, level))
+        floor = judge(inputs, network_inputs(truth, level))
         found[f"AUC ({level})"] = Estimate(
             told.auc, told.auc_error, floor.auc, floor.auc_error, note
         )
