@@ -8,7 +8,7 @@ from math import erf
 import h5py
 import numpy as np
 import pytest
-from calo_numbers import FILE, NEIGHBOURS, SEED, calibration, samples, sizes
+from calo_numbers import FILE, NEIGHBOURS, SEED, calibration, samples, sizes, small_points
 
 import qgen_core as qgen
 from qgen_core.errors import BadOption, DataError
@@ -188,6 +188,15 @@ def test_the_line_is_the_minimum_that_jetnet_stops_before(pair: str) -> None:
     assert ours <= min(best_misfit(one) for one in around if one >= 0) * (1 + 1e-9)
     assert ours < best_misfit(golden["fpd"])
     assert line.intercept == pytest.approx(golden["fpd"], rel=0.01 if pair == "far" else 1.0)
+
+
+def test_jetnet_stops_far_before_the_minimum_for_small_distances() -> None:
+    x, y = small_points()
+    line = distances.rising_line(x, y)
+    slope, intercept = np.polyfit(x, y, 1)
+    assert line[:2] == pytest.approx((intercept, slope), rel=1e-9)
+    assert line.intercept == pytest.approx(1e-4, rel=0.02)
+    assert GOLDEN["bounded fit"] > 1.2 * line.intercept
 
 
 def test_the_line_meets_its_bounds() -> None:
