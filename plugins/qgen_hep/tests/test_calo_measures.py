@@ -129,6 +129,13 @@ def test_binned_showers_count_what_histograms_of_features_count() -> None:
     outside = np.mean((response < 0.5) | (response > 1.5))
     assert 0.2 < outside < 0.5
     assert found["E_tot/E_inc"].outside_reference == pytest.approx(outside)
+    # The largest energy of the reference belongs to the last bin.
+    assert found["voxels"].outside_reference == 0.0
+    for number, energies in zip(
+        (0, 1, 2, 3, 12), DS1_PHOTONS.layer_energies(voxels).T, strict=True
+    ):
+        expected = np.mean(energies < 1)
+        assert found[f"E_layer_{number}"].outside_reference == pytest.approx(expected)
     counts = []
     for part in (voxels, voxels[:100]):
         counts.append([*np.histogram(part[part > 0], histograms.voxels.edges)[0], 0])

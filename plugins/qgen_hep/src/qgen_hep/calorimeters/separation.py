@@ -155,7 +155,7 @@ class Histograms:
         self.all = found
         self.voxels = Histogram(VOXELS, VOXELS, _rising(reference.voxels, threshold, 50))
 
-    def binned(self, showers: Showers) -> Ints:
+    def binned(self, showers: Showers) -> Array:
         """The bins of showers (N, histograms + voxel bins + 1), to be counted.
 
         First the bin of each histogram, ``bins`` if outside and ``bins`` + 1 if the shower does not
@@ -176,7 +176,8 @@ class Histograms:
             place = np.arange(len(piece))[:, None] * slots + numbers
             counts = np.bincount(place[piece > 0], minlength=len(piece) * slots)
             pieces.append(counts.reshape(len(piece), slots))
-        return np.concatenate([np.stack(columns, axis=1), np.concatenate(pieces)], axis=1)
+        found = np.concatenate([np.stack(columns, axis=1), np.concatenate(pieces)], axis=1)
+        return found.astype(np.int32)
 
     def separations(self, reference: Array, generated: Array) -> dict[str, Separation]:
         """The separation power of each histogram of two samples of :meth:`binned` showers."""
@@ -210,7 +211,11 @@ def _rising(values: Array, threshold: float, number: int) -> Floats:
     if not largest > least > 0:
         # Nothing to see: a layer without energy.
         least, largest = max(least, 1.0), 10 * max(least, 1.0)
-    return np.logspace(np.log10(least), np.log10(largest), number)
+    edges = np.logspace(np.log10(least), np.log10(largest), number)
+    # The logarithm may round the ends across the values that they come from.
+    edges[0] = least
+    edges[-1] = largest
+    return edges
 
 
 def _responses(reference: Showers) -> list[Histogram]:

@@ -60,23 +60,18 @@ def fpd(
     for events in (reference, generated):
         showers = showers_of(events, place, threshold=threshold)
         samples.append(Events(network_inputs(showers, "high")))
-    notes: list[str] = []
     (found,) = score(
-        partial(_number, rng=rng, notes=notes),
-        samples[0],
-        samples[1],
-        rng=rng,
-        resamples=resamples,
+        partial(_distance, rng=rng), samples[0], samples[1], rng=rng, resamples=resamples
     )
-    # The first call is that of the samples themselves.
-    note = notes[0]
-    return {"FPD": Estimate(found.value, found.uncertainty, found.floor, found.floor_spread, note)}
+    return {
+        "FPD": Estimate(
+            found.value, found.uncertainty, found.floor, found.floor_spread, note=found.note
+        )
+    }
 
 
-def _number(
-    reference: Events, generated: Events, *, rng: Rng, notes: list[str]
-) -> dict[str, float]:
-    """The distance of two samples of features; what there is to say of it is added to the notes."""
+def _distance(reference: Events, generated: Events, *, rng: Rng) -> dict[str, Estimate]:
+    """The distance of two samples of features, with what there is to say of it."""
     found = frechet_physics_distance(reference.x, generated.x, rng=rng)
     sizes = found.sizes
     note = f"subsets of {sizes[0]} to {sizes[-1]} events"
@@ -85,5 +80,4 @@ def _number(
     note += f", error of the fit {found.line.error:.1e}"
     if found.line.free < 0:
         note += f", intercept without bounds {found.line.free:.1e}"
-    notes.append(note)
-    return {"FPD": found.line.intercept}
+    return {"FPD": Estimate(found.line.intercept, note=note)}

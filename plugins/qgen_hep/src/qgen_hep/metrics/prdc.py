@@ -9,7 +9,7 @@ import numpy as np
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate
-from qgen_core.typing import Rng
+from qgen_core.typing import Floats, Rng
 from qgen_hep.calorimeters.neighbours import Neighbours, log_voxels, neighbours
 from qgen_hep.calorimeters.showers import Choice, Showers, calorimeter_of, showers_of
 
@@ -84,7 +84,7 @@ def prdc(
     return found
 
 
-def _subset(showers: Showers, size: int, rng: Rng) -> np.ndarray:
+def _subset(showers: Showers, size: int, rng: Rng) -> Floats:
     """Random showers (size, voxels) as logarithms."""
     return log_voxels(showers.take(rng.permutation(len(showers))[:size]))
 

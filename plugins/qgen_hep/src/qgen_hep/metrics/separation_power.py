@@ -11,7 +11,7 @@ from qgen_core.events import Events
 from qgen_core.interfaces import Estimate
 from qgen_core.metrics.score import score
 from qgen_core.typing import Rng
-from qgen_hep.calorimeters.separation import Histograms, Separation
+from qgen_hep.calorimeters.separation import Histograms
 from qgen_hep.calorimeters.showers import Choice, calorimeter_of, showers_of
 
 
@@ -59,45 +59,27 @@ def separation_power(
     samples = [showers_of(events, place, threshold=used) for events in (reference, generated)]
     histograms = Histograms(samples[0], used)
     binned = [Events(histograms.binned(one)) for one in samples]
-    outside = _outside(histograms, binned[0], binned[1], by_layer)
     numbers = partial(_numbers, histograms=histograms, by_layer=by_layer)
     found = {}
     for one in score(numbers, binned[0], binned[1], rng=rng, resamples=resamples):
-        note = outside[one.name]
         found[one.name] = Estimate(
-            one.value, one.uncertainty, one.floor, one.floor_spread, note=note
+            one.value, one.uncertainty, one.floor, one.floor_spread, note=one.note
         )
     return found
 
 
 def _numbers(
     reference: Events, generated: Events, *, histograms: Histograms, by_layer: bool
-) -> dict[str, float]:
-    """The separation powers of binned showers."""
-    grouped = _grouped(histograms, reference, generated, by_layer)
-    return {name: float(np.mean([one.power for one in group])) for name, group in grouped.items()}
-
-
-def _outside(
-    histograms: Histograms, reference: Events, generated: Events, by_layer: bool
-) -> dict[str, str]:
-    """What lies outside the histograms, in words."""
-    found = {}
-    for name, group in _grouped(histograms, reference, generated, by_layer).items():
-        first = float(np.mean([one.outside_reference for one in group]))
-        second = float(np.mean([one.outside_generated for one in group]))
-        found[name] = f"outside the bins: {first:.2%} of the reference, {second:.2%} generated"
-    return found
-
-
-def _grouped(
-    histograms: Histograms, reference: Events, generated: Events, by_layer: bool
-) -> dict[str, list[Separation]]:
-    """The separations that make one number, by its name."""
+) -> dict[str, Estimate]:
+    """The separation powers of binned showers, with what lies outside the histograms."""
     every = histograms.separations(reference.x, generated.x)
-    if by_layer:
-        return {f"S2({name})": [one] for name, one in every.items()}
+    groups = {name: [one] for name, one in every.items()}
+    if not by_layer:
+        families = histograms.families().items()
+        groups = {family: [every[name] for name in names] for family, names in families}
     found = {}
-    for family, names in histograms.families().items():
-        found[f"S2({family})"] = [every[name] for name in names]
+    for name, group in groups.items():
+        power, first, second = np.mean(group, axis=0).tolist()
+        note = f"outside the bins: {first:.2%} of the reference, {second:.2%} generated"
+        found[f"S2({name})"] = Estimate(power, note=note)
     return found
