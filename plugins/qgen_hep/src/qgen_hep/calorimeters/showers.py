@@ -26,7 +26,7 @@ CALORIMETERS: dict[str, Calorimeter] = {
     found.name: found for found in (DS1_PHOTONS, DS1_PIONS, DS2, DS3, CALOGAN)
 }
 #: The names that the energy of the incident particle has in files.
-INCIDENT_NAMES = ("energy", "incident_energies")
+INCIDENT_NAMES = ("energy", "incident_energies", "incident_energy")
 #: Features are computed for so many voxels at a time, to bound their memory.
 VOXELS_AT_A_TIME = 2**22
 
@@ -170,7 +170,7 @@ def _voxels(events: Events, calorimeter: Calorimeter) -> Array:
 def incident_energies(events: Events) -> Floats:
     """The incident energies (N,) of showers, as the events have them.
 
-    They are the condition or column ``energy`` or ``incident_energies``, or the only condition.
+    They are the condition or column of one of ``INCIDENT_NAMES``, or the only condition.
     Raises DataError if the events have none of these.
 
     >>> incident_energies(Events(np.zeros((2, 1)), np.array([[5.0], [7.0]]))).tolist()
