@@ -103,3 +103,42 @@ def test_bad_settings_and_samples_are_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(__import__("sys").modules, "torch", None)
     with pytest.raises(BrokenPlugin, match=r"pip install qgen-hep\[torch\]"):
         classifier.train_classifier(first, first, seed=1)
+
+
+def test_the_epoch_may_be_chosen_by_accuracy() -> None:
+    """The same training keeps an epoch that assigns at least as many validation events rightly."""
+    first, second = normal(4, 0.0, 300), normal(54, 1.0, 300)
+    shares = {}
+    kept = {}
+    for select in ("loss", "accuracy"):
+        settings = Settings(
+            widths=(32, 32), dropout=0.0, epochs=15, patience=15, batch_size=64,
+            learning_rate=0.02, select=select,
+        )  # fmt: skip
+        found = train_classifier(first, second, settings, seed=1)
+        wrong = [found.scores(first.validation) > 0, found.scores(second.validation) <= 0]
+        shares[select] = 1 - np.mean(np.concatenate(wrong))
+        kept[select] = found.kept
+    assert kept["loss"] != kept["accuracy"]
+    assert shares["accuracy"] > shares["loss"]
+
+
+def test_a_network_may_be_plain_and_in_double_precision() -> None:
+    """Without scaling and normalisation a linear change of inputs changes the scores."""
+    first, second = normal(1, 0.0, 400), normal(2, 1.5, 400)
+    scores = {}
+    for scaling in ("none", "columns"):
+        settings = Settings(
+            widths=(8,), scaling=scaling, dropout=0.0, epochs=3, batch_norm=False,
+            precision="float64",
+        )  # fmt: skip
+        for factor in (1.0, 1 + 1e-12):
+            parts = []
+            for sample in (first, second):
+                values = [factor * one for one in (sample.train, sample.validation, sample.test)]
+                parts.append(Sample(*values))
+            found = train_classifier(*parts, settings, seed=1)
+            scores[scaling, factor] = found.scores(parts[0].test)
+    plain = np.abs(scores["none", 1.0] - scores["none", 1 + 1e-12]).max()
+    assert 1e-15 < plain < 1e-9  # single precision would see no difference
+    np.testing.assert_allclose(scores["columns", 1.0], scores["columns", 1 + 1e-12], atol=1e-12)

@@ -14,7 +14,7 @@ from qgen_hep.showers import CALOGAN, geometry_of, observables, profile
 
 def showers(count: int, seed: int = 1) -> np.ndarray:
     draw = np.random.default_rng(seed)
-    return draw.exponential(20.0, (count, CALOGAN.width)) * (draw.random((count, 504)) < 0.3)
+    return draw.exponential(20.0, (count, CALOGAN.voxels)) * (draw.random((count, 504)) < 0.3)
 
 
 def events(x: np.ndarray, energy: np.ndarray) -> Events:
@@ -108,5 +108,5 @@ def test_the_distance_of_the_response_is_in_units_of_the_incident_energy() -> No
 
 def test_the_metric_needs_incident_energies() -> None:
     x = Events(showers(4), columns=CALOGAN.column_names)
-    with pytest.raises(DataError, match="the condition 'energy'; these events have none"):
+    with pytest.raises(DataError, match="or 'incident_energies'; these events have none"):
         shower_observables(x, x, rng=np.random.default_rng(1))

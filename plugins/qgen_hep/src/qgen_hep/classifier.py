@@ -20,8 +20,12 @@ from qgen_core.support.random_streams import stream
 from qgen_core.typing import Array, Floats
 
 #: How the inputs of a network are scaled: each column to mean 0 and deviation 1 over the training
-#: events, or each event to length 1, which hides its total energy.
-Scaling = Literal["columns", "events"]
+#: events; each event to length 1, which hides its total energy; or not at all.
+Scaling = Literal["columns", "events", "none"]
+#: What the kept epoch has the best value of, on the validation events.
+Criterion = Literal["loss", "accuracy"]
+#: The precision of the network's numbers.
+Precision = Literal["float32", "float64"]
 #: The shares of training and validation events; the rest are test events.
 SHARES = (0.6, 0.15)
 #: The slope of the activation for negative inputs.
@@ -35,8 +39,7 @@ class Settings:
     """The network and its training.
 
     After each hidden layer come a leaky ReLU, dropout and batch normalisation; the training is
-    Adam on the binary cross-entropy, and the kept epoch is that of least loss on the validation
-    events.
+    Adam on the binary cross-entropy, and the kept epoch is the best one on the validation events.
 
     Args:
         widths: of the hidden layers.
@@ -44,8 +47,11 @@ class Settings:
         dropout: the probability with which a hidden unit is left out in training.
         batch_size: events of both samples in a step.
         epochs: the most passes over the training events.
-        patience: the training ends after so many epochs without a less validation loss.
+        patience: the training ends after so many epochs without a better one.
         learning_rate: of Adam.
+        batch_norm: whether hidden layers are followed by batch normalisation.
+        select: the best epoch is the first of least loss, or of highest accuracy.
+        precision: of the network and its inputs.
 
     Raises BadOption for numbers out of range.
 
@@ -60,6 +66,9 @@ class Settings:
     epochs: int = 30
     patience: int = 8
     learning_rate: float = 1e-3
+    batch_norm: bool = True
+    select: Criterion = "loss"
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         least = min(*self.widths, self.batch_size, self.epochs, self.patience, 1)
@@ -185,7 +194,7 @@ def train_classifier(
     torch = _torch()
     _check(first, second)
     train = np.concatenate([first.train, second.train])
-    scaler = _Scaler.fitted(train, settings.scaling)
+    scaler = _Scaler.fitted(train, settings)
     training = _Labelled(torch, scaler, first.train, second.train)
     validation = _Labelled(torch, scaler, first.validation, second.validation)
     with torch.random.fork_rng(devices=[]):
@@ -207,6 +216,7 @@ def _fit(
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     losses: list[list[float]] = []
     kept = 0
+    least = np.inf
     best: dict[str, Any] = {}
     for epoch in range(settings.epochs):
         network.train()
@@ -222,9 +232,13 @@ def _fit(
         training.settle(network)
         with torch.no_grad():
             held_out = float(validation.loss(network))
+            misfit = held_out
+            if settings.select == "accuracy":
+                misfit = 1 - validation.accuracy(network)
         losses.append([total / len(batches), held_out])
-        if epoch == 0 or held_out < losses[kept][1]:
+        if epoch == 0 or misfit < least:
             kept = epoch
+            least = misfit
             best = {name: value.clone() for name, value in network.state_dict().items()}
         if epoch - kept >= settings.patience:
             break
@@ -249,10 +263,10 @@ class _Labelled:
         self._normalisation = torch.nn.BatchNorm1d
         self._no_grad = torch.no_grad
         self._inputs = torch.from_numpy(scaler(np.concatenate([first, second])))
-        labels = np.repeat(np.array([0.0, 1.0], dtype=np.float32), sizes)
-        balance = sum(sizes) / (2 * np.array(sizes, dtype=np.float32))
+        labels = np.repeat(np.array([0.0, 1.0], dtype=scaler.precision), sizes)
+        balance = sum(sizes) / (2 * np.array(sizes, dtype=scaler.precision))
         self._labels = torch.from_numpy(labels)
-        self._weights = torch.from_numpy(np.repeat(balance.astype(np.float32), sizes))
+        self._weights = torch.from_numpy(np.repeat(balance.astype(scaler.precision), sizes))
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -263,11 +277,12 @@ class _Labelled:
         Running averages over the few steps of a short training lag behind the weights.
         """
         network.eval()
-        for layer in network:
-            if isinstance(layer, self._normalisation):
-                layer.train()
-        with self._no_grad():
-            network(self._inputs)
+        normalisations = [layer for layer in network if isinstance(layer, self._normalisation)]
+        for layer in normalisations:
+            layer.train()
+        if normalisations:
+            with self._no_grad():
+                network(self._inputs)
         network.eval()
 
     def loss(self, network: Any, batch: Any = slice(None)) -> Any:
@@ -275,29 +290,36 @@ class _Labelled:
         logits = network(self._inputs[batch])[:, 0]
         return self._loss(logits, self._labels[batch], self._weights[batch])
 
+    def accuracy(self, network: Any) -> float:
+        """The weighted share of events on the right side of equal probabilities."""
+        right = (network(self._inputs)[:, 0] > 0) == (self._labels > 0.5)
+        return float((self._weights * right).sum() / self._weights.sum())
+
 
 @dataclass(frozen=True)
 class _Scaler:
-    """The scaling of inputs; ``mean`` and ``deviation`` (F,) are None for events of length 1."""
+    """The scaling of inputs; ``mean`` and ``deviation`` (F,) are those of scaled columns."""
 
-    mean: Floats | None = None
-    deviation: Floats | None = None
+    scaling: Scaling
+    precision: Precision
+    mean: Floats
+    deviation: Floats
 
     @classmethod
-    def fitted(cls, train: Floats, scaling: Scaling) -> _Scaler:
-        if scaling == "events":
-            return cls()
+    def fitted(cls, train: Floats, settings: Settings) -> _Scaler:
         deviation = train.std(axis=0)
-        return cls(train.mean(axis=0), np.where(deviation < LEAST_DEVIATION, 1.0, deviation))
+        deviation = np.where(deviation < LEAST_DEVIATION, 1.0, deviation)
+        return cls(settings.scaling, settings.precision, train.mean(axis=0), deviation)
 
     def __call__(self, events: Floats) -> Array:
-        """Scaled events (N, F) in single precision."""
-        if self.mean is not None and self.deviation is not None:
+        """Scaled events (N, F) in the precision of the network."""
+        scaled = events
+        if self.scaling == "columns":
             scaled = (events - self.mean) / self.deviation
-        else:
+        elif self.scaling == "events":
             length = np.linalg.norm(events, axis=1, keepdims=True)
             scaled = events / np.where(length > 0, length, 1.0)
-        return scaled.astype(np.float32)
+        return scaled.astype(self.precision)
 
 
 def _network(torch: Any, inputs: int, settings: Settings) -> Any:
@@ -306,10 +328,11 @@ def _network(torch: Any, inputs: int, settings: Settings) -> Any:
         layers.append(torch.nn.Linear(inputs, width))
         layers.append(torch.nn.LeakyReLU(SLOPE))
         layers.append(torch.nn.Dropout(settings.dropout))
-        layers.append(torch.nn.BatchNorm1d(width, momentum=1.0))  # see _Labelled.settle
+        if settings.batch_norm:
+            layers.append(torch.nn.BatchNorm1d(width, momentum=1.0))  # see _Labelled.settle
         inputs = width
     layers.append(torch.nn.Linear(inputs, 1))
-    return torch.nn.Sequential(*layers)
+    return torch.nn.Sequential(*layers).to(getattr(torch, settings.precision))
 
 
 def _check(first: Sample, second: Sample) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 import qgen_core as qgen
-from qgen_core.errors import DataError
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate
 from qgen_core.metrics.score import score
-from qgen_core.typing import Floats, Rng
-from qgen_hep.showers.geometry import geometry_of
+from qgen_core.typing import Rng
+from qgen_hep.calorimeters.grids import geometry_of
+from qgen_hep.calorimeters.showers import incident_energies
 from qgen_hep.showers.observables import observables
 
 #: The distance that is in units of the incident energy.
@@ -69,23 +69,3 @@ def _distances(reference: Events, generated: Events) -> dict[str, float]:
     found["W1(mean)"] = float(np.mean(list(found.values())))
     found[RESPONSE] = qgen.metric("wasserstein", unit="column")(reference, generated)[RESPONSE]
     return found
-
-
-def incident_energies(events: Events) -> Floats:
-    """The incident energies (N,) of showers in GeV: the condition ``energy``, or the only one.
-
-    Raises DataError if the events have neither.
-
-    >>> incident_energies(Events(np.zeros((2, 1)), np.array([[5.0], [7.0]]))).tolist()
-    [5.0, 7.0]
-    """
-    names = events.condition_columns
-    if events.condition is None or ("energy" not in names and len(names) != 1):
-        raise DataError(
-            "showers need their incident energy as the condition 'energy'; these events have "
-            f"{', '.join(names) or 'none'}"
-        )
-    place = 0
-    if "energy" in names:
-        place = names.index("energy")
-    return np.asarray(events.condition[:, place], dtype=np.float64)

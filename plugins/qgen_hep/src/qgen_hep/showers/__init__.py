@@ -1,6 +1,6 @@
 """Showers in a calorimeter: the grids of cells, and observables of showers."""
 
-from qgen_hep.showers.geometry import CALOGAN, GEOMETRIES, Geometry, Layer, geometry_of
+from qgen_hep.calorimeters.grids import CALOGAN, GEOMETRIES, Geometry, Layer, geometry_of
 from qgen_hep.showers.observables import Profile, observables, profile
 
 __all__ = [

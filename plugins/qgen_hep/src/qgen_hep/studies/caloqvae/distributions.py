@@ -8,7 +8,7 @@ import numpy as np
 
 from qgen_core.events import Events
 from qgen_core.typing import Floats
-from qgen_hep.metrics.shower_observables import incident_energies
+from qgen_hep.calorimeters.showers import incident_energies
 from qgen_hep.showers import CALOGAN, observables, profile
 from qgen_hep.studies.shared.six_digits import six_digits
 
