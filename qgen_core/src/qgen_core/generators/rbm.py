@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,15 @@ from qgen_core.generators.spin_events import check_binary, from_spins, to_spins
 from qgen_core.interfaces import Couplings, Generator, Sampler
 from qgen_core.ising import Ising
 from qgen_core.samplers.enumeration import Enumeration
+from qgen_core.samplers.spin_products import SpinProduct
 from qgen_core.support.parameters import load_into
 from qgen_core.support.random_streams import generator, stream
 from qgen_core.typing import Array, Floats, Pullback, Rng
 
 #: ``log_prob`` is offered where the smaller side has at most so many units.
 MOST_ENUMERATED = 16
+#: Factors of at most 2 whose product is surely a double.
+FACTORS_AT_ONCE = 512
 
 
 class RestrictedBoltzmannMachine(Generator):
@@ -196,18 +199,17 @@ class RestrictedBoltzmannMachine(Generator):
             return self._log_prob(data)
         count = len(data)
         chains = len(self.chains)
-        both = np.concatenate([data, self.chains[:, : data.shape[1]]]).astype(self._dtype)
-        free, hidden = self._free(both)
+        both = np.concatenate([data, self.chains[:, : data.shape[1]]])
+        free, hidden = self._free(both, self._dtype)
         value = free[:count] - free[count:].mean()
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             of_chains = np.full(chains, -cotangent.sum() / chains)
-            h, couplings = self._slopes(both, hidden, np.concatenate([cotangent, of_chains]))
+            weights = np.concatenate([cotangent, of_chains])
             if self.centred:
-                mean = both[:count].mean(axis=0, dtype=np.float64)
-                hidden_mean = hidden[:count].mean(axis=0, dtype=np.float64)
-                of_type = (mean.astype(self._dtype), hidden_mean.astype(self._dtype))
-                h, couplings = self._centred(h, couplings, *of_type)
+                h, couplings = self._centred_slopes(both, hidden, weights, count)
+            else:
+                h, couplings = self._slopes(both, hidden, weights)
             return {"h": h, "J": self._pairs.values(couplings)}
 
         return value, pullback
@@ -217,7 +219,7 @@ class RestrictedBoltzmannMachine(Generator):
 
         Their first K columns are conditions.
         """
-        return self._free(visible.astype(np.float64))[0]
+        return self._free(visible, np.dtype(np.float64))[0]
 
     def log_pseudo_likelihood(self, x: Array, condition: Array | None = None) -> Floats:
         """``sum_i log p(v_i | all other v)`` of each event (N,).
@@ -250,11 +252,10 @@ class RestrictedBoltzmannMachine(Generator):
             fields[self.space.width :] += given @ of_conditions
             exact.append(Enumeration(Ising(fields, of_free, self._graph_of_free)))
         log_z = np.array([one.log_z for one in exact])
-        visible = data.astype(np.float64)
-        free, hidden_means = self._free(visible)
+        free, hidden_means = self._free(data, np.dtype(np.float64))
 
         def pullback(cotangent: Array) -> dict[str, Array]:
-            h, couplings = self._slopes(visible, hidden_means, -cotangent)
+            h, couplings = self._slopes(data, hidden_means, -cotangent)
             for number, one in enumerate(exact):
                 weight = cotangent[row == number].sum()
                 means, products = one.moments()
@@ -271,42 +272,48 @@ class RestrictedBoltzmannMachine(Generator):
         fields: Floats = visible @ self._matrix + self.h[self.space.width :]
         return fields
 
-    def _free(self, visible: Array) -> tuple[Floats, Array]:
-        """Free energies (N,), and mean hidden spins (N, H), of floats (N, K + V).
-
-        Matrices are of the type of ``visible``.
-        """
-        couplings = self._matrix.astype(visible.dtype, copy=False)
-        fields = visible @ couplings + self.h[self.space.width :].astype(visible.dtype)
-        size = np.abs(fields)
-        decay = np.exp(-2 * size)
-        log_sums = np.sum(size + np.log(1 + decay), axis=1, dtype=np.float64)
-        own = visible[:, self._clamped :] @ self.h[: self.space.width].astype(visible.dtype)
-        free: Floats = own - log_sums
-        return free, -np.copysign((1 - decay) / (1 + decay), fields)
-
-    def _slopes(self, visible: Array, hidden: Array, weights: Floats) -> tuple[Array, Array]:
-        """The derivatives of ``weights`` (N,) times the free energies: by h, and by all pairs."""
-        of_type = weights.astype(visible.dtype)
-        h = np.concatenate([of_type @ visible[:, self._clamped :], of_type @ hidden])
-        couplings = (of_type[:, None] * visible).T @ hidden
-        return h, couplings
-
-    def _centred(
-        self, h: Array, couplings: Array, mean: Array, hidden_mean: Array
-    ) -> tuple[Array, Array]:
-        """The derivatives with the means of the events and of their hidden units subtracted."""
+    def _free(self, visible: Array, dtype: np.dtype[Any]) -> tuple[Floats, Array]:
+        """Free energies (N,), and mean hidden spins (N, H) of a type, of spins (N, K + V)."""
         width = self.space.width
-        of_visible = np.zeros(len(mean), h.dtype)  # conditions are the same in both phases
-        of_visible[self._clamped :] = h[:width]
-        of_hidden = h[width:]
-        couplings -= np.outer(of_visible, hidden_mean)
-        couplings -= np.outer(mean, of_hidden)
+        fields = SpinProduct(self._matrix, dtype)(visible)
+        fields += self.h[width:].astype(dtype)
+        means = np.tanh(fields)
+        log_sums = _log_two_cosh(fields, means)
+        own = visible[:, self._clamped :].astype(dtype) @ self.h[:width].astype(dtype)
+        free: Floats = own - log_sums
+        return free, np.negative(means, out=means)
+
+    def _slopes(
+        self, visible: NDArray[np.int8], hidden: Array, weights: Floats
+    ) -> tuple[Array, Array]:
+        """The derivatives of ``weights`` (N,) times the free energies: by h, and by all pairs."""
+        of_type = weights.astype(hidden.dtype)
+        of_visible = of_type @ visible[:, self._clamped :].astype(hidden.dtype)
+        couplings = SpinProduct(of_type[:, None] * hidden, hidden.dtype)(visible.T)
+        return np.concatenate([of_visible, of_type @ hidden]), couplings
+
+    def _centred_slopes(
+        self, visible: NDArray[np.int8], hidden: Array, weights: Floats, events: int
+    ) -> tuple[Array, Array]:
+        """The derivatives with the means of the events and of their hidden units subtracted.
+
+        The events come first, and the weights sum to 0.
+        """
+        clamped = self._clamped
+        mean = visible[:events].mean(axis=0, dtype=np.float64).astype(hidden.dtype)
+        hidden_mean = hidden[:events].mean(axis=0, dtype=np.float64).astype(hidden.dtype)
+        h, couplings = self._slopes(visible, hidden - hidden_mean, weights)
+        of_visible = np.zeros(len(mean), hidden.dtype)
+        of_visible[clamped:] = h[: self.space.width]
+        of_hidden = h[self.space.width :]
+        couplings -= mean[:, None] * of_hidden
+        if clamped:  # conditions are the same in both phases, so there is nothing to subtract
+            of_clamped = weights.astype(hidden.dtype) @ visible[:, :clamped].astype(hidden.dtype)
+            couplings[:clamped] += of_clamped[:, None] * hidden_mean
         couplings = self._pairs.matrix(self._pairs.values(couplings))
         visible_fields = of_visible - couplings @ hidden_mean
-        hidden_fields = of_hidden - couplings.T @ mean
-        h = np.concatenate([visible_fields[self._clamped :], hidden_fields])
-        return h, couplings
+        hidden_fields = of_hidden - mean @ couplings
+        return np.concatenate([visible_fields[clamped:], hidden_fields]), couplings
 
     def _drawn(self, n: int, condition: Array | None, start: Array, rng: Rng) -> NDArray[np.int8]:
         """n states of all units (n, K + V + H), one for each row of the condition."""
@@ -351,3 +358,17 @@ def _fields_of(spins: NDArray[np.int8]) -> Floats:
     down = len(spins) + 1 - up
     fields: Floats = 0.5 * np.log(down / up)
     return fields
+
+
+def _log_two_cosh(fields: Array, means: Array) -> Floats:
+    """The sum of log(2 cosh f) over fields (N, H), given tanh(f): (N,).
+
+    log(2 cosh f) is |f| + log 2 - log(1 + |tanh f|). The factors 1 + |tanh f| are at most 2, so
+    the product of many of them is a double, and few logarithms are needed.
+    """
+    factors = np.abs(means)
+    factors += 1
+    starts = np.arange(0, fields.shape[1], FACTORS_AT_ONCE)
+    products = np.multiply.reduceat(factors, starts, axis=1, dtype=np.float64)
+    sizes: Floats = np.abs(fields).sum(axis=1, dtype=np.float64)
+    return sizes + fields.shape[1] * np.log(2) - np.log(products).sum(axis=1)

@@ -194,7 +194,7 @@ def update_side(
 ) -> None:
     """Draw one side of bipartite chains, given 2 beta times the fields of the other, (C, m).
 
-    Blocks first..end are of CHAINS chains. ``spins`` (C, m) are floats -1 and +1; ``h`` (R, m) is
+    Blocks first..end are of CHAINS chains. ``spins`` (C, m) are -1 and +1; ``h`` (R, m) is
     2 beta times the fields of each row, of which each has C / R chains in turn; ``scale`` (C,)
     multiplies the couplings; ``noise`` is (B, WORDS, CHAINS).
     """
