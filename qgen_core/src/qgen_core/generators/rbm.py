@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,16 +200,17 @@ class RestrictedBoltzmannMachine(Generator):
         count = len(data)
         chains = len(self.chains)
         both = np.concatenate([data, self.chains[:, : data.shape[1]]])
-        free, hidden = self._free(both, self._dtype)
+        floats = both.astype(self._dtype)
+        free, hidden = self._free(both, floats)
         value = free[:count] - free[count:].mean()
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             of_chains = np.full(chains, -cotangent.sum() / chains)
             weights = np.concatenate([cotangent, of_chains])
             if self.centred:
-                h, couplings = self._centred_slopes(both, hidden, weights, count)
+                h, couplings = self._centred_slopes(both, floats, hidden, weights)
             else:
-                h, couplings = self._slopes(both, hidden, weights)
+                h, couplings = self._slopes(both, floats, hidden, weights)
             return {"h": h, "J": self._pairs.values(couplings)}
 
         return value, pullback
@@ -219,7 +220,7 @@ class RestrictedBoltzmannMachine(Generator):
 
         Their first K columns are conditions.
         """
-        return self._free(visible, np.dtype(np.float64))[0]
+        return self._free(visible, visible.astype(np.float64))[0]
 
     def log_pseudo_likelihood(self, x: Array, condition: Array | None = None) -> Floats:
         """``sum_i log p(v_i | all other v)`` of each event (N,).
@@ -252,10 +253,11 @@ class RestrictedBoltzmannMachine(Generator):
             fields[self.space.width :] += given @ of_conditions
             exact.append(Enumeration(Ising(fields, of_free, self._graph_of_free)))
         log_z = np.array([one.log_z for one in exact])
-        free, hidden_means = self._free(data, np.dtype(np.float64))
+        floats = data.astype(np.float64)
+        free, hidden_means = self._free(data, floats)
 
         def pullback(cotangent: Array) -> dict[str, Array]:
-            h, couplings = self._slopes(data, hidden_means, -cotangent)
+            h, couplings = self._slopes(data, floats, hidden_means, -cotangent)
             for number, one in enumerate(exact):
                 weight = cotangent[row == number].sum()
                 means, products = one.moments()
@@ -272,48 +274,52 @@ class RestrictedBoltzmannMachine(Generator):
         fields: Floats = visible @ self._matrix + self.h[self.space.width :]
         return fields
 
-    def _free(self, visible: Array, dtype: np.dtype[Any]) -> tuple[Floats, Array]:
-        """Free energies (N,), and mean hidden spins (N, H) of a type, of spins (N, K + V)."""
+    def _free(self, spins: NDArray[np.int8], floats: Array) -> tuple[Floats, Array]:
+        """Free energies (N,), and mean hidden spins (N, H), of the visible side (N, K + V).
+
+        It is given as spins and as floats, which have the type of all matrices.
+        """
+        dtype = floats.dtype
         width = self.space.width
-        fields = SpinProduct(self._matrix, dtype)(visible)
+        fields = SpinProduct(self._matrix, dtype)(spins)
         fields += self.h[width:].astype(dtype)
         means = np.tanh(fields)
-        log_sums = _log_two_cosh(fields, means)
-        own = visible[:, self._clamped :].astype(dtype) @ self.h[:width].astype(dtype)
-        free: Floats = own - log_sums
+        own = floats[:, self._clamped :] @ self.h[:width].astype(dtype)
+        free: Floats = own - _log_two_cosh(fields, means)
         return free, np.negative(means, out=means)
 
     def _slopes(
-        self, visible: NDArray[np.int8], hidden: Array, weights: Floats
+        self, spins: NDArray[np.int8], floats: Array, hidden: Array, weights: Floats
     ) -> tuple[Array, Array]:
         """The derivatives of ``weights`` (N,) times the free energies: by h, and by all pairs."""
         of_type = weights.astype(hidden.dtype)
-        of_visible = of_type @ visible[:, self._clamped :].astype(hidden.dtype)
-        couplings = SpinProduct(of_type[:, None] * hidden, hidden.dtype)(visible.T)
-        return np.concatenate([of_visible, of_type @ hidden]), couplings
+        h = np.concatenate([of_type @ floats[:, self._clamped :], of_type @ hidden])
+        couplings = SpinProduct(of_type[:, None] * hidden, hidden.dtype)(spins.T)
+        return h, couplings
 
     def _centred_slopes(
-        self, visible: NDArray[np.int8], hidden: Array, weights: Floats, events: int
+        self, spins: NDArray[np.int8], floats: Array, hidden: Array, weights: Floats
     ) -> tuple[Array, Array]:
         """The derivatives with the means of the events and of their hidden units subtracted.
 
-        The events come first, and the weights sum to 0.
+        The events come first, followed by the chains, and the weights sum to 0.
         """
+        width = self.space.width
         clamped = self._clamped
-        mean = visible[:events].mean(axis=0, dtype=np.float64).astype(hidden.dtype)
-        hidden_mean = hidden[:events].mean(axis=0, dtype=np.float64).astype(hidden.dtype)
-        h, couplings = self._slopes(visible, hidden - hidden_mean, weights)
-        of_visible = np.zeros(len(mean), hidden.dtype)
-        of_visible[clamped:] = h[: self.space.width]
-        of_hidden = h[self.space.width :]
+        events = len(spins) - len(self.chains)
+        mean = floats[:events].mean(axis=0)
+        hidden_mean = hidden[:events].mean(axis=0)
+        h, couplings = self._slopes(spins, floats, hidden - hidden_mean, weights)
+        of_hidden = h[width:]
         couplings -= mean[:, None] * of_hidden
-        if clamped:  # conditions are the same in both phases, so there is nothing to subtract
-            of_clamped = weights.astype(hidden.dtype) @ visible[:, :clamped].astype(hidden.dtype)
-            couplings[:clamped] += of_clamped[:, None] * hidden_mean
+        # Conditions are the same in both phases, so the mean of the hidden units matters to events
+        # alone.
+        of_conditions = weights.astype(hidden.dtype) @ floats[:, :clamped]
+        couplings[:clamped] += of_conditions[:, None] * hidden_mean
         couplings = self._pairs.matrix(self._pairs.values(couplings))
-        visible_fields = of_visible - couplings @ hidden_mean
-        hidden_fields = of_hidden - mean @ couplings
-        return np.concatenate([visible_fields[clamped:], hidden_fields]), couplings
+        h[:width] -= couplings[clamped:] @ hidden_mean
+        h[width:] -= mean @ couplings
+        return h, couplings
 
     def _drawn(self, n: int, condition: Array | None, start: Array, rng: Rng) -> NDArray[np.int8]:
         """n states of all units (n, K + V + H), one for each row of the condition."""

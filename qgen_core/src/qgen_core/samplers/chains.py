@@ -144,11 +144,9 @@ class _ProductChains(Chains):
         self._right = np.ascontiguousarray(spins[:, right])
         self._h_left = np.ascontiguousarray(h[:, left], dtype=dtype)
         self._h_right = np.ascontiguousarray(h[:, right], dtype=dtype)
-        product = partial(
-            SpinProduct, dtype=dtype, factor=2 * options.beta, threads=options.threads
-        )
-        self._onto_left = product(energy.couplings.T)
-        self._onto_right = product(energy.couplings)
+        self._onto_right = SpinProduct(energy.couplings, dtype, threads=options.threads)
+        self._onto_left = self._onto_right.transposed()
+        self._two_beta = dtype(2 * options.beta)
         self.scale = np.ones(len(spins), dtype=dtype)
 
     def run(self, sweeps: int) -> None:
@@ -159,7 +157,7 @@ class _ProductChains(Chains):
     def coupling_energies(self) -> Floats:
         onto_right = self._onto_right(self._left)
         energies: Floats = np.einsum("ij,ij->i", onto_right, self._right).astype(np.float64)
-        return energies / 2
+        return self._two_beta * energies / 2
 
     @property
     def spins(self) -> NDArray[np.int8]:
@@ -172,7 +170,8 @@ class _ProductChains(Chains):
     def _update(self, side: NDArray[np.int8], fields: Array, h: Array) -> None:
         from qgen_core.samplers.gibbs_kernels import update_side
 
-        work = partial(update_side, side, fields, h, self.scale, self.noise)
+        factor = self._two_beta * self.scale
+        work = partial(update_side, side, fields, h, factor, self.noise)
         self._in_threads(work, side.size)
 
 
