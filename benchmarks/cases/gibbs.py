@@ -204,6 +204,7 @@ def dwave(energy: Ising, chains: int, sweeps: int) -> Callable[[], Spins]:
 def torch_gibbs(energy: Ising, chains: int, sweeps: int) -> Callable[[], Spins]:
     """The sampler ``torch-gibbs`` in float32, from random spins."""
     import torch
+
     from qgen_torch.samplers.gibbs import TorchGibbsSampler
 
     torch.set_num_threads(THREADS)
