@@ -49,7 +49,7 @@ def bipartite(context: Context) -> Case:
     chains = 4096
     sweeps = 10
     energy = random_energy(Graph.complete_bipartite(side, side), 0.5 / np.sqrt(side))
-    contestants = {
+    contestants: dict[str, Build] = {
         "qgen": qgen,
         "torch-gibbs": torch_gibbs,
         "torch matrix products": torch_sides,

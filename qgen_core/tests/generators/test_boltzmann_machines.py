@@ -14,7 +14,9 @@ import qgen_core as qgen
 from qgen_core.circuits.gates import PAULI, embedded
 from qgen_core.errors import BadOption, DataError, OutputMismatch, Unsupported
 from qgen_core.events import Batch, Events, Space
+from qgen_core.generators import rbm as rbm_module
 from qgen_core.generators.couplings import all_pairs
+from qgen_core.generators.rbm_kernels import LANES, hidden_means
 from qgen_core.interfaces import Model
 from qgen_core.runs import run as runs
 from qgen_core.runs.recipes import Recipe
@@ -142,6 +144,20 @@ def test_the_centred_gradient_is_uphill_and_the_same_for_reversed_bits(couplings
     np.testing.assert_allclose(of_turned["h"], centred["h"] * [-1, 1, 1, 1, 1], atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_compiled_means_of_hidden_spins_are_right_to_the_last_digits(dtype) -> None:
+    rng = np.random.default_rng(1)
+    fields = (rng.normal(size=(9, 1300)) * 10.0 ** rng.uniform(-9, 3, (9, 1300))).astype(dtype)
+    fields[0, :3] = 0.0, 1e4, -1e4
+    h = rng.normal(size=1300).astype(dtype) * dtype(0.01)
+    total = fields.astype(np.float64) + h
+    log_sums = np.empty(9)
+    hidden_means(fields, h, log_sums, np.empty((2, LANES)))
+    np.testing.assert_allclose(fields, -np.tanh(total), rtol=0, atol=2 * np.finfo(dtype).eps)
+    exact = np.logaddexp(total, -total).sum(axis=1)
+    np.testing.assert_allclose(log_sums, exact, rtol=1e-13)
+
+
 @pytest.mark.parametrize("tables", [False, True])
 @pytest.mark.parametrize("conditional", [False, True])
 def test_the_centred_gradient_is_the_sum_over_events_and_chains(
@@ -150,6 +166,7 @@ def test_the_centred_gradient_is_the_sum_over_events_and_chains(
     if tables:  # as in large machines
         monkeypatch.setattr(spin_products, "LEAST_ROWS", 1)
         monkeypatch.setattr(spin_products, "LEAST_PRODUCTS", 1)
+        monkeypatch.setattr(rbm_module, "WORTH_COMPILING", 1)
     rng = np.random.default_rng(4)
     clamped = 2 * conditional
     options: dict[str, Any] = {"chains": 7, "hidden": 600}

@@ -23,8 +23,11 @@ from qgen_core.typing import Array, Floats, Pullback, Rng
 
 #: ``log_prob`` is offered where the smaller side has at most so many units.
 MOST_ENUMERATED = 16
-#: Factors of at most 2 whose product is surely a double.
-FACTORS_AT_ONCE = 512
+#: From this number of hidden spins of all events on, means are computed by compiled code; for
+#: smaller machines numba is not loaded.
+WORTH_COMPILING = 2**15 + 1
+#: The compiled code takes so many hidden units.
+MOST_COMPILED = 2**14
 
 
 class RestrictedBoltzmannMachine(Generator):
@@ -282,11 +285,10 @@ class RestrictedBoltzmannMachine(Generator):
         dtype = floats.dtype
         width = self.space.width
         fields = SpinProduct(self._matrix, dtype)(spins)
-        fields += self.h[width:].astype(dtype)
-        means = np.tanh(fields)
+        log_sums = _means_and_log_sums(fields, self.h[width:].astype(dtype))
         own = floats[:, self._clamped :] @ self.h[:width].astype(dtype)
-        free: Floats = own - _log_two_cosh(fields, means)
-        return free, np.negative(means, out=means)
+        free: Floats = own - log_sums
+        return free, fields
 
     def _slopes(
         self, spins: NDArray[np.int8], floats: Array, hidden: Array, weights: Floats
@@ -366,15 +368,16 @@ def _fields_of(spins: NDArray[np.int8]) -> Floats:
     return fields
 
 
-def _log_two_cosh(fields: Array, means: Array) -> Floats:
-    """The sum of log(2 cosh f) over fields (N, H), given tanh(f): (N,).
+def _means_and_log_sums(fields: Array, h: Array) -> Floats:
+    """Turn the fields (N, H) from others into means; returns sums of log(2 cosh f), (N,)."""
+    rows, width = fields.shape
+    log_sums = np.empty(rows)
+    if fields.size >= WORTH_COMPILING and width <= MOST_COMPILED:
+        from qgen_core.generators.rbm_kernels import LANES, hidden_means
 
-    log(2 cosh f) is |f| + log 2 - log(1 + |tanh f|). The factors 1 + |tanh f| are at most 2, so
-    the product of many of them is a double, and few logarithms are needed.
-    """
-    factors = np.abs(means)
-    factors += 1
-    starts = np.arange(0, fields.shape[1], FACTORS_AT_ONCE)
-    products = np.multiply.reduceat(factors, starts, axis=1, dtype=np.float64)
-    sizes: Floats = np.abs(fields).sum(axis=1, dtype=np.float64)
-    return sizes + fields.shape[1] * np.log(2) - np.log(products).sum(axis=1)
+        hidden_means(fields, h, log_sums, np.empty((2, LANES)))
+        return log_sums
+    fields += h
+    np.logaddexp(fields, -fields).sum(axis=1, dtype=np.float64, out=log_sums)
+    np.negative(np.tanh(fields, out=fields), out=fields)
+    return log_sums

@@ -125,20 +125,20 @@ class Adam(Trainer):
         roots = np.empty(PIECE)
         with pieces:
             for p, m, v, g in pieces:
-                move = shift[: len(p)]
+                change = shift[: len(p)]
                 size = roots[: len(p)]
                 m *= self.beta1
-                m += np.multiply(g, 1 - self.beta1, out=move)
+                m += np.multiply(g, 1 - self.beta1, out=change)
                 v *= self.beta2
                 np.multiply(g, g, out=size)
                 size *= 1 - self.beta2
                 v += size
-                np.multiply(m, rate, out=move)
+                np.multiply(m, rate, out=change)
                 np.sqrt(v, out=size)
                 size *= scale
                 size += self.epsilon
-                move /= size
-                p -= move
+                change /= size
+                p -= change
 
     def state(self) -> dict[str, Array]:
         """Both running means of each parameter, as ``first/NAME`` and ``second/NAME``."""
