@@ -20,8 +20,6 @@ from qgen_core.simulators.simd.intrinsics import (
 
 #: Hidden spins that are computed at once.
 LANES = 64
-#: The most hidden spins of an event: the product of a lane is at most 2^256.
-MOST_HIDDEN = 256 * LANES
 
 _PER_LOG2 = 1 / math.log(2)
 # log 2 in two parts, of which the first has 32 bits, so that its multiples are exact.
@@ -60,8 +58,9 @@ def _exp(x: Any) -> Any:
 
 @partial(jit_fused, **FLAT)
 def hidden_means(fields: Numbers, h: Numbers, log_sums: Numbers, lanes: Numbers) -> None:
-    """Turn fields (N, H), H up to MOST_HIDDEN, without the own ones h (H,) into means -tanh(f).
+    """Turn fields (N, H) without the own ones h (H,) into means, -tanh(f).
 
+    H is at most 2^14, so that the product of the factors of a lane is at most 2^256.
     ``log_sums`` (N,) are the sums of log(2 cosh(field)) over the spins; ``lanes`` (2, LANES) of
     doubles is working memory. log(2 cosh f) is |f| + log(1 + exp(-2 |f|)), and the logarithm is
     taken of products of the factors, which are at most 2.
