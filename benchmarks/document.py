@@ -104,7 +104,8 @@ SECTIONS = (
         "rbm/",
         "An epoch of a restricted Boltzmann machine, two threads",
         "784 visible and 256 hidden units, 60,000 events of a fixed machine, batches of 100 and as "
-        "many persistent chains. Compare times at equal pseudo-likelihoods.",
+        "many persistent chains. Each side has the best of four learning rates. Compare times at "
+        "equal pseudo-likelihoods.",
     ),
 )
 
