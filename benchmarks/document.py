@@ -104,7 +104,7 @@ SECTIONS = (
         "rbm/",
         "An epoch of a restricted Boltzmann machine, two threads",
         "784 visible and 256 hidden units, 60,000 events of a fixed machine, batches of 100 and as "
-        "many persistent chains. Each side has the best of four learning rates. Compare times at "
+        "many persistent chains. Each side has the best of a few learning rates. Compare times at "
         "equal pseudo-likelihoods.",
     ),
 )
