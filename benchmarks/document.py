@@ -94,15 +94,18 @@ SECTIONS = (
         "gibbs/",
         "Gibbs sampling, two threads",
         "All contestants update every spin of as many chains as often. `bipartite-1024`: 1024 + "
-        "1024 spins, all coupled; the limit is the time of the matrix products. `zephyr-12`: the "
-        "graph of a Zephyr 12 chip, 4800 spins of degree 20. Each was checked by a chi-square "
+        "1024 spins, all coupled; the limit is the time of the matrix products of floats, in "
+        "float32. `gibbs` looks sums of four products up in tables; `torch-gibbs` (float32) is "
+        "held against torch's products alone, in the last row. `zephyr-12`: the graph of a Zephyr "
+        "12 chip, 4800 spins of degree 20. Each sampler was checked by a chi-square "
         "against all states of 11 spins. D-Wave's samplers have one thread.",
     ),
     (
         "rbm/",
         "An epoch of a restricted Boltzmann machine, two threads",
         "784 visible and 256 hidden units, 60,000 events of a fixed machine, batches of 100 and as "
-        "many persistent chains. Compare times at equal pseudo-likelihoods.",
+        "many persistent chains. Each side has the best of a few learning rates. Compare times at "
+        "equal pseudo-likelihoods.",
     ),
 )
 

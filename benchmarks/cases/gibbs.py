@@ -6,7 +6,8 @@ where its samples are held against all probabilities by a chi-square.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ Spins = NDArray[np.int8]
 Build = Callable[[Ising, int, int], Callable[[], Any]]
 #: Chains and sweeps of the check on a small graph.
 CHECKED = (20_000, 60)
+#: The row of torch's matrix products.
+PRODUCTS = "matrix products of torch alone"
 DISTRIBUTIONS = ("numpy", "torch", "dwave-samplers", "thrml", "jax", "dwave-pytorch-plugin")
 
 
@@ -38,17 +41,26 @@ def run(context: Context) -> Iterator[Case]:
 
 
 def bipartite(context: Context) -> Case:
-    """1024 + 1024 spins, 4096 chains; the limit is the time of the two matrix products a sweep."""
+    """1024 + 1024 spins, 4096 chains; the limit is the time of the two matrix products a sweep.
+
+    It is numpy's. ``torch-gibbs`` is held against the products of torch, which take part as well.
+    """
     side = 1024
     chains = 4096
     sweeps = 10
     energy = random_energy(Graph.complete_bipartite(side, side), 0.5 / np.sqrt(side))
-    contestants = {"qgen": qgen, "torch matrix products": torch_sides, "D-Wave samplers": dwave}
+    contestants: dict[str, Build] = {
+        "qgen": qgen,
+        "torch-gibbs": torch_gibbs,
+        "torch matrix products": torch_sides,
+        "D-Wave samplers": dwave,
+    }
     if context.quick:
         del contestants["D-Wave samplers"]
         chains = 256
         sweeps = 2
-    case = measured(context, "gibbs/bipartite-1024", energy, (chains, sweeps), contestants)
+    bare = {PRODUCTS: torch_products}
+    case = measured(context, "gibbs/bipartite-1024", energy, (chains, sweeps), contestants, bare)
     return {**case, "limit": {"": product_seconds(side, chains, sweeps, context)}}
 
 
@@ -76,9 +88,17 @@ def random_energy(graph: Graph, scale: float) -> Ising:
 
 
 def measured(
-    context: Context, name: str, energy: Ising, size: tuple[int, int], builders: dict[str, Build]
+    context: Context,
+    name: str,
+    energy: Ising,
+    size: tuple[int, int],
+    builders: dict[str, Build],
+    bare: Mapping[str, Build] = MappingProxyType({}),
 ) -> Case:
-    """One row a contestant; its note has the chi-square and spin updates per second."""
+    """One row a contestant; its note has the chi-square and spin updates per second.
+
+    What is ``bare`` draws nothing, and is only timed.
+    """
     chains, sweeps = size
     contestants: list[tuple[Row, Timed]] = []
     for label, build in builders.items():
@@ -92,7 +112,11 @@ def measured(
         if not chance > 1e-6:
             row.error = "its samples do not follow the energy"
         contestants.append((row, Local(build(energy, chains, sweeps))))
-    measure([c for c in contestants if not c[0].error], context.repeats, context.slow)
+    only_timed: list[tuple[Row, Timed]] = []
+    for label, build in bare.items():
+        only_timed.append((Row(label), Local(build(energy, chains, sweeps))))
+    samplers = [c for c in contestants if not c[0].error]
+    measure(samplers + only_timed, context.repeats, context.slow)
     updates = chains * sweeps * energy.num_spins
     for row, _ in contestants:
         if row.seconds:
@@ -104,7 +128,7 @@ def measured(
         "edges": len(energy.edges),
         "chains": chains,
         "sweeps": sweeps,
-        "rows": [row.summary() for row, _ in contestants],
+        "rows": [row.summary() for row, _ in contestants + only_timed],
         "versions": {"peers": versions(DISTRIBUTIONS)},
     }
 
@@ -175,6 +199,37 @@ def dwave(energy: Ising, chains: int, sweeps: int) -> Callable[[], Spins]:
         return spins
 
     return draw
+
+
+def torch_gibbs(energy: Ising, chains: int, sweeps: int) -> Callable[[], Spins]:
+    """The sampler ``torch-gibbs`` in float32, from random spins."""
+    import torch
+
+    from qgen_torch.samplers.gibbs import TorchGibbsSampler
+
+    torch.set_num_threads(THREADS)
+    sampler = TorchGibbsSampler(sweeps=sweeps)
+    rng = np.random.default_rng(1)
+    return lambda: sampler.sample(energy, chains, rng=rng)[0]
+
+
+def torch_products(energy: Ising, chains: int, sweeps: int) -> Callable[[], Any]:
+    """The matrix products of the sweeps alone, by torch in float32."""
+    import torch
+
+    torch.set_num_threads(THREADS)
+    couplings = torch.as_tensor(np.array(energy.couplings), dtype=torch.float32)
+    left = torch.ones(chains, couplings.shape[0])
+    right = torch.ones(chains, couplings.shape[1])
+    onto_left = torch.empty_like(left)
+    onto_right = torch.empty_like(right)
+
+    def products() -> None:
+        for _ in range(sweeps):
+            torch.mm(right, couplings.T, out=onto_left)
+            torch.mm(left, couplings, out=onto_right)
+
+    return products
 
 
 def torch_sides(energy: Ising, chains: int, sweeps: int) -> Callable[[], Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qgen_core.errors import DataError
-from qgen_core.typing import Floats, Ints
+from qgen_core.typing import Array, Floats, Ints
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -220,6 +221,13 @@ def _unchanging(values: ArrayLike) -> Floats:
     return copy
 
 
+def _check_rows(h: Floats, fixed: Array) -> None:
+    if fixed.ndim == 2 and h.ndim == 2 and len(fixed) != len(h):
+        raise DataError(
+            f"h has {len(h)} rows and fixed has {len(fixed)}; give one row per condition to both"
+        )
+
+
 def _smallest_missing(colours: Ints) -> int:
     """The smallest colour that does not occur; -1 stands for no colour yet."""
     counts = np.bincount(colours + 1)[1:]
@@ -306,11 +314,7 @@ class Ising:
             raise DataError(
                 f"fixed holds -1, 0 or 1 for each of the {self.num_spins} spins, (S,) or (B, S)"
             )
-        if values.ndim == 2 and self.h.ndim == 2 and len(values) != len(self.h):
-            raise DataError(
-                f"h has {len(self.h)} rows and fixed has {len(values)}; give one row per condition "
-                "to both"
-            )
+        _check_rows(self.h, values)
         clamped = values.astype(np.int8)
         clamped.flags.writeable = False
         return clamped
@@ -353,6 +357,30 @@ class Ising:
                 fixed = fixed[row]
             energies.append(Ising(h[row], self.J, self.graph, self.offset, self.transverse, fixed))
         return tuple(energies)
+
+    def with_fields(self, h: ArrayLike) -> Ising:
+        """The energy with other fields, (S,) or (B, S), and without an offset.
+
+        The couplings are neither copied nor checked again. Raises DataError for fields of another
+        shape and numbers that are not finite.
+
+        >>> pair = Ising(h=[0.0, 0.0], J=[-1.0], graph=[[0, 1]])
+        >>> pair.with_fields([0.5, 0.0]).energy([1, 1]).tolist()
+        -0.5
+        """
+        fields = _unchanging(h)
+        of_spins = fields.ndim in (1, 2) and fields.shape[-1] == self.num_spins
+        if not (of_spins and np.all(np.isfinite(fields))):
+            raise DataError(
+                f"fields are finite numbers (S,) or (B, S) for {self.num_spins} spins, "
+                f"not {fields.shape}"
+            )
+        if self.fixed is not None:
+            _check_rows(fields, self.fixed)
+        changed = copy(self)
+        object.__setattr__(changed, "h", fields)
+        object.__setattr__(changed, "offset", 0.0)
+        return changed
 
     @cached_property
     def couplings(self) -> Floats | csr_array:

@@ -14,10 +14,13 @@ import qgen_core as qgen
 from qgen_core.circuits.gates import PAULI, embedded
 from qgen_core.errors import BadOption, DataError, OutputMismatch, Unsupported
 from qgen_core.events import Batch, Events, Space
+from qgen_core.generators import rbm as rbm_module
 from qgen_core.generators.couplings import all_pairs
+from qgen_core.generators.rbm_kernels import LANES, hidden_means
 from qgen_core.interfaces import Model
 from qgen_core.runs import run as runs
 from qgen_core.runs.recipes import Recipe
+from qgen_core.samplers import spin_products
 from qgen_core.samplers.annealing import annealed_log_z, reverse_annealed_log_z
 from qgen_core.samplers.enumeration import Enumeration
 from qgen_core.support.parameters import assign, flatten
@@ -139,6 +142,68 @@ def test_the_centred_gradient_is_uphill_and_the_same_for_reversed_bits(couplings
     of_turned = gradient(turned, events)
     np.testing.assert_allclose(of_turned["J"], sign * centred["J"], atol=1e-12)
     np.testing.assert_allclose(of_turned["h"], centred["h"] * [-1, 1, 1, 1, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_compiled_means_of_hidden_spins_are_right_to_the_last_digits(dtype) -> None:
+    rng = np.random.default_rng(1)
+    fields = (rng.normal(size=(9, 1300)) * 10.0 ** rng.uniform(-9, 3, (9, 1300))).astype(dtype)
+    fields[0, :3] = 0.0, 1e4, -1e4
+    h = rng.normal(size=1300).astype(dtype) * dtype(0.01)
+    total = fields.astype(np.float64) + h
+    log_sums = np.empty(9)
+    hidden_means(fields, h, log_sums, np.empty((2, LANES)))
+    np.testing.assert_allclose(fields, -np.tanh(total), rtol=0, atol=2 * np.finfo(dtype).eps)
+    exact = np.logaddexp(total, -total).sum(axis=1)
+    np.testing.assert_allclose(log_sums, exact, rtol=1e-13)
+
+
+@pytest.mark.parametrize("tables", [False, True])
+@pytest.mark.parametrize("conditional", [False, True])
+def test_the_centred_gradient_is_the_sum_over_events_and_chains(
+    conditional: bool, tables: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if tables:  # as in large machines
+        monkeypatch.setattr(spin_products, "LEAST_ROWS", 1)
+        monkeypatch.setattr(spin_products, "LEAST_PRODUCTS", 1)
+        monkeypatch.setattr(rbm_module, "WORTH_COMPILING", 1)
+    rng = np.random.default_rng(4)
+    clamped = 2 * conditional
+    options: dict[str, Any] = {"chains": 7, "hidden": 600}
+    condition = None
+    if conditional:
+        condition = rng.integers(2, size=(8, 2))
+        options["condition"] = Space("bits", 2)
+    model = rbm(**options)
+    model.h[:] = rng.normal(size=603)
+    batch = Batch(EVENTS, condition)
+    cotangent = rng.random(8)
+    value, pullback = model.forward("objective", batch, rng=rng)
+    found = pullback(cotangent)
+
+    events = 2.0 * EVENTS - 1
+    if conditional:
+        events = np.concatenate([2.0 * condition - 1, events], axis=1)
+    visible = np.concatenate([events, model.chains[:, : clamped + 3]])
+    fields = visible @ model.J + model.h[3:]
+    free = visible[:, clamped:] @ model.h[:3] - np.logaddexp(fields, -fields).sum(axis=1)
+    np.testing.assert_allclose(value, free[:8] - free[8:].mean(), rtol=1e-12, atol=1e-10)
+    hidden = -np.tanh(fields)
+    weights = np.concatenate([cotangent, np.full(7, -cotangent.sum() / 7)])
+    mean = visible[:8].mean(axis=0)
+    hidden_mean = hidden[:8].mean(axis=0)
+    couplings = np.zeros(model.J.shape)
+    for weight, v, s in zip(weights, visible, hidden, strict=True):
+        shifted = v - mean
+        couplings += weight * np.outer(shifted, s - hidden_mean)
+        # conditions are not drawn, so their means leave the fields of hidden units as they are
+        couplings[:clamped] += weight * np.outer(v[:clamped], hidden_mean)
+    h_visible = weights @ visible - couplings @ hidden_mean
+    h_hidden = weights @ hidden - mean @ couplings
+    np.testing.assert_allclose(found["J"], couplings, atol=1e-12)
+    np.testing.assert_allclose(
+        found["h"], np.concatenate([h_visible[clamped:], h_hidden]), atol=1e-10
+    )
 
 
 def test_persistent_chains_go_on_and_those_of_cd_start_at_the_events() -> None:

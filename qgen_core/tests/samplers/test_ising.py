@@ -158,6 +158,17 @@ def test_what_does_not_fit_is_refused(h, couplings, graph, fixed, message: str) 
         qgen.Ising(h, couplings, graph, fixed=fixed)
 
 
+def test_other_fields_leave_couplings_and_clamped_spins_as_they_are() -> None:
+    pair = qgen.Ising([1.0, 2.0], [3.0], [[0, 1]], 5.0, fixed=[[0, 1], [0, -1]])
+    changed = pair.with_fields(np.ones((2, 2)))
+    assert changed.J is pair.J and changed.fixed is pair.fixed and changed.offset == 0
+    assert changed.energy(np.ones((2, 1, 2))).tolist() == [[5.0], [5.0]]
+    assert pair.h.tolist() == [1.0, 2.0] and pair.offset == 5.0
+    for h in (np.ones(3), np.ones((3, 2)), [np.inf, 0.0]):
+        with pytest.raises(DataError, match="fields are finite|h has 3 rows"):
+            pair.with_fields(h)
+
+
 def test_spins_of_another_shape_are_refused() -> None:
     ising = qgen.Ising(np.zeros((2, 5)), np.ones(6), GRAPHS["complete bipartite"])
     with pytest.raises(DataError, match=r"\(2, n, 5\)"):

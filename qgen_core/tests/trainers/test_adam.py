@@ -11,6 +11,7 @@ from training_toys import Point, ProductBorn, SquaredError, WeightedMean, bits_e
 from qgen_core.errors import BadOption, CheckpointError
 from qgen_core.events import Space
 from qgen_core.interfaces import Generator
+from qgen_core.trainers import adam
 from qgen_core.trainers.adam import Adam
 from qgen_core.trainers.schedules import factor
 
@@ -159,3 +160,20 @@ def test_state_is_a_copy_and_comes_back() -> None:
     assert all(np.array_equal(other.state()[name], array) for name, array in state.items())
     with pytest.raises(CheckpointError, match="adam has no state 'third/place'"):
         other.load({"third/place": np.zeros(3)})
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_compiled_updates_are_those_of_numpy(monkeypatch, dtype) -> None:
+    rng = np.random.default_rng(5)
+    size = 3 * adam.PIECE + 5
+    start = [rng.normal(size=size), rng.normal(size=size), rng.random(size)]
+    gradient = rng.normal(size=size).astype(dtype)
+    moved = []
+    for limit in (1, 2 * size):
+        monkeypatch.setattr(adam, "WORTH_COMPILING", limit)
+        live, first, second = (array.copy() for array in start)
+        Adam(beta1=0.8)._move(live, gradient, first, second, 0.01, 1.3)
+        moved.append((live, first, second))
+    assert not np.any(moved[0][0] == start[0])
+    for compiled, plain in zip(*moved, strict=True):
+        assert np.array_equal(compiled, plain)

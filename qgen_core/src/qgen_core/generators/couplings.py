@@ -40,7 +40,9 @@ class CoupledPairs:
 
     def __init__(self, pairs: Ints, left: int, right: int) -> None:
         found = np.asarray(pairs, dtype=np.intp).reshape(-1, 2)
-        places = np.unique(found[:, 0] * right + found[:, 1])
+        places = found[:, 0] * right + found[:, 1]
+        if not np.all(np.diff(places) > 0):
+            places = np.unique(places)
         inside = np.all((found >= 0) & (found < (left, right)))
         if not inside or len(places) != len(found):
             raise BadOption(

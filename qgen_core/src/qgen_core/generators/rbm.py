@@ -16,12 +16,18 @@ from qgen_core.generators.spin_events import check_binary, from_spins, to_spins
 from qgen_core.interfaces import Couplings, Generator, Sampler
 from qgen_core.ising import Ising
 from qgen_core.samplers.enumeration import Enumeration
+from qgen_core.samplers.spin_products import SpinProduct
 from qgen_core.support.parameters import load_into
 from qgen_core.support.random_streams import generator, stream
 from qgen_core.typing import Array, Floats, Pullback, Rng
 
 #: ``log_prob`` is offered where the smaller side has at most so many units.
 MOST_ENUMERATED = 16
+#: From this number of hidden spins of all events on, means are computed by compiled code; for
+#: smaller machines numba is not loaded.
+WORTH_COMPILING = 2**15 + 1
+#: The compiled code takes so many hidden units.
+MOST_COMPILED = 2**14
 
 
 class RestrictedBoltzmannMachine(Generator):
@@ -196,18 +202,18 @@ class RestrictedBoltzmannMachine(Generator):
             return self._log_prob(data)
         count = len(data)
         chains = len(self.chains)
-        both = np.concatenate([data, self.chains[:, : data.shape[1]]]).astype(self._dtype)
-        free, hidden = self._free(both)
+        both = np.concatenate([data, self.chains[:, : data.shape[1]]])
+        floats = both.astype(self._dtype)
+        free, hidden = self._free(both, floats)
         value = free[:count] - free[count:].mean()
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             of_chains = np.full(chains, -cotangent.sum() / chains)
-            h, couplings = self._slopes(both, hidden, np.concatenate([cotangent, of_chains]))
+            weights = np.concatenate([cotangent, of_chains])
             if self.centred:
-                mean = both[:count].mean(axis=0, dtype=np.float64)
-                hidden_mean = hidden[:count].mean(axis=0, dtype=np.float64)
-                of_type = (mean.astype(self._dtype), hidden_mean.astype(self._dtype))
-                h, couplings = self._centred(h, couplings, *of_type)
+                h, couplings = self._centred_slopes(both, floats, hidden, weights)
+            else:
+                h, couplings = self._slopes(both, floats, hidden, weights)
             return {"h": h, "J": self._pairs.values(couplings)}
 
         return value, pullback
@@ -217,7 +223,7 @@ class RestrictedBoltzmannMachine(Generator):
 
         Their first K columns are conditions.
         """
-        return self._free(visible.astype(np.float64))[0]
+        return self._free(visible, visible.astype(np.float64))[0]
 
     def log_pseudo_likelihood(self, x: Array, condition: Array | None = None) -> Floats:
         """``sum_i log p(v_i | all other v)`` of each event (N,).
@@ -250,11 +256,11 @@ class RestrictedBoltzmannMachine(Generator):
             fields[self.space.width :] += given @ of_conditions
             exact.append(Enumeration(Ising(fields, of_free, self._graph_of_free)))
         log_z = np.array([one.log_z for one in exact])
-        visible = data.astype(np.float64)
-        free, hidden_means = self._free(visible)
+        floats = data.astype(np.float64)
+        free, hidden_means = self._free(data, floats)
 
         def pullback(cotangent: Array) -> dict[str, Array]:
-            h, couplings = self._slopes(visible, hidden_means, -cotangent)
+            h, couplings = self._slopes(data, floats, hidden_means, -cotangent)
             for number, one in enumerate(exact):
                 weight = cotangent[row == number].sum()
                 means, products = one.moments()
@@ -271,41 +277,50 @@ class RestrictedBoltzmannMachine(Generator):
         fields: Floats = visible @ self._matrix + self.h[self.space.width :]
         return fields
 
-    def _free(self, visible: Array) -> tuple[Floats, Array]:
-        """Free energies (N,), and mean hidden spins (N, H), of floats (N, K + V).
+    def _free(self, spins: NDArray[np.int8], floats: Array) -> tuple[Floats, Array]:
+        """Free energies (N,), and mean hidden spins (N, H), of the visible side (N, K + V).
 
-        Matrices are of the type of ``visible``.
+        It is given as spins and as floats, which have the type of all matrices.
         """
-        couplings = self._matrix.astype(visible.dtype, copy=False)
-        fields = visible @ couplings + self.h[self.space.width :].astype(visible.dtype)
-        size = np.abs(fields)
-        decay = np.exp(-2 * size)
-        log_sums = np.sum(size + np.log(1 + decay), axis=1, dtype=np.float64)
-        own = visible[:, self._clamped :] @ self.h[: self.space.width].astype(visible.dtype)
+        dtype = floats.dtype
+        width = self.space.width
+        fields = SpinProduct(self._matrix, dtype)(spins)
+        log_sums = _means_and_log_sums(fields, self.h[width:].astype(dtype))
+        own = floats[:, self._clamped :] @ self.h[:width].astype(dtype)
         free: Floats = own - log_sums
-        return free, -np.copysign((1 - decay) / (1 + decay), fields)
+        return free, fields
 
-    def _slopes(self, visible: Array, hidden: Array, weights: Floats) -> tuple[Array, Array]:
+    def _slopes(
+        self, spins: NDArray[np.int8], floats: Array, hidden: Array, weights: Floats
+    ) -> tuple[Array, Array]:
         """The derivatives of ``weights`` (N,) times the free energies: by h, and by all pairs."""
-        of_type = weights.astype(visible.dtype)
-        h = np.concatenate([of_type @ visible[:, self._clamped :], of_type @ hidden])
-        couplings = (of_type[:, None] * visible).T @ hidden
+        of_type = weights.astype(hidden.dtype)
+        h = np.concatenate([of_type @ floats[:, self._clamped :], of_type @ hidden])
+        couplings = SpinProduct(of_type[:, None] * hidden, hidden.dtype)(spins.T)
         return h, couplings
 
-    def _centred(
-        self, h: Array, couplings: Array, mean: Array, hidden_mean: Array
+    def _centred_slopes(
+        self, spins: NDArray[np.int8], floats: Array, hidden: Array, weights: Floats
     ) -> tuple[Array, Array]:
-        """The derivatives with the means of the events and of their hidden units subtracted."""
+        """The derivatives with the means of the events and of their hidden units subtracted.
+
+        The events come first, followed by the chains, and the weights sum to 0.
+        """
         width = self.space.width
-        of_visible = np.zeros(len(mean), h.dtype)  # conditions are the same in both phases
-        of_visible[self._clamped :] = h[:width]
+        clamped = self._clamped
+        events = len(spins) - len(self.chains)
+        mean = floats[:events].mean(axis=0)
+        hidden_mean = hidden[:events].mean(axis=0)
+        h, couplings = self._slopes(spins, floats, hidden - hidden_mean, weights)
         of_hidden = h[width:]
-        couplings -= np.outer(of_visible, hidden_mean)
-        couplings -= np.outer(mean, of_hidden)
+        couplings -= mean[:, None] * of_hidden
+        # Conditions are the same in both phases, so the mean of the hidden units matters to events
+        # alone.
+        of_conditions = weights.astype(hidden.dtype) @ floats[:, :clamped]
+        couplings[:clamped] += of_conditions[:, None] * hidden_mean
         couplings = self._pairs.matrix(self._pairs.values(couplings))
-        visible_fields = of_visible - couplings @ hidden_mean
-        hidden_fields = of_hidden - couplings.T @ mean
-        h = np.concatenate([visible_fields[self._clamped :], hidden_fields])
+        h[:width] -= couplings[clamped:] @ hidden_mean
+        h[width:] -= mean @ couplings
         return h, couplings
 
     def _drawn(self, n: int, condition: Array | None, start: Array, rng: Rng) -> NDArray[np.int8]:
@@ -351,3 +366,18 @@ def _fields_of(spins: NDArray[np.int8]) -> Floats:
     down = len(spins) + 1 - up
     fields: Floats = 0.5 * np.log(down / up)
     return fields
+
+
+def _means_and_log_sums(fields: Array, h: Array) -> Floats:
+    """Turn the fields (N, H) from others into means; returns sums of log(2 cosh f), (N,)."""
+    rows, width = fields.shape
+    log_sums = np.empty(rows)
+    if fields.size >= WORTH_COMPILING and width <= MOST_COMPILED:
+        from qgen_core.generators.rbm_kernels import LANES, hidden_means
+
+        hidden_means(fields, h, log_sums, np.empty((2, LANES)))
+        return log_sums
+    fields += h
+    np.logaddexp(fields, -fields).sum(axis=1, dtype=np.float64, out=log_sums)
+    np.negative(np.tanh(fields, out=fields), out=fields)
+    return log_sums

@@ -1,8 +1,8 @@
 """Markov chains of an Ising energy, updated by block Gibbs sampling.
 
 All spins of a colour are independent given the others and are drawn at once (Geman and Geman,
-TPAMI 6 (1984) 721). Where the graph is bipartite and dense, the fields of a side are a matrix
-product; otherwise compiled code adds up the neighbours of each spin.
+TPAMI 6 (1984) 721). Where the graph is bipartite and dense, the fields of a side are a product of
+spins with a matrix; otherwise compiled code adds up the neighbours of each spin.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
 from qgen_core.ising import Graph, Ising
+from qgen_core.samplers.spin_products import SpinProduct
 from qgen_core.simulators.simd.threads import spread
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import cores
@@ -128,7 +129,7 @@ def chains_of(energy: Ising, spins: NDArray[np.int8], options: ChainOptions, rng
 
 
 class _ProductChains(Chains):
-    """Chains on a dense bipartite graph; each side is kept as a matrix of floats -1 and +1."""
+    """Chains on a dense bipartite graph; each side is kept as a matrix of spins."""
 
     def __init__(
         self, energy: Ising, spins: NDArray[np.int8], options: ChainOptions, rng: Rng
@@ -139,26 +140,25 @@ class _ProductChains(Chains):
         left, right = self._places
         h = 2 * options.beta * np.atleast_2d(energy.h)
         # Compiled code takes rows that lie in one piece, which those of a selection do not.
-        self._left = np.ascontiguousarray(spins[:, left], dtype=dtype)
-        self._right = np.ascontiguousarray(spins[:, right], dtype=dtype)
+        self._left = np.ascontiguousarray(spins[:, left])
+        self._right = np.ascontiguousarray(spins[:, right])
         self._h_left = np.ascontiguousarray(h[:, left], dtype=dtype)
         self._h_right = np.ascontiguousarray(h[:, right], dtype=dtype)
-        self._couplings = np.ascontiguousarray(2 * options.beta * energy.couplings, dtype=dtype)
-        self._of_left = np.empty_like(self._left)
-        self._of_right = np.empty_like(self._right)
+        couplings = np.asarray(energy.couplings)
+        self._onto_right = SpinProduct(couplings, dtype, threads=options.threads)
+        self._onto_left = self._onto_right.transposed()
+        self._two_beta = dtype(2 * options.beta)
         self.scale = np.ones(len(spins), dtype=dtype)
 
     def run(self, sweeps: int) -> None:
         for _ in range(sweeps):
-            np.matmul(self._right, self._couplings.T, out=self._of_left)
-            self._update(self._left, self._of_left, self._h_left)
-            np.matmul(self._left, self._couplings, out=self._of_right)
-            self._update(self._right, self._of_right, self._h_right)
+            self._update(self._left, self._onto_left(self._right), self._h_left)
+            self._update(self._right, self._onto_right(self._left), self._h_right)
 
     def coupling_energies(self) -> Floats:
-        np.matmul(self._left, self._couplings, out=self._of_right)
-        energies: Floats = np.einsum("ij,ij->i", self._of_right, self._right).astype(np.float64)
-        return energies / 2
+        onto_right = self._onto_right(self._left)
+        energies: Floats = np.einsum("ij,ij->i", onto_right, self._right).astype(np.float64)
+        return self._two_beta * energies / 2
 
     @property
     def spins(self) -> NDArray[np.int8]:
@@ -168,10 +168,11 @@ class _ProductChains(Chains):
         spins[:, right] = self._right
         return spins
 
-    def _update(self, side: Array, fields: Array, h: Array) -> None:
+    def _update(self, side: NDArray[np.int8], fields: Array, h: Array) -> None:
         from qgen_core.samplers.gibbs_kernels import update_side
 
-        work = partial(update_side, side, fields, h, self.scale, self.noise)
+        factor = self._two_beta * self.scale
+        work = partial(update_side, side, fields, h, factor, self.noise)
         self._in_threads(work, side.size)
 
 

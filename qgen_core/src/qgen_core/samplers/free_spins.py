@@ -66,7 +66,7 @@ def free_spins(ising: Ising) -> Iterator[FreeSpins]:
     shape = (count, ising.num_spins)
     h = np.broadcast_to(ising.h, shape)
     if ising.fixed is None:
-        energy = Ising(h, ising.J, ising.graph, transverse=ising.transverse)
+        energy = ising.with_fields(h)
         offsets = np.full(count, ising.offset)
         yield FreeSpins(np.arange(count), np.arange(ising.num_spins), energy, offsets)
         return

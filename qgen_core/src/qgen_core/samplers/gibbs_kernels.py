@@ -187,16 +187,16 @@ def update_side(
     spins: Numbers,
     fields: Numbers,
     h: Numbers,
-    scale: Numbers,
+    factors: Numbers,
     noise: Numbers,
     first: int,
     end: int,
 ) -> None:
-    """Draw one side of bipartite chains, given 2 beta times the fields of the other, (C, m).
+    """Draw one side of bipartite chains, given the fields of the other, (C, m).
 
-    Blocks first..end are of CHAINS chains. ``spins`` (C, m) are floats -1 and +1; ``h`` (R, m) is
-    2 beta times the fields of each row, of which each has C / R chains in turn; ``scale`` (C,)
-    multiplies the couplings; ``noise`` is (B, WORDS, CHAINS).
+    Blocks first..end are of CHAINS chains. ``spins`` (C, m) are -1 and +1; ``h`` (R, m) is
+    2 beta times the own fields of each row, of which each has C / R chains in turn; ``factors``
+    (C,) are 2 beta times the scale of the couplings; ``noise`` is (B, WORDS, CHAINS).
     """
     count, width = spins.shape
     each = count // len(h)
@@ -206,7 +206,7 @@ def update_side(
             out = spins[chain]
             sums = fields[chain]
             of_row = h[chain // each]
-            factor = scale[chain]
+            factor = factors[chain]
             start = 0
             while start + CHAINS <= width:
                 # The constant number of lanes lets the compiler use whole registers.

@@ -40,8 +40,11 @@ def _digest(folder: Path) -> str:
     return digest.hexdigest()
 
 
-#: The sources that compiled code depends on: all simulators and samplers.
-SOURCES = _digest(Path(__file__).parents[1]) + _digest(Path(__file__).parents[2] / "samplers")
+_CORE = Path(__file__).parents[2]
+#: The sources that compiled code depends on: those of the packages that have some.
+SOURCES = "".join(
+    _digest(_CORE / name) for name in ("simulators", "samplers", "trainers", "generators")
+)
 
 
 def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
