@@ -18,7 +18,7 @@ from qgen_core.metrics.energy_sum import energy_sum
 from qgen_core.metrics.joint import js, tv
 from qgen_core.metrics.marginals import marginal_d, marginal_tv
 from qgen_core.metrics.mmd import mmd
-from qgen_core.metrics.resample import Resample
+from qgen_core.metrics.resample import Resample, Source
 from qgen_core.metrics.score import Score, score
 from qgen_core.metrics.wasserstein import wasserstein
 
@@ -169,7 +169,7 @@ def test_a_resample_counts_as_the_events_it_holds(metric, weighted: bool) -> Non
     )
     if metric is wasserstein:
         metric = partial(wasserstein, unit="column")
-    resamples = [Resample(e, d, {}) for e, d in zip((a, b), picked, strict=True)]
+    resamples = [Resample(Source(e), d) for e, d in zip((a, b), picked, strict=True)]
     plain = [e.take(d) for e, d in zip((a, b), picked, strict=True)]
     first, second = metric(*resamples, **options), metric(*plain, **options)
     assert first.keys() == second.keys()
@@ -187,12 +187,12 @@ def test_a_resample_is_events_to_everyone() -> None:
         condition=np.arange(100.0)[:, None], columns=("pt", "m")
     )
     drawn = rng(2).integers(100, size=130)
-    found, expected = Resample(source, drawn, {}), source.take(drawn)
+    found, expected = Resample(Source(source), drawn), source.take(drawn)
     assert len(found) == 130 and found.columns == ("pt", "m")
     for name in ("x", "condition", "weight", "weights"):
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
     assert np.array_equal(found.take(np.arange(5)).x, expected.x[:5])
-    assert Resample(source, drawn, {}, weighted=False).weight is None
+    assert Resample(Source(source), drawn, weighted=False).weight is None
 
 
 def test_any_function_is_a_metric() -> None:

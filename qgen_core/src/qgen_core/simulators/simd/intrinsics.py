@@ -32,16 +32,20 @@ F = TypeVar("F", bound=Callable[..., Any])
 Numbers = Any
 
 
-def _digest(folder: Path) -> str:
-    """A digest of the names and contents of all source files below a folder."""
+def _digest(folder: Path, pattern: str = "*.py") -> str:
+    """A digest of the names and contents of all source files of a pattern below a folder."""
     digest = sha256()
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(folder.rglob(pattern)):
         digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
-#: The sources that compiled code depends on: all simulators and samplers.
-SOURCES = _digest(Path(__file__).parents[1]) + _digest(Path(__file__).parents[2] / "samplers")
+#: The sources that compiled code depends on: all simulators and samplers, and kernels of metrics.
+SOURCES = (
+    _digest(Path(__file__).parents[1])
+    + _digest(Path(__file__).parents[2] / "samplers")
+    + _digest(Path(__file__).parents[2] / "metrics", "kernels.py")
+)
 
 
 def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
