@@ -90,9 +90,33 @@ def test_bounds_with_weights_and_a_log_z_for_each_condition() -> None:
     for way in ("AIS", "reverse AIS"):
         value = found[f"nelbo, {way}"].value
         assert value == pytest.approx(found["nelbo, exact"].value, abs=0.05)
+    values = log_z - terms.mean(axis=0) - np.log(8)
+    expected_error = np.sqrt(np.sum((share * (values - bound)) ** 2))
+    assert found["nelbo, exact"].uncertainty == pytest.approx(expected_error, rel=0.05)
+    assert found["nelbo, AIS"].uncertainty > 1.0001 * found["nelbo, exact"].uncertainty
     low = found["nelbo, AIS bound"].value
     high = found["nelbo, reverse AIS bound"].value
     assert low < found["nelbo, AIS"].value and high > found["nelbo, reverse AIS"].value
+
+
+def test_events_are_taken_at_equal_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = events(2)
+    model = Uncertain()
+    seen = []
+    weights_of = model.log_weights
+
+    def log_weights(x: Any, condition: Any, **options: Any) -> Any:
+        seen.append((x, condition))
+        return weights_of(x, condition, **options)
+
+    monkeypatch.setattr(model, "log_weights", log_weights)
+    asked = Model(model, Identity(), Identity())
+    rng = np.random.default_rng(2)
+    nelbo(data, data, model=asked, rng=rng, events=40, chains=4, steps=2, sweeps=2)
+    ((x, condition),) = seen
+    np.testing.assert_array_equal(x, data.x[::5])
+    assert data.condition is not None
+    np.testing.assert_array_equal(condition, data.condition[::5])
 
 
 def test_many_conditions_are_refused() -> None:
