@@ -62,6 +62,8 @@ def marginal_figure(
     lower.set_ylabel("Generated /\nreference", loc="center", fontsize=11)
     lower.set_xlabel(axis_label(marginal["column"], marginal["unit"], recipe, latex=latex))
     lower.set_xscale(**scale_of(edges, marginal["reference"]))
+    lower.minorticks_off()
+    upper.xaxis.minorticks_off()
     if title:
         upper.set_title(title, fontsize=12)
     upper.set_ylabel(_density_label(marginal["unit"]))
