@@ -232,4 +232,5 @@ def sums(
     if size * len(batch) > MOST_KEPT:
         batch, number = Batch([events]), 0
     of_all = batch.once(key, lambda: compute(batch.source, batch.weights))
-    return of_all[number]
+    of_sample: Floats = of_all[number]
+    return of_sample

@@ -92,10 +92,11 @@ def _difference(first: Batch, second: Batch) -> Floats:
     For all events of the source of both, or those of both sources one after the other, and all
     pairs of samples, (events, pairs).
     """
-    shares = [batch.weights / batch.weights.sum(axis=0) for batch in (first, second)]
+    first_shares: Floats = first.weights / first.weights.sum(axis=0)
+    second_shares: Floats = second.weights / second.weights.sum(axis=0)
     if first.source is second.source:
-        return shares[0] - shares[1]
-    return np.concatenate([shares[0], -shares[1]])
+        return first_shares - second_shares
+    return np.concatenate([first_shares, -second_shares])
 
 
 def _falling(
