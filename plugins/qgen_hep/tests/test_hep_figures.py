@@ -15,7 +15,7 @@ from qgen_core.discovery.hooks import manager
 from qgen_core.errors import DataError
 from qgen_core.runs.report import Section
 from qgen_hep import hooks
-from qgen_hep.figures import correlation, joint, marginals, scan, training
+from qgen_hep.figures import correlation, joint, marginals, scan, style, training
 from qgen_hep.figures.density import density, pulls, ratio
 from qgen_hep.figures.labels import axis_label, escaped, short_name
 from qgen_hep.figures.sections import sections
@@ -372,6 +372,27 @@ def test_only_the_first_of_many_marginals_are_drawn(drawn):
     evaluation = {"marginals": [histogram([1, 2, 3], f"x{i}") for i in range(15)]}
     (section,) = sections({"evaluation": evaluation, "history": [], "recipe": {}})
     assert len(drawn) == 12 and "The first 12 of 15 columns." in section.body
+
+
+def test_figures_of_a_report_are_drawn_without_measuring_texts_and_lose_none(monkeypatch):
+    """A layout engine would draw each figure three times; what it drew must still be inside."""
+    columns = ["a" * 12, "b"]
+    given = material()
+    evaluation = given["evaluation"]
+    evaluation["marginals"][0]["edges"] = [1e5, 2e5, 3e5, 4.5e5]
+    evaluation["correlation"]["columns"] = columns
+    made = []
+    real = style.figure
+    monkeypatch.setattr(
+        style, "figure", lambda *size, **how: made.append(real(*size, **how)) or made[-1]
+    )
+    sections(given)
+    assert len(made) == 9
+    for one in made:
+        assert one.get_layout_engine() is None
+        texts = one.get_tightbbox()
+        width, height = one.get_size_inches()
+        assert texts.x0 > 0 and texts.y0 > 0 and texts.x1 < width and texts.y1 < height
 
 
 def scan_material():

@@ -47,6 +47,24 @@ def test_the_cdf_is_that_of_the_density_and_of_the_draws(name: RelaxationName, t
         torch.testing.assert_close(at_spike, rho <= torch.sigmoid(-LOGITS))
 
 
+@pytest.mark.parametrize("tau", [0.1, 0.5, 2.0])
+@pytest.mark.parametrize("name", CONTINUOUS)
+def test_slopes_keep_the_distribution_function(name: RelaxationName, tau: float) -> None:
+    """F(z, l) = rho for the drawn z, so dz/dl = -(dF/dl) / (dF/dz).
+
+    Except where the two roots of ``mixture`` meet, at rho = 1/2 for l = 0: autograd gives |b| the
+    slope 0 there, and a draw is there with probability 0.
+    """
+    relaxation = RELAXATIONS[name]
+    logits = LOGITS.expand(-1, 999).clone().requires_grad_()
+    drawn = relaxation.draw(logits, (GRID - 3e-4).expand(5, -1), tau)
+    (slope,) = torch.autograd.grad(drawn.sum(), logits)
+    z = drawn.detach().requires_grad_()
+    by_z, by_logit = torch.autograd.grad(relaxation.cdf(z, logits, tau).sum(), (z, logits))
+    inside = (z > 1e-4) & (z < 1 - 1e-4)
+    torch.testing.assert_close(slope[inside], (-by_logit / by_z)[inside], rtol=1e-7, atol=1e-9)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("name", RELAXATIONS)
 def test_at_temperature_0_it_is_a_bernoulli_variable(

@@ -68,6 +68,30 @@ def test_values_of_a_model_at_or_below_0_are_no_hits() -> None:
         HitStandardEncoder(eps=0.0)
 
 
+def test_the_density_of_hits_is_the_slope_of_the_map_on_both_sides_of_the_least_hit() -> None:
+    x = cells()
+    encoder = HitStandardEncoder(eps=0.02).fit(x)
+    least = encoder.learned["least"]
+    for at in (0.3 * least, 2.0 * least):
+        step = 1e-6 * at
+        ends = encoder.encode(np.stack([at - step, at + step]))
+        expected = np.log((ends[1] - ends[0]) / (2 * step)).sum()
+        assert encoder.log_det(at[None]) == pytest.approx(expected, abs=1e-7)
+
+
+def test_hits_below_the_least_are_proportional_to_their_energy() -> None:
+    encoder = HitStandardEncoder(eps=0.02).fit(10.0 * cells())
+    least = encoder.learned["least"]
+    parts = np.array([[0.1], [0.5], [0.999]])
+    np.testing.assert_allclose(encoder.encode(parts * least), np.tile(0.02 * parts, 6), rtol=1e-12)
+
+
+def test_equal_hits_of_all_cells_have_the_deviation_1() -> None:
+    encoder = HitStandardEncoder().fit(np.array([[0.0, 3.0], [3.0, 0.0]]))
+    assert encoder.learned["deviation"].tolist() == [1.0, 1.0]
+    np.testing.assert_allclose(encoder.encode(np.array([[5.0, 3.0]])), [[2.01, 0.01]])
+
+
 @pytest.mark.parametrize(("unit", "scale"), [("MeV", 1e3), ("GeV", 1.0), ("keV", 1e6)])
 def test_the_logit_reads_the_units_of_cells_and_of_the_incident_energy(
     unit: EnergyUnit, scale: float
@@ -115,6 +139,18 @@ def test_energy_bits_resolve_relative_steps() -> None:
     np.testing.assert_array_equal(encoder.encode(decoded), bits)
 
 
+def test_the_density_of_energy_bits_is_that_of_what_has_the_same_bits() -> None:
+    """1 / width of the cell, in the unit of the energies: what decodes fills it evenly."""
+    energy = np.array([[0.0123], [4.2], [800.0]])
+    encoder = EnergyBitsEncoder().fit(energy)
+    many = np.repeat(encoder.encode(energy), 4000, axis=0)
+    decoded = encoder.decode(many, rng=np.random.default_rng(5)).reshape(3, 4000)
+    width = np.ptp(decoded, axis=1)  # of n uniform numbers it is short of the cell by 2 / n
+    np.testing.assert_allclose(encoder.log_det(energy), -np.log(width), atol=4e-3)
+    middle = (decoded.mean(axis=1) - decoded.min(axis=1)) / width
+    np.testing.assert_allclose(middle, 0.5, atol=5 / np.sqrt(12 * 4000))
+
+
 def test_energy_bits_of_no_energy_decode_to_their_first_number() -> None:
     encoder = EnergyBitsEncoder(unit="GeV", counted_unit="GeV").fit(np.array([[5.0]]))
     contradiction = np.zeros((200, 60), dtype=np.int8)
@@ -138,5 +174,7 @@ def test_energy_features_are_the_energy_and_its_logarithm() -> None:
     np.testing.assert_allclose(z[:, :2], energy / 50)
     np.testing.assert_allclose(z[:, 2:], np.log(energy / 50))
     np.testing.assert_allclose(encoder.decode(z, rng=RNG), energy, rtol=1e-15)
-    with pytest.raises(DataError, match="above 0"):
-        encoder.encode(np.array([[0.0, 1.0]]))
+    for refused in (0.0, -1.0, np.nan):
+        with pytest.raises(DataError, match="above 0"):
+            encoder.encode(np.array([[refused, 1.0]]))
+    assert encoder.log_det(energy) is None

@@ -11,6 +11,7 @@ import pytest
 import qgen_core as qgen
 from qgen_core.errors import Unsupported
 from qgen_core.interfaces import Model
+from qgen_core.metrics.log_z import log_z
 from qgen_core.metrics.nelbo import nelbo
 from qgen_core.samplers.enumeration import Enumeration
 
@@ -93,6 +94,46 @@ def test_bounds_with_weights_and_a_log_z_for_each_condition() -> None:
     low = found["nelbo, AIS bound"].value
     high = found["nelbo, reverse AIS bound"].value
     assert low < found["nelbo, AIS"].value and high > found["nelbo, reverse AIS"].value
+
+
+def test_the_error_is_that_of_the_weighted_mean_and_of_log_z() -> None:
+    """At one condition, so that the term log Z is the same for all events."""
+    model = Uncertain()
+    data = events(1)
+    asked = Model(model, Identity(), Identity())
+    rng = np.random.default_rng(3)
+    found = nelbo(data, data, model=asked, rng=rng, draws=500, chains=20, steps=5)
+    terms = np.stack(
+        [model.log_joint(data.x, data.condition, np.tile(s, (200, 1))) for s in STATES]
+    )
+    share = data.weights / data.weights.sum()
+    values = -terms.mean(axis=0)
+    expected = np.sqrt(np.sum((share * (values - share @ values)) ** 2))
+    statistical = found["nelbo, exact"].uncertainty
+    assert statistical == pytest.approx(expected, rel=0.05)
+    of_log_z = log_z(data, data, model=asked, rng=np.random.default_rng(3), chains=20, steps=5)
+    squared = (found["nelbo, AIS"].uncertainty or 0.0) ** 2 - statistical**2
+    assert np.sqrt(squared) == pytest.approx(of_log_z["log Z AIS"].uncertainty, rel=0.6)
+
+
+def test_events_are_taken_at_equal_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = events(2)
+    model = Uncertain()
+    seen = []
+    weights_of = model.log_weights
+
+    def log_weights(x: Any, condition: Any, **options: Any) -> Any:
+        seen.append((x, condition))
+        return weights_of(x, condition, **options)
+
+    monkeypatch.setattr(model, "log_weights", log_weights)
+    asked = Model(model, Identity(), Identity())
+    rng = np.random.default_rng(2)
+    nelbo(data, data, model=asked, rng=rng, events=40, chains=4, steps=2, sweeps=2)
+    ((x, condition),) = seen
+    np.testing.assert_array_equal(x, data.x[::5])
+    assert data.condition is not None
+    np.testing.assert_array_equal(condition, data.condition[::5])
 
 
 def test_many_conditions_are_refused() -> None:

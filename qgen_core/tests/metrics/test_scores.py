@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -12,14 +13,15 @@ import pytest
 import qgen_core as qgen
 from qgen_core.errors import BadOption, BrokenPlugin, DataError
 from qgen_core.events import Events
+from qgen_core.metrics import binning, kernels, resample
 from qgen_core.metrics.chi2 import chi2
 from qgen_core.metrics.correlation import correlation, correlation_loss
 from qgen_core.metrics.energy_sum import energy_sum
 from qgen_core.metrics.joint import js, tv
 from qgen_core.metrics.marginals import marginal_d, marginal_tv
 from qgen_core.metrics.mmd import mmd
-from qgen_core.metrics.resample import Resample
-from qgen_core.metrics.score import Score, score
+from qgen_core.metrics.resample import Resample, Source, drawn_together
+from qgen_core.metrics.score import Score, score, scores
 from qgen_core.metrics.wasserstein import wasserstein
 
 SUMS = (
@@ -169,7 +171,7 @@ def test_a_resample_counts_as_the_events_it_holds(metric, weighted: bool) -> Non
     )
     if metric is wasserstein:
         metric = partial(wasserstein, unit="column")
-    resamples = [Resample(e, d, {}) for e, d in zip((a, b), picked, strict=True)]
+    resamples = [Resample(Source(e), d) for e, d in zip((a, b), picked, strict=True)]
     plain = [e.take(d) for e, d in zip((a, b), picked, strict=True)]
     first, second = metric(*resamples, **options), metric(*plain, **options)
     assert first.keys() == second.keys()
@@ -182,17 +184,72 @@ def test_a_resample_counts_as_the_events_it_holds(metric, weighted: bool) -> Non
     assert np.allclose(list(first.values()), list(second.values()), rtol=1e-9)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("most_kept", [2**20, 40])
+@pytest.mark.parametrize("metric", [marginal_d, marginal_tv, wasserstein, energy_sum])
+def test_a_batch_gives_each_resample_its_own_numbers(
+    metric, most_kept: int, weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resample, "MOST_KEPT", most_kept)
+    first = Source(normal(60, 1, weighted=weighted))
+    second = Source(shifted(normal(50, 3, weighted=weighted)))
+    draws = [(rng(n).integers(60, size=70), rng(n + 9).integers(50, size=40)) for n in range(4)]
+    for other, most in ((second, 50), (first, 60)):
+        pairs = [(Resample(first, a), Resample(other, b % most)) for a, b in draws]
+        alone = [metric(*pair) for pair in pairs]
+        drawn_together([pair[0] for pair in pairs])
+        drawn_together([pair[1] for pair in pairs])
+        together = [metric(*pair) for pair in pairs]
+        for one, expected in zip(together, alone, strict=True):
+            assert one.keys() == expected.keys()
+            np.testing.assert_allclose(list(one.values()), list(expected.values()), rtol=1e-12)
+        assert len({next(iter(one.values())) for one in together}) == 4
+        mixed = metric(pairs[0][0], pairs[1][1])  # not drawn as a pair
+        fresh = metric(Resample(first, draws[0][0]), Resample(other, draws[1][1] % most))
+        np.testing.assert_allclose(list(mixed.values()), list(fresh.values()), rtol=1e-12)
+
+
+def test_events_are_binned_sorted_and_counted_once_for_all_resamples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The work of an evaluation does not grow with the number of resamples, but for the sums."""
+    calls: Counter[str] = Counter()
+
+    def count(module, name: str) -> None:
+        real = getattr(module, name)
+
+        def counted(*args, **options):
+            calls[name] += 1
+            return real(*args, **options)
+
+        monkeypatch.setattr(module, name, counted)
+
+    count(binning, "bin_numbers")
+    count(kernels, "add_to_bins")
+    count(kernels, "areas")
+    count(np, "argsort")
+    columns = 3
+    reference, generated = (Events(rng(seed).normal(size=(80, columns))) for seed in (1, 2))
+    asked = [marginal_d, marginal_tv, wasserstein]
+    found = scores(asked, reference, generated, rng=rng(), resamples=30)
+    assert len(found) == 3 and all(one.floor_spread > 0 for rows in found for one in rows)
+    assert calls["bin_numbers"] == 2 * columns
+    assert calls["add_to_bins"] == 2 * 2 + 4  # values of two metrics, two batches of each kind
+    assert calls["areas"] == 3 * columns  # the value, the bootstrap, the floor
+    assert calls["argsort"] == 2 * columns + 2 * columns  # each sample, and merges of both
+
+
 def test_a_resample_is_events_to_everyone() -> None:
     source = normal(100, 1, weighted=True).replace(
         condition=np.arange(100.0)[:, None], columns=("pt", "m")
     )
     drawn = rng(2).integers(100, size=130)
-    found, expected = Resample(source, drawn, {}), source.take(drawn)
+    found, expected = Resample(Source(source), drawn), source.take(drawn)
     assert len(found) == 130 and found.columns == ("pt", "m")
     for name in ("x", "condition", "weight", "weights"):
         assert np.array_equal(getattr(found, name), getattr(expected, name)), name
     assert np.array_equal(found.take(np.arange(5)).x, expected.x[:5])
-    assert Resample(source, drawn, {}, weighted=False).weight is None
+    assert Resample(Source(source), drawn, weighted=False).weight is None
 
 
 def test_any_function_is_a_metric() -> None:

@@ -226,12 +226,12 @@ def compiled_code() -> dict[str, Any]:
 
 
 def _cache_folders() -> dict[Path, bytes]:
-    """Where compiled functions of simulators and samplers may lie, and the sources of each."""
-    from qgen_core import samplers, simulators
+    """Where compiled functions may lie, and the sources of each."""
+    from qgen_core import generators, metrics, samplers, simulators, trainers
     from qgen_core.simulators.simd.code_cache import CodeCache
 
     folders: dict[Path, bytes] = {}
-    for package in (simulators, samplers):
+    for package in (generators, metrics, samplers, simulators, trainers):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             for member in vars(importlib.import_module(module.name)).values():
                 cache = getattr(member, "_cache", None)

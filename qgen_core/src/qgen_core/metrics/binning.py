@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
 from qgen_core.metrics.reference_edges import ReferenceEdges, reference_edges
-from qgen_core.metrics.resample import once, source_weights
+from qgen_core.metrics.resample import once, source_weights, sums
 from qgen_core.support.resources import MAX_BINS, require_at_most
 from qgen_core.typing import Array, Floats
 
@@ -21,20 +21,29 @@ Edges = Sequence[Array] | None
 MAX_DENSE = 2**20
 
 
-class Histogram(NamedTuple):
-    """Two histograms (K + 2,): K bins between an underflow and an overflow.
+class Marginals(NamedTuple):
+    """Two histograms of each column, one after the other, (sum of K + 2,).
 
-    ``p`` and ``q`` are normalised sums of weights of reference and generated events.
+    A column has K bins between an underflow and an overflow. ``p`` and ``q`` are normalised sums of
+    weights of reference and generated events, ``starts`` (F,) the places of the underflows and
+    ``bins`` (F,) the numbers K.
 
     >>> p = np.array([0.0, 0.5, 0.5, 0.0])
-    >>> Histogram("pt", 2, p, p[::-1]).column
-    'pt'
+    >>> both = Marginals(("pt",), np.array([0]), np.array([2]), p, p[::-1])
+    >>> both.in_columns(both.p).tolist()
+    [1.0]
     """
 
-    column: str
-    bins: int
+    columns: tuple[str, ...]
+    starts: NDArray[np.intp]
+    bins: NDArray[np.intp]
     p: Floats
     q: Floats
+
+    def in_columns(self, numbers: Floats) -> Floats:
+        """The sum (F,) over the bins of each column of numbers (sum of K + 2,)."""
+        added: Floats = np.add.reduceat(numbers, self.starts)
+        return added
 
 
 def check_pair(reference: Events, generated: Events) -> None:
@@ -160,21 +169,44 @@ def bin_numbers(values: Array, edges: Floats) -> NDArray[np.intp]:
     return np.asarray(np.searchsorted(edges, values, side="right") - at_last_edge, dtype=np.intp)
 
 
-def marginals(
-    reference: Events, generated: Events, edges: Edges, bins: int | None
-) -> Iterator[Histogram]:
-    """A pair of normalised histograms for each column.
+def marginals(reference: Events, generated: Events, edges: Edges, bins: int | None) -> Marginals:
+    """The normalised histograms of all columns.
 
     >>> a, b = Events(np.array([[0.5], [1.5]])), Events(np.array([[0.5], [9.0]]))
-    >>> for histogram in marginals(a, b, [np.array([0.0, 1.0, 2.0])], bins=2):
-    ...     print(histogram.p.tolist(), histogram.q.tolist())
-    [0.0, 0.5, 0.5, 0.0] [0.0, 0.5, 0.0, 0.5]
+    >>> both = marginals(a, b, [np.array([0.0, 1.0, 2.0])], bins=2)
+    >>> both.p.tolist(), both.q.tolist()
+    ([0.0, 0.5, 0.5, 0.0], [0.0, 0.5, 0.0, 0.5])
     """
-    for column, cuts in enumerate(columns_of(reference, generated, edges, bins)):
-        size = len(cuts) + 1
-        p = shares(codes(reference, column, cuts), reference, size)
-        q = shares(codes(generated, column, cuts), generated, size)
-        yield Histogram(reference.columns[column], len(cuts) - 1, p, q)
+    every = columns_of(reference, generated, edges, bins)
+    sizes = np.array([len(cuts) + 1 for cuts in every])
+    starts = np.cumsum(sizes) - sizes
+    totals = [_totals(events, every, sizes, starts) for events in (reference, generated)]
+    return Marginals(reference.columns, starts, sizes - 2, totals[0], totals[1])
+
+
+def _totals(
+    events: Events, every: list[Floats], sizes: NDArray[np.intp], starts: NDArray[np.intp]
+) -> Floats:
+    """The share (sum of sizes,) of the total weight of ``events`` in the bins of each column."""
+    key = ("marginals", *(cuts.tobytes() for cuts in every))
+    size = int(sizes.sum())
+
+    def places(source: Events) -> NDArray[np.int32]:
+        """The bin (F, N) of each value, counted through all columns."""
+        found = np.empty((len(every), len(source)), dtype=np.int32)
+        for column, cuts in enumerate(every):
+            found[column] = bin_numbers(source.x[:, column], cuts) + starts[column]
+        return found
+
+    def in_bins(source: Events, weights: Floats) -> Floats:
+        from qgen_core.metrics.kernels import add_to_bins
+
+        totals = np.zeros((size, weights.shape[1]))
+        add_to_bins(once(source, ("places", *key), places), weights, totals)
+        shares = totals / weights.sum(axis=0)
+        return np.ascontiguousarray(shares.T)
+
+    return sums(events, key, size, in_bins)
 
 
 def joint(

@@ -14,7 +14,7 @@ from qgen_core.metrics.binning import Edges, bin_numbers, check_bins, check_pair
 from qgen_core.metrics.chi2 import chi_square
 from qgen_core.metrics.reference_edges import MOST_BINS, equal_count, num_bins
 from qgen_core.metrics.resample import effective_size, once, source_weights
-from qgen_core.metrics.wasserstein import earth_mover, share_difference, spread
+from qgen_core.metrics.wasserstein import earth_mover, spread
 from qgen_core.typing import Array, Floats
 
 
@@ -60,8 +60,7 @@ def energy_sum(
     second = once(generated, key, bins_of)
     bias = float(_mean(generated) - _mean(reference))
     unit = spread(reference, "sum", _sum)
-    difference = share_difference(reference, generated)
-    distance = earth_mover(reference, generated, difference, "sum", _sum)
+    distance = earth_mover(reference, generated, "sum", _sum)
     square = chi_square(first, second, reference, generated, len(cuts) + 1)
     return {
         "energy-sum bias": bias / unit,

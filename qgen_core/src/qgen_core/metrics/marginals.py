@@ -28,9 +28,8 @@ def marginal_d(
     >>> marginal_d(a, b, edges=[np.array([0.0, 1.0, 2.0])])
     {'D': 0.5}
     """
-    distances = []
-    for histogram in marginals(reference, generated, edges, bins):
-        distances.append(np.abs(histogram.p - histogram.q).sum() / histogram.bins)
+    both = marginals(reference, generated, edges, bins)
+    distances = both.in_columns(np.abs(both.p - both.q)) / both.bins
     return {"D": float(np.mean(distances))}
 
 
@@ -49,8 +48,9 @@ def marginal_tv(
     >>> marginal_tv(a, b, edges=[np.array([0.0, 1.0, 2.0])])
     {'tv(x)': 0.5, 'marginal tv': 0.5}
     """
+    both = marginals(reference, generated, edges, bins)
+    distances = 0.5 * both.in_columns(np.abs(both.p - both.q))
     each = {}
-    for histogram in marginals(reference, generated, edges, bins):
-        distance = 0.5 * float(np.abs(histogram.p - histogram.q).sum())
-        each[f"tv({histogram.column})"] = distance
-    return each | {"marginal tv": float(np.mean(list(each.values())))}
+    for column, distance in zip(both.columns, distances.tolist(), strict=True):
+        each[f"tv({column})"] = distance
+    return each | {"marginal tv": float(np.mean(distances))}

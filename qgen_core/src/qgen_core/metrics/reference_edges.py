@@ -67,8 +67,12 @@ def reference_edges(reference: Events) -> ReferenceEdges:
     columns = reference.x.T
     cells = num_bins(effective_size(reference))
     each = max(2, round(cells ** (1 / len(columns))))
-    fine = [equal_count(column, min(cells, MOST_BINS)) for column in columns]
-    coarse = [equal_count(column, each) for column in columns]
+    fine = []
+    coarse = []
+    for column in columns:
+        values = np.sort(column.astype(np.float64))
+        fine.append(equal_count(values, min(cells, MOST_BINS)))
+        coarse.append(equal_count(values, each))
     return ReferenceEdges(fine, coarse)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -14,6 +14,24 @@ from qgen_core.typing import Array, Floats
 
 T = TypeVar("T")
 
+#: Results of a batch of resamples are kept if they are at most so many numbers (64 MiB).
+MOST_KEPT = 2**23
+
+
+class Source(Events):
+    """Events with what was computed of them, which they share with all their resamples.
+
+    >>> source = Source(Events(np.array([[1.0], [2.0]])))
+    >>> source.x.tolist(), source.memo
+    ([[1.0], [2.0]], {})
+    """
+
+    memo: dict[Hashable, Any]
+
+    def __init__(self, events: Events) -> None:
+        # The class is frozen, and the events have already been validated.
+        self.__dict__.update(vars(events), memo={})
+
 
 class Resample(Events):
     """The events of ``source`` with the numbers ``drawn`` (N,), which may repeat.
@@ -21,28 +39,19 @@ class Resample(Events):
     Any metric can use it as ordinary events; their arrays are gathered at first use. A metric
     made of sums over events can avoid that: a sum over a resample equals the sum over its source
     with each event weighted by :attr:`multiplicity`, and what depends on the source alone, such
-    as bin numbers, is computed :func:`once` and kept in ``memo``, which all resamples of a source
-    share. ``weighted=False`` ignores the weights of the source.
+    as bin numbers, is computed :func:`once`. ``weighted=False`` ignores the weights of the source.
 
-    >>> source = Events(np.array([[1.0], [2.0], [3.0]]))
-    >>> again = Resample(source, np.array([2, 0, 2]), {})
+    >>> source = Source(Events(np.array([[1.0], [2.0], [3.0]])))
+    >>> again = Resample(source, np.array([2, 0, 2]))
     >>> again.x[:, 0].tolist(), again.multiplicity.tolist()
     ([3.0, 1.0, 3.0], [1.0, 0.0, 2.0])
     """
 
-    source: Events
+    source: Source
     drawn: NDArray[np.int64]
-    memo: dict[Hashable, Any]
     weighted: bool
 
-    def __init__(
-        self,
-        source: Events,
-        drawn: NDArray[np.int64],
-        memo: dict[Hashable, Any],
-        *,
-        weighted: bool = True,
-    ) -> None:
+    def __init__(self, source: Source, drawn: NDArray[np.int64], *, weighted: bool = True) -> None:
         # The class is frozen, and the source has already been validated.
         self.__dict__.update(
             columns=source.columns,
@@ -51,7 +60,6 @@ class Resample(Events):
             provenance=source.provenance,
             source=source,
             drawn=drawn,
-            memo=memo,
             weighted=weighted,
         )
 
@@ -83,11 +91,72 @@ class Resample(Events):
         return np.bincount(self.drawn, minlength=len(self.source)).astype(np.float64)
 
 
+class Batch:
+    """Samples of one source whose sums over events are computed together, in one pass over it.
+
+    >>> source = Source(Events(np.array([[1.0], [2.0]]), weight=np.array([3.0, 0.5])))
+    >>> Batch([Resample(source, np.array([0, 0])), Resample(source, np.array([1, 0]))]).weights
+    array([[6. , 3. ],
+           [0. , 0.5]])
+    """
+
+    def __init__(self, samples: Sequence[Events]) -> None:
+        self.samples = list(samples)
+        self.source = source_of(self.samples[0])
+        self._memo: dict[Hashable, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """The :func:`source_weights` of each sample, (number of source events, samples)."""
+        weights = np.ones((len(self.source), len(self)))
+        for number, sample in enumerate(self.samples):
+            of_sample = source_weights(sample)
+            if of_sample is not None:
+                weights[:, number] = of_sample
+        return weights
+
+    def once(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """``compute()``, computed once for the batch."""
+        if key not in self._memo:
+            self._memo[key] = compute()
+        found: T = self._memo[key]
+        return found
+
+
+def drawn_together(resamples: Sequence[Resample]) -> Batch:
+    """Make a batch of resamples of one source, which they know from then on.
+
+    >>> source = Source(Events(np.array([[1.0], [2.0]])))
+    >>> both = [Resample(source, np.array([0, 0])), Resample(source, np.array([1, 0]))]
+    >>> batch = drawn_together(both)
+    >>> batch_of(both[1]) == (batch, 1)
+    True
+    """
+    batch = Batch(resamples)
+    for number, resample in enumerate(resamples):
+        resample.__dict__["batch"] = (batch, number)
+    return batch
+
+
+def batch_of(events: Events) -> tuple[Batch, int]:
+    """The batch that events belong to, and their number in it; other events are one of their own.
+
+    >>> batch, number = batch_of(Events(np.array([[1.0], [2.0]])))
+    >>> len(batch), number, batch.weights.tolist()
+    (1, 0, [[1.0], [1.0]])
+    """
+    found: tuple[Batch, int] = vars(events).get("batch") or (Batch([events]), 0)
+    return found
+
+
 def source_of(events: Events) -> Events:
     """The events that a resample was drawn from; other events are their own source.
 
-    >>> source = Events(np.array([[1.0], [2.0]]))
-    >>> source_of(Resample(source, np.array([0, 0]), {})) is source
+    >>> source = Source(Events(np.array([[1.0], [2.0]])))
+    >>> source_of(Resample(source, np.array([0, 0]))) is source
     True
     """
     if isinstance(events, Resample):
@@ -100,8 +169,8 @@ def source_weights(events: Events, power: int = 1) -> Floats | None:
 
     None stands for ones: unweighted events that are not a resample.
 
-    >>> source = Events(np.array([[1.0], [2.0]]), weight=np.array([3.0, 0.5]))
-    >>> source_weights(Resample(source, np.array([0, 0]), {}), power=2).tolist()
+    >>> source = Source(Events(np.array([[1.0], [2.0]]), weight=np.array([3.0, 0.5])))
+    >>> source_weights(Resample(source, np.array([0, 0])), power=2).tolist()
     [18.0, 0.0]
     """
     source = source_of(events)
@@ -125,18 +194,43 @@ def effective_size(events: Events) -> float:
 
 
 def once(events: Events, key: Hashable, compute: Callable[[Events], T]) -> T:
-    """``compute(source)``, computed once for all resamples of a source.
+    """``compute(source)``, computed once for a :class:`Source` and all resamples of it.
 
     ``key`` identifies the result: a name, with everything it depends on besides the source.
 
-    >>> memo = {}
-    >>> resample = Resample(Events(np.array([[1.0], [2.0]])), np.array([0, 0]), memo)
-    >>> once(resample, "largest", lambda source: source.x.max()).item(), list(memo)
-    (2.0, ['largest'])
+    >>> source = Source(Events(np.array([[1.0], [2.0]])))
+    >>> once(Resample(source, np.array([0, 0])), "largest", lambda of: of.x.max()).item()
+    2.0
+    >>> list(source.memo)
+    ['largest']
     """
-    if not isinstance(events, Resample):
-        return compute(events)
-    if key not in events.memo:
-        events.memo[key] = compute(events.source)
-    found: T = events.memo[key]
+    source = source_of(events)
+    if not isinstance(source, Source):
+        return compute(source)
+    if key not in source.memo:
+        source.memo[key] = compute(source)
+    found: T = source.memo[key]
     return found
+
+
+def sums(
+    events: Events, key: Hashable, size: int, compute: Callable[[Events, Floats], Floats]
+) -> Floats:
+    """Sums (size,) over the events, computed for all samples of their batch at once.
+
+    ``compute(source, weights)`` gives the sums (S, size) for weights (N, S) of the events of the
+    source; ``key`` identifies them, as in :func:`once`. Sums of a batch that would be more than
+    :data:`MOST_KEPT` numbers are computed one sample at a time.
+
+    >>> source = Source(Events(np.array([[1.0], [2.0]])))
+    >>> both = [Resample(source, np.array([0, 0])), Resample(source, np.array([1, 0]))]
+    >>> batch = drawn_together(both)
+    >>> [sums(one, "sum", 1, lambda of, weights: weights.T @ of.x).tolist() for one in both]
+    [[2.0], [3.0]]
+    """
+    batch, number = batch_of(events)
+    if size * len(batch) > MOST_KEPT:
+        batch, number = Batch([events]), 0
+    of_all = batch.once(key, lambda: compute(batch.source, batch.weights))
+    of_sample: Floats = of_all[number]
+    return of_sample

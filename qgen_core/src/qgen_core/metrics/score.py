@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Hashable, Iterator
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 
@@ -13,7 +14,14 @@ from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate, Metric, Model, name_of
 from qgen_core.metrics.binning import Edges, check_pair
-from qgen_core.metrics.resample import Resample, effective_size, once
+from qgen_core.metrics.resample import (
+    MOST_KEPT,
+    Resample,
+    Source,
+    drawn_together,
+    effective_size,
+    once,
+)
 from qgen_core.typing import Array, Floats, Rng
 
 #: The most events that are drawn for one sample of a floor.
@@ -72,25 +80,66 @@ def score(
     >>> found.name, found.value, found.floor > 0
     ('joint tv', 0.0, True)
     """
+    asked = [metric]
+    (found,) = scores(
+        asked, reference, generated, edges=edges, rng=rng, model=model, resamples=resamples
+    )
+    return found
+
+
+def scores(
+    metrics: Sequence[Metric],
+    reference: Events,
+    generated: Events,
+    *,
+    edges: Edges = None,
+    rng: Rng,
+    model: Model | None = None,
+    resamples: int = 50,
+) -> list[list[Score]]:
+    """The :func:`score` of several metrics, which see the same resamples.
+
+    So events are binned and sorted once for all of them. Resamples are drawn before the first
+    metric is called, and only if a metric needs them. Raises what :func:`score` raises.
+
+    >>> from qgen_core.metrics.joint import js, tv
+    >>> a = Events(np.linspace(0.0, 1.0, 100)[:, None])
+    >>> found = scores([tv, js], a, a, rng=np.random.default_rng(0))
+    >>> [one.name for (one,) in found]
+    ['joint tv', 'joint js']
+    """
     check_pair(reference, generated)
     if resamples < 2:
         raise BadOption(f"resamples must be at least 2, not {resamples}")
-    asked = _Asked(metric, edges, rng, model)
-    estimates = asked.estimates(reference, generated)
-    names = [name for name, estimate in estimates.items() if not estimate.is_complete]
-    if names:
-        bootstrap = asked.table(_bootstrapped(reference, generated, rng, resamples), names)
-        null = asked.table(_null(reference, generated, rng, resamples), names)
-        for number, name in enumerate(names):
-            estimates[name] = replace(
-                estimates[name],
-                uncertainty=_uncertainty(
-                    estimates[name].value, bootstrap[:, number], null[:, number]
-                ),
-                floor=float(null[:, number].mean()),
-                floor_spread=float(null[:, number].std(ddof=1)),
-            )
-    return [Score(name, **asdict(estimate)) for name, estimate in estimates.items()]
+    sides = (Source(reference), Source(generated))
+    drawn = _Drawn(*sides, rng, resamples)
+    found = []
+    for metric in metrics:
+        asked = _Asked(metric, edges, rng, model)
+        estimates = asked.estimates(*sides)
+        names = [name for name, estimate in estimates.items() if not estimate.is_complete]
+        if names:
+            estimates |= _completed(estimates, asked, drawn, names)
+        found.append([Score(name, **asdict(estimate)) for name, estimate in estimates.items()])
+    return found
+
+
+def _completed(
+    estimates: Mapping[str, Estimate], asked: _Asked, drawn: _Drawn, names: list[str]
+) -> dict[str, Estimate]:
+    """Those estimates of a metric that lack uncertainties and floors, with them."""
+    bootstrap = asked.table(drawn.bootstrapped, names)
+    null = asked.table(drawn.null, names)
+    completed = {}
+    for number, name in enumerate(names):
+        estimate = estimates[name]
+        completed[name] = replace(
+            estimate,
+            uncertainty=_uncertainty(estimate.value, bootstrap[:, number], null[:, number]),
+            floor=float(null[:, number].mean()),
+            floor_spread=float(null[:, number].std(ddof=1)),
+        )
+    return completed
 
 
 def _uncertainty(value: float, bootstrap: Floats, null: Floats) -> float:
@@ -160,11 +209,12 @@ class _Asked:
             found[name] = value if isinstance(value, Estimate) else Estimate(float(value))
         return found
 
-    def table(self, pairs: Iterator[tuple[Events, Events]], names: list[str]) -> Array:
+    def table(self, pairs: Sequence[tuple[Events, Events]], names: list[str]) -> Array:
         """The numbers of the metric for each pair, (resamples, len(names))."""
         rows = []
         for first, second in pairs:
-            estimates = self.estimates(first, second)
+            # What a metric gathers of a resample is freed with the copy.
+            estimates = self.estimates(copy(first), copy(second))
             rows.append([estimates[name].value for name in names])
         return np.array(rows, dtype=np.float64)
 
@@ -178,39 +228,60 @@ class _Asked:
         return encoded
 
 
-def _bootstrapped(
-    reference: Events, generated: Events, rng: Rng, times: int
-) -> Iterator[tuple[Events, Events]]:
-    """Pairs of resamples, of the reference and of the generated events."""
-    reference_memo: dict[Hashable, Any] = {}
-    generated_memo: dict[Hashable, Any] = {}
-    for _ in range(times):
-        first = _resample(reference, reference_memo, rng)
-        second = _resample(generated, generated_memo, rng)
-        yield first, second
+class _Drawn:
+    """Pairs of resamples: of both samples, and of the reference alone; drawn at first use."""
 
+    def __init__(self, reference: Source, generated: Source, rng: Rng, times: int) -> None:
+        self.reference = reference
+        self.generated = generated
+        self.rng = rng
+        self.times = times
 
-def _null(
-    reference: Events, generated: Events, rng: Rng, times: int
-) -> Iterator[tuple[Events, Events]]:
-    """Pairs of samples that are both drawn from the reference."""
-    memo: dict[Hashable, Any] = {}
-    size = max(2, round(effective_size(generated)))
-    weight = reference.weight
-    cumulative: Floats | None = None
-    if weight is not None and np.all(weight >= 0):
-        cumulative = np.cumsum(weight) / weight.sum()
-    elif weight is not None:
-        size = _uniform_size(reference, size)
-    for _ in range(times):
-        first = _resample(reference, memo, rng)
+    @cached_property
+    def bootstrapped(self) -> list[tuple[Events, Events]]:
+        """Pairs of resamples, of the reference and of the generated events."""
+        pairs = []
+        for _ in range(self.times):
+            first = _resample(self.reference, self.rng)
+            second = _resample(self.generated, self.rng)
+            pairs.append((first, second))
+        return _in_batches(pairs)
+
+    @cached_property
+    def null(self) -> list[tuple[Events, Events]]:
+        """Pairs of samples that are both drawn from the reference."""
+        size = max(2, round(effective_size(self.generated)))
+        weight = self.reference.weight
+        cumulative: Floats | None = None
+        if weight is not None and np.all(weight >= 0):
+            cumulative = np.cumsum(weight) / weight.sum()
+        elif weight is not None:
+            size = _uniform_size(self.reference, size)
+        pairs = []
+        for _ in range(self.times):
+            first = _resample(self.reference, self.rng)
+            pairs.append((first, self._like_generated(size, cumulative)))
+        return _in_batches(pairs)
+
+    def _like_generated(self, size: int, cumulative: Floats | None) -> Resample:
+        """So many events of the reference, by weight if there are cumulative ones (N,)."""
+        events = len(self.reference)
         if cumulative is None:
-            drawn = rng.integers(len(reference), size=size)
-            yield first, Resample(reference, drawn, memo, weighted=True)
-        else:
-            found = np.searchsorted(cumulative, rng.random(size), side="right")
-            drawn = np.minimum(found, len(reference) - 1)  # rounding can leave the sum below 1
-            yield first, Resample(reference, drawn, memo, weighted=False)
+            return Resample(self.reference, self.rng.integers(events, size=size))
+        found = np.searchsorted(cumulative, self.rng.random(size), side="right")
+        drawn = np.minimum(found, events - 1)  # rounding can leave the sum below 1
+        return Resample(self.reference, drawn, weighted=False)
+
+
+def _in_batches(pairs: list[tuple[Resample, Resample]]) -> list[tuple[Events, Events]]:
+    """The pairs, with as many first and second samples in a batch as memory allows."""
+    most_events = max(len(resample.source) for resample in pairs[0])
+    at_once = max(1, MOST_KEPT // most_events)
+    for start in range(0, len(pairs), at_once):
+        first, second = zip(*pairs[start : start + at_once], strict=True)
+        drawn_together(first)
+        drawn_together(second)
+    return list(pairs)
 
 
 def _uniform_size(events: Events, worth: int) -> int:
@@ -225,5 +296,5 @@ def _uniform_size(events: Events, worth: int) -> int:
     return size
 
 
-def _resample(events: Events, memo: dict[Hashable, Any], rng: Rng) -> Resample:
-    return Resample(events, rng.integers(len(events), size=len(events)), memo)
+def _resample(source: Source, rng: Rng) -> Resample:
+    return Resample(source, rng.integers(len(source), size=len(source)))

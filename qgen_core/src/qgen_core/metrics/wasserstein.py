@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qgen_core.events import Events
 from qgen_core.metrics.binning import Edges, check_pair
-from qgen_core.metrics.resample import once, source_of, source_weights
+from qgen_core.metrics.resample import Batch, batch_of, once
 from qgen_core.typing import Array, Floats
 
 
@@ -36,10 +36,9 @@ def wasserstein(
     """
     check_pair(reference, generated)
     result = {}
-    difference = share_difference(reference, generated)
     for number, name in enumerate(reference.columns):
         values = partial(column, number=number)
-        distance = earth_mover(reference, generated, difference, number, values)
+        distance = earth_mover(reference, generated, number, values)
         if unit == "std":
             distance = distance / spread(reference, number, values)
         result[f"W1({name})"] = distance
@@ -55,57 +54,74 @@ def column(events: Events, number: int) -> Array:
     return events.x[:, number]
 
 
-def share_difference(reference: Events, generated: Events) -> Floats:
-    """What each event adds to F - G: its share of the reference, or minus that of the generated.
-
-    For all events of the sources (N + M,), those of the reference first.
-
-    >>> a, b = Events(np.zeros((2, 1))), Events(np.zeros((1, 1)))
-    >>> share_difference(a, b).tolist()
-    [0.5, 0.5, -1.0]
-    """
-    parts = []
-    for events in (reference, generated):
-        weights = source_weights(events)
-        if weights is None:
-            weights = np.ones(len(events))
-        parts.append(weights / weights.sum())
-    return np.concatenate([parts[0], -parts[1]])
-
-
 def earth_mover(
     reference: Events,
     generated: Events,
-    difference: Floats,
     key: Hashable,
     values: Callable[[Events], Array],
 ) -> float:
     """The Wasserstein distance of order one between ``values`` (N,) of both samples, in their unit.
 
-    ``difference`` is the :func:`share_difference` of the samples; ``key`` identifies the values
-    among the intermediate results that resamples share.
+    ``key`` identifies the values among the intermediate results that resamples share. Pairs of
+    resamples with the same numbers in two batches are compared in one pass.
 
     >>> a, b = Events(np.array([[0.0], [1.0]])), Events(np.array([[3.0]]))
-    >>> earth_mover(a, b, share_difference(a, b), "x", lambda events: events.x[:, 0])
+    >>> earth_mover(a, b, "x", lambda events: events.x[:, 0])
     2.5
     """
-    other = source_of(generated)
+    first, number = batch_of(reference)
+    second, other_number = batch_of(generated)
+    if (len(first), number) != (len(second), other_number):  # not drawn as a pair
+        first, second, number = Batch([reference]), Batch([generated]), 0
+    difference = first.once(("difference", second), lambda: _difference(first, second))
 
-    def merge(source: Events) -> tuple[NDArray[np.int32], Floats]:
-        both = np.concatenate([values(source), values(other)]).astype(np.float64)
-        falling = np.argsort(-both)
-        sorted_values = both[falling]
-        # from the greatest value down to the second least: below it, F - G changes no more
-        above = np.count_nonzero(both > sorted_values[-1])
-        gaps = sorted_values[:above] - sorted_values[1 : above + 1]
-        return falling[:above].astype(np.int32), gaps
+    def of_all_pairs() -> Floats:
+        from qgen_core.metrics.kernels import areas
 
-    falling, gaps = once(reference, ("merged", key, id(other)), merge)
-    beyond = difference.take(falling)
-    np.cumsum(beyond, out=beyond)
-    np.abs(beyond, out=beyond)
-    beyond *= gaps
-    return float(beyond.sum())
+        order, gaps = _falling(first.source, second.source, key, values)
+        found = np.zeros(len(first))
+        areas(order, gaps, difference, np.zeros(len(first)), found)
+        return found
+
+    return float(first.once(("areas", key, second), of_all_pairs)[number])
+
+
+def _difference(first: Batch, second: Batch) -> Floats:
+    """What each event adds to F - G: its share of the first sample minus that of the second.
+
+    For all events of the source of both, or those of both sources one after the other, and all
+    pairs of samples, (events, pairs).
+    """
+    first_shares: Floats = first.weights / first.weights.sum(axis=0)
+    second_shares: Floats = second.weights / second.weights.sum(axis=0)
+    if first.source is second.source:
+        return first_shares - second_shares
+    return np.concatenate([first_shares, -second_shares])
+
+
+def _falling(
+    first: Events, second: Events, key: Hashable, values: Callable[[Events], Array]
+) -> tuple[NDArray[np.int32], Floats]:
+    """The events by falling value down to the second least, and the distance of each to the next.
+
+    They are numbered as in :func:`_difference`. Below the second least F - G changes no more.
+    """
+
+    def order_of(source: Events) -> NDArray[np.int32]:
+        falling = np.argsort(-values(source).astype(np.float64))
+        return falling.astype(np.int32)
+
+    order = once(first, ("falling", key), order_of)
+    sorted_values = values(first)[order].astype(np.float64)
+    if second is not first:
+        other = once(second, ("falling", key), order_of)
+        both = np.concatenate([sorted_values, values(second)[other].astype(np.float64)])
+        merged = np.argsort(-both, kind="stable")  # merges two sorted parts
+        order = np.concatenate([order, other + np.int32(len(first))])[merged]
+        sorted_values = both[merged]
+    above = np.count_nonzero(sorted_values > sorted_values[-1])
+    gaps = sorted_values[:above] - sorted_values[1 : above + 1]
+    return order[:above], gaps
 
 
 def spread(events: Events, key: Hashable, values: Callable[[Events], Array]) -> float:

@@ -19,7 +19,7 @@ from qgen_core.interfaces import Model, name_of
 from qgen_core.metrics.binning import columns_of
 from qgen_core.metrics.reference_edges import RULE, ReferenceEdges, reference_edges
 from qgen_core.metrics.resample import effective_size
-from qgen_core.metrics.score import score
+from qgen_core.metrics.score import scores
 from qgen_core.runs import histograms
 from qgen_core.runs.assembly import Assembly, level_of
 from qgen_core.runs.eventfile import check_made_by
@@ -163,12 +163,11 @@ def _result(sides: _Sides, recipe: Recipe, model: Model | None) -> dict[str, Any
     if metrics is None:
         metrics, left_out = default_metrics(edges, round(effective_size(reference)))
     rows = []
-    for entry in metrics:
-        metric = registry.build("metric", entry)
-        name = name_of(metric)
-        scores = score(metric, reference, generated, edges=edges, rng=rng, model=model)
-        for one_score in scores:
-            row = {"metric": name, **asdict(one_score)}
+    built = [registry.build("metric", entry) for entry in metrics]
+    found = scores(built, reference, generated, edges=edges, rng=rng, model=model)
+    for metric, of_metric in zip(built, found, strict=True):
+        for one_score in of_metric:
+            row = {"metric": name_of(metric), **asdict(one_score)}
             if not one_score.note:
                 del row["note"]
             rows.append(row)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.events import Events
+from qgen_core.metrics.binning import bin_numbers
 from qgen_core.metrics.correlation import pearson
 from qgen_core.metrics.reference_edges import ReferenceEdges
 from qgen_core.metrics.resample import effective_size
@@ -39,8 +40,10 @@ def _drawn(edges: Floats, values: Array, follow_reference: bool) -> list[float]:
 
 def _histogram(values: Floats, weights: Floats, edges: Floats) -> tuple[list[float], list[float]]:
     """Sums of weights in bins, and their statistical errors."""
-    counts, _ = np.histogram(values, edges, weights=weights)
-    squares, _ = np.histogram(values, edges, weights=weights**2)
+    numbers = bin_numbers(values, edges)
+    size = len(edges) + 1
+    counts = np.bincount(numbers, weights, size)[1:-1]
+    squares = np.bincount(numbers, weights**2, size)[1:-1]
     return counts.tolist(), np.sqrt(squares).tolist()
 
 

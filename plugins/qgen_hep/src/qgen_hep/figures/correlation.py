@@ -8,7 +8,7 @@ import numpy as np
 
 from qgen_core.typing import Floats
 from qgen_hep.figures.labels import short_name
-from qgen_hep.figures.style import figure, image, note, side_by_side
+from qgen_hep.figures.style import framed_figure, image, note, side_by_side
 
 #: Larger matrices are drawn without numbers and names.
 MOST_ANNOTATED = 10
@@ -62,12 +62,13 @@ def _matrix(
     values: Floats, names: list[str], texts: list[list[str]], title: str, most: float
 ) -> str:
     """A matrix with its numbers, blue for negative and red for positive."""
-    drawn = figure(4.1, 3.7)
+    drawn = framed_figure(3.4, 2.9)
     axes = drawn.subplots()
     shown = axes.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most)
-    drawn.colorbar(shown, ax=axes, pad=0.02)
+    drawn.colorbar(shown, ax=axes, pad=0.04)
     axes.set_title(title, fontsize=12)
-    axes.tick_params(which="both", length=0)
+    axes.minorticks_off()
+    axes.tick_params(length=0)
     if len(names) <= MOST_ANNOTATED:
         _annotate(axes, values, names, texts, most)
     else:

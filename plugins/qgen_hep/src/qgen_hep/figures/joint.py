@@ -13,7 +13,7 @@ from qgen_core.typing import Floats
 from qgen_hep.figures.density import LEAST_EXPECTED, pulls
 from qgen_hep.figures.labels import axis_label, escaped
 from qgen_hep.figures.scales import scale_of
-from qgen_hep.figures.style import SPARSE, figure, image, note, side_by_side
+from qgen_hep.figures.style import SPARSE, framed_figure, image, note, side_by_side
 
 PULL_RANGE = 5.0
 #: The least density that has a colour of its own, as a fraction of the greatest one.
@@ -103,7 +103,7 @@ def _density_map(
     from matplotlib.colors import LogNorm
 
     drawn, axes, mesh = _map(bins, density, LogNorm(*limits), "viridis")
-    bar = drawn.colorbar(mesh, ax=axes, extend="neither", pad=0.02)
+    bar = drawn.colorbar(mesh, ax=axes, extend="neither", pad=0.04)
     return _labelled(drawn, axes, bar, title, bar_label, alt)
 
 
@@ -114,13 +114,13 @@ def _pull_map(bins: Bins, pull: Floats, sparse: NDArray[np.bool_], alt: str) -> 
     drawn, axes, mesh = _map(bins, pull, Normalize(-PULL_RANGE, PULL_RANGE), "RdBu_r")
     grey = np.ma.masked_where(~sparse, np.ones(sparse.shape))
     axes.pcolormesh(*bins.edges, grey.T, cmap=ListedColormap([SPARSE]), rasterized=True)
-    bar = drawn.colorbar(mesh, ax=axes, extend="both", pad=0.02)
+    bar = drawn.colorbar(mesh, ax=axes, extend="both", pad=0.04)
     return _labelled(drawn, axes, bar, "Pull", "(generated - reference) / error", alt)
 
 
 def _map(bins: Bins, values: Floats, norm: Any, colours: str) -> tuple[Any, Any, Any]:
     """Figure, axes and mesh of a map in which cells that are 0 or not finite are left white."""
-    drawn = figure(4.1, 3.7)
+    drawn = framed_figure(3.4, 2.9)
     axes = drawn.subplots()
     shown = np.ma.masked_where(~(np.isfinite(values) & (values != 0)), values)
     mesh = axes.pcolormesh(*bins.edges, shown.T, norm=norm, cmap=colours, rasterized=True)
@@ -133,5 +133,7 @@ def _map(bins: Bins, values: Floats, norm: Any, colours: str) -> tuple[Any, Any,
 
 def _labelled(drawn: Any, axes: Any, bar: Any, title: str, bar_label: str, alt: str) -> str:
     bar.set_label(bar_label, fontsize=11)
+    bar.minorticks_off()
+    axes.minorticks_off()
     axes.set_title(title, fontsize=12)
     return image(drawn, alt)

@@ -11,7 +11,7 @@ from qgen_hep.figures.density import density, ratio
 from qgen_hep.figures.labels import axis_label, escaped
 from qgen_hep.figures.ratio_panels import RatioPanels, log_if_steep
 from qgen_hep.figures.scales import scale_of
-from qgen_hep.figures.style import GENERATED, GUIDE, REFERENCE, figure, image
+from qgen_hep.figures.style import GENERATED, GUIDE, REFERENCE, framed_figure, image
 
 #: Bins whose reference has a smaller relative error decide the range of the ratio.
 WELL_KNOWN = 0.2
@@ -40,7 +40,7 @@ def marginal_figure(
     """
     if sum(marginal["reference"]) <= 0 or sum(marginal["generated"]) <= 0:
         return None
-    drawn = figure(4.7, 4.7)
+    drawn = framed_figure(3.8, 4.0)
     upper, lower = drawn.subplots(2, sharex=True, height_ratios=[3, 1.1])
     edges = np.asarray(marginal["edges"], dtype=np.float64)
     relative, relative_error, band = ratio(marginal)
@@ -62,6 +62,8 @@ def marginal_figure(
     lower.set_ylabel("Generated /\nreference", loc="center", fontsize=11)
     lower.set_xlabel(axis_label(marginal["column"], marginal["unit"], recipe, latex=latex))
     lower.set_xscale(**scale_of(edges, marginal["reference"]))
+    lower.minorticks_off()
+    upper.xaxis.minorticks_off()
     if title:
         upper.set_title(title, fontsize=12)
     upper.set_ylabel(_density_label(marginal["unit"]))

@@ -12,7 +12,7 @@ from qgen_hep.figures.density import density, ratio
 from qgen_hep.figures.labels import axis_label, escaped
 from qgen_hep.figures.ratio_panels import RatioPanels
 from qgen_hep.figures.scales import scale_of
-from qgen_hep.figures.style import REFERENCE, figure, image, note, page_style, side_by_side
+from qgen_hep.figures.style import REFERENCE, framed_figure, image, note, page_style, side_by_side
 
 #: One colour for each run; further runs appear only in the tables.
 COLOURS = ("#1f5fa8", "#c2452d", "#3b8a4e", "#8257a6", "#b8860b", "#2a9aa8")
@@ -39,7 +39,7 @@ def overlays(runs: Sequence[Mapping[str, Any]], *, latex: bool = False) -> list[
 
 
 def _losses(runs: Sequence[Mapping[str, Any]]) -> str:
-    drawn = figure(7.2, 3.8)
+    drawn = framed_figure(6.3, 3.1)
     axes = drawn.subplots()
     least = np.inf
     for run, colour in zip(runs, COLOURS, strict=False):
@@ -78,7 +78,7 @@ def _marginal(runs: Sequence[Mapping[str, Any]], column: str, latex: bool) -> st
         if sum(marginal["reference"]) <= 0 or sum(marginal["generated"]) <= 0:
             return None
     first = marginals[0]
-    drawn = figure(4.7, 4.7)
+    drawn = framed_figure(3.8, 4.0)
     upper, lower = drawn.subplots(2, sharex=True, height_ratios=[3, 1.1])
     edges = np.asarray(first["edges"], dtype=np.float64)
     panels = RatioPanels(upper, lower, edges, RATIO, inset=0.06, triangle=5)

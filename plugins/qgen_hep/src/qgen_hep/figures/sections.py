@@ -16,7 +16,7 @@ from qgen_hep.figures.training import loss_curve
 
 #: Marginals of a report, and of one whose evaluation holds more columns than LEAST_OF_MANY.
 MOST_MARGINALS = 12
-MOST_OF_MANY = 8
+MOST_OF_MANY = 6
 LEAST_OF_MANY = 24
 
 

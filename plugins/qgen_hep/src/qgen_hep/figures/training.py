@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.typing import Floats
-from qgen_hep.figures.style import GENERATED, GUIDE, figure, image
+from qgen_hep.figures.style import GENERATED, GUIDE, framed_figure, image
 
 
 def loss_curve(history: Sequence[Mapping[str, Any]]) -> str | None:
@@ -26,11 +26,11 @@ def loss_curve(history: Sequence[Mapping[str, Any]]) -> str | None:
         return None
     gradient_steps, gradients = _series(history, "gradient")
     if len(gradients):
-        drawn = figure(7.2, 4.6)
+        drawn = framed_figure(6.3, 3.9)
         axes, lower = drawn.subplots(2, sharex=True)
         _curve(lower, gradient_steps, gradients, "Largest\ngradient", GUIDE)
     else:
-        drawn = figure(7.2, 3.6)
+        drawn = framed_figure(6.3, 2.9)
         axes = lower = drawn.subplots()
     _curve(axes, steps, losses, "Loss", GENERATED)
     best = int(np.argmin(losses))

@@ -8,9 +8,10 @@ processor; ``WIDTH`` is the register width of this one. Another one can be chose
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -23,6 +24,7 @@ from numba.core import cgutils, entrypoints, types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
+from numba.np import linalg
 
 from qgen_core.errors import BadOption
 from qgen_core.simulators.simd.code_cache import CodeCache
@@ -32,18 +34,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 Numbers = Any
 
 
-def _digest(folder: Path) -> str:
-    """A digest of the names and contents of all source files below a folder."""
+def _digest(folder: Path, pattern: str = "*.py") -> str:
+    """A digest of the names and contents of all source files of a pattern below a folder."""
     digest = sha256()
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted(folder.rglob(pattern)):
         digest.update(f"{path.relative_to(folder)}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 
 
 _CORE = Path(__file__).parents[2]
-#: The sources that compiled code depends on: those of the packages that have some.
+#: The sources that compiled code depends on: all simulators and samplers, and the kernels of others.
 SOURCES = "".join(
-    _digest(_CORE / name) for name in ("simulators", "samplers", "trainers", "generators")
+    [
+        _digest(_CORE / "simulators"),
+        _digest(_CORE / "samplers"),
+        _digest(_CORE, "*kernel*.py"),
+    ]
 )
 
 
@@ -70,6 +76,26 @@ def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
     return cast(F, dispatcher)
 
 
+@cache
+def _load_array_functions() -> None:
+    """Import numba's functions of arrays without scipy's linear algebra.
+
+    numba loads any compiled function only after it has imported them, and they import
+    ``scipy.linalg`` to learn whether there is BLAS. That takes part of the start of a training. We
+    depend on scipy, so there is; a function that calls BLAS imports it when it is compiled.
+    """
+    ensure_blas = linalg.ensure_blas
+    linalg.ensure_blas = _no_import
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = ensure_blas
+
+
+def _no_import() -> None:
+    """Takes the place of a function that imports scipy."""
+
+
 def _call_without_extensions(compile_for: Callable[..., Any], *arguments: Any) -> Any:
     """Compile one of our functions, or load it from the cache, with numba's own types only.
 
@@ -77,6 +103,7 @@ def _call_without_extensions(compile_for: Callable[..., Any], *arguments: Any) -
     which takes 2 s of each process. Functions of the user's still find these extensions.
     """
     with global_compiler_lock:
+        _load_array_functions()
         initialized = entrypoints._already_initialized
         entrypoints._already_initialized = True
         try:
