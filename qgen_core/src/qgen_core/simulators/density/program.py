@@ -18,7 +18,7 @@ from qgen_core.simulators.density.layout import (
     PASS_WIDTH,
 )
 from qgen_core.simulators.density.plan import DensityPlan
-from qgen_core.simulators.density.tables import DOUBLE, Tables
+from qgen_core.simulators.density.tables import DOUBLE, Matrices, Tables
 from qgen_core.simulators.simd.threads import spread
 from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import Floats, Ints
@@ -37,7 +37,7 @@ class DensityRun:
     """A batch after its forward pass; ``keep`` holds the states at the ``cuts``."""
 
     angles: Floats
-    mats: Floats
+    mats: Matrices
     keep: Floats
     keep_at: Ints
     cuts: list[int]
@@ -105,7 +105,7 @@ class DensityProgram:
         tables = self.tables
         cuts = run.cuts
         sizes = self.plan.sizes
-        d_mats = np.zeros_like(run.mats)
+        d_mats = np.zeros_like(run.mats[0])
         kept_all = len(cuts) == len(sizes)
         segments = list(pairwise(cuts))
         if kept_all:  # nothing to compute again, so one segment will do
@@ -175,11 +175,11 @@ class DensityProgram:
         return last
 
     def _observables(
-        self, mats: Floats, places: NDArray[np.intp], meet: int, threads: int
+        self, mats: Matrices, places: NDArray[np.intp], meet: int, threads: int
     ) -> Floats:
         """What each place of the last state reads, as an observable of state ``meet``.
 
-        (places, size). ``mats`` (B, n) are the matrices of some rows, of which the first is used.
+        (places, size). ``mats`` are the matrices of some rows, of which the first is used.
         """
         tables = self.tables
         last = len(self.plan.passes)
