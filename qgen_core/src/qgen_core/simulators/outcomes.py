@@ -58,7 +58,7 @@ def sample_indices(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.in
 
 
 def _normalised(probabilities: Floats) -> Floats:
-    p = np.clip(np.asarray(probabilities, dtype=np.float64), 0.0, None)
+    p = np.clip(np.ascontiguousarray(probabilities, dtype=np.float64), 0.0, None)
     totals = p.sum(axis=-1, keepdims=True)
     wrong = totals[~(np.abs(totals - 1) < 1e-3)]
     if wrong.size:
