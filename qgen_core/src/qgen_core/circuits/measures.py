@@ -13,7 +13,6 @@ from qgen_core.errors import BadCircuit, BadOption
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Floats, Rng
 
-
 #: Wires whose matrices are multiplied to one: it costs less than a pass for each.
 WIRES_AT_ONCE = 3
 

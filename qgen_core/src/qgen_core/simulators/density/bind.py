@@ -23,6 +23,7 @@ from qgen_core.simulators.density.layout import (
     FACTOR_SIZE,
     FACTOR_STRIDE,
     FACTOR_TERMS,
+    GROUP_COLUMNS,
     GROUP_END_ANGLE,
     GROUP_END_FACTOR,
     GROUP_FIRST_ANGLE,
@@ -95,36 +96,39 @@ def _matrix(
 
 @jit_sums
 def _times(
-    p: Numbers, d: int, stride: int, transposed: bool, size: int, src: Numbers, dst: Numbers
+    p: Numbers, d: int, stride: int, transposed: bool, cells: int, src: Numbers, dst: Numbers
 ) -> None:
-    """dst = P src for matrices (size, size); P acts on one digit of the rows, or on all of them."""
-    dst[: size * size] = 0.0
-    for high in range(size // (d * stride)):
+    """dst = P src for matrices of so many cells; P acts on one digit of the rows, or on all.
+
+    ``stride`` is that of the digit among the cells.
+    """
+    dst[:cells] = 0.0
+    for high in range(cells // (d * stride)):
         for cell in range(d * d):
             a = cell // d
             b = cell % d
             factor = p[b * d + a] if transposed else p[cell]
             if factor != 0.0:
-                to = (high * d + a) * stride * size
-                of = (high * d + b) * stride * size
-                for j in range(stride * size):
+                to = (high * d + a) * stride
+                of = (high * d + b) * stride
+                for j in range(stride):
                     dst[to + j] += factor * src[of + j]
 
 
 @jit_sums
-def _overlap(g: Numbers, m: Numbers, d: int, stride: int, size: int, out: Numbers) -> None:
+def _overlap(g: Numbers, m: Numbers, d: int, stride: int, cells: int, out: Numbers) -> None:
     """The gradient (d, d) of a factor, where m is multiplied by it and g is the result's gradient.
 
-    Both are (size, size).
+    Both have so many cells; ``stride`` is that of the factor's digit among them.
     """
     out[: d * d] = 0.0
-    for high in range(size // (d * stride)):
+    for high in range(cells // (d * stride)):
         for a in range(d):
             for b in range(d):
-                to = (high * d + a) * stride * size
-                of = (high * d + b) * stride * size
+                to = (high * d + a) * stride
+                of = (high * d + b) * stride
                 total = 0.0
-                for j in range(stride * size):
+                for j in range(stride):
                     total += g[to + j] * m[of + j]
                 out[a * d + b] += total
 
@@ -136,6 +140,25 @@ def _unchanged(group: Numbers, columns: Numbers, one: Numbers, other: Numbers) -
     for k in range(group[GROUP_FIRST_ANGLE], group[GROUP_END_ANGLE]):
         different += one[columns[k]] != other[columns[k]]
     return different == 0
+
+
+@jit
+def _begin(group: Numbers, out: Numbers) -> int:
+    """Write what the factors of a group are multiplied with; the number of its cells.
+
+    It is the unit matrix, or for a start |0>, whose coefficients are (1, 0, 0, 1).
+    """
+    size = group[GROUP_SIZE]
+    columns = group[GROUP_COLUMNS]
+    out[: size * columns] = 0.0
+    if columns == 1:
+        out[0] = 1.0
+        out[3] = 1.0
+    else:
+        for k in range(size):
+            out[k * size + k] = 1.0
+    cells: int = size * columns
+    return cells
 
 
 @jit
@@ -153,22 +176,18 @@ def bind(first: int, last: int, angles: Numbers, tables: Arrays, mats: Arrays) -
     for row in range(first, last):
         for g in range(len(groups)):
             group = groups[g]
-            size = group[GROUP_SIZE]
-            at = group[GROUP_MATRIX]
-            cells = size * size
             if row > first and _unchanged(group, columns, angles[row], angles[row - 1]):
                 made_in[row, g] = made_in[row - 1, g]
                 continue
             made_in[row, g] = row
-            src[:cells] = 0.0
-            for k in range(size):
-                src[k * size + k] = 1.0
+            cells = _begin(group, src)
             for k in range(group[GROUP_FIRST_FACTOR], group[GROUP_END_FACTOR]):
                 factor = factors[k]
                 _matrix(factor, tables, angles[row], mats, row, p)
-                _times(p, factor[FACTOR_SIZE], factor[FACTOR_STRIDE], False, size, src, dst)
+                stride = factor[FACTOR_STRIDE] * group[GROUP_COLUMNS]
+                _times(p, factor[FACTOR_SIZE], stride, False, cells, src, dst)
                 src, dst = dst, src
-            _copy(src, 0, cells, values[row], at)
+            _copy(src, 0, cells, values[row], group[GROUP_MATRIX])
 
 
 @jit_sums
@@ -201,30 +220,28 @@ def _group_back(
     """
     groups, factors, terms, _ = tables
     row, angles, d_mats, d_angles = rows
-    size = group[GROUP_SIZE]
+    columns = group[GROUP_COLUMNS]
     begin = group[GROUP_FIRST_FACTOR]
     end = group[GROUP_END_FACTOR]
-    at = group[GROUP_MATRIX]
     p = buffers[0]
     d_p = buffers[1]
     now = buffers[2]
     then = buffers[3]
-    products[0, : size * size] = 0.0
-    for k in range(size):
-        products[0, k * size + k] = 1.0
+    cells = _begin(group, products[0])
     for k in range(begin, end - 1):
         factor = factors[k]
         source = products[k - begin]
         target = products[k - begin + 1]
         _matrix(factor, tables, angles, mats, row, p)
-        _times(p, factor[FACTOR_SIZE], factor[FACTOR_STRIDE], False, size, source, target)
-    _copy(d_mats, at, size * size, now, 0)
+        stride = factor[FACTOR_STRIDE] * columns
+        _times(p, factor[FACTOR_SIZE], stride, False, cells, source, target)
+    _copy(d_mats, group[GROUP_MATRIX], cells, now, 0)
     for k in range(end - 1, begin - 1, -1):
         factor = factors[k]
         d = factor[FACTOR_SIZE]
-        stride = factor[FACTOR_STRIDE]
+        stride = factor[FACTOR_STRIDE] * columns
         if factor[FACTOR_ANGLE] >= 0:
-            _overlap(now, products[k - begin], d, stride, size, d_p)
+            _overlap(now, products[k - begin], d, stride, cells, d_p)
             if factor[FACTOR_TERMS] == 0:
                 place = groups[factor[FACTOR_PLACE], GROUP_MATRIX]
                 for cell in range(d * d):
@@ -232,7 +249,7 @@ def _group_back(
             else:
                 d_angles[factor[FACTOR_ANGLE]] += _slope_of(factor, terms, angles, d_p)
         _matrix(factor, tables, angles, mats, row, p)
-        _times(p, d, stride, True, size, now, then)
+        _times(p, d, stride, True, cells, now, then)
         now, then = then, now
 
 

@@ -1,8 +1,8 @@
 """Compiled: the matrices of passes from those of groups, and the gradients of these from theirs.
 
-A pass applies the matrix of its group. If a wire enters, the start of the wire is multiplied into
-the matrix, whose columns for the digits of the wire are added up; if a wire leaves, only the rows
-of the digits that are read are kept. ``tables`` are (groups, passes, folds), with the columns named
+A pass applies the matrix of its group. If a wire enters, the columns of its digits are added up,
+weighted with the coefficients of its start; if a wire leaves, only the rows of the digits that are
+read are kept. ``tables`` are (groups, passes, folds), with the columns named
 in :mod:`~qgen_core.simulators.density.layout`. The starts are the first groups, one a wire.
 
 ``mats`` are (values, groups, passes). ``values`` (B, n) holds the matrices, each written row by
@@ -34,13 +34,6 @@ _WIRE = 2
 
 
 @jit
-def _coefficient(start: Numbers, at: int, digit: int) -> float:
-    """A coefficient of a wire at its start, whose matrix acts on |0>, which is (1, 0, 0, 1)."""
-    coefficient: float = start[at + 4 * digit] + start[at + 4 * digit + 3]
-    return coefficient
-
-
-@jit
 def _weights(
     number: int, tables: Arrays, mats: Arrays, row: int, without: int, out: Numbers
 ) -> None:
@@ -61,7 +54,7 @@ def _weights(
         stride = folds[entry + 1]
         start = values[made_in[row, wire]]
         for digit in range(4):
-            coefficient = _coefficient(start, groups[wire, GROUP_MATRIX], digit)
+            coefficient = start[groups[wire, GROUP_MATRIX] + digit]
             for high in range(0, size, 4 * stride):
                 for low in range(stride):
                     out[high + digit * stride + low] *= coefficient
@@ -158,10 +151,7 @@ def _unfold(
         stride = folds[entry + 1]
         _weights(number, tables, mats, row, fresh, weights)
         for i in range(size):
-            cell = d_start + 4 * (i // stride % 4)
-            change = d_weights[i] * weights[i]
-            d_mats[cell] += change
-            d_mats[cell + 3] += change
+            d_mats[d_start + i // stride % 4] += d_weights[i] * weights[i]
 
 
 @jit

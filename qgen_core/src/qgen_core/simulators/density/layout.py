@@ -10,7 +10,8 @@ from __future__ import annotations
 TILE = 32
 
 # Columns of a group. Its matrix (D, D) depends on the angles whose columns stand between
-# GROUP_FIRST_ANGLE and GROUP_END_ANGLE in a list of them.
+# GROUP_FIRST_ANGLE and GROUP_END_ANGLE in a list of them. Of the start of a wire only what it makes
+# of |0> is wanted, a single column.
 #: D.
 GROUP_SIZE = 0
 GROUP_FIRST_FACTOR = 1
@@ -19,6 +20,8 @@ GROUP_END_FACTOR = 2
 GROUP_MATRIX = 3
 GROUP_FIRST_ANGLE = 4
 GROUP_END_ANGLE = 5
+#: D, or 1 for a start.
+GROUP_COLUMNS = 6
 
 # Columns of a factor, a matrix (d, d) on one digit of a group or on all.
 #: d.

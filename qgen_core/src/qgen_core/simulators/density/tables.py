@@ -41,7 +41,7 @@ class Tables:
 
     def __init__(self, plan: DensityPlan) -> None:
         self.plan = plan
-        places = np.cumsum([0, *(group.size**2 for group in plan.all_groups)])
+        places = np.cumsum([0, *(group.size * group.width for group in plan.all_groups)])
         self.bound = _tables_of_groups(plan.all_groups, places)
         first_group = len(plan.starts) + len(plan.runs)
         group_at = places[first_group:]
@@ -142,7 +142,7 @@ def _tables_of_groups(
         end_factor = len(factors) + len(group.factors)
         end_column = len(columns) + len(group.columns)
         # in the order of the columns GROUP_*
-        row = (group.size, len(factors), end_factor, place, len(columns), end_column)
+        row = (group.size, len(factors), end_factor, place, len(columns), end_column, group.width)
         rows.append(row)
         columns += group.columns
         for factor in group.factors:
