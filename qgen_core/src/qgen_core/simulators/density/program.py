@@ -11,12 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.simulators.density import kernels
-from qgen_core.simulators.density.layout import (
-    PASS_HAS_GRADIENT,
-    PASS_ROWS_AFTER,
-    PASS_ROWS_BEFORE,
-    PASS_WIDTH,
-)
+from qgen_core.simulators.density.layout import PASS_HAS_GRADIENT
 from qgen_core.simulators.density.plan import DensityPlan
 from qgen_core.simulators.density.tables import DOUBLE, Matrices, Tables
 from qgen_core.simulators.simd.threads import spread
@@ -156,19 +151,15 @@ class DensityProgram:
 
         The last state, if it costs less to run everything forward.
         """
-        passes = self.tables.passes
+        work = self.tables.work
         last = len(self.plan.passes)
         batch = len(angles)
-        work = passes[:, PASS_ROWS_BEFORE] * passes[:, PASS_ROWS_AFTER] * passes[:, PASS_WIDTH]
-        if np.sum(work) * batch < WORTH_MEETING:
+        if work[0] * batch < WORTH_MEETING:
             return last
-        differing = np.any(angles != angles[:1], axis=0)
-        different_passes = np.flatnonzero(np.any(self.tables.depends[:, differing], axis=1))
-        meet = 0
-        if different_passes.size:
-            meet = int(different_passes[-1]) + 1
+        differing = (angles != angles[0]).any(axis=0)
+        meet = int(self.tables.last_passes[differing].max(initial=-1)) + 1
         size = self.plan.sizes[meet]
-        saved = (batch - words) * int(np.sum(work[meet:])) - batch * words * size
+        saved = (batch - words) * work[meet] - batch * words * size
         held = words + min(batch, self._rows_at_once(size))
         if saved > 0 and 8 * held * size <= KEEP:
             return meet
@@ -194,6 +185,7 @@ class DensityProgram:
 
         def work(first: int, end_place: int) -> None:
             lam = aligned(1, 2 * self.largest, DOUBLE)[0]
+            buffers = tables.buffers()
             for number in range(first, end_place):
                 lam[start : start + self.plan.sizes[-1]] = 0.0
                 lam[start + places[number]] = 1.0
@@ -203,7 +195,7 @@ class DensityProgram:
                     mats,
                     (none, nowhere, none[0], nowhere),
                     lam,
-                    tables.buffers(),
+                    buffers,
                     none,
                 )
                 out[number] = lam[end : end + out.shape[1]]

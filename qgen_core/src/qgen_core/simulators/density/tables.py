@@ -16,6 +16,7 @@ from qgen_core.simulators.density.layout import (
     PASS_HAS_GRADIENT,
     PASS_ROWS_AFTER,
     PASS_ROWS_BEFORE,
+    PASS_WIDTH,
     TILE,
 )
 from qgen_core.simulators.density.plan import DensityPass, DensityPlan, Factor, FusedGroup
@@ -46,10 +47,10 @@ class Tables:
         first_group = len(plan.starts) + len(plan.runs)
         group_at = places[first_group:]
         self.columns = [np.array(_columns_of(plan, one), dtype=np.intp) for one in plan.passes]
-        #: Whether the matrix of a pass depends on a column of the angles, (passes, A).
-        self.depends = np.zeros((len(self.columns), plan.num_angles), dtype=bool)
+        #: The last pass whose matrix depends on a column of the angles, (A,); -1 if none does.
+        self.last_passes = np.full(plan.num_angles, -1)
         for number, columns in enumerate(self.columns):
-            self.depends[number, columns] = True
+            self.last_passes[columns] = number
         #: Entries of all matrices for one row of angles.
         self.total = int(places[-1])
         rows: list[list[int]] = []
@@ -85,6 +86,9 @@ class Tables:
             self.first_with_gradient = int(np.argmax(has_gradients))
         n_in_of = self.passes[:, PASS_ROWS_BEFORE]
         n_out_of = self.passes[:, PASS_ROWS_AFTER]
+        work = n_in_of * n_out_of * self.passes[:, PASS_WIDTH]
+        #: Multiplications of a row from each state on, (passes + 1,).
+        self.work = [int(np.sum(work[number:])) for number in range(len(work) + 1)]
         self._tile_size = max(int(np.max(n_in_of)), int(np.max(n_out_of)), 4) * TILE
         self._sums_size = int(np.max(n_in_of * n_out_of)) * lanes_of(DOUBLE)
 
