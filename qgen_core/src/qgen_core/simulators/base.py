@@ -243,4 +243,5 @@ def parity(word: str) -> Floats:
     for letter in word:
         wires = 2 * wires + int(letter != "I")
     ones = np.bitwise_count(np.arange(2 ** len(word)) & wires)
-    return 1.0 - 2.0 * (ones % 2)
+    signs: Floats = 1.0 - 2.0 * (ones % 2)
+    return signs

@@ -26,7 +26,7 @@ from qgen_core.simulators.density.layout import (
     PASS_ROWS_AFTER,
     PASS_ROWS_BEFORE,
 )
-from qgen_core.simulators.simd.intrinsics import Numbers, jit, jit_sums
+from qgen_core.simulators.simd.intrinsics import Numbers, jit, jit_inline, pointer
 
 Arrays = Any  # a tuple of them
 #: Entries of a fold for each wire that enters: its number and its stride.
@@ -73,21 +73,24 @@ def _unchanged(number: int, tables: Arrays, mats: Arrays, row: int) -> bool:
     return changes == 0
 
 
-@jit_sums
-def _folded(one: Numbers, folds: Numbers, weights: Numbers, of: Numbers, to: Numbers) -> None:
-    """Write the matrix of a pass to the row ``to`` of the matrices, given the row of its group's.
+@jit_inline
+def _folded(
+    one: Numbers, fold: Numbers, weights: Numbers, size: int, of: Numbers, to: Numbers
+) -> None:
+    """Write the matrix of a pass to ``to``, given that of its group at ``of``, of some size.
 
-    ``of`` starts with the group's matrix, ``to`` with that of the pass.
+    All but ``one``, the row of the pass, are pointers: the loops are too short for checked indices.
     """
     n_in = one[PASS_ROWS_BEFORE]
     n_out = one[PASS_ROWS_AFTER]
-    size = len(weights)
-    columns = folds[one[PASS_FOLD] + n_out :]
-    to[: n_out * n_in] = 0.0
+    columns = pointer(fold, n_out)
+    for cell in range(n_out * n_in):
+        to[cell] = 0.0
     for o in range(n_out):
-        kept = folds[one[PASS_FOLD] + o] * size
+        source = pointer(of, fold[o] * size)
+        target = pointer(to, o * n_in)
         for i in range(size):
-            to[o * n_in + columns[i]] += weights[i] * of[kept + i]
+            target[columns[i]] += weights[i] * source[i]
 
 
 @jit
@@ -112,9 +115,10 @@ def fold(first: int, last: int, tables: Arrays, mats: Arrays) -> None:
                 continue
             passes_made_in[row, number] = row
             _weights(number, tables, mats, row, -1, weights)
-            of = values[made_in[row, group]][at:]
-            to = values[row][one[PASS_MATRIX] :]
-            _folded(one, folds, weights[: groups[group, GROUP_SIZE]], of, to)
+            of = pointer(pointer(values, made_in[row, group]), at)
+            to = pointer(pointer(values, row), one[PASS_MATRIX])
+            size = groups[group, GROUP_SIZE]
+            _folded(one, pointer(folds, one[PASS_FOLD]), pointer(weights, 0), size, of, to)
 
 
 @jit
