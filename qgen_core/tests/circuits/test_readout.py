@@ -32,10 +32,11 @@ def some_confusion(rng: np.random.Generator, wires: int) -> Floats:
     return np.array([[[1 - p, q], [p, 1 - q]] for p, q in zip(a, b, strict=True)])
 
 
-def test_confuse_equals_the_kronecker_product() -> None:
+@pytest.mark.parametrize("wires", [1, 3, 4, 5, 9])
+def test_confuse_equals_the_kronecker_product(wires: int) -> None:
     rng = np.random.default_rng(0)
-    confusion = some_confusion(rng, 4)
-    p = rng.dirichlet(np.ones(16), size=3)
+    confusion = some_confusion(rng, wires)
+    p = rng.dirichlet(np.ones(2**wires), size=3)
     read = confuse(p, confusion)
     np.testing.assert_allclose(read, p @ reference.kron(confusion).T, rtol=0, atol=1e-15)
     np.testing.assert_allclose(read.sum(axis=1), 1, rtol=0, atol=1e-14)

@@ -151,6 +151,28 @@ def test_rows_in_several_goes(measure, monkeypatch):
     np.testing.assert_allclose(engine.exact(circuit, angles, measure), at_once, atol=1e-14, rtol=0)
 
 
+@pytest.mark.parametrize("measure", [Probabilities(), Expectations(("ZXIY", "IIZI"))])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_that_share_matrices_have_their_own_values_and_gradients(measure, threads):
+    """Rows of equal inputs, of equal parameters, and of neither, in every order."""
+    rng = np.random.default_rng(12)
+    circuit = same_for_all_but_the_start(rng, 4, 2)
+    params = rng.normal(size=(2, circuit.num_params))[[0, 0, 1, 1, 0, 1, 1]]
+    inputs = rng.normal(size=(3, 4))[[0, 1, 1, 1, 1, 2, 2]]
+    angles = circuit.bind(params, inputs)
+    engine = DensityBackend(threads=threads)
+    output, pullback = engine.exact_forward(circuit, angles, measure)
+    np.testing.assert_allclose(
+        output, reference.values(circuit, angles, measure), atol=CLOSE, rtol=0
+    )
+    cotangent = rng.normal(size=output.shape)
+    gradient = pullback(cotangent)
+    for row in range(len(angles)):
+        alone = slice(row, row + 1)
+        _, of_row = engine.exact_forward(circuit, angles[alone], measure)
+        np.testing.assert_allclose(gradient[alone], of_row(cotangent[alone]), atol=1e-13, rtol=0)
+
+
 def test_wires_take_room_only_while_they_are_needed():
     """The chain enters and leaves wire by wire: two passes at full size, not fourteen."""
     rng = np.random.default_rng(5)
@@ -164,19 +186,17 @@ def test_wires_take_room_only_while_they_are_needed():
 
 def test_a_new_circuit_of_the_same_kind_compiles_nothing():
     rng = np.random.default_rng(6)
-    from qgen_core.simulators.density import bind, kernels
+    from qgen_core.simulators.density import bind, fold, kernels
 
+    compiled = (kernels.forward, kernels.backward, bind.bind, bind.bind_back)
+    compiled += (fold.fold, fold.fold_back)
     for _ in range(4):
         circuit = noisy_circuit(rng, 3, 8)
         output, back = DensityBackend(threads=1).exact_forward(
             circuit, random_rows(rng, circuit, 2), Probabilities()
         )
         back(output)
-        counts = [
-            len(f.signatures)
-            for f in (kernels.forward, kernels.backward, bind.bind, bind.bind_back)
-        ]
-        assert counts == [1, 1, 1, 1]
+        assert {len(f.signatures) for f in compiled} == {1}
 
 
 @pytest.mark.parametrize("name", sorted(GATES))

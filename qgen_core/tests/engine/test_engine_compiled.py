@@ -7,7 +7,7 @@ from engine_circuits import brick
 from scipy.special import xlogy
 
 from qgen_core.circuits.measures import Probabilities, pauli_z
-from qgen_core.simulators.density import bind
+from qgen_core.simulators.density import bind, fold
 from qgen_core.simulators.density import kernels as density
 from qgen_core.simulators.simd import divergences, intrinsics, work_sharing
 from qgen_core.simulators.simd.code_cache import CodeCache
@@ -16,7 +16,7 @@ from qgen_core.simulators.statevector.backend import StatevectorBackend
 
 
 def dispatchers():
-    modules = (bind, density, divergences, work_sharing, kernels, outputs, sweep, rotations)
+    modules = (bind, fold, density, divergences, work_sharing, kernels, outputs, sweep, rotations)
     return [
         (m.__name__, f) for m in modules for f in vars(m).values() if hasattr(f, "targetoptions")
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from qgen_core.errors import BadCircuit, BadOption
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.typing import Floats, Rng
+
+#: Wires whose matrices are multiplied to one: it costs less than a pass for each.
+WIRES_AT_ONCE = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,14 +253,29 @@ def confuse(probabilities: Floats, confusion: Floats | None) -> Floats:
     """
     if confusion is None:
         return probabilities
-    out = probabilities
-    for wire, matrix in enumerate(confusion):
-        true = out.reshape(len(out), 2**wire, 2, -1)
-        read = np.empty(true.shape)
-        for bit in (0, 1):
-            read[:, :, bit] = matrix[bit, 0] * true[:, :, 0] + matrix[bit, 1] * true[:, :, 1]
-        out = read.reshape(len(out), -1)
-    return out
+    return on_each_wire(probabilities, confusion)
+
+
+def on_each_wire(rows: Floats, matrices: Floats) -> Floats:
+    """Rows (B, 2^Q) after the matrix (2, 2) of each wire, ``matrices`` (Q, 2, 2).
+
+    >>> differences = np.array([[[0.5, 0.5], [0.5, -0.5]]])
+    >>> on_each_wire(np.array([[0.75, 0.25]]), differences)
+    array([[0.5 , 0.25]])
+    """
+    out = rows
+    for first in range(0, len(matrices), WIRES_AT_ONCE):
+        block = reduce(_kron, matrices[first : first + WIRES_AT_ONCE])
+        # these wires go from the front to the back; after all blocks the order is the old one
+        in_front = out.reshape(len(rows), len(block), -1)
+        out = in_front.transpose(0, 2, 1) @ block.T
+    return out.reshape(rows.shape)
+
+
+def _kron(a: Floats, b: Floats) -> Floats:
+    """The Kronecker product; numpy's takes five times as long for small matrices."""
+    size = len(a) * len(b)
+    return np.multiply.outer(a, b).transpose(0, 2, 1, 3).reshape(size, size)
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ class Simulator(Backend):
             "take fewer at once, or counts",
         )
         bits = []
-        for probabilities in self._read_probabilities(circuit, angles, measure):
+        for probabilities in self._read_probabilities(circuit, angles, measure.confusion):
             outcomes = sample_indices(probabilities, shots.number, shots.rng)
             bits.append(index_to_bits(outcomes, circuit.num_wires))
         return np.stack(bits)
@@ -135,28 +135,26 @@ class Simulator(Backend):
         if isinstance(measure, State):
             raise BadOption("a state is exact; it takes no shots")
         if isinstance(measure, Probabilities):
-            return self._frequencies(circuit, angles, measure, shots)
+            return self._frequencies(circuit, angles, measure.confusion, shots)
         out = np.empty((len(angles), len(measure.paulis)))
         for basis, members in group_words(measure.paulis).items():
             rotated, extended = to_basis(circuit, angles, basis)
-            frequencies = self._frequencies(
-                rotated, extended, Probabilities(measure.confusion), shots
-            )
+            frequencies = self._frequencies(rotated, extended, measure.confusion, shots)
             for member in members:
                 out[:, member] = frequencies @ parity(measure.paulis[member])
         return out
 
     def _frequencies(
-        self, circuit: Circuit, angles: Floats, measure: Probabilities, shots: Shots
+        self, circuit: Circuit, angles: Floats, confusion: Floats | None, shots: Shots
     ) -> Floats:
-        probabilities = self._read_probabilities(circuit, angles, measure)
+        probabilities = self._read_probabilities(circuit, angles, confusion)
         return sample_counts(probabilities, shots.number, shots.rng) / shots.number
 
     def _read_probabilities(
-        self, circuit: Circuit, angles: Floats, measure: Probabilities | Bits
+        self, circuit: Circuit, angles: Floats, confusion: Floats | None
     ) -> Floats:
         """Exact probabilities of the outcomes as they are read, (B, 2^Q)."""
-        return confuse(self.exact(circuit, angles, Probabilities()), measure.confusion)
+        return confuse(self.exact(circuit, angles, Probabilities()), confusion)
 
 
 def checked_angles(circuit: Circuit, angles: Floats) -> Floats:
@@ -241,10 +239,9 @@ def parity(word: str) -> Floats:
     >>> parity("ZI")
     array([ 1.,  1., -1., -1.])
     """
-    signs = np.ones(1)
-    for letter in reversed(word):
-        of_one = signs
-        if letter != "I":
-            of_one = -signs
-        signs = np.concatenate([signs, of_one])
+    wires = 0
+    for letter in word:
+        wires = 2 * wires + int(letter != "I")
+    ones = np.bitwise_count(np.arange(2 ** len(word)) & wires)
+    signs: Floats = 1.0 - 2.0 * (ones % 2)
     return signs

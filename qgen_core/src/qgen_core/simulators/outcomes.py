@@ -1,11 +1,14 @@
 """Drawing outcomes from given probabilities.
 
-Where the order of the samples does not matter, counts are drawn. Few samples in random order are
-the counts repeated and shuffled. Many samples are drawn from an alias table, which is ten times as
-fast as a search in the cumulative sum for each of them.
+Where the order of the samples does not matter, counts are drawn: many samples by one binomial for
+each outcome, fewer by an alias table, which is ten times as fast as a search in the cumulative sum
+for each of them. Few samples in random order are counts repeated and shuffled, many are drawn from
+a table.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +17,12 @@ from qgen_core.errors import BadOption
 from qgen_core.support.buffers import contiguous
 from qgen_core.typing import Floats, Rng
 
-#: From this number of samples for each outcome on, an alias table is faster.
+#: From this number of samples for each outcome on, drawing them in random order from an alias table
+#: is faster than shuffling counts.
 WORTH_TABLE = 4
+#: From this number of samples for each outcome on, a binomial for each outcome is faster than a
+#: random number for each sample.
+WORTH_BINOMIALS = 10
 #: Samples that are drawn at once, so that the working arrays stay in the cache.
 PIECE = 2**14
 
@@ -28,8 +35,11 @@ def sample_counts(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.int
     >>> sample_counts(np.array([0.0, 1.0]), 5, np.random.default_rng(1))
     array([0, 5])
     """
-    counts: NDArray[np.int64] = rng.multinomial(shots, _normalised(probabilities))
-    return counts
+    p = _normalised(probabilities)
+    if shots >= WORTH_BINOMIALS * p.shape[-1]:
+        counts: NDArray[np.int64] = rng.multinomial(shots, p)
+        return counts
+    return _counted_from_tables(np.atleast_2d(p), shots, rng).reshape(p.shape)
 
 
 def sample_indices(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
@@ -48,7 +58,7 @@ def sample_indices(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.in
 
 
 def _normalised(probabilities: Floats) -> Floats:
-    p = np.clip(np.asarray(probabilities, dtype=np.float64), 0.0, None)
+    p = np.clip(np.ascontiguousarray(probabilities, dtype=np.float64), 0.0, None)
     totals = p.sum(axis=-1, keepdims=True)
     wrong = totals[~(np.abs(totals - 1) < 1e-3)]
     if wrong.size:
@@ -62,59 +72,52 @@ def alias_table(p: Floats) -> tuple[Floats, NDArray[np.int64]]:
 
     Both have the shape (K,). A sample takes a random column, then one of its two outcomes.
 
-    Source: Walker's alias method, Electron. Lett. 10, 127 (1974). Outcomes below the mean fill
-    their columns with the excess of those above it, in order, so cumulative sums of the deficits
-    and of the excesses say who fills whom, without a loop.
-
     >>> share, other = alias_table(np.array([0.25, 0.75]))
     >>> share, other
     (array([0.5, 1. ]), array([1, 1]))
     """
-    share = p * len(p)
-    other = np.arange(len(p))
-    above = share > 1
-    above[share.argmax()] = True  # rounding may have put all of them below the mean
-    few = np.flatnonzero(~above)
-    many = np.flatnonzero(above)
-    deficits = np.cumsum(1 - share[few])
-    excesses = np.cumsum(np.maximum(share[many] - 1, 0))
-    filled_before = np.concatenate([[0.0], deficits])[:-1]
-    fillers = np.searchsorted(excesses, filled_before, side="right")
-    other[few] = many[np.minimum(fillers, len(many) - 1)]
-    share[many] = 1
-    # A filler that gives more than its excess is itself filled up by the next one.
-    last_filled = np.searchsorted(deficits, excesses[:-1], side="left")
-    short = np.flatnonzero(last_filled < len(few))
-    share[many[short]] -= deficits[last_filled[short]] - excesses[short]
-    other[many[short]] = many[short + 1]
-    return share, other
+    share, outcomes = _table(p)
+    return share, outcomes[1::2]
+
+
+def _table(p: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """The shares (K,), and the outcomes of both parts of each column (2 K,)."""
+    from qgen_core.simulators import alias
+
+    table = np.empty(len(p)), np.empty(2 * len(p), dtype=np.int64)
+    alias.fill(p, table)
+    return table
 
 
 def _drawn_from_table(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
-    """Independent draws from an alias table.
+    """Independent draws from an alias table, (shots,)."""
+    from qgen_core.simulators import alias
 
-    One random number in [0, K) chooses both the column, its integer part k, and the outcome: k
-    below ``end[k]``, else ``k + step[k]``.
-    """
-    share, other = alias_table(p)
-    numbers = np.arange(len(p))
-    end = numbers + share
-    step = other - numbers
-    # Allocating arrays of this size takes longer than the work on them, so buffers are reused.
-    out: NDArray[np.int64] = contiguous(1, shots, numbers.dtype)[0]
-    place_buffer, end_buffer = contiguous(2, PIECE, share.dtype)
-    step_buffer = contiguous(1, PIECE, numbers.dtype)[0]
-    for start in range(0, shots, PIECE):
-        index = out[start : start + PIECE]
-        size = len(index)
-        place = place_buffer[:size]
-        end_of_place = end_buffer[:size]
-        step_of_place = step_buffer[:size]
-        rng.random(out=place)
-        place *= len(p)
-        np.copyto(index, place, casting="unsafe")
-        np.take(end, index, out=end_of_place, mode="clip")
-        np.take(step, index, out=step_of_place, mode="clip")
-        step_of_place *= place >= end_of_place
-        index += step_of_place
+    table = _table(p)
+    # allocating arrays of this size takes longer than the work on them, so they are used again
+    out: NDArray[np.int64] = contiguous(1, shots, np.dtype(np.int64))[0]
+    for start, numbers in _pieces(shots, rng):
+        alias.look_up(numbers, table, out[start : start + len(numbers)])
     return out
+
+
+def _counted_from_tables(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
+    """Counts (B, K) of independent draws from an alias table for each row of ``p``."""
+    from qgen_core.simulators import alias
+
+    size = p.shape[1]
+    counts = np.zeros(p.shape, dtype=np.int64)
+    outcomes = np.empty(2 * size, dtype=np.int64)
+    working = np.empty(size), outcomes, np.zeros_like(outcomes)
+    for start, numbers in _pieces(len(p) * shots, rng):
+        alias.tally(start, shots, p, numbers, working, counts)
+    return counts
+
+
+def _pieces(total: int, rng: Rng) -> Iterator[tuple[int, Floats]]:
+    """Random numbers, some of ``total`` at a time, and the place of the first of them."""
+    buffer = contiguous(1, PIECE, np.dtype(np.float64))[0]
+    for start in range(0, total, PIECE):
+        numbers = buffer[: total - start]
+        rng.random(out=numbers)
+        yield start, numbers

@@ -3,7 +3,11 @@
 A group's matrix is the product of its factors; a factor is a sum of terms, or the matrix of an
 earlier group, a *run*. ``tables`` are (groups, factors, terms, columns), with the columns named in
 :mod:`~qgen_core.simulators.density.layout`; ``terms`` are the numbers of all terms, ``columns`` the
-columns of the angles that groups depend on. Matrices are written row by row.
+columns of the angles that groups depend on.
+
+``mats`` are (values, groups). ``values`` (B, n) holds the matrices, each written row by row. One
+that is that of the row of angles before is not written again: the matrix of a group stands in the
+row ``groups[b, g]`` of ``values``.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from qgen_core.simulators.density.layout import (
     FACTOR_SIZE,
     FACTOR_STRIDE,
     FACTOR_TERMS,
+    GROUP_COLUMNS,
     GROUP_END_ANGLE,
     GROUP_END_FACTOR,
     GROUP_FIRST_ANGLE,
@@ -67,12 +72,16 @@ def _copy(source: Numbers, first: int, count: int, target: Numbers, to: int) -> 
 
 
 @jit
-def _matrix(factor: Numbers, terms: Numbers, angles: Numbers, mats: Numbers, out: Numbers) -> None:
-    """The matrix (d, d) of a factor at one row of angles."""
+def _matrix(
+    factor: Numbers, tables: Arrays, angles: Numbers, mats: Arrays, row: int, out: Numbers
+) -> None:
+    """The matrix (d, d) of a factor at the row ``angles``, whose number is ``row``."""
+    groups, _, terms, _ = tables
+    values, made_in = mats
     size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
     place = factor[FACTOR_PLACE]
     if factor[FACTOR_TERMS] == 0:
-        _copy(mats, place, size, out, 0)
+        _copy(values[made_in[row, place]], groups[place, GROUP_MATRIX], size, out, 0)
         return
     if factor[FACTOR_ANGLE] < 0:
         _copy(terms, place, size, out, 0)
@@ -87,36 +96,39 @@ def _matrix(factor: Numbers, terms: Numbers, angles: Numbers, mats: Numbers, out
 
 @jit_sums
 def _times(
-    p: Numbers, d: int, stride: int, transposed: bool, size: int, src: Numbers, dst: Numbers
+    p: Numbers, d: int, stride: int, transposed: bool, cells: int, src: Numbers, dst: Numbers
 ) -> None:
-    """dst = P src for matrices (size, size); P acts on one digit of the rows, or on all of them."""
-    dst[: size * size] = 0.0
-    for high in range(size // (d * stride)):
+    """dst = P src for matrices of so many cells; P acts on one digit of the rows, or on all.
+
+    ``stride`` is that of the digit among the cells.
+    """
+    dst[:cells] = 0.0
+    for high in range(cells // (d * stride)):
         for cell in range(d * d):
             a = cell // d
             b = cell % d
             factor = p[b * d + a] if transposed else p[cell]
             if factor != 0.0:
-                to = (high * d + a) * stride * size
-                of = (high * d + b) * stride * size
-                for j in range(stride * size):
+                to = (high * d + a) * stride
+                of = (high * d + b) * stride
+                for j in range(stride):
                     dst[to + j] += factor * src[of + j]
 
 
 @jit_sums
-def _overlap(g: Numbers, m: Numbers, d: int, stride: int, size: int, out: Numbers) -> None:
+def _overlap(g: Numbers, m: Numbers, d: int, stride: int, cells: int, out: Numbers) -> None:
     """The gradient (d, d) of a factor, where m is multiplied by it and g is the result's gradient.
 
-    Both are (size, size).
+    Both have so many cells; ``stride`` is that of the factor's digit among them.
     """
     out[: d * d] = 0.0
-    for high in range(size // (d * stride)):
+    for high in range(cells // (d * stride)):
         for a in range(d):
             for b in range(d):
-                to = (high * d + a) * stride * size
-                of = (high * d + b) * stride * size
+                to = (high * d + a) * stride
+                of = (high * d + b) * stride
                 total = 0.0
-                for j in range(stride * size):
+                for j in range(stride):
                     total += g[to + j] * m[of + j]
                 out[a * d + b] += total
 
@@ -131,12 +143,32 @@ def _unchanged(group: Numbers, columns: Numbers, one: Numbers, other: Numbers) -
 
 
 @jit
-def bind(first: int, last: int, angles: Numbers, tables: Arrays, mats: Numbers) -> None:
-    """Write all matrices of the rows first..last of a batch to ``mats`` (B, n).
+def _begin(group: Numbers, out: Numbers) -> int:
+    """Write what the factors of a group are multiplied with; the number of its cells.
 
-    Those that depend on the same angles as in the row before are copied from it.
+    It is the unit matrix, or for a start |0>, whose coefficients are (1, 0, 0, 1).
     """
-    groups, factors, terms, columns = tables
+    size = group[GROUP_SIZE]
+    columns = group[GROUP_COLUMNS]
+    out[: size * columns] = 0.0
+    if columns == 1:
+        out[0] = 1.0
+        out[3] = 1.0
+    else:
+        for k in range(size):
+            out[k * size + k] = 1.0
+    cells: int = size * columns
+    return cells
+
+
+@jit
+def bind(first: int, last: int, angles: Numbers, tables: Arrays, mats: Arrays) -> None:
+    """Write the matrices of all groups for the rows first..last of a batch.
+
+    Those that depend on the same angles as in the row before are not computed again.
+    """
+    groups, factors, _, columns = tables
+    values, made_in = mats
     largest = np.max(groups[:, GROUP_SIZE]) ** 2
     src = np.empty(largest)
     dst = np.empty(largest)
@@ -144,21 +176,18 @@ def bind(first: int, last: int, angles: Numbers, tables: Arrays, mats: Numbers) 
     for row in range(first, last):
         for g in range(len(groups)):
             group = groups[g]
-            size = group[GROUP_SIZE]
-            at = group[GROUP_MATRIX]
-            cells = size * size
             if row > first and _unchanged(group, columns, angles[row], angles[row - 1]):
-                _copy(mats[row - 1], at, cells, mats[row], at)
+                made_in[row, g] = made_in[row - 1, g]
                 continue
-            src[:cells] = 0.0
-            for k in range(size):
-                src[k * size + k] = 1.0
+            made_in[row, g] = row
+            cells = _begin(group, src)
             for k in range(group[GROUP_FIRST_FACTOR], group[GROUP_END_FACTOR]):
                 factor = factors[k]
-                _matrix(factor, terms, angles[row], mats[row], p)
-                _times(p, factor[FACTOR_SIZE], factor[FACTOR_STRIDE], False, size, src, dst)
+                _matrix(factor, tables, angles[row], mats, row, p)
+                stride = factor[FACTOR_STRIDE] * group[GROUP_COLUMNS]
+                _times(p, factor[FACTOR_SIZE], stride, False, cells, src, dst)
                 src, dst = dst, src
-            _copy(src, 0, cells, mats[row], at)
+            _copy(src, 0, cells, values[row], group[GROUP_MATRIX])
 
 
 @jit_sums
@@ -178,51 +207,49 @@ def _slope_of(factor: Numbers, terms: Numbers, angles: Numbers, d_p: Numbers) ->
 def _group_back(
     group: Numbers,
     tables: Arrays,
-    angles: Numbers,
-    mats: Numbers,
-    d_mats: Numbers,
-    d_angles: Numbers,
+    rows: tuple[int, Numbers, Numbers, Numbers],
+    mats: Arrays,
     products: Numbers,
     buffers: Numbers,
 ) -> None:
     """Add the gradients of the angles of one group, given that of its matrix.
 
-    The partial products of its factors are computed again, into ``products``; then the gradient is
-    propagated backward through them.
+    ``rows`` are the number of a row, its angles, the gradients of its matrices, and those of its
+    angles. The partial products of the group's factors are computed again, into ``products``; then
+    the gradient is propagated backward through them.
     """
-    _, factors, terms, _ = tables
-    size = group[GROUP_SIZE]
+    groups, factors, terms, _ = tables
+    row, angles, d_mats, d_angles = rows
+    columns = group[GROUP_COLUMNS]
     begin = group[GROUP_FIRST_FACTOR]
     end = group[GROUP_END_FACTOR]
-    at = group[GROUP_MATRIX]
     p = buffers[0]
     d_p = buffers[1]
     now = buffers[2]
     then = buffers[3]
-    products[0, : size * size] = 0.0
-    for k in range(size):
-        products[0, k * size + k] = 1.0
+    cells = _begin(group, products[0])
     for k in range(begin, end - 1):
         factor = factors[k]
         source = products[k - begin]
         target = products[k - begin + 1]
-        _matrix(factor, terms, angles, mats, p)
-        _times(p, factor[FACTOR_SIZE], factor[FACTOR_STRIDE], False, size, source, target)
-    _copy(d_mats, at, size * size, now, 0)
+        _matrix(factor, tables, angles, mats, row, p)
+        stride = factor[FACTOR_STRIDE] * columns
+        _times(p, factor[FACTOR_SIZE], stride, False, cells, source, target)
+    _copy(d_mats, group[GROUP_MATRIX], cells, now, 0)
     for k in range(end - 1, begin - 1, -1):
         factor = factors[k]
         d = factor[FACTOR_SIZE]
-        stride = factor[FACTOR_STRIDE]
+        stride = factor[FACTOR_STRIDE] * columns
         if factor[FACTOR_ANGLE] >= 0:
-            _overlap(now, products[k - begin], d, stride, size, d_p)
+            _overlap(now, products[k - begin], d, stride, cells, d_p)
             if factor[FACTOR_TERMS] == 0:
-                place = factor[FACTOR_PLACE]
+                place = groups[factor[FACTOR_PLACE], GROUP_MATRIX]
                 for cell in range(d * d):
                     d_mats[place + cell] += d_p[cell]
             else:
                 d_angles[factor[FACTOR_ANGLE]] += _slope_of(factor, terms, angles, d_p)
-        _matrix(factor, terms, angles, mats, p)
-        _times(p, d, stride, True, size, now, then)
+        _matrix(factor, tables, angles, mats, row, p)
+        _times(p, d, stride, True, cells, now, then)
         now, then = then, now
 
 
@@ -232,13 +259,14 @@ def bind_back(
     last: int,
     angles: Numbers,
     tables: Arrays,
-    mats: Numbers,
+    mats: Arrays,
     d_mats: Numbers,
     d_angles: Numbers,
 ) -> None:
     """Add the gradients of angles to ``d_angles``, given those of all matrices in ``d_mats``.
 
-    Groups come last first, because runs get their gradients from the groups that contain them.
+    ``d_mats`` (B, n) has those of each row, also of matrices that several rows share. Groups come
+    last first, because runs get their gradients from the groups that contain them.
     """
     groups, _, _, _ = tables
     largest = np.max(groups[:, GROUP_SIZE]) ** 2
@@ -249,13 +277,5 @@ def bind_back(
         for g in range(len(groups) - 1, -1, -1):
             group = groups[g]
             if group[GROUP_END_ANGLE] > group[GROUP_FIRST_ANGLE]:
-                _group_back(
-                    group,
-                    tables,
-                    angles[row],
-                    mats[row],
-                    d_mats[row],
-                    d_angles[row],
-                    products,
-                    buffers,
-                )
+                rows = (row, angles[row], d_mats[row], d_angles[row])
+                _group_back(group, tables, rows, mats, products, buffers)

@@ -11,7 +11,9 @@ Arguments that several functions share; their columns are named in
 - ``tables``: the table of passes, that of their loops, and the offsets of the rows of tiles.
 - ``states``: (keep, keep_at, work, work_at). State s of row b starts at ``keep[b, keep_at[s]]``, or
   if ``keep_at[s]`` is negative at ``work[work_at[s]]``.
-- ``mats``: the matrices (B, n) of rows of angles.
+- ``mats``: (values, groups, passes). The matrix of pass s for row b of angles stands in the row
+  ``passes[b, s]`` of ``values`` (B, n).
+- ``matrix``: that of a pass, for one row of angles.
 - ``tiles``: working memory for three tiles.
 
 Inside, states, matrices, tiles and rows of tables are pointers, which compile faster than arrays.
@@ -288,21 +290,28 @@ def _state(states: Arrays, b: int, s: int) -> Numbers:
     return pointer(work, work_at[s])
 
 
+@jit_inline
+def _matrix(mats: Arrays, row: Numbers, b: int, s: int) -> Numbers:
+    """The matrix of pass s, whose row is ``row``, for row b of angles."""
+    values, _, passes_made_in = mats
+    made_in = pointer(passes_made_in, b)
+    return pointer(pointer(values, made_in[s]), row[PASS_MATRIX])
+
+
 @jit
 def _run_pass(
     row: Numbers,
     tables: Arrays,
-    mats: Numbers,
+    matrix: Numbers,
     before: Numbers,
     after: Numbers,
     walk: Numbers,
     tiles: Numbers,
 ) -> None:
-    """One pass, from the state ``before`` to the one ``after``, with the matrices of one row."""
+    """One pass, from the state ``before`` to the one ``after``."""
     _, loops, offsets = tables
     n_in = row[PASS_ROWS_BEFORE]
     n_out = row[PASS_ROWS_AFTER]
-    m = pointer(mats, row[PASS_MATRIX])
     offsets_before = pointer(offsets, row[PASS_OFFSETS_BEFORE])
     offsets_after = pointer(offsets, row[PASS_OFFSETS_AFTER])
     x = pointer(tiles, 0)
@@ -313,13 +322,13 @@ def _run_pass(
     for _ in range(row[PASS_TILES]):
         piece = _next_tile(row, loops, walk, xs, ys)
         _gather(before, offsets_before, n_in, xs, piece, used, x)
-        _multiply(m, n_in, 1, n_in, n_out, pairs, x, y)
+        _multiply(matrix, n_in, 1, n_in, n_out, pairs, x, y)
         _scatter(y, after, offsets_after, n_out, ys, piece, used)
 
 
 @jit
 def forward(
-    part: tuple[int, int, int, int], tables: Arrays, mats: Numbers, states: Arrays, tiles: Numbers
+    part: tuple[int, int, int, int], tables: Arrays, mats: Arrays, states: Arrays, tiles: Numbers
 ) -> None:
     """Run the passes first..end on the rows first_row..end_row of a batch.
 
@@ -333,14 +342,14 @@ def forward(
             before = _state(states, b, s)
             after = _state(states, b, s + 1)
             row = pointer(passes, s)
-            _run_pass(row, tables, pointer(mats, b), before, after, walk, tiles)
+            _run_pass(row, tables, _matrix(mats, row, b, s), before, after, walk, tiles)
 
 
 @jit
 def _undo_pass(
     row: Numbers,
     tables: Arrays,
-    mats: Numbers,
+    matrix: Numbers,
     before: Numbers,
     adjoints: tuple[Numbers, Numbers],
     walk: Numbers,
@@ -356,7 +365,6 @@ def _undo_pass(
     tiles, total = sums
     n_in = row[PASS_ROWS_BEFORE]
     n_out = row[PASS_ROWS_AFTER]
-    m = pointer(mats, row[PASS_MATRIX])
     offsets_before = pointer(offsets, row[PASS_OFFSETS_BEFORE])
     offsets_after = pointer(offsets, row[PASS_OFFSETS_AFTER])
     lam = pointer(tiles, 0)
@@ -369,7 +377,7 @@ def _undo_pass(
     for _ in range(row[PASS_TILES]):
         piece = _next_tile(row, loops, walk, xs, ys)
         _gather(adjoint_after, offsets_after, n_out, ys, piece, used, lam)
-        _multiply(m, 1, n_in, n_out, n_in, pairs, lam, product)
+        _multiply(matrix, 1, n_in, n_out, n_in, pairs, lam, product)
         _scatter(product, adjoint_before, offsets_before, n_in, xs, piece, used)
         if row[PASS_HAS_GRADIENT] > 0:
             _gather(before, offsets_before, n_in, xs, piece, used, x)
@@ -380,7 +388,7 @@ def _undo_pass(
 def backward(
     part: tuple[int, int, int],
     tables: Arrays,
-    mats: Numbers,
+    mats: Arrays,
     states: Arrays,
     lam: Numbers,
     sums: tuple[Numbers, Numbers],
@@ -404,7 +412,7 @@ def backward(
         total[: cells * lanes] = 0.0
         before = _state(states, b, s)
         adjoints = (pointer(lam, s % 2 * half), pointer(lam, (s + 1) % 2 * half))
-        _undo_pass(row, tables, pointer(mats, b), before, adjoints, walk, sums)
+        _undo_pass(row, tables, _matrix(mats, row, b, s), before, adjoints, walk, sums)
         if row[PASS_HAS_GRADIENT] > 0:
             at = row[PASS_MATRIX]
             for k in range(cells):

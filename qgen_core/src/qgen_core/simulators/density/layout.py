@@ -1,7 +1,7 @@
 """Columns of the tables that the compiled code of density matrices reads, and the size of a tile.
 
-``bind.py`` reads groups and factors, ``kernels.py`` reads passes and their loops; ``tables.py``
-writes them all.
+``bind.py`` reads groups and factors, ``fold.py`` passes and their folds, ``kernels.py`` passes and
+their loops; ``tables.py`` writes them all.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 TILE = 32
 
 # Columns of a group. Its matrix (D, D) depends on the angles whose columns stand between
-# GROUP_FIRST_ANGLE and GROUP_END_ANGLE in a list of them.
+# GROUP_FIRST_ANGLE and GROUP_END_ANGLE in a list of them. Of the start of a wire only what it makes
+# of |0> is wanted, a single column.
 #: D.
 GROUP_SIZE = 0
 GROUP_FIRST_FACTOR = 1
@@ -19,13 +20,15 @@ GROUP_END_FACTOR = 2
 GROUP_MATRIX = 3
 GROUP_FIRST_ANGLE = 4
 GROUP_END_ANGLE = 5
+#: D, or 1 for a start.
+GROUP_COLUMNS = 6
 
 # Columns of a factor, a matrix (d, d) on one digit of a group or on all.
 #: d.
 FACTOR_SIZE = 0
 #: Stride of its wire among the D digits; 1 if it acts on all of them.
 FACTOR_STRIDE = 1
-#: Where its terms begin; of a factor without terms, where the matrix of its run begins.
+#: Where its terms begin; of a factor without terms, the number of the group that is its run.
 FACTOR_PLACE = 2
 #: How many terms it has; 0 if it is the matrix of a run.
 FACTOR_TERMS = 3
@@ -53,6 +56,16 @@ PASS_TILES = 8
 PASS_WIDTH = 9
 #: 1 if the gradient of its matrix is wanted.
 PASS_HAS_GRADIENT = 10
+#: The number of its group.
+PASS_GROUP = 11
+#: Where its fold begins, among those of all passes.
+PASS_FOLD = 12
+#: How many wires enter.
+PASS_FRESH = 13
+
+# A fold says how the matrix of a pass follows from that of its group. It is a list: the rows of the
+# group's matrix that are kept; for each of its columns, the one of the pass's matrix to which it is
+# added; for each wire that enters, its number and its stride among the digits of the group.
 
 # Columns of a loop.
 LOOP_SIZE = 0

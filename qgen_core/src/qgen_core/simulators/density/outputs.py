@@ -7,13 +7,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuits.measures import Expectations, Measure
+from qgen_core.circuits.measures import Expectations, Measure, on_each_wire
 from qgen_core.simulators.density.pauli import LETTERS
 from qgen_core.simulators.density.plan import ALL_DIGITS, Kept
 from qgen_core.typing import Floats
 
 #: Sets of words whose digits and places are kept, because every run of a training asks for them.
 WORD_SETS = 64
+#: The Walsh transform of one wire, over 2.
+WALSH = np.array([[0.5, 0.5], [0.5, -0.5]])
 
 
 def kept_digits(measure: Measure, num_wires: int) -> Kept:
@@ -63,13 +65,7 @@ def _signed_sums(values: Floats, num_wires: int) -> Floats:
 
     It is a symmetric matrix, so it also maps cotangents of probabilities to those of words.
     """
-    out = np.array(values, dtype=np.float64)
-    for wire in range(num_wires):
-        split = out.reshape(len(out), 2**wire, 2, 2 ** (num_wires - 1 - wire))
-        sums = split[:, :, 0] + split[:, :, 1]
-        differences = split[:, :, 0] - split[:, :, 1]
-        out = np.stack([sums, differences], axis=2) / 2
-    return out.reshape(len(values), 2**num_wires)
+    return on_each_wire(values, np.tile(WALSH, (num_wires, 1, 1)))
 
 
 @lru_cache(WORD_SETS)

@@ -50,15 +50,26 @@ class Factor:
 
 @dataclass
 class FusedGroup:
-    """Instructions that become one matrix (4^w, 4^w), as its factors."""
+    """Instructions that become one matrix (4^w, 4^w), as its factors.
+
+    A *start* of a wire becomes what that matrix makes of |0>, a single column.
+    """
 
     wires: tuple[int, ...]
     factors: list[Factor] = field(default_factory=list)
+    is_start: bool = False
 
     @property
     def size(self) -> int:
         """Rows of the matrix."""
         return int(4 ** len(self.wires))
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        if self.is_start:
+            return 1
+        return self.size
 
     @property
     def columns(self) -> list[int]:
@@ -144,7 +155,7 @@ class DensityPlan:
     @cached_property
     def matrix_entries(self) -> int:
         """Entries of all matrices for one row of angles."""
-        total = sum(group.size**2 for group in self.all_groups)
+        total = sum(group.size * group.width for group in self.all_groups)
         for one in self.passes:
             if not one.uses_group_matrix:
                 total += len(one.before) * len(one.after)
@@ -190,7 +201,7 @@ def make_plan(circuit: Circuit, kept: Kept) -> DensityPlan:
 
 def _grouped(circuit: Circuit) -> tuple[list[FusedGroup], list[FusedGroup]]:
     """The starts by wire, and the groups in the order in which they can be applied."""
-    starts = [FusedGroup((wire,)) for wire in range(circuit.num_wires)]
+    starts = [FusedGroup((wire,), is_start=True) for wire in range(circuit.num_wires)]
     groups: list[FusedGroup] = []
     latest: dict[int, FusedGroup] = {}
     column = 0

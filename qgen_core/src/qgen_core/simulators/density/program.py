@@ -11,14 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.simulators.density import kernels
-from qgen_core.simulators.density.layout import (
-    PASS_HAS_GRADIENT,
-    PASS_ROWS_AFTER,
-    PASS_ROWS_BEFORE,
-    PASS_WIDTH,
-)
+from qgen_core.simulators.density.layout import PASS_HAS_GRADIENT
 from qgen_core.simulators.density.plan import DensityPlan
-from qgen_core.simulators.density.tables import DOUBLE, Tables
+from qgen_core.simulators.density.tables import DOUBLE, Matrices, Tables
 from qgen_core.simulators.simd.threads import spread
 from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import Floats, Ints
@@ -37,7 +32,7 @@ class DensityRun:
     """A batch after its forward pass; ``keep`` holds the states at the ``cuts``."""
 
     angles: Floats
-    mats: Floats
+    mats: Matrices
     keep: Floats
     keep_at: Ints
     cuts: list[int]
@@ -105,7 +100,7 @@ class DensityProgram:
         tables = self.tables
         cuts = run.cuts
         sizes = self.plan.sizes
-        d_mats = np.zeros_like(run.mats)
+        d_mats = np.zeros_like(run.mats[0])
         kept_all = len(cuts) == len(sizes)
         segments = list(pairwise(cuts))
         if kept_all:  # nothing to compute again, so one segment will do
@@ -156,30 +151,26 @@ class DensityProgram:
 
         The last state, if it costs less to run everything forward.
         """
-        passes = self.tables.passes
+        work = self.tables.work
         last = len(self.plan.passes)
         batch = len(angles)
-        work = passes[:, PASS_ROWS_BEFORE] * passes[:, PASS_ROWS_AFTER] * passes[:, PASS_WIDTH]
-        if np.sum(work) * batch < WORTH_MEETING:
+        if work[0] * batch < WORTH_MEETING:
             return last
-        differing = np.any(angles != angles[:1], axis=0)
-        different_passes = np.flatnonzero(np.any(self.tables.depends[:, differing], axis=1))
-        meet = 0
-        if different_passes.size:
-            meet = int(different_passes[-1]) + 1
+        differing = (angles != angles[0]).any(axis=0)
+        meet = int(self.tables.last_passes[differing].max(initial=-1)) + 1
         size = self.plan.sizes[meet]
-        saved = (batch - words) * int(np.sum(work[meet:])) - batch * words * size
+        saved = (batch - words) * work[meet] - batch * words * size
         held = words + min(batch, self._rows_at_once(size))
         if saved > 0 and 8 * held * size <= KEEP:
             return meet
         return last
 
     def _observables(
-        self, mats: Floats, places: NDArray[np.intp], meet: int, threads: int
+        self, mats: Matrices, places: NDArray[np.intp], meet: int, threads: int
     ) -> Floats:
         """What each place of the last state reads, as an observable of state ``meet``.
 
-        (places, size). ``mats`` (B, n) are the matrices of some rows, of which the first is used.
+        (places, size). ``mats`` are the matrices of some rows, of which the first is used.
         """
         tables = self.tables
         last = len(self.plan.passes)
@@ -194,6 +185,7 @@ class DensityProgram:
 
         def work(first: int, end_place: int) -> None:
             lam = aligned(1, 2 * self.largest, DOUBLE)[0]
+            buffers = tables.buffers()
             for number in range(first, end_place):
                 lam[start : start + self.plan.sizes[-1]] = 0.0
                 lam[start + places[number]] = 1.0
@@ -203,7 +195,7 @@ class DensityProgram:
                     mats,
                     (none, nowhere, none[0], nowhere),
                     lam,
-                    tables.buffers(),
+                    buffers,
                     none,
                 )
                 out[number] = lam[end : end + out.shape[1]]

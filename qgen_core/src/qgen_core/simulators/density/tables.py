@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import product
 from math import prod
 
 import numpy as np
 
 from qgen_core.simulators.density.bind import bind, bind_back
+from qgen_core.simulators.density.fold import fold, fold_back
 from qgen_core.simulators.density.layout import (
     FACTOR_COLUMNS,
     LOOP_COLUMNS,
     NO_ANGLE,
     PASS_HAS_GRADIENT,
-    PASS_MATRIX,
     PASS_ROWS_AFTER,
     PASS_ROWS_BEFORE,
+    PASS_WIDTH,
     TILE,
 )
 from qgen_core.simulators.density.plan import DensityPass, DensityPlan, Factor, FusedGroup
@@ -24,6 +26,10 @@ from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import Floats, Ints
 
 DOUBLE = np.dtype(np.float64)
+#: Matrices of groups and passes for rows of angles: their numbers (B, n), and the rows of these in
+#: which the matrix of each group (B, groups) and of each pass (B, passes) stands. A matrix that is
+#: that of an earlier row is not written again.
+Matrices = tuple[Floats, Ints, Ints]
 
 
 class Tables:
@@ -36,24 +42,26 @@ class Tables:
 
     def __init__(self, plan: DensityPlan) -> None:
         self.plan = plan
-        places = np.cumsum([0, *(group.size**2 for group in plan.all_groups)])
+        places = np.cumsum([0, *(group.size * group.width for group in plan.all_groups)])
         self.bound = _tables_of_groups(plan.all_groups, places)
-        self.group_at = places[len(plan.starts) + len(plan.runs) :]
+        first_group = len(plan.starts) + len(plan.runs)
+        group_at = places[first_group:]
         self.columns = [np.array(_columns_of(plan, one), dtype=np.intp) for one in plan.passes]
-        #: Whether the matrix of a pass depends on a column of the angles, (passes, A).
-        self.depends = np.zeros((len(self.columns), plan.num_angles), dtype=bool)
+        #: The last pass whose matrix depends on a column of the angles, (A,); -1 if none does.
+        self.last_passes = np.full(plan.num_angles, -1)
         for number, columns in enumerate(self.columns):
-            self.depends[number, columns] = True
+            self.last_passes[columns] = number
         #: Entries of all matrices for one row of angles.
         self.total = int(places[-1])
         rows: list[list[int]] = []
         loops: list[tuple[int, int, int]] = []
         offsets: list[int] = []
+        folds: list[int] = []
         for one, columns in zip(plan.passes, self.columns, strict=True):
             n_in = len(one.before)
             n_out = len(one.after)
             width = prod(loop[0] for loop in one.blocks) * one.inner
-            matrix = int(self.group_at[one.group])
+            matrix = int(group_at[one.group])
             if not one.uses_group_matrix:
                 matrix = self.total
                 self.total += n_in * n_out
@@ -62,12 +70,15 @@ class Tables:
             row = [n_in, n_out, one.inner, len(loops), len(one.blocks)]
             row += [len(offsets), len(offsets) + n_in, matrix]
             row += [-(-width // TILE), width, int(has_gradient)]
+            row += [first_group + one.group, len(folds), len(one.fresh)]
             rows.append(row)
+            folds += _fold_of(one, plan.groups[one.group])
             loops += one.blocks
             offsets += [*one.before, *one.after]
         self.passes = np.array(rows, dtype=np.int64)
         self.loops = np.array(loops, dtype=np.int64).reshape(len(loops), LOOP_COLUMNS)
         self.offsets = np.array(offsets, dtype=np.int64)
+        self._of_folds = (self.bound[0], self.passes, np.array(folds, dtype=np.int64))
         #: The first pass whose matrix has a gradient; the number of passes if none has.
         self.first_with_gradient = len(rows)
         has_gradients = self.passes[:, PASS_HAS_GRADIENT]
@@ -75,6 +86,9 @@ class Tables:
             self.first_with_gradient = int(np.argmax(has_gradients))
         n_in_of = self.passes[:, PASS_ROWS_BEFORE]
         n_out_of = self.passes[:, PASS_ROWS_AFTER]
+        work = n_in_of * n_out_of * self.passes[:, PASS_WIDTH]
+        #: Multiplications of a row from each state on, (passes + 1,).
+        self.work = [int(np.sum(work[number:])) for number in range(len(work) + 1)]
         self._tile_size = max(int(np.max(n_in_of)), int(np.max(n_out_of)), 4) * TILE
         self._sums_size = int(np.max(n_in_of * n_out_of)) * lanes_of(DOUBLE)
 
@@ -87,91 +101,30 @@ class Tables:
         tiles = aligned(1, 3 * self._tile_size, DOUBLE)[0].reshape(3, -1)
         return tiles, aligned(1, self._sums_size, DOUBLE)[0]
 
-    def mats(self, angles: Floats, threads: int) -> Floats:
-        """The matrices of all groups and passes for rows of angles (B, total)."""
-        mats = contiguous(len(angles), self.total, DOUBLE)
+    def mats(self, angles: Floats, threads: int) -> Matrices:
+        """The matrices of all groups and passes for rows of angles (B, A)."""
+        batch = len(angles)
+        made_in = np.empty((batch, len(self.plan.all_groups)), dtype=np.int64)
+        passes_made_in = np.empty((batch, len(self.plan.passes)), dtype=np.int64)
+        mats = (contiguous(batch, self.total, DOUBLE), made_in, passes_made_in)
 
         def work(first: int, last: int) -> None:
-            bind(first, last, angles, self.bound, mats)
+            bind(first, last, angles, self.bound, mats[:2])
+            fold(first, last, self._of_folds, mats)
 
-        spread(work, len(angles), threads)
-        for row, one in zip(self.passes, self.plan.passes, strict=True):
-            if one.uses_group_matrix:
-                continue
-            matrix = self._whole(mats, one)
-            if len(one.rows) < matrix.shape[1]:
-                matrix = matrix[:, one.rows]
-            if one.fresh:
-                weights = self._weights(mats, one)
-                shape = (len(mats), len(one.rows), *_digits(one))
-                digits = (matrix * weights[:, None, :]).reshape(shape)
-                matrix = digits.sum(axis=tuple(2 + p for p in one.fresh))
-            part = _matrix_of(row)
-            mats[:, part] = matrix.reshape(len(mats), part.stop - part.start)
+        spread(work, batch, threads)
         return mats
 
-    def back(self, angles: Floats, mats: Floats, d_mats: Floats, threads: int) -> Floats:
-        """Gradients of angles (B, A), given those of the passes' matrices in ``d_mats``."""
-        for row, one in zip(self.passes, self.plan.passes, strict=True):
-            if not one.uses_group_matrix and row[PASS_HAS_GRADIENT]:
-                self._unfold(mats, d_mats, row, one)
+    def back(self, angles: Floats, mats: Matrices, d_mats: Floats, threads: int) -> Floats:
+        """Gradients of angles (B, A), given those of the passes' matrices in ``d_mats`` (B, n)."""
         d_angles = np.zeros_like(angles)
 
         def work(first: int, last: int) -> None:
-            bind_back(first, last, angles, self.bound, mats, d_mats, d_angles)
+            fold_back(first, last, self._of_folds, mats, d_mats)
+            bind_back(first, last, angles, self.bound, mats[:2], d_mats, d_angles)
 
         spread(work, len(angles), threads)
         return d_angles
-
-    def _unfold(self, mats: Floats, d_mats: Floats, row: Ints, one: DensityPass) -> None:
-        """Propagate the gradient of a pass's matrix back to its group and to fresh wires."""
-        batch = len(mats)
-        kept = len(one.rows)
-        digits = _digits(one)
-        folded = [4] * len(digits)
-        for p in one.fresh:
-            folded[p] = 1
-        d_pass = d_mats[:, _matrix_of(row)].reshape(batch, kept, *folded)
-        d_pass = np.broadcast_to(d_pass, (batch, kept, *digits)).reshape(batch, kept, prod(digits))
-        weights = self._weights(mats, one)
-        whole = self._whole(mats, one)
-        self._whole(d_mats, one)[:, one.rows] += d_pass * weights[:, None, :]
-        d_weights = np.einsum("boi,boi->bi", d_pass, whole[:, one.rows])
-        for p in one.fresh:
-            others = self._weights(mats, one, without=p)
-            axes = tuple(1 + q for q in range(len(digits)) if q != p)
-            d_start = (d_weights * others).reshape(batch, *digits).sum(axis=axes)
-            wire = self.plan.groups[one.group].wires[p]
-            self._start(d_mats, wire)[:, :, [0, 3]] += d_start[:, :, None]
-
-    def _whole(self, mats: Floats, one: DensityPass) -> Floats:
-        """The matrices of a pass's group, (B, 4^w, 4^w)."""
-        size = self.plan.groups[one.group].size
-        at = self.group_at[one.group]
-        return mats[:, at : at + size**2].reshape(len(mats), size, size)
-
-    def _start(self, mats: Floats, wire: int) -> Floats:
-        """The matrices at the start of a wire, (B, 4, 4).
-
-        They act on |0>, which is (1, 0, 0, 1).
-        """
-        return mats[:, 16 * wire : 16 * wire + 16].reshape(len(mats), 4, 4)
-
-    def _weights(self, mats: Floats, one: DensityPass, without: int = -1) -> Floats:
-        """Products (B, 4^w) of the coefficients of a pass's fresh wires, per digit of its group.
-
-        The wire at position ``without`` is left out.
-        """
-        wires = self.plan.groups[one.group].wires
-        weights = np.ones((len(mats), 1))
-        for p, wire in enumerate(wires):
-            if p in one.fresh and p != without:
-                start = self._start(mats, wire)
-                factor = start[:, :, 0] + start[:, :, 3]
-            else:
-                factor = np.ones((len(mats), 4))
-            weights = (weights[:, :, None] * factor[:, None, :]).reshape(len(mats), 4 ** (p + 1))
-        return weights
 
 
 def _tables_of_groups(
@@ -181,19 +134,19 @@ def _tables_of_groups(
 
     ``places`` are those of the groups' matrices.
     """
-    place_of: dict[int, int] = {}
-    for group, place in zip(groups, places[:-1], strict=True):
-        place_of[id(group)] = place
+    number_of: dict[int, int] = {}
+    for number, group in enumerate(groups):
+        number_of[id(group)] = number
     rows: list[tuple[int, ...]] = []
     factors: list[tuple[int, ...]] = []
     terms: list[Floats] = [np.zeros(1)]  # not read; compiled code has no empty arrays
     terms_size = 1
     columns = [0]  # not read, either
-    for group in groups:
+    for group, place in zip(groups, places[:-1], strict=True):
         end_factor = len(factors) + len(group.factors)
         end_column = len(columns) + len(group.columns)
         # in the order of the columns GROUP_*
-        row = (group.size, len(factors), end_factor, place_of[id(group)], len(columns), end_column)
+        row = (group.size, len(factors), end_factor, place, len(columns), end_column, group.width)
         rows.append(row)
         columns += group.columns
         for factor in group.factors:
@@ -201,7 +154,7 @@ def _tables_of_groups(
             # in the order of the columns FACTOR_*
             if factor.run is not None:
                 angle = 0 if factor.run.columns else NO_ANGLE
-                factors.append((4, stride, place_of[id(factor.run)], 0, angle))
+                factors.append((4, stride, number_of[id(factor.run)], 0, angle))
                 continue
             size = factor.terms.shape[1]
             factors.append((size, stride, terms_size, len(factor.terms), factor.column))
@@ -222,13 +175,6 @@ def _stride_of(factor: Factor, group: FusedGroup) -> int:
     return int(4 ** (len(group.wires) - 1 - factor.positions[0]))
 
 
-def _matrix_of(row: Ints) -> slice:
-    """Where the matrix of a pass stands among all, given the row of the pass."""
-    size = int(row[PASS_ROWS_BEFORE] * row[PASS_ROWS_AFTER])
-    first = int(row[PASS_MATRIX])
-    return slice(first, first + size)
-
-
 def _columns_of(plan: DensityPlan, one: DensityPass) -> list[int]:
     """The columns of the angles that the matrix of a pass depends on."""
     group = plan.groups[one.group]
@@ -238,6 +184,15 @@ def _columns_of(plan: DensityPlan, one: DensityPass) -> list[int]:
     return columns
 
 
-def _digits(one: DensityPass) -> tuple[int, ...]:
-    """The number of digits of each wire of a pass."""
-    return (4,) * (len(one.fresh) + len(one.present))
+def _fold_of(one: DensityPass, group: FusedGroup) -> list[int]:
+    """The fold of a pass, as ``layout.py`` describes it."""
+    width = len(group.wires)
+    fold = [int(row) for row in one.rows]
+    for digits in product(range(4), repeat=width):
+        column = 0
+        for position in one.present:
+            column = 4 * column + digits[position]
+        fold.append(column)
+    for position in one.fresh:
+        fold += [group.wires[position], 4 ** (width - 1 - position)]
+    return fold
