@@ -43,7 +43,7 @@ def _digest(folder: Path, pattern: str = "*.py") -> str:
 
 
 _CORE = Path(__file__).parents[2]
-#: The sources that compiled code depends on: all simulators and samplers, and the kernels of others.
+#: The sources that compiled code depends on: all simulators and samplers, and kernels of others.
 SOURCES = "".join(
     [
         _digest(_CORE / "simulators"),
