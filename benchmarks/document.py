@@ -105,7 +105,8 @@ SECTIONS = (
         "An epoch of a restricted Boltzmann machine, two threads",
         "784 visible and 256 hidden units, 60,000 events of a fixed machine, batches of 100 and as "
         "many persistent chains. Each side has the best of a few learning rates. Compare times at "
-        "equal pseudo-likelihoods.",
+        "equal pseudo-likelihoods: that of a sixth of an epoch of ours with that of a whole one of "
+        "scikit-learn.",
     ),
 )
 

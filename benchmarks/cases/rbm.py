@@ -2,8 +2,10 @@
 
 The 60,000 events are drawn from a fixed machine of that size. Both sides have batches of 100, as
 many persistent chains, and one sweep a step; ours is trained by Adam, scikit-learn's by its own
-rule. The log pseudo-likelihood that is reached after the epoch is measured by the same function for
-both: a faster epoch counts only if it reaches no less.
+rule, each from its own start: ours has the fields of the events' frequencies. The log
+pseudo-likelihood that is reached is measured by the same function for both. An epoch of ours reaches
+more than one of scikit-learn, so a further row of ours stops after a sixth of an epoch: it counts if
+it reaches no less than the whole epoch of scikit-learn.
 
 Both have the best of a few learning rates, by that measure after one epoch in float32. Adam reached
 -349, -346, -359, -400 and -973 with 0.00025, 0.0005, 0.001, 0.002 and 0.004; scikit-learn -386,
@@ -13,6 +15,7 @@ Both have the best of a few learning rates, by that measure after one epoch in f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +37,8 @@ PRECISIONS = {"float32": "single", "float64": "double"}
 #: Learning rates of Adam and of scikit-learn; the likelihoods that they reach are in the notes.
 RATE = 0.0005
 PEER_RATE = 0.02
+#: The share of an epoch after which ours has about the likelihood of a whole one of scikit-learn.
+EQUAL = 1 / 6
 
 
 def run(context: Context) -> Iterator[Case]:
@@ -45,12 +50,17 @@ def run(context: Context) -> Iterator[Case]:
     contestants: list[tuple[Row, Timed]] = []
     likelihoods: dict[str, float] = {}
     for kind, precision in PRECISIONS.items():
-        for label, build in (("qgen", ours), ("scikit-learn", theirs)):
+        builders = {
+            "qgen": ours,
+            "qgen, a sixth of an epoch": partial(ours, epochs=EQUAL),
+            "scikit-learn": theirs,
+        }
+        for label, build in builders.items():
             call, model = build(bits, precision)
             row = Row(f"{label}, {kind}")
             call()
             likelihoods[row.label] = reached(model(), bits)
-            row.note = f"log pseudo-likelihood {likelihoods[row.label]:.2f} after one epoch"
+            row.note = f"log pseudo-likelihood {likelihoods[row.label]:.2f} afterwards"
             contestants.append((row, Local(call)))
     measure(contestants, 3 if context.quick else 7, context.slow)
     yield {
@@ -90,22 +100,23 @@ def machine(precision: str, data: Events | None = None) -> Any:
     )
 
 
-def ours(bits: NDArray[np.int8], precision: str) -> tuple[Callable[[], None], Callable[[], Any]]:
-    """An epoch of the generator ``rbm`` with the trainer ``adam``, and the trained machine."""
+def ours(
+    bits: NDArray[np.int8], precision: str, *, epochs: float = 1.0
+) -> tuple[Callable[[], None], Callable[[], Any]]:
+    """So many epochs of the generator ``rbm`` with the trainer ``adam``, and the trained machine."""
     import qgen_core as qgen
 
     data = Events(bits)
     trained: dict[str, Any] = {}
 
-    def epoch() -> None:
+    def train() -> None:
         model = machine(precision, data)
-        trainer = qgen.trainer(
-            "adam", steps=len(bits) // BATCH, batch_size=BATCH, learning_rate=RATE
-        )
+        steps = round(epochs * len(bits) / BATCH)
+        trainer = qgen.trainer("adam", steps=steps, batch_size=BATCH, learning_rate=RATE)
         trainer.fit(model, data, "mean", seed=1)
         trained["model"] = model
 
-    return epoch, lambda: trained["model"]
+    return train, lambda: trained["model"]
 
 
 def theirs(bits: NDArray[np.int8], precision: str) -> tuple[Callable[[], None], Callable[[], Any]]:
