@@ -3,9 +3,9 @@
 The 60,000 events are drawn from a fixed machine of that size. Both sides have batches of 100, as
 many persistent chains, and one sweep a step; ours is trained by Adam, scikit-learn's by its own
 rule, each from its own start: ours has the fields of the events' frequencies. The log
-pseudo-likelihood that is reached is measured by the same function for both. An epoch of ours reaches
-more than one of scikit-learn, so a further row of ours stops after a sixth of an epoch: it counts if
-it reaches no less than the whole epoch of scikit-learn.
+pseudo-likelihood that is reached is measured by the same function for both. An epoch of ours
+reaches more than one of scikit-learn, so a further row of ours stops after a sixth of an epoch: it
+counts if it reaches no less than the whole epoch of scikit-learn.
 
 Both have the best of a few learning rates, by that measure after one epoch in float32. Adam reached
 -349, -346, -359, -400 and -973 with 0.00025, 0.0005, 0.001, 0.002 and 0.004; scikit-learn -386,
@@ -103,7 +103,7 @@ def machine(precision: str, data: Events | None = None) -> Any:
 def ours(
     bits: NDArray[np.int8], precision: str, *, epochs: float = 1.0
 ) -> tuple[Callable[[], None], Callable[[], Any]]:
-    """So many epochs of the generator ``rbm`` with the trainer ``adam``, and the trained machine."""
+    """Epochs of the generator ``rbm`` with the trainer ``adam``, and the trained machine."""
     import qgen_core as qgen
 
     data = Events(bits)
