@@ -318,20 +318,19 @@ def _gibbs(cases: dict[str, Any]) -> Iterator[Claim]:
 def _rbm(cases: dict[str, Any]) -> Iterator[Claim]:
     case = cases.get("rbm/784x256")
     for kind in ("float32", "float64"):
+        mine = row_of(case, f"qgen, a sixth of an epoch, {kind}")
         peer = row_of(case, f"scikit-learn, {kind}")
-        for mine, needed in (("qgen, a sixth of an epoch", 3.0), ("qgen", 1.0)):
-            row = row_of(case, f"{mine}, {kind}")
-            target = (
-                f"a 784 x 256 machine, {kind}, {mine}: at least {needed:g} times as fast as an "
-                "epoch of scikit-learn, at no less likelihood"
-            )
-            if case is None or row is None or peer is None:
-                yield _claim(target, None, None)
-                continue
+        target = (
+            f"a 784 x 256 machine, {kind}: at least 3 times as fast as scikit-learn to the "
+            "likelihood that it reaches after an epoch"
+        )
+        if case is None or mine is None or peer is None:
+            yield _claim(target, None, None)
+        else:
             reached = case["log pseudo-likelihood"]
-            ratio = peer["median"] / row["median"]
-            no_less = reached[row["label"]] >= reached[peer["label"]]
-            yield _claim(target, f"{ratio:.2f} times", ratio >= needed and no_less)
+            ratio = peer["median"] / mine["median"]
+            no_less = reached[mine["label"]] >= reached[peer["label"]]
+            yield _claim(target, f"{ratio:.2f} times", ratio >= 3 and no_less)
 
 
 def _care(results: Results) -> Iterator[Claim]:

@@ -14,7 +14,7 @@ from benchmarks.machine import versions
 from benchmarks.rounds import Local, Row, Timed, measure
 from qgen_core import Events, Space
 from qgen_torch.adversarial import Adversarial
-from qgen_torch.generators.mlp import ROWS, MlpGenerator
+from qgen_torch.generators.mlp import MlpGenerator
 from qgen_torch.trainer import TorchTrainer
 
 THREADS = 1
@@ -49,9 +49,8 @@ def run(context: Context) -> Iterator[Case]:
         context.say("gan/generation")
         asked = np.zeros((GENERATED, 1))
         ours = partial(model.sample, GENERATED, asked, rng=rng)
-        yield _measured(
-            context, "gan/generation", GENERATED, 1, ours, partial(bare.generate, GENERATED, ROWS)
-        )
+        theirs = partial(bare.generate, GENERATED, model.events_at_once)
+        yield _measured(context, "gan/generation", GENERATED, 1, ours, theirs)
 
 
 def _train(spaces: dict[str, Space], events: Events, steps: int, size: int) -> None:
