@@ -10,7 +10,15 @@ import torch
 from scipy.stats import kstest, truncnorm
 
 from qgen_core.errors import DataError
-from qgen_torch.vae.heads import NEGATIVE_SLOPE, Head, HeadName, TruncatedHitsHead, head_of
+from qgen_torch.vae.heads import (
+    LEAST_MODE,
+    LEAST_WIDTH,
+    NEGATIVE_SLOPE,
+    Head,
+    HeadName,
+    TruncatedHitsHead,
+    head_of,
+)
 from qgen_torch.vae.noise import logistic
 
 SHARPNESS = 3.0
@@ -103,25 +111,27 @@ def test_draws_follow_the_density(name: HeadName) -> None:
     assert np.all(np.abs(squares / width**2 - 1) < 5 * np.sqrt(2 / hits))
 
 
-@pytest.mark.parametrize("bias", [1.5, -0.4, -60.0])
-def test_truncated_energies_are_drawn_from_their_density(bias: float) -> None:
+@pytest.mark.parametrize("mode", [1.5, -0.02, -60.0])
+def test_truncated_energies_are_drawn_from_their_density(mode: float) -> None:
     """The density is that of scipy's distribution, and draws follow it (Kolmogorov-Smirnov)."""
     head = TruncatedHitsHead(1, 1, widths=(), activation="relu").double()
+    width = 0.05
+    above_least = width - LEAST_WIDTH  # the softplus of the second number of a cell
+    numbers_of_cell = torch.tensor([mode, math.log(math.expm1(above_least))])
     with torch.no_grad():
         head.hit_logits[-1].bias.fill_(0.3)
         head.hit_logits[-1].weight.zero_()
-        head.energies[-1].bias.fill_(bias)
+        head.energies[-1].bias.copy_(numbers_of_cell)
         head.energies[-1].weight.zero_()
-        head.log_width.fill_(math.log(0.05))
         features = torch.zeros(20_000, 1, dtype=torch.float64)
         drawn = head.draw(features, np.random.default_rng(3)).numpy().ravel()
         grid = torch.linspace(0.001, 2.0, 50, dtype=torch.float64)[:, None]
         density = head.log_prob(features[:50], grid).numpy()
-    mode = max(bias, 0.02 * bias)  # of the leaky unit
-    mode = max(mode, -20 * 0.05)  # the farthest below 0
-    expected = truncnorm(-mode / 0.05, np.inf, loc=mode, scale=0.05)
+    farthest = max(mode, LEAST_MODE * width)
+    expected = truncnorm(-farthest / width, np.inf, loc=farthest, scale=width)
     hit = 1 / (1 + math.exp(-0.3))
-    np.testing.assert_allclose(density, math.log(hit) + expected.logpdf(grid.numpy().ravel()))
+    log_density = math.log(hit) + expected.logpdf(grid.numpy().ravel())
+    np.testing.assert_allclose(density, log_density, rtol=1e-5)  # the bias is in float32
     hits = drawn[drawn != 0]
     assert np.all(hits > 0)
     assert abs(len(hits) / 20_000 - hit) < 5 * math.sqrt(hit * (1 - hit) / 20_000)
@@ -134,6 +144,8 @@ def test_truncated_energies_have_gradients_and_are_never_below_0() -> None:
     features = torch.tensor(rng.normal(size=(6, 2)), requires_grad=True)
     x = torch.tensor(rng.exponential(size=(6, 3)) * (rng.random((6, 3)) < 0.6))
     assert torch.autograd.gradcheck(lambda given: head.loss(given, x, rng), features)
+    of_energies = torch.autograd.grad(head.loss(features, x, rng).sum(), head.energies[-1].bias)
+    assert torch.all(of_energies[0] != 0)  # modes and widths are both trained
     x[2, 1] = -0.5
     with pytest.raises(DataError, match=r"at least 0, and one is -0\.5"):
         head.loss(features, x, rng)

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
-from torch.nn.functional import leaky_relu, logsigmoid
+from torch.nn.functional import leaky_relu, logsigmoid, softplus
 
 from qgen_core.errors import DataError
 from qgen_core.typing import Rng
@@ -24,6 +24,8 @@ NEGATIVE_SLOPE = 0.02
 #: Truncated normal energies have a mode of at least this many widths: farther below 0, where their
 #: probabilities are lost in rounding, the shape above 0 hardly changes.
 LEAST_MODE = -20.0
+#: The least width of these energies, so that energies which occur often have no infinite density.
+LEAST_WIDTH = 0.01
 
 
 class Head(nn.Module, ABC):
@@ -111,6 +113,9 @@ class HitsHead(Head):
     True
     """
 
+    #: What the network says of the energy of a cell.
+    numbers_of_energy = 1
+
     def __init__(
         self,
         features: int,
@@ -121,8 +126,9 @@ class HitsHead(Head):
         sharpness: float,
     ) -> None:
         super().__init__()
+        numbers = self.numbers_of_energy * width
         self.hit_logits = mlp(features, width, widths=widths, activation=activation)
-        self.energies = mlp(features, width, widths=widths, activation=activation)
+        self.energies = mlp(features, numbers, widths=widths, activation=activation)
         self.sharpness = sharpness
 
     def means(self, features: Tensor) -> Tensor:
@@ -181,11 +187,13 @@ class GaussianHitsHead(HitsHead):
         return means + torch.exp(self.log_width) * normal(means, rng)
 
 
-class TruncatedHitsHead(GaussianHitsHead):
-    """Hits and positive energies of cells: those of ``hits-gaussian``, of which only x > 0 is kept.
+class TruncatedHitsHead(HitsHead):
+    """Hits and positive energies of cells: normal ones, of which only x > 0 is kept.
 
-    So no drawn energy is lost by an encoder that decodes what is not above 0 as no hit. The density
-    of a hit is the normal one over the probability that it is above 0.
+    Mode and width of each cell's energy depend on the features, so showers of small energy can have
+    small fluctuations. No drawn energy is lost by an encoder that decodes what is not above 0 as no
+    hit. The loss is minus the log density, which for a hit is the normal one over the probability
+    that it is above 0.
 
     Raises DataError for energies below 0.
 
@@ -197,6 +205,22 @@ class TruncatedHitsHead(GaussianHitsHead):
     True
     """
 
+    numbers_of_energy = 2
+
+    def __init__(
+        self, features: int, width: int, *, widths: tuple[int, ...], activation: Activation
+    ) -> None:
+        super().__init__(features, width, widths=widths, activation=activation, sharpness=1.0)
+
+    def loss(self, features: Tensor, x: Tensor, rng: Rng) -> Tensor:
+        return -self.log_prob(features, x)
+
+    def modes_and_widths(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The modes and widths (N, width) of the normal distributions before they are truncated."""
+        modes, widths = self.energies(features).chunk(2, dim=1)
+        widths = LEAST_WIDTH + softplus(widths)
+        return torch.maximum(modes, LEAST_MODE * widths), widths
+
     def _log_energy(self, features: Tensor, x: Tensor) -> Tensor:
         if bool((x < 0).any()):
             least = float(x.min())
@@ -204,24 +228,16 @@ class TruncatedHitsHead(GaussianHitsHead):
                 f"the head hits-truncated needs energies of at least 0, and one is {least:g}; "
                 "encode showers with hit-standard, or take the head hits-gaussian"
             )
-        mode = self._mode(features)
-        in_widths = mode * torch.exp(-self.log_width)
-        normal_density = log_normal(x, mode, self.log_width)
-        return normal_density - torch.special.log_ndtr(in_widths)
+        modes, widths = self.modes_and_widths(features)
+        return log_normal(x, modes, widths.log()) - torch.special.log_ndtr(modes / widths)
 
     def _drawn_energies(self, features: Tensor, rng: Rng) -> Tensor:
-        mode = self._mode(features)
-        width = torch.exp(self.log_width)
+        modes, widths = self.modes_and_widths(features)
         # ndtr itself is 0 beyond 8 widths
-        positive = torch.exp(torch.special.log_ndtr((mode / width).double()))
-        share = uniform(positive, rng)
-        pull = -torch.special.ndtri(share * positive)
-        drawn = mode + width * pull.to(mode.dtype)
-        return drawn.clamp(min=torch.finfo(mode.dtype).tiny)  # rounding may end at 0
-
-    def _mode(self, features: Tensor) -> Tensor:
-        least = LEAST_MODE * torch.exp(self.log_width)
-        return torch.maximum(self.means(features), least)
+        positive = torch.exp(torch.special.log_ndtr((modes / widths).double()))
+        pull = -torch.special.ndtri(uniform(positive, rng) * positive)
+        drawn = modes + widths * pull.to(modes.dtype)
+        return drawn.clamp(min=torch.finfo(modes.dtype).tiny)  # rounding may end at 0
 
 
 def head_of(

@@ -64,9 +64,9 @@ class RbmVae(Autoencoder):
         chains: the number of chains.
         conditioning: ``append``, or ``partition``: the condition is also clamped as further units
             of the prior, which are coupled with all latents.
-        head: ``gaussian`` for plain reals; ``hits`` for showers; ``hits-gaussian`` and
-            ``hits-truncated`` for showers with a width of energies that is learned, the latter for
-            energies above 0.
+        head: ``gaussian`` for plain reals; ``hits`` for showers; ``hits-gaussian`` for showers
+            with a width of energies that is learned; ``hits-truncated`` for showers with energies
+            above 0, whose widths depend on the latents.
         sharpness: of the relaxed hits of the head ``hits``.
         encoder: widths of the hidden layers of each level.
         decoder: widths of the hidden layers; those of the last one are not shared by hits and
