@@ -14,7 +14,7 @@ from qgen_hep.showers import CALOGAN, geometry_of, observables, profile
 
 def showers(count: int, seed: int = 1) -> np.ndarray:
     draw = np.random.default_rng(seed)
-    return draw.exponential(20.0, (count, CALOGAN.width)) * (draw.random((count, 504)) < 0.3)
+    return draw.exponential(20.0, (count, CALOGAN.voxels)) * (draw.random((count, 504)) < 0.3)
 
 
 def events(x: np.ndarray, energy: np.ndarray) -> Events:

@@ -1,4 +1,4 @@
-"""The layers of a calorimeter and their grids of cells."""
+"""Calorimeters whose layers are grids of equal cells."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from functools import cached_property
 import numpy as np
 
 from qgen_core.errors import BadOption, DataError
-from qgen_core.typing import Array, Floats
+from qgen_core.typing import Floats
+from qgen_hep.calorimeters.geometry import Calorimeter
 from qgen_hep.generate.calogan.detector import LAYERS, SHAPES, WINDOW
+
+#: Energies of particles are in GeV in CaloGAN's files, those of cells in MeV.
+MEV_IN_GEV = 1000.0
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Layer:
         rows: the number of cells in the first direction.
         columns: the number of cells in the second direction.
         window: the side of the window in mm.
+        number: the number of the layer in the detector.
+        start: the number of the first cell of the layer in a shower.
 
     >>> strips = Layer("layer_0", 3, 96, 480.0)
     >>> strips.cells, strips.pitch
@@ -32,6 +38,18 @@ class Layer:
     rows: int
     columns: int
     window: float
+    number: int = 0
+    start: int = 0
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of rows and columns."""
+        return self.rows, self.columns
+
+    @property
+    def has_directions(self) -> bool:
+        """A shower has a place in both directions in a grid of cells."""
+        return True
 
     @property
     def cells(self) -> int:
@@ -51,8 +69,22 @@ class Layer:
     @cached_property
     def places(self) -> Floats:
         """Where the cells are in the direction of the finer cells, from the middle, in mm."""
-        count = max(self.rows, self.columns)
-        return np.asarray((np.arange(count) - (count - 1) / 2) * self.pitch, dtype=np.float64)
+        return _centres(max(self.rows, self.columns), self.window)
+
+    @cached_property
+    def eta(self) -> Floats:
+        """Where the cells (cells,) are along a row, from the middle, in mm."""
+        return np.tile(_centres(self.columns, self.window), self.rows)
+
+    @cached_property
+    def phi(self) -> Floats:
+        """Where the cells (cells,) are along a column, from the middle, in mm."""
+        return np.repeat(_centres(self.rows, self.window), self.columns)
+
+    @cached_property
+    def r(self) -> Floats:
+        """How far the cells (cells,) are from the middle, in mm."""
+        return np.hypot(self.eta, self.phi)
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -60,58 +92,32 @@ class Layer:
         return tuple(f"{self.name}[{number}]" for number in range(self.cells))
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """The layers of a calorimeter, in the order in which a shower crosses them.
+def _centres(count: int, window: float) -> Floats:
+    """The middles of equal parts of a window, from its middle."""
+    return np.asarray((np.arange(count) - (count - 1) / 2) * (window / count), dtype=np.float64)
 
-    >>> CALOGAN.width, [layer.name for layer in CALOGAN.layers]
+
+@dataclass(frozen=True)
+class Geometry(Calorimeter):
+    """A calorimeter whose layers are grids of equal cells.
+
+    >>> CALOGAN.voxels, [layer.name for layer in CALOGAN.layers]
     (504, ['layer_0', 'layer_1', 'layer_2'])
+    >>> [grid.shape for grid in CALOGAN.by_layer(np.zeros((2, 504)))]
+    [(2, 3, 96), (2, 12, 12), (2, 12, 6)]
     """
 
-    name: str
     layers: tuple[Layer, ...]
-
-    @property
-    def width(self) -> int:
-        """The number of cells of all layers."""
-        return sum(layer.cells for layer in self.layers)
-
-    @cached_property
-    def column_names(self) -> tuple[str, ...]:
-        """The names of all cells as columns of events."""
-        names: list[str] = []
-        for layer in self.layers:
-            names += layer.column_names
-        return tuple(names)
-
-    def by_layer(self, showers: Array) -> list[Floats]:
-        """Showers (N, width) as one array (N, rows, columns) for each layer.
-
-        Raises DataError for another width.
-
-        >>> [grid.shape for grid in CALOGAN.by_layer(np.zeros((2, 504)))]
-        [(2, 3, 96), (2, 12, 12), (2, 12, 6)]
-        """
-        values = np.asarray(showers, dtype=np.float64)
-        if values.ndim != 2 or values.shape[1] != self.width:
-            raise DataError(
-                f"showers in the geometry {self.name} have the shape (N, {self.width}), not "
-                f"{values.shape}"
-            )
-        found = []
-        start = 0
-        for layer in self.layers:
-            cells = values[:, start : start + layer.cells]
-            found.append(cells.reshape(len(values), layer.rows, layer.columns))
-            start += layer.cells
-        return found
 
 
 def _calogan() -> Geometry:
     layers = []
-    for name, (rows, columns) in zip(LAYERS, SHAPES, strict=True):
-        layers.append(Layer(name, rows, columns, WINDOW))
-    return Geometry("calogan", tuple(layers))
+    start = 0
+    for number, (name, (rows, columns)) in enumerate(zip(LAYERS, SHAPES, strict=True)):
+        layer = Layer(name, rows, columns, WINDOW, number, start)
+        start += layer.cells
+        layers.append(layer)
+    return Geometry("calogan", "", tuple(layers), incident_unit=MEV_IN_GEV)
 
 
 #: The calorimeter of CaloGAN (Paganini, de Oliveira and Nachman, arXiv:1712.10321).

@@ -8,10 +8,7 @@ import numpy as np
 
 from qgen_core.errors import DataError
 from qgen_core.typing import Array, Floats
-from qgen_hep.showers.geometry import Geometry, Layer
-
-#: Energies of cells are in MeV, those of layers and of particles in GeV.
-MEV_IN_GEV = 1000.0
+from qgen_hep.showers.geometry import MEV_IN_GEV, Geometry, Layer
 
 
 def observables(
@@ -42,7 +39,7 @@ def observables(
     layer_0 width 5.0
     layer_2 width 0.0
     """
-    grids = geometry.by_layer(showers)
+    grids = geometry.by_layer(np.asarray(showers, dtype=np.float64))
     energy = np.asarray(incident, dtype=np.float64)
     if energy.shape != (len(grids[0]),):
         raise DataError(
