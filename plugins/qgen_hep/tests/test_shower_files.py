@@ -36,7 +36,7 @@ from qgen_hep.calorimeters.writers import (
 )
 from qgen_hep.datasets.calogan import calogan
 from qgen_hep.datasets.voxels import calochallenge, calochallenge_1_photons, lemurs, voxel_csv
-from qgen_hep.readers import read, read_slices
+from qgen_hep.readers import read, read_slices, reading
 
 SMALL = Calorimeter.of_rings("small", "photon", {0: ((0, 5, 10), 1), 2: ((0, 1, 2, 4), 4)})
 XML = """<Bins><Bin name="photon"><Layer id="0" r_edges="0,5,10" n_bin_alpha="1"/>
@@ -209,7 +209,8 @@ def test_options_that_make_no_sense_are_refused(
     with pytest.raises(BadOption, match="at least 1 row"):
         list(read_slices(path, ["showers"], rows=0))
     with pytest.raises(DataError, match="expected the SHA-256"):
-        calochallenge(path=path, sha256="0" * 64)
+        (tmp_path / "binning.xml").write_text(XML)
+        calochallenge(path=path, binning=str(tmp_path / "binning.xml"), sha256="0" * 64)
     with pytest.raises(DataError) as caught:
         calochallenge_1_photons(part=2)
     for said in ("dataset_1_photons_2.hdf5", "--fetch", "QGEN_DATA", "10.5281/zenodo.8099322"):
@@ -243,31 +244,28 @@ def peak_of(pieces: Iterator[Any], most: int) -> tuple[int, int]:
 
 
 def test_a_file_of_any_size_is_read_in_some_hundred_megabytes(tmp_path: Path) -> None:
-    """10 GB with data set 3's width by the slice, and 300 MB to the end."""
-    large = Calorimeter.of_rings("large", "", {n: (tuple(range(19)), 50) for n in range(45)})
-    path = sparse(tmp_path / "large.hdf5", 62_000, large.voxels)
+    """The beginning of 10 GB, and 100 MB to the end."""
+    path = sparse(tmp_path / "large.hdf5", 390_000, DS2.voxels)
     assert path.stat().st_size > 10e9
-    count, peak = peak_of(shower_slices(path, CALOCHALLENGE, large), 3)
-    assert (count, peak) == (3, pytest.approx(100e6, abs=60e6))
-    path = sparse(tmp_path / "smaller.hdf5", 1_850, large.voxels)
-    count, peak = peak_of(shower_slices(path, CALOCHALLENGE, large), 1000)
-    assert count == 37 and peak < 160e6 and path.stat().st_size > 299e6
+    count, peak = peak_of(shower_slices(path, CALOCHALLENGE, DS2), 3)
+    assert count == 3 and peak < 90e6
+    path = sparse(tmp_path / "smaller.hdf5", 4_000, DS2.voxels)
+    count, peak = peak_of(shower_slices(path, CALOCHALLENGE, DS2), 1000)
+    assert count == 13 and peak < 90e6 < path.stat().st_size
 
 
-def test_slices_follow_what_a_file_stores_together(tmp_path: Path) -> None:
-    """Each chunk is decompressed once: slices hold whole chunks, but no more than 256 MB."""
+def test_slices_follow_what_a_file_stores_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each chunk is decompressed once: slices hold whole chunks, but only up to a size."""
     values = np.ones((70_000, 40), dtype=np.float32)
-    path = tmp_path / "chunks.hdf5"
-    with h5py.File(path, "w") as file:
-        file.create_dataset("x", data=values, chunks=(15_000, 4), compression="lzf")
-    lengths = [len(table) for table in read_slices(path, ["x"])]
-    assert lengths == [45_000, 25_000]
-    with h5py.File(path, "w") as file:
-        file.create_dataset("x", (2**20, 40), "f4", chunks=(2**20, 1), compression="lzf")
-        file["x"][:, :] = 0
-    tables = read_slices(path, ["x"])
-    assert len(next(tables)) == 2**28 // (16 * 40)
-    tables.close()
+    path = write(tmp_path / "chunks.hdf5", {"x": values}, chunks=(15_000, 4), compression="lzf")
+    assert [len(table) for table in read_slices(path, ["x"])] == [45_000, 25_000]
+    path = write(tmp_path / "column.hdf5", {"x": values}, chunks=(70_000, 1), compression="lzf")
+    monkeypatch.setattr(reading, "SLICE_BYTES", 2**20)
+    assert [len(table) for table in read_slices(path, ["x"])] == [70_000]
+    monkeypatch.setattr(reading, "LARGEST_SLICE_BYTES", 640 * 50_000)
+    assert [len(table) for table in read_slices(path, ["x"])] == [50_000, 20_000]
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 100])

@@ -152,7 +152,7 @@ def read_showers(
     columns = _checked_columns(path, layout, calorimeter)
     units = _units(columns, layout)
     table = read(path, [*columns, *layout.conditions], units=units, sha256=sha256, events=events)
-    return _showers_of(table, columns, layout, calorimeter)
+    return _showers_of(table, layout, calorimeter)
 
 
 def shower_slices(
@@ -181,7 +181,7 @@ def shower_slices(
     columns = _checked_columns(path, layout, calorimeter)
     units = _units(columns, layout)
     for table in read_slices(path, [*columns, *layout.conditions], rows=rows, units=units):
-        yield _showers_of(table, columns, layout, calorimeter)
+        yield _showers_of(table, layout, calorimeter)
 
 
 def _units(columns: list[str], layout: Layout) -> dict[str, str]:
@@ -229,19 +229,18 @@ def _checked_columns(path: Path, layout: Layout, calorimeter: Calorimeter) -> li
     return [layout.voxels]
 
 
-def _showers_of(
-    table: Table, columns: list[str], layout: Layout, calorimeter: Calorimeter
-) -> Showers:
-    values, _, _ = table.only(columns)
-    incident = np.empty((len(table), 0))
+def _showers_of(table: Table, layout: Layout, calorimeter: Calorimeter) -> Showers:
+    """The showers of a table whose first columns are the voxels, followed by the conditions."""
+    width = calorimeter.voxels
+    voxels = table.values[:, :width]
+    incident = table.values[:, width:]
     if layout.conditions:
-        incident, names, _ = table.only(list(layout.conditions))
         bad = np.flatnonzero(incident[:, 0] <= 0)
         if len(bad):
             raise refuse(
                 table.path,
-                names[0],
+                table.names[width],
                 "energies above 0",
                 f"{incident[bad[0], 0]:g} in event {table.first + int(bad[0])}",
             )
-    return Showers(layout.in_order(values, calorimeter), incident, table)
+    return Showers(layout.in_order(voxels, calorimeter), incident, table)

@@ -105,7 +105,7 @@ def _is_complete(path: Path, file: RemoteFile) -> bool:
         expected = record.read_text(encoding="utf-8").partition(" ")[0].strip()
     found = file_hash(path)
     if not expected:
-        _check(path, file)
+        _check(path, file, "remove it, and download it again")
         _note_hash(path, file, found)
     elif found != expected:
         raise DataError(
@@ -137,7 +137,11 @@ class _Download:
         """Get the rest of the file, check it and give it its name."""
         with _reached(self.file.url, self.path.parent):
             self._receive()
-        _check(self.part, self.file)
+        try:
+            _check(self.part, self.file, "the download was removed: try again")
+        except DataError:
+            self._forget()
+            raise
         found = file_hash(self.part)
         try:
             os.replace(self.part, self.path)
@@ -234,8 +238,8 @@ class _Download:
         self.tag.unlink(missing_ok=True)
 
 
-def _check(path: Path, file: RemoteFile) -> None:
-    """Raise DataError, and remove a partial download, unless size and checksum are right."""
+def _check(path: Path, file: RemoteFile, mend: str) -> None:
+    """Raise DataError unless size and checksum are those that are published."""
     size = path.stat().st_size
     found = f"{size} bytes"
     expected = f"{file.size} bytes"
@@ -249,11 +253,7 @@ def _check(path: Path, file: RemoteFile) -> None:
         right = hashed == digest.lower()
     if right:
         return
-    what = "remove it, and download it again"
-    if path.suffix == ".part":
-        path.unlink()
-        what = "the download was removed: try again"
-    raise DataError(f"{path}: expected {expected} as published, found {found}; {what}")
+    raise DataError(f"{path}: expected {expected} as published, found {found}; {mend}")
 
 
 def _hash_file(path: Path) -> Path:
