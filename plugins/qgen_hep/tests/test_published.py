@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import threading
+import urllib.request
 from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -291,7 +292,7 @@ def test_redirections_are_followed_but_only_to_the_web(server: Server, folder: P
     with pytest.raises(RemoteError):
         fetch(record(server, "/unsafe"))
     safety = download._SameSafety()
-    request = download.urllib.request.Request("https://example.org/file")
+    request = urllib.request.Request("https://example.org/file")
     with pytest.raises(RemoteError, match="not encrypted"):
         safety.redirect_request(request, None, 302, "", {}, f"{server.root}/file")
 

@@ -12,7 +12,7 @@ from qgen_core.errors import BadOption
 from qgen_core.support.files import write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
-from qgen_core.typing import Floats
+from qgen_core.typing import Array, Floats
 from qgen_hep.generate.hdf5 import hdf5_bytes
 from qgen_hep.generate.offer import Progress
 from qgen_hep.generate.photons.detector import VOXELS
@@ -63,7 +63,7 @@ def generate_photons(
         showers[part] = photon_showers(incident[part] / 1000, rng)
         if progress is not None:
             progress(part.stop, "")
-    columns = {"incident_energies": incident[:, None], "showers": showers}
+    columns: dict[str, Array] = {"incident_energies": incident[:, None], "showers": showers}
     attributes: dict[str, str | int | float | bool] = {
         "title": TITLE,
         "generator": GENERATOR,
