@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,7 @@ class Showers:
 
 
 def read_showers(
-    path: Path,
+    path: str | PathLike[str],
     layout: Layout,
     calorimeter: Calorimeter,
     *,
@@ -149,6 +150,7 @@ def read_showers(
     >>> found.voxels.shape, found.incident.tolist()
     ((2, 368), [[400.0], [400.0]])
     """
+    path = Path(path)
     columns = _checked_columns(path, layout, calorimeter)
     units = _units(columns, layout)
     table = read(path, [*columns, *layout.conditions], units=units, sha256=sha256, events=events)
@@ -156,7 +158,11 @@ def read_showers(
 
 
 def shower_slices(
-    path: Path, layout: Layout, calorimeter: Calorimeter, *, rows: int | None = None
+    path: str | PathLike[str],
+    layout: Layout,
+    calorimeter: Calorimeter,
+    *,
+    rows: int | None = None,
 ) -> Iterator[Showers]:
     """The showers of a file in slices, in some hundred MB for a file of any size.
 
@@ -178,6 +184,7 @@ def shower_slices(
     >>> found
     [(0, 2), (2, 2), (4, 1)]
     """
+    path = Path(path)
     columns = _checked_columns(path, layout, calorimeter)
     units = _units(columns, layout)
     for table in read_slices(path, [*columns, *layout.conditions], rows=rows, units=units):
