@@ -15,7 +15,8 @@ from qgen_core.testing import DatasetKit
 from qgen_core.typing import Floats
 from qgen_hep.calorimeters import DS1_PHOTONS, voxels_of
 from qgen_hep.datasets.calo_photons import SHA256, calo_photons, shipped
-from qgen_hep.datasets.calo_photons_summary import beside, stand_in, summary, units
+from qgen_hep.datasets.calo_photons_summary import stand_in, summary, units
+from qgen_hep.datasets.calogan_summary import beside
 from qgen_hep.generate.photons.detector import ENDS, LAYER_OF_PART, PARTS, layer_at, voxel
 from qgen_hep.generate.photons.file import generate_photons
 from qgen_hep.generate.photons.showers import photon_showers

@@ -28,13 +28,13 @@ from qgen_hep.calorimeters.layouts import (
     read_showers,
     shower_slices,
 )
-from qgen_hep.calorimeters.writers import (
+from qgen_hep.datasets.calogan import calogan
+from qgen_hep.datasets.shower_writers import (
     CaloChallengeWriter,
     CaloganWriter,
     LemursWriter,
     VoxelCsvWriter,
 )
-from qgen_hep.datasets.calogan import calogan
 from qgen_hep.datasets.voxels import calochallenge, calochallenge_1_photons, lemurs, voxel_csv
 from qgen_hep.readers import read, read_slices, reading
 

@@ -8,7 +8,7 @@ from typing import Literal
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.runs.event_formats import written_by
-from qgen_hep.calorimeters.writers import CaloChallengeWriter
+from qgen_hep.datasets.shower_writers import CaloChallengeWriter
 from qgen_hep.datasets.voxels import calochallenge
 from qgen_hep.generate.cache import cached_photons
 from qgen_hep.generate.offer import generated_by

@@ -19,7 +19,7 @@ from qgen_hep.calorimeters.layouts import (
     Layout,
     read_showers,
 )
-from qgen_hep.calorimeters.writers import CaloChallengeWriter, LemursWriter, VoxelCsvWriter
+from qgen_hep.datasets.shower_writers import CaloChallengeWriter, LemursWriter, VoxelCsvWriter
 from qgen_hep.published import Record, fetched_from, require_fetched
 from qgen_hep.published.records import (
     ATLAS_VOXELS,
