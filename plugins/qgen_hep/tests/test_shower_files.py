@@ -37,6 +37,7 @@ from qgen_hep.datasets.shower_writers import (
 )
 from qgen_hep.datasets.voxels import calochallenge, calochallenge_1_photons, lemurs, voxel_csv
 from qgen_hep.readers import read, read_slices, reading
+from qgen_hep.readers.text import TextSource
 
 SMALL = Calorimeter.of_rings("small", "photon", {0: ((0, 5, 10), 1), 2: ((0, 1, 2, 4), 4)})
 XML = """<Bins><Bin name="photon"><Layer id="0" r_edges="0,5,10" n_bin_alpha="1"/>
@@ -269,13 +270,23 @@ def test_slices_follow_what_a_file_stores_together(
 
 
 @pytest.mark.parametrize("rows", [1, 3, 4, 100])
-def test_slices_of_text_are_read_in_one_pass(rows: int, tmp_path: Path) -> None:
+def test_slices_of_text_are_read_in_one_pass(
+    rows: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes: list[TextSource] = []
+    lines = TextSource._lines
+
+    def counted(source: TextSource) -> Iterator[str]:
+        passes.append(source)
+        return lines(source)
+
+    monkeypatch.setattr(TextSource, "_lines", counted)
     path = tmp_path / "voxels.csv"
     x, _ = showers(10)
     path.write_text("\n".join(",".join(map(repr, row)) for row in x.tolist()) + "\n")
     found = [piece.voxels for piece in shower_slices(path, VOXEL_CSV, SMALL, rows=rows)]
     np.testing.assert_array_equal(np.concatenate(found), x)
-    assert len(found) == -(-10 // rows)
+    assert len(found) == -(-10 // rows) and len(passes) == 1
 
 
 def test_csv_files_of_voxels_come_back(tmp_path: Path) -> None:
