@@ -19,6 +19,9 @@ from qgen_core.support.files import OutputFile
 from qgen_core.support.signals import interruptions_wait
 from qgen_core.typing import Floats
 
+#: What plugins use. The other writers are found by the endings of names.
+__all__ = ["CsvWriter", "Hdf5Writer", "Writer", "writer_for", "written_by"]
+
 Factory = TypeVar("Factory", bound=Callable[..., object])
 
 #: Numbers in a chunk of HDF5.
@@ -122,7 +125,17 @@ class Hdf5Writer(Writer):
 
 
 class CsvWriter(Writer):
-    """A line of names, then a line per event with digits that give the same numbers back."""
+    """A line of names, then a line per event with digits that give the same numbers back.
+
+    >>> import tempfile
+    >>> from qgen_core.support.files import replacing
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "points.csv")
+    ...     with replacing(path) as file:
+    ...         CsvWriter(file).append({"x": np.array([0.1]), "y": np.array([2.0])}, {})
+    ...     path.read_text().splitlines()
+    ['x,y', '0.1,2.0']
+    """
 
     endings = (".csv",)
 
