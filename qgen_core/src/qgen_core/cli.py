@@ -185,6 +185,14 @@ def generate(
             help="Values of conditions, or a file of them.",
         ),
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="DATASET",
+            help="Write files as this dataset reads them, e.g. calochallenge.",
+        ),
+    ] = None,
     untrained: Untrained = False,
     settings: Settings = None,
 ) -> None:
@@ -194,7 +202,8 @@ def generate(
     from qgen_core.runs.run import Run
 
     loaded = Run(run, settings or (), untrained=untrained)
-    require_room(output, n, _stored_columns(loaded))
+    writer = _writer_of(layout)
+    require_room(output, n, _stored_columns(loaded), writer)
     rows = _conditions(loaded, condition or [])
     used_seed = seed
     if used_seed is None:
@@ -207,7 +216,7 @@ def generate(
         **{name: str(value) for name, value in loaded.folder.state.items()},
     }
     pieces = counted(loaded.generate(n, seed=seed, condition=rows), n, "generating")
-    written = write_events(pieces, output, attributes)
+    written = write_events(pieces, output, attributes, writer)
     say(f"wrote {written} events to {output}")
 
 
@@ -481,7 +490,7 @@ def data(
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
 ) -> None:
-    """Describe a dataset, generate events for it, or fetch it; prints the file's path."""
+    """Describe a dataset, generate events for it, or fetch it; prints the paths of its files."""
     from qgen_core.runs.progress import counter
 
     offer, factory = registry.factory_of("dataset", name)
@@ -495,7 +504,8 @@ def data(
             write_result(str(generate_file(events, seed=seed, progress=advance)))
         return
     if fetch:
-        write_result(str(factory.fetch()))  # type: ignore[attr-defined]
+        for path in factory.fetch(counter=counter):  # type: ignore[attr-defined]
+            write_result(str(path))
         return
     found = registry.build("dataset", name)()
     write_result(f"{name}: {len(found)} events of {', '.join(found.columns)}")
@@ -562,6 +572,19 @@ def _name_and_options(flag: str, given: Sequence[str]) -> tuple[str, list[str]]:
     if len(names) > 1:
         raise RecipeError(f"{flag} takes one name, not {' and '.join(names)}")
     return "".join(names), options
+
+
+def _writer_of(layout: str | None) -> Any:
+    """The writer of the files that a dataset reads; None for no dataset."""
+    if layout is None:
+        return None
+    offer, factory = registry.factory_of("dataset", layout)
+    if not hasattr(factory, "writer"):
+        raise DataError(
+            f"dataset {layout!r} of {offer.distribution} has no files of its own to write; leave "
+            "out --format for one array a column"
+        )
+    return factory.writer
 
 
 def _stored_columns(run: Run) -> int:

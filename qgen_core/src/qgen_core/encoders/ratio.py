@@ -58,7 +58,7 @@ class RatioEncoder(ChosenColumns):
     ) -> None:
         super().__init__(columns, column_names)
         if not (np.isfinite(factor) and factor > 0):
-            raise BadOption(f"the factor of ratio is a number above 0, not {factor:g}")
+            raise BadOption(f"the factor of {self.name} is a number above 0, not {factor:g}")
         self.by = by
         self.factor = factor
         #: The number of the condition; None for a name whose number is not known yet.
@@ -66,13 +66,14 @@ class RatioEncoder(ChosenColumns):
         if not isinstance(by, str):
             if by < 0:
                 raise BadOption(
-                    f"by of ratio is a condition column, by name or by number (0 or more), not {by}"
+                    f"by of {self.name} is a condition column, by name or by number (0 or more), "
+                    f"not {by}"
                 )
             self._condition = by
         elif condition_names is not None:
             if by not in condition_names:
                 there = ", ".join(condition_names) or "none"
-                raise BadOption(f"by of ratio: no condition {by!r}; there are {there}")
+                raise BadOption(f"by of {self.name}: no condition {by!r}; there are {there}")
             self._condition = list(condition_names).index(by)
 
     def state(self) -> dict[str, Array]:
@@ -89,7 +90,7 @@ class RatioEncoder(ChosenColumns):
             saved = rest.pop("by", np.empty(0))
             if saved.shape != (1,) or saved.dtype.kind != "i" or saved[0] < 0:
                 raise CheckpointError(
-                    f"the checkpoint of ratio does not say which condition {self.by!r} is"
+                    f"the checkpoint of {self.name} does not say which condition {self.by!r} is"
                 )
             self._condition = int(saved[0])
         super().load(rest)
@@ -98,16 +99,14 @@ class RatioEncoder(ChosenColumns):
         """The number of the condition's column. Raises BadOption if only its name is known."""
         if self._condition is None:
             raise BadOption(
-                f"by of ratio is the condition {self.by!r}, and the names of the conditions are "
-                "not known: give condition_names, e.g. condition_names=events.condition_columns"
+                f"by of {self.name} is the condition {self.by!r}, and the names of the conditions "
+                "are not known: give condition_names, e.g. condition_names=events.condition_columns"
             )
         return self._condition
 
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
         """Which events (N,) are finite and have a condition above 0."""
-        unit = self._unit(x, condition)
-        finite = all_in_row(np.isfinite(matrix(self.name, x, self._width())))
-        return finite & np.isfinite(unit) & (unit > 0)
+        return self._divisible(x, condition)
 
     def encode(self, x: Array, condition: Array | None = None, *, rng: Rng | None = None) -> Array:
         """(N, F) to (N, F) float64."""
@@ -137,13 +136,18 @@ class RatioEncoder(ChosenColumns):
             if condition is not None:
                 found = f"an array {np.shape(condition)} for {len(x)} events"
             raise DataError(
-                f"ratio divides by column {by} of each event's condition; there is {found}"
+                f"{self.name} divides by column {by} of each event's condition; there is {found}"
             )
         unit: Floats = np.asarray(condition)[:, by].astype(np.float64)
         return unit
 
+    def _divisible(self, x: Array, condition: Array | None) -> NDArray[np.bool_]:
+        """Which rows (N,), of events or of their images, are finite with a condition above 0."""
+        unit = self._unit(x, condition)
+        finite = all_in_row(np.isfinite(matrix(self.name, x, self._width())))
+        return finite & np.isfinite(unit) & (unit > 0)
+
     def _positive(self, x: Array, condition: Array | None) -> Floats:
-        require_accepted(
-            self.name, x, self.accepts(x, condition), f"conditions above 0 in column {self.by}"
-        )
+        divisible = self._divisible(x, condition)
+        require_accepted(self.name, x, divisible, f"conditions above 0 in column {self.by}")
         return self.factor * self._unit(x, condition)

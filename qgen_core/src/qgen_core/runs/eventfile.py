@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qgen_core.errors import DataError
 from qgen_core.events import Events
-from qgen_core.runs.event_formats import NpzWriter, writer_for
+from qgen_core.runs.event_formats import NpzWriter, Writer, writer_for
 from qgen_core.runs.run import SAMPLER_KEYS, WARNING_KEY, Run
 from qgen_core.support.files import replacing, require_disk
 from qgen_core.support.resources import require_memory
@@ -22,10 +22,11 @@ log = logging.getLogger("qgen")
 NOTES = (*SAMPLER_KEYS, WARNING_KEY)
 
 
-def require_room(path: Path, events: int, columns: int) -> None:
+def require_room(path: Path, events: int, columns: int, writer: type[Writer] | None = None) -> None:
     """Raise ResourceRefused if so many events cannot be written to ``path``.
 
-    Raises BadOption if the name of the file says no format that events are written in.
+    ``writer`` is that of a layout, by default that of the format which the name says. Raises
+    BadOption for a name that says no format, or another one than that of the layout.
 
     >>> require_room(Path("events.h5"), 10**20, 2)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
@@ -34,15 +35,21 @@ def require_room(path: Path, events: int, columns: int) -> None:
     needed = 8 * events * columns
     what = f"{events} events of {columns} columns"
     mend = "ask for fewer events"
-    if writer_for(path) is NpzWriter:
+    if writer_for(path, writer) is NpzWriter:
         require_memory(2 * needed, f"{what} in one archive", f"{mend}, or name the file .h5")
     require_disk(path, needed, what, mend)
 
 
 def write_events(
-    pieces: Iterator[Events], path: str | os.PathLike[str], attributes: Mapping[str, str]
+    pieces: Iterator[Events],
+    path: str | os.PathLike[str],
+    attributes: Mapping[str, str],
+    writer: type[Writer] | None = None,
 ) -> int:
     """Write events piece by piece to a file of the format that its name says.
+
+    ``writer`` is that of a layout, e.g. one of showers that a dataset reads; see
+    :func:`~qgen_core.runs.event_formats.written_by`.
 
     The formats are HDF5 (``.h5``, ``.hdf5``, or no suffix), ``.npz``, ``.csv``, ``.parquet`` and
     ``.root``. The attributes of the file are ``attributes`` and what the events' provenance says of
@@ -63,12 +70,12 @@ def write_events(
     (4, [1.0, 2.0, 1.0, 2.0])
     """
     target = Path(path)
-    writer_class = writer_for(target)
+    writer_class = writer_for(target, writer)
     found = dict(attributes)
     written = 0
-    with replacing(target) as file, closing(writer_class(file)) as writer:
+    with replacing(target) as file, closing(writer_class(file)) as output:
         for piece in pieces:
-            writer.append(_columns(piece), dict(zip(piece.columns, piece.units, strict=True)))
+            output.append(_columns(piece), dict(zip(piece.columns, piece.units, strict=True)))
             file.check()
             written += len(piece)
             for key in NOTES:  # each piece names the samplers of those before, too
@@ -76,7 +83,7 @@ def write_events(
                     found[key] = piece.provenance[key]
         if not written:
             raise DataError(f"there are no events to write to {path}")
-        writer.finish(found)
+        output.finish(found)
     return written
 
 

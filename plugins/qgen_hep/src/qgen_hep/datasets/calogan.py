@@ -10,11 +10,15 @@ import numpy as np
 
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
+from qgen_core.runs.event_formats import written_by
 from qgen_core.typing import Floats
+from qgen_hep.datasets.shower_writers import CaloganWriter
 from qgen_hep.generate.cache import cached_calogan
 from qgen_hep.generate.calogan.detector import CELLS, COLUMNS, LAYERS, SHAPES
 from qgen_hep.generate.calogan.file import ENERGIES, GENERATORS, Species
 from qgen_hep.generate.offer import generated_by
+from qgen_hep.published import fetched_from
+from qgen_hep.published.records import CALOGAN
 from qgen_hep.readers import Table, read
 from qgen_hep.readers.formats import open_source
 from qgen_hep.readers.source import failures, refuse
@@ -38,6 +42,8 @@ UNITS = {**dict.fromkeys(LAYERS, "MeV"), CONDITION: "GeV"}
 VISIBLE = (0.02, 1.2)
 
 
+@fetched_from(CALOGAN)
+@written_by(CaloganWriter)
 @generated_by(cached_calogan)
 def calogan(
     *,

@@ -69,10 +69,21 @@ def summary(cells: Floats, energy: Floats) -> dict[str, Spread]:
 
 def table(samples: Mapping[str, tuple[Floats, Floats]]) -> str:
     """The summaries of cells and energies by name as a table in Markdown, mean ± deviation."""
-    lines = [f"| | {' | '.join(samples)} |", f"|---|{'---|' * len(samples)}"]
-    found = [summary(cells, energy) for cells, energy in samples.values()]
-    for name, unit in SUMMARY.items():
-        entries = [f"{one[name].mean:.3g} ± {one[name].deviation:.2g}" for one in found]
+    found = {name: summary(cells, energy) for name, (cells, energy) in samples.items()}
+    return beside(found, SUMMARY)
+
+
+def beside(found: Mapping[str, Mapping[str, Spread]], units: Mapping[str, str]) -> str:
+    """Spreads of several samples by their names, with their units, as a table in Markdown.
+
+    >>> print(beside({"a": {"width": Spread(1.0, 0.5)}}, {"width": "mm"}))
+    | | a |
+    |---|---|
+    | width (mm) | 1 ± 0.5 |
+    """
+    lines = [f"| | {' | '.join(found)} |", f"|---|{'---|' * len(found)}"]
+    for name, unit in units.items():
+        entries = [f"{one[name].mean:.3g} ± {one[name].deviation:.2g}" for one in found.values()]
         label = name
         if unit:
             label = f"{name} ({unit})"

@@ -16,6 +16,8 @@ from qgen_core.support.resources import require_memory
 from qgen_core.typing import Floats
 from qgen_hep.generate.clic.detector import LAYERS, PixelCount, pixels_of
 from qgen_hep.generate.clic.gflash import DEPTH_SCALE, SAMPLING, VISIBLE_FRACTION, showers
+from qgen_hep.published import fetched_from
+from qgen_hep.published.records import CLIC
 from qgen_hep.readers import read
 from qgen_hep.readers.columns import Wanted, load_rows, resolve
 from qgen_hep.readers.formats import open_source
@@ -55,6 +57,7 @@ class Showers:
     provenance: Mapping[str, str]
 
 
+@fetched_from(CLIC)
 def clic(
     *,
     energies: Energies = "225-275",

@@ -14,6 +14,8 @@ from qgen_core.events import Events
 from qgen_core.typing import Floats
 from qgen_hep.generate.cache import cached_jets
 from qgen_hep.generate.offer import generated_by
+from qgen_hep.published import fetched_from
+from qgen_hep.published.records import DIJETGAN
 from qgen_hep.readers import Cut, Table, read
 
 #: The shipped file: 76597 events of PYTHIA 8.317 at 13 TeV (particle level, no detector).
@@ -31,6 +33,7 @@ OF_JET_2 = tuple(f"jet2_{column}" for column in OF_THE_JET)
 COLUMNS = (*OF_THE_JET, *OF_JET_1, *OF_JET_2, *OF_THE_EVENT)
 
 
+@fetched_from(DIJETGAN)
 @generated_by(cached_jets)
 def jets(
     *,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from qgen_hep.generate.calogan.file import settings as settings_of_calogan
 from qgen_hep.generate.jets import SETTINGS, generate_jets, versions
 from qgen_hep.generate.mfc.file import generate_mfc, settings
 from qgen_hep.generate.offer import Progress
+from qgen_hep.generate.photons.file import ENERGIES, generate_photons
+from qgen_hep.generate.photons.file import settings as settings_of_photons
 from qgen_hep.readers.reading import file_hash
 
 
@@ -67,6 +69,25 @@ def cached_calogan(
         {"events": events, "seed": seed, **settings_of_calogan(species)},
         lambda path: generate_calogan(
             events, species=species, seed=seed, path=path, progress=progress
+        ),
+    )
+
+
+def cached_photons(
+    events: int,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+    energies: Sequence[float] = ENERGIES,
+) -> Path:
+    """The file of :func:`generate_photons`, cached like that of :func:`cached_jets`."""
+    return _cached(
+        cache or cache_folder() / "calo-photons",
+        f"calo-photons-{events}",
+        {"events": events, "seed": seed, **settings_of_photons(energies)},
+        lambda path: generate_photons(
+            events, energies=energies, seed=seed, path=path, progress=progress
         ),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qgen_core.support.cuts import Cut
-from qgen_hep.readers.reading import read
+from qgen_hep.readers.reading import read, read_slices
 from qgen_hep.readers.table import Table
 
-__all__ = ["Cut", "Table", "read"]
+__all__ = ["Cut", "Table", "read", "read_slices"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from qgen_core.typing import Array
 from qgen_hep.readers.source import Declared, Pick, element, listed, plain_numbers, refuse
 
 MAX_TEXT = 4096
+#: Of an array with this many times the elements that are wanted, each element is read alone.
+SPARSE = 16
 
 
 @contextmanager
@@ -62,16 +65,25 @@ class Hdf5Source:
         hdf5.require_filters(self.path, name, dataset)
         unit = _text(dataset.attrs.get("unit", dataset.attrs.get("units", "")))
         inner = (*dataset.shape[1:], *dtype.shape)
-        return Declared(dataset.shape[0], inner, dtype.base, unit)
+        together = 1
+        if dataset.chunks is not None:
+            together = dataset.chunks[0]
+        return Declared(dataset.shape[0], inner, dtype.base, unit, together)
 
     def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
-        """Read the datasets one after the other."""
+        """Read the datasets one after the other; those of many elements as a whole, once."""
+        elements = Counter(pick.name for pick in picks if pick.index)
+        whole: dict[str, Array] = {}
         arrays = []
         for pick in picks:
             dataset, field = self._column(pick.name)
             if field:  # read as a whole: an element of a field is no selection of HDF5
                 found = dataset.fields(field)[rows]
                 arrays.append(element(found, pick.index, slice(None)))
+            elif elements[pick.name] * SPARSE >= math.prod(dataset.shape[1:]):
+                if pick.name not in whole:
+                    whole[pick.name] = dataset[rows]
+                arrays.append(element(whole[pick.name], pick.index, slice(None)))
             else:
                 arrays.append(element(dataset, pick.index, rows))
         return arrays

@@ -42,7 +42,7 @@ def without_invalid(table: Table, policy: Invalid) -> Table:
 
 def without_negative(table: Table, policy: Negative) -> Table:
     """The events whose energies are not negative. Raises DataError under the policy ``error``."""
-    if policy == "keep":
+    if policy == "keep" or not np.any(table.values < 0):
         return table
     energies = [is_energy(name, unit) for name, unit in zip(table.names, table.units, strict=True)]
     bad = (table.values < 0) & np.array(energies)

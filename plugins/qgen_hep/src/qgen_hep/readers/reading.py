@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -12,11 +12,15 @@ import numpy as np
 
 from qgen_core.errors import BadOption, DataError
 from qgen_core.support.cuts import Cut
-from qgen_hep.readers.columns import Wanted, load_rows, resolve
+from qgen_hep.readers.columns import BYTES_A_VALUE, Wanted, load_rows, resolve
 from qgen_hep.readers.formats import format_of, open_source
 from qgen_hep.readers.policy import Invalid, Negative, without_invalid, without_negative
 from qgen_hep.readers.source import Source, failures
 from qgen_hep.readers.table import Table, joined
+
+#: What a slice of a file takes in memory, and what it takes at most.
+SLICE_BYTES = 2**25
+LARGEST_SLICE_BYTES = 2**28
 
 
 def read(
@@ -53,16 +57,10 @@ def read(
     ([0.5, -0.5], {'not pt >= 250': 1})
     """
     path = Path(path)
-    if isinstance(columns, str) or not columns:
-        raise BadOption(f"columns is a list of names, not {columns!r}")
+    names = _names(columns, cuts)
     policies = _Policies(invalid, negative, cuts)
     format_of(path)
-    found = file_hash(path)
-    if sha256 is not None and found != sha256.lower():
-        raise DataError(
-            f"{path}: expected the SHA-256 {sha256.lower()}, found {found}; get the file again"
-        )
-    names = list(dict.fromkeys([*columns, *(cut.column for cut in cuts)]))
+    found = _checked_hash(path, sha256)
     with failures(path), open_source(path, tree) as source:
         wanted = resolve(path, source, names)
         empty = _table_of(wanted, names, units or {}, path, found, dict(source.attributes()))
@@ -74,6 +72,88 @@ def read(
             f"{path}: none of its {table.rows} events is left; dropped: {table.dropped}"
         )
     return table
+
+
+def read_slices(
+    path: str | PathLike[str],
+    columns: Sequence[str],
+    *,
+    rows: int | None = None,
+    units: Mapping[str, str] | None = None,
+    cuts: Sequence[Cut] = (),
+    invalid: Invalid = "error",
+    negative: Negative = "error",
+    sha256: str | None = None,
+    tree: str | None = None,
+) -> Iterator[Table]:
+    r"""Read a file as :func:`read` does, but in slices, for files that are larger than memory.
+
+    Each table holds the events that are kept of the next ``rows`` events of the file, and may be
+    empty. By default a slice takes about 32 MB, and at most 256 MB where a file stores more events
+    together. The SHA-256 of the file, for which all of it has to be read, is found only where
+    ``sha256`` is given; otherwise that of the tables is empty.
+
+    Raises what :func:`read` raises, BadOption for ``rows`` below 1, and DataError for a file
+    without events.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "jets.csv")
+    ...     written = path.write_text("pt,eta\n300,0.5\n200,1.5\n400,-0.5\n")
+    ...     tables = list(read_slices(path, ["pt"], rows=2))
+    >>> [table.values.tolist() for table in tables], [table.first for table in tables]
+    ([[[300.0], [200.0]], [[400.0]]], [0, 2])
+    """
+    path = Path(path)
+    names = _names(columns, cuts)
+    policies = _Policies(invalid, negative, cuts)
+    if rows is not None and rows < 1:
+        raise BadOption(f"a slice has at least 1 row, not {rows}")
+    format_of(path)
+    found = ""
+    if sha256 is not None:
+        found = _checked_hash(path, sha256)
+    with failures(path), open_source(path, tree) as source:
+        wanted = resolve(path, source, names)
+        empty = _table_of(wanted, names, units or {}, path, found, dict(source.attributes()))
+        step = rows or _rows_at_once(wanted)
+        start = 0
+        while True:
+            values = load_rows(path, source, wanted, slice(start, start + step))
+            if len(values):
+                yield policies.kept(replace(empty, values=values, rows=len(values), first=start))
+            start += len(values)
+            if len(values) < step:
+                break
+    if not start:
+        raise DataError(f"{path} holds no events")
+
+
+def _rows_at_once(wanted: Sequence[Wanted]) -> int:
+    """As many events as a slice holds: whole chunks of the file, where they are not too large."""
+    width = sum(len(array.names) for array in wanted)
+    together = max(array.declared.together for array in wanted)
+    usual = SLICE_BYTES // (BYTES_A_VALUE * width)
+    most = LARGEST_SLICE_BYTES // (BYTES_A_VALUE * width)
+    whole_chunks = max(usual // together, 1) * together
+    return max(min(whole_chunks, most), 1)
+
+
+def _names(columns: Sequence[str], cuts: Sequence[Cut]) -> list[str]:
+    """The names of all columns to read, those of cuts last. Raises BadOption."""
+    if isinstance(columns, str) or not columns:
+        raise BadOption(f"columns is a list of names, not {columns!r}")
+    return list(dict.fromkeys([*columns, *(cut.column for cut in cuts)]))
+
+
+def _checked_hash(path: Path, sha256: str | None) -> str:
+    """The SHA-256 of a file. Raises DataError if another one is expected."""
+    found = file_hash(path)
+    if sha256 is not None and found != sha256.lower():
+        raise DataError(
+            f"{path}: expected the SHA-256 {sha256.lower()}, found {found}; get the file again"
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,16 @@ from qgen_core.typing import Array
 
 @dataclass(frozen=True)
 class Declared:
-    """What a file declares about an array before it is read; ``rows`` is None if unknown (text)."""
+    """What a file declares about an array before it is read; ``rows`` is None if unknown (text).
+
+    ``together`` is how many rows are stored together, so that reading one takes reading them all.
+    """
 
     rows: int | None
     inner: tuple[int, ...] = ()
     dtype: np.dtype[Any] = np.dtype(np.float64)
     unit: str = ""
+    together: int = 1
 
 
 @dataclass(frozen=True)

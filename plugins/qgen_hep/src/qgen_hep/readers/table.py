@@ -76,7 +76,8 @@ class Table:
         columns: list[str] = []
         for name in names:
             columns.extend(self.groups[name])
-        positions = [self.names.index(column) for column in columns]
+        place = {name: position for position, name in enumerate(self.names)}
+        positions = [place[column] for column in columns]
         values = np.ascontiguousarray(self.values[:, positions])
         units = [self.units[position] for position in positions]
         return values, tuple(columns), tuple(units)

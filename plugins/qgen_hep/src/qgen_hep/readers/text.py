@@ -29,6 +29,8 @@ LARGE = 2.0**53
 _EMPTY = re.compile(r"(^|[,;\t])[ ]*([,;\t]|\s*$)")
 _WHOLE = re.compile(r"[+-]?\d+")
 BLOCK = 100_000
+#: A number of an event that is behind all others: to read any, begin anew.
+ENDED = 2**62
 
 
 @contextmanager
@@ -46,6 +48,9 @@ class TextSource:
         self.file = file
         comments, first, second = self._beginning()
         self.skipped = len(comments)
+        #: The events that are left to read, and the number of the first of them.
+        self.lines: Iterator[str] = iter(())
+        self.next_row = ENDED
         if not first:  # a table without events
             first = [line for line in comments if line.strip()][-1].lstrip("#")
         self.delimiter = _delimiter_of(first)
@@ -71,14 +76,27 @@ class TextSource:
     def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
         """Parse the columns in one pass, a block of lines at a time."""
         positions = [self.columns.index(pick.name) for pick in picks]
-        self.file.seek(0)
-        lines = islice(self._lines(), rows.start, rows.stop)
+        lines = self._from(rows)
         blocks: list[Array] = [np.empty((0, len(positions)))]
         parsed = rows.start
         while block := list(islice(lines, BLOCK)):
             blocks.append(self._parse(block, positions, parsed))
             parsed += len(blocks[-1])
+        self.next_row = parsed
         return list(np.concatenate(blocks).T)
+
+    def _from(self, rows: slice) -> Iterator[str]:
+        """The lines of these events; those that follow the last ones are read on."""
+        start = rows.start - self.next_row
+        if start < 0:
+            self.file.seek(0)
+            self.lines = self._lines()
+            start = rows.start
+        stop = rows.stop
+        if stop is not None:
+            stop += start - rows.start
+        self.next_row = ENDED  # unless these are parsed
+        return islice(self.lines, start, stop)
 
     def attributes(self) -> Mapping[str, str]:
         """None: a table of text has no attributes."""

@@ -11,25 +11,13 @@ import sys
 from pathlib import Path
 
 import h5py
-import numpy as np
 
 from qgen_core.support.files import write_durably
-from qgen_core.typing import Array
-from qgen_hep.generate.hdf5 import hdf5_bytes, plain_attributes
+from qgen_hep.generate.hdf5 import hdf5_bytes, plain_attributes, rounded
 from qgen_hep.readers.reading import file_hash
 
 ROUNDED = ("layer_0", "layer_1", "layer_2", "overflow")
 UNITS = {**dict.fromkeys(ROUNDED, "MeV"), "energy": "GeV"}
-#: Of the 23 stored bits of a mantissa, these many are set to 0.
-DROPPED_BITS = 8
-
-
-def rounded(values: Array) -> Array:
-    """The nearest numbers of single precision whose last bits are 0."""
-    bits = np.asarray(values, dtype=np.float32).view(np.uint32)
-    half = np.uint32(1 << (DROPPED_BITS - 1))
-    mask = np.uint32(0xFFFFFFFF << DROPPED_BITS & 0xFFFFFFFF)
-    return ((bits + half) & mask).view(np.float32)
 
 
 def reduce(source: Path, target: Path) -> Path:

@@ -58,7 +58,7 @@ def electromagnetic(energy: Floats, start: Floats, rng: Rng) -> Spots:
     halo = np.repeat(numbers, halo_counts)
     shower = np.concatenate([core, halo])
 
-    depth, weight = _depths(alpha, shower, rng)
+    depth, weight = depths(alpha, shower, rng)
     depth *= (t_max / (alpha - 1))[shower]
     depth[len(core) :] *= HALO_DEPTH
     stage = depth[: len(core)] / t_max[core]
@@ -77,7 +77,7 @@ def electromagnetic(energy: Floats, start: Floats, rng: Rng) -> Spots:
     )
 
 
-def _depths(alpha: Floats, shower: NDArray[np.int64], rng: Rng) -> tuple[Floats, Floats]:
+def depths(alpha: Floats, shower: NDArray[np.int64], rng: Rng) -> tuple[Floats, Floats]:
     """Depths of spots in units of the profile's scale, and their weights, (S,) each.
 
     Every second depth is stretched, so that there are small spots at the end of a shower. Of the
