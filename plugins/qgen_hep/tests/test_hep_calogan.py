@@ -14,6 +14,7 @@ import qgen_core as qgen
 from qgen_core.errors import BadOption, DataError
 from qgen_core.testing import DatasetKit
 from qgen_core.typing import Floats
+from qgen_hep.calorimeters.grids import LAYERS, SHAPES
 from qgen_hep.datasets.calogan import SHA256, calogan, shipped
 from qgen_hep.datasets.calogan_summary import SUMMARY, summary, table
 from qgen_hep.generate.calogan import hadronic
@@ -23,8 +24,6 @@ from qgen_hep.generate.calogan.detector import (
     CELLS,
     COLUMNS,
     FIRST,
-    LAYERS,
-    SHAPES,
     SIZES,
     compartment,
 )

@@ -93,8 +93,8 @@ class TestCaloChallenge(DatasetKit):
         self.path = challenge_file(tmp_path)
 
     def make(self) -> Any:
-        binning = str(self.path.with_name("binning.xml"))
-        return lambda: calochallenge(path=str(self.path), binning=binning)
+        choice = {"xml": str(self.path.with_name("binning.xml")), "particle": "photon"}
+        return lambda: calochallenge(path=str(self.path), calorimeter=choice)
 
 
 @pytest.mark.parametrize("stored", STORED)
@@ -198,7 +198,7 @@ def test_options_that_make_no_sense_are_refused(
     monkeypatch.setenv("QGEN_DATA", str(tmp_path))
     path = str(challenge_file(tmp_path))
     with pytest.raises(BadOption, match="ds1-photons, ds1-pions, ds2, ds3 or the path"):
-        calochallenge(path=path, binning="ds4")
+        calochallenge(path=path, calorimeter="ds4")
     with pytest.raises(BadOption, match="incident_energies, or none, not theta"):
         calochallenge(path=path, condition_columns=("theta",))
     with pytest.raises(BadOption, match="events"):
@@ -211,7 +211,8 @@ def test_options_that_make_no_sense_are_refused(
         list(read_slices(path, ["showers"], rows=0))
     with pytest.raises(DataError, match="expected the SHA-256"):
         (tmp_path / "binning.xml").write_text(XML)
-        calochallenge(path=path, binning=str(tmp_path / "binning.xml"), sha256="0" * 64)
+        choice = {"xml": str(tmp_path / "binning.xml"), "particle": "photon"}
+        calochallenge(path=path, calorimeter=choice, sha256="0" * 64)
     with pytest.raises(DataError) as caught:
         calochallenge_1_photons(part=2)
     for said in ("dataset_1_photons_2.hdf5", "--fetch", "QGEN_DATA", "10.5281/zenodo.8099322"):
@@ -363,7 +364,8 @@ def test_a_run_writes_the_layout_that_is_asked_for(
 ) -> None:
     (tmp_path / "binning.xml").write_text(XML)
     path = challenge_file(tmp_path)
-    dataset = {"name": "calochallenge", "path": str(path), "binning": str(tmp_path / "binning.xml")}
+    choice = {"xml": str(tmp_path / "binning.xml"), "particle": "photon"}
+    dataset = {"name": "calochallenge", "path": str(path), "calorimeter": choice}
     recipe = Recipe.from_dict(
         {
             "seed": 1,
@@ -385,7 +387,7 @@ def test_a_run_writes_the_layout_that_is_asked_for(
 
     out = str(tmp_path / "out.hdf5")
     assert generate("-o", out, "--format", "calochallenge")[0] == 0
-    data = calochallenge(path=out, binning=dataset["binning"])
+    data = calochallenge(path=out, calorimeter=choice)
     assert data.x.shape == (9, 14) and data.provenance["kind"] == "generated"
     assert data.condition is not None and np.isin(data.condition, showers()[1]).all()
     code, said = generate("-o", out, "--format", "file")

@@ -11,8 +11,12 @@ import numpy as np
 from qgen_core.errors import BadOption, DataError
 from qgen_core.typing import Floats
 from qgen_hep.calorimeters.geometry import Calorimeter
-from qgen_hep.generate.calogan.detector import LAYERS, SHAPES, WINDOW
 
+#: The layers of CaloGAN, and the cells of each along x and y.
+LAYERS = ("layer_0", "layer_1", "layer_2")
+SHAPES = ((3, 96), (12, 12), (12, 6))
+#: They tile a square of this width in mm around the axis of the shower.
+WINDOW = 480.0
 #: Energies of particles are in GeV in CaloGAN's files, those of cells in MeV.
 MEV_IN_GEV = 1000.0
 

@@ -12,8 +12,9 @@ from typing import get_args
 import numpy as np
 
 from qgen_core.typing import Floats
+from qgen_hep.calorimeters.grids import SHAPES, WINDOW
 from qgen_hep.datasets.calogan import calogan
-from qgen_hep.generate.calogan.detector import CELLS, FIRST, SHAPES, SIZES, WINDOW
+from qgen_hep.generate.calogan.detector import CELLS, FIRST, SIZES
 from qgen_hep.generate.calogan.file import Species, showers
 
 

@@ -14,8 +14,8 @@ from qgen_core.runs.event_formats import CsvWriter, Hdf5Writer
 from qgen_core.support.files import OutputFile
 from qgen_core.typing import Floats
 from qgen_hep.calorimeters.geometry import DS2, SHOWERS
+from qgen_hep.calorimeters.grids import LAYERS, SHAPES
 from qgen_hep.calorimeters.layouts import CALOCHALLENGE, LEMURS, Layout
-from qgen_hep.generate.calogan.detector import LAYERS, SHAPES
 
 _ELEMENT = re.compile(r"(?P<array>.+)\[(?P<number>\d+)\]")
 

@@ -19,6 +19,7 @@ from qgen_hep.calorimeters.layouts import (
     Layout,
     read_showers,
 )
+from qgen_hep.calorimeters.showers import Choice, calorimeter_of
 from qgen_hep.datasets.shower_writers import CaloChallengeWriter, LemursWriter, VoxelCsvWriter
 from qgen_hep.published import Record, fetched_from, require_fetched
 from qgen_hep.published.records import (
@@ -29,8 +30,6 @@ from qgen_hep.published.records import (
     CALOCHALLENGE_3,
 )
 
-#: The calorimeters that need no binning file, by name.
-CALORIMETERS = {found.name: found for found in (DS1_PHOTONS, DS1_PIONS, DS2, DS3)}
 ENERGY = "incident_energies"
 LEMURS_CONDITIONS = ("incident_energy", "incident_theta", "incident_phi")
 
@@ -123,16 +122,15 @@ def calochallenge_3(
 def calochallenge(
     *,
     path: str,
-    binning: str = DS1_PHOTONS.name,
-    particle: str = "photon",
+    calorimeter: Choice = DS1_PHOTONS.name,
     condition_columns: tuple[str, ...] = (ENERGY,),
     events: int | None = None,
     sha256: str | None = None,
 ) -> Events:
     """Showers of a file in the layout of the CaloChallenge: ``showers``, ``incident_energies``.
 
-    ``binning`` is ds1-photons, ds1-pions, ds2, ds3 or the path of a binning file (XML), of which
-    ``particle`` names the ``Bin``; showers of another number of voxels are refused. The columns are
+    ``calorimeter`` is ds1-photons, ds1-pions, ds2, ds3, or ``{xml = PATH, particle = "photon"}``
+    for a binning file; showers of another number of voxels are refused. The columns are
     ``showers[0]``, ``showers[1]``, ... in MeV, the condition is ``incident_energies`` in MeV, or
     none. ``events`` keeps the first ones, ``sha256`` is compared with the file.
 
@@ -151,7 +149,7 @@ def calochallenge(
     ((2, 368), 'showers[367]', 'MeV', ('incident_energies',))
     """
     chosen = _Chosen("calochallenge", condition_columns, events, sha256)
-    return _events(chosen, Path(path), CALOCHALLENGE, _calorimeter(binning, particle))
+    return _events(chosen, Path(path), CALOCHALLENGE, calorimeter_of(calorimeter))
 
 
 @written_by(LemursWriter)
@@ -180,8 +178,7 @@ def voxel_csv(
     *,
     path: str,
     energy: float,
-    binning: str = DS1_PHOTONS.name,
-    particle: str = "photon",
+    calorimeter: Choice = DS1_PHOTONS.name,
     condition_columns: tuple[str, ...] = (ENERGY,),
     events: int | None = None,
     sha256: str | None = None,
@@ -189,8 +186,8 @@ def voxel_csv(
     r"""Showers of a CSV file: a line an event, a column a voxel, all of one ``energy`` in MeV.
 
     ATLAS made such files public for FastCaloGAN, one for each energy (CERN Open Data 15012;
-    ``--fetch`` downloads archives, which ``tar -xzf`` unpacks). ``binning`` and ``particle`` are
-    those of ``calochallenge``, and so are the columns and the condition.
+    ``--fetch`` downloads archives, which ``tar -xzf`` unpacks). ``calorimeter`` is
+    that of ``calochallenge``, and so are the columns and the condition.
 
     Raises what ``calochallenge`` raises, and BadOption for an energy that is not above 0.
 
@@ -206,7 +203,7 @@ def voxel_csv(
     if not (np.isfinite(energy) and energy > 0):
         raise BadOption(f"energy of voxel-csv is that of the particles, above 0 MeV, not {energy}")
     chosen = _Chosen("voxel-csv", condition_columns, events, sha256)
-    return _events(chosen, Path(path), VOXEL_CSV, _calorimeter(binning, particle), energy)
+    return _events(chosen, Path(path), VOXEL_CSV, calorimeter_of(calorimeter), energy)
 
 
 @dataclass(frozen=True)
@@ -228,18 +225,6 @@ class _Chosen:
                 f"conditions of {self.dataset} are {', '.join(offered)}, or none, not "
                 f"{', '.join(others)}"
             )
-
-
-def _calorimeter(binning: str, particle: str) -> Calorimeter:
-    """The calorimeter of a name, or of a binning file. Raises BadOption for neither."""
-    if binning in CALORIMETERS:
-        return CALORIMETERS[binning]
-    path = Path(binning)
-    if not path.suffix and not path.is_file():
-        raise BadOption(
-            f"binning is {', '.join(CALORIMETERS)} or the path of a binning file, not {binning!r}"
-        )
-    return Calorimeter.from_xml(path, particle)
 
 
 def _downloaded(chosen: _Chosen, record: Record, stem: str, part: int, path: str | None) -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.typing import Floats
+from qgen_hep.calorimeters.grids import LAYERS, SHAPES, WINDOW
 from qgen_hep.generate.gflash import Material, Medium
 
 LEAD = Material(82, 207.2, 11.35, 6.37)
@@ -24,16 +25,11 @@ MEDIUM = Medium.of(LEAD, ARGON, LEAD_MM, ARGON_MM)
 
 #: Depths in mm where the three segments, called layers of the image, end.
 LAYER_ENDS = np.array([90.0, 437.0, 480.0])
-#: Cells of each layer along x and y.
-SHAPES = ((3, 96), (12, 12), (12, 6))
-#: The cells tile a square of this width in mm around the axis of the shower.
-WINDOW = 480.0
 #: Number of cells of each layer, and of all.
 SIZES = tuple(across * along for across, along in SHAPES)
 CELLS = sum(SIZES)
 #: The first cell of each layer.
 FIRST = (0, SIZES[0], SIZES[0] + SIZES[1])
-LAYERS = ("layer_0", "layer_1", "layer_2")
 #: Names of all cells, layer by layer, in each the index along y running fastest.
 COLUMNS = tuple(
     f"{layer}[{cell}]" for layer, size in zip(LAYERS, SIZES, strict=True) for cell in range(size)

@@ -13,7 +13,8 @@ from qgen_core.support.files import write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Floats, Rng
-from qgen_hep.generate.calogan.detector import BESIDE, CELLS, FIRST, LAYERS, SHAPES, SIZES
+from qgen_hep.calorimeters.grids import LAYERS, SHAPES
+from qgen_hep.generate.calogan.detector import BESIDE, CELLS, FIRST, SIZES
 from qgen_hep.generate.calogan.electromagnetic import conversions, electromagnetic
 from qgen_hep.generate.calogan.hadronic import hadronic
 from qgen_hep.generate.calogan.spots import Spots
