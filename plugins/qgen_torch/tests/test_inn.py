@@ -256,7 +256,8 @@ def test_the_first_batch_sets_the_normalisations() -> None:
         model = network(
             space=qgen.Space("reals", 2), condition=qgen.Space("reals", 1), mixing="rotation"
         )
-        for norm in model.flow.norms:
+        norms = [model.flow.norm(number) for number in range(2)]
+        for norm in norms:
             norm.requires_grad_(False)
             norm.log_scale.zero_()
             norm.shift.zero_()
@@ -264,7 +265,7 @@ def test_the_first_batch_sets_the_normalisations() -> None:
         states.append(model.state())
         x = torch.tensor(events[:, :2])
         condition = torch.tensor(events[:, 2:])
-        for number, norm in enumerate(model.flow.norms):
+        for number, norm in enumerate(norms):
             x, _ = norm.to_latent(x)
             torch.testing.assert_close(x.mean(dim=0), torch.zeros(2).double(), atol=1e-9, rtol=0)
             torch.testing.assert_close(

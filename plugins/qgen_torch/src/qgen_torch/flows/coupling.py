@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
@@ -93,6 +93,8 @@ class CouplingFlow(nn.Module):
     (True, True)
     """
 
+    rotations: Tensor | None
+
     def __init__(
         self,
         width: int,
@@ -141,8 +143,9 @@ class CouplingFlow(nn.Module):
         """Latents (N, width) of events, and the logarithms (N,) of |d latents / d events|."""
         total = x.new_zeros(len(x))
         for number, coupling in enumerate(self.couplings):
-            if len(self.norms):
-                x, log_det = self.norms[number].to_latent(x)
+            norm = self.norm(number)
+            if norm is not None:
+                x, log_det = norm.to_latent(x)
                 total = total + log_det
             x = self._rotated(x, number)
             x, log_det = coupling(condition).call_and_ladj(x)
@@ -155,16 +158,26 @@ class CouplingFlow(nn.Module):
             z = self.couplings[number](condition).inv(z)
             if self.rotations is not None:
                 z = z @ self.rotations[number]
-            if len(self.norms):
-                z = self.norms[number].to_data(z)
+            norm = self.norm(number)
+            if norm is not None:
+                z = norm.to_data(z)
         return z
 
     def fit_norms(self, x: Tensor, condition: Tensor | None) -> None:
         """Fit the normalisations to events, each to what reaches it."""
-        for number, norm in enumerate(self.norms):
+        for number, coupling in enumerate(self.couplings):
+            norm = self.norm(number)
+            if norm is None:
+                return
             norm.fit(x)
             x = self._rotated(norm.to_latent(x)[0], number)
-            x = self.couplings[number](condition)(x)
+            x = coupling(condition)(x)
+
+    def norm(self, number: int) -> ActNorm | None:
+        """The normalisation of a block; None without normalisations."""
+        if not len(self.norms):
+            return None
+        return cast(ActNorm, self.norms[number])
 
     def _rotated(self, x: Tensor, number: int) -> Tensor:
         if self.rotations is None:
