@@ -167,7 +167,11 @@ def test_a_recipe_names_the_stages_and_their_backend(
     seen: dict[str, Any] = {}
 
     def part(
-        *, space: qgen.Space, condition: qgen.Space | None, backend: qgen.Backend, value: float = 2.0
+        *,
+        space: qgen.Space,
+        condition: qgen.Space | None,
+        backend: qgen.Backend,
+        value: float = 2.0,
     ) -> Echo:
         seen[str(space)] = (condition, backend)
         return Echo(space=space, condition=condition, value=value)
