@@ -14,7 +14,7 @@ from torch import nn
 
 import qgen_core as qgen
 from qgen_core.errors import BadOption, BrokenPlugin, Interrupted
-from qgen_core.testing import GeneratorKit
+from qgen_core.testing import GeneratorKit, overrides
 from qgen_torch.flows.cfm import Cfm
 from qgen_torch.flows.dit import Dit
 from qgen_torch.flows.integration import Integrator
@@ -35,7 +35,7 @@ def perceptron(**options: Any) -> FlowMatching:
         "space": qgen.Space("reals", 2),
         "widths": (4,),
         "frequencies": 1,
-        "steps": 6,
+        "steps": 4,
         "precision": "double",
         "seed": 3,
     }
@@ -61,17 +61,26 @@ def transformer(**options: Any) -> FlowMatching:
 class TestPerceptron(GeneratorKit):
     """Among others: gradients of the density and of the objective against differences."""
 
-    draws = 4000
+    draws = 1000
 
     def make(self) -> qgen.Generator:
         return perceptron(condition=qgen.Space("reals", 1))
 
 
-class TestTransformer(GeneratorKit):
-    draws = 1000
+SAME_DENSITY = "the density of both models is one function, tested with the perceptron"
 
+
+class TestTransformer(GeneratorKit):
     def make(self) -> qgen.Generator:
-        return transformer(solver="midpoint", condition=qgen.Space("reals", 1))
+        return transformer(solver="euler", steps=1, condition=qgen.Space("reals", 1))
+
+    @overrides(SAME_DENSITY)
+    def test_density_of_samples(self) -> None:
+        pass
+
+    @overrides(SAME_DENSITY)
+    def test_score_of_samples(self) -> None:
+        pass
 
 
 def numbers(n: int, width: int, seed: int = 1) -> torch.Tensor:
@@ -120,15 +129,15 @@ def test_estimates_of_the_density_have_its_mean() -> None:
     batch = qgen.Batch(numbers(3, 2).numpy())
     rng = np.random.default_rng(4)
     expected, _ = exact.forward("log_prob", batch, rng=rng)
-    draws = [estimate.forward("log_prob", batch, rng=rng)[0] for _ in range(60)]
-    error = np.std(draws, axis=0, ddof=1) / np.sqrt(60)
+    draws = [estimate.forward("log_prob", batch, rng=rng)[0] for _ in range(30)]
+    error = np.std(draws, axis=0, ddof=1) / np.sqrt(30)
     assert np.all(error > 0)
     assert np.all(np.abs(np.mean(draws, axis=0) - expected) < 4 * error)
 
 
 def test_the_density_integrates_to_one() -> None:
     model = perceptron(condition=qgen.Space("reals", 1), steps=10)
-    axis = np.linspace(-9, 9, 121)
+    axis = np.linspace(-9, 9, 91)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     found, _ = model.forward(
         "log_prob", qgen.Batch(grid, np.full((len(grid), 1), 0.5)), rng=np.random.default_rng(1)
@@ -205,8 +214,8 @@ def test_solvers_agree_and_count_their_evaluations(name: str) -> None:
     drawn = {}
     options: dict[str, Any]
     for solver, options, evaluations in (
-        ("rk4", {"steps": 40}, 160),
-        ("midpoint", {"steps": 200}, 400),
+        ("rk4", {"steps": 20}, 80),
+        ("midpoint", {"steps": 100}, 200),
         ("euler", {"steps": 7}, 7),
         ("dopri5", {"tolerance": 1e-8}, None),
     ):

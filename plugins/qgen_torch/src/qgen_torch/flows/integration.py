@@ -71,7 +71,7 @@ class Integrator:
             options["grid_constructor"] = self._grid
 
         def at(t: Tensor, state: State) -> State:
-            return slope(float(t), state)
+            return slope(float(t.detach()), state)
 
         path = self._odeint()(
             at,
