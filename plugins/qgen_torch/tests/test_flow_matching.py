@@ -135,6 +135,32 @@ def test_estimates_of_the_density_have_its_mean() -> None:
     assert np.all(np.abs(np.mean(draws, axis=0) - expected) < 4 * error)
 
 
+def test_the_gradient_of_an_estimate_has_its_random_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Events in blocks: the pullback draws the probes of the values again."""
+    model = perceptron(divergence="hutchinson")
+    monkeypatch.setattr(model, "largest_graphs", {"log_prob": 4})
+    batch = qgen.Batch(numbers(10, 2).numpy())
+
+    def total() -> tuple[float, Any]:
+        values, pullback = model.forward("log_prob", batch, rng=np.random.default_rng(3))
+        return float(values.sum()), pullback
+
+    _, pullback = total()
+    gradient = pullback(np.ones(10))
+    step = 1e-5
+    for name, value in model.parameters().items():
+        first = value.ravel()[0]
+        value.ravel()[0] = first + step
+        above, _ = total()
+        value.ravel()[0] = first - step
+        below, _ = total()
+        value.ravel()[0] = first
+        slope = (above - below) / (2 * step)
+        assert gradient[name].ravel()[0] == pytest.approx(slope, rel=1e-6, abs=1e-7), name
+
+
 def test_the_density_integrates_to_one() -> None:
     model = perceptron(condition=qgen.Space("reals", 1), steps=10)
     axis = np.linspace(-9, 9, 91)
@@ -169,11 +195,6 @@ def normal_model(integrator: Integrator) -> FlowMatching:
         space=qgen.Space("reals", 2),
         condition=None,
         integrator=integrator,
-        divergence="exact",
-        probes=1,
-        pairing="independent",
-        precision="double",
-        device="cpu",
     )
 
 

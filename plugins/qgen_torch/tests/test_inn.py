@@ -15,7 +15,7 @@ from qgen_core.errors import BadOption, BrokenPlugin, Interrupted
 from qgen_core.interfaces import Model
 from qgen_core.testing import GeneratorKit
 from qgen_core.typing import Array
-from qgen_torch.flows.coupling import CouplingFlow
+from qgen_torch.flows.coupling import Affine, CouplingFlow, Splines
 from qgen_torch.flows.inn import InvertibleNetwork
 from qgen_torch.flows.spline import RationalQuadraticSpline
 
@@ -76,7 +76,9 @@ class TestOneColumn(GeneratorKit):
 
 def flow_of(precision: torch.dtype, **options: Any) -> CouplingFlow:
     torch.manual_seed(4)
-    flow = CouplingFlow(6, 2, blocks=4, bound=3.0, widths=(16,), **options)
+    functions = {"spline": Splines(8, 3.0), "affine": Affine()}
+    options = {**options, "univariate": functions[options.get("univariate", "spline")]}
+    flow = CouplingFlow(6, 2, blocks=4, widths=(16,), **options)
     with torch.no_grad():
         for value in flow.parameters():
             value += 0.05 * torch.randn_like(value)

@@ -149,8 +149,9 @@ def _histogram(x: Array, weights: Floats, edges: Floats) -> tuple[Floats, Floats
     """The sums of weights, and of squared weights, in the bins between the edges and beyond."""
     numbers = np.searchsorted(edges, x, side="right")
     size = len(edges) + 1
-    contents = np.bincount(numbers, weights=weights, minlength=size)
-    return contents, np.bincount(numbers, weights=weights**2, minlength=size)
+    contents: Floats = np.bincount(numbers, weights=weights, minlength=size).astype(np.float64)
+    squares: Floats = np.bincount(numbers, weights=weights**2, minlength=size).astype(np.float64)
+    return contents, squares
 
 
 def _shapes(x: Array, layers: Sequence[tuple[int, int]]) -> list[Array]:

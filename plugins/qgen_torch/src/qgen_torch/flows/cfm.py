@@ -9,9 +9,9 @@ from qgen_core import Space
 from qgen_core.errors import BadOption
 from qgen_torch.conditions import condition_width
 from qgen_torch.flows.integration import Integrator, Solver
-from qgen_torch.flows.matching import Divergence, FlowMatching, Pairing, time_features
+from qgen_torch.flows.matching import Divergence, FlowMatching, Pairing, probes_of, time_features
 from qgen_torch.networks.mlp import Activation, mlp
-from qgen_torch.networks.module_arrays import Precision, seeded, torch_seed
+from qgen_torch.networks.module_arrays import TORCH, Precision, seeded, torch_seed
 
 Tensor = torch.Tensor
 
@@ -118,13 +118,11 @@ class Cfm(FlowMatching):
                 activation=activation,
             )
         super().__init__(
-            network,
+            network.to(TORCH[precision]),
             space=space,
             condition=condition,
             integrator=Integrator(solver, steps, tolerance),
-            divergence=divergence,
-            probes=probes,
+            probes=probes_of(divergence, probes),
             pairing=pairing,
-            precision=precision,
             device=device,
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import nn
@@ -15,10 +17,50 @@ from qgen_torch.flows.spline import RationalQuadraticSpline
 from qgen_torch.networks.mlp import ACTIVATIONS, COPIES, Activation
 
 Tensor = torch.Tensor
-#: The univariate maps of a coupling.
-Univariate = Literal["spline", "affine"]
 #: What is between two couplings.
 Mixing = Literal["permutation", "rotation", "none"]
+
+
+@dataclass(frozen=True)
+class Splines:
+    """Splines as the univariate maps of couplings: their bins, and the end of the first and last.
+
+    >>> Splines(bins=4).numbers
+    11
+    """
+
+    bins: int = 8
+    bound: float = 5.0
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of the numbers of one map."""
+        return (self.bins,), (self.bins,), (self.bins - 1,)
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers one map has."""
+        return 3 * self.bins - 1
+
+    def function(self) -> Any:
+        """The class of the maps, with the options that are not computed from events."""
+        return partial(RationalQuadraticSpline, bound=self.bound)
+
+
+@dataclass(frozen=True)
+class Affine:
+    """``exp(s) x + t`` as the univariate maps of couplings."""
+
+    shapes: ClassVar[tuple[tuple[int, ...], ...]] = ((), ())
+    numbers: ClassVar[int] = 2
+
+    def function(self) -> Any:
+        """The class of the maps, of zuko, which limits s to +-6.9."""
+        return _zuko().transforms.MonotonicAffineTransform
+
+
+#: The splines of a flow unless others are asked for.
+SPLINES = Splines()
 
 
 class ActNorm(nn.Module):
@@ -76,9 +118,7 @@ class CouplingFlow(nn.Module):
         width: the number of columns.
         given: the number of columns of the conditions.
         blocks: the number of blocks.
-        univariate: ``spline``, or ``affine``: ``exp(s) x + t``.
-        bins: of a spline.
-        bound: of a spline, which is the identity outside [-bound, bound].
+        univariate: the maps of the columns.
         widths: of the hidden layers of the conditioners.
         activation: of these layers.
         mixing: ``permutation``, ``rotation`` or ``none``.
@@ -101,30 +141,23 @@ class CouplingFlow(nn.Module):
         given: int,
         *,
         blocks: int,
-        univariate: Univariate = "spline",
-        bins: int = 8,
-        bound: float = 5.0,
+        univariate: Splines | Affine = SPLINES,
         widths: tuple[int, ...] = (64, 64),
         activation: Activation = "relu",
         mixing: Mixing = "permutation",
         act_norm: bool = False,
     ) -> None:
         super().__init__()
-        zuko = import_optional("zuko", "generator 'inn'", "qgen-torch[flows]")
-        shapes: tuple[tuple[int, ...], ...] = ((bins,), (bins,), (bins - 1,))
-        function: Any = partial(RationalQuadraticSpline, bound=bound)
-        if univariate == "affine":
-            shapes = ((), ())
-            function = zuko.transforms.MonotonicAffineTransform
-        _require_memory(width, given, blocks, widths, univariate, bins)
+        half = -(-width // 2)
+        _require_memory(blocks, [half + given, *widths, half * univariate.numbers])
         couplings = []
         for mask in _masks(width, blocks, mixing):
-            coupling = zuko.flows.coupling.GeneralCouplingTransform(
+            coupling = _zuko().flows.coupling.GeneralCouplingTransform(
                 width,
                 given,
                 mask,
-                univariate=function,
-                shapes=shapes,
+                univariate=univariate.function(),
+                shapes=univariate.shapes,
                 hidden_features=widths,
                 activation=ACTIVATIONS[activation],
             )
@@ -209,15 +242,15 @@ def _start_at_zero(coupling: nn.Module) -> None:
         nn.init.zeros_(values)
 
 
-def _require_memory(
-    width: int, given: int, blocks: int, widths: tuple[int, ...], univariate: Univariate, bins: int
-) -> None:
-    numbers = 3 * bins - 1 if univariate == "spline" else 2
-    half = -(-width // 2)
-    sizes = [half + given, *widths, half * numbers]
+def _require_memory(blocks: int, sizes: Sequence[int]) -> None:
+    """Raise ResourceRefused for conditioners of these layer sizes that memory does not hold."""
     weights = blocks * sum(size * following for size, following in pairwise(sizes))
     require_memory(
         COPIES * 4 * weights,
         f"{blocks} couplings with {weights} weights, in training,",
         "take smaller widths or fewer blocks",
     )
+
+
+def _zuko() -> Any:
+    return import_optional("zuko", "a coupling flow", "qgen-torch[flows]")

@@ -7,10 +7,10 @@ from qgen_core.errors import BadOption
 from qgen_core.support.resources import require_memory
 from qgen_torch.conditions import condition_width
 from qgen_torch.flows.integration import Integrator, Solver
-from qgen_torch.flows.matching import Divergence, FlowMatching
+from qgen_torch.flows.matching import Divergence, FlowMatching, probes_of
 from qgen_torch.flows.transformer import VelocityTransformer
 from qgen_torch.networks.mlp import COPIES
-from qgen_torch.networks.module_arrays import Precision, seeded, torch_seed
+from qgen_torch.networks.module_arrays import TORCH, Precision, seeded, torch_seed
 
 
 class Dit(FlowMatching):
@@ -102,14 +102,11 @@ class Dit(FlowMatching):
                 frequencies=frequencies,
             )
         super().__init__(
-            network,
+            network.to(TORCH[precision]),
             space=space,
             condition=condition,
             integrator=Integrator(solver, steps, tolerance),
-            divergence=divergence,
-            probes=probes,
-            pairing="independent",
-            precision=precision,
+            probes=probes_of(divergence, probes),
             device=device,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log, pi
+from typing import Literal
 
 import torch
 
@@ -10,7 +11,7 @@ from qgen_core import Batch, Space
 from qgen_core.errors import BadOption
 from qgen_core.typing import Rng
 from qgen_torch.conditions import condition_width
-from qgen_torch.flows.coupling import CouplingFlow, Mixing, Univariate
+from qgen_torch.flows.coupling import Affine, CouplingFlow, Mixing, Splines
 from qgen_torch.model import TorchModel
 from qgen_torch.networks.mlp import Activation
 from qgen_torch.networks.module_arrays import TORCH, Precision, seeded, torch_seed
@@ -67,7 +68,7 @@ class InvertibleNetwork(TorchModel):
         space: Space,
         condition: Space | None = None,
         blocks: int = 8,
-        univariate: Univariate = "spline",
+        univariate: Literal["spline", "affine"] = "spline",
         bins: int = 8,
         bound: float = 5.0,
         widths: tuple[int, ...] = (64, 64),
@@ -83,14 +84,15 @@ class InvertibleNetwork(TorchModel):
                 "inn needs blocks and widths of at least 1, at least 2 bins and a bound above 0, "
                 f"not {blocks}, {list(widths)}, {bins} and {bound:g}"
             )
+        functions: Splines | Affine = Splines(bins, bound)
+        if univariate == "affine":
+            functions = Affine()
         with seeded(torch_seed(seed, "init")):
             flow = CouplingFlow(
                 space.width,
                 condition_width(condition),
                 blocks=blocks,
-                univariate=univariate,
-                bins=bins,
-                bound=bound,
+                univariate=functions,
                 widths=widths,
                 activation=activation,
                 mixing=mixing,

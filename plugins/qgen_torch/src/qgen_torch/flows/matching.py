@@ -14,7 +14,6 @@ from qgen_core.errors import BadOption
 from qgen_core.typing import Rng
 from qgen_torch.flows.integration import Integrator, State
 from qgen_torch.model import TorchModel
-from qgen_torch.networks.module_arrays import TORCH, Precision
 
 Tensor = torch.Tensor
 #: How the divergence of the velocity is computed.
@@ -35,14 +34,12 @@ class FlowMatching(TorchModel):
         space: of the events.
         condition: of the conditions.
         integrator: for samples and densities.
-        divergence: ``exact`` takes a backward pass for each column; ``hutchinson`` estimates it.
-        probes: the random directions of one estimate.
+        probes: the random directions of an estimate of the divergence; 0 takes the exact one.
         pairing: ``independent`` draws noise for each event; ``optimal`` assigns the noise of a
             batch to its events so that the sum of squared distances is least.
-        precision: of the network.
         device: of the network.
 
-    Raises BadOption for fewer than one probe, and for ``optimal`` with conditions, which would be
+    Raises BadOption for ``optimal`` with conditions, which would be
     biased: the noise of an event would depend on the conditions of the others.
 
     Source: Lipman et al., arXiv:2210.02747; Tong et al., arXiv:2302.00482 (pairing); Grathwohl et
@@ -60,23 +57,16 @@ class FlowMatching(TorchModel):
         space: Space,
         condition: Space | None,
         integrator: Integrator,
-        divergence: Divergence,
-        probes: int,
-        pairing: Pairing,
-        precision: Precision,
-        device: str,
+        probes: int = 0,
+        pairing: Pairing = "independent",
+        device: str = "cpu",
     ) -> None:
-        if probes < 1:
-            raise BadOption(f"an estimate of the divergence takes at least 1 probe, not {probes}")
         if pairing == "optimal" and condition is not None:
             raise BadOption(
                 "pairing = 'optimal' is biased for a model with conditions; use 'independent'"
             )
-        super().__init__(
-            velocity.to(TORCH[precision]), space=space, condition=condition, device=device
-        )
+        super().__init__(velocity, space=space, condition=condition, device=device)
         self.integrator = integrator
-        self.divergence = divergence
         self.probes = probes
         self.pairing = pairing
         if pairing == "optimal":
@@ -113,11 +103,10 @@ class FlowMatching(TorchModel):
         return self.integrator.integrate(slope, (noise,), 0.0, 1.0)[0]
 
     def log_prob(self, x: Tensor, condition: Tensor | None, rng: Rng) -> Tensor:
-        """The log density (N,) of events; an unbiased estimate of it with ``hutchinson``."""
+        """The log density (N,) of events; with probes an unbiased estimate of it."""
         probes = []
-        if self.divergence == "hutchinson":
-            for _ in range(self.probes):
-                probes.append(self.tensor(rng.choice([-1.0, 1.0], size=tuple(x.shape))))
+        for _ in range(self.probes):
+            probes.append(self.tensor(rng.choice([-1.0, 1.0], size=tuple(x.shape))))
 
         def slope(t: float, state: State) -> State:
             return self._with_divergence(state[0], t, condition, probes)
@@ -147,6 +136,19 @@ class FlowMatching(TorchModel):
         if graph:
             return velocity, divergence
         return velocity.detach(), divergence.detach()
+
+
+def probes_of(divergence: Divergence, probes: int) -> int:
+    """The probes of a divergence, 0 of an exact one. Raises BadOption for fewer than one.
+
+    >>> probes_of("exact", 3), probes_of("hutchinson", 3)
+    (0, 3)
+    """
+    if probes < 1:
+        raise BadOption(f"an estimate of the divergence takes at least 1 probe, not {probes}")
+    if divergence == "exact":
+        return 0
+    return probes
 
 
 def time_features(t: Tensor, frequencies: int) -> Tensor:

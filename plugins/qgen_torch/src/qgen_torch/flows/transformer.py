@@ -112,8 +112,8 @@ class Block(nn.Module):
         shift, scale, gate, next_shift, next_scale, next_gate = self.modulation(context)
         tokens = tokens + gate * self._attention(normalised(tokens) * (1 + scale) + shift)
         inputs = normalised(tokens) * (1 + next_scale) + next_shift
-        change: Tensor = self.perceptron(inputs)
-        return tokens + next_gate * change
+        changed: Tensor = tokens + next_gate * self.perceptron(inputs)
+        return changed
 
     def _attention(self, tokens: Tensor) -> Tensor:
         # Written out, because torch's fused attention has no second derivatives.
