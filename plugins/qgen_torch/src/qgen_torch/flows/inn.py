@@ -17,6 +17,8 @@ from qgen_torch.networks.mlp import Activation
 from qgen_torch.networks.module_arrays import TORCH, Precision, seeded, torch_seed
 
 Tensor = torch.Tensor
+#: Numbers of univariate functions in a graph, which holds about a dozen tensors of this size.
+MOST_NUMBERS = 2**25
 
 
 class InvertibleNetwork(TorchModel):
@@ -60,7 +62,6 @@ class InvertibleNetwork(TorchModel):
 
     outputs = frozenset({"log_prob", "samples"})
     draws_torch_numbers = False
-    largest_graphs = {"log_prob": 4096}
 
     def __init__(
         self,
@@ -98,6 +99,8 @@ class InvertibleNetwork(TorchModel):
                 mixing=mixing,
                 act_norm=act_norm,
             )
+        numbers = blocks * -(-space.width // 2) * functions.numbers
+        self.largest_graphs = {"log_prob": max(1, MOST_NUMBERS // numbers)}
         flow.register_buffer("fitted", torch.zeros(()))
         super().__init__(flow.to(TORCH[precision]), space=space, condition=condition, device=device)
 
