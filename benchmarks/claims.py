@@ -31,6 +31,7 @@ def check(results: Results) -> list[Claim]:
         *_gan(cases),
         *_gibbs(cases),
         *_rbm(cases),
+        *_flows(cases),
         *_care(results),
     ]
 
@@ -279,6 +280,31 @@ def _gan(cases: dict[str, Any]) -> Iterator[Claim]:
         ratio = mine["median"] / bare["median"] if mine and bare else 0.0
         target = f"{what}: at most {limit} times a bare loop of torch"
         yield _claim(target, f"{ratio:.2f} times" if ratio else None, ratio <= limit)
+
+
+def _flows(cases: dict[str, Any]) -> Iterator[Claim]:
+    for name, what, factor in (
+        ("flows/step", "a training step of a spline flow", 1.5),
+        ("flows/sampling", "10,000 events of a spline flow", 2.0),
+    ):
+        case = cases.get(name)
+        mine, bare, peer = (
+            row_of(case, label, "single") for label in ("qgen", "bare zuko", "normflows")
+        )
+        target = f"{what}: at least {factor} times as fast as normflows, at equal parameters"
+        ratio = peer["median"] / mine["median"] if mine and peer else 0.0
+        yield _claim(target, f"{ratio:.2f} times" if ratio else None, ratio >= factor)
+        target = f"{what}: at most 1.05 times bare zuko"
+        ratio = mine["median"] / bare["median"] if mine and bare else 0.0
+        yield _claim(target, f"{ratio:.2f} times" if ratio else None, ratio <= 1.05)
+    for name, solver in (("cfm", "rk4, 20 steps"), ("dit", "rk4, 20 steps")):
+        case = cases.get(f"flows/{name}")
+        row = row_of(case, solver, "single")
+        reached = None
+        if case is not None and row is not None:
+            each = duration(row["median"] / case["events"])
+            reached = f"{row['note']}, {each} each ({solver}, {case['columns']} columns)"
+        yield _claim(f"`{name}`: evaluations and time of an event are stated", reached, True)
 
 
 def _gibbs(cases: dict[str, Any]) -> Iterator[Claim]:

@@ -39,6 +39,7 @@ GROUPS = {
     "gan": 1,
     "gibbs": 2,
     "rbm": 2,
+    "flows": 1,
 }
 #: Those of the quick mode.
 QUICK = ("training", "batch", "whole", "threads", "gibbs", "rbm")

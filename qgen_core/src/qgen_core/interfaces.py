@@ -56,7 +56,7 @@ class Component:
 
     Options annotated with an interface class need no mark. It is for kinds that are functions,
     whose types :data:`Ansatz`, :data:`Couplings`, :data:`Noise`, :data:`Dataset` and
-    :data:`Metric` carry it.
+    :data:`Metric` carry it, and for :data:`Stage`.
 
     >>> import qgen_core as qgen
     >>> def twice(wires: int, *, block: Ansatz) -> Circuit:
@@ -64,9 +64,14 @@ class Component:
     >>> qgen.register("ansatz", "doctest-twice", twice)
     >>> qgen.ansatz("doctest-twice", block={"name": "brick", "layers": 1})(2).num_wires
     2
+
+    With ``later`` the option takes the same, and the factory gets a function that builds the
+    component when it is called with ``space``, ``condition`` and ``seed``: the parts of a model
+    have other spaces than the model. What a run supplies besides, e.g. its backend, is passed on.
     """
 
     kind: str
+    later: bool = False
 
 
 #: A function of the sizes (left, right) of two sides of units that returns the pairs (E, 2) which
@@ -74,6 +79,8 @@ class Component:
 Couplings = Annotated[Callable[[int, int], Ints], Component("couplings")]
 #: A function of the number of wires that returns a circuit.
 Ansatz = Annotated[Callable[..., Circuit], Component("ansatz")]
+#: A function of (space=, condition=, seed=) that builds a part of a model, which is a generator.
+Stage = Annotated[Callable[..., "Generator"], Component("generator", later=True)]
 #: A function of (circuit, measure) that returns both with noise.
 Noise = Annotated[Callable[[Circuit, Measure], tuple[Circuit, Measure]], Component("noise")]
 #: A function without arguments that returns events.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -80,6 +82,10 @@ class TorchModel(Generator):
     draws_torch_numbers: bool = True
     #: Events per call of the network while sampling, so that their activations stay in the cache.
     events_at_once: int = 2048
+    #: The most events of an output that are computed with a graph. Of more events, the values are
+    #: computed in blocks of this size without one, and the pullback computes them again, so that
+    #: the memory is that of one block.
+    largest_graphs: Mapping[str, int] = {}
     #: The encoder that the message about spaces of bits and spins names.
     suggested_encoder: str = "standard"
 
@@ -184,11 +190,10 @@ class TorchModel(Generator):
             return super().forward(output, batch, rng=rng)
         check_condition(self._name, self.condition, batch.condition, len(batch.x))
         self._send_parameters()
-        with ExitStack() as stack:
-            stack.enter_context(torch.enable_grad())
-            stack.enter_context(_mode(self.module, training=True))
-            stack.enter_context(_fixed_running_averages(self.module))
-            values = self._output(output, batch, rng)
+        largest = self.largest_graphs.get(output, len(batch.x))
+        if len(batch.x) > largest:
+            return self._forward_in_blocks(output, batch, largest, rng)
+        values = self._training_output(output, batch, rng, graph=True)
 
         def pullback(cotangent: Array) -> dict[str, Array]:
             gradient = {name: np.zeros_like(value) for name, value in self.parameters().items()}
@@ -205,6 +210,42 @@ class TorchModel(Generator):
             return gradient
 
         return values.detach().cpu().numpy(), pullback
+
+    def _training_output(self, output: str, batch: Batch, rng: Rng, *, graph: bool) -> Tensor:
+        """An output in training mode, with or without a graph for its gradient."""
+        with ExitStack() as stack:
+            stack.enter_context(torch.set_grad_enabled(graph))
+            stack.enter_context(_mode(self.module, training=True))
+            stack.enter_context(_fixed_running_averages(self.module))
+            return self._output(output, batch, rng)
+
+    def _forward_in_blocks(
+        self, output: str, batch: Batch, size: int, rng: Rng
+    ) -> tuple[Array, Pullback]:
+        """The values of an output in blocks of events; the pullback draws the same numbers."""
+        assert batch.x is not None
+        before = copy.deepcopy(rng)
+        blocks = []
+        for start in range(0, len(batch.x), size):
+            stop = start + size
+            condition = condition_rows(batch.condition, start, stop)
+            block = replace(batch, x=batch.x[start:stop], condition=condition, weight=None)
+            blocks.append((slice(start, stop), block))
+        values = [
+            self._training_output(output, block, rng, graph=False).cpu().numpy()
+            for _, block in blocks
+        ]
+
+        def pullback(cotangent: Array) -> dict[str, Array]:
+            again = copy.deepcopy(before)
+            total = {name: np.zeros_like(value) for name, value in self.parameters().items()}
+            for rows, block in blocks:
+                _, of_block = self.forward(output, block, rng=again)
+                for name, slope in of_block(cotangent[rows]).items():
+                    total[name] += slope
+            return total
+
+        return np.concatenate(values), pullback
 
     def _output(self, output: str, batch: Batch, rng: Rng) -> Tensor:
         """An output of a batch that has events, as the model's method gives it."""

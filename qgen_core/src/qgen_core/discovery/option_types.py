@@ -53,6 +53,18 @@ def component_kind(annotation: Any) -> str | None:
     return None
 
 
+def built_later(annotation: Any) -> bool:
+    """Whether an annotation asks for a function that builds a component.
+
+    >>> from qgen_core.interfaces import Ansatz, Stage
+    >>> built_later(Stage), built_later(Stage | None), built_later(Ansatz)
+    (True, True, False)
+    """
+    if typing.get_origin(annotation) is typing.Annotated:
+        return any(getattr(mark, "later", False) for mark in annotation.__metadata__)
+    return _is_union(annotation) and any(map(built_later, typing.get_args(annotation)))
+
+
 def words_of(annotation: Any) -> tuple[str, ...]:
     """The words that an annotation allows in place of a component.
 

@@ -32,6 +32,7 @@ from qgen_core.discovery.entry_points import (
 )
 from qgen_core.discovery.install_hints import source_of
 from qgen_core.discovery.option_types import (
+    built_later,
     component_kind,
     element_kind,
     shown,
@@ -613,6 +614,8 @@ def _checked(
     kind = component_kind(parameter.annotation)
     is_word = isinstance(value, str) and value in words_of(parameter.annotation)
     if kind is not None and isinstance(value, str | Mapping) and not is_word:
+        if built_later(parameter.annotation):
+            return _builder(kind, value, supplied or {})
         return build(kind, value, supplied)
     kind_of_elements = element_kind(parameter.annotation)
     if kind_of_elements is not None and isinstance(value, list | tuple):
@@ -623,6 +626,16 @@ def _checked(
             components.append(element)
         value = components
     return validated(where, parameter.name, value, parameter.annotation)
+
+
+def _builder(kind: str, ref: Ref, supplied: Mapping[str, Any]) -> Factory:
+    """A function of what is supplied to a part of a model; the run's own spaces are not its."""
+    passed_on = {name: value for name, value in supplied.items() if name not in SUPPLIED_BY_RUN}
+
+    def build_part(**given: Any) -> Any:
+        return build(kind, ref, {**passed_on, **given})
+
+    return build_part
 
 
 def _call_factory(offer: Offer, factory: Factory, arguments: Mapping[str, Any]) -> Any:

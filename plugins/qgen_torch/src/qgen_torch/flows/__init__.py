@@ -1,0 +1,1 @@
+"""Flows: invertible networks, and flows that are integrated over time."""
