@@ -48,7 +48,7 @@ def page_style() -> Iterator[None]:
         yield
 
 
-def figure(width: float, height: float, *, layout: str | None = None) -> Any:
+def figure(width: float, height: float, *, layout: Any = None) -> Any:
     """An empty figure of a size in inches, which pyplot does not manage.
 
     ``layout`` names a layout engine of matplotlib; by default it is that of the style.

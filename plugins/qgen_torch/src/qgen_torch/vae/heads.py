@@ -229,7 +229,8 @@ class TruncatedHitsHead(HitsHead):
                 "encode showers with hit-standard, or take the head hits-gaussian"
             )
         modes, widths = self.modes_and_widths(features)
-        return log_normal(x, modes, widths.log()) - torch.special.log_ndtr(modes / widths)
+        log_positive: Tensor = torch.special.log_ndtr(modes / widths)
+        return log_normal(x, modes, widths.log()) - log_positive
 
     def _drawn_energies(self, features: Tensor, rng: Rng) -> Tensor:
         modes, widths = self.modes_and_widths(features)
@@ -237,7 +238,8 @@ class TruncatedHitsHead(HitsHead):
         positive = torch.exp(torch.special.log_ndtr((modes / widths).double()))
         pull = -torch.special.ndtri(uniform(positive, rng) * positive)
         drawn = modes + widths * pull.to(modes.dtype)
-        return drawn.clamp(min=torch.finfo(modes.dtype).tiny)  # rounding may end at 0
+        positive_drawn: Tensor = drawn.clamp(min=torch.finfo(modes.dtype).tiny)
+        return positive_drawn  # rounding may have ended at 0
 
 
 def head_of(
