@@ -62,7 +62,7 @@ class Copies(Generator):
     def parameters(self) -> dict[str, Any]:
         return {"theta": self.theta}
 
-    def energy(self) -> Ising:
+    def energy(self, condition: Any = None) -> Ising:
         return Ising([0.1, 0.2], [0.3], [[0, 1]])
 
     def sample(self, n: int, condition: Any = None, *, rng: np.random.Generator) -> Any:

@@ -71,7 +71,7 @@ def temperatures(
         estimates = []
         for number, condition in enumerate(conditions):
             annealer = qgen.build("sampler", {**sampler, "anneal_time": microseconds})
-            [latents] = free_spins(assembly.generator.energy(condition[None]))
+            [latents] = free_spins(energy_of(assembly.generator, condition[None]))
             [energy] = latents.by_row()
             rng = stream(trial.recipe.seed, "caloqvae-temperatures", number)
             for _ in range(CALLS_OF_AN_ESTIMATE):
@@ -127,9 +127,12 @@ class Watch:
             self.epochs.setdefault(name, []).append(six_digits(value))
 
 
-def energy_of(generator: Any) -> Ising:
-    """The energy of the prior, in which a latent unit that is on is a spin +1."""
-    energy: Ising = generator.energy()
+def energy_of(generator: Any, condition: Array | None = None) -> Ising:
+    """The energy of the prior, in which a latent unit that is on is a spin +1.
+
+    A prior that depends on the condition has a row for each row of ``condition`` (n, K).
+    """
+    energy: Ising = generator.energy(condition)
     return energy
 
 
