@@ -42,6 +42,19 @@ SOLVERS: dict[str, dict[str, Any]] = {
 def run(context: Context) -> Iterator[Case]:
     """Training steps and samples of the flows; samples of the others with their evaluations."""
     torch.set_num_threads(1)
+    if context.wants("flows/step") or context.wants("flows/sampling"):
+        yield from couplings(context)
+    for name, shape, options in (
+        ("cfm", (COLUMNS, DRAWN), {}),
+        ("dit", (sum(number * size for number, size in TOKENS), SHOWERS), {"tokens": TOKENS}),
+    ):
+        if context.wants(f"flows/{name}"):
+            context.say(f"flows/{name}")
+            yield velocities(context, name, *shape, options)
+
+
+def couplings(context: Context) -> Iterator[Case]:
+    """Training steps and samples of ``inn`` and of its peers."""
     events = correlated()
     ours = network()
     bare = flow_peers.bare_zuko(COLUMNS, COUPLINGS)
@@ -71,13 +84,6 @@ def run(context: Context) -> Iterator[Case]:
             "normflows": flow_peers.in_blocks(other.sample, DRAWN, block),
         }
         yield measured(context, "flows/sampling", calls, sizes, 1)
-    for name, shape, options in (
-        ("cfm", (COLUMNS, DRAWN), {}),
-        ("dit", (sum(number * size for number, size in TOKENS), SHOWERS), {"tokens": TOKENS}),
-    ):
-        if context.wants(f"flows/{name}"):
-            context.say(f"flows/{name}")
-            yield velocities(context, name, *shape, options)
 
 
 def correlated() -> Events:
