@@ -30,6 +30,7 @@ def check(results: Results) -> list[Claim]:
         *_hybrid(cases),
         *_gan(cases),
         *_gibbs(cases),
+        *_qag(cases),
         *_rbm(cases),
         *_flows(cases),
         *_care(results),
@@ -339,6 +340,25 @@ def _gibbs(cases: dict[str, Any]) -> Iterator[Claim]:
             yield _claim(target, f"{ratio:.1f} times", ratio >= 4.5)
         else:
             yield _claim(target, None, None)
+
+
+#: Seconds that the 600 evaluations of the angle generator may take, by case and drawing.
+ANGLE_SECONDS = {
+    ("qag/noiseless", "binomial"): 1.0,
+    ("qag/noiseless", "joint"): 2.0,
+    ("qag/fez", "binomial"): 2.5,
+    ("qag/fez", "joint"): 4.5,
+}
+
+
+def _qag(cases: dict[str, Any]) -> Iterator[Claim]:
+    for (name, drawing), most in ANGLE_SECONDS.items():
+        row = row_of(cases.get(name), f"qgen, {drawing}, training of 600 evaluations")
+        target = f"{name}, {drawing} shots: 600 evaluations of 50 images in at most {most:g} s"
+        if row is None:
+            yield _claim(target, None, None)
+        else:
+            yield _claim(target, f"{row['median']:.2f} s", row["median"] <= most)
 
 
 def _rbm(cases: dict[str, Any]) -> Iterator[Claim]:
