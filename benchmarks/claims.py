@@ -353,7 +353,8 @@ ANGLE_SECONDS = {
 
 def _qag(cases: dict[str, Any]) -> Iterator[Claim]:
     for (name, drawing), most in ANGLE_SECONDS.items():
-        row = row_of(cases.get(name), f"qgen, {drawing}, training of 600 evaluations")
+        label = f"qgen, {drawing}, training of 600 evaluations"
+        row = row_of(cases.get(name), label, "double")
         target = f"{name}, {drawing} shots: 600 evaluations of 50 images in at most {most:g} s"
         if row is None:
             yield _claim(target, None, None)
