@@ -34,9 +34,9 @@ def classifier_auc(
     The uncertainty is that of DeLong et al. for the trained classifiers; what another training
     would change is not in it. The floor is 1/2 with the spread of a rank statistic under
     exchange of both samples, sqrt((1/n + 1/m) / 12) without ties (Hanley and McNeil at AUC = 1/2),
-    with n and m the effective sizes (sum w)^2 / sum w^2. That takes the parts for independent, which
-    they are not, since each classifier is trained on the others: over 150 pairs of equal samples of
-    500 and 700 events the AUC scattered by 0.023, where this spread is 0.017.
+    with n and m the effective sizes (sum w)^2 / sum w^2. That takes the parts for independent,
+    which they are not, since each classifier is trained on the others: over 150 pairs of equal
+    samples of 500 and 700 events the AUC scattered by 0.023, where this spread is 0.017.
 
     Raises BrokenPlugin without scikit-learn, BadOption for fewer than 2 folds, and DataError for
     negative weights and for fewer than two events a fold.
