@@ -72,7 +72,9 @@ def earth_mover(
     first, number = batch_of(reference)
     second, other_number = batch_of(generated)
     if (len(first), number) != (len(second), other_number):  # not drawn as a pair
-        first, second, number = Batch([reference]), Batch([generated]), 0
+        first = Batch([reference])
+        second = Batch([generated])
+        number = 0
     difference = first.once(("difference", second), lambda: _difference(first, second))
 
     def of_all_pairs() -> Floats:

@@ -108,7 +108,7 @@ VOXEL_CSV = Layout("voxel-csv", "", {})
 
 
 @dataclass(frozen=True)
-class Showers:
+class StoredShowers:
     """Showers (N, V) in MeV, and the incident particles (N, K) in the columns of the layout.
 
     ``first`` is the number of the first of them in the file, ``table`` what else is known of it.
@@ -131,7 +131,7 @@ def read_showers(
     *,
     sha256: str | None = None,
     events: int | None = None,
-) -> Showers:
+) -> StoredShowers:
     """The showers of a file, all or the first ``events``.
 
     Raises DataError for a file that cannot be read, that lacks an array of the layout, whose
@@ -163,7 +163,7 @@ def shower_slices(
     calorimeter: Calorimeter,
     *,
     rows: int | None = None,
-) -> Iterator[Showers]:
+) -> Iterator[StoredShowers]:
     """The showers of a file in slices, in some hundred MB for a file of any size.
 
     ``rows`` is the number of showers of a slice, by default as many as take about 32 MB, or what
@@ -236,7 +236,7 @@ def _checked_columns(path: Path, layout: Layout, calorimeter: Calorimeter) -> li
     return [layout.voxels]
 
 
-def _showers_of(table: Table, layout: Layout, calorimeter: Calorimeter) -> Showers:
+def _showers_of(table: Table, layout: Layout, calorimeter: Calorimeter) -> StoredShowers:
     """The showers of a table whose first columns are the voxels, followed by the conditions."""
     width = calorimeter.voxels
     voxels = table.values[:, :width]
@@ -250,4 +250,4 @@ def _showers_of(table: Table, layout: Layout, calorimeter: Calorimeter) -> Showe
                 "energies above 0",
                 f"{incident[bad[0], 0]:g} in event {table.first + int(bad[0])}",
             )
-    return Showers(layout.in_order(voxels, calorimeter), incident, table)
+    return StoredShowers(layout.in_order(voxels, calorimeter), incident, table)

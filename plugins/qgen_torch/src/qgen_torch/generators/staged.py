@@ -142,7 +142,8 @@ class Staged(Generator):
         total = np.zeros(len(batch.x))
         pullbacks: dict[str, tuple[float, Pullback]] = {}
         for stage, part in self._batches(batch).items():
-            read, sign = output, 1.0
+            read = output
+            sign = 1.0
             if output == "objective":
                 read, sign = self._objectives[stage]
             values, pullback = self._stages[stage].forward(read, part, rng=rng)

@@ -24,7 +24,10 @@ ARGON_MM = 4.2
 MEDIUM = Medium.of(LEAD, ARGON, LEAD_MM, ARGON_MM)
 _CELL = (LEAD_MM + ARGON_MM) / MEDIUM.radiation_length
 #: Radiation lengths of aluminium, argon, iron and polystyrene, in mm.
-_ALUMINIUM, _LIQUID_ARGON, _IRON, _PLASTIC = 88.97, 140.0, 17.57, 413.1
+_ALUMINIUM = 88.97
+_LIQUID_ARGON = 140.0
+_IRON = 17.57
+_PLASTIC = 413.1
 #: The thickness in radiation lengths of each part of the detector, from the front on.
 PARTS = np.array(
     [
