@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 import qgen_core as qgen
 from qgen_core.errors import BadOption
 from qgen_core.events import Batch, Events
-from qgen_core.studies import Cell, Result, Results, Table, Trial
+from qgen_core.studies import SPACE, Cell, Result, Results, Table, Trial
 from qgen_hep.studies.qag import QagStudy, grid
 from qgen_hep.studies.qag.figures import FIGURES
 from qgen_hep.studies.qag.grid import Training
@@ -26,6 +27,7 @@ from qgen_hep.studies.qag.readings import (
     readings,
     root,
 )
+from qgen_hep.studies.qag.selection import USUAL, Setting, settings
 from qgen_hep.studies.qag.tables import tables
 from qgen_hep.studies.shared.style import draw
 
@@ -73,11 +75,14 @@ def test_optimisers_have_the_same_number_of_circuits() -> None:
 
 def test_the_noise_study_shares_its_clean_trainings() -> None:
     cells = grid.noise(30)
-    assert len(cells) == 30 * (1 + 5)
-    clean = [cell for cell in cells if cell.tags["scale"] == 0]
+    assert len(cells) == 30 * (1 + 5 + 1)
+    trained_cells = [cell for cell in cells if cell.tags["model"] == "qag"]
+    clean = [cell for cell in trained_cells if cell.tags["scale"] == 0]
     assert len(clean) == 30
     assert clean[0].measurements == {"evaluated": {"scales": [0, 0.25, 0.5, 1, 2, 4]}}
     assert all("noise" not in cell.recipe for cell in clean)
+    frozen = [cell for cell in cells if cell.tags["model"] == "frozen"]
+    assert [cell.measurements for cell in frozen] == [cell.measurements for cell in clean]
     noisy = [cell for cell in cells if cell.tags["scale"] == 4]
     assert noisy[0].recipe["noise"] == {"name": "ibm_fez", "scale": 4.0}
 
@@ -86,17 +91,50 @@ def test_every_seed_has_its_controls_in_the_table() -> None:
     found = {(cell.tags["model"], cell.tags["trainer"]) for cell in grid.reproduction(1)}
     for model in grid.MODELS:
         assert any(name == model for name, _ in found)
-    counts = {}
-    for model in grid.TRAINED:
-        generator = Trial(Training(model, "adam").recipe(), "unused").assembly.generator
-        counts[model] = sum(value.size for value in generator.parameters().values())
-    assert counts == {"qag": 24, "network": 24}
+
+
+def parameter_count(training: Training) -> int:
+    generator = Trial(training.recipe(), "unused").assembly.generator
+    return sum(value.size for value in generator.parameters().values())
+
+
+@pytest.mark.parametrize("setting", settings(), ids=str)
+def test_each_setting_has_a_network_of_as_many_parameters_and_a_frozen_circuit(
+    setting: Setting,
+) -> None:
+    ansatz, layers, variance = setting
+    tags = {"ansatz": ansatz, "layers": layers, "variance": variance, "trainer": "adam"}
+    cells = grid.tunings(2)
+    if setting == USUAL:
+        cells = grid.reproduction(2)
+        tags["encoding"] = "min-max"
+    for model in ("qag", "network", "frozen"):
+        found = []
+        for cell in cells:
+            if {**tags, "model": model}.items() <= cell.tags.items():
+                found.append(cell.tags["seed"])
+        assert found == [1, 2]
+    made = Training(ansatz=ansatz, layers=layers, variance=variance)
+    circuit = parameter_count(made)
+    network = parameter_count(replace(made, model="network"))
+    assert network == (24 if ansatz == "mera-up" else circuit)
+    assert abs(network - circuit) <= 2
+    assert parameter_count(replace(made, model="frozen")) == 0
+
+
+def test_frozen_circuits_are_not_trained_again_under_drift() -> None:
+    cells = grid.drift(30, 2)
+    radii = {(cell.tags["model"], cell.measurements["drifted"]["radius"]) for cell in cells}
+    assert radii == {("qag", 0.2), ("frozen", None)}
+    (unchanged,) = (cell for cell in cells if cell.tags["drift"] == 0 and cell.tags["seed"] == 1)
+    assert unchanged.measurements == {"drifted": {"drift": 0.0, "draws": 1, "radius": 0.2}}
+    assert len(cells) == 2 * (1 + 3 + 3)
 
 
 def test_the_cells_come_seed_by_seed_and_parts_can_be_chosen() -> None:
     cells = QagStudy(parts=("noise",), repeats=2).cells(quick=False)
-    seeds = [cell.tags["seed"] for cell in cells if cell.tags["part"] == "noise"]
-    assert seeds == sorted(seeds) and len(seeds) == 12
+    seeds = [int(str(cell.tags["seed"])) for cell in cells if cell.tags["part"] == "noise"]
+    assert seeds == sorted(seeds) and len(seeds) == 14
     assert {cell.tags["part"] for cell in cells} == {"null", "noise"}
     with pytest.raises(BadOption, match="repeats must be at least 1"):
         QagStudy(repeats=0)
@@ -257,12 +295,34 @@ def test_tables_name_what_is_missing_and_quote_the_document(small: dict[str, Any
     assert main.rows[-1][0] == "document 004" and "0.00241" in main.rows[-1][5]
     assert {"circuit", "network", "circuit, frozen", "Gaussian"} <= {row[0] for row in main.rows}
     drift = table_of(full, "Drift")
-    assert all(row[1:] == ("missing",) * 4 for row in map(tuple, drift.rows))
+    assert [row[2:6] for row in drift.rows[:4]] == [("missing",) * 4] * 4
+    assert [row[2:6] for row in drift.rows[4:7]] == [("missing",) * 3 + ("–",)] * 3
     noise = table_of(full, "Noise")
-    assert [row[0] for row in noise.rows] == ["0", "0.25", "0.5", "1", "2", "4"]
-    assert noise.rows[3][3].startswith("0")  # both scenarios have the same numbers here
+    assert [row[1] for row in noise.rows[:6]] == ["0", "0.25", "0.5", "1", "2", "4"]
+    assert noise.rows[3][4].startswith("0")  # both scenarios have the same numbers here
+    for table in (drift, noise):
+        models = {row[0] for row in table.rows}
+        assert models == {"circuit", "circuit, frozen", "network", "Gaussian"}
+    tunings = table_of(full, "Tunings")
+    assert all("missing" not in row for row in tunings.rows)
+    assert tunings.rows[-1][0] == "Gaussian"
     left_out = table_of(tables(Results(results_of(cells[:2], small))), "Against the document")
     assert left_out.rows[-1][2] == "reproduction, noise, drift, tuning"
+
+
+def test_changes_under_drift_are_those_of_each_seed() -> None:
+    found = []
+    for seed, level in ((1, 0.75), (2, 0.25)):
+        cell = Cell({}, {"drifted": {}}, {"part": "drift", "model": "qag", "drift": 0.02})
+        data = {
+            "at the calibration": level,
+            "before": [level + 0.25, level - 0.5],
+            "after": [level - 0.25, level - 0.25 * seed],
+        }
+        found.append(Result(cell, "", {"drifted": data}))
+    row = table_of(tables(Results(found)), "Drift").rows[1]
+    texts = [text.replace(SPACE, " ") for text in row]
+    assert texts[1:] == ["0.02", "0.5 ± 0.4", "-0.125 ± 0", "0.5 ± 0", "-0.312 ± 0.09", "2"]
 
 
 def test_nothing_run_is_missing_everywhere(small: dict[str, Any]) -> None:

@@ -33,10 +33,9 @@ class QagStudy(Study):
 
     Args:
         parts: which parts to run.
-        seeds: trainings of each configuration of the reproduction.
+        seeds: trainings of each configuration but those of the noise.
         repeats: trainings at each strength of the noise.
         draws: calibrations drawn for each size of the drift.
-        tuning_seeds: trainings of each tuning.
 
     >>> cells = QagStudy().cells(quick=True)
     >>> sorted({str(cell.tags["part"]) for cell in cells})
@@ -57,14 +56,12 @@ class QagStudy(Study):
         seeds: int = 5,
         repeats: int = grid.REPEATS,
         draws: int = grid.DRAWS,
-        tuning_seeds: int = 2,
     ) -> None:
-        require_positive(seeds=seeds, repeats=repeats, draws=draws, tuning_seeds=tuning_seeds)
+        require_positive(seeds=seeds, repeats=repeats, draws=draws)
         self.parts = parts
         self.seeds = seeds
         self.repeats = repeats
         self.draws = draws
-        self.tuning_seeds = tuning_seeds
 
     def cells(self, *, quick: bool) -> Sequence[Cell]:
         if quick:
@@ -83,9 +80,9 @@ class QagStudy(Study):
         if "noise" in self.parts:
             found += grid.noise(self.repeats)
         if "tuning" in self.parts:
-            found += grid.tunings(self.tuning_seeds)
+            found += grid.tunings(self.seeds)
         if "drift" in self.parts:
-            found += grid.drift(self.draws)
+            found += grid.drift(self.draws, self.seeds)
         return found
 
     def tables(self, results: Results) -> Sequence[Table]:

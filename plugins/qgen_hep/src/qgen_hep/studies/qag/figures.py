@@ -12,6 +12,7 @@ from qgen_hep.studies.qag.measurements import SUM_EDGES
 from qgen_hep.studies.qag.published import MMD
 from qgen_hep.studies.qag.readings import MEDIAN
 from qgen_hep.studies.qag.selection import (
+    CLASSICAL,
     Configuration,
     Data,
     null_of,
@@ -100,26 +101,34 @@ def figure_5(results: Results) -> Any:
 
 
 def figure_6(results: Results) -> Any:
-    """The final MMD by strength of the noise, trained under noise and trained without."""
-    made = figure(7.4, 4.8)
+    """The final MMD by strength of the noise, trained under noise and trained without.
+
+    With the controls: the circuit at its start values, and classical models, without noise.
+    """
+    made = figure(9.8, 4.8)
     axes = made.subplots()
     scenarios = (
-        ("trained and evaluated under noise", "#7b4fa3", True, -0.03),
-        ("trained without noise", BLUE, False, 0.03),
+        ("trained and evaluated under noise", "qag", "#7b4fa3", True, -0.03),
+        ("trained without noise", "qag", BLUE, False, 0.03),
+        ("frozen at its start values", "frozen", GREY, False, 0.0),
     )
-    for label, colour, under_noise, shift in scenarios:
+    for label, model, colour, under_noise, shift in scenarios:
         places = []
         means = []
         spreads = []
         for scale in scales_of(results):
-            found = repeats(results, scale if under_noise else 0.0)
-            summary = found.summary(_final(scale))
+            trained = scale if under_noise else 0.0
+            summary = repeats(results, trained, model).summary(_final(scale))
             if summary.count > 1:
                 places.append(scale + shift)
                 means.append(summary.mean)
                 spreads.append(summary.deviation)
         if places:
             axes.errorbar(places, means, spreads, color=colour, marker="o", capsize=3, label=label)
+    for configuration, colour in zip(CLASSICAL, (RED, GREEN), strict=True):
+        found = seeds_of(results, configuration).summary(lambda data: data["encoded"]["mmd2"])
+        if found.count:
+            axes.axhline(found.mean, color=colour, ls="--", lw=1.0, label=configuration.text)
     data = null_of(results, "min-max")
     if data is not None:
         mean, deviation = data["sizes"][str(data["test events"])][MEDIAN]
@@ -129,7 +138,7 @@ def figure_6(results: Results) -> Any:
     axes.set_yscale("log")
     axes.set_xlabel(f"x, strength of the noise of {grid.DEVICE} (emulated)")
     axes.set_ylabel("final MMD²")
-    legend(axes, loc="center right")
+    legend(axes, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return made
 
 

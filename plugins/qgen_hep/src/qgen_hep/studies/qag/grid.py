@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from qgen_core.studies import Cell
@@ -19,7 +19,9 @@ COBYLA = {"name": "cobyla", "tol": 0.004, "rhobeg": 5.593}
 SCALES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 DEVICE = "ibm_fez"
 REPEATS = 30
-#: Largest changes of the rates of a calibration, and calibrations drawn for each.
+#: Largest changes of the rates of a calibration, and calibrations drawn for each. Where the
+#: calibration stays as it is, training again only goes on: a control.
+UNCHANGED = 0.0
 DRIFTS = (0.02, 0.04, 0.08)
 DRAWS = 30
 #: The radius of the search when a trained model is trained again under another calibration.
@@ -66,6 +68,10 @@ LONG_IMAGES = 100
 NOISE_TRAINER = "cobyla, common"
 MODELS = ("qag", "network", "frozen", "gaussian")
 TRAINED = ("qag", "network")
+#: Settings of the tunings that differ from the document's.
+TUNED_ANSATZE = ("mera-up", "hardware-efficient")
+TUNED_LAYERS = (1, 3, 4)
+TUNED_VARIANCES = (0.05, 0.2, 1.0)
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,8 @@ class Training:
         if self.model == "gaussian":
             return {"name": "gaussian"}
         if self.model == "network":
-            return {"name": "noise-mlp", "variance": self.variance, "size": self.layers}
+            size = network_size(self.ansatz, self.layers)
+            return {"name": "noise-mlp", "variance": self.variance, "size": size}
         ansatz: dict[str, Any] = {"name": self.ansatz}
         if self.ansatz != "mera-up":  # its number of layers follows from the wires
             ansatz["layers"] = self.layers
@@ -137,6 +144,21 @@ class Training:
         return Cell(self.recipe(), {measurement: dict(options)}, tags)
 
 
+def network_size(ansatz: str, layers: int) -> int:
+    """The size of the network with as many parameters as the ansatz has on 8 wires.
+
+    ``mera-up`` has 22 parameters, the network nearest to it 24.
+
+    >>> network_size("clic8", 2), network_size("hardware-efficient", 2), network_size("mera-up", 2)
+    (2, 5, 2)
+    """
+    if ansatz == "hardware-efficient":
+        return 3 * layers - 1
+    if ansatz == "mera-up":
+        return 2
+    return layers
+
+
 def noise_of(scale: float, **options: Any) -> dict[str, Any] | None:
     """The noise of the device at a strength; None at 0.
 
@@ -146,6 +168,17 @@ def noise_of(scale: float, **options: Any) -> dict[str, Any] | None:
     if not scale:
         return None
     return {"name": DEVICE, "scale": scale, **options}
+
+
+def calibration(drift: float, draw: int) -> dict[str, Any] | None:
+    """The noise of the device at another calibration, at its own where nothing drifts.
+
+    >>> calibration(0.02, 3), calibration(UNCHANGED, 0) == noise_of(1.0)
+    ({'name': 'ibm_fez', 'scale': 1.0, 'drift': 0.02, 'draw': 3}, True)
+    """
+    if drift == UNCHANGED:
+        return noise_of(1.0)
+    return noise_of(1.0, drift=drift, draw=draw)
 
 
 def under(recipe: Mapping[str, Any], noise: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -188,9 +221,10 @@ def _reproductions(seed_count: int) -> list[Training]:
             found.append(Training("network", trainer, seed=seed))
         found.append(Training("frozen", "adam", seed=seed))
         found.append(Training("gaussian", "adam", seed=seed))
-        for model in ("qag", "network", "gaussian"):
+        for model in MODELS:
             found.append(Training(model, "adam", "arccos", seed))
         found.append(Training("qag", "cobyla, common", "arccos", seed))
+        found.append(Training("frozen", "adam", seed=seed, layers=6))
         for layers in (2, 6):
             for model in TRAINED:
                 found.append(
@@ -200,11 +234,16 @@ def _reproductions(seed_count: int) -> list[Training]:
 
 
 def noise(repeats: int, scales: Sequence[float] = SCALES) -> list[Cell]:
-    """Figure 6: one training without noise for all strengths, one under each of them."""
+    """Figure 6: one training without noise for all strengths, one under each of them.
+
+    The circuit at its start values is evaluated at each strength as a control.
+    """
     found = []
     for seed in seeds(repeats):
         clean = Training(trainer=NOISE_TRAINER, seed=seed)
-        found.append(clean.cell("noise", "evaluated", {"scales": list(scales)}))
+        frozen = Training("frozen", "adam", seed=seed)
+        for training in (clean, frozen):
+            found.append(training.cell("noise", "evaluated", {"scales": list(scales)}))
         for scale in scales:
             if scale:
                 noisy = Training(trainer=NOISE_TRAINER, seed=seed, scale=scale)
@@ -212,25 +251,39 @@ def noise(repeats: int, scales: Sequence[float] = SCALES) -> list[Cell]:
     return found
 
 
-def drift(draws: int) -> list[Cell]:
-    """Trained at the calibration, evaluated and trained again at others."""
-    training = Training(trainer=NOISE_TRAINER, scale=1.0)
+def drift(draws: int, seed_count: int) -> list[Cell]:
+    """Trained at the calibration, evaluated and trained again at others; and frozen circuits."""
     found = []
-    for size in DRIFTS:
-        options = {"drift": size, "draws": draws, "radius": RETRAINING_RADIUS}
-        cell = training.cell("drift", "drifted", options)
-        found.append(Cell(cell.recipe, cell.measurements, {**cell.tags, "drift": size}))
+    for seed in seeds(seed_count):
+        trained = Training(trainer=NOISE_TRAINER, seed=seed, scale=1.0)
+        frozen = Training("frozen", "adam", seed=seed, scale=1.0)
+        found.append(_drifted(trained, UNCHANGED, 1))
+        for size in DRIFTS:
+            found.append(_drifted(trained, size, draws))
+            found.append(_drifted(frozen, size, draws))
     return found
 
 
+def _drifted(training: Training, drift: float, draws: int) -> Cell:
+    """The cell of one size of the drift, which is a tag of its own; frozen circuits stay so."""
+    radius = None
+    if training.model in TRAINED:
+        radius = RETRAINING_RADIUS
+    options = {"drift": drift, "draws": draws, "radius": radius}
+    cell = training.cell("drift", "drifted", options)
+    return Cell(cell.recipe, cell.measurements, {**cell.tags, "drift": drift})
+
+
 def tunings(seed_count: int) -> list[Cell]:
-    """One setting at a time, by adam: topology, layers and variance."""
+    """One setting at a time, by adam: topology, layers and variance; with their controls."""
     found = []
     for seed in seeds(seed_count):
-        for ansatz in ("mera-up", "hardware-efficient"):
-            found.append(Training(trainer="adam", seed=seed, ansatz=ansatz))
-        for layers in (1, 3, 4):
-            found.append(Training(trainer="adam", seed=seed, layers=layers))
-        for variance in (0.05, 0.2, 1.0):
-            found.append(Training(trainer="adam", seed=seed, variance=variance))
+        for model in ("qag", "network", "frozen"):
+            usual = Training(model, "adam", seed=seed)
+            for ansatz in TUNED_ANSATZE:
+                found.append(replace(usual, ansatz=ansatz))
+            for layers in TUNED_LAYERS:
+                found.append(replace(usual, layers=layers))
+            for variance in TUNED_VARIANCES:
+                found.append(replace(usual, variance=variance))
     return [training.cell("tuning", "trained", {"every": EVALUATIONS}) for training in found]

@@ -15,7 +15,7 @@ from qgen_core.runs.assembly import Assembly
 from qgen_core.studies import Trial
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Array, Floats
-from qgen_hep.studies.qag.grid import noise_of, under
+from qgen_hep.studies.qag.grid import calibration, noise_of, under
 from qgen_hep.studies.qag.monitor import Monitor, images_of, measures
 from qgen_hep.studies.qag.readings import MEDIAN, median_distance, readings
 from qgen_hep.studies.shared.six_digits import six_digits
@@ -97,18 +97,22 @@ def evaluated(trial: Trial, scales: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def drifted(trial: Trial, drift: float, draws: int, radius: float) -> dict[str, Any]:
-    """The trained model under other calibrations, before and after it is trained again there."""
+def drifted(trial: Trial, drift: float, draws: int, radius: float | None) -> dict[str, Any]:
+    """The trained model under other calibrations, before and after it is trained again there.
+
+    ``radius`` is that of the search when it is trained again; None: it is not.
+    """
     recipe = trial.recipe.to_dict()
     start = trial.run.path
     state = trial.run.assembly.generator.state()
     before = []
     after = []
     for draw in range(draws):
-        noise = noise_of(1.0, drift=drift, draw=draw)
-        other = under(recipe, noise)
+        other = under(recipe, calibration(drift, draw))
         folder = trial.folder / f"draw-{draw}"
         before.append(_under_noise(other, state, folder)["mmd2"])
+        if radius is None:
+            continue
         retraining = {**other, "trainer": {**other["trainer"], "rhobeg": radius}}
         again = Trial(retraining, folder / "again", start=start)
         retrained = again.run.assembly.generator.state()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qgen_core.studies import Results
+from qgen_hep.studies.qag import grid
 
 Data = Mapping[str, Any]
 
@@ -23,13 +24,13 @@ class Configuration:
     @property
     def text(self) -> str:
         """Name of the model, with its layers where they are not the usual ones."""
-        name = NAMES[self.model]
+        name = MODEL_NAMES[self.model]
         if self.layers != 2:
             name += f", {self.layers} layers"
         return name
 
 
-NAMES = {
+MODEL_NAMES = {
     "qag": "circuit",
     "network": "network",
     "frozen": "circuit, frozen",
@@ -50,12 +51,32 @@ CONFIGURATIONS = (
     Configuration("qag", "adam, long", 6),
     Configuration("network", "adam, long", 6),
     Configuration("frozen", "adam"),
+    Configuration("frozen", "adam", 6),
     Configuration("gaussian", "adam"),
     Configuration("qag", "cobyla, common", encoding="arccos"),
     Configuration("qag", "adam", encoding="arccos"),
     Configuration("network", "adam", encoding="arccos"),
+    Configuration("frozen", "adam", encoding="arccos"),
     Configuration("gaussian", "adam", encoding="arccos"),
 )
+
+
+#: Controls that noise does not change, since they have no circuit.
+CLASSICAL = (Configuration("network", grid.NOISE_TRAINER), Configuration("gaussian", "adam"))
+#: Ansatz, layers and variance of the random angles.
+Setting = tuple[str, int, float]
+#: The document's setting.
+USUAL: Setting = ("clic8", 2, grid.VARIANCE)
+
+
+def settings() -> list[Setting]:
+    """The document's setting, and those with one change."""
+    ansatz, layers, variance = USUAL
+    found = [USUAL]
+    found += [(other, layers, variance) for other in grid.TUNED_ANSATZE]
+    found += [(ansatz, other, variance) for other in grid.TUNED_LAYERS]
+    found += [(ansatz, layers, other) for other in grid.TUNED_VARIANCES]
+    return found
 
 
 def part(results: Results, name: str) -> Results:
@@ -88,6 +109,25 @@ def scales_of(results: Results) -> list[float]:
     return sorted(found)
 
 
-def repeats(results: Results, trained: float) -> Results:
-    """The trainings of the noise study at one strength."""
-    return part(results, "noise").where(scale=trained)
+def repeats(results: Results, trained: float, model: str = "qag") -> Results:
+    """The trainings of a model of the noise study at one strength."""
+    return part(results, "noise").where(scale=trained, model=model)
+
+
+def drifts_of(results: Results, model: str, drift: float) -> Results:
+    """The seeds of a model at calibrations that differ by so much from its own."""
+    cells = part(results, "drift")
+    if not cells:
+        return cells
+    return cells.where(model=model, drift=drift)
+
+
+def tuned(results: Results, model: str, setting: Setting) -> Results:
+    """The seeds of a model with one setting that differs; the document's are a reproduction's."""
+    if setting == USUAL:
+        return seeds_of(results, Configuration(model, "adam"))
+    cells = part(results, "tuning")
+    if not cells:
+        return cells
+    ansatz, layers, variance = setting
+    return cells.where(model=model, ansatz=ansatz, layers=layers, variance=variance)

@@ -12,16 +12,21 @@ from qgen_hep.studies.qag import grid
 from qgen_hep.studies.qag.published import MMD, MMD_ERROR
 from qgen_hep.studies.qag.readings import MEDIAN, NAMES, biased_null, root
 from qgen_hep.studies.qag.selection import (
+    CLASSICAL,
     CONFIGURATIONS,
+    MODEL_NAMES,
     Configuration,
     Data,
+    drifts_of,
     null_of,
     part,
     repeats,
     scales_of,
     seeds_of,
+    settings,
+    tuned,
 )
-from qgen_hep.studies.shared.summary import OVER_SEEDS, absent
+from qgen_hep.studies.shared.summary import OVER_SEEDS, absent, of_first
 
 PUBLISHED = f"{MMD:g}{SPACE}±{SPACE}{MMD_ERROR:g}"
 #: Configurations in the table of readings: what stands for the document, and the best of each kind.
@@ -29,8 +34,13 @@ READ = {
     "circuit, cobyla": ("qag", "cobyla, common", 2),
     "circuit, adam": ("qag", "adam", 2),
     "network, adam": ("network", "adam", 2),
+    "circuit, frozen": ("frozen", "adam", 2),
     "Gaussian": ("gaussian", "adam", 2),
 }
+OF_CONTROLS = (
+    "Network, by the same trainer, and Gaussian: of the first table, which noise of a circuit does "
+    "not change."
+)
 
 
 def tables(results: Results) -> list[Table]:
@@ -247,6 +257,7 @@ def _noise(results: Results) -> Table:
         noisy = repeats(results, scale)
         rows.append(
             (
+                MODEL_NAMES["qag"],
                 f"{scale:g}",
                 noisy.summary(_at(scale)).text(),
                 clean.summary(_at(scale)).text(),
@@ -255,7 +266,24 @@ def _noise(results: Results) -> Table:
                 clean.summary(_at(scale, "correlation loss")).text(),
             )
         )
+    for scale in scales_of(results):
+        frozen = repeats(results, 0.0, "frozen")
+        rows.append(
+            (
+                MODEL_NAMES["frozen"],
+                f"{scale:g}",
+                NONE,
+                frozen.summary(_at(scale)).text(),
+                NONE,
+                NONE,
+                frozen.summary(_at(scale, "correlation loss")).text(),
+            )
+        )
+    for configuration in CLASSICAL:
+        distance, loss = _distance_and_loss(seeds_of(results, configuration))
+        rows.append((configuration.text, NONE, NONE, distance, NONE, NONE, loss))
     columns = (
+        "model",
         "x",
         "trained and evaluated under noise",
         "trained without, evaluated under noise",
@@ -270,6 +298,7 @@ def _noise(results: Results) -> Table:
         "its figure; these are ours.",
         "Difference: trained under noise minus trained without, mean over pairs of the same seed, "
         "with its standard error.",
+        f"{OF_CONTROLS} Frozen circuits have as many repeats as the trained ones.",
     )
     return Table("Noise (figure 6)", columns, tuple(rows), notes)
 
@@ -292,55 +321,101 @@ def _difference(results: Results, scale: float) -> str:
 
 def _drift(results: Results) -> Table:
     rows = []
+    for size in (grid.UNCHANGED, *grid.DRIFTS):
+        rows.append(_drift_row(results, "qag", size))
     for size in grid.DRIFTS:
-        data = None
-        cells = part(results, "drift")
-        if cells:
-            data = cells.where(drift=size).first()
-        row = [MISSING] * 4
-        if data is not None:
-            before = np.array(data["before"])
-            after = np.array(data["after"])
-            row = [
-                f"{data['at the calibration']:.3g}",
-                _pair(before.mean(), before.std(ddof=1)),
-                _pair(after.mean(), after.std(ddof=1)),
-                f"{len(before)}",
-            ]
-        elif not cells:
-            row = [NONE] * 4
-        rows.append((f"{size:g}", *row))
-    columns = ("drift", "at the calibration", "other calibrations", "trained again", "draws")
+        rows.append(_drift_row(results, "frozen", size))
+    for configuration in CLASSICAL:
+        found = seeds_of(results, configuration)
+        level = found.summary(_measure("encoded", "mmd2")).text()
+        rows.append((configuration.text, NONE, level, NONE, NONE, NONE, NONE))
+    columns = (
+        "model",
+        "drift",
+        "at the calibration",
+        "change at others",
+        "largest change",
+        "change when trained again",
+        "draws",
+    )
     notes = (
-        "MMD² of the training of seed 1 under the noise of the device (x = 1). Rates of each other "
-        "calibration differ by up to this fraction; trained again from the trained parameters with "
-        f"rhobeg = {grid.RETRAINING_RADIUS:g}. ± is the standard deviation over draws.",
+        "MMD² of trainings under the noise of the device (x = 1). Rates of each other calibration "
+        "differ by up to this fraction. Changes: from the value at the calibration, mean over "
+        "draws; the largest is that of all draws, without its sign. Trained again from the trained "
+        f"parameters with rhobeg = {grid.RETRAINING_RADIUS:g}; at drift 0 the calibration is the "
+        f"same, so that the training only goes on. {OVER_SEEDS}.",
+        OF_CONTROLS,
     )
     return Table("Drift of the calibration", columns, tuple(rows), notes)
 
 
+def _drift_row(results: Results, model: str, size: float) -> tuple[str, ...]:
+    found = drifts_of(results, model, size)
+    again = NONE
+    if model in grid.TRAINED:
+        again = found.summary(_change("after")).text()
+    draws = of_first(found, lambda data: len(data["before"]))
+    return (
+        MODEL_NAMES[model],
+        f"{size:g}",
+        found.summary(lambda data: float(data["at the calibration"])).text(),
+        found.summary(_change("before")).text(),
+        found.summary(_largest_change).text(),
+        again,
+        draws or absent(found),
+    )
+
+
+def _change(when: str) -> Callable[[Any], float]:
+    return lambda data: float(np.mean(data[when]) - data["at the calibration"])
+
+
+def _largest_change(data: Any) -> float:
+    return float(np.abs(np.array(data["before"]) - data["at the calibration"]).max())
+
+
 def _tunings(results: Results) -> Table:
     rows = []
-    names = ("ansatz", "layers", "variance")
-    cells = part(results, "tuning")
-    usual = seeds_of(results, Configuration("qag", "adam"))
-    groups: dict[tuple[Any, ...], Results] = {("clic8", 2, grid.VARIANCE): usual}
-    if cells:
-        groups.update(cells.groups(*names))
-    for (ansatz, layers, variance), found in groups.items():
-        rows.append(
-            (
-                str(ansatz),
-                NONE if ansatz == "mera-up" else str(layers),
-                f"{variance:g}",
-                found.summary(_parameters).text(".0f"),
-                found.summary(_measure("encoded", "mmd2")).text(),
-                found.summary(_measure("encoded", "correlation loss")).text(),
-            )
-        )
-    columns = ("ansatz", "layers", "variance", "parameters", "MMD²", "correlation loss")
-    notes = (f"One setting changed at a time, adam. {OVER_SEEDS}.",)
+    for setting in settings():
+        ansatz, layers, variance = setting
+        row = [ansatz, NONE if ansatz == "mera-up" else f"{layers}", f"{variance:g}"]
+        for model in ("qag", "network"):
+            found = tuned(results, model, setting)
+            row += [_fixed(found), *_distance_and_loss(found)]
+        row += _distance_and_loss(tuned(results, "frozen", setting))
+        rows.append(tuple(row))
+    gaussian = _distance_and_loss(seeds_of(results, Configuration("gaussian", "adam")))
+    rows.append(("Gaussian", NONE, NONE, NONE, *gaussian, *[NONE] * 5))
+    columns = (
+        "ansatz",
+        "layers",
+        "variance",
+        "parameters",
+        "MMD²",
+        "correlation loss",
+        "parameters, network",
+        "MMD², network",
+        "correlation loss, network",
+        "MMD², frozen",
+        "correlation loss, frozen",
+    )
+    notes = (
+        "One setting changed at a time, adam. Network: of the same random numbers and as many "
+        f"parameters as the circuit, or of the nearest number. {OVER_SEEDS}.",
+    )
     return Table("Tunings", columns, tuple(rows), notes)
+
+
+def _fixed(found: Results) -> str:
+    """The number of parameters, the same for all seeds."""
+    return of_first(found, _parameters, ".0f") or absent(found)
+
+
+def _distance_and_loss(found: Results) -> list[str]:
+    return [
+        found.summary(_measure("encoded", "mmd2")).text(),
+        found.summary(_measure("encoded", "correlation loss")).text(),
+    ]
 
 
 def _differences(results: Results) -> Table:
