@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from math import erf
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -321,7 +324,7 @@ def test_parts_of_a_split_are_disjoint_and_seeded(monkeypatch: pytest.MonkeyPatc
             seen.append(np.array(events)[:, 0])
             return np.arange(len(events), dtype=float)
 
-    def train(first, second, settings, *, seed):  # noqa: ANN001, ANN202
+    def train(first, second, settings, *, seed, build):  # noqa: ANN001, ANN202
         seen.append(np.concatenate([first.train, second.train])[:, 0])
         return Recorded()
 
@@ -405,6 +408,63 @@ def test_classifiers_say_what_differs_from_the_protocol() -> None:
     )
     with pytest.raises(DataError, match="4 events are too few"):
         metric(showers(8, 1), showers(500, 2), rng=np.random.default_rng(1))
+
+
+def test_convolutions_find_what_neighbours_share() -> None:
+    """Neighbours are equal in one sample and independent in the other, with equal margins."""
+    pytest.importorskip("torch")
+    from qgen_hep.calorimeters.resnet import ShowerResNet
+
+    rng = np.random.default_rng(1)
+    samples = []
+    for equal in (4, 1):
+        voxels = rng.exponential(1.0, (200, 128 // equal))
+        energy = np.full((200, 1), 3.0)
+        samples.append(np.concatenate([energy, np.repeat(voxels, equal, axis=1)], axis=1))
+    told = telling_apart.tell_apart(
+        *samples,
+        split=telling_apart.Split(120, 40, 40),
+        settings=replace(
+            telling_apart.PROTOCOL,
+            batch_size=40,
+            epochs=8,
+            learning_rate=1e-3,
+            precision="float32",
+        ),
+        build=partial(ShowerResNet, (4, 8, 4)),
+        seed=1,
+    )
+    assert told.auc - 0.5 > 5 * told.auc_error
+
+
+def test_the_resnet_has_as_many_parameters_as_that_of_the_challenge() -> None:
+    """Added up by hand: 2 x 9 kernels of 27, their projections, the first of 343, and norms."""
+    pytest.importorskip("torch")
+    from qgen_hep.calorimeters.resnet import ShowerResNet
+
+    network = ShowerResNet((45, 16, 9))
+    assert sum(one.numel() for one in network.parameters()) == 2_516_644
+
+
+def test_a_resnet_needs_layers_that_are_alike(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "binning.xml"
+    layers = [f'<Layer id="{number}" r_edges="0,5,10" n_bin_alpha="4"/>' for number in (0, 1)]
+    path.write_text(f'<Bins><Bin name="electron">{"".join(layers)}</Bin></Bins>')
+    rng = np.random.default_rng(1)
+    columns = tuple(f"showers[{number}]" for number in range(16))
+    reference = Events(
+        rng.exponential(10.0, (24, 16)),
+        np.full((24, 1), 1000.0),
+        columns=columns,
+        condition_columns=("energy",),
+    )
+    options = {"levels": ["resnet"], "epochs": 1}
+    calorimeter = {"xml": str(path), "particle": "electron"}
+    metric = qgen.metric("calo-classifier", calorimeter=calorimeter, threshold=0.0, **options)
+    assert 0 <= metric(reference, reference, rng=rng)["AUC (resnet)"].value <= 1
+    with pytest.raises(BadOption, match="the level 'resnet' of calo-classifier needs layers"):
+        qgen.metric("calo-classifier", **options)(showers(20, 1), showers(20, 2), rng=rng)
 
 
 def test_bad_options_of_metrics_are_refused() -> None:

@@ -5,7 +5,7 @@ torch is the extra ``torch`` of this package, and is imported when a classifier 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
@@ -28,8 +28,12 @@ Criterion = Literal["loss", "accuracy"]
 Precision = Literal["float32", "float64"]
 #: The shares of training and validation events; the rest are test events.
 SHARES = (0.6, 0.15)
+#: The momentum of a normalisation that takes the last events that it sees for all.
+OVER_ALL = 1.0
 #: The slope of the activation for negative inputs.
 SLOPE = 0.01
+#: The most numbers that a network is evaluated on at once, which limits its memory.
+MOST_NUMBERS = 2**25
 #: A deviation below this is taken as 1, so that a constant column stays finite.
 LEAST_DEVIATION = 1e-12
 
@@ -150,7 +154,7 @@ class Classifier:
         torch = _torch()
         inputs = torch.from_numpy(self._scaler(np.asarray(events, dtype=np.float64)))
         with torch.no_grad():
-            found: Floats = self._network(inputs)[:, 0].double().numpy()
+            found: Floats = _odds(self._network, inputs).double().numpy()
         return found
 
     def test(self, first: ArrayLike, second: ArrayLike) -> Quality:
@@ -172,13 +176,19 @@ class Classifier:
 
 
 def train_classifier(
-    first: Sample, second: Sample, settings: Settings | None = None, *, seed: int
+    first: Sample,
+    second: Sample,
+    settings: Settings | None = None,
+    *,
+    seed: int,
+    build: Callable[[], Any] | None = None,
 ) -> Classifier:
     """A network that is trained to tell the second sample from the first.
 
     Both classes count the same, however many events they have. The initial weights, the order of
     the events and the dropout follow from ``seed``; the last bits of the result depend on torch's
-    number of threads. Test events are not used.
+    number of threads. Test events are not used. ``build`` makes another network, a torch module
+    from inputs (N, F) to (N, 1), instead of that of the settings.
 
     Raises BrokenPlugin without torch, DataError for samples of different columns and for fewer than
     two training events a class.
@@ -199,7 +209,10 @@ def train_classifier(
     validation = _Labelled(torch, scaler, first.validation, second.validation)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(stream(seed, "classifier").integers(2**62)))
-        network = _network(torch, train.shape[1], settings)
+        if build is None:
+            network = _network(torch, train.shape[1], settings)
+        else:
+            network = build().to(getattr(torch, settings.precision))
         return _fit(torch, network, scaler, (training, validation), settings, seed)
 
 
@@ -274,10 +287,14 @@ class _Labelled:
     def settle(self, network: Any) -> None:
         """Give the batch normalisation the means and variances over all events, without dropout.
 
-        Running averages over the few steps of a short training lag behind the weights.
+        Running averages over the few steps of a short training lag behind the weights. Networks
+        that are built elsewhere keep theirs.
         """
         network.eval()
-        normalisations = [layer for layer in network if isinstance(layer, self._normalisation)]
+        normalisations = []
+        for layer in network.modules():
+            if isinstance(layer, self._normalisation) and layer.momentum == OVER_ALL:
+                normalisations.append(layer)
         for layer in normalisations:
             layer.train()
         if normalisations:
@@ -287,12 +304,12 @@ class _Labelled:
 
     def loss(self, network: Any, batch: Any = slice(None)) -> Any:
         """The mean cross-entropy of some of the events."""
-        logits = network(self._inputs[batch])[:, 0]
+        logits = _odds(network, self._inputs[batch])
         return self._loss(logits, self._labels[batch], self._weights[batch])
 
     def accuracy(self, network: Any) -> float:
         """The weighted share of events on the right side of equal probabilities."""
-        right = (network(self._inputs)[:, 0] > 0) == (self._labels > 0.5)
+        right = (_odds(network, self._inputs) > 0) == (self._labels > 0.5)
         return float((self._weights * right).sum() / self._weights.sum())
 
 
@@ -329,10 +346,19 @@ def _network(torch: Any, inputs: int, settings: Settings) -> Any:
         layers.append(torch.nn.LeakyReLU(SLOPE))
         layers.append(torch.nn.Dropout(settings.dropout))
         if settings.batch_norm:
-            layers.append(torch.nn.BatchNorm1d(width, momentum=1.0))  # see _Labelled.settle
+            layers.append(torch.nn.BatchNorm1d(width, momentum=OVER_ALL))
         inputs = width
     layers.append(torch.nn.Linear(inputs, 1))
     return torch.nn.Sequential(*layers).to(getattr(torch, settings.precision))
+
+
+def _odds(network: Any, inputs: Any) -> Any:
+    """The logarithm of the odds (N,) of scaled inputs (N, F), in parts if there are many."""
+    at_once = max(1, MOST_NUMBERS // inputs.shape[1])
+    if len(inputs) <= at_once:
+        return network(inputs)[:, 0]
+    parts = [network(part)[:, 0] for part in inputs.split(at_once)]
+    return _torch().cat(parts)
 
 
 def _check(first: Sample, second: Sample) -> None:

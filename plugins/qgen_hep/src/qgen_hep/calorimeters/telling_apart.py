@@ -7,8 +7,9 @@ Source: the evaluation of the CaloChallenge, Krause et al., arXiv:2410.21611.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -90,13 +91,16 @@ def tell_apart(
     *,
     split: Split,
     settings: Settings = PROTOCOL,
+    build: Callable[[], Any] | None = None,
     seed: int,
 ) -> Told:
     """Train a network to tell inputs (N, F) from (M, F), calibrate it, and judge it.
 
     Both samples are put in random order and cut by ``split``. The network is trained on the first
     part; the epoch of highest accuracy on the second part is kept, and its probabilities are
-    calibrated there by isotonic regression; both numbers are those of the third part.
+    calibrated there by isotonic regression; both numbers are those of the third part. ``build``
+    makes another network than that of the settings, as in
+    :func:`~qgen_hep.classifier.train_classifier`.
 
     Raises BrokenPlugin without torch, and DataError for fewer events than the split needs.
 
@@ -109,7 +113,7 @@ def tell_apart(
     """
     # The reference has the label 1.
     samples = [_cut(generated, split, seed, "generated"), _cut(reference, split, seed, "reference")]
-    classifier = train_classifier(samples[0], samples[1], settings, seed=seed)
+    classifier = train_classifier(samples[0], samples[1], settings, seed=seed, build=build)
     scores = [classifier.scores(np.concatenate([one.validation for one in samples]))]
     scores.append(classifier.scores(np.concatenate([one.test for one in samples])))
     chosen_by, judged = (_probability(one) for one in scores)
