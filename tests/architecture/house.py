@@ -59,6 +59,7 @@ PUBLIC_MODULES = (
     "qgen_core.noise_models.noisy",
     "qgen_core.runs.assembly",
     "qgen_core.runs.event_formats",
+    "qgen_core.runs.lock",
     "qgen_core.runs.report",
     "qgen_core.runs.run",
     "qgen_core.samplers.annealing",

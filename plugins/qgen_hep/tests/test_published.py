@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 
 from qgen_core import cli
-from qgen_core.errors import DataError, RemoteError, ResourceRefused
+from qgen_core.errors import Busy, DataError, RemoteError, ResourceRefused
+from qgen_core.runs.lock import RunLock
 from qgen_hep.datasets import voxels
 from qgen_hep.published import Record, RemoteFile, data_folder, download, fetch
 from qgen_hep.published.records import (
@@ -161,6 +162,14 @@ def test_a_file_is_downloaded_once_and_its_hash_recorded(server: Server, folder:
     assert sorted(path.name for path in folder.iterdir()) == ["a.hdf5", "a.hdf5.sha256"]
     fetch(record(server))
     assert len(server.asked) == 1 and "Range" not in server.asked[0]
+
+
+def test_two_processes_do_not_write_one_file(server: Server, folder: Path) -> None:
+    with RunLock(folder), pytest.raises(Busy, match="is in use by process"):
+        fetch(record(server))
+    assert not server.asked
+    (path,) = fetch(record(server))
+    assert path.read_bytes() == CONTENT
 
 
 def test_an_interrupted_download_is_continued(server: Server, folder: Path) -> None:

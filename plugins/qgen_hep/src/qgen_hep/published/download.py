@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from qgen_core.errors import DataError, RemoteError
-from qgen_core.support.files import make_folder, not_written, require_disk, write_durably
+from qgen_core.runs.lock import RunLock
+from qgen_core.support.files import not_written, require_disk, write_durably
 from qgen_core.support.resources import readable_size
 from qgen_hep.generate.cache import cache_folder
 from qgen_hep.published.records import Record, RemoteFile
@@ -67,17 +68,17 @@ def fetch(record: Record, counter: Counter | None = None) -> list[Path]:
 
     Raises RemoteError when the server cannot be reached, has no such file, or the connection
     breaks; DataError for a wrong checksum or size, which removes the download, and for a file that
-    was changed since it was downloaded; ResourceRefused when it cannot be written.
+    was changed since it was downloaded; ResourceRefused when it cannot be written; Busy while
+    another process downloads the record.
     """
     folder = place_of(record)
-    make_folder(folder)
-    files = record.files or _list_of(record, folder)
     paths = []
-    for file in files:
-        path = folder / file.name
-        if not _is_complete(path, file):
-            _Download(file, path, counter or _silent).run()
-        paths.append(path)
+    with RunLock(folder):
+        for file in record.files or _list_of(record, folder):
+            path = folder / file.name
+            if not _is_complete(path, file):
+                _Download(file, path, counter or _silent).run()
+            paths.append(path)
     return paths
 
 
