@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from qgen_core.errors import BadOption, BrokenPlugin, DataError
 from qgen_core.events import Events
+from qgen_core.metrics import classifier_auc as metric
 from qgen_core.metrics.classifier_auc import area, classifier_auc
 from qgen_core.metrics.score import score
 
@@ -75,13 +78,65 @@ def test_the_same_seed_gives_the_same() -> None:
     assert auc(normal(60, 1), normal(50, 2), folds=2) == first
 
 
-@pytest.mark.long
-def test_the_floor_of_the_trained_classifier_is_that_of_repeated_samples() -> None:
-    found = [auc(normal(500, 2 * s), normal(700, 2 * s + 1), seed=s) for s in range(150)]
+class MeanDifference:
+    """A classifier along the difference of both means, in place of scikit-learn's."""
+
+    def __init__(self, random_state: int) -> None:
+        self.direction = np.zeros(0)
+
+    def fit(self, x, label, sample_weight) -> None:
+        means = [
+            np.average(x[label == one], axis=0, weights=sample_weight[label == one])
+            for one in (0, 1)
+        ]
+        self.direction = means[1] - means[0]
+
+    def decision_function(self, x):
+        return x @ self.direction
+
+
+def _scatter(pair, repeats: int, **options) -> tuple[float, float, float]:
+    """Mean, uncertainty and floor's spread over the standard deviation of repeated values."""
+    found = [auc(*pair(number), seed=number, **options) for number in range(repeats)]
     values = np.array([one.value for one in found])
-    assert values.mean() == pytest.approx(0.5, abs=4 * values.std() / np.sqrt(150))
-    spread = np.mean([one.floor_spread for one in found])
-    assert spread == pytest.approx(values.std(), rel=0.15)
+    uncertainty = np.mean([one.uncertainty for one in found])
+    floor_spread = np.mean([one.floor_spread for one in found])
+    return values.mean(), uncertainty / values.std(), floor_spread / values.std()
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.15, 0.5])
+@pytest.mark.parametrize("folds", [2, 5, 10])
+def test_parts_that_share_their_training_scatter_together(
+    folds: int, shift: float, monkeypatch
+) -> None:
+    """Parts that are taken for independent give 0.7 of the scatter if nothing differs."""
+    ensemble = SimpleNamespace(HistGradientBoostingClassifier=MeanDifference)
+    threads = SimpleNamespace(threadpool_limits=lambda *args, **options: nullcontext())
+    monkeypatch.setattr(metric, "_scikit_learn", lambda: (ensemble, threads))
+
+    def pair(number: int) -> tuple[Events, Events]:
+        rng = np.random.default_rng([7, number])
+        return Events(rng.normal(size=(200, 8))), Events(rng.normal(size=(300, 8)) + shift)
+
+    mean, uncertainty, floor_spread = _scatter(pair, 250, folds=folds)
+    assert uncertainty == pytest.approx(1, abs=0.15)
+    if shift == 0.0:
+        assert mean == pytest.approx(0.5, abs=0.01)
+        assert floor_spread == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("shift", [0.0, 0.7])
+def test_the_trained_classifier_scatters_as_it_says(shift: float) -> None:
+    def pair(number: int) -> tuple[Events, Events]:
+        moved = normal(700, 2 * number + 1)
+        return normal(500, 2 * number), moved.replace(x=moved.x + shift)
+
+    mean, uncertainty, floor_spread = _scatter(pair, 150)
+    assert uncertainty == pytest.approx(1, abs=0.15)
+    if shift == 0.0:
+        assert mean == pytest.approx(0.5, abs=0.01)
+        assert floor_spread == pytest.approx(1, abs=0.15)
 
 
 def test_weights_undo_a_difference() -> None:

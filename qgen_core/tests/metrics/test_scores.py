@@ -224,7 +224,7 @@ def test_events_are_binned_sorted_and_counted_once_for_all_resamples(
 
         monkeypatch.setattr(module, name, counted)
 
-    count(binning, "bin_numbers")
+    count(binning, "falling_column")
     count(kernels, "add_to_bins")
     count(kernels, "areas")
     count(np, "argsort")
@@ -233,7 +233,7 @@ def test_events_are_binned_sorted_and_counted_once_for_all_resamples(
     asked = [marginal_d, marginal_tv, wasserstein]
     found = scores(asked, reference, generated, rng=rng(), resamples=30)
     assert len(found) == 3 and all(one.floor_spread > 0 for rows in found for one in rows)
-    assert calls["bin_numbers"] == 2 * columns
+    assert calls["falling_column"] == 2 * columns
     assert calls["add_to_bins"] == 2 * 2 + 4  # values of two metrics, two batches of each kind
     assert calls["areas"] == 3 * columns  # the value, the bootstrap, the floor
     assert calls["argsort"] == 2 * columns + 2 * columns  # each sample, and merges of both

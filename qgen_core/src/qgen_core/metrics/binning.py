@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
+from qgen_core.metrics.ordering import falling_column
 from qgen_core.metrics.reference_edges import ReferenceEdges, reference_edges
 from qgen_core.metrics.resample import once, source_weights, sums
 from qgen_core.support.resources import MAX_BINS, require_at_most
@@ -147,14 +148,25 @@ def equal_width(values: Array, bins: int) -> Floats:
     return edges
 
 
-def codes(events: Events, column: int, edges: Floats) -> NDArray[np.intp]:
+def codes(events: Events, column: int, edges: Floats) -> NDArray[np.int32]:
     """Bin numbers (N,) of one column of the source, as :func:`bin_numbers` counts them.
 
     >>> codes(Events(np.array([[0.5], [1.5]])), 0, np.array([0.0, 1.0, 2.0])).tolist()
     [1, 2]
     """
-    key = ("codes", column, edges.tobytes())
-    return once(events, key, lambda source: bin_numbers(source.x[:, column], edges))
+
+    def compute(source: Events) -> NDArray[np.int32]:
+        falling = falling_column(source, column)
+        rising = falling.values[::-1]
+        below = np.searchsorted(rising, edges)
+        below[-1] = np.searchsorted(rising, edges[-1], side="right")
+        in_bins = np.diff(below, prepend=0, append=len(source))
+        numbers = np.empty(len(source), dtype=np.int32)
+        bins = np.arange(len(in_bins), dtype=np.int32)
+        numbers[falling.order[::-1]] = np.repeat(bins, in_bins)
+        return numbers
+
+    return once(events, ("codes", column, edges.tobytes()), compute)
 
 
 def bin_numbers(values: Array, edges: Floats) -> NDArray[np.intp]:
@@ -180,33 +192,26 @@ def marginals(reference: Events, generated: Events, edges: Edges, bins: int | No
     every = columns_of(reference, generated, edges, bins)
     sizes = np.array([len(cuts) + 1 for cuts in every])
     starts = np.cumsum(sizes) - sizes
-    totals = [_totals(events, every, sizes, starts) for events in (reference, generated)]
-    return Marginals(reference.columns, starts, sizes - 2, totals[0], totals[1])
-
-
-def _totals(
-    events: Events, every: list[Floats], sizes: NDArray[np.intp], starts: NDArray[np.intp]
-) -> Floats:
-    """The share (sum of sizes,) of the total weight of ``events`` in the bins of each column."""
     key = ("marginals", *(cuts.tobytes() for cuts in every))
-    size = int(sizes.sum())
 
     def places(source: Events) -> NDArray[np.int32]:
         """The bin (F, N) of each value, counted through all columns."""
         found = np.empty((len(every), len(source)), dtype=np.int32)
         for column, cuts in enumerate(every):
-            found[column] = bin_numbers(source.x[:, column], cuts) + starts[column]
+            found[column] = codes(source, column, cuts) + starts[column]
         return found
 
     def in_bins(source: Events, weights: Floats) -> Floats:
+        """The share (samples, bins of all columns) of the total weight in each bin."""
         from qgen_core.metrics.kernels import add_to_bins
 
-        totals = np.zeros((size, weights.shape[1]))
+        totals = np.zeros((int(sizes.sum()), weights.shape[1]))
         add_to_bins(once(source, ("places", *key), places), weights, totals)
         shares = totals / weights.sum(axis=0)
         return np.ascontiguousarray(shares.T)
 
-    return sums(events, key, size, in_bins)
+    p, q = (sums(events, key, int(sizes.sum()), in_bins) for events in (reference, generated))
+    return Marginals(reference.columns, starts, sizes - 2, p, q)
 
 
 def joint(

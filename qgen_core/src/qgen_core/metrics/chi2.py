@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +57,8 @@ class ChiSquare(NamedTuple):
 
 
 def chi_square(
-    first: NDArray[np.intp],
-    second: NDArray[np.intp],
+    first: NDArray[np.integer[Any]],
+    second: NDArray[np.integer[Any]],
     reference: Events,
     generated: Events,
     size: int,
@@ -82,7 +82,7 @@ def chi_square(
     return ChiSquare(float(terms.sum()), degrees)
 
 
-def _sums(numbers: NDArray[np.intp], events: Events, size: int) -> tuple[Floats, Floats]:
+def _sums(numbers: NDArray[np.integer[Any]], events: Events, size: int) -> tuple[Floats, Floats]:
     """Sums of the weights and of the squared weights in each bin, (size,) each."""
     weights = np.bincount(numbers, weights=source_weights(events), minlength=size)
     squares = np.bincount(numbers, weights=source_weights(events, 2), minlength=size)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import Events
@@ -61,32 +63,59 @@ def log_z(
     size = min(conditions, len(reference))
     chosen = reference.take(np.arange(size) * len(reference) // size)
     _, of_events = model.encode(chosen, rng=rng)
-    return log_z_of_events(model, of_events, chosen.weights, rng=rng, **options)
+    found = log_z_of_events(model, of_events, size, rng=rng, **options)
+    return found.mean(chosen.weights)
+
+
+@dataclass(frozen=True)
+class LogZOfEvents:
+    """log Z for the condition of each event, by each way that is known for all of them.
+
+    ``row`` (n,) numbers the condition of each event; ``ways`` has the estimates of all conditions,
+    in their order, under the names that :func:`log_z_of` gives.
+
+    >>> found = LogZOfEvents(np.array([0, 1, 1]), {"exact": [Estimate(2.0), Estimate(5.0)]})
+    >>> found.of_events("exact").tolist()
+    [2.0, 5.0, 5.0]
+    """
+
+    row: NDArray[np.intp]
+    ways: Mapping[str, Sequence[Estimate]]
+
+    def of_events(self, way: str) -> Floats:
+        """log Z for each event (n,)."""
+        return np.array([number.value for number in self.ways[way]])[self.row]
+
+    def mean(self, weights: Floats) -> dict[str, Estimate]:
+        """The means over events with ``weights`` (n,); the errors are those of log Z alone."""
+        shares = np.bincount(self.row, weights=weights) / weights.sum()
+        return {way: _mean(numbers, shares) for way, numbers in self.ways.items()}
 
 
 def log_z_of_events(
-    model: Model, condition: Array | None, weights: Floats, *, rng: Rng, **options: int
-) -> dict[str, Estimate]:
-    """The numbers of :func:`log_z_of`, averaged over events with encoded conditions (n, K).
+    model: Model, condition: Array | None, size: int, **options: Any
+) -> LogZOfEvents:
+    """The numbers of :func:`log_z_of` for so many events with encoded conditions (size, K).
 
-    An energy that does not depend on the condition has one log Z. Otherwise the ways are those that
-    are known for every condition.
+    ``options`` are those of :func:`log_z_of`. An energy that does not depend on the condition has
+    one log Z.
 
-    Raises Unsupported for a model that has no energy.
+    Raises Unsupported for a model that has no energy, and for conditions that clamp all spins.
     """
-    different, row = distinct(condition, len(weights))
+    different, row = distinct(condition, size)
     whole = energy_of(model, different)
     if whole.rows is None:
-        return log_z_of(whole, rng=rng, **options)
-    share_of_condition = np.bincount(row, weights=weights) / weights.sum()
-    found = []
-    shares = []
+        only = log_z_of(whole, **options)
+        return LogZOfEvents(np.zeros(size, dtype=np.intp), {way: [only[way]] for way in only})
+    found: dict[int, dict[str, Estimate]] = {}
     for part in free_spins(whole):
-        shares.extend(share_of_condition[part.rows])
-        for energy in part.by_row():
-            found.append(log_z_of(energy, rng=rng, **options))
-    common = [name for name in found[0] if all(name in numbers for numbers in found)]
-    return {name: _mean([one[name] for one in found], np.array(shares)) for name in common}
+        for number, energy in zip(part.rows.tolist(), part.by_row(), strict=True):
+            found[number] = log_z_of(energy, **options)
+    if len(found) < whole.rows:
+        raise Unsupported("log Z is of free spins; there are conditions that clamp all spins")
+    in_order = [found[number] for number in range(len(found))]
+    common = [way for way in in_order[0] if all(way in numbers for numbers in in_order)]
+    return LogZOfEvents(row, {way: [one[way] for one in in_order] for way in common})
 
 
 def log_z_of(
@@ -132,7 +161,9 @@ def energy_of(model: Model, condition: Array | None = None) -> Ising:
 
 
 def _mean(numbers: Sequence[Estimate], shares: Floats) -> Estimate:
-    """The mean of numbers of different conditions, with the first note in order."""
+    """The mean of numbers of different conditions, with the note of the fewest weights."""
+    if len(numbers) == 1:
+        return numbers[0]
     values = np.array([number.value for number in numbers])
     errors = np.array([number.uncertainty for number in numbers])
     error = float(np.sqrt(np.sum((shares * errors) ** 2)))

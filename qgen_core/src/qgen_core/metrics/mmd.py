@@ -12,8 +12,9 @@ from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate
 from qgen_core.metrics.binning import Edges, check_pair
+from qgen_core.metrics.ordering import column
 from qgen_core.metrics.resample import once, source_of
-from qgen_core.metrics.wasserstein import column, spread
+from qgen_core.metrics.wasserstein import spread
 from qgen_core.typing import Floats
 
 

@@ -11,9 +11,9 @@ from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import Events
 from qgen_core.generators.draws import distinct
 from qgen_core.interfaces import Estimate, Model, name_of
-from qgen_core.metrics.log_z import energy_of, log_z_of_events
+from qgen_core.metrics.log_z import LogZOfEvents, energy_of, log_z_of_events
 from qgen_core.metrics.model_numbers import number_of_model
-from qgen_core.typing import Array, Floats, Rng
+from qgen_core.typing import Array, Rng
 
 #: The most distinct conditions of a prior that depends on them; each needs a log Z of its own.
 MOST_CONDITIONS = 64
@@ -47,6 +47,7 @@ def nelbo(
       annealing start at exact samples; else ``reverse AIS estimate``, and there is no upper end.
 
     At most ``events`` reference events are used, at equal steps of their order; weights are used.
+    The uncertainty is that of their mean, with log Z of each event's condition, and of log Z.
     If the prior depends on the condition, log Z is found for each of the distinct conditions, at
     most 64. For a prior with a transverse field log Z is that of the quantum model, and the number
     a bound by the inequality of Golden and Thompson as well.
@@ -70,30 +71,31 @@ def nelbo(
     z, condition = model.encode(chosen, rng=rng)
     log_weights = generator.log_weights(z, condition, draws=draws, rng=rng)
     options = {"chains": chains, "steps": steps, "sweeps": sweeps}
-    of_prior = _log_z(model, condition, chosen.weights, rng, options)
+    of_prior = _log_z(model, condition, size, rng=rng, **options)
     share = chosen.weights / chosen.weights.sum()
     bounds = {"nelbo": -log_weights.mean(axis=0)}
     if draws > 1:
         mean_weight = np.logaddexp.reduce(log_weights, axis=0) - np.log(draws)
         bounds[f"importance-weighted bound ({draws} draws)"] = -mean_weight
     found = {}
-    for bound, values in bounds.items():
-        mean = float(share @ values)
-        error = float(np.sqrt(np.sum((share * (values - mean)) ** 2)))
-        for way, log_z in of_prior.items():
-            error_of_log_z = log_z.uncertainty or 0.0
-            total = float(np.hypot(error, error_of_log_z))
-            found[f"{bound}, {way}"] = number_of_model(mean + log_z.value, total, log_z.note)
+    for way, log_z in of_prior.mean(chosen.weights).items():
+        name = way.removeprefix("log Z ")
+        log_z_of_each = of_prior.of_events(way)
+        for bound, values in bounds.items():
+            value = float(share @ values) + log_z.value
+            differences = values + log_z_of_each - value
+            error = float(np.sqrt(np.sum((share * differences) ** 2)))
+            total = float(np.hypot(error, log_z.uncertainty or 0.0))
+            found[f"{bound}, {name}"] = number_of_model(value, total, log_z.note)
     return found
 
 
-def _log_z(
-    model: Model, condition: Array | None, weights: Floats, rng: Rng, options: dict[str, int]
-) -> dict[str, Estimate]:
-    """log Z by the ways that are known for it, averaged over the conditions of events."""
+def _log_z(model: Model, condition: Array | None, size: int, **options: Any) -> LogZOfEvents:
+    """log Z for each of so many events by the ways that are known for it."""
     if not hasattr(model.generator, "energy"):
-        return {"exact": number_of_model(0.0, 0.0)}
-    conditions, _ = distinct(condition, len(weights))
+        none = number_of_model(0.0, 0.0)
+        return LogZOfEvents(np.zeros(size, dtype=np.intp), {"exact": [none]})
+    conditions, _ = distinct(condition, size)
     depends = energy_of(model, condition).rows is not None
     if depends and conditions is not None and len(conditions) > MOST_CONDITIONS:
         raise Unsupported(
@@ -101,5 +103,4 @@ def _log_z(
             f"nelbo finds it for at most {MOST_CONDITIONS}: use fewer events, or fewer bits for "
             "the condition"
         )
-    found = log_z_of_events(model, condition, weights, rng=rng, **options)
-    return {name.removeprefix("log Z "): number for name, number in found.items()}
+    return log_z_of_events(model, condition, size, **options)

@@ -24,6 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from qgen_core.events import Events
+from qgen_core.metrics.ordering import falling_column
 from qgen_core.metrics.resample import effective_size
 from qgen_core.typing import Array, Floats
 
@@ -64,13 +65,12 @@ def reference_edges(reference: Events) -> ReferenceEdges:
     >>> [len(one) - 1 for one in edges], [len(one) - 1 for one in edges.joint]
     ([32, 32], [6, 6])
     """
-    columns = reference.x.T
     cells = num_bins(effective_size(reference))
-    each = max(2, round(cells ** (1 / len(columns))))
+    each = max(2, round(cells ** (1 / len(reference.columns))))
     fine = []
     coarse = []
-    for column in columns:
-        values = np.sort(column.astype(np.float64))
+    for number in range(len(reference.columns)):
+        values = falling_column(reference, number).values[::-1]
         fine.append(equal_count(values, min(cells, MOST_BINS)))
         coarse.append(equal_count(values, each))
     return ReferenceEdges(fine, coarse)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,8 @@ def scores(
 ) -> list[list[Score]]:
     """The :func:`score` of several metrics, which see the same resamples.
 
-    So events are binned and sorted once for all of them. Resamples are drawn before the first
+    So events are binned and sorted once for all of them. What is computed of a sample that is a
+    :class:`~qgen_core.metrics.resample.Source` stays with it. Resamples are drawn before the first
     metric is called, and only if a metric needs them. Raises what :func:`score` raises.
 
     >>> from qgen_core.metrics.joint import js, tv
@@ -111,7 +113,7 @@ def scores(
     check_pair(reference, generated)
     if resamples < 2:
         raise BadOption(f"resamples must be at least 2, not {resamples}")
-    sides = (Source(reference), Source(generated))
+    sides = (_source(reference), _source(generated))
     drawn = _Drawn(*sides, rng, resamples)
     found = []
     for metric in metrics:
@@ -201,22 +203,26 @@ class _Asked:
 
     def estimates(self, reference: Events, generated: Events) -> dict[str, Estimate]:
         """The numbers of the metric for a pair of samples."""
-        given = dict(self.given)
-        if self.encoded:
-            given["encoded"] = (self._encode(reference), self._encode(generated))
         found = {}
-        for name, value in self.metric(reference, generated, **given).items():
+        for name, value in self._numbers(reference, generated).items():
             found[name] = value if isinstance(value, Estimate) else Estimate(float(value))
         return found
 
     def table(self, pairs: Sequence[tuple[Events, Events]], names: list[str]) -> Array:
         """The numbers of the metric for each pair, (resamples, len(names))."""
-        rows = []
-        for first, second in pairs:
+        rows = np.empty((len(pairs), len(names)))
+        for row, (first, second) in zip(rows, pairs, strict=True):
             # What a metric gathers of a resample is freed with the copy.
-            estimates = self.estimates(copy(first), copy(second))
-            rows.append([estimates[name].value for name in names])
-        return np.array(rows, dtype=np.float64)
+            found = self._numbers(copy(first), copy(second))
+            row[:] = [_value(found[name]) for name in names]
+        return rows
+
+    def _numbers(self, reference: Events, generated: Events) -> Mapping[str, Any]:
+        """What the metric returns for a pair of samples."""
+        given = dict(self.given)
+        if self.encoded:
+            given["encoded"] = (self._encode(reference), self._encode(generated))
+        return self.metric(reference, generated, **given)
 
     def _encode(self, events: Events) -> Array:
         """Encoded features (N, width), computed once for all resamples of a sample."""
@@ -226,6 +232,16 @@ class _Asked:
         if isinstance(events, Resample):
             return encoded.take(events.drawn, axis=0)
         return encoded
+
+
+def _value(number: Any) -> float:
+    """A number of a metric, which may be an estimate."""
+    return float(number.value) if isinstance(number, Estimate) else float(number)
+
+
+def _source(events: Events) -> Source:
+    """The events as a source; those that are one keep what was computed of them."""
+    return events if isinstance(events, Source) else Source(events)
 
 
 class _Drawn:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qgen_core.events import Events
 from qgen_core.metrics.binning import Edges, check_pair
+from qgen_core.metrics.ordering import column, falling
 from qgen_core.metrics.resample import Batch, batch_of, once
 from qgen_core.typing import Array, Floats
 
@@ -35,23 +36,21 @@ def wasserstein(
     ({'W1(x)': 2.5}, {'W1(x)': 5.0})
     """
     check_pair(reference, generated)
-    result = {}
-    for number, name in enumerate(reference.columns):
-        values = partial(column, number=number)
-        distance = earth_mover(reference, generated, number, values)
-        if unit == "std":
-            distance = distance / spread(reference, number, values)
-        result[f"W1({name})"] = distance
-    return result
+    first, second, number = _pairs(reference, generated)
 
+    def of_all_pairs() -> Floats:
+        found = np.empty((len(first), len(reference.columns)))
+        for place in range(len(reference.columns)):
+            values = partial(column, number=place)
+            distances = _distances(first, second, place, values)
+            if unit == "std":
+                distances = distances / spread(first.source, place, values)
+            found[:, place] = distances
+        return found
 
-def column(events: Events, number: int) -> Array:
-    """One column (N,) of the features.
-
-    >>> column(Events(np.array([[1.0, 2.0], [3.0, 4.0]])), 1).tolist()
-    [2.0, 4.0]
-    """
-    return events.x[:, number]
+    distances = first.once(("wasserstein", unit, second), of_all_pairs)[number]
+    names = [f"W1({name})" for name in reference.columns]
+    return dict(zip(names, distances.tolist(), strict=True))
 
 
 def earth_mover(
@@ -69,23 +68,31 @@ def earth_mover(
     >>> earth_mover(a, b, "x", lambda events: events.x[:, 0])
     2.5
     """
+    first, second, number = _pairs(reference, generated)
+    areas = first.once(("areas", key, second), lambda: _distances(first, second, key, values))
+    return float(areas[number])
+
+
+def _pairs(reference: Events, generated: Events) -> tuple[Batch, Batch, int]:
+    """The batches whose samples are compared pair by pair, and the number of this pair."""
     first, number = batch_of(reference)
     second, other_number = batch_of(generated)
     if (len(first), number) != (len(second), other_number):  # not drawn as a pair
-        first = Batch([reference])
-        second = Batch([generated])
-        number = 0
+        return Batch([reference]), Batch([generated]), 0
+    return first, second, number
+
+
+def _distances(
+    first: Batch, second: Batch, key: Hashable, values: Callable[[Events], Array]
+) -> Floats:
+    """The distance of each pair of samples, (pairs,); see :func:`earth_mover`."""
+    from qgen_core.metrics.kernels import areas
+
     difference = first.once(("difference", second), lambda: _difference(first, second))
-
-    def of_all_pairs() -> Floats:
-        from qgen_core.metrics.kernels import areas
-
-        order, gaps = _falling(first.source, second.source, key, values)
-        found = np.zeros(len(first))
-        areas(order, gaps, difference, np.zeros(len(first)), found)
-        return found
-
-    return float(first.once(("areas", key, second), of_all_pairs)[number])
+    order, gaps = _falling(first.source, second.source, key, values)
+    found = np.zeros(len(first))
+    areas(order, gaps, difference, np.zeros(len(first)), found)
+    return found
 
 
 def _difference(first: Batch, second: Batch) -> Floats:
@@ -108,16 +115,10 @@ def _falling(
 
     They are numbered as in :func:`_difference`. Below the second least F - G changes no more.
     """
-
-    def order_of(source: Events) -> NDArray[np.int32]:
-        falling = np.argsort(-values(source).astype(np.float64))
-        return falling.astype(np.int32)
-
-    order = once(first, ("falling", key), order_of)
-    sorted_values = values(first)[order].astype(np.float64)
+    order, sorted_values = falling(first, key, values)
     if second is not first:
-        other = once(second, ("falling", key), order_of)
-        both = np.concatenate([sorted_values, values(second)[other].astype(np.float64)])
+        other, other_values = falling(second, key, values)
+        both = np.concatenate([sorted_values, other_values])
         merged = np.argsort(-both, kind="stable")  # merges two sorted parts
         order = np.concatenate([order, other + np.int32(len(first))])[merged]
         sorted_values = both[merged]

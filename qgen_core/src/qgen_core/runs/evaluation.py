@@ -18,7 +18,7 @@ from qgen_core.events import Events
 from qgen_core.interfaces import Model, name_of
 from qgen_core.metrics.binning import columns_of
 from qgen_core.metrics.reference_edges import RULE, ReferenceEdges, reference_edges
-from qgen_core.metrics.resample import effective_size
+from qgen_core.metrics.resample import Source, effective_size
 from qgen_core.metrics.score import scores
 from qgen_core.runs import histograms
 from qgen_core.runs.assembly import Assembly, level_of
@@ -154,8 +154,9 @@ def evaluate_file(
 
 def _result(sides: _Sides, recipe: Recipe, model: Model | None) -> dict[str, Any]:
     """The evaluation of two samples, ready for JSON."""
-    reference = sides.reference
-    generated = sides.generated
+    # Metrics and histograms share what is computed of the events.
+    reference = Source(sides.reference)
+    generated = Source(sides.generated)
     edges = _edges(recipe.evaluation, reference)
     rng = stream(recipe.seed, "evaluate")
     metrics = recipe.metrics

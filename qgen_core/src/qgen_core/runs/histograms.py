@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.events import Events
-from qgen_core.metrics.binning import bin_numbers
+from qgen_core.metrics.binning import codes
 from qgen_core.metrics.correlation import pearson
 from qgen_core.metrics.reference_edges import ReferenceEdges
 from qgen_core.metrics.resample import effective_size
@@ -38,9 +38,10 @@ def _drawn(edges: Floats, values: Array, follow_reference: bool) -> list[float]:
     return [float(edge) for edge in drawn]
 
 
-def _histogram(values: Floats, weights: Floats, edges: Floats) -> tuple[list[float], list[float]]:
+def _histogram(events: Events, column: int, edges: Floats) -> tuple[list[float], list[float]]:
     """Sums of weights in bins, and their statistical errors."""
-    numbers = bin_numbers(values, edges)
+    numbers = codes(events, column, edges)
+    weights = events.weights
     size = len(edges) + 1
     counts = np.bincount(numbers, weights, size)[1:-1]
     squares = np.bincount(numbers, weights**2, size)[1:-1]
@@ -53,8 +54,8 @@ def marginal(
     """The histograms of one column."""
     bins = edges[column]
     values = reference.x[:, column]
-    expected, expected_error = _histogram(values, reference.weights, bins)
-    found, found_error = _histogram(generated.x[:, column], generated.weights, bins)
+    expected, expected_error = _histogram(reference, column, bins)
+    found, found_error = _histogram(generated, column, bins)
     return {
         "column": reference.columns[column],
         "unit": reference.units[column],

@@ -63,10 +63,7 @@ def joint_figures(
     if units != ["1", "1"]:
         bar_label += f" [1/{_area_unit(units)}]"
     columns = " and ".join(joint["columns"])
-    images = []
-    for title, density in densities.items():
-        alt = f"Density of {columns}: {title.lower()}"
-        images.append(_density_map(bins, density, limits, title, bar_label, alt))
+    images = _density_maps(bins, densities, limits, bar_label, f"Density of {columns}")
     pull = pulls(reference, generated, joint.get("sizes"))
     sparse = np.isnan(pull) & ((reference != 0) | (generated != 0))
     images.append(_pull_map(bins, pull, sparse, f"Pulls of {columns}"))
@@ -92,19 +89,24 @@ def _limits(densities: list[Floats]) -> tuple[float, float]:
     return max(float(positive.min()), LEAST_COLOUR * top), top
 
 
-def _density_map(
+def _density_maps(
     bins: Bins,
-    density: Floats,
+    densities: Mapping[str, Floats],
     limits: tuple[float, float],
-    title: str,
     bar_label: str,
     alt: str,
-) -> str:
+) -> list[str]:
+    """Maps of densities by title, in one figure whose values change: the axes take most time."""
     from matplotlib.colors import LogNorm
 
-    drawn, axes, mesh = _map(bins, density, LogNorm(*limits), "viridis")
+    nothing = np.zeros(next(iter(densities.values())).shape)
+    drawn, axes, mesh = _map(bins, nothing, LogNorm(*limits), "viridis")
     bar = drawn.colorbar(mesh, ax=axes, extend="neither", pad=0.04)
-    return _labelled(drawn, axes, bar, title, bar_label, alt)
+    images = []
+    for title, density in densities.items():
+        mesh.set_array(_shown(density).T)
+        images.append(_labelled(drawn, axes, bar, title, bar_label, f"{alt}: {title.lower()}"))
+    return images
 
 
 def _pull_map(bins: Bins, pull: Floats, sparse: NDArray[np.bool_], alt: str) -> str:
@@ -122,13 +124,17 @@ def _map(bins: Bins, values: Floats, norm: Any, colours: str) -> tuple[Any, Any,
     """Figure, axes and mesh of a map in which cells that are 0 or not finite are left white."""
     drawn = framed_figure(3.4, 2.9)
     axes = drawn.subplots()
-    shown = np.ma.masked_where(~(np.isfinite(values) & (values != 0)), values)
-    mesh = axes.pcolormesh(*bins.edges, shown.T, norm=norm, cmap=colours, rasterized=True)
+    mesh = axes.pcolormesh(*bins.edges, _shown(values).T, norm=norm, cmap=colours, rasterized=True)
     axes.set_xlabel(bins.labels[0])
     axes.set_ylabel(bins.labels[1])
     axes.set_xscale(**bins.scales[0])
     axes.set_yscale(**bins.scales[1])
     return drawn, axes, mesh
+
+
+def _shown(values: Floats) -> Any:
+    """The values without those that are 0 or not finite."""
+    return np.ma.masked_where(~(np.isfinite(values) & (values != 0)), values)
 
 
 def _labelled(drawn: Any, axes: Any, bar: Any, title: str, bar_label: str, alt: str) -> str:

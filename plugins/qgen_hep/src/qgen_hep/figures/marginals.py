@@ -54,6 +54,8 @@ def marginal_figure(
         triangle=5,
         closed=True,
     )
+    # Ticks take most of the time of a figure. A logarithmic axis has minor ones nevertheless.
+    upper.yaxis.minorticks_off()
     _draw_densities(panels, marginal, f"Reference ({escaped(kind)})" if kind else "Reference")
     panels.guides(lw=1.0, zorder=0)
     _draw_band(lower, edges, np.ones(len(band)), np.nan_to_num(band, nan=0.0), REFERENCE)
