@@ -332,23 +332,6 @@ def test_steep_marginals_are_on_a_logarithmic_axis(drawn):
     assert [figure.axes[0].get_yscale() for figure in drawn] == ["log", "linear"]
 
 
-def test_a_palette_keeps_frequent_colours_and_moves_no_pixel_far() -> None:
-    """There are rare pixels at the rims of lines."""
-    from PIL import Image
-
-    along = np.linspace(0, 1, 400)
-    pixels = np.full((100, 400, 3), 255.0)
-    pixels[:100:10] = 90.0
-    pixels[3] -= np.stack([along * 200, along * 100, along * 20], axis=1)
-    pixels[5] -= np.stack([along * 30, along * 140, along * 210], axis=1)
-    pixels = pixels.astype(np.uint8)
-    found = style.with_palette(Image.fromarray(pixels))
-    assert len(np.unique(np.asarray(found))) == 256
-    colours = np.asarray(found.convert("RGB")).astype(int)
-    assert np.abs(colours - pixels).max() <= 2
-    assert np.all(colours[::10] == 90)
-
-
 def test_joint_maps_share_their_colours_and_keep_the_axes_in_place(monkeypatch):
     (given,) = material()["evaluation"]["joints"]
     given["reference"][0][2] = 0.0

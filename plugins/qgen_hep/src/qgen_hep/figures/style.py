@@ -27,12 +27,6 @@ PAGE: dict[Any, Any] = {
     "figure.constrained_layout.use": True,
 }
 DPI = 160
-#: Colours of an image; more cannot be told apart in the figures of a report. So many of them are
-#: the most frequent ones.
-COLOURS = 256
-FREQUENT = 128
-
-
 #: Inches around the axes of a figure for an image: left, right, below, above. What texts leave of
 #: them is cut off.
 MARGINS = (1.4, 1.2, 1.0, 0.6)
@@ -90,10 +84,9 @@ def framed_figure(width: float, height: float) -> Any:
 
 
 def image(drawn: Any, alt: str) -> str:
-    """HTML with a figure as PNG of 256 colours, with ``alt`` escaped.
+    """HTML with a figure as PNG, with ``alt`` escaped.
 
-    White margins are cut off. PNG is smaller than SVG for all figures of a report, and a palette
-    makes it smaller still.
+    White margins are cut off. PNG is smaller than SVG for all figures of a report.
     """
     import numpy as np
     from PIL import Image, ImageOps
@@ -103,7 +96,7 @@ def image(drawn: Any, alt: str) -> str:
     pixels = Image.fromarray(np.asarray(drawn.canvas.buffer_rgba())).convert("RGB")
     pixels = ImageOps.expand(pixels.crop(ImageOps.invert(pixels).getbbox()), RIM, "white")
     png = io.BytesIO()
-    with_palette(pixels).save(png, format="png")
+    pixels.save(png, format="png")
     data = base64.b64encode(png.getvalue()).decode("ascii")
     width, height = (pixels_along * 100 / DPI for pixels_along in pixels.size)
     least = min(width, 288)
@@ -112,46 +105,6 @@ def image(drawn: Any, alt: str) -> str:
         f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt)}" '
         f'width="{width:.0f}" height="{height:.0f}" style="max-width:100%;height:auto"></figure>'
     )
-
-
-def with_palette(pixels: Any) -> Any:
-    """An image of 256 colours for one of red, green and blue (Pillow's ``Image``).
-
-    The most frequent colours are kept; each further one of the palette is the colour that is
-    farthest from all before it. So no pixel moves far, and of few colours none is changed. For the
-    figures of a report that is twice as fast as Pillow's median cut, with smaller errors.
-
-    >>> import numpy as np
-    >>> from PIL import Image
-    >>> three = np.array([[[250, 0, 0], [0, 0, 9], [1, 2, 3]]], dtype=np.uint8)
-    >>> found = with_palette(Image.fromarray(three))
-    >>> found.mode, bool(np.all(np.asarray(found.convert("RGB")) == three))
-    ('P', True)
-    """
-    import numpy as np
-    from PIL import Image
-
-    channels = np.asarray(pixels).astype(np.uint32)
-    packed = channels[..., 0] << 16 | channels[..., 1] << 8 | channels[..., 2]
-    colours, counts = np.unique(packed, return_counts=True)
-    places = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1)
-    as_numbers = places.astype(np.float64)
-    frequent = np.argsort(-counts, kind="stable")[:FREQUENT]
-    kept: list[int] = []
-    nearest = np.full(len(colours), np.inf)
-    number_of = np.zeros(2**24, dtype=np.uint8)
-    for number in range(min(COLOURS, len(colours))):
-        chosen = np.argmax(nearest)
-        if number < FREQUENT:
-            chosen = frequent[number]
-        kept.append(int(chosen))
-        distance = np.sum((as_numbers - as_numbers[chosen]) ** 2, axis=1)
-        closer = distance < nearest
-        number_of[colours[closer]] = number
-        nearest[closer] = distance[closer]
-    image_of_numbers = Image.fromarray(number_of[packed])
-    image_of_numbers.putpalette(places[kept].astype(np.uint8).tobytes())
-    return image_of_numbers
 
 
 def side_by_side(images: list[str]) -> str:
