@@ -18,7 +18,7 @@ PARTS: tuple[Part, ...] = ("truth", "models", "protocol")
 
 
 class CaloStudy(Study):
-    """The classical models of document 003 on photons and positrons, by the CaloChallenge's measures.
+    """The classical models of document 003, measured as in the CaloChallenge.
 
     Invertible networks, flow matching by a perceptron and by a transformer, chains of two models,
     and FastCaloGAN generate the energies of layers, and full showers, of photons of 65.536 GeV in

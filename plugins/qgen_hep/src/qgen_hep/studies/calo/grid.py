@@ -213,7 +213,7 @@ QUICK = Setting(
         ("energies", "wgan"): Size({}, 400, 128, updates=3, critic=(32, 32), learning_rate=2e-3),
         ("showers", "inn"): Size({"blocks": 4, "widths": [64]}, 150, 128, learning_rate=3e-3),
         ("showers", "affine"): Size({"blocks": 4, "widths": [64]}, 250, 128, learning_rate=3e-3),
-        ("showers", "cfm"): Size({"widths": [256, 256]}, 700, 128, learning_rate=3e-3),
+        ("showers", "cfm"): Size({"widths": [256, 256]}, 500, 128, learning_rate=3e-3),
         ("showers", "dit"): Size({"features": 32, "blocks": 2}, 200, 64, learning_rate=3e-3),
         ("showers", "wgan"): Size({}, 200, 64, updates=3, critic=(128, 128), learning_rate=2e-3),
     },
