@@ -27,7 +27,7 @@ FEATURES: dict[str, tuple[str, ...]] = {
         "EC_eta_2",
         "width_eta_2",
         "width_r_1",
-        "sparsity_2",
+        "sparsity_1",
     ),
     "calogan": (
         "E_tot/E_inc",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,12 @@ STAND_IN = "stand-in"
 SIMULATED = "Geant4"
 #: Models whose showers are shown as pictures.
 PICTURED = ("inn", "cfm", "dit", "staged-dit", "wgan", "gaussian")
-#: Decades below the largest energy that pictures show.
-DECADES = 5
 #: The range of ratios.
 RATIOS = (0.5, 1.5)
+#: So many bins are drawn as one.
+TOGETHER = 2
+#: No ratio is drawn where the reference is below this part of its highest bin.
+LEAST = 0.03
 UNITS = {"E_layer": " [MeV]", "EC": " [mm]", "width": " [mm]"}
 #: The layers whose lateral profile is shown, by sample.
 PROFILED = {"photons": 2, "positrons": 1}
@@ -127,15 +130,16 @@ def _calorimeter(place: Place) -> Calorimeter:
     return CALORIMETERS[grid.SAMPLES[place.sample].calorimeter_of(place.task)]
 
 
-def _norm(samples: dict[str, Data | None], what: str) -> Any:
-    """One scale of energies for all pictures, down from the largest energy of the stand-in."""
+def _norm(samples: dict[str, Data | None], what: str, place: Place) -> Any:
+    """One scale of energies for all pictures: from the threshold to the most of the stand-in."""
     from matplotlib.colors import LogNorm
 
+    threshold = grid.SAMPLES[place.sample].threshold
     data = samples[STAND_IN]
-    top = 1.0
+    top = 10 * threshold
     if data is not None:
         top = float(np.max(data[what]))
-    return LogNorm(top / 10**DECADES, top)
+    return LogNorm(threshold, top)
 
 
 def _rings(results: Results, what: str) -> Any:
@@ -143,7 +147,7 @@ def _rings(results: Results, what: str) -> Any:
     place = Place("photons", "showers")
     calorimeter = _calorimeter(place)
     samples = _samples(results, place, PICTURED)
-    norm = _norm(samples, what)
+    norm = _norm(samples, what, place)
     made = figure(10.0, 1.85 * len(samples))
     axes = made.subplots(
         len(samples), len(calorimeter.layers), subplot_kw={"projection": "polar"}, squeeze=False
@@ -178,7 +182,7 @@ def _cells(results: Results, what: str) -> Any:
     place = Place("positrons", "showers")
     calorimeter = _calorimeter(place)
     samples = _samples(results, place, PICTURED)
-    norm = _norm(samples, what)
+    norm = _norm(samples, what, place)
     made = figure(10.0, 1.45 * len(samples))
     axes = made.subplots(len(samples), 3, width_ratios=[2.4, 1.0, 1.0], squeeze=False)
     drawn = None
@@ -189,13 +193,12 @@ def _cells(results: Results, what: str) -> Any:
         row[0].set_ylabel(label, fontsize=9)
         if data is None:
             continue
+        if what == "shower":
+            row[0].set_ylabel(f"{label}\n{data['shower energy'] / 1000:.1f} GeV", fontsize=9)
         layers = calorimeter.by_layer(np.array([data[what]]))
         for one, values in zip(row, layers, strict=True):
             shown = np.ma.masked_less_equal(values[0], 0.0)
             drawn = one.imshow(shown, norm=norm, cmap="viridis", aspect="auto")
-        if what == "shower":
-            text = f"{data['shower energy'] / 1000:.1f} GeV"
-            row[0].text(0.99, 0.93, text, transform=row[0].transAxes, ha="right", va="top", size=8)
     for one, layer in zip(axes[0], calorimeter.layers, strict=True):
         one.set_title(f"layer {layer.number}")
     if drawn is not None:
@@ -269,12 +272,14 @@ def _features(results: Results, place: Place) -> Any:
         reference = None
         if data is not None:
             low, high = data["edges"][name]
-            reference = np.array(data["shares"][name])
-        edges = np.linspace(low, high, BINS + 1)
+            reference = _shares_of(name)(data)
+        edges = np.linspace(low, high, BINS // TOGETHER + 1)
         panels = RatioPanels(pair[0], pair[1], edges, RATIOS, inset=0.06, triangle=3)
+        least = 0.0
         if reference is not None:
             panels.fill_reference(reference, STAND_IN)
-        _lines(panels, samples, reference, lambda one, name=name: np.array(one["shares"][name]))
+            least = LEAST * float(reference.max())
+        _lines(panels, samples, reference, _shares_of(name), least)
         pair[0].set_xticklabels([])
         pair[1].set_xlabel(_text(name))
         if not column:
@@ -284,10 +289,28 @@ def _features(results: Results, place: Place) -> Any:
     return made
 
 
+def _shares_of(name: str) -> Callable[[Data], Floats]:
+    """The function that takes the histogram of a feature out of what is kept."""
+    return lambda data: _together(data["shares"][name])
+
+
+def _together(shares: list[float]) -> Floats:
+    """The shares of wider bins."""
+    return np.asarray(np.reshape(shares, (-1, TOGETHER)).sum(axis=1))
+
+
 def _lines(
-    panels: RatioPanels, samples: dict[str, Data | None], reference: Floats | None, values: Any
+    panels: RatioPanels,
+    samples: dict[str, Data | None],
+    reference: Floats | None,
+    values: Callable[[Data], Floats],
+    least: float = 0.0,
 ) -> None:
-    """Each sample but the stand-in above, and its ratio to the stand-in below."""
+    """Each sample but the stand-in above, and its ratio to the stand-in below.
+
+    Ratios beyond the panel are drawn at its edge, and none where the reference is not above
+    ``least``.
+    """
     styles = {SIMULATED: (BLACK, "-")}
     for model, colour in COLOURS.items():
         styles[MODEL_LABELS[model]] = (colour, DASHES.get(model, "-"))
@@ -299,15 +322,10 @@ def _lines(
         panels.top.stairs(found, panels.edges, color=colour, ls=dashes, lw=1.1, label=label)
         if reference is not None:
             ratio = np.full(len(found), np.nan)
-            np.divide(found, reference, out=ratio, where=reference > 0)
-            panels.bottom.stairs(
-                np.clip(ratio, *RATIOS),
-                panels.edges,
-                color=colour,
-                ls=dashes,
-                lw=1.0,
-                baseline=None,
-            )
+            np.divide(found, reference, out=ratio, where=reference > least)
+            shown = np.clip(ratio, *RATIOS)
+            style = {"color": colour, "ls": dashes, "lw": 1.0}
+            panels.bottom.stairs(shown, panels.edges, baseline=None, **style)
     panels.guides(lw=0.8)
 
 
