@@ -213,8 +213,7 @@ def _layer_profile(pair: Any, results: Results, place: Place) -> None:
     def profile(data: Data) -> Floats:
         return np.array(data["layers"][0], dtype=np.float64)
 
-    edges = np.arange(len(layers) + 1) - 0.5
-    _profile(pair, results, place, edges, profile)
+    _profile(pair, results, place, len(layers), profile)
     pair[0].set_title(SAMPLE_LABELS[place.sample], loc="left")
     pair[0].set_ylabel("mean energy / incident energy")
     pair[1].set_xticks(np.arange(len(layers)), [str(layer.number) for layer in layers])
@@ -231,7 +230,7 @@ def _lateral_profile(pair: Any, results: Results, place: Place) -> None:
         values = np.array(data["mean shower"], dtype=np.float64)[voxels_of(layer)]
         return np.asarray(values.reshape(layer.shape).sum(axis=0))
 
-    _profile(pair, results, place, np.arange(across + 1) - 0.5, profile)
+    _profile(pair, results, place, across, profile)
     pair[0].set_title(f"{SAMPLE_LABELS[place.sample]}, layer {number}", loc="left")
     pair[0].set_ylabel("mean energy [MeV]")
     name = "column of cells"
@@ -240,8 +239,11 @@ def _lateral_profile(pair: Any, results: Results, place: Place) -> None:
     pair[1].set_xlabel(name)
 
 
-def _profile(pair: Any, results: Results, place: Place, edges: Floats, profile: Any) -> None:
-    """A profile of the stand-in, of Geant4 and of all models, on a logarithmic axis."""
+def _profile(
+    pair: Any, results: Results, place: Place, number: int, profile: Callable[[Data], Floats]
+) -> None:
+    """A profile (number,) of the stand-in, of Geant4 and of all models, on a logarithmic axis."""
+    edges = np.arange(number + 1, dtype=np.float64) - 0.5
     samples = _samples(results, place, grid.MODELS[place.task])
     panels = RatioPanels(pair[0], pair[1], edges, RATIOS, inset=0.06, triangle=4)
     pair[0].set_yscale("log")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from qgen_core.studies import Results
 from qgen_hep.studies.calo import grid
 
@@ -90,7 +92,7 @@ def separation(task: str, to: str, which: int = 0) -> Callable[[Data], float]:
         families = data[to]["S2"]
         if task == "energies":
             families = {name: families[name] for name in OF_ENERGIES if name in families}
-        return sum(one[which] for one in families.values()) / len(families)
+        return float(np.mean([one[which] for one in families.values()]))
 
     return number
 
