@@ -282,7 +282,9 @@ def _features(results: Results, place: Place) -> Any:
             panels.fill_reference(reference, STAND_IN)
             least = LEAST * float(reference.max())
         _lines(panels, samples, reference, _shares_of(name), least)
-        pair[0].set_xticklabels([])
+        for one in pair:
+            one.locator_params(axis="x", nbins=4)
+        pair[0].tick_params(labelbottom=False)
         pair[1].set_xlabel(_text(name))
         if not column:
             pair[0].set_ylabel("share of showers")

@@ -307,9 +307,10 @@ def _reductions(results: Results) -> Table:
     columns = ("model", "what", "paper", "full setting", "this result")
     share = grid.FULL.sizes["showers", "wgan"].steps / 1e6
     notes = (
-        "Photons, full showers; papers as read for this study: CaloINN (arXiv:2312.09290), "
-        "CaloDREAM (arXiv:2405.09629), FastCaloGAN (ATL-SOFT-PUB-2020-006), whose learning rate is "
-        f"1e-4. The full setting of wgan has {share:g} of its iterations. Everything is float32.",
+        "Photons, full showers. Papers: CaloINN (arXiv:2312.09290), its settings for pions of data "
+        "set 1; CaloDREAM (arXiv:2405.09629), data set 2; FastCaloGAN (ATL-SOFT-PUB-2020-006), "
+        f"whose learning rate is 1e-4. The full setting of wgan has {share:g} of its iterations. "
+        "All models are in float32.",
     )
     return Table("Against the papers", columns, rows, notes)
 
