@@ -233,6 +233,7 @@ def _lateral_profile(pair: Any, results: Results, place: Place) -> None:
     _profile(pair, results, place, across, profile)
     pair[0].set_title(f"{SAMPLE_LABELS[place.sample]}, layer {number}", loc="left")
     pair[0].set_ylabel("mean energy [MeV]")
+    pair[1].locator_params(axis="x", integer=True)
     name = "column of cells"
     if place.sample == "photons":
         name = "ring"
