@@ -255,7 +255,8 @@ def test_true_events_are_not_told_apart_and_the_control_is_worse(results: Result
     true = results.one(part="truth", sample="positrons", task="showers").data()
     gaussian = results.one(sample="positrons", task="showers", model="gaussian").data()
     to_stand_in = separation("showers", "to stand-in")
-    assert to_stand_in(true) < 0.5 * to_stand_in(gaussian)
+    # training events are others than the held-out ones, of the same distribution
+    assert 0.0 < to_stand_in(true) < 0.5 * to_stand_in(gaussian)
     assert true["to stand-in"]["FPD"] < gaussian["to stand-in"]["FPD"]
     # Geant4 has a tenth less energy in this toy
     response = "E_tot/E_inc"
@@ -291,7 +292,7 @@ def test_tables_have_the_numbers_of_the_results(results: Results) -> None:
 def test_figures_are_drawn_of_some_and_of_no_results(results: Results) -> None:
     for number, make in FIGURES.items():
         assert make(results).axes
-        if number in (3, 5, 6):  # pictures, profiles and features
+        if number in (5, 6):  # profiles and features
             assert make(Results()).axes
 
 
