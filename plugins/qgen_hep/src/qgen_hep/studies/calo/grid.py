@@ -182,8 +182,8 @@ class Setting:
 #: energies: inn 47 (141), affine 27 (80), cfm 5 (52), dit 41 (123), wgan 45 (180);
 #: showers: inn 290, 400 (570, 800), affine 56, 75 (170, 230), cfm 19, 24 (150, 190), dit 220, 280
 #: (690, 880), staged 45, 50 (360, 400) and 245, 305 (770, 960), wgan 250, 360 (750, 1080).
-#: That is 2.5 h a seed, 12.7 in all. Data and encoding take 25 s a cell, the measures 40 s, sampling
-#: at most 150 s, and the two networks of the full protocol an hour each.
+#: That is 2.5 h a seed, 12.7 in all. Data and encoding take 25 s a cell, the measures 40 s,
+#: sampling at most 150 s, and the two networks of the full protocol an hour each.
 FULL = Setting(
     seeds=5,
     events=20_000,
