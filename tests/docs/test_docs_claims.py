@@ -461,6 +461,82 @@ def the_showers() -> list[str]:
     ]
 
 
+def the_flows_of_showers() -> list[str]:
+    places = {
+        "photons, layer energies": "of photons",
+        "photons, full showers": "of photons",
+        "e+, layer energies": "of positrons",
+        "e+, full showers": "of positrons",
+    }
+    rows = {}
+    for place in places:
+        for row in table("calo", f"Measures: {place}"):
+            rows[place, row["showers"]] = row
+    floor, control = "true events (floor)", "Gaussian (control)"
+    flows = ("inn, splines", "inn, affine", "cfm", "dit")
+    staged = ("staged, inn + cfm", "staged, inn + dit")
+    of_energies = ("photons, layer energies", "e+, layer energies")
+    of_showers = ("photons, full showers", "e+, full showers")
+
+    def column(place: str, name: str, models: tuple[str, ...]) -> list[str]:
+        return [rows[place, model][name] for model in models]
+
+    def between(place: str, name: str, models: tuple[str, ...]) -> str:
+        found = sorted(column(place, name, models), key=number)
+        return f"{found[0]} to {found[-1]}"
+
+    families = {}
+    for row in table("calo", "Separation power by feature"):
+        families[row["sample"], row["showers"]] = row
+    to_simulated = {}
+    for row in table("calo", "Distances to Geant4"):
+        to_simulated[row["sample"], row["task"], row["showers"]] = row
+    for place in places:  # the GAN is the worst, and true events the best but for chance
+        others = [model for (one, model) in rows if one == place and "published" not in model]
+        ranked = sorted(others, key=lambda model: number(rows[place, model]["S2"]))
+        assert ranked[0] == floor and ranked[-1] == "wgan"
+        assert max(others, key=lambda model: number(rows[place, model]["FPD"])) == "wgan"
+        if place in of_showers:
+            assert ranked[1] == "inn, splines"
+    layers = [families["photons", model]["E_layer"] for model in (*staged, "cfm", "dit", floor)]
+    of_e = [families["e+", model]["E_tot/E_inc"] for model in (*staged, "cfm", "dit", floor)]
+    sparse = [families["e+", model]["sparsity"] for model in (floor, "inn, splines")]
+    rest = [number(families["e+", model]["sparsity"]) for model in (*flows[1:], *staged)]
+    itself = "the stand-in itself"
+    own = [to_simulated[sample, "full showers", itself] for sample in ("photons", "e+")]
+    inn = [to_simulated[sample, "full showers", "inn, splines"] for sample in ("photons", "e+")]
+    batch, one = "ms, largest batch", "ms, batch 1"
+    photons, positrons = of_showers
+    return [
+        f"{between(of_energies[0], 'S2', flows)} for photons, where true events have "
+        f"{rows[of_energies[0], floor]['S2']} and the Gaussian "
+        f"{rows[of_energies[0], control]['S2']}",
+        f"{between(of_energies[1], 'S2', flows)} for positrons, between "
+        f"{rows[of_energies[1], floor]['S2']} and {rows[of_energies[1], control]['S2']}",
+        f"an AUC of {between(of_energies[0], 'AUC, high', flows[:3])} for photons, and of "
+        f"{between(of_energies[1], 'AUC, high', flows[:3])} for positrons",
+        f"a separation power of {rows[photons, 'inn, splines']['S2']} for photons and "
+        f"{rows[positrons, 'inn, splines']['S2']} for positrons, where true events have "
+        f"{rows[photons, floor]['S2']} and {rows[positrons, floor]['S2']}, and the Gaussian "
+        f"{rows[photons, control]['S2']} and {rows[positrons, control]['S2']}",
+        f"The other flows have {between(photons, 'S2', (*flows[1:], *staged))} and "
+        f"{between(positrons, 'S2', (*flows[1:], *staged))}",
+        f"the sparsity has a separation power of {sparse[1]} with spline couplings and of "
+        f"{min(rest):.3g} to {max(rest):.3g} with the other flows, against {sparse[0]} of true",
+        f"{layers[0]} and {layers[1]}, against {layers[2]} and {layers[3]} where one network "
+        f"makes both; true events have {layers[4]}",
+        f"{of_e[0]} and {of_e[1]}, against {of_e[2]} and {of_e[3]}; true events have {of_e[4]}",
+        f"{own[0]['S2']} for photons and {own[1]['S2']} for positrons, that of the showers by "
+        f"spline couplings {inn[0]['S2']} and {inn[1]['S2']}",
+        f"{rows[photons, 'inn, splines'][batch]} ms with spline couplings, "
+        f"{rows[photons, 'inn, affine'][batch]} with affine ones, {rows[photons, 'cfm'][batch]} by "
+        f"`cfm`, {rows[photons, 'dit'][batch]} by `dit` and {rows[photons, 'wgan'][batch]} by "
+        f"`wgan`; one by one {rows[photons, 'inn, splines'][one]}, "
+        f"{rows[photons, 'inn, affine'][one]}, {rows[photons, 'cfm'][one]}, "
+        f"{rows[photons, 'dit'][one]} and {rows[photons, 'wgan'][one]}",
+    ]
+
+
 CLAIMS: dict[Callable[[], list[str]], str] = {
     the_size_of_d: "studies/jets.md",
     which_marginals: "studies/jets.md",
@@ -477,6 +553,7 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_neighbours: "studies/mfc.md",
     the_angle_generator: "studies/qag.md",
     the_showers: "studies/caloqvae.md",
+    the_flows_of_showers: "studies/calo.md",
 }
 
 

@@ -26,9 +26,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "mfc": {},
     "qag": {},
     "caloqvae": {},
+    "calo": {},
 }
 #: Studies whose committed results are those of the quick setting, as their pages say.
-QUICK = ("caloqvae",)
+QUICK = ("caloqvae", "calo")
 
 
 def study_of(name: str) -> Study:

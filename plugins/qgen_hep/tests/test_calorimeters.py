@@ -57,6 +57,11 @@ def test_the_calorimeters_have_the_voxels_of_the_data_sets() -> None:
         "ds2": 6480,
         "ds3": 40500,
         "calogan": 504,
+        "ds1-photons-layers": 5,
+        "ds1-pions-layers": 7,
+        "ds2-layers": 45,
+        "ds3-layers": 45,
+        "calogan-layers": 3,
     }
     shapes = {layer.number: layer.shape for layer in DS1_PIONS.layers}
     # angles and rings

@@ -232,6 +232,27 @@ class Calorimeter:
         path = Path(path)
         return cls.of_rings(path.stem, particle, read_binning(path, particle))
 
+    def whole_layers(self) -> Calorimeter:
+        """The same calorimeter with one voxel for each layer, named ``NAME-layers``.
+
+        Showers in it are the energies of layers, so that all measures of showers serve for these.
+
+        >>> found = DS1_PHOTONS.whole_layers()
+        >>> found.name, found.voxels, found.column_names[-1]
+        ('ds1-photons-layers', 5, 'showers[4]')
+        """
+        layers = []
+        for start, layer in enumerate(self.layers):
+            radius = 2 * float(np.max(layer.r))
+            layers.append(CalorimeterLayer(layer.number, (0.0, radius), angles=1, start=start))
+        return Calorimeter(
+            f"{self.name}-layers",
+            self.particle,
+            tuple(layers),
+            incident_unit=self.incident_unit,
+            threshold=self.threshold,
+        )
+
     @cached_property
     def voxels(self) -> int:
         """The number of voxels of all layers."""

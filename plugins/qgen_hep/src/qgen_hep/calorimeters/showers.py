@@ -21,9 +21,10 @@ from qgen_hep.calorimeters.geometry import (
 )
 from qgen_hep.calorimeters.grids import CALOGAN
 
-#: The calorimeters that are built in, by name.
+_BUILT_IN = (DS1_PHOTONS, DS1_PIONS, DS2, DS3, CALOGAN)
+#: The calorimeters that are built in, by name, and each with one voxel for each layer.
 CALORIMETERS: dict[str, Calorimeter] = {
-    found.name: found for found in (DS1_PHOTONS, DS1_PIONS, DS2, DS3, CALOGAN)
+    found.name: found for found in (*_BUILT_IN, *[one.whole_layers() for one in _BUILT_IN])
 }
 #: The names that the energy of the incident particle has in files.
 INCIDENT_NAMES = ("energy", "incident_energies", "incident_energy")
@@ -133,15 +134,23 @@ def showers_of(
             f"the measures of calorimeter showers count every event once; {events.described} have "
             "weights"
         )
-    voxels = _voxels(events, calorimeter)
+    voxels = voxels_in(events, calorimeter)
     below = voxels < threshold
     if np.any(below):
         voxels = np.where(below, voxels.dtype.type(0), voxels)
     return Showers(voxels, incident_energies(events) * calorimeter.incident_unit, calorimeter)
 
 
-def _voxels(events: Events, calorimeter: Calorimeter) -> Array:
-    """The columns (N, voxels) of a calorimeter."""
+def voxels_in(events: Events, calorimeter: Calorimeter) -> Array:
+    """The columns (N, voxels) of a calorimeter in MeV, as the events have them.
+
+    Other columns may accompany them. Raises DataError for events that lack some, or have another
+    unit.
+
+    >>> events = Events(np.ones((2, 368)), columns=DS1_PHOTONS.column_names)
+    >>> voxels_in(events, DS1_PHOTONS).shape
+    (2, 368)
+    """
     names = calorimeter.column_names
     places = {name: place for place, name in enumerate(events.columns)}
     missing = [name for name in names if name not in places]

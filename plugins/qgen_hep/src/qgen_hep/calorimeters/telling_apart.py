@@ -8,7 +8,7 @@ Source: the evaluation of the CaloChallenge, Krause et al., arXiv:2410.21611.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,6 +65,22 @@ class Split(NamedTuple):
 #: The splits of the CaloChallenge by the particle of the calorimeter, and that of all others.
 SPLITS = {"photon": Split(80_000, 20_000, 21_000), "pion": Split(80_000, 20_000, 20_800)}
 OTHER_SPLIT = Split(60_000, 20_000, 20_000)
+
+
+def shrunk(particle: str, events: int) -> tuple[Split, Settings]:
+    """The split and the protocol for samples of so many events, of a particle's showers.
+
+    Where they are fewer than the protocol asks for, the parts and the batch shrink in proportion,
+    so that the number of steps stays. Raises DataError for events that are too few.
+
+    >>> split, settings = shrunk("photon", 1210)
+    >>> split, settings.batch_size
+    (Split(train=800, test=200, validation=210), 10)
+    """
+    asked = SPLITS.get(particle, OTHER_SPLIT)
+    split = asked.within(events)
+    batch = max(2, round(PROTOCOL.batch_size * sum(split) / sum(asked)))
+    return split, replace(PROTOCOL, batch_size=batch)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from qgen_hep.calorimeters.telling_apart import (
     PROTOCOL,
     SPLITS,
     Split,
+    shrunk,
     tell_apart,
 )
 from qgen_hep.classifier import Precision, Settings
@@ -82,16 +83,8 @@ def calo_classifier(
     networks = {level: _network(level, place) for level in levels}
     seed = int(rng.integers(2**31))
     asked = SPLITS.get(place.particle, OTHER_SPLIT)
-    split = asked.within(min(len(reference) // 2, len(generated)))
-    batch = max(2, round(PROTOCOL.batch_size * sum(split) / sum(asked)))
-    settings = replace(
-        PROTOCOL,
-        widths=widths,
-        epochs=epochs,
-        patience=epochs,
-        precision=precision,
-        batch_size=batch,
-    )
+    split, protocol = shrunk(place.particle, min(len(reference) // 2, len(generated)))
+    settings = replace(protocol, widths=widths, epochs=epochs, patience=epochs, precision=precision)
     order = rng.permutation(len(reference))
     half = len(order) // 2
     first = showers_of(reference.take(order[:half]), place, threshold=threshold)

@@ -19,7 +19,16 @@ from qgen_hep.studies.caloqvae.selection import (
     shown_of,
     temperatures_of,
 )
-from qgen_hep.studies.shared.style import BLACK, BLUE, GREEN, GREY, RED, figure, legend
+from qgen_hep.studies.shared.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    figure,
+    legend,
+    legend_below,
+)
 
 COLOURS = (BLUE, RED, "#3fa7c4", "#b58b00", GREEN, "#8a5fb0")
 DASHES = ("-", "-", (0, (5, 1)), ":", "--", "-.")
@@ -80,7 +89,7 @@ def figure_6(results: Results) -> Any:
     grid[0, 0].set_ylim(0, 1.5)
     grid[1, 0].set_ylabel("standard deviation of the response")
     grid[1, 0].set_ylim(0, 0.5)
-    _legend_below(made, grid[0, 0])
+    legend_below(made, grid[0, 0])
     return made
 
 
@@ -195,17 +204,8 @@ def _spectra(results: Results, names: tuple[str, ...]) -> Any:
         for axes, name in zip(axes_row, names, strict=True):
             _spectrum(axes, results, species, name)
         axes_row[0].set_ylabel(f"{LABELS[species]}: share of showers")
-    _legend_below(made, grid[0, 0])
+    legend_below(made, grid[0, 0])
     return made
-
-
-def _legend_below(made: Any, axes: Any) -> None:
-    """One legend for all axes of a figure, with the labels of one of them."""
-    handles, labels = axes.get_legend_handles_labels()
-    if not handles:
-        legend(axes)
-        return
-    made.legend(handles, labels, loc="outside lower center", ncols=4)
 
 
 def _spectrum(axes: Any, results: Results, species: str, name: str) -> None:

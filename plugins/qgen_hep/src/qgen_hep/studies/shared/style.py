@@ -32,7 +32,19 @@ SETTINGS: dict[Any, Any] = {
 }
 DPI = 110
 
-__all__ = ["BLACK", "BLUE", "GREEN", "GREY", "GUIDE", "RED", "draw", "figure", "legend", "look"]
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "GUIDE",
+    "RED",
+    "draw",
+    "figure",
+    "legend",
+    "legend_below",
+    "look",
+]
 
 
 def draw(
@@ -67,3 +79,12 @@ def legend(axes: Any, **options: Any) -> None:
         axes.text(
             0.5, 0.5, "missing", transform=axes.transAxes, ha="center", va="center", color=GUIDE
         )
+
+
+def legend_below(made: Any, axes: Any, columns: int = 4) -> None:
+    """One legend for all axes of a figure, with the labels of one of them, in so many columns."""
+    handles, labels = axes.get_legend_handles_labels()
+    if not handles:
+        legend(axes)
+        return
+    made.legend(handles, labels, loc="outside lower center", ncols=columns)

@@ -1,0 +1,39 @@
+"""The dataset ``layer-energies``: the energies of the layers of the showers of another dataset."""
+
+from __future__ import annotations
+
+from qgen_core.events import Events
+from qgen_core.interfaces import Dataset
+from qgen_hep.calorimeters.showers import Choice, calorimeter_of, voxels_in
+
+
+def layer_energies(*, of: Dataset, calorimeter: Choice = "ds1-photons") -> Events:
+    """The sum of the voxels of each layer of showers, in MeV.
+
+    The columns are ``showers[0]``, ``showers[1]``, ..., those of the calorimeter with one voxel
+    for each layer, which the measures of showers know as ``NAME-layers``; conditions and provenance
+    are those of the showers.
+
+    ``of`` is the dataset of the showers, ``calorimeter`` where their voxels are: a name, or
+    ``{xml = "binning.xml", particle = "photon"}``.
+
+    Raises BadOption for an unknown calorimeter, DataError for events that are not showers in it.
+
+    >>> of = {"name": "calo-photons", "source": "geant4", "events": 20}
+    >>> import qgen_core as qgen
+    >>> data = qgen.dataset("layer-energies", of=of)()
+    >>> data.x.shape, data.columns[-1], data.condition_columns
+    ((20, 5), 'showers[4]', ('incident_energies',))
+    """
+    showers = of()
+    place = calorimeter_of(calorimeter)
+    layers = place.whole_layers()
+    return Events(
+        place.layer_energies(voxels_in(showers, place)),
+        showers.condition,
+        weight=showers.weight,
+        columns=layers.column_names,
+        units=("MeV",) * layers.voxels,
+        condition_columns=showers.condition_columns,
+        provenance={**showers.provenance, "calorimeter": layers.name},
+    )
