@@ -11,7 +11,10 @@ import pytest
 import torch
 
 import qgen_core as qgen
+from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, CheckpointError, Interrupted
+from qgen_core.runs import run as runs
+from qgen_core.runs.recipes import Recipe
 from qgen_core.testing import GeneratorKit
 from qgen_core.typing import Array, Floats
 from qgen_torch.flows.captures import MOST, Captures
@@ -436,6 +439,24 @@ def test_with_shots_log_prob_estimates_the_density_of_samples() -> None:
     assert np.ptp(expected) > 0.05
 
 
+def test_gradients_from_many_shots_are_those_of_exact_values() -> None:
+    """Within their statistical errors, next to which their bias is small."""
+    options: dict[str, Any] = {"space": qgen.Space("reals", 2), "blocks": 1}
+    batch = qgen.Batch(np.random.default_rng(1).normal(size=(3, 2)))
+    _, exact = network(**options).forward("log_prob", batch, rng=np.random.default_rng(2))
+    drawn: dict[str, list[Array]] = {name: [] for name in exact(np.ones(3))}
+    model = network(shots=20_000, **options)
+    for seed in range(16):
+        _, pullback = model.forward("log_prob", batch, rng=np.random.default_rng(seed))
+        for name, slope in pullback(np.ones(3)).items():
+            drawn[name].append(slope)
+    for name, slope in exact(np.ones(3)).items():
+        error = np.std(drawn[name], axis=0) / 4 + 1e-9
+        assert np.all(np.abs(np.mean(drawn[name], axis=0) - slope) < 6 * error), name
+        assert np.all(error < 0.03 * (1 + np.abs(slope).max())), name
+    assert np.abs(exact(np.ones(3))["couplings.0.hyper.core.layer.theta"]).max() > 0.1
+
+
 class Stop:
     """A hook that interrupts a training once."""
 
@@ -465,6 +486,26 @@ def test_a_resumed_training_is_bit_identical_with_its_captures(
     for name, value in resumed.state().items():
         assert np.array_equal(value, expected[name]), name
     assert resumed.captures["steps"].tolist() == [0, 2, 4, 6, 8]
+
+
+def test_captures_are_read_from_the_folder_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_local", dict(registry._local))
+    qgen.register("dataset", "test-curved", lambda: curved(100))
+    recipe = Recipe.parse(
+        """
+        dataset = "test-curved"
+        encoder = "standard"
+        generator = { name = "qinn", wires = 2, capture_every = 2 }
+        loss = { name = "nll", reads = "log_prob" }
+        trainer = { name = "torch", steps = 3 }
+        """
+    )
+    runs.train(recipe, tmp_path)
+    captures = runs.Run(tmp_path).assembly.generator.captures
+    assert captures["steps"].tolist() == [0, 2]
+    assert captures["states"].shape == (2, 8, 4, 4)
 
 
 def test_captures_are_what_the_model_makes_of_the_first_events() -> None:

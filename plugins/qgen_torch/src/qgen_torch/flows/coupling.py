@@ -100,7 +100,7 @@ class Conditioners(Protocol):
 
 
 @dataclass(frozen=True)
-class Perceptrons:
+class Perceptrons(Conditioners):
     """Perceptrons as conditioners: the widths of their hidden layers, and the activation.
 
     >>> Perceptrons((8,)).build(2, 3)(torch.ones(1, 2))

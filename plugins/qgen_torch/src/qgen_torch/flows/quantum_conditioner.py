@@ -16,7 +16,7 @@ from qgen_core.circuits.measures import State
 from qgen_core.errors import BadOption
 from qgen_core.support.resources import require_circuit_size
 from qgen_core.typing import Floats
-from qgen_torch.flows.coupling import zeros_at_first
+from qgen_torch.flows.coupling import Conditioners, zeros_at_first
 from qgen_torch.layer import QuantumLayer
 from qgen_torch.networks.classical_block import ClassicalBlock
 from qgen_torch.networks.mlp import Activation, mlp
@@ -224,7 +224,7 @@ class ShiftAndScale(nn.Module):
 
 
 @dataclass(frozen=True)
-class QuantumConditioners:
+class QuantumConditioners(Conditioners):
     """Conditioners with a core.
 
     Args:
