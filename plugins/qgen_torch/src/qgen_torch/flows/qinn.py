@@ -60,10 +60,10 @@ class QuantumConditionedNetwork(CouplingModel):
     With ``shots`` every call draws new measurements. For the measurements of one call the map is
     still exactly invertible, but two calls differ. ``exp(log_prob)`` is then an unbiased estimate
     of the density that samples have, so ``log_prob`` is too low in the mean, and ``nll`` an upper
-    bound. :meth:`measured` repeats the measurements of a call.
+    bound. ``measured(seed)`` repeats the measurements of a call.
 
     With ``capture_every = n``, every n-th step of a training stores what the model makes of the
-    first 8 events of the first batch: see :attr:`captures`.
+    first 8 events of the first batch: see the property ``captures``.
 
     Args:
         space: of the events, reals or angles.
@@ -272,7 +272,7 @@ class QuantumConditionedNetwork(CouplingModel):
             self._captures.load(captured)
 
     def _measured_by(self, rng: Rng) -> AbstractContextManager[None]:
-        """:meth:`measured` by a seed of the step, where there is something to draw."""
+        """``measured`` by a seed of the step, where there is something to draw."""
         if self.shots is None:
             return nullcontext()
         return self.measured(int(rng.integers(2**62)))
