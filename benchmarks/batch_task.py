@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,8 @@ class BatchTask:
 
 def make_batch_task(ansatz: str, batch: int) -> BatchTask:
     """``chain``: 24 parameters on 8 wires (docs/readings.md); ``brick``: 6 layers on 8 wires;
-    ``layer`` and ``wide-layer``: 2 strongly entangling layers on 6 and 8 wires. Each starts with a
-    rotation by an input on every wire.
+    ``layer`` and ``wide-layer``: 2 strongly entangling layers on 6 and 8 wires; ``conditioner``:
+    that of ``qinn``, 2 layers on 6 wires. Each starts with a rotation by an input on every wire.
     """
     from qgen_core.ansatze.brick import brick
     from qgen_core.ansatze.qag_chain import qag_chain
@@ -56,6 +57,7 @@ def make_batch_task(ansatz: str, batch: int) -> BatchTask:
         "brick": lambda: brick(8, inputs=8, layers=6, reupload=False),
         "layer": lambda: strongly_entangling(6, inputs=6, layers=2, reupload=False),
         "wide-layer": lambda: strongly_entangling(8, inputs=8, layers=2, reupload=False),
+        "conditioner": _conditioner,
     }[ansatz]()
     rng = np.random.default_rng([circuit.num_params, batch])
     inputs = rng.normal(scale=np.sqrt(0.5), size=(batch, circuit.num_inputs))
@@ -67,3 +69,9 @@ def make_batch_task(ansatz: str, batch: int) -> BatchTask:
         inputs,
         rng.normal(size=(batch, circuit.num_wires)),
     )
+
+
+def _conditioner() -> Any:
+    from qgen_torch.flows.quantum_conditioner import conditioner_circuit
+
+    return conditioner_circuit(6, 2)

@@ -268,6 +268,12 @@ def _hybrid(cases: dict[str, Any]) -> Iterator[Claim]:
             ratio = engine["median"] / mine["median"] if mine and engine else 0.0
             target = f"hybrid layer, {what}, {kind}: the default is not slower than backend `torch`"
             yield _claim(target, f"{ratio:.1f} times faster" if ratio else None, ratio >= 1)
+    case = cases.get("hybrid/qinn")
+    mine = row_of(case, "qgen", "double")
+    peer = row_of(case, "PennyLane TorchLayer, default.qubit", "double")
+    ratio = peer["median"] / mine["median"] if mine and peer else 0.0
+    target = "the circuit of `qinn`, 6 wires, batch 10: at least 20 times as fast as default.qubit"
+    yield _claim(target, f"{ratio:.0f} times" if ratio else None, ratio >= 20)
 
 
 def _gan(cases: dict[str, Any]) -> Iterator[Claim]:
@@ -298,6 +304,15 @@ def _flows(cases: dict[str, Any]) -> Iterator[Claim]:
         target = f"{what}: at most 1.05 times bare zuko"
         ratio = mine["median"] / bare["median"] if mine and bare else 0.0
         yield _claim(target, f"{ratio:.2f} times" if ratio else None, ratio <= 1.05)
+    case = cases.get("flows/qinn")
+    mine, twin = (row_of(case, label, "single") for label in ("qinn", "its classical twin"))
+    target = "a step of `qinn`: at most 1.5 times its classical twin; beside 36 ms of the document"
+    reached = None
+    ratio = 0.0
+    if mine and twin:
+        ratio = mine["median"] / twin["median"]
+        reached = f"{ratio:.2f} times, {duration(mine['median'])}"
+    yield _claim(target, reached, ratio <= 1.5)
     for name, solver in (("cfm", "rk4, 20 steps"), ("dit", "rk4, 20 steps")):
         case = cases.get(f"flows/{name}")
         row = row_of(case, solver, "single")

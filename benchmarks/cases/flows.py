@@ -1,4 +1,5 @@
-"""``inn`` against the same flow in plain zuko and in normflows, and what ``cfm`` and ``dit`` take.
+"""``inn`` against the same flow in plain zuko and in normflows, ``qinn`` against its classical
+twin, and what ``cfm`` and ``dit`` take.
 
 All flows have 10 columns and 8 spline couplings. That of zuko has exactly as many parameters as
 ours; that of normflows, whose conditioners are residual networks, as nearly as many as whole hidden
@@ -25,6 +26,8 @@ COLUMNS = 10
 COUPLINGS = 8
 BATCH = 512
 STEPS = 30
+#: Events of a step of ``qinn``, which has a circuit in each of two couplings.
+FEW = 10
 RATE = 1e-3
 EVENTS = 65_536
 DRAWN = 10_000
@@ -44,6 +47,9 @@ def run(context: Context) -> Iterator[Case]:
     torch.set_num_threads(1)
     if context.wants("flows/step") or context.wants("flows/sampling"):
         yield from couplings(context)
+    if context.wants("flows/qinn"):
+        context.say("flows/qinn")
+        yield conditioned(context)
     for name, shape, options in (
         ("cfm", (COLUMNS, DRAWN), {}),
         ("dit", (sum(number * size for number, size in TOKENS), SHOWERS), {"tokens": TOKENS}),
@@ -69,11 +75,11 @@ def couplings(context: Context) -> Iterator[Case]:
     if context.wants("flows/step"):
         context.say("flows/step")
         calls: dict[str, Callable[[], Any]] = {
-            "qgen": partial(train, events),
+            "qgen": partial(train, events, network, BATCH),
             "bare zuko": partial(loop, bare, lambda x: -bare().log_prob(x).mean()),
             "normflows": partial(loop, other, other.forward_kld),
         }
-        yield measured(context, "flows/step", calls, sizes, STEPS)
+        yield measured(context, "flows/step", calls, sizes, STEPS, BATCH)
     if context.wants("flows/sampling"):
         context.say("flows/sampling")
         block = ours.events_at_once
@@ -83,7 +89,22 @@ def couplings(context: Context) -> Iterator[Case]:
             "bare zuko": flow_peers.in_blocks(lambda n: bare().sample((n,)), DRAWN, block),
             "normflows": flow_peers.in_blocks(other.sample, DRAWN, block),
         }
-        yield measured(context, "flows/sampling", calls, sizes, 1)
+        yield measured(context, "flows/sampling", calls, sizes, 1, DRAWN)
+
+
+def conditioned(context: Context) -> Case:
+    """Training steps of ``qinn`` and of its classical twin, which has as many parameters."""
+    import qgen_core as qgen
+
+    events = correlated()
+    calls: dict[str, Callable[[], Any]] = {}
+    sizes = {}
+    for label, core in (("qinn", "quantum"), ("its classical twin", "network")):
+        options = {"space": Space("reals", COLUMNS), "blocks": 2, "core": core, "seed": 1}
+        build = partial(qgen.generator, "qinn", **options)
+        calls[label] = partial(train, events, build, FEW)
+        sizes[label] = sum(value.size for value in build().parameters().values())
+    return measured(context, "flows/qinn", calls, sizes, STEPS, FEW)
 
 
 def correlated() -> Events:
@@ -112,12 +133,12 @@ def network() -> Any:
     )
 
 
-def train(events: Events) -> None:
+def train(events: Events, build: Callable[[], Any], batch: int) -> None:
     """A short training with its history, its guards and the streams of its seed."""
     import qgen_core as qgen
 
-    trainer = qgen.trainer("torch", learning_rate=RATE, steps=STEPS, batch_size=BATCH)
-    trainer.fit(network(), events, {"name": "nll", "reads": "log_prob"}, seed=1)
+    trainer = qgen.trainer("torch", learning_rate=RATE, steps=STEPS, batch_size=batch)
+    trainer.fit(build(), events, {"name": "nll", "reads": "log_prob"}, seed=1)
 
 
 def measured(
@@ -126,7 +147,9 @@ def measured(
     calls: dict[str, Callable[[], Any]],
     sizes: dict[str, int],
     divided: int,
+    events: int,
 ) -> Case:
+    """Seconds of each call, divided by the number of steps in it, for so many events each."""
     contestants: list[tuple[Row, Timed]] = []
     for label, call in calls.items():
         row = Row(label, "single", note=f"{sizes[label]} parameters")
@@ -134,7 +157,7 @@ def measured(
     measure(contestants, 5 if context.quick else context.repeats, context.slow)
     for row, _ in contestants:
         row.seconds = [seconds / divided for seconds in row.seconds]
-    return case(name, contestants, events=BATCH if divided > 1 else DRAWN)
+    return case(name, contestants, events=events)
 
 
 def velocities(context: Context, name: str, width: int, n: int, options: dict[str, Any]) -> Case:

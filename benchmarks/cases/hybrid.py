@@ -14,7 +14,11 @@ from benchmarks.machine import versions
 THREADS = 1
 
 #: (name, circuit, batch, in quick mode)
-CASES = (("hybrid/6", "layer", 32, True), ("hybrid/8", "wide-layer", 256, False))
+CASES = (
+    ("hybrid/6", "layer", 32, True),
+    ("hybrid/8", "wide-layer", 256, False),
+    ("hybrid/qinn", "conditioner", 10, False),
+)
 CONTESTANTS = (
     Entry("qgen_layer", "qgen"),
     Entry("qgen_layer", "qgen, backend torch", options={"engine": True}),

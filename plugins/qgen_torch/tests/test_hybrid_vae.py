@@ -14,7 +14,7 @@ from qgen_core.interfaces import Model
 from qgen_core.metrics.nelbo import nelbo
 from qgen_core.testing import GeneratorKit
 from qgen_torch.layer import QuantumLayer
-from qgen_torch.vae.blocks import ClassicalBlock
+from qgen_torch.networks.classical_block import ClassicalBlock
 from qgen_torch.vae.hybrid_vae import HybridVae
 
 

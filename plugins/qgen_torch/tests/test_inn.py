@@ -15,7 +15,7 @@ from qgen_core.errors import BadOption, BrokenPlugin, Interrupted
 from qgen_core.interfaces import Model
 from qgen_core.testing import GeneratorKit
 from qgen_core.typing import Array
-from qgen_torch.flows.coupling import Affine, CouplingFlow, Splines
+from qgen_torch.flows.coupling import Affine, CouplingFlow, Perceptrons, Splines
 from qgen_torch.flows.inn import InvertibleNetwork
 from qgen_torch.flows.spline import RationalQuadraticSpline
 
@@ -78,7 +78,7 @@ def flow_of(precision: torch.dtype, **options: Any) -> CouplingFlow:
     torch.manual_seed(4)
     functions = {"spline": Splines(8, 3.0), "affine": Affine()}
     options = {**options, "univariate": functions[options.get("univariate", "spline")]}
-    flow = CouplingFlow(6, 2, blocks=4, widths=(16,), **options)
+    flow = CouplingFlow(6, 2, blocks=4, conditioners=Perceptrons((16,)), **options)
     with torch.no_grad():
         for value in flow.parameters():
             value += 0.05 * torch.randn_like(value)

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 import torch
 from torch import nn
 
 from qgen_core.discovery.optional_import import import_optional
+from qgen_core.errors import BadOption
 from qgen_core.support.resources import require_memory
 from qgen_torch.flows.spline import RationalQuadraticSpline
 from qgen_torch.networks.mlp import ACTIVATIONS, COPIES, Activation
@@ -63,6 +64,70 @@ class Affine:
 SPLINES = Splines()
 
 
+def univariate_maps(name: Literal["spline", "affine"], bins: int, bound: float) -> Splines | Affine:
+    """The maps of this name; ``bins`` and ``bound`` are those of splines.
+
+    >>> univariate_maps("affine", 8, 5.0).numbers
+    2
+    """
+    if name == "affine":
+        return Affine()
+    return Splines(bins, bound)
+
+
+def check_couplings(
+    model: str, blocks: int, bins: int, bound: float, widths: tuple[int, ...]
+) -> None:
+    """Raise BadOption, naming the model, for numbers that a coupling flow cannot have.
+
+    >>> check_couplings("inn", 8, 8, 5.0, (64, 64))
+    """
+    if blocks < 1 or bins < 2 or not bound > 0 or any(size < 1 for size in widths):
+        raise BadOption(
+            f"{model} needs blocks and widths of at least 1, at least 2 bins and a bound above 0, "
+            f"not {blocks}, {list(widths)}, {bins} and {bound:g}"
+        )
+
+
+class Conditioners(Protocol):
+    """Builds the networks that compute the numbers of the maps; these are 0 at first."""
+
+    def layer_sizes(self, inputs: int, outputs: int) -> list[int]:
+        """The widths of the layers of a network, with its inputs and outputs."""
+
+    def build(self, inputs: int, outputs: int) -> nn.Module:
+        """A network from (N, inputs) to (N, outputs)."""
+
+
+@dataclass(frozen=True)
+class Perceptrons(Conditioners):
+    """Perceptrons as conditioners: the widths of their hidden layers, and the activation.
+
+    >>> Perceptrons((8,)).build(2, 3)(torch.ones(1, 2))
+    tensor([[0., 0., 0.]], grad_fn=<AddmmBackward0>)
+    """
+
+    widths: tuple[int, ...] = (64, 64)
+    activation: Activation = "relu"
+
+    def layer_sizes(self, inputs: int, outputs: int) -> list[int]:
+        return [inputs, *self.widths, outputs]
+
+    def build(self, inputs: int, outputs: int) -> nn.Module:
+        network: nn.Sequential = _zuko().nn.MLP(
+            inputs,
+            outputs,
+            hidden_features=self.widths,
+            activation=ACTIVATIONS[self.activation],
+        )
+        zeros_at_first(network[-1])
+        return network
+
+
+#: The conditioners of a flow unless others are asked for.
+PERCEPTRONS = Perceptrons()
+
+
 class ActNorm(nn.Module):
     """``y = (x - centre) / spread * exp(log_scale) + shift``, column by column.
 
@@ -111,16 +176,15 @@ class CouplingFlow(nn.Module):
     ``permutation`` they are drawn at random, which is what permutations between the blocks give,
     without moving columns. A single column is mapped by functions of the condition alone.
 
-    The last layer of each conditioner is 0 at first. So without normalisation and rotations the
-    flow starts as the identity.
+    The output of each conditioner is 0 at first. So without normalisation and rotations the flow
+    starts as the identity.
 
     Args:
         width: the number of columns.
         given: the number of columns of the conditions.
         blocks: the number of blocks.
         univariate: the maps of the columns.
-        widths: of the hidden layers of the conditioners.
-        activation: of these layers.
+        conditioners: the networks that compute the numbers of the maps.
         mixing: ``permutation``, ``rotation`` or ``none``.
         act_norm: whether there are normalisations.
 
@@ -142,28 +206,18 @@ class CouplingFlow(nn.Module):
         *,
         blocks: int,
         univariate: Splines | Affine = SPLINES,
-        widths: tuple[int, ...] = (64, 64),
-        activation: Activation = "relu",
+        conditioners: Conditioners = PERCEPTRONS,
         mixing: Mixing = "permutation",
         act_norm: bool = False,
     ) -> None:
         super().__init__()
         half = -(-width // 2)
-        _require_memory(blocks, [half + given, *widths, half * univariate.numbers])
-        couplings = []
+        #: How many numbers of maps an event has in all blocks.
+        self.numbers = blocks * half * univariate.numbers
+        _require_memory(blocks, conditioners.layer_sizes(half + given, half * univariate.numbers))
+        self.couplings = nn.ModuleList()
         for mask in _masks(width, blocks, mixing):
-            coupling = _zuko().flows.coupling.GeneralCouplingTransform(
-                width,
-                given,
-                mask,
-                univariate=univariate.function(),
-                shapes=univariate.shapes,
-                hidden_features=widths,
-                activation=ACTIVATIONS[activation],
-            )
-            _start_at_zero(coupling)
-            couplings.append(coupling)
-        self.couplings = nn.ModuleList(couplings)
+            self.couplings.append(_coupling(mask, given, univariate, conditioners))
         self.norms = nn.ModuleList()
         if act_norm:
             self.norms.extend(ActNorm(width) for _ in range(blocks))
@@ -232,13 +286,41 @@ def _masks(width: int, blocks: int, mixing: Mixing) -> list[Tensor]:
     return masks
 
 
-def _start_at_zero(coupling: nn.Module) -> None:
-    """Make the numbers of the univariate functions 0."""
-    last = list(coupling.parameters())
-    hyper = getattr(coupling, "hyper", None)
-    if hyper is not None:
-        last = list(hyper[-1].parameters())
-    for values in last:
+def _coupling(
+    mask: Tensor, given: int, univariate: Splines | Affine, conditioners: Conditioners
+) -> nn.Module:
+    """The coupling that leaves the columns of a mask as they are, with a conditioner of its own."""
+    width = len(mask)
+    with torch.random.fork_rng(devices=[]):  # zuko initialises a network, which is replaced
+        coupling: nn.Module = _zuko().flows.coupling.GeneralCouplingTransform(
+            width,
+            given,
+            mask,
+            univariate=univariate.function(),
+            shapes=univariate.shapes,
+            hidden_features=(),
+        )
+    inputs = given
+    outputs = univariate.numbers
+    if width > 1:
+        inputs += int(mask.sum())
+        outputs *= width - int(mask.sum())
+    if inputs:
+        coupling.hyper = conditioners.build(inputs, outputs)
+    else:
+        zeros_at_first(coupling)  # the numbers themselves are parameters
+    return coupling
+
+
+def zeros_at_first(module: nn.Module) -> None:
+    """Make the parameters of a module 0.
+
+    >>> linear = nn.Linear(1, 1)
+    >>> zeros_at_first(linear)
+    >>> linear.bias.item()
+    0.0
+    """
+    for values in module.parameters():
         nn.init.zeros_(values)
 
 

@@ -60,6 +60,19 @@ def load_state(owner: str, module: nn.Module, state: Mapping[str, Array]) -> Non
             tensor.copy_(torch.from_numpy(restored[name]))
 
 
+def as_buffers(module: nn.Module) -> None:
+    """Make the parameters of a module buffers: a part of its state that no trainer changes.
+
+    >>> linear = nn.Linear(2, 1)
+    >>> as_buffers(linear)
+    >>> list(linear.parameters()), sorted(linear.state_dict())
+    ([], ['bias', 'weight'])
+    """
+    for name, value in list(module.named_parameters(recurse=False)):
+        delattr(module, name)
+        module.register_buffer(name, value.detach())
+
+
 def as_tensor(array: Any, dtype: type[np.floating[Any]]) -> torch.Tensor:
     """A tensor of these numbers; it shares the array's memory if type and layout allow it.
 

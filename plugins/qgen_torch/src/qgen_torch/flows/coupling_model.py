@@ -1,0 +1,79 @@
+"""The base class of models that are coupling flows."""
+
+from __future__ import annotations
+
+from math import log, pi
+
+import torch
+
+from qgen_core import Batch, Space
+from qgen_core.typing import Rng
+from qgen_torch.flows.coupling import CouplingFlow
+from qgen_torch.model import TorchModel
+from qgen_torch.networks.module_arrays import TORCH, Precision
+
+Tensor = torch.Tensor
+#: Numbers of univariate functions in a graph, which holds about a dozen tensors of this size.
+MOST_NUMBERS = 2**25
+
+
+class CouplingModel(TorchModel):
+    """A model ``x = f^-1(z, e)`` with normal z and a coupling flow f.
+
+    ``log p(x | e) = log N(f(x, e)) + log |det df/dx|``. The first batch of a training sets the
+    centres and spreads of the normalisations, which a checkpoint holds.
+
+    Args:
+        flow: the map f.
+        space: of the events, reals or angles.
+        condition: of the conditions.
+        precision: ``single`` for float32, ``double`` for float64.
+        device: of the networks, e.g. ``cuda``.
+
+    >>> import numpy as np
+    >>> model = CouplingModel(CouplingFlow(2, 0, blocks=2), space=Space("reals", 2))
+    >>> model.sample(3, rng=np.random.default_rng(1)).shape
+    (3, 2)
+    """
+
+    outputs = frozenset({"log_prob", "samples"})
+    draws_torch_numbers = False
+
+    def __init__(
+        self,
+        flow: CouplingFlow,
+        *,
+        space: Space,
+        condition: Space | None = None,
+        precision: Precision = "single",
+        device: str = "cpu",
+    ) -> None:
+        self.largest_graphs = {"log_prob": max(1, MOST_NUMBERS // flow.numbers)}
+        flow.register_buffer("fitted", torch.zeros(()))
+        super().__init__(flow.to(TORCH[precision]), space=space, condition=condition, device=device)
+
+    @property
+    def flow(self) -> CouplingFlow:
+        """The invertible map, with its directions ``to_latent`` and ``to_data``."""
+        assert isinstance(self.module, CouplingFlow)
+        return self.module
+
+    def prepare(self, batch: Batch, *, rng: Rng) -> None:
+        """Fit the normalisations to the first batch."""
+        super().prepare(batch, rng=rng)
+        fitted = self.module.get_buffer("fitted")
+        if fitted or batch.x is None:
+            return
+        self._send_parameters()
+        condition = None if batch.condition is None else self.tensor(batch.condition)
+        with torch.no_grad():
+            self.flow.fit_norms(self.tensor(batch.x), condition)
+        fitted.fill_(1)
+
+    def samples(self, n: int, condition: Tensor | None, rng: Rng) -> Tensor:
+        return self.flow.to_data(self.noise(n, self.space.width, rng), condition)
+
+    def log_prob(self, x: Tensor, condition: Tensor | None, rng: Rng) -> Tensor:
+        """The log density (N,) of events, given their conditions."""
+        z, log_det = self.flow.to_latent(x, condition)
+        return log_det - 0.5 * (z**2).sum(dim=1) - 0.5 * self.space.width * log(2 * pi)
