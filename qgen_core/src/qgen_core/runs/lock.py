@@ -16,7 +16,9 @@ from qgen_core.errors import Busy
 from qgen_core.support.files import make_folder, not_written, temporary_name
 from qgen_core.support.process import Process
 
+#: Seconds between two heartbeats.
 BEAT = 10.0
+#: Seconds after which the lock of another host without a heartbeat is taken over.
 STALE = 60.0
 
 
