@@ -34,7 +34,7 @@ def classifier_auc(
     The variance of the AUC of a part is that of DeLong et al., under exchange of both samples
     (1/n + 1/m) / 12 without ties (Hanley and McNeil at AUC = 1/2), with n and m the effective sizes
     (sum w)^2 / sum w^2. The parts are not independent, since each classifier is trained on the
-    others: :func:`dependence` says by how much that changes the variance of their mean. The floor
+    others: ``dependence`` says by how much that changes the variance of their mean. The floor
     is 1/2 with the spread that follows for a classifier that learned nothing.
 
     Raises BrokenPlugin without scikit-learn, BadOption for fewer than 2 folds, and DataError for
