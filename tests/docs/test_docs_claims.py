@@ -343,6 +343,8 @@ def the_angle_generator() -> list[str]:
         f"is better by {at_four['difference'].lstrip('-')} (standard error of 30 pairs)",
         f"what the data themselves give, {biased['training against test']}",
         f"at their start values go from {of_frozen[0]} to {of_frozen[-1]}",
+        f"by the same trainer has {found('network', 'cobyla, common')}, the Gaussian {gaussian}, "
+        "both without noise",
         f"under the noise of the device ({drift['0.08']['at the calibration']}) are the same at 30 "
         f"other calibrations whose rates differ by up to 8 percent: the MMD² changes by "
         f"{drift['0.08']['change at others']}. Training again changes it by {again} there, and by "

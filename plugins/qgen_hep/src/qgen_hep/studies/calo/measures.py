@@ -60,7 +60,7 @@ class Judge:
             "S2": self._separations(reference, generated),
             "FPD": six_digits(frechet.line.intercept),
             "KPD": six_digits([kernel.median, kernel.spread]),
-            **six_digits_of(neighbours(places[0], places[1]).numbers()),
+            **six_digits(neighbours(places[0], places[1]).numbers()),
             "subsets": [int(frechet.sizes[0]), int(frechet.sizes[-1])],
             "kernel batch": batch_for(size),
             "neighbours": near,
@@ -103,12 +103,3 @@ class Judge:
     def _logarithms(self, showers: Showers, number: int, rng: np.random.Generator) -> Floats:
         """Random showers (number, voxels) as logarithms."""
         return log_voxels(showers.take(rng.permutation(len(showers))[:number]))
-
-
-def six_digits_of(numbers: Mapping[str, float]) -> dict[str, float]:
-    """The numbers by name, as a result stores them.
-
-    >>> six_digits_of({"precision": 1 / 3})
-    {'precision': 0.333333}
-    """
-    return {name: six_digits(number) for name, number in numbers.items()}

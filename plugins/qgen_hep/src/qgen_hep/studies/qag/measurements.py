@@ -73,9 +73,9 @@ def trained(trial: Trial, every: int) -> dict[str, Any]:
         "least": six_digits(min(record["loss"] for record in history)),
         "curves": monitor.curves,
         "median": six_digits(median),
-        "readings": six_digits_by_name(readings(test.x, images, median)),
-        "encoded": six_digits_of(measures(test, test.replace(x=images), median)),
-        "decoded": six_digits_of(_decoded_measures(reference, generated)),
+        "readings": six_digits(readings(test.x, images, median)),
+        "encoded": six_digits(measures(test, test.replace(x=images), median)),
+        "decoded": six_digits(_decoded_measures(reference, generated)),
         "sums": [_sum_shares(reference.x), _sum_shares(energies)],
         "correlations": [_correlations(reference.x), _correlations(energies)],
         "means": [six_digits(reference.x.mean(axis=0)), six_digits(energies.mean(axis=0))],
@@ -130,7 +130,8 @@ def _under_noise(
     test = _encoded_test(assembly)
     images = images_of(assembly.generator, len(test), recipe["seed"])
     median = median_distance(np.asarray(assembly.data.x, dtype=np.float64))
-    return six_digits_of(measures(test, test.replace(x=images), median))
+    found: dict[str, float] = six_digits(measures(test, test.replace(x=images), median))
+    return found
 
 
 def _encoded_test(assembly: Assembly) -> Events:
@@ -168,13 +169,3 @@ def _sum_shares(energies: Floats) -> list[float]:
 def _correlations(energies: Floats) -> list[list[float]]:
     matrix: list[list[float]] = six_digits(np.corrcoef(energies.T))
     return matrix
-
-
-def six_digits_of(numbers: Mapping[str, float]) -> dict[str, float]:
-    """Numbers by name, as a result stores them."""
-    return {name: six_digits(value) for name, value in numbers.items()}
-
-
-def six_digits_by_name(rows: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
-    """Lists of numbers by name, as a result stores them."""
-    return {name: six_digits(list(values)) for name, values in rows.items()}
