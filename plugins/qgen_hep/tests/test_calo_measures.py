@@ -417,7 +417,7 @@ def test_convolutions_find_what_neighbours_share() -> None:
 
     rng = np.random.default_rng(1)
     samples = []
-    for equal in (4, 1):
+    for equal in (16, 1):
         voxels = rng.exponential(1.0, (200, 128 // equal))
         energy = np.full((200, 1), 3.0)
         samples.append(np.concatenate([energy, np.repeat(voxels, equal, axis=1)], axis=1))
@@ -434,7 +434,7 @@ def test_convolutions_find_what_neighbours_share() -> None:
         build=partial(ShowerResNet, (4, 8, 4)),
         seed=1,
     )
-    assert told.auc - 0.5 > 5 * told.auc_error
+    assert told.auc > 0.8  # 0.94 to 1 for four seeds and two kinds of processors
 
 
 def test_the_resnet_has_as_many_parameters_as_that_of_the_challenge() -> None:
