@@ -12,39 +12,73 @@ kind, :func:`describe` the options of a component, and :func:`register` adds one
 
 from __future__ import annotations
 
+import importlib
 from importlib.metadata import version as _version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
-from qgen_core.circuits.draw import draw
-from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State, pauli_z
-from qgen_core.circuits.qasm import to_qasm
-from qgen_core.discovery.hooks import hookimpl
 from qgen_core.discovery.registry import build, describe, names, register
 from qgen_core.errors import QgenError
-from qgen_core.events import Batch, Events, Space
-from qgen_core.interfaces import (
-    Ansatz,
-    Backend,
-    Capabilities,
-    Component,
-    Dataset,
-    Encoder,
-    Estimate,
-    Generator,
-    Loss,
-    Metric,
-    Model,
-    Noise,
-    Sampler,
-    Trainer,
-)
-from qgen_core.ising import Graph, Ising
-from qgen_core.samplers.base import ClassicalSampler
-from qgen_core.simulators.base import Simulator
-from qgen_core.typing import Pullback
+
+if TYPE_CHECKING:
+    from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
+    from qgen_core.circuits.draw import draw
+    from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State, pauli_z
+    from qgen_core.circuits.qasm import to_qasm
+    from qgen_core.discovery.hooks import hookimpl
+    from qgen_core.events import Batch, Events, Space
+    from qgen_core.interfaces import (
+        Ansatz,
+        Backend,
+        Capabilities,
+        Component,
+        Dataset,
+        Encoder,
+        Estimate,
+        Generator,
+        Loss,
+        Metric,
+        Model,
+        Noise,
+        Sampler,
+        Trainer,
+    )
+    from qgen_core.ising import Graph, Ising
+    from qgen_core.samplers.base import ClassicalSampler
+    from qgen_core.simulators.base import Simulator
+    from qgen_core.typing import Pullback
 
 __version__ = _version("qgen-core")
+
+#: Names that are imported when they are first used (PEP 562): most commands need no numpy.
+_LATE = {
+    "circuits.circuit": "Angle Channel Circuit Gate Label const given param",
+    "circuits.draw": "draw",
+    "circuits.measures": "Bits Expectations Probabilities Shots State pauli_z",
+    "circuits.qasm": "to_qasm",
+    "discovery.hooks": "hookimpl",
+    "events": "Batch Events Space",
+    "interfaces": "Ansatz Backend Capabilities Component Dataset Encoder Estimate Generator Loss "
+    "Metric Model Noise Sampler Trainer",
+    "ising": "Graph Ising",
+    "samplers.base": "ClassicalSampler",
+    "simulators.base": "Simulator",
+    "typing": "Pullback",
+}
+_MODULE_OF = {name: module for module, names_in in _LATE.items() for name in names_in.split()}
+
+if not TYPE_CHECKING:  # a type checker shall still find that a name does not exist
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{__name__}.{_MODULE_OF[name]}")
+        value = getattr(module, name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})
 
 
 def encoder(name: str, /, **options: Any) -> Encoder:

@@ -50,10 +50,16 @@ class Command(TyperCommand):
         except Stopped as stopped:
             raise Interrupted(f"stopped by {stopped}; what was saved before is intact") from None
 
+    def get_help(self, ctx: Any) -> str:
+        """The help text; typer escapes brackets for rich even where rich formats nothing."""
+        return str(super().get_help(ctx)).replace("\\[", "[")
+
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: importing rich takes a third of the time of all else
+    context_settings={"max_content_width": LIST_WIDTH},
 )
 Settings = Annotated[
     list[str] | None,

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
-from qgen_core.circuits.circuit import Circuit
 from qgen_core.discovery.entry_points import (
     CORE,
     distribution_of,
@@ -49,8 +48,6 @@ from qgen_core.errors import (
     TwoOffers,
     UnknownName,
 )
-from qgen_core.events import Events
-from qgen_core.interfaces import Estimate
 
 #: A class or function that returns a component; its parameters are the component's options.
 Factory = Callable[..., Any]
@@ -87,8 +84,6 @@ CALL_ARGUMENTS: Mapping[str, Sequence[str]] = {
     "metric": ("reference", "generated", "edges", "rng", "model", "encoded"),
     "network": ("inputs", "outputs"),
 }
-#: What functions of a kind return, where that is one type.
-RESULTS: Mapping[str, type] = {"ansatz": Circuit, "dataset": Events, "metric": Mapping}
 #: Parameters that a run fills in for every factory that has them; a recipe cannot set them.
 SUPPLIED_BY_RUN = frozenset(
     {"space", "condition", "data", "seed", "edges", "column_names", "condition_names"}
@@ -209,7 +204,7 @@ class BoundFunction:
         return result
 
     def _check_result(self, result: Any) -> None:
-        expected: Any = RESULTS.get(self.kind, object)
+        expected = _results().get(self.kind, object)
         if not isinstance(result, expected):
             raise BrokenPlugin(
                 f"{self.source}, and returned a {type(result).__name__} instead of a "
@@ -227,8 +222,19 @@ class BoundFunction:
                 )
 
 
+@cache
+def _results() -> Mapping[str, type]:
+    """What functions of a kind return, where that is one type; listing names needs none of them."""
+    from qgen_core.circuits.circuit import Circuit
+    from qgen_core.events import Events
+
+    return {"ansatz": Circuit, "dataset": Events, "metric": Mapping}
+
+
 def _is_number(value: Any) -> bool:
     """Whether a metric may return this value."""
+    from qgen_core.interfaces import Estimate
+
     if isinstance(value, Estimate):
         return True
     try:

@@ -28,6 +28,8 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps, loads
 from numba.misc.appdirs import AppDirs
 
+from qgen_core.simulators.simd.numba_start import prepare_to_compile, prepare_to_load
+
 log = logging.getLogger("qgen")
 
 #: How the name of an entry ends.
@@ -155,9 +157,15 @@ class CodeCache(_Cache):
 
     def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
         """The code for a signature; None if there is none, or none that is right."""
-        target_context.refresh()
-        if not self._enabled:
-            return None
+        prepare_to_load(target_context)
+        result = None
+        if self._enabled:
+            result = self._loaded(sig, target_context)
+        if result is None:
+            prepare_to_compile()
+        return result
+
+    def _loaded(self, sig: Any, target_context: Any) -> CompileResult | None:
         key = self._key(sig, target_context.codegen())
         name = self._name(key)
         damaged: Path | None = None

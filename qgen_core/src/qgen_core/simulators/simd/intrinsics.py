@@ -8,10 +8,9 @@ processor; ``WIDTH`` is the register width of this one. Another one can be chose
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,14 +19,13 @@ import llvmlite.binding as llvm
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils, entrypoints, types
-from numba.core.compiler_lock import global_compiler_lock
+from numba.core import cgutils, types
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import models, register_model
-from numba.np import linalg
 
 from qgen_core.errors import BadOption
 from qgen_core.simulators.simd.code_cache import CodeCache
+from qgen_core.simulators.simd.numba_start import without_extensions
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: In compiled functions an array or a pointer to numbers; numba infers its type.
@@ -72,44 +70,8 @@ def _compiled(function: F, fastmath: set[str], **options: Any) -> F:
     if cached:
         dispatcher._cache = CodeCache(function, SOURCES, f"registers of {WIDTH} bytes")
     compile_for = dispatcher._compile_for_args
-    dispatcher._compile_for_args = partial(_call_without_extensions, compile_for)
+    dispatcher._compile_for_args = partial(without_extensions, compile_for)
     return cast(F, dispatcher)
-
-
-@cache
-def _load_array_functions() -> None:
-    """Import numba's functions of arrays without scipy's linear algebra.
-
-    numba loads any compiled function only after it has imported them, and they import
-    ``scipy.linalg`` to learn whether there is BLAS. That takes part of the start of a training. We
-    depend on scipy, so there is; a function that calls BLAS imports it when it is compiled.
-    """
-    ensure_blas = linalg.ensure_blas
-    linalg.ensure_blas = _no_import
-    try:
-        importlib.import_module("numba.np.arraymath")
-    finally:
-        linalg.ensure_blas = ensure_blas
-
-
-def _no_import() -> None:
-    """Takes the place of a function that imports scipy."""
-
-
-def _call_without_extensions(compile_for: Callable[..., Any], *arguments: Any) -> Any:
-    """Compile one of our functions, or load it from the cache, with numba's own types only.
-
-    At its first compilation numba imports each installed package that extends it, such as awkward,
-    which takes 2 s of each process. Functions of the user's still find these extensions.
-    """
-    with global_compiler_lock:
-        _load_array_functions()
-        initialized = entrypoints._already_initialized
-        entrypoints._already_initialized = True
-        try:
-            return compile_for(*arguments)
-        finally:
-            entrypoints._already_initialized = initialized
 
 
 #: Options of functions that create no arrays: numba then does not count references to their
