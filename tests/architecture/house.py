@@ -40,6 +40,7 @@ PUBLIC_MODULES = (
     "qgen_core.ansatze.hardware_efficient",
     "qgen_core.circuits.capabilities",
     "qgen_core.circuits.circuit",
+    "qgen_core.circuits.draw",
     "qgen_core.circuits.gates",
     "qgen_core.circuits.measures",
     "qgen_core.circuits.parameter_shift",

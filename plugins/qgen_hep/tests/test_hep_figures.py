@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+import qgen_core as qgen
 from qgen_core.discovery.hooks import manager
 from qgen_core.errors import DataError
 from qgen_core.runs.report import Section
@@ -18,6 +19,7 @@ from qgen_hep import hooks
 from qgen_hep.figures import correlation, joint, marginals, scan, style, training
 from qgen_hep.figures.density import density, pulls, ratio
 from qgen_hep.figures.labels import axis_label, escaped, short_name
+from qgen_hep.figures.of_run import figure_of_run
 from qgen_hep.figures.sections import sections
 from qgen_hep.figures.showers import shower_figure
 from qgen_hep.figures.style import page_style
@@ -465,3 +467,26 @@ def test_pictures_of_showers_have_a_panel_for_each_layer_and_sample() -> None:
         shower_figure({"e+": first}, shapes, window=480.0, event=5)
     with pytest.raises(DataError, match="nothing to draw"):
         shower_figure({"e+": 0 * first}, shapes, window=480.0)
+
+
+def test_figures_of_a_run_hold_all_their_parts():
+    found = material() | {"pair": None}
+    panels = {"marginals": 2 * 2, "joint": 3 + 3, "correlation": 3 + 3, "training": 2}
+    for name, number in panels.items():  # maps and matrices have a colour bar each
+        assert len(figure_of_run(name, found).axes) == number, name
+    titles = [axes.get_title() for axes in figure_of_run("joint", found).axes]
+    assert [title for title in titles if title] == ["Reference", "Generated", "Pull"]
+    assert figure_of_run("joint", found | {"pair": {"eta", "pt"}}) is not None
+    assert figure_of_run("joint", found | {"pair": {"eta", "phi"}}) is None
+    assert figure_of_run("no such figure", found) is None
+
+
+def test_a_circuit_is_drawn_with_all_its_signs():
+    circuit = qgen.ansatz("brick", layers=6)(6)
+    drawn = qgen.draw(circuit, "mpl")
+    labels = [text.get_text() for axes in drawn.axes for text in axes.texts]
+    rows = len(drawn.axes)
+    assert rows > 1, "what does not fit continues below"
+    angles = [gate for gate in circuit.gates if gate.angle is not None]
+    assert len(labels) == rows * circuit.num_wires + len(angles)
+    assert max(axes.get_xlim()[1] for axes in drawn.axes) < 10

@@ -21,9 +21,9 @@ from qgen_core.errors import QgenError
 
 if TYPE_CHECKING:
     from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
-    from qgen_core.circuits.draw import draw
     from qgen_core.circuits.measures import Bits, Expectations, Probabilities, Shots, State, pauli_z
     from qgen_core.circuits.qasm import to_qasm
+    from qgen_core.discovery.drawing import draw
     from qgen_core.discovery.hooks import hookimpl
     from qgen_core.events import Batch, Events, Space
     from qgen_core.interfaces import (
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
         Trainer,
     )
     from qgen_core.ising import Graph, Ising
+    from qgen_core.runs.recipes import Recipe
+    from qgen_core.runs.trained import TrainedRun, compare, fit, load, train
     from qgen_core.samplers.base import ClassicalSampler
     from qgen_core.simulators.base import Simulator
     from qgen_core.typing import Pullback
@@ -52,14 +54,16 @@ __version__ = _version("qgen-core")
 #: Names that are imported when they are first used (PEP 562): most commands need no numpy.
 _LATE = {
     "circuits.circuit": "Angle Channel Circuit Gate Label const given param",
-    "circuits.draw": "draw",
     "circuits.measures": "Bits Expectations Probabilities Shots State pauli_z",
     "circuits.qasm": "to_qasm",
+    "discovery.drawing": "draw",
     "discovery.hooks": "hookimpl",
     "events": "Batch Events Space",
     "interfaces": "Ansatz Backend Capabilities Component Dataset Encoder Estimate Generator Loss "
     "Metric Model Noise Sampler Trainer",
     "ising": "Graph Ising",
+    "runs.recipes": "Recipe",
+    "runs.trained": "TrainedRun compare fit load train",
     "samplers.base": "ClassicalSampler",
     "simulators.base": "Simulator",
     "typing": "Pullback",
@@ -240,23 +244,28 @@ __all__ = [
     "Probabilities",
     "Pullback",
     "QgenError",
+    "Recipe",
     "Sampler",
     "Simulator",
     "Shots",
     "Space",
     "State",
+    "TrainedRun",
     "Trainer",
     "ansatz",
     "backend",
     "build",
+    "compare",
     "const",
     "dataset",
     "describe",
     "draw",
     "encoder",
+    "fit",
     "generator",
     "given",
     "hookimpl",
+    "load",
     "loss",
     "metric",
     "names",
@@ -266,5 +275,6 @@ __all__ = [
     "register",
     "sampler",
     "to_qasm",
+    "train",
     "trainer",
 ]

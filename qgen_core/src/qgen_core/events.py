@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.errors import DataError
+from qgen_core.errors import BrokenPlugin, DataError
 from qgen_core.support.cuts import Cut
 from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
@@ -231,6 +232,50 @@ class Events:
         if weight is not None:
             weight = weight[index]
         return self.replace(x=self.x[index], condition=condition, weight=weight)
+
+    @staticmethod
+    def joined(pieces: Sequence[Events]) -> Events:
+        """All events of several pieces with the same columns; what else is known is of the last.
+
+        >>> piece = Events(np.array([[1.0], [2.0]]))
+        >>> len(Events.joined([piece, piece]))
+        4
+        """
+        last = pieces[-1]
+        condition = None
+        if last.condition is not None:
+            conditions = [piece.condition for piece in pieces if piece.condition is not None]
+            condition = np.concatenate(conditions)
+        weight = None
+        if any(piece.weight is not None for piece in pieces):
+            weight = np.concatenate([piece.weights for piece in pieces])
+        x = np.concatenate([piece.x for piece in pieces])
+        return last.replace(x=x, condition=condition, weight=weight)
+
+    def to_frame(self) -> Any:
+        """The events as a pandas DataFrame: features, conditions, and ``weight`` if there are any.
+
+        The units are in its ``attrs``. Raises BrokenPlugin if pandas is not installed.
+
+        >>> events = Events(np.array([[250.0, 80.0]]), columns=("pt", "mass"))
+        >>> frame = events.to_frame()
+        >>> list(frame.columns), frame.attrs["units"]
+        (['pt', 'mass'], {'pt': '1', 'mass': '1'})
+        """
+        try:
+            pandas: Any = importlib.import_module("pandas")
+        except ImportError as error:
+            raise BrokenPlugin(
+                f"Events.to_frame needs pandas; `pip install pandas` installs it ({error})"
+            ) from error
+        frame = pandas.DataFrame(self.x, columns=list(self.columns))
+        if self.condition is not None:
+            for name, values in zip(self.condition_columns, self.condition.T, strict=True):
+                frame[name] = values
+        if self.weight is not None:
+            frame["weight"] = self.weight
+        frame.attrs["units"] = dict(zip(self.columns, self.units, strict=True))
+        return frame
 
     def replace(self, **changes: Any) -> Events:
         """A copy with some fields changed; give the names together with new columns.

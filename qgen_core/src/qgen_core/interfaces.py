@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pkgutil import resolve_name
-from typing import Annotated, Any, Literal, Protocol, Self, final
+from typing import Annotated, Any, ClassVar, Literal, Protocol, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -555,6 +555,10 @@ class Generator(Stateful):
     condition: Space | None = None
     sampler: Sampler | None = None  # one that the model draws with; a checkpoint saves it by itself
     outputs: frozenset[str] = frozenset({"samples"})
+    #: Tables of a recipe that usually go with this model on columns of any scale, by name or with
+    #: options: encoder, condition_encoder, loss, trainer; and options of the generator itself.
+    #: :func:`qgen_core.fit` takes what it is not given from here.
+    usual: ClassVar[Mapping[str, Any]] = {}
     #: Outputs whose values mean nothing, only their gradients do, as in contrastive divergence.
     #: Gradient-free trainers, ``keep_best`` and ``patience`` compare values, so they refuse these.
     surrogates: frozenset[str] = frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from circuits_random import IDLE, random_circuit
 
 from qgen_core.ansatze.brick import brick
 from qgen_core.circuits.circuit import Channel, Circuit, Gate, const, given, param
-from qgen_core.circuits.draw import draw
+from qgen_core.circuits.draw import draw, placed
+from qgen_core.circuits.svg import svg
 
 
 def test_bell_pair_and_angles() -> None:
@@ -126,3 +128,31 @@ def test_every_gate_is_drawn_once_and_in_its_order_on_each_wire(seed: int) -> No
             else:
                 name = gate.name[1:] if gate.name.startswith("cr") else gate.name
                 assert re.match(rf"{name.upper()}(\d|\(.*\))?$", cell)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_two_instructions_of_a_drawing_overlap(seed: int) -> None:
+    circuit = random_circuit(np.random.default_rng(seed), 5, 60)
+    taken: set[tuple[int, int]] = set()
+    for one in placed(circuit):
+        cells = {(one.column, wire) for wire in one.span}
+        assert not cells & taken
+        taken |= cells
+    for wire in range(circuit.num_wires):  # and each wire keeps its order
+        columns = [one.column for one in placed(circuit) if wire in one.instruction.wires]
+        assert columns == sorted(columns)
+
+
+def test_a_picture_holds_every_sign_and_breaks_its_rows() -> None:
+    circuit = brick(4, layers=3)
+    picture = svg(circuit, width=400)
+    root = ElementTree.fromstring(picture)
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    wires = [text for text in texts if text is not None and text.isdigit()]
+    signs = [text for text in texts if text is not None and not text.isdigit()]
+    gates = [gate for gate in circuit.gates if gate.angle is not None]
+    assert len(signs) == len(gates)
+    assert len(wires) > circuit.num_wires, "several rows"
+    assert float(root.attrib["width"]) <= 400
+    circles = list(root.iter("{http://www.w3.org/2000/svg}circle"))
+    assert len(circles) == 2 * circuit.counts["cx"]

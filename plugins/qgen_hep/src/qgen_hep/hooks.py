@@ -21,6 +21,17 @@ def report_sections(material: Mapping[str, Any]) -> list[Section]:
 
 
 @hookimpl
+def run_figures(name: str, material: Mapping[str, Any]) -> list[Any]:
+    """A figure of a run as matplotlib draws it."""
+    from qgen_hep.figures.of_run import figure_of_run
+
+    drawn = figure_of_run(name, material)
+    if drawn is None:
+        return []
+    return [drawn]
+
+
+@hookimpl
 def scan_figures(material: Mapping[str, Any], folder: Path) -> list[Path]:
     """A figure for each axis of a scan."""
     from qgen_hep.figures.scan import scan_figures as draw

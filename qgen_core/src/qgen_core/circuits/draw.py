@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Instruction
 
-#: The symbol of a control, which shows no angle.
+#: The symbol of a control, which shows no angle; of the target of a CNOT; of a wire of a swap.
 CONTROL = "●"
+TARGET = "⊕"
+SWAP = "×"
 
 
 def draw(circuit: Circuit, *, width: int = 100) -> str:
@@ -37,23 +41,50 @@ def draw(circuit: Circuit, *, width: int = 100) -> str:
     return "\n\n".join(blocks)
 
 
-def _columns(circuit: Circuit) -> list[list[str]]:
-    """The text on each wire (the cells) of each column.
+class Placed(NamedTuple):
+    """An instruction in a drawing: its column, and the text on each of its wires."""
 
-    An instruction is in the first column in which all wires that it spans are free.
+    column: int
+    instruction: Instruction
+    cells: tuple[str, ...]
+
+    @property
+    def span(self) -> range:
+        """All wires from its first to its last one."""
+        wires = self.instruction.wires
+        return range(min(wires), max(wires) + 1)
+
+
+def placed(circuit: Circuit) -> list[Placed]:
+    """All instructions, each in the first column in which all wires that it spans are free.
+
+    >>> from qgen_core.circuits.circuit import Circuit, Gate
+    >>> circuit = Circuit(2, (Gate("h", (0,)), Gate("h", (1,)), Gate("cx", (0, 1))))
+    >>> [(each.column, each.cells) for each in placed(circuit)]
+    [(0, ('H',)), (0, ('H',)), (1, ('●', '⊕'))]
     """
-    columns: list[list[str]] = []
+    found = []
     free = [0] * circuit.num_wires
     for instruction in circuit.instructions:
-        span = range(min(instruction.wires), max(instruction.wires) + 1)
-        at = max(free[wire] for wire in span)
-        if at == len(columns):
-            columns.append([""] * circuit.num_wires)
-        for wire in span:
-            columns[at][wire] = "┼"
-            free[wire] = at + 1
-        for wire, cell in zip(instruction.wires, _cells(instruction), strict=True):
-            columns[at][wire] = cell
+        one = Placed(0, instruction, _cells(instruction))
+        column = max(free[wire] for wire in one.span)
+        for wire in one.span:
+            free[wire] = column + 1
+        found.append(one._replace(column=column))
+    return found
+
+
+def _columns(circuit: Circuit) -> list[list[str]]:
+    """The text on each wire (the cells) of each column."""
+    instructions = placed(circuit)
+    number = max((one.column + 1 for one in instructions), default=0)
+    columns = [[""] * circuit.num_wires for _ in range(number)]
+    for one in instructions:
+        column = columns[one.column]
+        for wire in one.span:
+            column[wire] = "┼"
+        for wire, cell in zip(one.instruction.wires, one.cells, strict=True):
+            column[wire] = cell
     return columns
 
 

@@ -84,6 +84,15 @@ class Specs:
         """
 
     @hookspec
+    def run_figures(self, name: str, material: Mapping[str, Any]) -> Sequence[Any]:  # type: ignore[empty-body]
+        """Draw one figure of a run: a sequence with the matplotlib figure, or an empty one.
+
+        ``name`` is that of a method of :class:`qgen_core.runs.trained.Figures`. ``material`` is
+        what :func:`qgen_core.runs.report.material` returns; for ``joint`` it has the ``pair``, a
+        set of two columns or None, for ``circuit`` it holds the ``circuit`` alone.
+        """
+
+    @hookspec
     def scan_figures(self, material: Mapping[str, Any], folder: Path) -> Sequence[Path]:  # type: ignore[empty-body]
         """Draw the results of a scan into ``folder`` and return the files.
 
@@ -101,6 +110,7 @@ class Specs:
 RESULTS: Mapping[str, type] = {
     "environment": Mapping,
     "report_sections": Sequence,
+    "run_figures": Sequence,
     "scan_figures": Sequence,
 }
 

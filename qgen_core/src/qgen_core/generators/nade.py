@@ -7,9 +7,10 @@ and can be given the same number of parameters.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -91,6 +92,12 @@ class NeuralAutoregressive(Generator):
     """
 
     outputs = frozenset({"probabilities", "log_prob", "samples"})
+    usual: ClassVar[Mapping[str, Any]] = {
+        "encoder": {"name": "binning", "bits": 4},
+        "condition_encoder": "angle",
+        "loss": {"name": "nll", "reads": "log_prob"},
+        "trainer": {"name": "adam", "learning_rate": 0.01, "steps": 300, "batch_size": 256},
+    }
 
     def __init__(
         self,

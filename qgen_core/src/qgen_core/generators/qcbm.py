@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import pi
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,13 @@ class CircuitBornMachine(Generator):
     """
 
     outputs = frozenset({"probabilities", "log_prob", "samples"})
+    usual: ClassVar[Mapping[str, Any]] = {
+        "generator": {"ansatz": {"name": "brick", "layers": 6}, "scale": 0.1},
+        "encoder": {"name": "binning", "bits": 4},
+        "condition_encoder": "angle",
+        "loss": "js",
+        "trainer": {"name": "adam", "learning_rate": 0.01, "steps": 300},
+    }
 
     def __init__(
         self,

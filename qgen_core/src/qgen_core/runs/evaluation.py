@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.circuits.draw import draw
+from qgen_core.circuits.svg import svg
 from qgen_core.discovery import registry
 from qgen_core.errors import DataError
 from qgen_core.events import Events
@@ -40,6 +41,8 @@ PAIR_METRICS = ("correlation",)
 EVENTS = 100_000
 LEAST_EVENTS = 10_000
 VALUES = 2**22
+#: Circuits of more instructions are kept as text only, not as pictures.
+MOST_DRAWN = 1000
 #: Metrics of the joint histogram are in the default table if its cells hold so many reference
 #: events on average; with fewer, the floors would be too low.
 LEAST_IN_CELL = 5
@@ -113,6 +116,8 @@ def evaluate(
     circuit = getattr(assembly.generator, "circuit", None)
     if circuit is not None:
         result["circuit"] = draw(circuit)
+        if len(circuit.instructions) <= MOST_DRAWN:
+            result["circuit svg"] = svg(circuit)
     return result
 
 
@@ -237,7 +242,7 @@ def _generated(run: Run, reference: Events) -> Events:
     conditions = None
     if reference.condition is not None:
         conditions = drawn_conditions(reference, n, run.recipe.seed)
-    return _join(list(run.generate(n, condition=conditions)))
+    return Events.joined(list(run.generate(n, condition=conditions)))
 
 
 def _check_columns(reference: Events, generated: Events) -> None:
@@ -346,16 +351,6 @@ def _told_by(events: Events) -> dict[str, str]:
     """What the provenance of events says of their origin, their sampler and of lost parts."""
     keys = ("kind", "file", "sha256", *SAMPLER_KEYS, WARNING_KEY)
     return {key: events.provenance[key] for key in keys if key in events.provenance}
-
-
-def _join(pieces: Sequence[Events]) -> Events:
-    first = pieces[0]
-    condition = None
-    if first.condition is not None:
-        conditions = [piece.condition for piece in pieces if piece.condition is not None]
-        condition = np.concatenate(conditions)
-    # The provenance of the last piece names the samplers of all.
-    return pieces[-1].replace(x=np.concatenate([piece.x for piece in pieces]), condition=condition)
 
 
 def _edges(given: Mapping[str, Any] | None, reference: Events) -> list[Floats]:

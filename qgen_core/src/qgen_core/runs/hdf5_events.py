@@ -86,6 +86,37 @@ def read_events(
     )
 
 
+def saved_events(
+    *,
+    path: str,
+    columns: tuple[str, ...],
+    condition_columns: tuple[str, ...] = (),
+    weight: str | None = None,
+    units: dict[str, str] | None = None,
+) -> Events:
+    """The dataset ``saved-events``: events of an HDF5 file whose columns are arrays by name.
+
+    :func:`qgen_core.fit` and ``qgen generate`` write such files. ``weight`` names the column of
+    weights, ``units`` gives units by name. Other formats, cuts and the treatment of invalid values
+    are what the dataset ``file`` of qgen-hep is for.
+
+    Raises DataError for a file that is damaged or lacks a column.
+
+    >>> import tempfile
+    >>> from qgen_core.runs.eventfile import write_events
+    >>> events = Events(np.array([[1.0], [2.0]]), columns=("pt",))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = f"{folder}/events.h5"
+    ...     written = write_events(iter([events]), path, {"kind": "measured"})
+    ...     saved = saved_events(path=path, columns=("pt",), units={"pt": "GeV"})
+    >>> saved, saved.provenance["kind"]
+    (Events(2 of pt [GeV]), 'measured')
+    """
+    found = read_events(Path(path), columns, condition_columns, weight)
+    by_name = units or {}
+    return found.replace(units=tuple(by_name.get(name, "1") for name in columns))
+
+
 def _column(path: Path, file: Any, name: str) -> Floats:
     import h5py
 

@@ -7,6 +7,7 @@ to install.
 
 from __future__ import annotations
 
+import base64
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -160,7 +161,9 @@ def _core_sections(found: Mapping[str, Any]) -> list[Section]:
     if evaluation is not None:
         sections.append(section("Metrics", "metrics.html", 40, evaluation=evaluation))
         if evaluation.get("circuit"):
-            sections.append(section("Circuit", "pre.html", 60, text=evaluation["circuit"]))
+            picture = base64.b64encode(evaluation.get("circuit svg", "").encode()).decode()
+            text = evaluation["circuit"]
+            sections.append(section("Circuit", "circuit.html", 60, text=text, picture=picture))
     sections.append(
         section("Model card", "model_card.html", 70, found=found, evaluation=evaluation)
     )

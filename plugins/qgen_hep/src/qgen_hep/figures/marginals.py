@@ -13,6 +13,8 @@ from qgen_hep.figures.ratio_panels import RatioPanels, log_if_steep
 from qgen_hep.figures.scales import scale_of
 from qgen_hep.figures.style import GENERATED, GUIDE, REFERENCE, framed_figure, image
 
+#: Width and height in inches of both panels together.
+SIZE = (3.8, 4.0)
 #: Bins whose reference has a smaller relative error decide the range of the ratio.
 WELL_KNOWN = 0.2
 #: Half the height of the panel of ratios: the least that leaves a margin, or the last.
@@ -38,9 +40,29 @@ def marginal_figure(
     >>> marginal_figure(marginal, {}, "simulated").count("<img")
     1
     """
-    if sum(marginal["reference"]) <= 0 or sum(marginal["generated"]) <= 0:
+    if not has_events(marginal):
         return None
-    drawn = framed_figure(3.8, 4.0)
+    drawn = framed_figure(*SIZE)
+    draw_marginal(drawn, marginal, recipe, kind, latex=latex, title=title)
+    column = marginal["column"]
+    return image(drawn, f"Density of {column}, generated and reference, and their ratio")
+
+
+def has_events(marginal: Mapping[str, Any]) -> bool:
+    """Whether both histograms of a marginal hold events."""
+    return bool(sum(marginal["reference"]) > 0 and sum(marginal["generated"]) > 0)
+
+
+def draw_marginal(
+    drawn: Any,
+    marginal: dict[str, Any],
+    recipe: Mapping[str, Any],
+    kind: str,
+    *,
+    latex: bool = False,
+    title: str = "",
+) -> None:
+    """Draw what :func:`marginal_figure` shows into an empty figure, or a part of one."""
     upper, lower = drawn.subplots(2, sharex=True, height_ratios=[3, 1.1])
     edges = np.asarray(marginal["edges"], dtype=np.float64)
     relative, relative_error, band = ratio(marginal)
@@ -56,7 +78,10 @@ def marginal_figure(
     )
     # Ticks take most of the time of a figure. A logarithmic axis has minor ones nevertheless.
     upper.yaxis.minorticks_off()
-    _draw_densities(panels, marginal, f"Reference ({escaped(kind)})" if kind else "Reference")
+    label = "Reference"
+    if kind not in ("", "unknown"):
+        label += f" ({escaped(kind)})"
+    _draw_densities(panels, marginal, label)
     panels.guides(lw=1.0, zorder=0)
     _draw_band(lower, edges, np.ones(len(band)), np.nan_to_num(band, nan=0.0), REFERENCE)
     style = {"color": GENERATED, "marker": "o", "ms": 4, "elinewidth": 1.2}
@@ -69,8 +94,6 @@ def marginal_figure(
     if title:
         upper.set_title(title, fontsize=12)
     upper.set_ylabel(_density_label(marginal["unit"]))
-    column = marginal["column"]
-    return image(drawn, f"Density of {column}, generated and reference, and their ratio")
 
 
 def _density_label(unit: str) -> str:

@@ -70,17 +70,47 @@ def framed_figure(width: float, height: float) -> Any:
     >>> [round(float(side), 6) for side in (box.width, box.height) * drawn.get_size_inches()]
     [4.0, 3.0]
     """
+    made = figure(*_with_margins(width, height), layout="none")
+    _frame(made, width, height)
+    return made
+
+
+def framed_figures(
+    number: int, width: float, height: float, *, in_row: int = 3
+) -> tuple[Any, list[Any]]:
+    """One figure with several parts as :func:`framed_figure` makes them, and the parts.
+
+    >>> drawn, parts = framed_figures(4, 3.0, 2.0, in_row=2)
+    >>> len(parts), drawn.get_size_inches().round(1).tolist()
+    (4, [11.2, 7.2])
+    """
+    columns = min(number, in_row)
+    rows = -(-number // columns)
+    part_width, part_height = _with_margins(width, height)
+    made = figure(columns * part_width, rows * part_height, layout="none")
+    parts = made.subfigures(rows, columns, squeeze=False).ravel().tolist()
+    for part in parts:
+        _frame(part, width, height)
+    return made, parts[:number]
+
+
+def _with_margins(width: float, height: float) -> tuple[float, float]:
+    """The size in inches of a figure whose axes have this size."""
     left, right, below, above = MARGINS
-    whole = (left + width + right, below + height + above)
-    made = figure(*whole, layout="none")
-    made.subplots_adjust(
-        left=left / whole[0],
-        right=1 - right / whole[0],
-        bottom=below / whole[1],
-        top=1 - above / whole[1],
+    return left + width + right, below + height + above
+
+
+def _frame(drawn: Any, width: float, height: float) -> None:
+    """Put the axes of a figure, or of a part of one, between the margins."""
+    left, right, below, above = MARGINS
+    whole_width, whole_height = _with_margins(width, height)
+    drawn.subplots_adjust(
+        left=left / whole_width,
+        right=1 - right / whole_width,
+        bottom=below / whole_height,
+        top=1 - above / whole_height,
         hspace=0.06,
     )
-    return made
 
 
 def image(drawn: Any, alt: str) -> str:

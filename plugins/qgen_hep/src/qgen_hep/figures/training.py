@@ -21,6 +21,15 @@ def loss_curve(history: Sequence[Mapping[str, Any]]) -> str | None:
     >>> print(loss_curve([]))
     None
     """
+    drawn = loss_figure(history)
+    if drawn is None:
+        return None
+    _, losses = _series(history, "loss")
+    return image(drawn, f"Loss over {len(losses)} steps, from {losses[0]:.4g} to {losses[-1]:.4g}")
+
+
+def loss_figure(history: Sequence[Mapping[str, Any]]) -> Any:
+    """The figure of :func:`loss_curve`; None without finite losses."""
     steps, losses = _series(history, "loss")
     if not len(losses):
         return None
@@ -38,7 +47,7 @@ def loss_curve(history: Sequence[Mapping[str, Any]]) -> str | None:
     axes.plot(steps[best], losses[best], "o", color=GENERATED, ms=5, label=label)
     axes.legend(loc="upper right")
     lower.set_xlabel("Step")
-    return image(drawn, f"Loss over {len(losses)} steps, from {losses[0]:.4g} to {losses[-1]:.4g}")
+    return drawn
 
 
 def _series(history: Sequence[Mapping[str, Any]], key: str) -> tuple[Floats, Floats]:

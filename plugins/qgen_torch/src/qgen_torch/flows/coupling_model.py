@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log, pi
+from typing import Any, ClassVar
 
 import torch
 
@@ -37,6 +39,12 @@ class CouplingModel(TorchModel):
     """
 
     outputs = frozenset({"log_prob", "samples"})
+    usual: ClassVar[Mapping[str, Any]] = {
+        "encoder": "standard",
+        "condition_encoder": "standard",
+        "loss": {"name": "nll", "reads": "log_prob"},
+        "trainer": {"name": "torch", "learning_rate": 0.001, "steps": 1000, "batch_size": 256},
+    }
     draws_torch_numbers = False
 
     def __init__(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log, pi
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -47,6 +48,12 @@ class FlowMatching(TorchModel):
     """
 
     outputs = frozenset({"log_prob", "objective", "samples"})
+    usual: ClassVar[Mapping[str, Any]] = {
+        "encoder": "standard",
+        "condition_encoder": "standard",
+        "loss": "mean",
+        "trainer": {"name": "torch", "learning_rate": 0.001, "steps": 1000, "batch_size": 256},
+    }
     draws_torch_numbers = False
     largest_graphs = {"log_prob": 256}
 

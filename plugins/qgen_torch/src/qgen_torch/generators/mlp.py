@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import torch
 
 from qgen_core import Space
@@ -45,6 +48,12 @@ class MlpGenerator(TorchModel):
     """
 
     outputs = frozenset({"samples"})
+    usual: ClassVar[Mapping[str, Any]] = {
+        "encoder": "standard",
+        "condition_encoder": "standard",
+        "loss": {"name": "adversarial", "critic": {"name": "mlp", "widths": [64, 64]}},
+        "trainer": {"name": "torch", "learning_rate": 0.001, "steps": 1000, "batch_size": 256},
+    }
     draws_torch_numbers = False
 
     def __init__(
