@@ -17,7 +17,7 @@ from qgen_core.runs import run as runs
 from qgen_core.runs.progress import counter
 from qgen_core.runs.recipes import Recipe
 
-QUIET = {"progress": False}
+QUIET: dict[str, Any] = {"progress": False}
 
 
 def correlated(events: int = 600) -> np.ndarray:
@@ -104,7 +104,11 @@ def test_fit_says_which_tables_a_generator_lacks(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match=r"'gaussian' has no usual encoder and loss and trainer"):
         qgen.fit(correlated(), "gaussian", run=tmp_path / "run")
     assert not (tmp_path / "run").exists(), "nothing is written"
-    tables = {"encoder": "standard", "loss": "js", "trainer": {"name": "adam", "steps": 1}}
+    tables: dict[str, Any] = {
+        "encoder": "standard",
+        "loss": "js",
+        "trainer": {"name": "adam", "steps": 1},
+    }
     with pytest.raises(qgen.QgenError):  # a Gaussian offers no probabilities
         qgen.fit(correlated(), "gaussian", run=tmp_path / "run", **tables)
 

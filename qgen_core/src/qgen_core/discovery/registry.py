@@ -204,7 +204,7 @@ class BoundFunction:
         return result
 
     def _check_result(self, result: Any) -> None:
-        expected = _results().get(self.kind, object)
+        expected: Any = _results().get(self.kind, object)
         if not isinstance(result, expected):
             raise BrokenPlugin(
                 f"{self.source}, and returned a {type(result).__name__} instead of a "

@@ -15,7 +15,7 @@ from typing import Any
 
 from numba.core import entrypoints
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.runtime import rtsys
+from numba.core.runtime.nrt import rtsys
 from numba.np import linalg
 
 
