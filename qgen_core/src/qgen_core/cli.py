@@ -485,6 +485,45 @@ def doctor(
         raise BrokenPlugin(f"installed, but broken: {', '.join(broken)}")
 
 
+@app.command(name="test-plugin")
+def test_plugin(
+    package: Annotated[
+        str, typer.Argument(metavar="PACKAGE", help="An installed package, e.g. qgen-template.")
+    ],
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            metavar="FILE",
+            help="TOML: options of components, attributes of kits, known failures.",
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the conformance kits on everything that a package offers; exit 4 if a test fails."""
+    from dataclasses import asdict
+
+    from qgen_core.runs.progress import counter
+    from qgen_core.testing import plugin
+
+    given = plugin.Settings()
+    if settings is not None:
+        given = plugin.Settings.read(settings)
+    offers = plugin.components_of(package)
+    outcomes: list[plugin.Outcome] = []
+    with counter(len(offers), "components") as advance:
+        for number, offer in enumerate(offers, start=1):
+            outcomes += plugin.examine(offer, given)
+            advance(number)
+    if as_json:
+        write_result(json.dumps([asdict(outcome) for outcome in outcomes]))
+    else:
+        write_result(plugin.as_text(outcomes, given))
+    failed = [outcome.key for outcome in outcomes if outcome.state == "failed"]
+    if failed:
+        raise BrokenPlugin(f"{len(failed)} of {len(outcomes)} tests of {package} failed")
+
+
 @app.command()
 def data(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset.")],

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import kits_backends as broken
 import pytest
 from kits_mutants import Mutant, assert_killed, never_killing
@@ -176,8 +174,8 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_broken_backends_are_found(mutant: Mutant, tmp_path: Path) -> None:
-    assert_killed(BackendKit, mutant, tmp_path)
+def test_broken_backends_are_found(mutant: Mutant) -> None:
+    assert_killed(BackendKit, mutant)
 
 
 def test_every_test_can_fail() -> None:

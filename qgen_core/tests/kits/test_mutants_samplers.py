@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -188,8 +187,8 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_broken_samplers_are_found(mutant: Mutant, tmp_path: Path) -> None:
-    assert_killed(SamplerKit, mutant, tmp_path)
+def test_broken_samplers_are_found(mutant: Mutant) -> None:
+    assert_killed(SamplerKit, mutant)
 
 
 def test_every_test_can_fail() -> None:

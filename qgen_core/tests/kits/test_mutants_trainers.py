@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import kits_trainers as broken
 import pytest
 from kits_mutants import Mutant, assert_killed, never_killing
@@ -63,8 +61,8 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_broken_trainers_are_found(mutant: Mutant, tmp_path: Path) -> None:
-    assert_killed(TrainerKit, mutant, tmp_path)
+def test_broken_trainers_are_found(mutant: Mutant) -> None:
+    assert_killed(TrainerKit, mutant)
 
 
 def test_every_test_can_fail() -> None:
