@@ -93,6 +93,8 @@ class BornMachine(Generator):
 
     name: str
     outputs = frozenset({"probabilities", "log_prob", "samples"})
+    #: What log_prob is above the logarithm of a probability, for densities in the units of events.
+    log_scale: float = 0.0
 
     def __init__(
         self,
@@ -160,7 +162,7 @@ class BornMachine(Generator):
             of_table = np.bincount(cells, weights=cotangent * slope, minlength=table.size)
             return self._gradient(pull_angles, of_table.reshape(table.shape), gain)
 
-        return logs, pullback
+        return logs + self.log_scale, pullback
 
     def outputs_at(
         self, output: str, thetas: Floats, batch: Batch, *, rng: Rng, backend: Backend | None = None
@@ -194,7 +196,7 @@ class BornMachine(Generator):
         if output == "probabilities":
             return tables
         logs, _ = floored_log(tables[:, asked.row, asked.index], FLOOR)
-        return logs
+        return logs + self.log_scale
 
     # ---- what a subclass may change
 

@@ -9,12 +9,12 @@ import numpy as np
 from qgen_core.ansatze.blocks import register_wires
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.errors import BadOption, DataError
-from qgen_core.events import Batch, Space
+from qgen_core.events import Space
 from qgen_core.generators.born import Asked, BornMachine, Measuring, Start, trained_circuit
 from qgen_core.generators.fourier import inverse_fourier, phase_map, phases
 from qgen_core.generators.initial import Init
 from qgen_core.interfaces import Ansatz, Backend
-from qgen_core.typing import Array, Floats, Ints, Pullback, Rng
+from qgen_core.typing import Array, Floats, Ints, Rng
 
 #: The number of wires of a feature unless it is given.
 WIRES = 5
@@ -79,7 +79,7 @@ class PhaseQft(BornMachine):
     ...     seed=1,
     ... )
     >>> phi = np.linspace(-pi, pi, 64, endpoint=False)[:, None]
-    >>> log_prob, _ = model.forward("log_prob", Batch(phi), rng=np.random.default_rng(1))
+    >>> log_prob, _ = model.forward("log_prob", qgen.Batch(phi), rng=np.random.default_rng(1))
     >>> round(float(np.exp(log_prob).mean() * 2 * pi), 12)  # its integral
     1.0
     """
@@ -108,6 +108,8 @@ class PhaseQft(BornMachine):
         if space.kind == "angles":
             self.outputs = frozenset({"log_prob", "samples"})
             circuit = self._training_circuit(trained)
+            # dx / dphi, from the density in x to that in radians
+            self.log_scale = sum(log(2 ** len(wires) / (2 * pi)) for wires in self._registers)
         super().__init__(
             circuit=circuit,
             measuring=Measuring(backend, shots, smoothing),
@@ -116,27 +118,6 @@ class PhaseQft(BornMachine):
             start=Start(init, scale, seed),
             sampling=sampling,
         )
-
-    def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
-        """log_prob (N,), samples (N, width) or, for bits, probabilities (C, 2^Q), and the pullback.
-
-        Raises OutputMismatch for another output or a batch without events, DataError for events
-        and conditions that do not fit.
-        """
-        values, pullback = super().forward(output, batch, rng=rng)
-        return values + self._log_scale(output), pullback
-
-    def outputs_at(
-        self, output: str, thetas: Floats, batch: Batch, *, rng: Rng, backend: Backend | None = None
-    ) -> Array:
-        values = super().outputs_at(output, thetas, batch, rng=rng, backend=backend)
-        return values + self._log_scale(output)
-
-    def _log_scale(self, output: str) -> float:
-        """Log of dx / dphi of all features, from the density in x to that in radians."""
-        if output != "log_prob" or self.space.kind == "bits":
-            return 0.0
-        return sum(log(2 ** len(wires) / (2 * pi)) for wires in self._registers)
 
     def _asked(self, x: Array, condition: Array | None) -> Asked:
         if self.space.kind == "bits":

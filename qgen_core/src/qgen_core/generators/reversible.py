@@ -7,6 +7,7 @@ from math import pi
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit, Gate, given
 from qgen_core.circuits.measures import Probabilities, State
@@ -150,9 +151,8 @@ class ReversibleCircuit(BornMachine):
         Raises Unsupported for a backend without state vectors, DataError for latents and conditions
         that do not fit.
         """
-        inputs = self._given_latents(z, condition)
-        states = self._state_vectors(self.circuit, inputs)
-        return np.broadcast_to(states, (len(z), states.shape[1]))
+        inputs, row = self._given_latents(z, condition)
+        return self._state_vectors(self.circuit, inputs)[row]
 
     def inverse(self, states: Complex, condition: Array | None = None) -> Complex:
         """``U^dagger`` applied to states (n, 2^Q), each with its condition (n, K).
@@ -212,11 +212,11 @@ class ReversibleCircuit(BornMachine):
         Raises Unsupported for a backend without exact values, DataError for latents and conditions
         that do not fit.
         """
-        inputs = self._given_latents(z, condition)
+        inputs, row = self._given_latents(z, condition)
         self._require_exact("p(x | z)")
         angles = self.circuit.bind(self.theta, inputs)
-        tables = self.backend.run(self.circuit, angles, Probabilities())
-        return np.broadcast_to(tables, (len(z), tables.shape[1]))
+        tables: Floats = self.backend.run(self.circuit, angles, Probabilities())
+        return tables[row]
 
     def posterior(self, x: Array, condition: Array | None = None) -> Floats:
         """The stochastic inverse: p(z | x) (n, 2^m) of events (n, Q), each with its condition.
@@ -312,8 +312,10 @@ class ReversibleCircuit(BornMachine):
 
     # ---- shared
 
-    def _given_latents(self, z: Array, condition: Array | None) -> Array | None:
-        """Inputs (n, I) of latents (n, m) and conditions (n, K), after a check of both."""
+    def _given_latents(
+        self, z: Array, condition: Array | None
+    ) -> tuple[Array | None, NDArray[np.intp]]:
+        """Distinct inputs of latents (n, m) and conditions (n, K), and the row (n,) of each."""
         z = np.asarray(z)
         if z.ndim != 2 or z.shape[1] != self._latents.wires or not np.all(np.isfinite(z)):
             raise DataError(
@@ -323,7 +325,7 @@ class ReversibleCircuit(BornMachine):
         if self._latents.variance is None and not np.all(np.isin(z, (0, 1))):
             raise DataError("latents of this model are bits, 0 or 1")
         require_conditions(self.name, self.condition, condition, len(z))
-        return _joined(self._latents.angles(z), condition)
+        return distinct(_joined(self._latents.angles(z), condition), len(z))
 
     def _state_vectors(self, circuit: Circuit, inputs: Array | None) -> Complex:
         """States (n, 2^Q) for rows of inputs."""
