@@ -57,12 +57,12 @@ class Asked(NamedTuple):
     Args:
         conditions: the distinct rows to make tables for; None for one table.
         row: for each event the row of the tables that it is in (N,).
-        index: for each event its outcome (N,). Both are empty where the output needs no events.
+        outcome: the outcome that each event is (N,). Both are empty where the output needs no events.
     """
 
     conditions: Array | None
     row: NDArray[np.intp]
-    index: Ints
+    outcome: Ints
 
 
 class BornMachine(Generator):
@@ -153,12 +153,12 @@ class BornMachine(Generator):
         table, gain = self._smoothed(self._mixed(frequencies), self.shots)
         if output == "probabilities":
             return table, lambda cotangent: self._gradient(pull_angles, cotangent, gain)
-        p = table[asked.row, asked.index]
+        p = table[asked.row, asked.outcome]
         self._count_below_floor(p)
         logs, slope = floored_log(p, FLOOR)
 
         def pullback(cotangent: Array) -> dict[str, Array]:
-            cells = asked.row * table.shape[1] + asked.index
+            cells = asked.row * table.shape[1] + asked.outcome
             of_table = np.bincount(cells, weights=cotangent * slope, minlength=table.size)
             return self._gradient(pull_angles, of_table.reshape(table.shape), gain)
 
@@ -195,7 +195,7 @@ class BornMachine(Generator):
         tables, _ = self._smoothed(mixed.reshape(len(thetas), -1, mixed.shape[-1]), shots)
         if output == "probabilities":
             return tables
-        logs, _ = floored_log(tables[:, asked.row, asked.index], FLOOR)
+        logs, _ = floored_log(tables[:, asked.row, asked.outcome], FLOOR)
         return logs + self.log_scale
 
     # ---- what a subclass may change

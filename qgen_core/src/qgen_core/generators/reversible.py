@@ -198,7 +198,7 @@ class ReversibleCircuit(BornMachine):
             "take fewer bits; probabilities and samples need no matrix",
         )
         all_wires = tuple(Gate("ry", (wire,), given(wire)) for wire in range(wires))
-        angles = pi * index_to_bits(np.arange(size), wires)
+        angles = pi * index_to_bits(np.arange(size), wires).astype(np.float64)
         rows = None
         if condition is not None:
             rows = np.tile(condition, (size, 1))
@@ -288,7 +288,8 @@ class ReversibleCircuit(BornMachine):
         weights = self._latents.weights
         if len(weights) == 1:
             return tables
-        return np.einsum("l,clk->ck", weights, tables.reshape(-1, len(weights), tables.shape[-1]))
+        of_each = tables.reshape(-1, len(weights), tables.shape[-1])
+        return np.asarray(np.einsum("l,clk->ck", weights, of_each))
 
     def _of_each(self, cotangent: Floats) -> Floats:
         weights = self._latents.weights
