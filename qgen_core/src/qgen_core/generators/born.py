@@ -26,10 +26,10 @@ log = logging.getLogger("qgen")
 MAX_TABLE = 2**24
 
 
-class Start(NamedTuple):
+class Initial(NamedTuple):
     """Where the parameters of a model start: its options ``init``, ``scale`` and ``seed``.
 
-    >>> Start("normal", 0.1, 7).scale
+    >>> Initial("normal", 0.1, 7).scale
     0.1
     """
 
@@ -85,7 +85,7 @@ class BornMachine(Generator):
         measuring: backend, shots and smoothing.
         space: of the events.
         condition: space of the conditions, angles; None for a model without conditions.
-        start: of the parameters.
+        initial: of the parameters.
         sampling: the circuit that events are drawn from; None: ``circuit``.
 
     Raises BadOption when the options do not fit, and the backend's errors for circuits that it
@@ -104,13 +104,13 @@ class BornMachine(Generator):
         measuring: Measuring,
         space: Space,
         condition: Space | None,
-        start: Start,
+        initial: Initial,
         sampling: Circuit | None = None,
     ) -> None:
         self.backend, self.shots, self.smoothing = measuring
-        if not (self.smoothing >= 0 and start.scale >= 0):
+        if not (self.smoothing >= 0 and initial.scale >= 0):
             raise BadOption(
-                f"smoothing and scale are at least 0, not {self.smoothing:g} and {start.scale:g}"
+                f"smoothing and scale are at least 0, not {self.smoothing:g} and {initial.scale:g}"
             )
         self.space = space
         self.condition = condition
@@ -120,7 +120,7 @@ class BornMachine(Generator):
         for one in (self.circuit, self.sampling_circuit):
             self.backend.check(one, self.shots)
             self.backend.require(one, Probabilities())
-        self.theta = initial_parameters(circuit.num_params, *start)
+        self.theta = initial_parameters(circuit.num_params, *initial)
         #: How many events so far had a probability below the floor of log_prob.
         self.floor_hits = 0
 

@@ -13,7 +13,7 @@ from qgen_core.circuits.circuit import Circuit, Gate, given
 from qgen_core.circuits.measures import Probabilities, State
 from qgen_core.errors import DataError, Unsupported
 from qgen_core.events import Space, bits_to_index, index_to_bits
-from qgen_core.generators.born import BornMachine, Measuring, Start, require_bits, trained_circuit
+from qgen_core.generators.born import BornMachine, Initial, Measuring, require_bits, trained_circuit
 from qgen_core.generators.conditions import require_conditions
 from qgen_core.generators.draws import distinct, draw_outcomes
 from qgen_core.generators.initial import Init
@@ -130,7 +130,7 @@ class ReversibleCircuit(BornMachine):
             measuring=Measuring(backend, shots, smoothing),
             space=space,
             condition=condition,
-            start=Start(init, scale, seed),
+            initial=Initial(init, scale, seed),
         )
         backend.require(self.circuit, Probabilities(), 2**self._latents.wires)
 
