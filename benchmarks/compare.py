@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.cases import job
+from benchmarks.claims import duration
 from benchmarks.machine import machine
 from benchmarks.settings import environment
 from benchmarks.worker import ROOT
@@ -131,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not (checkout.root / ".venv" / "bin" / "python").exists():
                 parser.error(f"{checkout.root} has no .venv; run `make test` there first")
         rows = []
-        for case in given.case:
+        for case in expanded(given.case):
             row = compared(here, other, case, given.pairs)
             rows.append(row)
             print(line(row), flush=True)
@@ -142,9 +144,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "other": other.commit,
             "cases": rows,
         }
-    path = ROOT / "benchmarks" / "results" / "compared.json"
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    results = ROOT / "benchmarks" / "results"
+    if given.case == [job.PREFIX]:
+        (results / "job.json").write_text(json.dumps(result, indent=1) + "\n")
+        (ROOT / "docs" / "benchmarks" / "job.md").write_text(page(result))
+    else:
+        (results / "compared.json").write_text(json.dumps(result, indent=1) + "\n")
     return 0
+
+
+def expanded(cases: Sequence[str]) -> list[str]:
+    """The cases, with all rows of the group ``job`` in the place of its name."""
+    found = []
+    for case in cases:
+        if case == job.PREFIX:
+            found += list(job.calls())
+        else:
+            found.append(case)
+    return found
+
+
+def page(result: dict[str, Any]) -> str:
+    """The table of the group ``job``: processor time of both checkouts, and their ratio."""
+    lines = [
+        "# The whole job",
+        "",
+        "Made by `make bench CASE=job/ AGAINST=CHECKOUT`. Processor seconds of a call with all its "
+        "processes; the ratio is the median over pairs of runs, with its quartiles.",
+        "",
+        f"- before: {result['other']}; now: {result['here']}; {result['date']}",
+        f"- {result['machine']['processor']}, {result['machine']['cores']} cores",
+        "",
+        "| row | before | now | now / before |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in result["cases"]:
+        numbers = row["processor_seconds"]
+        ratio = f"{numbers['ratio']:.3g} ({numbers['q25']:.3g} to {numbers['q75']:.3g})"
+        name = row["case"].removeprefix(job.PREFIX)
+        lines.append(
+            f"| {name} | {duration(numbers['other'])} | {duration(numbers['here'])} | {ratio} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ GROUPS = {
     "gibbs": 2,
     "rbm": 2,
     "flows": 1,
+    "job": 1,
 }
 #: Those of the quick mode.
 QUICK = ("training", "batch", "whole", "threads", "gibbs", "rbm")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -64,3 +65,32 @@ def test_what_differs_is_named() -> None:
     assert equal.differences(ours, dict(ours)) == []
     theirs = {**ours, "evaluation": {"js": 0.1 + 1e-16 * 2}}
     assert equal.differences(ours, theirs) == ["evaluation"]
+
+
+def test_the_group_of_the_whole_job_is_compared_row_by_row() -> None:
+    rows = compare.expanded(["hybrid/6", "job/"])
+    assert rows[0] == "hybrid/6"
+    assert len(rows) > 15
+    assert "job/qgen list" in rows
+    with pytest.raises(SystemExit, match="no case 'job/nothing' to compare; there are"):
+        timed_case.measure("job/nothing")
+
+
+def test_the_page_of_the_whole_job_holds_the_ratios_of_processor_time() -> None:
+    figures = {"here": 0.0012, "other": 2.4, "ratio": 0.0005, "q25": 0.0004, "q75": 0.0006}
+    result = {
+        "date": "2026-11-30",
+        "machine": {"processor": "one", "cores": 2},
+        "here": "b",
+        "other": "a",
+        "cases": [{"case": "job/qgen list", "processor_seconds": figures}],
+    }
+    page = compare.page(result)
+    assert "before: a; now: b" in page
+    assert "| qgen list | 2.4 s | 1.2 ms | 0.0005 (0.0004 to 0.0006) |" in page
+
+
+def test_the_time_of_children_counts() -> None:
+    burn = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
+    _, processor = timed_case.timings(lambda: subprocess.run([sys.executable, "-c", burn]))
+    assert min(processor) > 0.2
