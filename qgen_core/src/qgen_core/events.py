@@ -70,8 +70,10 @@ def bits_to_index(bits: Array) -> NDArray[np.int64]:
     width = bits.shape[-1]
     if width > 62:
         raise DataError(f"{width} bits do not fit into a 64-bit basis-state number; at most 62 do")
-    powers = 1 << np.arange(width - 1, -1, -1, dtype=np.int64)
-    index: NDArray[np.int64] = np.asarray(bits, dtype=np.int64) @ powers
+    index = np.zeros(bits.shape[:-1], dtype=np.int64)
+    for column in range(width):  # one at a time, because all bits as int64 take eight times as much
+        index <<= 1
+        index += bits[..., column].astype(np.int64, copy=False)
     return index
 
 

@@ -1,0 +1,53 @@
+"""Rows of the group ``job``: what surrounds the engine in a training, a sample or an evaluation.
+
+Each function builds one call; ``CALLS`` names them. There are no peers: a row is compared with
+another checkout. Only names that every checkout has are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+Call = Callable[[], Any]
+
+
+def samples_mmd(events: int) -> Call:
+    """Value and cotangent of ``mmd`` between samples of 12 bits in three registers."""
+    from qgen_core.events import Batch, Space
+    from qgen_core.losses.mmd import MaximumMeanDiscrepancy
+
+    loss = MaximumMeanDiscrepancy(space=Space("bits", 12, (4, 4, 4)), reads="samples")
+    rng = np.random.default_rng(1)
+    samples = rng.integers(0, 2, (events, 12)).astype(np.int8)
+    data = (rng.random((events, 12)) < 0.4).astype(np.int8)
+    return lambda: loss(samples, Batch(data))
+
+
+def tables_mmd(registers: tuple[int, ...]) -> Call:
+    """Value and cotangent of ``mmd`` of a table."""
+    from qgen_core.events import Batch, Space
+    from qgen_core.losses.mmd import MaximumMeanDiscrepancy
+
+    wires = sum(registers)
+    loss = MaximumMeanDiscrepancy(space=Space("bits", wires, registers))
+    rng = np.random.default_rng(1)
+    p = rng.random((1, 2**wires))
+    target = rng.random((1, 2**wires))
+    batch = Batch(target=target / target.sum())
+    p /= p.sum()
+    return lambda: loss(p, batch)
+
+
+#: What builds each row, by the name of its case without ``job/``.
+CALLS: dict[str, Callable[[], Call]] = {
+    "mmd of 500 samples": partial(samples_mmd, 500),
+    "mmd of 8,000 samples": partial(samples_mmd, 8000),
+    "mmd of 2^16 outcomes, a register": partial(tables_mmd, (16,)),
+    "mmd of 2^16 outcomes, two registers": partial(tables_mmd, (8, 8)),
+    "mmd of 2^20 outcomes, a register": partial(tables_mmd, (20,)),
+    "mmd of 2^20 outcomes, two registers": partial(tables_mmd, (10, 10)),
+}
