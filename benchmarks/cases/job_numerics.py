@@ -42,6 +42,15 @@ def tables_mmd(registers: tuple[int, ...]) -> Call:
     return lambda: loss(p, batch)
 
 
+def shot_row() -> Call:
+    """8,192 shots of 4,096 outcomes, for 20 rows of probabilities."""
+    from qgen_core.simulators.outcomes import sample_counts
+
+    rng = np.random.default_rng(1)
+    probabilities = rng.dirichlet(np.full(4096, 0.3), 20)
+    return lambda: sample_counts(probabilities, 8192, rng)
+
+
 #: What builds each row, by the name of its case without ``job/``.
 CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 500 samples": partial(samples_mmd, 500),
@@ -50,4 +59,5 @@ CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 2^16 outcomes, two registers": partial(tables_mmd, (8, 8)),
     "mmd of 2^20 outcomes, a register": partial(tables_mmd, (20,)),
     "mmd of 2^20 outcomes, two registers": partial(tables_mmd, (10, 10)),
+    "20 rows of 8,192 shots, 4,096 outcomes": shot_row,
 }

@@ -23,7 +23,7 @@ WIRES_AT_ONCE = 4
 WHOLE_SIZE = 256
 #: The time of a Fourier transform there and back for each number of a padded table, and of a Walsh
 #: transform for each number and wire, as multiplications of a matrix product in that time.
-FOURIER_WORK = 200
+FOURIER_WORK = 300
 WALSH_WORK = 20
 #: Number of kernel values between samples computed at once, so that they stay in the cache.
 AT_ONCE = 2**16
