@@ -51,6 +51,19 @@ def shot_row() -> Call:
     return lambda: sample_counts(probabilities, 8192, rng)
 
 
+def training(recipe: str, steps: int, *settings: str) -> Call:
+    """All steps of the training that a recipe describes, on its events."""
+    from pathlib import Path
+
+    from qgen_core.runs.assembly import Assembly
+    from qgen_core.runs.recipes import Recipe
+
+    path = Path(__file__).parents[2] / "recipes" / recipe
+    changed = Recipe.read(path).changed([f"trainer.steps={steps}", *settings])
+    built = Assembly(changed)
+    return lambda: built.trainer.fit(built.generator, built.data, built.loss, seed=1)
+
+
 #: What builds each row, by the name of its case without ``job/``.
 CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 500 samples": partial(samples_mmd, 500),
@@ -60,4 +73,5 @@ CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 2^20 outcomes, a register": partial(tables_mmd, (20,)),
     "mmd of 2^20 outcomes, two registers": partial(tables_mmd, (10, 10)),
     "20 rows of 8,192 shots, 4,096 outcomes": shot_row,
+    "300 steps of conditional.toml": partial(training, "toolbox/conditional.toml", 300),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -90,6 +91,20 @@ def index_to_bits(index: Array, width: int) -> NDArray[np.int8]:
         return found
     shifts = np.arange(width - 1, -1, -1, dtype=np.int64)
     return ((index[..., None] >> shifts) & 1).astype(np.int8)
+
+
+def distinct_rows(rows: Array) -> tuple[Array, NDArray[np.intp]]:
+    """The distinct rows (C, K) of an array (N, K) in rising order, and the number (N,) of each.
+
+    >>> different, number = distinct_rows(np.array([[2.0], [1.0], [2.0]]))
+    >>> different.tolist(), number.tolist()
+    ([[1.0], [2.0]], [1, 0, 1])
+    """
+    if rows.shape[1] == 1:  # numbers are sorted many times faster than rows
+        different, number = np.unique(rows[:, 0], return_inverse=True)
+        return different[:, None], number
+    different, number = np.unique(rows, axis=0, return_inverse=True)
+    return different, number.reshape(len(rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +203,16 @@ class Events:
             return np.ones(len(self))
         return self.weight
 
+    @cached_property
+    def distinct_conditions(self) -> tuple[Array | None, NDArray[np.intp]]:
+        """The distinct conditions (C, K), and the number (N,) of that of each event.
+
+        Without conditions: None, and zeros.
+        """
+        if self.condition is None:
+            return None, np.zeros(len(self), dtype=np.intp)
+        return distinct_rows(self.condition)
+
     @property
     def described(self) -> str:
         """What the provenance says of them, for messages: their kind and where they come from.
@@ -283,22 +308,18 @@ class Events:
                 f"a target needs events of {space.width} bits, not {self.x.shape[1]} columns"
             )
         index = bits_to_index(self.x)
-        conditions = None
+        conditions, row = self.distinct_conditions
         rows = 1
-        row = np.zeros(len(self), dtype=np.int64)
-        if self.condition is not None:
-            conditions, row = np.unique(self.condition, axis=0, return_inverse=True)
+        if conditions is not None:
             rows = len(conditions)
-            if len(conditions) > MAX_CONDITIONS:
-                raise DataError(
-                    f"{len(conditions)} distinct conditions are too many to train on their "
-                    f"distributions (at most {MAX_CONDITIONS}); bin them in the condition encoder"
-                )
+        if rows > MAX_CONDITIONS:
+            raise DataError(
+                f"{rows} distinct conditions are too many to train on their distributions (at most "
+                f"{MAX_CONDITIONS}); bin them in the condition encoder"
+            )
         size = 2**space.width
         require_memory(2 * 8 * rows * size, f"a table of {rows} x 2^{space.width} probabilities")
-        counts = np.bincount(
-            row.ravel() * size + index, weights=self.weights, minlength=rows * size
-        )
+        counts = np.bincount(row * size + index, weights=self.weights, minlength=rows * size)
         counts = counts.reshape(rows, size)
         if np.min(counts) < 0:
             worst = np.unravel_index(np.argmin(counts), counts.shape)
@@ -315,7 +336,8 @@ class Batch:
     A loss that reads ``probabilities`` gets the distinct conditions as ``condition`` (C, K) and
     their distributions as ``target`` (C, 2^Q). Other losses get a minibatch of encoded events
     ``x`` (N, width), with ``condition`` (N, K) and ``weight`` (N,). ``step`` counts from 0 to
-    ``total`` - 1.
+    ``total`` - 1. A batch that was taken from ``events`` at the positions ``index`` (N,) knows
+    both; without ``index`` it has all of them.
 
     >>> batch = Batch(target=np.array([[0.5, 0.5]]), step=3, total=100)
     >>> batch.x is None, batch.target.shape
@@ -328,6 +350,40 @@ class Batch:
     target: Floats | None = None
     step: int = 0
     total: int = 1
+    events: Events | None = None
+    index: NDArray[np.int64] | None = None
+
+    def distinct_conditions(self) -> tuple[Array | None, NDArray[np.intp]]:
+        """The distinct conditions (C, K), and the number (N,) of that of each event of the batch.
+
+        Conditions of the events that a batch was taken from are sorted once, not for each batch.
+
+        >>> events = Events(np.zeros((3, 1)), np.array([[2.0], [1.0], [5.0]]))
+        >>> index = np.array([2, 0, 2])
+        >>> batch = Batch(events.x[index], events.condition[index], events=events, index=index)
+        >>> conditions, number = batch.distinct_conditions()
+        >>> conditions.tolist(), number.tolist()
+        ([[2.0], [5.0]], [1, 0, 1])
+        """
+        if self.x is None or self.condition is None:
+            count = 0
+            if self.x is not None:
+                count = len(self.x)
+            return self.condition, np.zeros(count, dtype=np.intp)
+        if self.events is None:
+            return distinct_rows(self.condition)
+        conditions, number = self.events.distinct_conditions
+        if self.index is None or conditions is None:
+            return conditions, number
+        number = number.take(self.index)
+        if len(conditions) > len(number):
+            present, number = np.unique(number, return_inverse=True)
+            return conditions[present], number
+        is_present = np.bincount(number, minlength=len(conditions)) > 0
+        if np.all(is_present):
+            return conditions, number
+        places = np.cumsum(is_present) - 1
+        return conditions[is_present], places[number]
 
     def __repr__(self) -> str:
         arrays = {

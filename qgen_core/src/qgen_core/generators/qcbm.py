@@ -203,7 +203,7 @@ class CircuitBornMachine(Generator):
                 f"{output} is a value of each event, but the batch has no events; give it x"
             )
         require_conditions("qcbm", self.condition, batch.condition, len(batch.x))
-        conditions, row = distinct(batch.condition, len(batch.x))
+        conditions, row = batch.distinct_conditions()
         if output == "samples":
             return conditions, row, none
         return conditions, row, bits_to_index(batch.x)

@@ -182,11 +182,11 @@ class TrainingProblem:
         """The events at these positions, or all of them."""
         data = self.data
         if index is None:
-            return Batch(data.x, data.condition, data.weight, None, self.step, self.total)
+            return Batch(data.x, data.condition, data.weight, None, self.step, self.total, data)
         x = data.x.take(index, axis=0)  # several times faster than data.x[index]
         condition = _rows(data.condition, index)
         weight = _rows(data.weight, index)
-        return Batch(x, condition, weight, None, self.step, self.total)
+        return Batch(x, condition, weight, None, self.step, self.total, data, index)
 
     def check_finite(self, what: str, values: Array | float) -> None:
         """Raise Diverged, naming ``what``, if a value is infinite or not a number."""
