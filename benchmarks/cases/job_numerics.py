@@ -64,6 +64,32 @@ def training(recipe: str, steps: int, *settings: str) -> Call:
     return lambda: built.trainer.fit(built.generator, built.data, built.loss, seed=1)
 
 
+def training_of_a_file(events: int) -> Call:
+    """Two steps of the demo's model on a file of events: reading, splitting, encoding, counting."""
+    import tempfile
+    from pathlib import Path
+
+    import h5py
+
+    from qgen_core.runs.recipes import Recipe
+    from qgen_core.runs.run import train
+
+    kept = tempfile.TemporaryDirectory()
+    folder = Path(kept.name)
+    rng = np.random.default_rng(1)
+    with h5py.File(folder / "events.h5", "w") as file:
+        file["pt"] = 250.0 + np.minimum(rng.exponential(80.0, events), 349.0)
+        file["mass"] = np.minimum(rng.exponential(40.0, events), 199.0)
+    recipe = Recipe.read(Path(__file__).parents[2] / "recipes" / "jets.toml").changed(
+        [
+            f'dataset={{name="file", path="{folder}/events.h5", columns=["pt", "mass"]}}',
+            "trainer.steps=2",
+        ]
+    )
+    numbers = iter(range(1000))
+    return lambda: train(recipe, Path(kept.name) / f"run-{next(numbers)}")
+
+
 #: What builds each row, by the name of its case without ``job/``.
 CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 500 samples": partial(samples_mmd, 500),
@@ -74,4 +100,5 @@ CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 2^20 outcomes, two registers": partial(tables_mmd, (10, 10)),
     "20 rows of 8,192 shots, 4,096 outcomes": shot_row,
     "300 steps of conditional.toml": partial(training, "toolbox/conditional.toml", 300),
+    "training on 10^7 events": partial(training_of_a_file, 10**7),
 }

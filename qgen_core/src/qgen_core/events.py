@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,10 @@ from qgen_core.typing import Array, Floats
 MAX_CONDITIONS = 4096
 
 
+#: Events whose bits are read at once, so that the working arrays stay in the cache.
+AT_ONCE = 2**14
+#: Events that are counted at once, so that their numbers need little memory.
+LARGE_PIECE = 2**18
 #: Longest list of columns in the text of events.
 LONGEST_REPR = 80
 
@@ -71,11 +75,37 @@ def bits_to_index(bits: Array) -> NDArray[np.int64]:
     width = bits.shape[-1]
     if width > 62:
         raise DataError(f"{width} bits do not fit into a 64-bit basis-state number; at most 62 do")
-    index = np.zeros(bits.shape[:-1], dtype=np.int64)
-    for column in range(width):  # one at a time, because all bits as int64 take eight times as much
-        index <<= 1
-        index += bits[..., column].astype(np.int64, copy=False)
-    return index
+    rows = bits.reshape(-1, width)
+    index = np.empty(len(rows), dtype=np.int64)
+    for start in range(0, len(rows), AT_ONCE):
+        _gather_bits(rows[start : start + AT_ONCE], index[start : start + AT_ONCE])
+    return index.reshape(bits.shape[:-1])
+
+
+def _gather_bits(bits: Array, index: NDArray[np.int64]) -> None:
+    """Write the numbers (N,) of bits (N, Q).
+
+    Bits of one byte each are taken several at a time, as one number whose product with a constant
+    has them side by side in its highest byte: bit j of w is shifted from place 8 j to place
+    8 (w - 1) + (w - 1 - j), and no two of the products of others meet there.
+    """
+    width = bits.shape[1]
+    together = next(size for size in (8, 4, 1) if width % size == 0)
+    if together == 1 or bits.dtype.itemsize > 1 or not bits.flags.c_contiguous:
+        index[:] = 0
+        for column in range(width):
+            index <<= 1
+            index += bits[:, column].astype(np.int64, copy=False)
+        return
+    unsigned = np.dtype(f"<u{together}")
+    words = bits.view(unsigned)
+    factor = sum(1 << (9 * (together - 1) - 9 * j) for j in range(together))
+    lowest = unsigned.type(8 * (together - 1))
+    ones = unsigned.type(2**together - 1)
+    index[:] = 0
+    for word in range(width // together):
+        index <<= together
+        index |= ((words[:, word] * unsigned.type(factor) >> lowest) & ones).astype(np.int64)
 
 
 def index_to_bits(index: Array, width: int) -> NDArray[np.int8]:
@@ -85,12 +115,31 @@ def index_to_bits(index: Array, width: int) -> NDArray[np.int8]:
     [[0, 1, 1], [1, 0, 0]]
     """
     index = np.asarray(index, dtype=np.int64)
-    if width <= 16 and index.size > 2**width:  # a table is many times faster than shifting
-        table = index_to_bits(np.arange(2**width), width)
-        found: NDArray[np.int8] = np.take(table, index, axis=0)
+    if width <= 16 and (
+        index.size > 2**width or width <= 8
+    ):  # a table is many times faster than shifting
+        found: NDArray[np.int8] = np.take(_bit_table(width), index, axis=0)
         return found
+    return _shifted(index, width)
+
+
+@cache
+def _bit_table(width: int) -> NDArray[np.int8]:
+    """The bits (2^width, width) of all numbers."""
+    return _shifted(np.arange(2**width), width)
+
+
+def _shifted(index: NDArray[np.int64], width: int) -> NDArray[np.int8]:
+    """Bits (..., width) of numbers (...,)."""
     shifts = np.arange(width - 1, -1, -1, dtype=np.int64)
     return ((index[..., None] >> shifts) & 1).astype(np.int8)
+
+
+def _place_type(number: int) -> type[np.signedinteger[Any]]:
+    """The type of the places of so many events; the smaller, the sooner they are shuffled."""
+    if number < 2**31:
+        return np.int32
+    return np.int64
 
 
 def distinct_rows(rows: Array) -> tuple[Array, NDArray[np.intp]]:
@@ -251,13 +300,22 @@ class Events:
         >>> Events(np.array([[1.0], [2.0], [3.0]])).take(np.array([True, False, True])).x.ravel()
         array([1., 3.])
         """
+        places = np.asarray(index)
+        if places.dtype == np.bool_:
+            if places.shape != (len(self),):
+                raise DataError(f"a mask of shape {places.shape} does not match {len(self)} events")
+            places = np.flatnonzero(places)
+        elif places.size == 0:
+            places = places.astype(np.intp)
+        # several times faster than x[places]
+        x = self.x.take(places, axis=0)
         condition = self.condition
         if condition is not None:
-            condition = condition[index]
+            condition = condition.take(places, axis=0)
         weight = self.weight
         if weight is not None:
-            weight = weight[index]
-        return self.replace(x=self.x[index], condition=condition, weight=weight)
+            weight = weight.take(places)
+        return self.replace(x=x, condition=condition, weight=weight)
 
     def replace(self, **changes: Any) -> Events:
         """A copy with some fields changed; give the names together with new columns.
@@ -285,7 +343,8 @@ class Events:
                 "fractions for training, validation and test are 0 or more and sum to 1, "
                 f"not {fractions}"
             )
-        order = stream(seed, "split").permutation(len(self))
+        order = np.arange(len(self), dtype=_place_type(len(self)))
+        stream(seed, "split").shuffle(order)
         cuts = np.rint(np.cumsum(shares)[:2] * len(self)).astype(int)
         if cuts[0] == 0:
             raise DataError(f"{len(self)} events split by {fractions} leave none to train on")
@@ -307,10 +366,11 @@ class Events:
             raise DataError(
                 f"a target needs events of {space.width} bits, not {self.x.shape[1]} columns"
             )
-        index = bits_to_index(self.x)
-        conditions, row = self.distinct_conditions
+        conditions = None
+        number: NDArray[np.intp] | None = None
         rows = 1
-        if conditions is not None:
+        if self.condition is not None:
+            conditions, number = distinct_rows(self.condition)
             rows = len(conditions)
         if rows > MAX_CONDITIONS:
             raise DataError(
@@ -319,7 +379,19 @@ class Events:
             )
         size = 2**space.width
         require_memory(2 * 8 * rows * size, f"a table of {rows} x 2^{space.width} probabilities")
-        counts = np.bincount(row * size + index, weights=self.weights, minlength=rows * size)
+        counts = np.zeros(rows * size)
+        at_once = max(len(counts), LARGE_PIECE)
+        if self.weight is not None:
+            at_once = len(self)  # the last bits of a sum depend on its order
+        for start in range(0, len(self), at_once):
+            events = slice(start, start + at_once)
+            cell = bits_to_index(self.x[events])
+            if number is not None:
+                cell += number[events] * size
+            weight = None
+            if self.weight is not None:
+                weight = self.weight[events]
+            counts += np.bincount(cell, weights=weight, minlength=len(counts))
         counts = counts.reshape(rows, size)
         if np.min(counts) < 0:
             worst = np.unravel_index(np.argmin(counts), counts.shape)
