@@ -90,6 +90,34 @@ def training_of_a_file(events: int) -> Call:
     return lambda: train(recipe, Path(kept.name) / f"run-{next(numbers)}")
 
 
+def scores_of_many(events: int) -> Call:
+    """The default metrics of two columns, with floors, against so many reference events."""
+    from qgen_core.events import Events
+    from qgen_core.metrics.correlation import correlation
+    from qgen_core.metrics.joint import js, tv
+    from qgen_core.metrics.marginals import marginal_d, marginal_tv
+    from qgen_core.metrics.reference_edges import reference_edges
+    from qgen_core.metrics.resample import Source
+    from qgen_core.metrics.score import scores
+    from qgen_core.metrics.wasserstein import wasserstein
+
+    def sample(count: int, seed: int) -> Events:
+        rng = np.random.default_rng(seed)
+        pt = 250.0 + np.minimum(rng.exponential(80.0, count), 349.0)
+        mass = np.minimum(rng.exponential(40.0, count) + pt / 10, 199.0)
+        return Events(np.stack([pt, mass], axis=1))
+
+    both = sample(events, 1), sample(100_000, 2)
+    metrics = [marginal_d, marginal_tv, wasserstein, tv, js, correlation]
+
+    def call() -> Any:
+        reference, generated = Source(both[0]), Source(both[1])
+        edges = reference_edges(reference)
+        return scores(metrics, reference, generated, edges=edges, rng=np.random.default_rng(3))
+
+    return call
+
+
 #: What builds each row, by the name of its case without ``job/``.
 CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 500 samples": partial(samples_mmd, 500),
@@ -101,4 +129,5 @@ CALLS: dict[str, Callable[[], Call]] = {
     "20 rows of 8,192 shots, 4,096 outcomes": shot_row,
     "300 steps of conditional.toml": partial(training, "toolbox/conditional.toml", 300),
     "training on 10^7 events": partial(training_of_a_file, 10**7),
+    "scores against 10^6 reference events": partial(scores_of_many, 10**6),
 }
