@@ -130,4 +130,5 @@ CALLS: dict[str, Callable[[], Call]] = {
     "300 steps of conditional.toml": partial(training, "toolbox/conditional.toml", 300),
     "training on 10^7 events": partial(training_of_a_file, 10**7),
     "scores against 10^6 reference events": partial(scores_of_many, 10**6),
+    "2,000 steps of jets.toml, 8 qubits": partial(training, "jets.toml", 2000),
 }

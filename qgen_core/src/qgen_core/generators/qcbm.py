@@ -123,6 +123,9 @@ class CircuitBornMachine(Generator):
         conditions, row = distinct(condition, n)
         return self._sampled(self.theta, conditions, row, self.backend, rng)
 
+    def needs_random_numbers(self, output: str) -> bool:
+        return output == "samples" or self.shots is not None
+
     def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
         """Probabilities (C, 2^Q), log_prob (N,) or samples (N, Q), and the pullback to ``theta``.
 
