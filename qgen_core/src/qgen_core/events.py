@@ -402,14 +402,27 @@ class Events:
 
 
 @dataclass(frozen=True, eq=False)
+class Taken:
+    """The ``condition`` (N, K) of a batch, from ``events`` at positions ``index`` (N,); None: all.
+
+    >>> events = Events(np.zeros((2, 1)), np.array([[2.0], [1.0]]))
+    >>> Taken(events, None, events.condition).events is events
+    True
+    """
+
+    events: Events
+    index: NDArray[np.int64] | None
+    condition: Array | None
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """The data of one training step.
 
     A loss that reads ``probabilities`` gets the distinct conditions as ``condition`` (C, K) and
     their distributions as ``target`` (C, 2^Q). Other losses get a minibatch of encoded events
     ``x`` (N, width), with ``condition`` (N, K) and ``weight`` (N,). ``step`` counts from 0 to
-    ``total`` - 1. A batch that was taken from ``events`` at the positions ``index`` (N,) knows
-    both; without ``index`` it has all of them.
+    ``total`` - 1. ``taken`` says of which events the conditions are, for batches of a training.
 
     >>> batch = Batch(target=np.array([[0.5, 0.5]]), step=3, total=100)
     >>> batch.x is None, batch.target.shape
@@ -422,8 +435,7 @@ class Batch:
     target: Floats | None = None
     step: int = 0
     total: int = 1
-    events: Events | None = None
-    index: NDArray[np.int64] | None = None
+    taken: Taken | None = None
 
     def distinct_conditions(self) -> tuple[Array | None, NDArray[np.intp]]:
         """The distinct conditions (C, K), and the number (N,) of that of each event of the batch.
@@ -432,7 +444,9 @@ class Batch:
 
         >>> events = Events(np.zeros((3, 1)), np.array([[2.0], [1.0], [5.0]]))
         >>> index = np.array([2, 0, 2])
-        >>> batch = Batch(events.x[index], events.condition[index], events=events, index=index)
+        >>> condition = events.condition[index]
+        >>> taken = Taken(events, index, condition)
+        >>> batch = Batch(events.x[index], condition, taken=taken)
         >>> conditions, number = batch.distinct_conditions()
         >>> conditions.tolist(), number.tolist()
         ([[2.0], [5.0]], [1, 0, 1])
@@ -442,12 +456,12 @@ class Batch:
             if self.x is not None:
                 count = len(self.x)
             return self.condition, np.zeros(count, dtype=np.intp)
-        if self.events is None:
+        if self.taken is None or self.taken.condition is not self.condition:
             return distinct_rows(self.condition)
-        conditions, number = self.events.distinct_conditions
-        if self.index is None or conditions is None:
+        conditions, number = self.taken.events.distinct_conditions
+        if self.taken.index is None or conditions is None:
             return conditions, number
-        number = number.take(self.index)
+        number = number.take(self.taken.index)
         if len(conditions) > len(number):
             present, number = np.unique(number, return_inverse=True)
             return conditions[present], number

@@ -114,7 +114,8 @@ class Adam(Trainer):
             numbers = (self.beta1, self.beta2, self.epsilon, rate, scale)
             spread(partial(move, flat, numbers), live.size, cores())
             return
-        if in_order and live.size <= PIECE and live.dtype == gradient.dtype == np.float64:
+        is_small = live.ndim > 0 and live.size <= PIECE
+        if in_order and is_small and live.dtype == gradient.dtype == np.float64:
             self._update(live, first, second, gradient, rate, scale)
             return
         pieces = np.nditer(

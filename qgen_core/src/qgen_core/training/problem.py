@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError, Diverged, OutputMismatch
-from qgen_core.events import Batch, Events
+from qgen_core.events import Batch, Events, Taken
 from qgen_core.interfaces import Backend, Generator, Loss, Trainer, name_of
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Array, Floats
@@ -185,11 +185,13 @@ class TrainingProblem:
         """The events at these positions, or all of them."""
         data = self.data
         if index is None:
-            return Batch(data.x, data.condition, data.weight, None, self.step, self.total, data)
+            taken = Taken(data, None, data.condition)
+            return Batch(data.x, data.condition, data.weight, None, self.step, self.total, taken)
         x = data.x.take(index, axis=0)  # several times faster than data.x[index]
         condition = _rows(data.condition, index)
         weight = _rows(data.weight, index)
-        return Batch(x, condition, weight, None, self.step, self.total, data, index)
+        taken = Taken(data, index, condition)
+        return Batch(x, condition, weight, None, self.step, self.total, taken)
 
     def check_finite(self, what: str, values: Array | float) -> None:
         """Raise Diverged, naming ``what``, if a value is infinite or not a number."""
