@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,10 @@ from qgen_core.typing import Array, Floats
 MAX_CONDITIONS = 4096
 
 
+#: Events whose bits are read at once, so that the working arrays stay in the cache.
+AT_ONCE = 2**14
+#: Events that are counted at once, so that their numbers need little memory.
+LARGE_PIECE = 2**18
 #: Longest list of columns in the text of events.
 LONGEST_REPR = 80
 
@@ -71,9 +76,37 @@ def bits_to_index(bits: Array) -> NDArray[np.int64]:
     width = bits.shape[-1]
     if width > 62:
         raise DataError(f"{width} bits do not fit into a 64-bit basis-state number; at most 62 do")
-    powers = 1 << np.arange(width - 1, -1, -1, dtype=np.int64)
-    index: NDArray[np.int64] = np.asarray(bits, dtype=np.int64) @ powers
-    return index
+    rows = bits.reshape(-1, width)
+    index = np.empty(len(rows), dtype=np.int64)
+    for start in range(0, len(rows), AT_ONCE):
+        _gather_bits(rows[start : start + AT_ONCE], index[start : start + AT_ONCE])
+    return index.reshape(bits.shape[:-1])
+
+
+def _gather_bits(bits: Array, index: NDArray[np.int64]) -> None:
+    """Write the numbers (N,) of bits (N, Q).
+
+    Bits of one byte each are taken several at a time, as one number whose product with a constant
+    has them side by side in its highest byte: bit j of w is shifted from place 8 j to place
+    8 (w - 1) + (w - 1 - j), and no two of the products of others meet there.
+    """
+    width = bits.shape[1]
+    together = next(size for size in (8, 4, 1) if width % size == 0)
+    if together == 1 or bits.dtype.itemsize > 1 or not bits.flags.c_contiguous:
+        index[:] = 0
+        for column in range(width):
+            index <<= 1
+            index += bits[:, column].astype(np.int64, copy=False)
+        return
+    unsigned = np.dtype(f"<u{together}")
+    words = bits.view(unsigned)
+    factor = sum(1 << (9 * (together - 1) - 9 * j) for j in range(together))
+    lowest = unsigned.type(8 * (together - 1))
+    ones = unsigned.type(2**together - 1)
+    index[:] = 0
+    for word in range(width // together):
+        index <<= together
+        index |= ((words[:, word] * unsigned.type(factor) >> lowest) & ones).astype(np.int64)
 
 
 def index_to_bits(index: Array, width: int) -> NDArray[np.int8]:
@@ -83,12 +116,45 @@ def index_to_bits(index: Array, width: int) -> NDArray[np.int8]:
     [[0, 1, 1], [1, 0, 0]]
     """
     index = np.asarray(index, dtype=np.int64)
-    if width <= 16 and index.size > 2**width:  # a table is many times faster than shifting
-        table = index_to_bits(np.arange(2**width), width)
-        found: NDArray[np.int8] = np.take(table, index, axis=0)
+    if width <= 16 and (
+        index.size > 2**width or width <= 8
+    ):  # a table is many times faster than shifting
+        found: NDArray[np.int8] = np.take(_bit_table(width), index, axis=0)
         return found
+    return _shifted(index, width)
+
+
+@cache
+def _bit_table(width: int) -> NDArray[np.int8]:
+    """The bits (2^width, width) of all numbers."""
+    return _shifted(np.arange(2**width), width)
+
+
+def _shifted(index: NDArray[np.int64], width: int) -> NDArray[np.int8]:
+    """Bits (..., width) of numbers (...,)."""
     shifts = np.arange(width - 1, -1, -1, dtype=np.int64)
     return ((index[..., None] >> shifts) & 1).astype(np.int8)
+
+
+def _place_type(number: int) -> type[np.signedinteger[Any]]:
+    """The type of the places of so many events; the smaller, the sooner they are shuffled."""
+    if number < 2**31:
+        return np.int32
+    return np.int64
+
+
+def distinct_rows(rows: Array) -> tuple[Array, NDArray[np.intp]]:
+    """The distinct rows (C, K) of an array (N, K) in rising order, and the number (N,) of each.
+
+    >>> different, number = distinct_rows(np.array([[2.0], [1.0], [2.0]]))
+    >>> different.tolist(), number.tolist()
+    ([[1.0], [2.0]], [1, 0, 1])
+    """
+    if rows.shape[1] == 1:  # numbers are sorted many times faster than rows
+        different, number = np.unique(rows[:, 0], return_inverse=True)
+        return different[:, None], number
+    different, number = np.unique(rows, axis=0, return_inverse=True)
+    return different, number.reshape(len(rows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +253,16 @@ class Events:
             return np.ones(len(self))
         return self.weight
 
+    @cached_property
+    def distinct_conditions(self) -> tuple[Array | None, NDArray[np.intp]]:
+        """The distinct conditions (C, K), and the number (N,) of that of each event.
+
+        Without conditions: None, and zeros.
+        """
+        if self.condition is None:
+            return None, np.zeros(len(self), dtype=np.intp)
+        return distinct_rows(self.condition)
+
     @property
     def described(self) -> str:
         """What the provenance says of them, for messages: their kind and where they come from.
@@ -225,13 +301,22 @@ class Events:
         >>> Events(np.array([[1.0], [2.0], [3.0]])).take(np.array([True, False, True])).x.ravel()
         array([1., 3.])
         """
+        places = np.asarray(index)
+        if places.dtype == np.bool_:
+            if places.shape != (len(self),):
+                raise DataError(f"a mask of shape {places.shape} does not match {len(self)} events")
+            places = np.flatnonzero(places)
+        elif places.size == 0:
+            places = places.astype(np.intp)
+        # several times faster than x[places]
+        x = self.x.take(places, axis=0)
         condition = self.condition
         if condition is not None:
-            condition = condition[index]
+            condition = condition.take(places, axis=0)
         weight = self.weight
         if weight is not None:
-            weight = weight[index]
-        return self.replace(x=self.x[index], condition=condition, weight=weight)
+            weight = weight.take(places)
+        return self.replace(x=x, condition=condition, weight=weight)
 
     @staticmethod
     def joined(pieces: Sequence[Events]) -> Events:
@@ -303,7 +388,8 @@ class Events:
                 "fractions for training, validation and test are 0 or more and sum to 1, "
                 f"not {fractions}"
             )
-        order = stream(seed, "split").permutation(len(self))
+        order = np.arange(len(self), dtype=_place_type(len(self)))
+        stream(seed, "split").shuffle(order)
         cuts = np.rint(np.cumsum(shares)[:2] * len(self)).astype(int)
         if cuts[0] == 0:
             raise DataError(f"{len(self)} events split by {fractions} leave none to train on")
@@ -325,23 +411,32 @@ class Events:
             raise DataError(
                 f"a target needs events of {space.width} bits, not {self.x.shape[1]} columns"
             )
-        index = bits_to_index(self.x)
         conditions = None
+        number: NDArray[np.intp] | None = None
         rows = 1
-        row = np.zeros(len(self), dtype=np.int64)
         if self.condition is not None:
-            conditions, row = np.unique(self.condition, axis=0, return_inverse=True)
+            conditions, number = distinct_rows(self.condition)
             rows = len(conditions)
-            if len(conditions) > MAX_CONDITIONS:
-                raise DataError(
-                    f"{len(conditions)} distinct conditions are too many to train on their "
-                    f"distributions (at most {MAX_CONDITIONS}); bin them in the condition encoder"
-                )
+        if rows > MAX_CONDITIONS:
+            raise DataError(
+                f"{rows} distinct conditions are too many to train on their distributions (at most "
+                f"{MAX_CONDITIONS}); bin them in the condition encoder"
+            )
         size = 2**space.width
         require_memory(2 * 8 * rows * size, f"a table of {rows} x 2^{space.width} probabilities")
-        counts = np.bincount(
-            row.ravel() * size + index, weights=self.weights, minlength=rows * size
-        )
+        counts = np.zeros(rows * size)
+        at_once = max(len(counts), LARGE_PIECE)
+        if self.weight is not None:
+            at_once = len(self)  # the last bits of a sum depend on its order
+        for start in range(0, len(self), at_once):
+            events = slice(start, start + at_once)
+            cell = bits_to_index(self.x[events])
+            if number is not None:
+                cell += number[events] * size
+            weight = None
+            if self.weight is not None:
+                weight = self.weight[events]
+            counts += np.bincount(cell, weights=weight, minlength=len(counts))
         counts = counts.reshape(rows, size)
         if np.min(counts) < 0:
             worst = np.unravel_index(np.argmin(counts), counts.shape)
@@ -352,13 +447,27 @@ class Events:
 
 
 @dataclass(frozen=True, eq=False)
+class Taken:
+    """The ``condition`` (N, K) of a batch, from ``events`` at positions ``index`` (N,); None: all.
+
+    >>> events = Events(np.zeros((2, 1)), np.array([[2.0], [1.0]]))
+    >>> Taken(events, None, events.condition).events is events
+    True
+    """
+
+    events: Events
+    index: NDArray[np.int64] | None
+    condition: Array | None
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """The data of one training step.
 
     A loss that reads ``probabilities`` gets the distinct conditions as ``condition`` (C, K) and
     their distributions as ``target`` (C, 2^Q). Other losses get a minibatch of encoded events
     ``x`` (N, width), with ``condition`` (N, K) and ``weight`` (N,). ``step`` counts from 0 to
-    ``total`` - 1.
+    ``total`` - 1. ``taken`` says of which events the conditions are, for batches of a training.
 
     >>> batch = Batch(target=np.array([[0.5, 0.5]]), step=3, total=100)
     >>> batch.x is None, batch.target.shape
@@ -371,6 +480,41 @@ class Batch:
     target: Floats | None = None
     step: int = 0
     total: int = 1
+    taken: Taken | None = None
+
+    def distinct_conditions(self) -> tuple[Array | None, NDArray[np.intp]]:
+        """The distinct conditions (C, K), and the number (N,) of that of each event of the batch.
+
+        Conditions of the events that a batch was taken from are sorted once, not for each batch.
+
+        >>> events = Events(np.zeros((3, 1)), np.array([[2.0], [1.0], [5.0]]))
+        >>> index = np.array([2, 0, 2])
+        >>> condition = events.condition[index]
+        >>> taken = Taken(events, index, condition)
+        >>> batch = Batch(events.x[index], condition, taken=taken)
+        >>> conditions, number = batch.distinct_conditions()
+        >>> conditions.tolist(), number.tolist()
+        ([[2.0], [5.0]], [1, 0, 1])
+        """
+        if self.x is None or self.condition is None:
+            count = 0
+            if self.x is not None:
+                count = len(self.x)
+            return self.condition, np.zeros(count, dtype=np.intp)
+        if self.taken is None or self.taken.condition is not self.condition:
+            return distinct_rows(self.condition)
+        conditions, number = self.taken.events.distinct_conditions
+        if self.taken.index is None or conditions is None:
+            return conditions, number
+        number = number.take(self.taken.index)
+        if len(conditions) > len(number):
+            present, number = np.unique(number, return_inverse=True)
+            return conditions[present], number
+        is_present = np.bincount(number, minlength=len(conditions)) > 0
+        if np.all(is_present):
+            return conditions, number
+        places = np.cumsum(is_present) - 1
+        return conditions[is_present], places[number]
 
     def __repr__(self) -> str:
         arrays = {

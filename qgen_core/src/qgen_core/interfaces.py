@@ -574,6 +574,14 @@ class Generator(Stateful):
         """The arrays by name, not copies: a trainer changes them in place."""
         return {}
 
+    def needs_random_numbers(self, output: str) -> bool:
+        """Whether :meth:`forward` draws random numbers for an output; by default it may.
+
+        Where it does not, the loop makes no stream of them, which takes part of a short step: the
+        ``rng`` that it gives must not be used.
+        """
+        return True
+
     def prepare(self, batch: Batch, *, rng: Rng) -> None:
         """Work that is done once a step, before :meth:`forward`; by default none.
 

@@ -506,3 +506,10 @@ class BiasedBits(Bits):
     def sample(self, n: int, condition: Array | None = None, *, rng: np.random.Generator) -> Array:
         p = 1 / (1 + np.exp(-1.2 * self.logits(condition, n)))
         return (rng.random(p.shape) < p).astype(np.int8)
+
+
+class DrawsInSecret(Bits):
+    """Says that samples need no random numbers."""
+
+    def needs_random_numbers(self, output: str) -> bool:
+        return False

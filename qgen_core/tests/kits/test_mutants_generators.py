@@ -24,6 +24,11 @@ MUTANTS = [
         r"touched the global random state of numpy; draw from the rng",
     ),
     Mutant(
+        broken.DrawsInSecret,
+        "test_outputs",
+        r"needs_random_numbers\('samples'\) is False, but forward\(\) draws some",
+    ),
+    Mutant(
         broken.SeedIgnored,
         "test_samples_are_reproducible",
         r"same events for another rng; the rng is ignored",

@@ -9,7 +9,7 @@ import pytest
 
 from qgen_core.errors import BadOption, DataError, OutputMismatch
 from qgen_core.events import Batch, Events, Space, index_to_bits
-from qgen_core.losses import kernels
+from qgen_core.losses import kernels, pairs
 from qgen_core.losses.kernels import TableKernel
 from qgen_core.losses.mmd import MaximumMeanDiscrepancy
 
@@ -103,15 +103,18 @@ def test_the_cotangent_of_tables_is_the_derivative(distance: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("registers", "distance"), [((3, 5, 1), "registers"), ((9,), "registers"), ((9,), "hamming")]
+    ("registers", "distance"),
+    [((3, 5, 1), "registers"), ((4, 5), "registers"), ((9,), "registers"), ((9,), "hamming")],
 )
-@pytest.mark.parametrize("largest", [1, 1024])
-def test_factors_matrices_and_fourier_transforms_agree_with_the_full_kernel(
-    registers: tuple[int, ...], distance: Any, largest: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", ["fourier", "factors", "whole"])
+def test_all_ways_to_apply_a_kernel_agree_with_the_full_matrix(
+    registers: tuple[int, ...], distance: Any, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernels, "MATRIX_SIZE", largest)
-    monkeypatch.setattr(kernels, "WIRES_AT_ONCE", 4)
+    work = {"fourier": 0.0, "factors": np.inf}.get(way, 1.0)
+    monkeypatch.setattr(kernels, "FOURIER_WORK", work)
+    monkeypatch.setattr(kernels, "WHOLE_SIZE", 512 if way == "whole" else 1)
     scales = np.array([0.3, 7.0, 400.0])
+    weights = np.array([1.0, -0.4, 0.2])
     t = np.random.default_rng(1).normal(size=(3, 512))
     i = np.arange(512)
     if distance == "hamming":
@@ -119,8 +122,41 @@ def test_factors_matrices_and_fourier_transforms_agree_with_the_full_kernel(
     else:
         numbers = np.stack(np.unravel_index(i, [2**b for b in registers]), axis=-1)
         d2 = ((numbers[:, None] - numbers) ** 2).sum(axis=-1)
-    full = np.mean([np.exp(-d2 / s) for s in scales], axis=0)
-    assert np.allclose(TableKernel(registers, distance, scales).apply(t), t @ full, atol=1e-11)
+    full = sum(w * np.exp(-d2 / s) for w, s in zip(weights, scales, strict=True))
+    found = TableKernel(registers, distance, scales, weights).apply(t)
+    assert np.allclose(found, t @ full, rtol=0, atol=1e-12 * np.max(np.abs(t @ full)))
+
+
+@pytest.mark.parametrize("estimator", ["biased", "unbiased"])
+@pytest.mark.parametrize("space", [Space("bits", 9, (4, 2, 3)), Space("bits", 9)])
+def test_counted_samples_agree_with_pairs(
+    estimator: Any, space: Space, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(9)
+    x, y, w = rng.integers(0, 2, (300, 9)), rng.integers(0, 2, (200, 9)), rng.random(200)
+    options: dict[str, Any] = {"space": space, "reads": "samples", "estimator": estimator}
+    for batch in (Batch(y), Batch(y, weight=w)):
+        found = []
+        for at_once, pair_work in ((2**18, np.inf), (1, np.inf), (1, 0.0)):
+            monkeypatch.setattr(pairs, "AT_ONCE", at_once)
+            monkeypatch.setattr(pairs, "PAIR_WORK", pair_work)
+            loss = MaximumMeanDiscrepancy(**options)
+            found.append((*loss(x, batch), loss.value(x, batch)))
+        # terms of the value are up to 1, those of the gradient up to 0.1
+        of_pairs = found.pop()
+        for value, gradient, alone in found:
+            assert value == pytest.approx(of_pairs[0], abs=1e-12)
+            assert alone == pytest.approx(of_pairs[0], abs=1e-12)
+            assert np.allclose(gradient, of_pairs[1], rtol=0, atol=1e-13)
+            assert np.max(np.abs(gradient)) > 1e-5
+
+
+def test_samples_with_relaxed_bits_are_not_counted() -> None:
+    rng = np.random.default_rng(9)
+    x, y = rng.random((200, 3)), rng.integers(0, 2, (200, 3))
+    euclidean = MaximumMeanDiscrepancy(reads="samples")(x, Batch(y))[0]
+    relaxed = MaximumMeanDiscrepancy(space=Space("bits", 3), reads="samples")(x, Batch(y))[0]
+    assert relaxed == pytest.approx(euclidean, rel=1e-12)
 
 
 def test_tables_agree_with_the_samples_they_count() -> None:
@@ -226,6 +262,10 @@ def test_the_term_of_the_data_follows_the_batch() -> None:
     loss = MaximumMeanDiscrepancy(reads="samples")
     fresh = [MaximumMeanDiscrepancy(reads="samples")(x, b)[0] for b in (first, second)]
     assert [loss(x, b)[0] for b in (first, second, first)] == [fresh[0], fresh[1], fresh[0]]
+    # a batch of the same events at another step is another object
+    assert loss(x, Batch(first.x, step=1))[0] == fresh[0]
+    weighted = Batch(first.x, weight=np.arange(5.0))
+    assert loss(x, weighted)[0] == MaximumMeanDiscrepancy(reads="samples")(x, weighted)[0]
 
 
 def test_unbiased_is_zero_on_average_and_biased_is_not() -> None:

@@ -14,6 +14,7 @@ import qgen_core as qgen
 from qgen_core.errors import BadOption, BrokenPlugin, DataError
 from qgen_core.events import Events
 from qgen_core.metrics import binning, kernels, resample
+from qgen_core.metrics.binning import joint
 from qgen_core.metrics.chi2 import chi2
 from qgen_core.metrics.correlation import correlation, correlation_loss
 from qgen_core.metrics.energy_sum import energy_sum
@@ -431,3 +432,16 @@ def test_mmd_says_which_kernel_it_used() -> None:
     kernel = f"Gaussian kernel of bandwidth {np.median(distances):.4g}"
     assert found.note == f"unbiased estimate, {kernel}"
     assert found.uncertainty > 0
+
+
+@pytest.mark.parametrize("times", [3, 70_000])
+def test_weights_of_unweighted_samples_are_whole_numbers(times: int) -> None:
+    source = Source(Events(np.array([[0.0], [1.0]])))
+    often = Resample(source, np.append(np.zeros(times, dtype=np.int64), 1))
+    batch = drawn_together([often, Resample(source, np.array([1]))])
+    assert batch.weights.tolist() == [[times, 0], [1, 1]]
+    assert (batch.weights.dtype == np.uint16) == (times < 2**16)
+    p = joint(often, often, [np.array([0.0, 0.5, 1.0])], None)[0]
+    assert p.tolist() == pytest.approx([0.0, times / (times + 1), 1 / (times + 1), 0.0])
+    distance = wasserstein(often, Resample(source, np.array([1])), unit="column")
+    assert next(iter(distance.values())) == pytest.approx(times / (times + 1))

@@ -24,6 +24,10 @@ Spacing = Literal["equal-width", "quantile", "logarithmic"]
 
 #: More bits in one feature would need more than a million edges.
 MAX_BITS = 20
+#: Up to this number of edges, comparing with each takes less time than a search among them.
+FEW_EDGES = 63
+#: Events that are encoded at once, so that the working arrays stay in the cache.
+AT_ONCE = 2**14
 
 
 class BinningEncoder(Encoder):
@@ -107,14 +111,17 @@ class BinningEncoder(Encoder):
         bounds = [self._bounds(i, rule, x[:, i]) for i, (_, rule) in enumerate(rules)]
         low = np.array([lower for lower, _ in bounds], dtype=x.dtype)
         high = np.array([upper for _, upper in bounds], dtype=x.dtype)
-        inside = x[np.all((x >= low) & (x <= high), axis=1)].astype(np.float64)
-        if len(inside) == 0:
+        inside = _in_window(x, low, high)
+        if not np.any(inside):
             raise DataError(
                 f"none of {len(x)} training events lies in the window {bounds}; widen it"
             )
         edges = []
         for i, (bits, rule) in enumerate(rules):
-            found = _edges(f"feature {i}", 2**bits, rule, bounds[i], inside[:, i])
+            values = np.empty(0)
+            if rule == "quantile":
+                values = x[inside, i].astype(np.float64)
+            found = _edges(f"feature {i}", 2**bits, rule, bounds[i], values)
             _check_increasing(f"feature {i}", found.astype(x.dtype), rule)
             edges.append(found)
         self._use(edges)
@@ -123,18 +130,22 @@ class BinningEncoder(Encoder):
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
         """Which events (N,) lie in the window of every feature."""
         x = matrix("binning", x, len(self.edges))
-        inside = np.ones(len(x), dtype=np.bool_)
-        for i, edges in enumerate(self._edges):
-            low, high = edges[[0, -1]].astype(x.dtype)
-            inside &= (x[:, i] >= low) & (x[:, i] <= high)
-        return inside
+        low = np.array([edges[0] for edges in self._edges], dtype=x.dtype)
+        high = np.array([edges[-1] for edges in self._edges], dtype=x.dtype)
+        return _in_window(x, low, high)
 
     def encode(self, x: Array, condition: Array | None = None, *, rng: Rng | None = None) -> Array:
         """Events (N, F) to bits (N, width) int8. Raises DataError for events outside the window."""
-        registers = []
-        for index, bits in zip(self._bin_numbers(x), self.space.registers, strict=True):
-            registers.append(index_to_bits(index, bits))
-        return np.concatenate(registers, axis=1)
+        x = self._accepted(x)
+        encoded = np.empty((len(x), self.space.width), dtype=np.int8)
+        for start in range(0, len(x), AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            place = 0
+            for i, bits in enumerate(self.space.registers):
+                index = self._bin_numbers(x[rows], i)
+                encoded[rows, place : place + bits] = index_to_bits(index, bits)
+                place += bits
+        return encoded
 
     def decode(self, z: Array, condition: Array | None = None, *, rng: Rng) -> Array:
         """Bits (N, width) to events (N, F) float64, drawn uniformly inside their bins."""
@@ -160,8 +171,9 @@ class BinningEncoder(Encoder):
         log P(bits) + log_det is the logarithm of a density of the features.
         """
         total = np.zeros(len(x))
-        for index, edges in zip(self._bin_numbers(x), self._edges, strict=True):
-            total -= np.log(np.diff(edges))[index]
+        x = self._accepted(x)
+        for i, edges in enumerate(self._edges):
+            total -= np.log(np.diff(edges))[self._bin_numbers(x, i)]
         return total
 
     def state(self) -> dict[str, Array]:
@@ -223,16 +235,33 @@ class BinningEncoder(Encoder):
             return float(window[0]), float(window[1])
         return float(values.min()), float(values.max())
 
-    def _bin_numbers(self, x: Array) -> list[NDArray[np.intp]]:
-        """Bin numbers (N,) of each feature."""
+    def _accepted(self, x: Array) -> Array:
+        """Events as floats (N, F). Raises DataError for those outside the window."""
         x = matrix("binning", x, len(self.edges))
         windows = [f"[{edges[0]:g}, {edges[-1]:g}]" for edges in self._edges]
         require_accepted("binning", x, self.accepts(x), f"values in {', '.join(windows)}")
-        found = []
-        for i, edges in enumerate(self._edges):
-            inner = edges[1:-1].astype(x.dtype)
-            found.append(np.searchsorted(inner, np.ascontiguousarray(x[:, i]), side="right"))
-        return found
+        return x
+
+    def _bin_numbers(self, x: Array, i: int) -> Array:
+        """Bin numbers (N,) of one feature."""
+        inner = self._edges[i][1:-1].astype(x.dtype)
+        values = np.ascontiguousarray(x[:, i])
+        if len(inner) > FEW_EDGES:
+            return np.searchsorted(inner, values, side="right")
+        number = np.zeros(len(x), dtype=np.int8)
+        for edge in inner:  # comparing all with one edge after the other is faster than searching
+            number += values >= edge
+        return number
+
+
+def _in_window(x: Array, low: Array, high: Array) -> NDArray[np.bool_]:
+    """Which events (N,) have all features between bounds (F,), themselves included."""
+    inside = np.ones(len(x), dtype=np.bool_)
+    for i in range(x.shape[1]):
+        values = x[:, i]
+        inside &= values >= low[i]
+        inside &= values <= high[i]
+    return inside
 
 
 def _check_given_edges(rule: Spacing | list[float]) -> None:

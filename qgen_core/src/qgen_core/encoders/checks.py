@@ -45,6 +45,8 @@ def training_matrix(owner: str, x: Array) -> Array:
     array = matrix(owner, x)
     if array.size == 0:
         raise DataError(f"{owner} cannot be fitted: there are no training events")
+    if np.isfinite(array.sum(dtype=np.float64)):
+        return array
     bad = ~np.isfinite(array)
     if bad.any():
         row, column = np.argwhere(bad)[0]

@@ -146,6 +146,9 @@ class BornMachine(Generator):
         require_conditions(self.name, self.condition, condition, n)
         return self._sampled(self.theta, condition, n, self.backend, rng)
 
+    def needs_random_numbers(self, output: str) -> bool:
+        return output == "samples" or self.shots is not None
+
     def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
         """Probabilities (C, 2^Q), log_prob (N,) or samples (N, width), and the pullback.
 
@@ -221,9 +224,9 @@ class BornMachine(Generator):
         """The pullback of :meth:`_mixed`: from (C, 2^Q) to (R, 2^Q)."""
         return cotangent
 
-    def _asked(self, x: Array, condition: Array | None) -> Asked:
-        """Which outcomes events (N, width) with these conditions (N, K) are."""
-        conditions, row = distinct(condition, len(x))
+    def _asked(self, x: Array, batch: Batch) -> Asked:
+        """Which outcomes the events x (N, width) of a batch with its conditions are."""
+        conditions, row = batch.distinct_conditions()
         return Asked(conditions, row, bits_to_index(x))
 
     def _sampled(
@@ -253,7 +256,7 @@ class BornMachine(Generator):
         require_conditions(self.name, self.condition, batch.condition, len(batch.x))
         if output == "samples":
             return None
-        return self._asked(batch.x, batch.condition)
+        return self._asked(batch.x, batch)
 
     def _gradient(
         self, pull_angles: Callable[[Array], Floats], cotangent: Array, gain: float

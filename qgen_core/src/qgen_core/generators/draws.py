@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption
+from qgen_core.events import distinct_rows
 from qgen_core.simulators.outcomes import sample_indices
 from qgen_core.typing import Array, Floats, Rng
 
@@ -19,8 +20,7 @@ def distinct(condition: Array | None, n: int) -> tuple[Array | None, NDArray[np.
     """
     if condition is None:
         return None, np.zeros(n, dtype=np.intp)
-    rows, which = np.unique(condition, axis=0, return_inverse=True)
-    return rows, which.reshape(n)
+    return distinct_rows(condition)
 
 
 def draw_outcomes(probabilities: Floats, row: NDArray[np.intp], rng: Rng) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ import numpy as np
 from qgen_core.ansatze.blocks import register_wires
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.errors import BadOption, DataError
-from qgen_core.events import Space
+from qgen_core.events import Batch, Space
 from qgen_core.generators.born import Asked, BornMachine, Initial, Measuring, trained_circuit
 from qgen_core.generators.fourier import inverse_fourier, phase_map, phases
 from qgen_core.generators.initial import Init
@@ -128,13 +128,13 @@ class PhaseQft(BornMachine):
             sampling=sampling,
         )
 
-    def _asked(self, x: Array, condition: Array | None) -> Asked:
+    def _asked(self, x: Array, batch: Batch) -> Asked:
         if self.space.kind == "bits":
-            return super()._asked(x, condition)
+            return super()._asked(x, batch)
         self._require_angles(x)
         inputs = np.asarray(x, dtype=np.float64)
-        if condition is not None:
-            inputs = np.concatenate([inputs, condition], axis=1)
+        if batch.condition is not None:
+            inputs = np.concatenate([inputs, batch.condition], axis=1)
         return Asked(inputs, np.arange(len(x)), np.zeros(len(x), dtype=np.int64))
 
     def _sampled(

@@ -1,12 +1,13 @@
 """Gaussian kernels of the maximum mean discrepancy: on tables of bits, and between samples.
 
-A kernel is the mean over D of exp(-d^2 / D), d a Euclidean distance. On tables it is a
-Kronecker product over registers, or over wires, so it is applied factor by factor.
+A kernel is the mean over D of exp(-d^2 / D), d a Euclidean distance. On tables each term is a
+Kronecker product over registers, or over wires, which transforms make diagonal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -16,10 +17,14 @@ from qgen_core.typing import Floats
 
 Form = Literal["exp(-d2/sigma)", "exp(-d2/(2sigma))", "exp(-d2/(2sigma^2))"]
 
-#: Hamming distance: this number of wires is one matrix factor, though each wire could be one.
-WIRES_AT_ONCE = 6
-#: A register of more values is applied by Fourier transform, not as a matrix.
-MATRIX_SIZE = 1024
+#: Walsh transforms: this number of wires is one matrix factor, though each wire could be one.
+WIRES_AT_ONCE = 4
+#: A kernel between at most so many states is one matrix.
+WHOLE_SIZE = 256
+#: The time of a Fourier transform there and back for each number of a padded table, and of a Walsh
+#: transform for each number and wire, as multiplications of a matrix product in that time.
+FOURIER_WORK = 300
+WALSH_WORK = 20
 #: Number of kernel values between samples computed at once, so that they stay in the cache.
 AT_ONCE = 2**16
 #: The median is taken over the pairs of at most this number of events.
@@ -85,8 +90,10 @@ def kernel_sums(x: Floats, y: Floats, weight: Floats, scales: Floats) -> Floats:
     for start in range(0, len(x), step):
         d2 = squared_distances(x[start : start + step], y)
         kernel = np.zeros_like(d2)
+        term = np.empty_like(d2)
         for scale in scales:
-            kernel += np.exp(d2 / -scale)
+            np.divide(d2, -scale, out=term)
+            kernel += np.exp(term, out=term)
         sums[start : start + step] = kernel @ weight
     means: Floats = sums / len(scales)
     return means
@@ -110,10 +117,12 @@ def kernel_sums_and_slopes(
         d2 = squared_distances(part, y)
         kernel = np.zeros_like(d2)
         slope = np.zeros_like(d2)
+        term = np.empty_like(d2)
         for scale in scales:
-            term = np.exp(d2 / -scale)
-            kernel += term
-            slope += term * (-2.0 / scale)
+            np.divide(d2, -scale, out=term)
+            kernel += np.exp(term, out=term)
+            term *= -2.0 / scale
+            slope += term
         sums[start : start + step] = kernel @ weight
         slope *= weight
         slopes[start : start + step] = part * slope.sum(axis=1)[:, None] - slope @ y
@@ -124,7 +133,13 @@ class TableKernel:
     """The kernel between all basis states of some bits, applied to tables (C, 2^Q).
 
     With ``registers`` d^2 is the sum over registers of the squared difference of their numbers;
-    with ``hamming`` it is the number of wires that differ.
+    with ``hamming`` it is the number of wires that differ. The terms exp(-d^2 / D) are summed with
+    ``weights`` (scales,); None: their mean.
+
+    Few states have one matrix. Hamming distances are diagonal after a Walsh transform, distances
+    of registers after a Fourier transform of tables filled up with zeros to twice their length: one
+    transform serves all scales. Many short registers are filled up to so much more that a product
+    with a matrix for each register and scale takes less time.
 
     >>> kernel = TableKernel((1,), "registers", np.array([1.0]))
     >>> kernel.apply(np.array([[1.0, 0.0]])).round(6).tolist()  # exp(-1) between 0 and 1
@@ -132,32 +147,137 @@ class TableKernel:
     """
 
     def __init__(
-        self, registers: Sequence[int], distance: Literal["registers", "hamming"], scales: Floats
+        self,
+        registers: Sequence[int],
+        distance: Literal["registers", "hamming"],
+        scales: Floats,
+        weights: Floats | None = None,
     ) -> None:
+        if weights is None:
+            weights = np.full(len(scales), 1.0 / len(scales))
+        wires = sum(registers)
+        #: About the multiplications that one table takes.
+        self.work: float
+        self._way: _Whole | _Walsh | _Fourier | _Factors
         if distance == "hamming":
-            factor_of = _hamming_factor
-            parts = _blocks_of_wires(sum(registers))
+            self._way = _Walsh(wires, scales, weights)
+            self.work = 2.0**wires * WALSH_WORK * wires
         else:
-            factor_of = _register_factor
-            parts = list(registers)
-        self.sizes = [2**bits for bits in parts]
-        self.factors: list[list[Floats]] = []
-        for scale in scales:
-            self.factors.append([factor_of(bits, float(scale)) for bits in parts])
+            fourier_work = FOURIER_WORK * 2.0 ** len(registers)
+            factor_work = len(scales) * sum(2.0**bits for bits in registers)
+            if factor_work > fourier_work:
+                self._way = _Fourier(registers, scales, weights)
+            else:
+                self._way = _Factors(registers, scales, weights)
+            self.work = 2.0**wires * min(fourier_work, factor_work)
+        if 2**wires <= WHOLE_SIZE:
+            self._way = _Whole(self._way.apply(np.eye(2**wires)))
+            self.work = 4.0**wires
 
     def apply(self, tables: Floats) -> Floats:
-        """K t for each row t of (C, 2^Q), K the mean over the scales."""
+        """K t for each row t of (C, 2^Q)."""
+        return self._way.apply(tables)
+
+
+class _Whole:
+    """The kernel as one matrix."""
+
+    def __init__(self, matrix: Floats) -> None:
+        self._matrix = matrix
+
+    def apply(self, tables: Floats) -> Floats:
+        return np.asarray(tables @ self._matrix)
+
+
+class _Walsh:
+    """Hamming distances: the kernel is diagonal in the Walsh transform.
+
+    A wire's factor (1, e; e, 1), e = exp(-1 / D), has the eigenvalues 1 + e and 1 - e, the second
+    where the bit of the transformed index is 1.
+    """
+
+    def __init__(self, wires: int, scales: Floats, weights: Floats) -> None:
+        self._blocks = _blocks_of_wires(wires)
+        ones = np.arange(wires + 1)
+        by_ones = np.zeros(wires + 1)
+        for scale, weight in zip(scales, weights, strict=True):
+            nearby = np.exp(-1.0 / scale)
+            by_ones += weight * (1.0 + nearby) ** (wires - ones) * (1.0 - nearby) ** ones
+        self._spectrum = by_ones[np.bitwise_count(np.arange(2**wires))] / 2**wires
+
+    def apply(self, tables: Floats) -> Floats:
+        spectrum = self._transformed(tables)
+        spectrum *= self._spectrum
+        return self._transformed(spectrum)
+
+    def _transformed(self, tables: Floats) -> Floats:
+        matrices = [_walsh_matrix(wires) for wires in self._blocks]
+        return _on_each_part(matrices, tables)
+
+
+@cache
+def _walsh_matrix(wires: int) -> Floats:
+    """The Walsh transform (2^Q, 2^Q) of a few wires: (-1)^(number of ones in i and j)."""
+    number = np.arange(2**wires)
+    odd = np.bitwise_count(number[:, None] & number) % 2
+    return 1.0 - 2.0 * odd
+
+
+class _Fourier:
+    """Distances of registers: the kernel is diagonal in a Fourier transform of twice the length.
+
+    Only the rows that are not zeros are transformed, and only those that are wanted are transformed
+    back.
+    """
+
+    def __init__(self, registers: Sequence[int], scales: Floats, weights: Floats) -> None:
+        self._sizes = [2**bits for bits in registers]
+        lengths = [2 * size for size in self._sizes[:-1]] + [self._sizes[-1] + 1]
+        spectrum = np.zeros(lengths)
+        for scale, weight in zip(scales, weights, strict=True):
+            term = np.array(weight)
+            for number, size in enumerate(self._sizes):
+                around = np.minimum(np.arange(2 * size), 2 * size - np.arange(2 * size))
+                periodic = np.exp(around.astype(np.float64) ** 2 / -scale)
+                factor = np.fft.fft(periodic).real[: lengths[number]]
+                term = term[..., None] * factor
+            spectrum += term
+        #: Its axes are in the reverse order of the registers.
+        self._spectrum = np.ascontiguousarray(spectrum.T)
+
+    def apply(self, tables: Floats) -> Floats:
+        last = self._sizes[-1]
+        found = np.fft.rfft(tables.reshape(len(tables), *self._sizes), 2 * last)
+        others = range(1, len(self._sizes))
+        for axis in reversed(
+            others
+        ):  # each in turn becomes the last one, whose numbers lie together
+            rows = np.ascontiguousarray(np.moveaxis(found, axis, -1))
+            found = np.fft.fft(rows, 2 * self._sizes[axis - 1])
+        found *= self._spectrum
+        for axis in others:
+            wanted = np.fft.ifft(found)[..., : self._sizes[axis - 1]]
+            found = np.ascontiguousarray(np.moveaxis(wanted, -1, axis))
+        whole = np.fft.irfft(found, 2 * last)
+        return np.ascontiguousarray(whole[..., :last]).reshape(tables.shape)
+
+
+class _Factors:
+    """Distances of registers: for each scale a Kronecker product of matrices."""
+
+    def __init__(self, registers: Sequence[int], scales: Floats, weights: Floats) -> None:
+        self._weights = weights
+        self._factors: list[list[Floats]] = []
+        for scale in scales:
+            self._factors.append([_register_factor(bits, float(scale)) for bits in registers])
+
+    def apply(self, tables: Floats) -> Floats:
         total = np.zeros(tables.shape)
-        for factors in self.factors:
-            result = tables
-            left = len(tables)
-            right = tables.shape[1]
-            for factor, size in zip(factors, self.sizes, strict=True):
-                right //= size
-                result = _times(factor, result.reshape(left, size, right))
-                left *= size
-            total += result.reshape(tables.shape)
-        return total / len(self.factors)
+        for factors, weight in zip(self._factors, self._weights, strict=True):
+            term = _on_each_part(factors, tables)
+            term *= weight
+            total += term
+        return total
 
 
 def _blocks_of_wires(wires: int) -> list[int]:
@@ -165,28 +285,23 @@ def _blocks_of_wires(wires: int) -> list[int]:
     return [min(WIRES_AT_ONCE, wires - start) for start in range(0, wires, WIRES_AT_ONCE)]
 
 
-def _hamming_factor(bits: int, scale: float) -> Floats:
-    number = np.arange(2**bits)
-    different = np.bitwise_count(number[:, None] ^ number)
-    return np.exp(different / -scale)
-
-
 def _register_factor(bits: int, scale: float) -> Floats:
-    """A matrix (n, n); for many values, the spectrum (n + 1,) of the periodic kernel."""
-    size = 2**bits
-    number = np.arange(size, dtype=np.float64)
-    if size <= MATRIX_SIZE:
-        return np.exp((number[:, None] - number) ** 2 / -scale)
-    around = np.minimum(np.arange(2 * size), 2 * size - np.arange(2 * size))
-    return np.fft.rfft(np.exp(around.astype(np.float64) ** 2 / -scale)).real
+    """The kernel (n, n) between the numbers of a register."""
+    number = np.arange(2**bits, dtype=np.float64)
+    return np.exp((number[:, None] - number) ** 2 / -scale)
 
 
-def _times(factor: Floats, table: Floats) -> Floats:
-    """A register's factor applied to the middle axis of a table (left, size, right)."""
-    size = table.shape[1]
-    if factor.ndim == 1:
-        spectrum = np.fft.rfft(table, n=2 * size, axis=1)
-        return np.asarray(np.fft.irfft(spectrum * factor[:, None], n=2 * size, axis=1)[:, :size])
-    if table.shape[2] == 1:  # one matrix product instead of many matrix-vector products
-        return np.asarray(table[:, :, 0] @ factor)
-    return np.asarray(factor @ table)
+def _on_each_part(matrices: Sequence[Floats], tables: Floats) -> Floats:
+    """The Kronecker product of symmetric matrices, applied to tables (C, 2^Q)."""
+    result = tables
+    left = len(tables)
+    right = tables.shape[1]
+    for matrix in matrices:
+        size = len(matrix)
+        right //= size
+        if right == 1:  # one matrix product instead of many matrix-vector products
+            result = result.reshape(left, size) @ matrix
+        else:
+            result = matrix @ result.reshape(left, size, right)
+        left *= size
+    return result.reshape(tables.shape)

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
 from qgen_core.errors import BadOption, OutputMismatch
-from qgen_core.events import Batch, Events, Space
+from qgen_core.events import Batch, Events, Space, bits_to_index
 from qgen_core.interfaces import Loss
 from qgen_core.losses.kernels import (
     Form,
     TableKernel,
     denominators,
-    kernel_sums,
-    kernel_sums_and_slopes,
     median_denominator,
 )
+from qgen_core.losses.pairs import MOST_WIRES, CountedKernel, PointKernel, Weighted
 from qgen_core.losses.tables import dot, rows, shares
 from qgen_core.typing import Array, Floats
 
 Distance = Literal["registers", "hamming", "euclidean"]
-
-
-class _WeightedPoints(NamedTuple):
-    """Samples x (N, width) and events y (M, width) between which d is measured, with weights."""
-
-    x: Floats
-    y: Floats
-    weight_of_x: Floats
-    weight_of_y: Floats
 
 
 class MaximumMeanDiscrepancy(Loss):
@@ -90,7 +80,14 @@ class MaximumMeanDiscrepancy(Loss):
             self._table = TableKernel(
                 space.registers or (space.width,), self.distance, self._scales
             )
-        self._of_data: tuple[Batch, float] | None = None
+        self._pairs = PointKernel(self._scales)
+        self._counted: CountedKernel | None = None
+        if self.reads == "samples" and _can_be_counted(space, self.distance):
+            assert space is not None
+            self._counted = CountedKernel(
+                space.registers or (space.width,), self.distance, self._scales
+            )
+        self._of_data: tuple[tuple[Array | None, ...], float] | None = None
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
         """Value, and cotangent in the shape of the output: (C, 2^Q) or (N, width).
@@ -109,35 +106,34 @@ class MaximumMeanDiscrepancy(Loss):
     def value(self, output: Array, batch: Batch) -> float:
         if self._table is not None:
             return super().value(output, batch)
-        points = self._weighted_points(np.asarray(output), batch)
-        sums_xx = kernel_sums(points.x, points.x, points.weight_of_x, self._scales)
-        sums_xy = kernel_sums(points.x, points.y, points.weight_of_y, self._scales)
-        return self._value(points, sums_xx, sums_xy, batch)
+        samples, kernel = self._samples(np.asarray(output), batch)
+        sums_xx = kernel.sums(samples.x, samples.x, samples.weight_of_x)
+        sums_xy = kernel.sums(samples.x, samples.y, samples.weight_of_y)
+        return self._value(samples, sums_xx, sums_xy, self._mean_over_data(samples, kernel, batch))
 
     def _of_samples(self, output: Array, batch: Batch) -> tuple[float, Array]:
-        points = self._weighted_points(output, batch)
-        x = points.x
-        weight_of_x = points.weight_of_x
-        sums_xx, slopes_xx = kernel_sums_and_slopes(x, x, weight_of_x, self._scales)
-        sums_xy, slopes_xy = kernel_sums_and_slopes(x, points.y, points.weight_of_y, self._scales)
-        value = self._value(points, sums_xx, sums_xy, batch)
+        samples, kernel = self._samples(output, batch)
+        weight_of_x = samples.weight_of_x
         factor = 1.0 / self._weight_of_pairs(weight_of_x)
-        gradient = 2.0 * weight_of_x[:, None] * (factor * slopes_xx - slopes_xy)
+        sums_xx, sums_xy, slopes = kernel.sums_and_slopes(samples, factor)
+        mean_yy = self._mean_over_data(samples, kernel, batch)
+        value = self._value(samples, sums_xx, sums_xy, mean_yy)
+        gradient = 2.0 * weight_of_x[:, None] * slopes
         if self._features is None:
             return value, gradient[:, : output.shape[1]]
         return value, gradient[:, : self._features.shape[1]] @ self._features.T
 
-    def _value(
-        self, points: _WeightedPoints, sums_xx: Floats, sums_xy: Floats, batch: Batch
-    ) -> float:
+    def _value(self, samples: Weighted, sums_xx: Floats, sums_xy: Floats, mean_yy: float) -> float:
         """The discrepancy, from the kernel's sums at each sample."""
-        weight = points.weight_of_x
+        weight = samples.weight_of_x
         mean_xx = self._mean_over_pairs(float(weight @ sums_xx), weight)
-        mean_yy = self._mean_over_data(points.y, points.weight_of_y, batch)
         return mean_xx + mean_yy - 2.0 * float(weight @ sums_xy)
 
-    def _weighted_points(self, output: Array, batch: Batch) -> _WeightedPoints:
-        """Samples and events as points; raises OutputMismatch where they do not fit."""
+    def _samples(self, output: Array, batch: Batch) -> tuple[Weighted, PointKernel | CountedKernel]:
+        """Samples and events, and the kernel that takes them in the least time.
+
+        Raises OutputMismatch where they do not fit.
+        """
         if batch.x is None:
             raise OutputMismatch(f"samples {output.shape} need events of their width, not none")
         if output.ndim != 2 or output.shape[1] != batch.x.shape[1]:
@@ -149,14 +145,21 @@ class MaximumMeanDiscrepancy(Loss):
                 f"{len(output)} samples do not go with {len(batch.x)} conditions; draw one sample "
                 "a condition"
             )
-        x = self._points(output, batch.condition)
-        y = self._points(batch.x, batch.condition)
-        weight_of_y = shares(batch.weight, len(y))
+        weight_of_y = shares(batch.weight, len(batch.x))
         # a sample has the weight of the event whose condition it was drawn for
         weight_of_x = weight_of_y
         if batch.condition is None:
-            weight_of_x = shares(None, len(x))
-        return _WeightedPoints(x, y, weight_of_x, weight_of_y)
+            weight_of_x = shares(None, len(output))
+        counted = self._counted
+        if counted is not None and batch.condition is None:
+            few_outcomes = counted.is_faster(len(output), len(batch.x))
+            if few_outcomes and _are_bits(output) and _are_bits(batch.x):
+                outcomes_x = bits_to_index(output)
+                outcomes_y = bits_to_index(batch.x)
+                return Weighted(outcomes_x, outcomes_y, weight_of_x, weight_of_y), counted
+        x = self._points(output, batch.condition)
+        y = self._points(batch.x, batch.condition)
+        return Weighted(x, y, weight_of_x, weight_of_y), self._pairs
 
     def _mean_over_pairs(self, total: float, weight: Floats) -> float:
         """The kernel's mean over pairs of one set, given its sum over all pairs."""
@@ -176,12 +179,20 @@ class MaximumMeanDiscrepancy(Loss):
             )
         return 1.0 - weight_of_self_pairs
 
-    def _mean_over_data(self, y: Floats, weight: Floats, batch: Batch) -> float:
-        """The kernel's mean over pairs of data, computed once for a batch."""
-        if self._of_data is None or self._of_data[0] is not batch:
-            total = float(weight @ kernel_sums(y, y, weight, self._scales))
-            self._of_data = (batch, self._mean_over_pairs(total, weight))
-        return self._of_data[1]
+    def _mean_over_data(
+        self, samples: Weighted, kernel: PointKernel | CountedKernel, batch: Batch
+    ) -> float:
+        """The kernel's mean over pairs of data, computed once for the events of a batch."""
+        events = (batch.x, batch.condition, batch.weight)
+        if self._of_data is not None:
+            known, mean = self._of_data
+            if all(mine is given for mine, given in zip(known, events, strict=True)):
+                return mean
+        weight = samples.weight_of_y
+        total = float(weight @ kernel.sums(samples.y, samples.y, weight))
+        mean = self._mean_over_pairs(total, weight)
+        self._of_data = (events, mean)
+        return mean
 
     def _points(self, x: Array, condition: Array | None) -> Floats:
         """The points between which d is measured: (N, registers or width, plus conditions)."""
@@ -221,6 +232,17 @@ class MaximumMeanDiscrepancy(Loss):
             raise BadOption(
                 "estimator = 'unbiased' is for samples: probabilities have no pairs to leave out"
             )
+
+
+def _can_be_counted(space: Space | None, distance: Distance) -> bool:
+    if space is None or space.kind != "bits" or distance == "euclidean":
+        return False
+    return space.width <= MOST_WIRES
+
+
+def _are_bits(x: Array) -> bool:
+    """Whether all are 0 or 1, which those of a model whose bits are relaxed are not."""
+    return bool(np.all((x == 0) | (x == 1)))
 
 
 def _default_distance(space: Space | None) -> Distance:

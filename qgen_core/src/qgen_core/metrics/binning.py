@@ -201,14 +201,9 @@ def marginals(reference: Events, generated: Events, edges: Edges, bins: int | No
             found[column] = codes(source, column, cuts) + starts[column]
         return found
 
-    def in_bins(source: Events, weights: Floats) -> Floats:
+    def in_bins(source: Events, weights: Array) -> Floats:
         """The share (samples, bins of all columns) of the total weight in each bin."""
-        from qgen_core.metrics.kernels import add_to_bins
-
-        totals = np.zeros((int(sizes.sum()), weights.shape[1]))
-        add_to_bins(once(source, ("places", *key), places), weights, totals)
-        shares = totals / weights.sum(axis=0)
-        return np.ascontiguousarray(shares.T)
+        return _in_bins(once(source, ("places", *key), places), weights, int(sizes.sum()))
 
     p, q = (sums(events, key, int(sizes.sum()), in_bins) for events in (reference, generated))
     return Marginals(reference.columns, starts, sizes - 2, p, q)
@@ -234,16 +229,42 @@ def joint(
             f"a joint histogram of {len(every)} columns has {cells:.2g} cells; "
             "use fewer bins or columns"
         )
-    first = _cells(reference, every, sizes)
-    second = _cells(generated, every, sizes)
     size = int(cells)
     if size > MAX_DENSE:
+        first = _cells(reference, every, sizes)
+        second = _cells(generated, every, sizes)
         occupied, both = np.unique(np.concatenate([first, second]), return_inverse=True)
         number = len(first)
         first = both[:number]
         second = both[number:]
         size = len(occupied)
-    return shares(first, reference, size), shares(second, generated, size)
+        return shares(first, reference, size), shares(second, generated, size)
+    key = ("joint", *(cuts.tobytes() for cuts in every))
+
+    def in_cells(source: Events, weights: Array) -> Floats:
+        """The share (samples, cells) of the total weight in each cell."""
+        return _in_bins(_cells(source, every, sizes)[None].astype(np.int32), weights, size)
+
+    p = sums(reference, key, size, in_cells)
+    return p, sums(generated, key, size, in_cells)
+
+
+def _in_bins(numbers: NDArray[np.int32], weights: Array, size: int) -> Floats:
+    """The share (S, size) of the total weights (N, S) in the bins (C, N) of C columns."""
+    from qgen_core.metrics.kernels import add_to_bins
+
+    totals = np.zeros((size, weights.shape[1]))
+    add_to_bins(numbers, weights, totals)
+    shares = totals / _sums_of(weights, totals, len(numbers))
+    return np.ascontiguousarray(shares.T)
+
+
+def _sums_of(weights: Array, totals: Floats, columns: int) -> Floats:
+    """The sum (S,) of weights (N, S), whose sums in the bins of so many columns are known."""
+    if weights.dtype == np.uint16:  # sums of whole numbers are exact, whatever their order
+        whole: Floats = totals.sum(axis=0) / columns
+        return whole
+    return np.asarray(weights.sum(axis=0))
 
 
 def _cells(events: Events, every: list[Floats], sizes: list[int]) -> NDArray[np.intp]:

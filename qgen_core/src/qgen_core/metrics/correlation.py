@@ -8,8 +8,11 @@ import numpy as np
 
 from qgen_core.events import Events
 from qgen_core.metrics.binning import Edges, check_pair
-from qgen_core.metrics.resample import source_of, source_weights
-from qgen_core.typing import Floats
+from qgen_core.metrics.resample import Resample, once, sums
+from qgen_core.typing import Array, Floats
+
+#: Products of columns that are summed at once, so that they stay in the cache.
+AT_ONCE = 2**16
 
 
 def pearson(events: Events) -> Floats:
@@ -21,18 +24,43 @@ def pearson(events: Events) -> Floats:
     array([[ 1., -1.],
            [-1.,  1.]])
     """
-    x = np.asarray(source_of(events).x, dtype=np.float64)
-    w = source_weights(events)
-    if w is None:
-        w = np.ones(len(x))
-    mean = w @ x / w.sum()
-    centred = x - mean
-    covariance = (centred * w[:, None]).T @ centred / w.sum()
+    if isinstance(events, Resample):
+        mean, covariance = _moments(events)
+    else:
+        x = np.asarray(events.x, dtype=np.float64)
+        w = events.weights
+        mean = w @ x / w.sum()
+        centred = x - mean
+        covariance = (centred * w[:, None]).T @ centred / w.sum()
     spread = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     scale = np.where(spread > 1e-12 * np.abs(mean), spread, np.inf)
     matrix: Floats = covariance / np.outer(scale, scale)
     np.fill_diagonal(matrix, 1.0)
     return matrix
+
+
+def _moments(events: Resample) -> tuple[Floats, Floats]:
+    """Mean (F,) and covariance (F, F), from sums over the source for the whole batch."""
+    width = len(events.columns)
+    first = once(events, "means", lambda source: np.mean(source.x, axis=0, dtype=np.float64))
+
+    def compute(source: Events, weights: Array) -> Floats:
+        """Weighted sums (S, 1 + F + F F) of 1, of x less its mean, and of its products."""
+        total = np.zeros((weights.shape[1], 1 + width + width * width))
+        at_once = max(1, AT_ONCE // total.shape[1])
+        for start in range(0, len(source), at_once):
+            rows = slice(start, start + at_once)
+            x = source.x[rows] - first
+            products = (x[:, :, None] * x[:, None, :]).reshape(len(x), width * width)
+            numbers = np.concatenate([np.ones((len(x), 1)), x, products], axis=1)
+            total += weights[rows].T.astype(np.float64) @ numbers
+        return total
+
+    found = sums(events, "moments", 1 + width + width * width, compute)
+    means = found[1:] / found[0]
+    mean = means[:width]
+    covariance = means[width:].reshape(width, width) - np.outer(mean, mean)
+    return first + mean, covariance
 
 
 def correlation(

@@ -30,23 +30,45 @@ def add_to_bins(numbers: NDArray[np.int32], weights: Floats, totals: Floats) -> 
 
 @jit
 def areas(
-    order: NDArray[np.int32], gaps: Floats, difference: Floats, beyond: Floats, area: Floats
+    order: NDArray[np.int32],
+    gaps: Floats,
+    same_events: bool,
+    weights: tuple[Floats, Floats],
+    units: tuple[Floats, Floats],
+    working: tuple[Floats, Floats],
 ) -> None:
-    """Add the area between pairs of cumulative distributions to ``area`` (S,).
+    """Add the areas between pairs of cumulative distributions to the second of ``working``.
 
     ``order`` (K,) are the numbers of events from the greatest value downwards, ``gaps`` (K,) the
-    distance of each value to the next, and ``difference`` (N, S) what each event adds to the
-    difference of a pair. ``beyond`` (S,) are zeros, and afterwards the differences above the last.
+    distance of each value to the next. ``weights`` are those of the events in the first and in the
+    second samples, (N, S) and (M, S), and ``units`` (S,) the share of a weight of 1. Both samples
+    have the ``same_events``, or those of the second are numbered from N on. ``working``, (S,) each,
+    are the differences of the distributions, zeros at first, and the areas.
 
     >>> area = np.zeros(1)
     >>> order = np.array([1, 0], dtype=np.int32)
-    >>> areas(order, np.array([2.0, 1.0]), np.array([[1.0], [-1.0]]), np.zeros(1), area)
+    >>> one, ones = np.ones(1), np.ones((1, 1))
+    >>> areas(order, np.array([2.0, 1.0]), False, (ones, ones), (one, one), (np.zeros(1), area))
     >>> area.tolist()
     [2.0]
     """
+    first, second = weights
+    first_units, second_units = units
+    beyond, area = working
+    pairs = area.shape[0]
     for place in range(order.shape[0]):
         event = order[place]
         gap = gaps[place]
-        for pair in range(area.shape[0]):
-            beyond[pair] += difference[event, pair]
+        if same_events:
+            for pair in range(pairs):
+                share = first[event, pair] * first_units[pair]
+                beyond[pair] += share - second[event, pair] * second_units[pair]
+        elif event < first.shape[0]:
+            for pair in range(pairs):
+                beyond[pair] += first[event, pair] * first_units[pair]
+        else:
+            event -= first.shape[0]
+            for pair in range(pairs):
+                beyond[pair] -= second[event, pair] * second_units[pair]
+        for pair in range(pairs):
             area[pair] += abs(beyond[pair]) * gap

@@ -292,7 +292,10 @@ class _Drawn:
 def _in_batches(pairs: list[tuple[Resample, Resample]]) -> list[tuple[Events, Events]]:
     """The pairs, with as many first and second samples in a batch as memory allows."""
     most_events = max(len(resample.source) for resample in pairs[0])
-    at_once = max(1, MOST_KEPT // most_events)
+    most_numbers = MOST_KEPT
+    if all(resample.source.weight is None for resample in pairs[0]):
+        most_numbers *= 2  # their weights are whole numbers, which need less memory
+    at_once = max(1, most_numbers // most_events)
     for start in range(0, len(pairs), at_once):
         first, second = zip(*pairs[start : start + at_once], strict=True)
         drawn_together(first)

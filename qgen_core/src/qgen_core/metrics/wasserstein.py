@@ -88,24 +88,31 @@ def _distances(
     """The distance of each pair of samples, (pairs,); see :func:`earth_mover`."""
     from qgen_core.metrics.kernels import areas
 
-    difference = first.once(("difference", second), lambda: _difference(first, second))
+    same_events = first.source is second.source
+    weights, units = first.once(("shares", second), lambda: _shares(first, second))
     order, gaps = _falling(first.source, second.source, key, values)
     found = np.zeros(len(first))
-    areas(order, gaps, difference, np.zeros(len(first)), found)
+    areas(order, gaps, same_events, weights, units, (np.zeros(len(first)), found))
     return found
 
 
-def _difference(first: Batch, second: Batch) -> Floats:
-    """What each event adds to F - G: its share of the first sample minus that of the second.
+def _shares(first: Batch, second: Batch) -> tuple[tuple[Array, Array], tuple[Floats, Floats]]:
+    """The weights (events, samples) of both batches, and the share (samples,) of a weight of 1.
 
-    For all events of the source of both, or those of both sources one after the other, and all
-    pairs of samples, (events, pairs).
+    Weights of both that are whole numbers stay as they are; others are shares themselves.
     """
-    first_shares: Floats = first.weights / first.weights.sum(axis=0)
-    second_shares: Floats = second.weights / second.weights.sum(axis=0)
-    if first.source is second.source:
-        return first_shares - second_shares
-    return np.concatenate([first_shares, -second_shares])
+    weights = first.weights, second.weights
+    if weights[0].dtype == weights[1].dtype == np.uint16:
+        return weights, (_units(first), _units(second))
+    one = np.ones(len(first))
+    first_shares = weights[0] / weights[0].sum(axis=0)
+    second_shares = weights[1] / weights[1].sum(axis=0)
+    return (first_shares, second_shares), (one, one)
+
+
+def _units(batch: Batch) -> Floats:
+    """The share (samples,) of one event of an unweighted sample."""
+    return np.array([1.0 / len(sample) for sample in batch.samples])
 
 
 def _falling(
@@ -113,7 +120,8 @@ def _falling(
 ) -> tuple[NDArray[np.int32], Floats]:
     """The events by falling value down to the second least, and the distance of each to the next.
 
-    They are numbered as in :func:`_difference`. Below the second least F - G changes no more.
+    Events of another second source are numbered after those of the first. Below the second least
+    F - G changes no more.
     """
     order, sorted_values = falling(first, key, values)
     if second is not first:

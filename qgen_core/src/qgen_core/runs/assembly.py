@@ -183,7 +183,7 @@ class Assembly:
         inside = self.encoder.accepts(events.x, events.condition)
         if self.condition_encoder is not None and events.condition is not None:
             inside &= self.condition_encoder.accepts(events.condition)
-        self.outside[which] = int(np.sum(~inside))
+        self.outside[which] = len(inside) - int(np.count_nonzero(inside))
         self._note_dropped(events, which, inside)
         if not np.any(inside):
             raise DataError(
@@ -199,9 +199,9 @@ class Assembly:
         A column is to blame for an event that is not accepted if an accepted one with its value in
         this column is not either.
         """
-        dropped = events.x[~inside]
-        if not len(dropped) or not np.any(inside):
+        if np.all(inside) or not np.any(inside):
             return
+        dropped = events.x[~inside]
         accepted = int(np.argmax(inside))
         condition: Floats | None = None
         if events.condition is not None:

@@ -20,46 +20,46 @@ from qgen_core.simulators.simd.intrinsics import FLAT, INNER, Numbers, jit, poin
 Arrays = Any  # a tuple of them
 
 
-@partial(jit, **INNER)
-def _next_above(share: Numbers, k: int) -> int:
-    """The next outcome from k on that is above the mean; K if there is none."""
-    while k < len(share) and share[k] <= 1:
-        k += 1
-    return k
-
-
 @partial(jit, **FLAT)
-def fill(p: Numbers, table: Arrays) -> None:
+def fill(p: Numbers, table: Arrays, order: Numbers) -> None:
     """Write the table of the probabilities ``p`` (K,).
 
     Outcomes below the mean fill their columns with the excess of those above it, in their order.
-    One that gives more than its excess is itself filled up by the next one.
+    One that gives more than its excess is itself filled up by the next one. ``order`` (K,) is
+    working memory: those above the mean come first, the others from its end. They are sorted out
+    without a choice that a processor would have to foresee.
     """
     share, outcomes = table
     size = len(p)
+    above = 0
+    below = size - 1
     for k in range(size):
         share[k] = p[k] * size
         outcomes[2 * k] = k
         outcomes[2 * k + 1] = k
-    filler = _next_above(share, 0)
-    if filler == size:
+        order[above] = k
+        order[below] = k
+        is_above = int(share[k] > 1)
+        above += is_above
+        below -= 1 - is_above
+    if above == 0:
         return  # all are at the mean, by rounding below it
-    following = filler
+    number = 0
+    filler = order[0]
     left = share[filler]
-    for k in range(size):
-        if p[k] * size > 1:
-            continue
+    for place in range(size - 1, below, -1):
+        k = order[place]
         outcomes[2 * k + 1] = filler
         left -= 1 - share[k]
-        while left < 1 and following < size:
-            following = _next_above(share, following + 1)
-            if following < size:
-                share[filler] = left
-                outcomes[2 * filler + 1] = following
-                left += share[following] - 1
-                filler = following
-    for k in range(filler, size):
-        share[k] = min(share[k], 1.0)
+        while left < 1 and number + 1 < above:
+            number += 1
+            following = order[number]
+            share[filler] = left
+            outcomes[2 * filler + 1] = following
+            left += share[following] - 1
+            filler = following
+    for place in range(number, above):
+        share[order[place]] = 1.0
 
 
 @partial(jit, **INNER)
@@ -95,21 +95,22 @@ def tally(
 
     ``numbers`` are those of the samples ``first``, ``first`` + 1, ... of the whole batch.
     ``working`` keeps the table of the last row and the counts of its parts between the calls:
-    (share, outcomes, counts of parts), the last one zero at the first call.
+    (share, outcomes, order, counts of parts), the last one zero at the first call.
     """
-    share, outcomes, parts = working
+    share, outcomes, order, parts = working
     k = 0
     while k < len(numbers):
         row = (first + k) // shots
         place = (first + k) % shots
         if place == 0:
-            fill(p[row], (share, outcomes))
+            fill(p[row], (share, outcomes), order)
         end = min(len(numbers), k + shots - place)
         complete = end == k + shots - place
         while k < end:
             pointer(parts, _part(numbers[k], share))[0] += 1
             k += 1
         if complete:
-            for part in range(len(parts)):
-                counts[row, outcomes[part]] += parts[part]
+            for outcome in range(len(share)):
+                counts[row, outcome] += parts[2 * outcome]
+                counts[row, outcomes[2 * outcome + 1]] += parts[2 * outcome + 1]
             parts[:] = 0

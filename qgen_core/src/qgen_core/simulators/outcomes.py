@@ -58,13 +58,13 @@ def sample_indices(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.in
 
 
 def _normalised(probabilities: Floats) -> Floats:
-    p = np.clip(np.ascontiguousarray(probabilities, dtype=np.float64), 0.0, None)
+    p = np.maximum(probabilities, 0.0, dtype=np.float64, order="C")
     totals = p.sum(axis=-1, keepdims=True)
     wrong = totals[~(np.abs(totals - 1) < 1e-3)]
     if wrong.size:
         raise BadOption(f"probabilities sum to {wrong[0]:g}, not to 1")
-    normalised: Floats = p / totals
-    return normalised
+    p /= totals
+    return p
 
 
 def alias_table(p: Floats) -> tuple[Floats, NDArray[np.int64]]:
@@ -77,15 +77,15 @@ def alias_table(p: Floats) -> tuple[Floats, NDArray[np.int64]]:
     (array([0.5, 1. ]), array([1, 1]))
     """
     share, outcomes = _table(p)
-    return share, outcomes[1::2]
+    return share, outcomes[1::2].astype(np.int64)
 
 
-def _table(p: Floats) -> tuple[Floats, NDArray[np.int64]]:
+def _table(p: Floats) -> tuple[Floats, NDArray[np.int32]]:
     """The shares (K,), and the outcomes of both parts of each column (2 K,)."""
     from qgen_core.simulators import alias
 
-    table = np.empty(len(p)), np.empty(2 * len(p), dtype=np.int64)
-    alias.fill(p, table)
+    table = np.empty(len(p)), np.empty(2 * len(p), dtype=np.int32)
+    alias.fill(p, table, np.empty(len(p), dtype=np.int32))
     return table
 
 
@@ -107,8 +107,10 @@ def _counted_from_tables(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
 
     size = p.shape[1]
     counts = np.zeros(p.shape, dtype=np.int64)
-    outcomes = np.empty(2 * size, dtype=np.int64)
-    working = np.empty(size), outcomes, np.zeros_like(outcomes)
+    share = np.empty(size)
+    outcomes = np.empty(2 * size, dtype=np.int32)
+    order = np.empty(size, dtype=np.int32)
+    working = share, outcomes, order, np.zeros(2 * size, dtype=np.int32)
     for start, numbers in _pieces(len(p) * shots, rng):
         alias.tally(start, shots, p, numbers, working, counts)
     return counts

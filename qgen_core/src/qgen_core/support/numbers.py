@@ -24,7 +24,7 @@ def exact_floats(values: Array, what: str, first: int = 0) -> Floats:
     Traceback (most recent call last):
     qgen_core.errors.DataError: DataError: events.h5: 'run' holds 9007199254740993 in event 1...
     """
-    floats: Floats = values.astype(np.float64)
+    floats: Floats = values.astype(np.float64, copy=False)
     if values.dtype.kind not in "iu" or values.dtype.itemsize < WIDE or not values.size:
         return floats
     largest = 2.0 ** (8 * values.dtype.itemsize - (values.dtype.kind == "i"))

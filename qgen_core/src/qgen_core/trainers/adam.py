@@ -114,6 +114,10 @@ class Adam(Trainer):
             numbers = (self.beta1, self.beta2, self.epsilon, rate, scale)
             spread(partial(move, flat, numbers), live.size, cores())
             return
+        is_small = live.ndim > 0 and live.size <= PIECE
+        if in_order and is_small and live.dtype == gradient.dtype == np.float64:
+            self._update(live, first, second, gradient, rate, scale)
+            return
         pieces = np.nditer(
             [live, first, second, gradient],
             flags=["buffered", "external_loop", "zerosize_ok"],
@@ -121,24 +125,25 @@ class Adam(Trainer):
             op_dtypes=[live.dtype, first.dtype, second.dtype, np.float64],
             buffersize=PIECE,
         )
-        shift = np.empty(PIECE)
-        roots = np.empty(PIECE)
         with pieces:
             for p, m, v, g in pieces:
-                change = shift[: len(p)]
-                size = roots[: len(p)]
-                m *= self.beta1
-                m += np.multiply(g, 1 - self.beta1, out=change)
-                v *= self.beta2
-                np.multiply(g, g, out=size)
-                size *= 1 - self.beta2
-                v += size
-                np.multiply(m, rate, out=change)
-                np.sqrt(v, out=size)
-                size *= scale
-                size += self.epsilon
-                change /= size
-                p -= change
+                self._update(p, m, v, g, rate, scale)
+
+    def _update(self, p: Array, m: Array, v: Array, g: Array, rate: float, scale: float) -> None:
+        """Update a piece of a parameter and its running means, in place."""
+        m *= self.beta1
+        change = g * (1 - self.beta1)
+        m += change
+        v *= self.beta2
+        size = g * g
+        size *= 1 - self.beta2
+        v += size
+        np.multiply(m, rate, out=change)
+        np.sqrt(v, out=size)
+        size *= scale
+        size += self.epsilon
+        change /= size
+        p -= change
 
     def state(self) -> dict[str, Array]:
         """Both running means of each parameter, as ``first/NAME`` and ``second/NAME``."""

@@ -61,6 +61,8 @@ class _Loop(TrainingProblem):
         self.trainer = trainer
         self.common_numbers = trainer.random_numbers == "common"
         self.validation = validation
+        #: Whether the model does anything before a step; without, no random stream is made.
+        self._is_prepared = type(generator).prepare is not Generator.prepare
         self._validator: Validation | None = None
         if trainer.select is not None:
             self._validator = Validation(trainer, validation, loss)
@@ -129,7 +131,8 @@ class _Loop(TrainingProblem):
 
     def one_step(self) -> None:
         """Prepare the model, update the critic, if any, then the parameters, once."""
-        self.generator.prepare(self.batch, rng=self.rng("prepare"))
+        if self._is_prepared:
+            self.generator.prepare(self.batch, rng=self.rng("prepare"))
         self.update_critic()
         self.before = flatten(self.generator.parameters())
         self.end_step(self.trainer.step(self))

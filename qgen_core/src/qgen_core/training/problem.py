@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError, Diverged, OutputMismatch
-from qgen_core.events import Batch, Events
+from qgen_core.events import Batch, Events, Taken
 from qgen_core.interfaces import Backend, Generator, Loss, Trainer, name_of
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Array, Floats
@@ -55,6 +55,8 @@ class TrainingProblem:
         self._target: Batch | None = None
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, dtype=np.int64))
         self._current: tuple[int, Batch] | None = None
+        #: Given to a model that draws no random numbers.
+        self._unused = stream(seed, "unused")
 
     def rng(self, purpose: str, worker: int = 0) -> np.random.Generator:
         """The random stream of a purpose at this step; ``worker`` numbers independent ones."""
@@ -94,9 +96,10 @@ class TrainingProblem:
         """
         if batch is None:
             batch = self.batch
-        output, pullback = self.generator.forward(
-            self.loss.reads, batch, rng=self._forward_rng(worker)
-        )
+        rng = self._unused
+        if self.generator.needs_random_numbers(self.loss.reads):
+            rng = self._forward_rng(worker)
+        output, pullback = self.generator.forward(self.loss.reads, batch, rng=rng)
         value, cotangent = self.loss(output, batch)
         self.check_finite("loss", value)
         self.check_finite("gradient", cotangent)
@@ -182,18 +185,20 @@ class TrainingProblem:
         """The events at these positions, or all of them."""
         data = self.data
         if index is None:
-            return Batch(data.x, data.condition, data.weight, None, self.step, self.total)
+            taken = Taken(data, None, data.condition)
+            return Batch(data.x, data.condition, data.weight, None, self.step, self.total, taken)
         x = data.x.take(index, axis=0)  # several times faster than data.x[index]
         condition = _rows(data.condition, index)
         weight = _rows(data.weight, index)
-        return Batch(x, condition, weight, None, self.step, self.total)
+        taken = Taken(data, index, condition)
+        return Batch(x, condition, weight, None, self.step, self.total, taken)
 
     def check_finite(self, what: str, values: Array | float) -> None:
         """Raise Diverged, naming ``what``, if a value is infinite or not a number."""
         if isinstance(values, float) and math.isfinite(values):
             return
         finite = np.isfinite(values)
-        if not np.all(finite):
+        if not finite.all():
             first_bad = np.asarray(values)[~finite][0]
             raise Diverged(
                 f"the {what} became {first_bad} at step {self.step}; the last good parameters "
@@ -274,4 +279,6 @@ def check_comparable(trainer: Trainer, generator: Generator, loss: Loss) -> None
 
 def _largest(values: Array) -> float:
     """The largest size of an entry; 0 without entries, NaN if there is one."""
-    return max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    if values.size == 0:
+        return 0.0
+    return max(float(np.maximum.reduce(values, None)), -float(np.minimum.reduce(values, None)), 0.0)

@@ -61,15 +61,26 @@ def load_rows(path: Path, source: Source, wanted: Sequence[Wanted], rows: slice)
         f"reading {values} values of {path}",
         "choose fewer columns or events",
     )
-    arrays = source.load([want.pick for want in wanted], rows)
-    _same_length(path, [want.pick.name for want in wanted], [len(array) for array in arrays])
-    flat = []
-    for want, array in zip(wanted, arrays, strict=True):
-        _check_shape(path, want, array, count)
-        what = f"{path}: {want.pick.name!r}"
-        table = array.reshape(len(array), len(want.names))
-        flat.append(exact_floats(table, what, rows.start))
-    return np.concatenate(flat, axis=1)
+    arrays = iter(source.load([want.pick for want in wanted], rows))
+    table = np.empty((0, width))
+    place = 0
+    for want in wanted:
+        # the array of one column is gone before the next is read
+        columns = _columns(path, want, next(arrays), count, rows.start)
+        if place == 0:
+            table = np.empty((len(columns), width))
+        _same_length(path, [wanted[0].pick.name, want.pick.name], [len(table), len(columns)])
+        table[:, place : place + len(want.names)] = columns
+        place += len(want.names)
+        del columns
+    return table
+
+
+def _columns(path: Path, want: Wanted, array: Array, rows: int | None, first: int) -> Floats:
+    """The columns (N, F) of one array of ``rows`` events, from event ``first`` on."""
+    _check_shape(path, want, array, rows)
+    what = f"{path}: {want.pick.name!r}"
+    return exact_floats(array.reshape(len(array), len(want.names)), what, first)
 
 
 def _check_shape(path: Path, want: Wanted, array: Array, rows: int | None) -> None:

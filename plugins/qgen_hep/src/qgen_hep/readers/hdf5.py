@@ -70,23 +70,21 @@ class Hdf5Source:
             together = dataset.chunks[0]
         return Declared(dataset.shape[0], inner, dtype.base, unit, together)
 
-    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
+    def load(self, picks: Sequence[Pick], rows: slice) -> Iterator[Array]:
         """Read the datasets one after the other; those of many elements as a whole, once."""
         elements = Counter(pick.name for pick in picks if pick.index)
         whole: dict[str, Array] = {}
-        arrays = []
         for pick in picks:
             dataset, field = self._column(pick.name)
             if field:  # read as a whole: an element of a field is no selection of HDF5
                 found = dataset.fields(field)[rows]
-                arrays.append(element(found, pick.index, slice(None)))
+                yield element(found, pick.index, slice(None))
             elif elements[pick.name] * SPARSE >= math.prod(dataset.shape[1:]):
                 if pick.name not in whole:
                     whole[pick.name] = dataset[rows]
-                arrays.append(element(whole[pick.name], pick.index, slice(None)))
+                yield element(whole[pick.name], pick.index, slice(None))
             else:
-                arrays.append(element(dataset, pick.index, rows))
-        return arrays
+                yield element(dataset, pick.index, rows)
 
     def attributes(self) -> Mapping[str, str]:
         """Short text and numbers among the attributes of the file."""

@@ -71,16 +71,14 @@ class NpzSource:
             )
         return Declared(shape[0], (*shape[1:], *kept.shape), kept.base)
 
-    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
+    def load(self, picks: Sequence[Pick], rows: slice) -> Iterator[Array]:
         """Read each array to its end, so that its checksum is verified, but keep the rows only."""
-        arrays = []
         for pick in picks:
             name, field = self._column(pick.name)
             found = self._rows(name, rows)
             if field:
                 found = found[field]
-            arrays.append(element(found, pick.index, slice(None)))
-        return arrays
+            yield element(found, pick.index, slice(None))
 
     def _column(self, name: str) -> tuple[str, str]:
         """The array of a name and "", or that of a table of records and the field in it."""

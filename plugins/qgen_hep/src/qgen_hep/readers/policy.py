@@ -32,6 +32,8 @@ def is_energy(name: str, unit: str) -> bool:
 
 def without_invalid(table: Table, policy: Invalid) -> Table:
     """The events whose numbers are all finite. Raises DataError under the policy ``error``."""
+    if np.isfinite(table.values.sum()):
+        return table
     bad: NDArray[np.bool_] = np.logical_not(np.isfinite(table.values))
     if bad.any() and policy == "error":
         raise DataError(
@@ -42,7 +44,7 @@ def without_invalid(table: Table, policy: Invalid) -> Table:
 
 def without_negative(table: Table, policy: Negative) -> Table:
     """The events whose energies are not negative. Raises DataError under the policy ``error``."""
-    if policy == "keep" or not np.any(table.values < 0):
+    if policy == "keep" or not table.values.min(initial=0.0) < 0:
         return table
     energies = [is_energy(name, unit) for name, unit in zip(table.names, table.units, strict=True)]
     bad = (table.values < 0) & np.array(energies)

@@ -90,17 +90,15 @@ class RootSource:
         plain_numbers(self.path, name, numbers.base)
         return Declared(events, tuple(numbers.shape), numbers.base)
 
-    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
+    def load(self, picks: Sequence[Pick], rows: slice) -> Iterator[Array]:
         """Read the branches one after the other."""
-        arrays = []
         for pick in picks:
             branch = self.branches[pick.name]
             if _numbers_in_vectors(branch) is None:
                 found = branch.array(library="np", entry_start=rows.start, entry_stop=rows.stop)
             else:
                 found = self._rectangular(branch, pick.name, rows)
-            arrays.append(element(found, pick.index, slice(None)))
-        return arrays
+            yield element(found, pick.index, slice(None))
 
     def _rectangular(self, branch: Any, name: str, rows: slice) -> Array:
         """Vectors of one length as an array (N, length)."""

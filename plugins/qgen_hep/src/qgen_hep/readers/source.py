@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +46,10 @@ class Source(Protocol):
     def declared(self, name: str) -> Declared | None:
         """What the file declares about an array; None if it has none of this name."""
 
-    def load(self, picks: Sequence[Pick], rows: slice) -> list[Array]:
+    def load(self, picks: Sequence[Pick], rows: slice) -> Iterable[Array]:
         """Rows of the arrays, (N,) or (N, ...), in the order of ``picks``.
 
+        Where a file has them apart, each is read when it is asked for.
         ``rows`` has a start, and a stop or None; where the file ends before, there are fewer.
         """
 

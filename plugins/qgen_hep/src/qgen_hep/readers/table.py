@@ -62,7 +62,8 @@ class Table:
         if not removed:
             return self
         dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + removed}
-        return replace(self, values=self.values[keep], dropped=dropped)
+        kept = self.values.take(np.flatnonzero(keep), axis=0)
+        return replace(self, values=kept, dropped=dropped)
 
     def passing(self, cuts: Sequence[Cut]) -> Table:
         """The events that pass all cuts; each cut counts the events that it removes."""
@@ -78,7 +79,9 @@ class Table:
             columns.extend(self.groups[name])
         place = {name: position for position, name in enumerate(self.names)}
         positions = [place[column] for column in columns]
-        values = np.ascontiguousarray(self.values[:, positions])
+        values = self.values
+        if positions != list(range(len(self.names))):
+            values = values.take(positions, axis=1)
         units = [self.units[position] for position in positions]
         return values, tuple(columns), tuple(units)
 
@@ -89,9 +92,12 @@ def joined(tables: Sequence[Table]) -> Table:
     for table in tables:
         for reason, count in table.dropped.items():
             dropped[reason] = dropped.get(reason, 0) + count
+    values = tables[0].values
+    if len(tables) > 1:
+        values = np.concatenate([table.values for table in tables])
     return replace(
         tables[0],
-        values=np.concatenate([table.values for table in tables]),
+        values=values,
         rows=sum(table.rows for table in tables),
         dropped=dropped,
     )

@@ -34,12 +34,23 @@ class OutputTests(GeneratorBase):
             with unchanged("forward()", **arrays_of(batch)), globals_untouched("forward()"):
                 values = forward(model, output, batch)
             self._check_form(model, output, values, batch)
+            self._check_random_numbers(model, output, batch)
         missing = [output for output in OUTPUTS if output not in outputs]
         if missing:
             batch = self.batch(sorted(outputs)[0])
             what = f"forward({missing[0]!r})"
             rng = np.random.default_rng(1)
             check_refused(QgenError, what, model.forward, missing[0], batch, rng=rng)
+
+    def _check_random_numbers(self, model: Generator, output: str, batch: Batch) -> None:
+        if model.needs_random_numbers(output):
+            return
+        rng = np.random.default_rng(1)
+        model.forward(output, batch, rng=rng)
+        check(
+            rng.bit_generator.state == np.random.default_rng(1).bit_generator.state,
+            f"needs_random_numbers({output!r}) is False, but forward() draws some",
+        )
 
     def _check_form(self, model: Generator, output: str, values: Any, batch: Batch) -> None:
         if output == "samples":
