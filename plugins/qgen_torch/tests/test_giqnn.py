@@ -22,6 +22,7 @@ from qgen_core.typing import Floats
 from qgen_torch.flows.giqnn import InvertibleQuantumNetwork, squared_mmd
 from qgen_torch.flows.invertibility import invertibility
 from qgen_torch.flows.quantum_map import (
+    MapOptions,
     QuantumMap,
     encoding_gates,
     swap_test,
@@ -95,7 +96,7 @@ def test_the_determinant_is_that_of_the_jacobian(kind: str) -> None:
 
 @pytest.mark.parametrize("base", ["normal", "uniform"])
 def test_a_layer_starts_as_tanh_with_an_exact_inverse(base: Any) -> None:
-    layer = QuantumMap(3, initial=0.0, base=base).double()
+    layer = QuantumMap(3, MapOptions(initial=0.0, base=base)).double()
     h = torch.linspace(-6, 6, 60, dtype=torch.float64).reshape(20, 3)
     forward = layer.to_latent(h)
     torch.testing.assert_close(forward.y, torch.tanh(h), rtol=0, atol=1e-12)
@@ -113,35 +114,38 @@ def test_a_layer_starts_as_tanh_with_an_exact_inverse(base: Any) -> None:
 class Solved(nn.Module):
     """The correction that makes the state of :func:`entangled_layer` exact, in closed form.
 
-    With c = cos a_0 and the angle t of the controlled rotation, y_0 = c and
-    y_1 = (1 + c)/2 cos a_1 + (1 - c)/2 cos(a_1 + t) = r cos(a_1 + d).
+    With rotations by s and t, c = cos(a_0 + s) and the angle u of the controlled rotation, y_0 = c
+    and y_1 = (1 + c)/2 cos(a_1 + t) + (1 - c)/2 cos(a_1 + t + u) = r cos(a_1 + t + d).
     """
 
-    def __init__(self, t: float) -> None:
-        super().__init__()
-        self.t = t
-
     def forward(self, y: torch.Tensor) -> torch.Tensor:
+        s, t, u = ANGLES
         c = y[:, 0]
-        along = (1 + c) / 2 + (1 - c) / 2 * np.cos(self.t)
-        across = (1 - c) / 2 * np.sin(self.t)
+        along = (1 + c) / 2 + (1 - c) / 2 * np.cos(u)
+        across = (1 - c) / 2 * np.sin(u)
         r = torch.hypot(along, across)
-        second = torch.acos(y[:, 1] / r) - torch.atan2(across, along)
-        return torch.stack([torch.zeros_like(c), second - torch.acos(y[:, 1])], dim=1)
+        first = torch.acos(c) - s
+        second = torch.acos(y[:, 1] / r) - torch.atan2(across, along) - t
+        return torch.stack([first, second], dim=1) - torch.acos(y)
 
 
-def entangled_layer(t: float) -> QuantumMap:
-    """A layer of one controlled rotation between two wires, with its exact inverse."""
-    layer = QuantumMap(2, layers=1, inverse_layers=1, initial=0.0, scale=1.0).double()
+#: The parameters of :func:`entangled_layer`: two rotations and a controlled one.
+ANGLES = (0.2, -0.3, 0.4)
+
+
+def entangled_layer() -> QuantumMap:
+    """A layer of rotations of two wires and a controlled one, with its exact inverse."""
+    options = MapOptions(layers=1, inverse_layers=1, initial=0.0, scale=1.0)
+    layer = QuantumMap(2, options).double()
     with torch.no_grad():
-        layer.theta[2] = t
-        layer.eta[2] = t
-    layer.correction = Solved(t)  # type: ignore[assignment]
+        layer.theta.copy_(torch.tensor(ANGLES, dtype=torch.float64))
+        layer.eta.copy_(torch.tensor(ANGLES, dtype=torch.float64))
+    layer.correction = Solved()  # type: ignore[assignment]
     return layer
 
 
 def test_an_exact_state_preparation_inverts_an_entangling_circuit() -> None:
-    layer = entangled_layer(0.4)
+    layer = entangled_layer()
     h = torch.from_numpy(events(200))
     with torch.no_grad():
         forward = layer.to_latent(h)
@@ -172,7 +176,7 @@ def states(layer: QuantumMap, h: torch.Tensor) -> tuple[Floats, Floats]:
 def moved_layer(**options: Any) -> QuantumMap:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(5)
-        layer = QuantumMap(2, initial=1.0, **options).double()
+        layer = QuantumMap(2, MapOptions(initial=1.0, **options)).double()
         with torch.no_grad():
             for values in layer.parameters():
                 values += 0.3 * torch.randn(values.shape, dtype=torch.float64)

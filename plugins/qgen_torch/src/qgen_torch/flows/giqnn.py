@@ -23,7 +23,7 @@ from qgen_torch.flows.coupling import (
 from qgen_torch.flows.flow_model import FlowModel
 from qgen_torch.flows.invertibility import Invertibility
 from qgen_torch.flows.quantum_conditioner import Entanglement
-from qgen_torch.flows.quantum_map import Base, Forward, QuantumMap
+from qgen_torch.flows.quantum_map import Base, Forward, MapOptions, QuantumMap
 from qgen_torch.networks.module_arrays import seeded, torch_seed
 
 Tensor = torch.Tensor
@@ -40,7 +40,8 @@ class QuantumFlow(Flow):
         before: couplings before them; None for none.
         after: couplings after them.
 
-    >>> layers = [QuantumMap(2, initial=0.0)]
+    >>> from qgen_torch.flows.quantum_map import MapOptions
+    >>> layers = [QuantumMap(2, MapOptions(initial=0.0))]
     >>> flow = QuantumFlow([ActNorm(2), ActNorm(2)], layers, None, None).double()
     >>> z, log_det = flow.to_latent(torch.tensor([[0.5, -2.0]], dtype=torch.float64), None)
     >>> [round(value, 9) for value in z[0].tolist()], abs(log_det.item()) < 1e-9
@@ -247,24 +248,20 @@ class InvertibleQuantumNetwork(FlowModel):
                 act_norm=True,
             )
 
+        options = MapOptions(
+            layers=layers,
+            inverse_layers=inverse_layers,
+            entanglement=entanglement,
+            scale=scale,
+            correction=correction,
+            base=base,
+            initial=initial,
+            frozen=frozen,
+            swap_shots=swap_shots,
+            backend=backend,
+        )
         with seeded(torch_seed(seed, "init")):
-            quantum = []
-            for _ in range(quantum_layers):
-                quantum.append(
-                    QuantumMap(
-                        width,
-                        layers=layers,
-                        inverse_layers=inverse_layers,
-                        entanglement=entanglement,
-                        scale=scale,
-                        correction=correction,
-                        base=base,
-                        initial=initial,
-                        frozen=frozen,
-                        swap_shots=swap_shots,
-                        backend=backend,
-                    )
-                )
+            quantum = [QuantumMap(width, options) for _ in range(quantum_layers)]
             norms = [ActNorm(width) for _ in range(quantum_layers + 1)]
             flow = QuantumFlow(norms, quantum, couplings(before), couplings(after))
         super().__init__(flow, space=space, condition=condition, precision="double", device=device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log, pi, sqrt
 from typing import Literal, NamedTuple
 
@@ -143,6 +144,53 @@ class Forward(NamedTuple):
     y: Tensor
 
 
+@dataclass(frozen=True)
+class MapOptions:
+    """The options of a :class:`QuantumMap`.
+
+    Args:
+        layers: of U.
+        inverse_layers: of V.
+        entanglement: the controlled rotations of a layer: ``linear``, ``ring`` or ``none``.
+        scale: angles are within pi/2 +- scale, at most pi/2 in radians.
+        correction: hidden units of c; 0 for none.
+        base: ``normal`` or ``uniform``.
+        initial: parameters of circuits are uniform in [-initial, initial] at first.
+        frozen: whether theta stays as it was drawn.
+        swap_shots: shots of the swap test; None for exact fidelities.
+        backend: runs the circuits; None takes the embedded engine.
+
+    Raises BadOption for numbers out of range.
+
+    >>> MapOptions(layers=3).base
+    'normal'
+    """
+
+    layers: int = 2
+    inverse_layers: int = 2
+    entanglement: Entanglement = "linear"
+    scale: float = pi / 2
+    correction: int = 16
+    base: Base = "normal"
+    initial: float = 0.1
+    frozen: bool = False
+    swap_shots: int | None = None
+    backend: Backend | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.layers, self.inverse_layers) < 1 or self.correction < 0:
+            raise BadOption(
+                "an invertible quantum layer needs layers and inverse_layers of at least 1 and a "
+                f"correction of at least 0, not {self.layers}, {self.inverse_layers} and "
+                f"{self.correction}"
+            )
+        if not 0 < self.scale <= pi / 2 or not self.initial >= 0:
+            raise BadOption(
+                "scale must be above 0 and at most pi/2, beyond which two inputs have one cosine, "
+                f"and initial at least 0, not {self.scale:g} and {self.initial:g}"
+            )
+
+
 class QuantumMap(nn.Module):
     """Real numbers h (N, n) to latents z (N, n) by a circuit of n wires, with a learned inverse.
 
@@ -169,20 +217,11 @@ class QuantumMap(nn.Module):
 
     Args:
         width: n, the number of columns and of wires.
-        layers: of U.
-        inverse_layers: of V.
-        entanglement: the controlled rotations of a layer: ``linear``, ``ring`` or ``none``.
-        scale: angles are within pi/2 +- scale, at most pi/2 in radians.
-        correction: hidden units of c; 0 for none.
-        base: ``normal`` or ``uniform``.
-        initial: parameters of circuits are uniform in [-initial, initial] at first.
-        frozen: whether theta stays as it was drawn.
-        swap_shots: shots of the swap test; None for exact fidelities.
-        backend: runs the circuits; None takes the embedded engine.
+        options: of the circuits and their training.
 
-    Raises BadOption for numbers out of range, ResourceRefused for circuits that are too large.
+    Raises ResourceRefused for circuits that are too large.
 
-    >>> layer = QuantumMap(2, initial=0.0).double()
+    >>> layer = QuantumMap(2, MapOptions(initial=0.0)).double()
     >>> h = torch.tensor([[0.3, -1.0]], dtype=torch.float64)
     >>> forward = layer.to_latent(h)
     >>> torch.allclose(forward.z, h), torch.allclose(layer.to_input(forward.z), h)
@@ -192,43 +231,23 @@ class QuantumMap(nn.Module):
     theta: Tensor
     eta: Tensor
 
-    def __init__(
-        self,
-        width: int,
-        *,
-        layers: int = 2,
-        inverse_layers: int = 2,
-        entanglement: Entanglement = "linear",
-        scale: float = pi / 2,
-        correction: int = 16,
-        base: Base = "normal",
-        initial: float = 0.1,
-        frozen: bool = False,
-        swap_shots: int | None = None,
-        backend: Backend | None = None,
-    ) -> None:
+    def __init__(self, width: int, options: MapOptions) -> None:
         super().__init__()
-        if min(layers, inverse_layers) < 1 or correction < 0:
-            raise BadOption(
-                "an invertible quantum layer needs layers and inverse_layers of at least 1 and a "
-                f"correction of at least 0, not {layers}, {inverse_layers} and {correction}"
-            )
-        if not 0 < scale <= pi / 2 or initial < 0:
-            raise BadOption(
-                f"scale must be above 0 and at most pi/2, initial at least 0, not {scale:g} and "
-                f"{initial:g}: beyond, two inputs have one cosine"
-            )
+        layers = options.layers
+        inverse_layers = options.inverse_layers
         require_circuit_size(1 + 2 * width, max(layers, inverse_layers))
         self.width = width
-        self._rate = scale / (pi / 2)
-        self._base = base
-        forward = trained_gates(width, layers, entanglement)
-        back = trained_gates(width, inverse_layers, entanglement, first=len(forward))
-        self._add_parameter("theta", len(forward), initial, frozen)
-        self._add_parameter("eta", len(back), initial, False)
+        self._rate = options.scale / (pi / 2)
+        self._base = options.base
+        backend = options.backend
+        forward = trained_gates(width, layers, options.entanglement)
+        back = trained_gates(width, inverse_layers, options.entanglement, first=len(forward))
+        self._add_parameter("theta", len(forward), options.initial, options.frozen)
+        self._add_parameter("eta", len(back), options.initial, False)
         self.correction: nn.Sequential | None = None
-        if correction:
-            self.correction = mlp(width, width, widths=(correction,), activation="silu")
+        if options.correction:
+            hidden = (options.correction,)
+            self.correction = mlp(width, width, widths=hidden, activation="silu")
             zeros_at_first(self.correction[-1])
         encoded = encoding_gates(width)
         prepared = [*encoded, *back]
@@ -237,13 +256,13 @@ class QuantumMap(nn.Module):
         self._forward = _function(width, [*encoded, *forward], pauli_z(width), backend)
         self._inverse = _function(width, undoing, z_and_x, backend)
         encoded_x = encoding_gates(width, first=width)
-        if swap_shots is None:
+        if options.swap_shots is None:
             overlap = [*undoing, *undone(encoded_x)]
             self._fidelity = _function(width, overlap, Probabilities(), backend)
         else:
             circuit = swap_test([*encoded_x, *forward], prepared, width)
             ancilla = Expectations(("Z" + "I" * 2 * width,))
-            self._fidelity = CircuitFunctions(circuit, ancilla, backend, swap_shots)
+            self._fidelity = CircuitFunctions(circuit, ancilla, backend, options.swap_shots)
 
     def to_latent(self, h: Tensor) -> Forward:
         """Latents of inputs h (N, n), their determinants, and what fidelities are computed from."""

@@ -32,7 +32,7 @@ FEATURES = {
 def _spectra(results: Results, sample: str) -> Any:
     """Each feature of held-out and generated events of seed 1, ratios below."""
     names = FEATURES[sample]
-    made = figure(5.0 * len(names), 5.2)
+    made = figure(max(7.0, 5.0 * len(names)), 5.2)
     axes = made.subplots(2, len(names), height_ratios=[2.4, 1.0], squeeze=False)
     true = _shown(results, sample, grid.TRUTH, "shown held out")
     for column, name in enumerate(names):

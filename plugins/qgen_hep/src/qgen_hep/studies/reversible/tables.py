@@ -174,24 +174,24 @@ def _sizes(results: Results) -> Table:
                 continue
             trainer = found[0].cell.recipe["trainer"]
             trained = found[0].cell.measurements["compared"]["trained"]
-            text = "not trained"
-            if trained:
-                text = f"{trainer['steps']} steps of {trainer['batch_size']}"
-            texts.append(text)
+            if not trained:
+                texts += ["not trained", NONE]
+                continue
+            texts.append(f"{trainer['steps']} steps of {trainer['batch_size']}")
             texts.append(found.summary(lambda data: float(data["seconds"])).text(".2g"))
         rows.append(tuple(texts))
     columns = ["model"]
     for sample in grid.SAMPLES:
         columns += [f"{SAMPLE_LABELS[sample]}: training", "processor s"]
     full = ", ".join(
-        f"{SAMPLE_LABELS[sample].lower()} {'/'.join(map(str, parts))}"
+        f"{SAMPLE_LABELS[sample]} {'/'.join(map(str, parts))}"
         for sample, parts in grid.FULL.parts.items()
     )
     here = []
     for sample in grid.SAMPLES:
         found = seeds_of(results, sample, "inn")
         if len(found):
-            here.append(f"{SAMPLE_LABELS[sample].lower()} {_parts(found[0].cell.recipe)}")
+            here.append(f"{SAMPLE_LABELS[sample]} {_parts(found[0].cell.recipe)}")
     notes = (
         f"Training/validation/held-out events: {', '.join(here) or MISSING} here, {full} in the "
         f"full setting, which has {grid.FULL.seeds} seeds and {grid.FULL.steps[0]} steps of "
