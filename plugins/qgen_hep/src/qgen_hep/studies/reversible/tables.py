@@ -116,7 +116,7 @@ def _inversion(results: Results) -> Table:
         "model",
         "mean fidelity",
         "worst round trip",
-        "min |det J|",
+        "min abs(det J)",
         "folded",
         "integral",
         "verdict",
