@@ -26,10 +26,10 @@ log = logging.getLogger("qgen")
 MAX_TABLE = 2**24
 
 
-class Start(NamedTuple):
+class Initial(NamedTuple):
     """Where the parameters of a model start: its options ``init``, ``scale`` and ``seed``.
 
-    >>> Start("normal", 0.1, 7).scale
+    >>> Initial("normal", 0.1, 7).scale
     0.1
     """
 
@@ -57,12 +57,13 @@ class Asked(NamedTuple):
     Args:
         conditions: the distinct rows to make tables for; None for one table.
         row: for each event the row of the tables that it is in (N,).
-        index: for each event its outcome (N,). Both are empty where the output needs no events.
+        outcome: for each event the outcome that it is (N,). Both are empty where the output needs
+            no events.
     """
 
     conditions: Array | None
     row: NDArray[np.intp]
-    index: Ints
+    outcome: Ints
 
 
 class BornMachine(Generator):
@@ -84,7 +85,7 @@ class BornMachine(Generator):
         measuring: backend, shots and smoothing.
         space: of the events.
         condition: space of the conditions, angles; None for a model without conditions.
-        start: of the parameters.
+        initial: of the parameters.
         sampling: the circuit that events are drawn from; None: ``circuit``.
 
     Raises BadOption when the options do not fit, and the backend's errors for circuits that it
@@ -103,13 +104,13 @@ class BornMachine(Generator):
         measuring: Measuring,
         space: Space,
         condition: Space | None,
-        start: Start,
+        initial: Initial,
         sampling: Circuit | None = None,
     ) -> None:
         self.backend, self.shots, self.smoothing = measuring
-        if not (self.smoothing >= 0 and start.scale >= 0):
+        if not (self.smoothing >= 0 and initial.scale >= 0):
             raise BadOption(
-                f"smoothing and scale are at least 0, not {self.smoothing:g} and {start.scale:g}"
+                f"smoothing and scale are at least 0, not {self.smoothing:g} and {initial.scale:g}"
             )
         self.space = space
         self.condition = condition
@@ -119,7 +120,7 @@ class BornMachine(Generator):
         for one in (self.circuit, self.sampling_circuit):
             self.backend.check(one, self.shots)
             self.backend.require(one, Probabilities())
-        self.theta = initial_parameters(circuit.num_params, *start)
+        self.theta = initial_parameters(circuit.num_params, *initial)
         #: How many events so far had a probability below the floor of log_prob.
         self.floor_hits = 0
 
@@ -153,12 +154,12 @@ class BornMachine(Generator):
         table, gain = self._smoothed(self._mixed(frequencies), self.shots)
         if output == "probabilities":
             return table, lambda cotangent: self._gradient(pull_angles, cotangent, gain)
-        p = table[asked.row, asked.index]
+        p = table[asked.row, asked.outcome]
         self._count_below_floor(p)
         logs, slope = floored_log(p, FLOOR)
 
         def pullback(cotangent: Array) -> dict[str, Array]:
-            cells = asked.row * table.shape[1] + asked.index
+            cells = asked.row * table.shape[1] + asked.outcome
             of_table = np.bincount(cells, weights=cotangent * slope, minlength=table.size)
             return self._gradient(pull_angles, of_table.reshape(table.shape), gain)
 
@@ -195,7 +196,7 @@ class BornMachine(Generator):
         tables, _ = self._smoothed(mixed.reshape(len(thetas), -1, mixed.shape[-1]), shots)
         if output == "probabilities":
             return tables
-        logs, _ = floored_log(tables[:, asked.row, asked.index], FLOOR)
+        logs, _ = floored_log(tables[:, asked.row, asked.outcome], FLOOR)
         return logs + self.log_scale
 
     # ---- what a subclass may change

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from math import pi
 from typing import Literal
 
@@ -54,13 +53,15 @@ class Latents:
     @property
     def basis_angles(self) -> Floats:
         """The angles (2^m, m) that prepare all basis states of these wires."""
-        return pi * index_to_bits(np.arange(2**self.wires), self.wires)
+        bits = index_to_bits(np.arange(2**self.wires), self.wires)
+        return pi * bits.astype(np.float64)
 
     @property
     def weights(self) -> Floats:
         """The share of each basis state in the mixed state (2^m,)."""
-        factors = np.stack([1 - self.p_one, self.p_one], axis=1)
-        return np.asarray(reduce(np.kron, factors, np.ones(1)))
+        bits = index_to_bits(np.arange(2**self.wires), self.wires)
+        weights: Floats = np.where(bits, self.p_one, 1 - self.p_one).prod(axis=1)
+        return weights
 
     @property
     def entropy(self) -> float:

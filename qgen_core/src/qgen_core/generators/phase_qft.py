@@ -10,7 +10,7 @@ from qgen_core.ansatze.blocks import register_wires
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Space
-from qgen_core.generators.born import Asked, BornMachine, Measuring, Start, trained_circuit
+from qgen_core.generators.born import Asked, BornMachine, Initial, Measuring, trained_circuit
 from qgen_core.generators.fourier import inverse_fourier, phase_map, phases
 from qgen_core.generators.initial import Init
 from qgen_core.interfaces import Ansatz, Backend
@@ -115,7 +115,7 @@ class PhaseQft(BornMachine):
             measuring=Measuring(backend, shots, smoothing),
             space=space,
             condition=condition,
-            start=Start(init, scale, seed),
+            initial=Initial(init, scale, seed),
             sampling=sampling,
         )
 

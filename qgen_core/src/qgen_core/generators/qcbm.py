@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import pi
 
 from qgen_core.events import Space
-from qgen_core.generators.born import BornMachine, Measuring, Start, require_bits, trained_circuit
+from qgen_core.generators.born import BornMachine, Initial, Measuring, require_bits, trained_circuit
 from qgen_core.generators.initial import Init
 from qgen_core.interfaces import Ansatz, Backend
 
@@ -82,5 +82,5 @@ class CircuitBornMachine(BornMachine):
             measuring=Measuring(backend, shots, smoothing),
             space=space,
             condition=condition,
-            start=Start(init, scale, seed),
+            initial=Initial(init, scale, seed),
         )

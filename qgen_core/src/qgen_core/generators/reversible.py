@@ -13,7 +13,7 @@ from qgen_core.circuits.circuit import Circuit, Gate, given
 from qgen_core.circuits.measures import Probabilities, State
 from qgen_core.errors import DataError, Unsupported
 from qgen_core.events import Space, bits_to_index, index_to_bits
-from qgen_core.generators.born import BornMachine, Measuring, Start, require_bits, trained_circuit
+from qgen_core.generators.born import BornMachine, Initial, Measuring, require_bits, trained_circuit
 from qgen_core.generators.conditions import require_conditions
 from qgen_core.generators.draws import distinct, draw_outcomes
 from qgen_core.generators.initial import Init
@@ -30,13 +30,11 @@ class ReversibleCircuit(BornMachine):
 
     S(z) prepares latent variables on the first wires, which are drawn by ``latent``:
 
-    ==============  ============================================================================
-    ``zero``        none: the model is ``qcbm``
-    ``bernoulli``   bits that are 1 with the probabilities ``p_one``
-    ``ancilla``     uniform bits, on fewer wires than the circuit has
-    ``angles``      normal angles of mean 0, RY(z) on each wire
-    ``uniform``     uniform bits on all wires: refused, because then p(x) = 2^-Q whatever U is
-    ==============  ============================================================================
+    - ``zero``: none; the model is ``qcbm``.
+    - ``bernoulli``: bits that are 1 with the probabilities ``p_one``.
+    - ``ancilla``: uniform bits, on fewer wires than the circuit has.
+    - ``angles``: normal angles of mean 0, RY(z) on each wire.
+    - ``uniform``: uniform bits on all wires. Refused, because then p(x) = 2^-Q whatever U is.
 
     The matrix ``|<x|U|z>|^2`` is doubly stochastic, so p(x) is majorised by p(z), and the entropy
     of x is at least ``latent_entropy``. Angles give the same p(x) as bits with
@@ -48,10 +46,10 @@ class ReversibleCircuit(BornMachine):
     in 2^latent_wires circuits a condition. For the density of the features use an encoder with
     ``log_det``, such as ``binning``.
 
-    Inversion: :meth:`states` maps z to the state ``U S(z) |0>``, :meth:`inverse` maps a state back,
+    Inversion: ``states(z)`` is the state ``U S(z) |0>``, and ``inverse(states)`` leads back,
     exactly; both need a backend with state vectors. Measured events do not determine z: what they
-    say of it is the :meth:`posterior`. :meth:`to_data` and :meth:`to_latent` draw x given z, and z
-    given x.
+    say of it is ``posterior(x)``. ``to_data(z)`` and ``to_latent(x)`` draw x given z, and z given
+    x.
 
     Args:
         ansatz: builds U; with conditions, from as many inputs as condition columns.
@@ -130,7 +128,7 @@ class ReversibleCircuit(BornMachine):
             measuring=Measuring(backend, shots, smoothing),
             space=space,
             condition=condition,
-            start=Start(init, scale, seed),
+            initial=Initial(init, scale, seed),
         )
         backend.require(self.circuit, Probabilities(), 2**self._latents.wires)
 
@@ -198,7 +196,7 @@ class ReversibleCircuit(BornMachine):
             "take fewer bits; probabilities and samples need no matrix",
         )
         all_wires = tuple(Gate("ry", (wire,), given(wire)) for wire in range(wires))
-        angles = pi * index_to_bits(np.arange(size), wires)
+        angles = pi * index_to_bits(np.arange(size), wires).astype(np.float64)
         rows = None
         if condition is not None:
             rows = np.tile(condition, (size, 1))
@@ -288,7 +286,8 @@ class ReversibleCircuit(BornMachine):
         weights = self._latents.weights
         if len(weights) == 1:
             return tables
-        return np.einsum("l,clk->ck", weights, tables.reshape(-1, len(weights), tables.shape[-1]))
+        of_each = tables.reshape(-1, len(weights), tables.shape[-1])
+        return np.asarray(np.einsum("l,clk->ck", weights, of_each))
 
     def _of_each(self, cotangent: Floats) -> Floats:
         weights = self._latents.weights
