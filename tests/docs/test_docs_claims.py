@@ -539,6 +539,79 @@ def the_flows_of_showers() -> list[str]:
     ]
 
 
+def the_reversible_circuits() -> list[str]:
+    energies = {row["events"]: row for row in table("reversible", "Layer energies: measures")}
+    mass = {row["events"]: row for row in table("reversible", "Z mass: measures")}
+    both = (energies, mass)
+    inversion = {}
+    for row in table("reversible", "How far giqnn is invertible"):
+        inversion[row["sample"], row["model"]] = row
+    differences = {}
+    for row in table("reversible", "Differences of NLL"):
+        differences[row["sample"], row["model"]] = row
+    floor = "true events (floor)"
+    quantum = ("reversible-circuit", "phase-qft", "giqnn", "giqnn, hybrid")
+
+    def apart(sample: str, model: str, other: str) -> bool:
+        """Whether the mean over 5 seeds differs from 0 by two standard errors."""
+        text = differences[sample, model][f"less {other}"]
+        return abs(number(text)) > 2 * spread(text) / 5**0.5
+
+    def normalised(rows: dict[str, dict[str, str]], model: str) -> str:
+        return rows[model]["NLL, normalised"]
+
+    samples = ("Layer energies", "Z mass")
+    for rows in both:  # nothing is better than inn
+        assert all(
+            number(normalised(rows, "inn")) < number(normalised(rows, model)) for model in quantum
+        )
+    not_worse = [(s, m) for s in samples for m in quantum if not apart(s, m, "inn")]
+    assert not_worse == [("Z mass", "giqnn, hybrid")]
+    alike = [(s, m) for s in samples for m in quantum if not apart(s, m, "frozen")]
+    hybrid = [(sample, "giqnn, hybrid") for sample in samples]
+    assert sorted(alike) == sorted([*hybrid, ("Z mass", "giqnn")])
+    assert not apart("Layer energies", "phase-qft", "histogram")
+    assert all(row["verdict"] == "not invertible" for row in inversion.values())
+    fidelities = [row["mean fidelity"] for row in inversion.values()]
+    trips = [row["worst round trip"] for row in inversion.values()]
+    plain = inversion["Z mass", "giqnn"]
+    ahead = inversion["Layer energies", "giqnn"]
+    assert number(mass["giqnn"]["NLL"]) < number(mass["inn"]["NLL"])
+    of_hybrid = [differences[one]["less frozen"] for one in hybrid]
+    drawn = [differences["Layer energies", model]["less frozen"] for model in quantum[:2]]
+    drawn += [differences["Z mass", model]["less frozen"] for model in quantum[:2]]
+    return [
+        f"NLL of {normalised(energies, 'inn')} for the layer energies and of "
+        f"{normalised(mass, 'inn')} for the mass",
+        f"{normalised(energies, 'giqnn, hybrid')} of `giqnn` with couplings, "
+        f"{normalised(energies, 'phase-qft')} of `phase-qft`, "
+        f"{normalised(energies, 'histogram')} of the histogram, "
+        f"{normalised(energies, 'giqnn')} of `giqnn` alone and "
+        f"{normalised(energies, 'reversible-circuit')} of `reversible-circuit`",
+        f"{normalised(mass, 'histogram')} of the histogram, "
+        f"{normalised(mass, 'giqnn, hybrid')}, {normalised(mass, 'reversible-circuit')}, "
+        f"{normalised(mass, 'phase-qft')} and {normalised(mass, 'giqnn')}",
+        f"correlation of {energies[floor]['correlation']}; `giqnn` has "
+        f"{energies['giqnn']['correlation']}, `reversible-circuit` "
+        f"{energies['reversible-circuit']['correlation']}, `phase-qft` "
+        f"{energies['phase-qft']['correlation']} and the histogram "
+        f"{energies['histogram']['correlation']}",
+        f"by {of_hybrid[0]} for the layer energies and {of_hybrid[1]} for the mass",
+        f"Alone it is ahead by {differences['Layer energies', 'giqnn']['less frozen']} for the "
+        f"layer energies, and by {differences['Z mass', 'giqnn']['less frozen']}, which is "
+        "nothing, for the mass",
+        f"by {min(drawn, key=number)} to {max(drawn, key=number)}",
+        f"mean fidelities of {min(map(number, fidelities)):.5f} to "
+        f"{max(map(number, fidelities)):.5f} worst round trips are {min(map(number, trips)):g} to "
+        f"{max(map(number, trips)):g}",
+        f"NLL is {mass['giqnn']['NLL']}, below that of `inn`. But its integral is "
+        f"{plain['integral']}, and {plain['folded']} of the events are on a fold",
+        f"without folds and with an integral of {ahead['integral']}",
+        f"chi2/ndf of {mass['giqnn']['chi2/ndf, mass']}, where true events have "
+        f"{mass[floor]['chi2/ndf, mass']}",
+    ]
+
+
 CLAIMS: dict[Callable[[], list[str]], str] = {
     the_size_of_d: "studies/jets.md",
     which_marginals: "studies/jets.md",
@@ -556,6 +629,7 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_angle_generator: "studies/qag.md",
     the_showers: "studies/caloqvae.md",
     the_flows_of_showers: "studies/calo.md",
+    the_reversible_circuits: "studies/reversible.md",
 }
 
 

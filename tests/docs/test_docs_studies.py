@@ -27,16 +27,19 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "qag": {},
     "caloqvae": {},
     "calo": {},
+    "reversible": {},
 }
+#: Studies with an option that takes a file of events, whose name their results do not know.
+FILES = {"mfc": "spectrum", "reversible": "zmumu"}
 #: Studies whose committed results are those of the quick setting, as their pages say.
 QUICK = ("caloqvae", "calo")
 
 
 def study_of(name: str) -> Study:
-    """The study; for ``mfc`` with some file of muons, so that its tables show the spectrum."""
+    """The study; where it takes a file of muons with some file, so that its tables show it."""
     options = dict(OPTIONS[name])
-    if name == "mfc":
-        options["spectrum"] = str(FOLDER / name / "results.json")
+    if name in FILES:
+        options[FILES[name]] = str(FOLDER / name / "results.json")
     return build({"name": name, **options})
 
 

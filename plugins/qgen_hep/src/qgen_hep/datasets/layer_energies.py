@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.interfaces import Dataset
+from qgen_core.typing import Array
 from qgen_hep.calorimeters.showers import Choice, calorimeter_of, voxels_in
 
 
-def layer_energies(*, of: Dataset, calorimeter: Choice = "ds1-photons") -> Events:
+def layer_energies(
+    *, of: Dataset, calorimeter: Choice = "ds1-photons", only: tuple[int, ...] | None = None
+) -> Events:
     """The sum of the voxels of each layer of showers, in MeV.
 
     The columns are ``showers[0]``, ``showers[1]``, ..., those of the calorimeter with one voxel
@@ -17,7 +21,11 @@ def layer_energies(*, of: Dataset, calorimeter: Choice = "ds1-photons") -> Event
     ``of`` is the dataset of the showers, ``calorimeter`` where their voxels are: a name, or
     ``{xml = "binning.xml", particle = "photon"}``.
 
-    Raises BadOption for an unknown calorimeter, DataError for events that are not showers in it.
+    With ``only`` there are only these layers, counted from 0, as columns, and no conditions: a
+    small example, which the measures of showers do not know.
+
+    Raises BadOption for an unknown calorimeter and layers that it lacks, DataError for events that
+    are not showers in it.
 
     >>> of = {"name": "calo-photons", "source": "geant4", "events": 20}
     >>> import qgen_core as qgen
@@ -28,12 +36,33 @@ def layer_energies(*, of: Dataset, calorimeter: Choice = "ds1-photons") -> Event
     showers = of()
     place = calorimeter_of(calorimeter)
     layers = place.whole_layers()
+    energies = place.layer_energies(voxels_in(showers, place))
+    if only is not None:
+        return _chosen(showers, energies, layers.column_names, only)
     return Events(
-        place.layer_energies(voxels_in(showers, place)),
+        energies,
         showers.condition,
         weight=showers.weight,
         columns=layers.column_names,
         units=("MeV",) * layers.voxels,
         condition_columns=showers.condition_columns,
         provenance={**showers.provenance, "calorimeter": layers.name},
+    )
+
+
+def _chosen(
+    showers: Events, energies: Array, names: tuple[str, ...], only: tuple[int, ...]
+) -> Events:
+    """Some of the layers, without conditions."""
+    layers = energies.shape[1]
+    if not only or len(set(only)) < len(only) or min(only) < 0 or max(only) >= layers:
+        raise BadOption(
+            f"only lists different layers of 0 to {layers - 1}, at least one, not {list(only)}"
+        )
+    return Events(
+        energies[:, list(only)],
+        weight=showers.weight,
+        columns=tuple(names[layer] for layer in only),
+        units=("MeV",) * len(only),
+        provenance=dict(showers.provenance),
     )

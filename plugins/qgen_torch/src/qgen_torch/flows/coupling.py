@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -167,7 +168,32 @@ class ActNorm(nn.Module):
         return (y - self.shift) * scale + self.get_buffer("centre")
 
 
-class CouplingFlow(nn.Module):
+class Flow(nn.Module, ABC):
+    """A map between events and latents (N, width), given conditions (N, K), with its determinant.
+
+    A flow has ``numbers``: how many numbers an event takes in a graph, which limits the size of
+    graphs.
+
+    >>> issubclass(CouplingFlow, Flow)
+    True
+    """
+
+    numbers: int
+
+    @abstractmethod
+    def to_latent(self, x: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Latents (N, width) of events, and the logarithms (N,) of |det d latents / d events|."""
+
+    @abstractmethod
+    def to_data(self, z: Tensor, condition: Tensor | None) -> Tensor:
+        """Events of latents (N, width)."""
+
+    @abstractmethod
+    def fit_norms(self, x: Tensor, condition: Tensor | None) -> None:
+        """Fit the normalisations to events, each to what reaches it."""
+
+
+class CouplingFlow(Flow):
     """An invertible map between events and latents (N, width), given conditions (N, K).
 
     A block is a normalisation (:class:`ActNorm`), a fixed random rotation, and a coupling: half of
@@ -227,7 +253,6 @@ class CouplingFlow(nn.Module):
             self.register_buffer("rotations", rotations)
 
     def to_latent(self, x: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Latents (N, width) of events, and the logarithms (N,) of |d latents / d events|."""
         total = x.new_zeros(len(x))
         for number, coupling in enumerate(self.couplings):
             norm = self.norm(number)
@@ -240,7 +265,6 @@ class CouplingFlow(nn.Module):
         return x, total
 
     def to_data(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        """Events of latents (N, width)."""
         for number in reversed(range(len(self.couplings))):
             z = self.couplings[number](condition).inv(z)
             if self.rotations is not None:
@@ -251,7 +275,6 @@ class CouplingFlow(nn.Module):
         return z
 
     def fit_norms(self, x: Tensor, condition: Tensor | None) -> None:
-        """Fit the normalisations to events, each to what reaches it."""
         for number, coupling in enumerate(self.couplings):
             norm = self.norm(number)
             if norm is None:

@@ -13,12 +13,12 @@ from qgen_torch.flows.coupling import (
     check_couplings,
     univariate_maps,
 )
-from qgen_torch.flows.coupling_model import CouplingModel
+from qgen_torch.flows.flow_model import FlowModel
 from qgen_torch.networks.mlp import Activation
 from qgen_torch.networks.module_arrays import Precision, seeded, torch_seed
 
 
-class InvertibleNetwork(CouplingModel):
+class InvertibleNetwork(FlowModel):
     """A normalizing flow: ``x = f^-1(z, e)`` with normal z and couplings f, as in CaloINN.
 
     ``log p(x | e) = log N(f(x, e)) + log |det df/dx|`` is exact; the loss ``nll`` with

@@ -17,7 +17,7 @@ from qgen_core.typing import Array, Rng
 from qgen_torch.conditions import condition_width
 from qgen_torch.flows.captures import EVENTS, MOST, Captures
 from qgen_torch.flows.coupling import CouplingFlow, Mixing, check_couplings, univariate_maps
-from qgen_torch.flows.coupling_model import MOST_NUMBERS, CouplingModel
+from qgen_torch.flows.flow_model import MOST_NUMBERS, FlowModel
 from qgen_torch.flows.quantum_conditioner import (
     CircuitCore,
     Computes,
@@ -40,7 +40,7 @@ MOST_CAPTURED = 2**26
 CAPTURED = "captured/"
 
 
-class QuantumConditionedNetwork(CouplingModel):
+class QuantumConditionedNetwork(FlowModel):
     """The flow of ``inn`` with a circuit in the networks that compute the numbers of its maps.
 
     In each block, u is the half of the columns that stays as it is, with the condition. Then

@@ -57,11 +57,7 @@ def conditioner_circuit(
     if wires < 1 or layers < 1:
         raise BadOption(f"wires and layers must be at least 1, not {wires} and {layers}")
     require_circuit_size(wires, layers)
-    pairs: list[tuple[int, int]] = []
-    if entanglement != "none":
-        pairs = [(wire, wire + 1) for wire in range(wires - 1)]
-    if entanglement == "ring" and wires > 1:
-        pairs.append((wires - 1, 0))
+    pairs = entangled_pairs(wires, entanglement)
     gates: list[Gate] = []
     parameters = 0
     for layer in range(layers):
@@ -73,6 +69,20 @@ def conditioner_circuit(
                 parameters += 1
         gates.extend(Gate("cx", pair) for pair in pairs)
     return Circuit(wires, tuple(gates))
+
+
+def entangled_pairs(wires: int, entanglement: Entanglement) -> list[tuple[int, int]]:
+    """The pairs of wires that a layer entangles: along the line, also back to the first, or none.
+
+    >>> entangled_pairs(3, "ring")
+    [(0, 1), (1, 2), (2, 0)]
+    """
+    pairs: list[tuple[int, int]] = []
+    if entanglement != "none":
+        pairs = [(wire, wire + 1) for wire in range(wires - 1)]
+    if entanglement == "ring" and wires > 1:
+        pairs.append((wires - 1, 0))
+    return pairs
 
 
 class CircuitCore(nn.Module):

@@ -1,4 +1,4 @@
-"""The base class of models that are coupling flows."""
+"""The base class of models that are flows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from qgen_core import Batch, Space
 from qgen_core.typing import Rng
-from qgen_torch.flows.coupling import CouplingFlow
+from qgen_torch.flows.coupling import Flow
 from qgen_torch.model import TorchModel
 from qgen_torch.networks.module_arrays import TORCH, Precision
 
@@ -19,8 +19,8 @@ Tensor = torch.Tensor
 MOST_NUMBERS = 2**25
 
 
-class CouplingModel(TorchModel):
-    """A model ``x = f^-1(z, e)`` with normal z and a coupling flow f.
+class FlowModel(TorchModel):
+    """A model ``x = f^-1(z, e)`` with normal z and a flow f.
 
     ``log p(x | e) = log N(f(x, e)) + log |det df/dx|``. The first batch of a training sets the
     centres and spreads of the normalisations, which a checkpoint holds.
@@ -33,7 +33,8 @@ class CouplingModel(TorchModel):
         device: of the networks, e.g. ``cuda``.
 
     >>> import numpy as np
-    >>> model = CouplingModel(CouplingFlow(2, 0, blocks=2), space=Space("reals", 2))
+    >>> from qgen_torch.flows.coupling import CouplingFlow
+    >>> model = FlowModel(CouplingFlow(2, 0, blocks=2), space=Space("reals", 2))
     >>> model.sample(3, rng=np.random.default_rng(1)).shape
     (3, 2)
     """
@@ -49,7 +50,7 @@ class CouplingModel(TorchModel):
 
     def __init__(
         self,
-        flow: CouplingFlow,
+        flow: Flow,
         *,
         space: Space,
         condition: Space | None = None,
@@ -61,9 +62,9 @@ class CouplingModel(TorchModel):
         super().__init__(flow.to(TORCH[precision]), space=space, condition=condition, device=device)
 
     @property
-    def flow(self) -> CouplingFlow:
-        """The invertible map, with its directions ``to_latent`` and ``to_data``."""
-        assert isinstance(self.module, CouplingFlow)
+    def flow(self) -> Flow:
+        """The map, with its directions ``to_latent`` and ``to_data``."""
+        assert isinstance(self.module, Flow)
         return self.module
 
     def prepare(self, batch: Batch, *, rng: Rng) -> None:
@@ -84,4 +85,8 @@ class CouplingModel(TorchModel):
     def log_prob(self, x: Tensor, condition: Tensor | None, rng: Rng) -> Tensor:
         """The log density (N,) of events, given their conditions."""
         z, log_det = self.flow.to_latent(x, condition)
+        return self._density(z, log_det)
+
+    def _density(self, z: Tensor, log_det: Tensor) -> Tensor:
+        """The log density (N,) of events from their latents and determinants."""
         return log_det - 0.5 * (z**2).sum(dim=1) - 0.5 * self.space.width * log(2 * pi)
