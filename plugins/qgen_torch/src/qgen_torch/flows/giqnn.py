@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import pi
-from typing import Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import nn
@@ -196,6 +197,11 @@ class InvertibleQuantumNetwork(FlowModel):
     """
 
     outputs = frozenset({"log_prob", "objective", "samples"})
+    usual: ClassVar[Mapping[str, Any]] = {
+        **FlowModel.usual,
+        "loss": "mean",
+        "trainer": {"name": "torch", "learning_rate": 0.01, "steps": 300, "batch_size": 256},
+    }
 
     def __init__(
         self,
