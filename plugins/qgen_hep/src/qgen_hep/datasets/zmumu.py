@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from qgen_core.errors import BadOption, DataError
@@ -98,7 +100,7 @@ def _of_file(path: str, sha256: str | None, window: tuple[float, float], events:
     return _events(inside[:events], provenance)
 
 
-def _kind(attributes: dict[str, str]) -> str:
+def _kind(attributes: Mapping[str, str]) -> str:
     """What a file says of its events."""
     if attributes.get("measured") == "True":
         return "measured"

@@ -12,7 +12,7 @@ from qgen_hep.studies.shared.grid import one_thread, seeds
 
 #: The models with circuits, in order.
 QUANTUM = ("reversible-circuit", "phase-qft", "giqnn", "giqnn, hybrid")
-#: All rows of a sample besides the true events; a control has the same name with this.
+#: Behind the name of a model whose circuit stays as it was drawn.
 FROZEN = ", frozen"
 CLASSICAL = ("inn", "histogram")
 #: The rows of a sample but for true events.
@@ -20,7 +20,7 @@ MODELS = (*(name + control for name in QUANTUM for control in ("", FROZEN)), *CL
 TRUTH = "truth"
 #: Weight of the infidelity in the objective of ``giqnn``: less of it, and its maps fold.
 FIDELITY_WEIGHT = 100.0
-#: The latents of ``giqnn`` are integrated over encoded features within this.
+#: The densities of ``giqnn`` are integrated over encoded features within this.
 REACH = 12.0
 
 
@@ -96,7 +96,7 @@ class Setting:
         return [part / self.events(sample) for part in self.parts[sample]]
 
 
-#: Minutes of processor time a seed; see docs/studies/reversible.md.
+#: What takes 8 minutes of processor time; the quick setting takes 1.
 FULL = Setting(
     seeds=5,
     parts={"energies": (2_000, 300, 1_000), "mass": (5_000, 1_000, 4_000)},
@@ -194,7 +194,7 @@ def cells(setting: Setting, seed_count: int, measured: Mapping[str, str] | None)
         for sample in SAMPLES:
             for model in (TRUTH, *MODELS):
                 made = recipe(sample, model, seed, setting, measured)
-                tags = {"sample": sample, "model": model, "seed": seed}
+                tags: dict[str, str | int] = {"sample": sample, "model": model, "seed": seed}
                 found.append(Cell(made, _measurement(sample, model, seed), tags))
     return found
 
