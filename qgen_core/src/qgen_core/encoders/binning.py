@@ -45,6 +45,9 @@ class BinningEncoder(Encoder):
             ratios) or, in a list, the 2^bits + 1 edges themselves.
         window: [min, max] of each feature; events outside are not accepted. None: from the
             smallest to the largest training value. Given edges are a window of their own.
+        outside: of the window. ``refuse``: such events are not accepted. ``clip``: they are
+            accepted, and lie in the outermost bins, so that no event is lost and the error of
+            decoding is that of the tails.
 
     Raises BadOption for options that contradict each other; ``fit`` raises DataError if the
     training events leave a bin without width.
@@ -69,6 +72,7 @@ class BinningEncoder(Encoder):
         bits: int | list[int] = 4,
         spacing: Spacing | list[Spacing | list[float]] = "equal-width",
         window: list[tuple[float, float]] | None = None,
+        outside: Literal["refuse", "clip"] = "refuse",
     ) -> None:
         numbers_of_bits = bits
         if isinstance(numbers_of_bits, int):
@@ -87,6 +91,7 @@ class BinningEncoder(Encoder):
         self.bits = bits
         self.spacing = spacing
         self.window = window
+        self.outside = outside
         self._edges: list[Floats] = []
 
     @property
@@ -121,8 +126,14 @@ class BinningEncoder(Encoder):
         return self
 
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
-        """Which events (N,) lie in the window of every feature."""
+        """Which events (N,) lie in the window of every feature; with ``clip`` all of them."""
         x = matrix("binning", x, len(self.edges))
+        if self.outside == "clip":
+            return np.all(np.isfinite(x), axis=1)
+        return self._inside(x)
+
+    def _inside(self, x: Array) -> NDArray[np.bool_]:
+        """Which events (N,) lie in the window of every feature."""
         inside = np.ones(len(x), dtype=np.bool_)
         for i, edges in enumerate(self._edges):
             low, high = edges[[0, -1]].astype(x.dtype)
@@ -157,11 +168,13 @@ class BinningEncoder(Encoder):
     def log_det(self, x: Array, condition: Array | None = None) -> Floats:
         """Minus the sum of the logarithms of the widths of an event's bins (N,).
 
-        log P(bits) + log_det is the logarithm of a density of the features.
+        log P(bits) + log_det is the logarithm of a density of the features, which is -infinity for
+        clipped events: none is decoded outside of the window.
         """
         total = np.zeros(len(x))
         for index, edges in zip(self._bin_numbers(x), self._edges, strict=True):
             total -= np.log(np.diff(edges))[index]
+        total[~self._inside(matrix("binning", x, len(self.edges)))] = -np.inf
         return total
 
     def state(self) -> dict[str, Array]:
