@@ -34,7 +34,7 @@ class ModelsStudy(Study):
 
     >>> cells = ModelsStudy().cells(quick=True)
     >>> len(cells), len(ModelsStudy(tasks=("showers",)).cells(quick=True))
-    (34, 12)
+    (36, 12)
     """
 
     measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {

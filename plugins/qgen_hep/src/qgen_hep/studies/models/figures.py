@@ -19,6 +19,7 @@ COSTS = {
 #: A colour for each model; twins and frozen models have that of their quantum model.
 COLOURS = {
     "qcbm": RED,
+    "reversible": "#d98cb3",
     "qag": BLUE,
     "style-qgan": GREEN,
     "hybrid-vae": "#8a5fb0",

@@ -36,6 +36,8 @@ MODELS: dict[str, Model] = {
     "qcbm": Model("qcbm", "quantum"),
     "qcbm-twin": Model("nade", "twin", "qcbm"),
     "qcbm-frozen": Model("qcbm, frozen", "frozen", "qcbm"),
+    "reversible": Model("reversible-circuit", "quantum"),
+    "reversible-frozen": Model("reversible-circuit, frozen", "frozen", "reversible"),
     "qag": Model("qag", "quantum"),
     "qag-twin": Model("noise-mlp", "twin", "qag"),
     "qag-frozen": Model("qag, frozen", "frozen", "qag"),
@@ -54,6 +56,8 @@ MODELS: dict[str, Model] = {
     "wgan": Model("wgan", "classical"),
     "gaussian": Model("Gaussian", "control"),
 }
+#: Twins of models with other names; one network of bits has as many parameters as both circuits.
+TWINS = {"reversible": "qcbm-twin"}
 #: The models of each task. Those of bits and of one wire a column make layer energies alone.
 OF_TASK: dict[str, tuple[str, ...]] = {
     "energies": tuple(MODELS),
@@ -118,7 +122,7 @@ FULL = Setting(
             ("energies", "cfm"): Size({"widths": [128, 128, 128]}, 5_000),
             ("energies", "dit"): Size({"features": 32, "blocks": 2}, 1_000),
             ("energies", "wgan"): Size({}, 2_000, 128, 4, (64, 64), 5e-4),
-            ("showers", "inn"): Size({"blocks": 4, "widths": [128]}, 400),
+            ("showers", "inn"): Size({"blocks": 4, "widths": [128]}, 250),
             ("showers", "cfm"): Size({"widths": [256, 256, 256]}, 3_000, 128),
             ("showers", "dit"): Size({"features": 48, "blocks": 3}, 500, 128),
             ("showers", "wgan"): Size({}, 1_000, 128, 4, (256, 256), 5e-4),
@@ -126,6 +130,7 @@ FULL = Setting(
     ),
     sizes={
         ("energies", "qcbm"): Size({"layers": 10, "twin": 915}, 600, learning_rate=0.03),
+        ("energies", "reversible"): Size({"layers": 10}, 600, learning_rate=0.03),
         ("energies", "qag"): Size({"layers": 5}, 3_000, 128, learning_rate=0.02),
         ("energies", "style-qgan"): Size({"layers": 4, "twin": 8}, 1_500, 128, 2, (64, 64), 2e-3),
         ("energies", "hybrid-vae"): Size(
@@ -146,7 +151,7 @@ FULL = Setting(
     bits=3,
     metrics={
         "separation-power": {"resamples": 50},
-        "fpd": {"resamples": 5},
+        "fpd": {"resamples": 3},
         "calo-classifier": {"widths": [128, 128], "epochs": 20},
     },
 )
@@ -170,6 +175,7 @@ QUICK = Setting(
     ),
     sizes={
         ("energies", "qcbm"): Size({"layers": 6, "twin": 354}, 300, learning_rate=0.05),
+        ("energies", "reversible"): Size({"layers": 6}, 300, learning_rate=0.05),
         ("energies", "qag"): Size({"layers": 4}, 300, 100, learning_rate=0.05),
         ("energies", "style-qgan"): Size({"layers": 2, "twin": 4}, 300, 64, 2, (32, 32), 5e-3),
         ("energies", "hybrid-vae"): Size(
@@ -262,7 +268,7 @@ def _trained(task: str, model: str, seed: int, setting: Setting) -> dict[str, An
     for part in ("generator", "loss", "trainer"):
         del common[part]
     made = MAKERS[quantum](model, size)
-    if quantum in ("qcbm", "qag"):
+    if quantum in ("qcbm", "reversible", "qag"):
         common["condition_encoder"] = CONDITION_ANGLE
     last = last_encoder(quantum, setting)
     if last:
@@ -273,7 +279,7 @@ def _trained(task: str, model: str, seed: int, setting: Setting) -> dict[str, An
 
 def last_encoder(quantum: str, setting: Setting) -> dict[str, Any]:
     """What follows the encoder of the flows: bits, or numbers in [-1, 1]; nothing for reals."""
-    if quantum == "qcbm":
+    if quantum in ("qcbm", "reversible"):
         return {
             "name": "binning",
             "bits": setting.bits,
@@ -302,9 +308,11 @@ def _born_machine(model: str, size: Size) -> dict[str, Any]:
         "learning_rate": size.learning_rate,
         "steps": size.steps,
     }
+    if model.startswith("reversible"):
+        generator = {**generator, "name": "reversible-circuit", "latent": "ancilla"}
     if model == "qcbm-twin":
         generator = {"name": "nade", "parameters": size.generator["twin"]}
-    if model == "qcbm-frozen":
+    if model.endswith("-frozen"):
         trainer = {"name": "adam", "learning_rate": NO_RATE, "steps": 1}
     return {
         "backend": one_thread("statevector"),
@@ -416,6 +424,7 @@ def _torch(size: Size) -> dict[str, Any]:
 #: How generator, loss and trainer of a quantum model, its twin and its frozen control are made.
 MAKERS = {
     "qcbm": _born_machine,
+    "reversible": _born_machine,
     "qag": _angle_generator,
     "style-qgan": _style_generator,
     "hybrid-vae": _hybrid_autoencoder,

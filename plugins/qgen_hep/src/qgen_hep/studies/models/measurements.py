@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def benchmarked(
     compare`` reads of it. ``simulated`` is the dataset of Geant4.
     """
     run = trial.run
-    conditions = trial.assembly.parts[2].condition
+    conditions = run.assembly.parts[2].condition
     assert conditions is not None
 
     def generate(number: int) -> list[Events]:
@@ -68,7 +69,7 @@ def truth(
     better than.
     """
     run = trial.run
-    train, _, held_out = trial.assembly.parts
+    train, _, held_out = run.assembly.parts
     chosen = train.take(np.arange(min(len(train), len(held_out))))
     if encoder is not None:
         chosen = _through(encoder, train, chosen, trial.recipe.seed)
@@ -92,10 +93,9 @@ def _through(table: Mapping[str, Any], train: Events, events: Events, seed: int)
 
 
 def _with_metrics(run: Run, metrics: Sequence[Mapping[str, Any]]) -> Run:
-    """The same run, evaluated by other metrics."""
-    changed = run.recipe.with_values({"metrics": [dict(one) for one in metrics]})
-    other = Run(run.path)
-    other.recipe = changed
+    """The same run with the same model, evaluated by other metrics."""
+    other = copy(run)
+    other.recipe = run.recipe.with_values({"metrics": [dict(one) for one in metrics]})
     return other
 
 

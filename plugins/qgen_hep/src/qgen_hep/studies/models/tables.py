@@ -172,8 +172,7 @@ def _beside(found: Benchmark, quantum: str, number: str) -> tuple[str, ...]:
     own = found.measured(number, quantum)
     texts = [grid.MODELS[quantum].label, number, _value(own)]
     differences: list[str] = []
-    for kind in ("twin", "frozen"):
-        name = f"{quantum}-{kind}"
+    for name in (grid.TWINS.get(quantum, f"{quantum}-twin"), f"{quantum}-frozen"):
         if name not in grid.OF_TASK[found.task]:
             texts.append(NONE)
             differences += [NONE, NONE]
