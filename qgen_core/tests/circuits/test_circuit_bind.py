@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Label, const, given, param
-from qgen_core.errors import BadCircuit
+from qgen_core.errors import BadCircuit, Unsupported
 from qgen_core.testing import reference
 from qgen_core.typing import Floats
 
@@ -141,6 +141,30 @@ def test_circuits_are_checked() -> None:
         Circuit(2, (Gate("h", (0,)), Gate("cx", (0, 2))))
     with pytest.raises(BadCircuit, match="2 labels for 1 parameters"):
         Circuit(1, (Gate("rx", (0,), param(0)),), (Label(0, 0, 0), Label(0, 0, 1)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_inverse_undoes_a_circuit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    circuit = random_circuit(rng, 3, 25)
+    theta, x = rng.normal(size=circuit.num_params), rng.normal(size=circuit.num_inputs)
+    inverse = circuit.inverse()
+    there = reference.unitary(circuit, circuit.bind(theta, x)[0])
+    back = reference.unitary(inverse, inverse.bind(theta, x)[0])
+    product = back @ there
+    np.testing.assert_allclose(np.abs(np.diag(product)), 1, atol=1e-13)
+    np.testing.assert_allclose(product, product[0, 0] * np.eye(8), atol=1e-13)
+
+
+def test_a_circuit_with_channels_has_no_inverse() -> None:
+    with pytest.raises(Unsupported, match="no inverse, and this one holds the channel 'flip'"):
+        Circuit(1, (Channel(IDLE, (0,), "flip"),)).inverse()
+
+
+def test_inputs_are_renumbered() -> None:
+    moved = MIXED.with_inputs_from(2)
+    theta, x = np.array([0.3, -0.7]), np.array([1.1, 9.0, -2.0])
+    np.testing.assert_array_equal(moved.bind(theta, [7.0, 8.0, *x]), MIXED.bind(theta, x))
 
 
 def test_depth_counts_layers_of_gates() -> None:

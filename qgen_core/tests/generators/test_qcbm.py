@@ -21,7 +21,7 @@ from qgen_core.errors import (
     Unsupported,
 )
 from qgen_core.events import Batch, Space, bits_to_index, index_to_bits
-from qgen_core.generators import qcbm
+from qgen_core.generators import born
 from qgen_core.generators.qcbm import CircuitBornMachine
 from qgen_core.losses.js import JensenShannon
 from qgen_core.losses.nll import NegativeLogLikelihood
@@ -148,7 +148,7 @@ def test_samples_follow_the_probabilities(plain: CircuitBornMachine) -> None:
 def test_conditional_samples_follow_their_condition(
     conditional: CircuitBornMachine, monkeypatch: pytest.MonkeyPatch, table: int
 ) -> None:
-    monkeypatch.setattr(qcbm, "MAX_TABLE", table)  # all conditions at once, two, one
+    monkeypatch.setattr(born, "MAX_TABLE", table)  # all conditions at once, two, one
     four = np.concatenate([CONDITIONS, [[2.0, 2.0]]])
     which = rng(3).choice(4, 30000, p=[0.2, 0.4, 0.3, 0.1])
     index = bits_to_index(conditional.sample(30000, four[which], rng=rng()))

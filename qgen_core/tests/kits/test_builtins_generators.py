@@ -13,8 +13,10 @@ from qgen_core.events import Events, Space
 from qgen_core.generators.gaussian import Gaussian
 from qgen_core.generators.nade import NeuralAutoregressive
 from qgen_core.generators.noise_mlp import NoiseMlp
+from qgen_core.generators.phase_qft import PhaseQft
 from qgen_core.generators.qag import QuantumAngleGenerator
 from qgen_core.generators.qcbm import CircuitBornMachine
+from qgen_core.generators.reversible import ReversibleCircuit
 from qgen_core.interfaces import Generator
 from qgen_core.simulators.statevector.backend import StatevectorBackend
 from qgen_core.testing import GeneratorKit
@@ -28,6 +30,29 @@ def born_machine(ansatz: str, width: int, inputs: int = 0, **options: object) ->
         space=Space("bits", width),
         condition=condition,
         seed=5,
+    )
+
+
+def reversible(width: int, inputs: int = 0, **options: Any) -> ReversibleCircuit:
+    return ReversibleCircuit(
+        ansatz=registry.build("ansatz", "brick", layers=2),
+        backend=StatevectorBackend(),
+        space=Space("bits", width),
+        condition=Space("angles", inputs) if inputs else None,
+        seed=5,
+        **options,
+    )
+
+
+def phase_qft(space: Space, inputs: int = 0, **options: Any) -> PhaseQft:
+    return PhaseQft(
+        ansatz=registry.build("ansatz", "hardware-efficient", layers=2),
+        backend=StatevectorBackend(),
+        space=space,
+        condition=Space("angles", inputs) if inputs else None,
+        scale=1.0,
+        seed=5,
+        **options,
     )
 
 
@@ -82,6 +107,14 @@ CASES = cases(
         "qag, head": lambda: angle_generator(head="tanh"),
         "qag, frozen": lambda: angle_generator(frozen=True),
         "qag, frozen with a head": lambda: angle_generator(frozen=True, head="affine", axis="x"),
+        "phase-qft, of two features": lambda: phase_qft(Space("angles", 2), wires=[3, 2]),
+        "phase-qft, of bits": lambda: phase_qft(Space("bits", 4, (2, 2))),
+        "phase-qft, conditional": lambda: phase_qft(Space("angles", 1), inputs=2, wires=3),
+        "reversible-circuit": lambda: reversible(3),
+        "reversible-circuit, zero": lambda: reversible(3, latent="zero"),
+        "reversible-circuit, ancilla": lambda: reversible(4, latent="ancilla", latent_wires=2),
+        "reversible-circuit, angles": lambda: reversible(3, latent="angles", variance=0.5),
+        "reversible-circuit, conditional": lambda: reversible(3, inputs=2, p_one="drawn"),
         "nade": lambda: neural(4),
         "nade, conditional": lambda: neural(3, inputs=2),
         "qcbm": lambda: born_machine("brick", 4, layers=2),

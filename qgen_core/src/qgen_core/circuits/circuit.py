@@ -9,15 +9,15 @@ gradients by parameters and by inputs are computed in the same way.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qgen_core.circuits.gates import GateSpec, gate_spec
-from qgen_core.errors import BadCircuit
+from qgen_core.circuits.gates import GateSpec, gate_spec, inverse_of
+from qgen_core.errors import BadCircuit, Unsupported
 from qgen_core.typing import Floats
 
 
@@ -122,6 +122,22 @@ class Gate:
     def spec(self) -> GateSpec:
         """The entry of the table. Raises BadCircuit if the gate was removed from the table."""
         return gate_spec(self.name)
+
+    def inverse(self) -> Gate:
+        """The gate that undoes this one, up to a global phase: an angle changes its sign.
+
+        Raises Unsupported for a gate without an inverse in the table of gates.
+
+        >>> Gate("rx", (0,), param(3)).inverse().angle.scale, Gate("s", (0,)).inverse().name
+        (-1.0, 'p')
+        """
+        if self.angle is not None:
+            angle = replace(self.angle, scale=-self.angle.scale, offset=-self.angle.offset)
+            return replace(self, angle=angle)
+        name, value = inverse_of(self.name)
+        if value is None:
+            return replace(self, name=name)
+        return Gate(name, self.wires, const(value))
 
 
 @dataclass(frozen=True, eq=False)
@@ -290,6 +306,45 @@ class Circuit:
         """The number of gates of each name, sorted by name."""
         counter = Counter(gate.name for gate in self.gates)
         return dict(sorted(counter.items()))
+
+    def inverse(self) -> Circuit:
+        """The circuit that undoes this one, up to a global phase, with the same parameters.
+
+        Parameters and inputs keep their numbers. Raises Unsupported for a circuit with channels,
+        which nothing undoes, and for a gate without an inverse in the table of gates.
+
+        >>> circuit = Circuit(1, (Gate("h", (0,)), Gate("rz", (0,), param(0))))
+        >>> [gate.name for gate in circuit.inverse().gates]
+        ['rz', 'h']
+        >>> circuit.inverse().bind([0.25])
+        array([[-0.25]])
+        """
+        if self.channels:
+            raise Unsupported(
+                f"a circuit with channels has no inverse, and this one holds the channel "
+                f"{self.channels[0].name!r}; take the circuit without noise"
+            )
+        backwards = [gate.inverse() for gate in reversed(self.gates)]
+        return Circuit(self.num_wires, tuple(backwards), self.labels)
+
+    def with_inputs_from(self, first: int) -> Circuit:
+        """The same circuit with its input i renumbered to ``first`` + i.
+
+        So gates that take inputs 0 to ``first`` - 1 can be put before or behind it.
+
+        >>> circuit = Circuit(1, (Gate("rx", (0,), given(0)),)).with_inputs_from(2)
+        >>> circuit.num_inputs
+        3
+        """
+        moved: list[Instruction] = []
+        for instruction in self.instructions:
+            if isinstance(instruction, Gate) and instruction.angle is not None:
+                angle = instruction.angle
+                if angle.source == "input":
+                    angle = replace(angle, index=angle.index + first)
+                instruction = replace(instruction, angle=angle)
+            moved.append(instruction)
+        return Circuit(self.num_wires, tuple(moved), self.labels)
 
     @cached_property
     def _map(self) -> _Map:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import pi, sqrt
 from typing import Literal
 
 import numpy as np
 
 from qgen_core.ansatze.clic8 import Clic8
-from qgen_core.circuits.circuit import Circuit, Gate, Instruction, given
+from qgen_core.circuits.circuit import Circuit, Gate, given
 from qgen_core.circuits.measures import Shots, pauli_z
 from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.events import Batch, Space
@@ -309,17 +308,9 @@ def randomised(circuit: Circuit, axis: Literal["y", "x"]) -> Circuit:
     [('rx', 0), ('rx', 1), ('ry', 2)]
     """
     wires = circuit.num_wires
-    instructions: list[Instruction] = []
-    for wire in range(wires):
-        instructions.append(Gate(f"r{axis}", (wire,), given(wire)))
-    for instruction in circuit.instructions:
-        if isinstance(instruction, Gate) and instruction.angle is not None:
-            angle = instruction.angle
-            if angle.source == "input":
-                angle = replace(angle, index=angle.index + wires)
-            instruction = replace(instruction, angle=angle)
-        instructions.append(instruction)
-    return Circuit(wires, tuple(instructions), circuit.labels)
+    randomiser = [Gate(f"r{axis}", (wire,), given(wire)) for wire in range(wires)]
+    rest = circuit.with_inputs_from(wires).instructions
+    return Circuit(wires, (*randomiser, *rest), circuit.labels)
 
 
 def drawn(expectations: Floats, shots: int, rng: Rng) -> Floats:

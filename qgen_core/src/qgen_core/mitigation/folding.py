@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuits.circuit import Channel, Circuit, Gate, Instruction, const
-from qgen_core.circuits.gates import inverse_of
+from qgen_core.circuits.circuit import Channel, Circuit, Gate, Instruction
 from qgen_core.errors import ResourceRefused
 from qgen_core.typing import Floats
 
@@ -43,14 +42,10 @@ class NoisyGate:
 
         Raises Unsupported for a gate without an inverse in the table of gates.
         """
-        gate = self.gate
-        if gate.angle is not None:
-            angle = replace(gate.angle, scale=-gate.angle.scale, offset=-gate.angle.offset)
-            return replace(self, gate=Gate(gate.name, gate.wires, angle), sign=-self.sign)
-        name, value = inverse_of(gate.name)
-        if value is None:
-            return replace(self, gate=Gate(name, gate.wires))
-        return replace(self, gate=Gate(name, gate.wires, const(value)))
+        sign = self.sign
+        if self.gate.angle is not None:
+            sign = -sign
+        return replace(self, gate=self.gate.inverse(), sign=sign)
 
 
 @dataclass(frozen=True)
