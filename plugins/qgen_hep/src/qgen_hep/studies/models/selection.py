@@ -20,6 +20,8 @@ HELD_OUT = "run"
 SIMULATED = "simulated"
 #: True events cost nothing.
 NO_COST = {"parameters": None, "training": None, "generating": None}
+#: A smaller error is rounding.
+ROUNDING = 1e-12
 #: Differences of more than so many uncertainties are called differences.
 SIGNIFICANT = 2.0
 
@@ -91,11 +93,13 @@ class Measured:
 
 
 def with_error(value: float, error: float) -> str:
-    """A number with its error.
+    """A number with its error; one that is but rounding is 0.
 
-    >>> with_error(0.12345, 0.0123).replace(SPACE, " ")
-    '0.123 ± 0.01'
+    >>> with_error(0.12345, 0.0123).replace(SPACE, " "), with_error(1.0, 5e-17).replace(SPACE, " ")
+    ('0.123 ± 0.01', '1 ± 0')
     """
+    if error < ROUNDING:
+        error = 0.0
     return f"{value:.3g}{SPACE}±{SPACE}{error:.1g}"
 
 
