@@ -121,7 +121,7 @@ FULL = Setting(
             ("energies", "inn"): Size({"blocks": 6, "widths": [64, 64]}, 1_000),
             ("energies", "cfm"): Size({"widths": [128, 128, 128]}, 5_000),
             ("energies", "dit"): Size({"features": 32, "blocks": 2}, 1_000),
-            ("energies", "wgan"): Size({}, 2_000, 128, 4, (64, 64), 5e-4),
+            ("energies", "wgan"): Size({}, 1_500, 128, 4, (64, 64), 5e-4),
             ("showers", "inn"): Size({"blocks": 4, "widths": [128]}, 250),
             ("showers", "cfm"): Size({"widths": [256, 256, 256]}, 3_000, 128),
             ("showers", "dit"): Size({"features": 48, "blocks": 3}, 500, 128),
@@ -129,30 +129,30 @@ FULL = Setting(
         },
     ),
     sizes={
-        ("energies", "qcbm"): Size({"layers": 10, "twin": 915}, 600, learning_rate=0.03),
-        ("energies", "reversible"): Size({"layers": 10}, 600, learning_rate=0.03),
+        ("energies", "qcbm"): Size({"layers": 10, "twin": 915}, 400, learning_rate=0.03),
+        ("energies", "reversible"): Size({"layers": 10}, 400, learning_rate=0.03),
         ("energies", "qag"): Size({"layers": 5}, 3_000, 128, learning_rate=0.02),
         ("energies", "style-qgan"): Size({"layers": 4, "twin": 8}, 1_500, 128, 2, (64, 64), 2e-3),
         ("energies", "hybrid-vae"): Size(
-            {"latents": 4, "wires": 6, "encoder": [64], "decoder": [64, 64]}, 2_500
+            {"latents": 4, "wires": 6, "encoder": [64], "decoder": [64, 64]}, 1_500
         ),
         ("energies", "qinn"): Size({"blocks": 6, "wires": 6, "layers": 2}, 1_000),
         ("energies", "rbm-vae"): Size(
-            {"latents": 32, "encoder": [64], "decoder": [64, 64], "chains": 128}, 2_500
+            {"latents": 32, "encoder": [64], "decoder": [64, 64], "chains": 128}, 1_500
         ),
         ("showers", "hybrid-vae"): Size(
             {"latents": 16, "wires": 6, "encoder": [256, 128], "decoder": [128, 256]}, 2_000
         ),
         ("showers", "qinn"): Size({"blocks": 4, "wires": 6, "layers": 2}, 800),
         ("showers", "rbm-vae"): Size(
-            {"latents": 128, "encoder": [256], "decoder": [256, 256], "chains": 128}, 2_000
+            {"latents": 128, "encoder": [256], "decoder": [256, 256], "chains": 128}, 1_200
         ),
     },
     bits=3,
     metrics={
-        "separation-power": {"resamples": 50},
+        "separation-power": {"resamples": 30},
         "fpd": {"resamples": 3},
-        "calo-classifier": {"widths": [128, 128], "epochs": 20},
+        "calo-classifier": {"widths": [128, 128], "epochs": 10},
     },
 )
 #: What takes minutes: one seed, few events, small networks and short trainings.

@@ -94,8 +94,8 @@ def _benchmark(results: Results, task: str) -> Table:
         "the training, and milliseconds a shower with decoding, where the largest batch is that of "
         "all generated events. S2 is a separation power; the AUC, which the quick setting leaves "
         "out, is that of a network of energies. The twin of qag has 5 parameters more, those of "
-        "the constant condition, which have no effect. Parameters that a model keeps fixed are not "
-        "counted.",
+        "the constant condition, which have no effect. The frozen parameters of qag and qinn are "
+        "not counted, as no training can change them.",
         *[f"Warning: {warning}" for warning in found.warnings],
     ]
     return Table(f"Quality and cost: {TASK_LABELS[task]}", columns, rows, notes)
