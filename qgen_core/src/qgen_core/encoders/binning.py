@@ -129,7 +129,7 @@ class BinningEncoder(Encoder):
         """Which events (N,) lie in the window of every feature; with ``clip`` all of them."""
         x = matrix("binning", x, len(self.edges))
         if self.outside == "clip":
-            return np.all(np.isfinite(x), axis=1)
+            return np.asarray(np.isfinite(x).all(axis=1), dtype=np.bool_)
         return self._inside(x)
 
     def _inside(self, x: Array) -> NDArray[np.bool_]:

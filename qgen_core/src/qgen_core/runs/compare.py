@@ -232,6 +232,13 @@ def write_comparison(result: Mapping[str, Any], path: Path, *, latex: bool = Fal
     ``latex`` asks the figures to show names of columns as formulas.
 
     Raises BadOption for a name of another format, ResourceRefused when it cannot be written.
+
+    >>> import tempfile
+    >>> result = side_by_side([], []) | {"runs": []}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_comparison(result, Path(folder, "compare.html"))
+    ...     "runs compared" in path.read_text()
+    True
     """
     if path.suffix.lower() not in ("", ".html", ".htm"):
         raise BadOption(f"{path}: a comparison is a page of HTML; name it .html")
