@@ -59,6 +59,8 @@ PUBLIC_MODULES = (
     "qgen_core.noise_models.channels",
     "qgen_core.noise_models.noisy",
     "qgen_core.runs.assembly",
+    "qgen_core.runs.compare",
+    "qgen_core.runs.evaluation",
     "qgen_core.runs.event_formats",
     "qgen_core.runs.lock",
     "qgen_core.runs.report",

@@ -609,6 +609,98 @@ def the_reversible_circuits() -> list[str]:
         f"without folds and with an integral of {ahead['integral']}",
         f"chi2/ndf of {mass['giqnn']['chi2/ndf, mass']}, where true events have "
         f"{mass[floor]['chi2/ndf, mass']}",
+def all_models() -> list[str]:
+    rows = {}
+    for task in ("layer energies", "full showers"):
+        for row in table("models", f"Quality and cost: {task}"):
+            rows[task, row["showers"]] = row
+    energies, showers = "layer energies", "full showers"
+    floor, in_bits = "true events (floor)", "true events, in bits"
+
+    def of(name: str, model: str, task: str = energies) -> str:
+        return text_of(rows[task, model][name])
+
+    def below(task: str, first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+        largest = max(number(of("S2(E_layer)", model, task)) for model in first)
+        return largest < min(number(of("S2(E_layer)", model, task)) for model in second)
+
+    layers, loss, time = "S2(E_layer)", "correlation loss", "ms, largest batch"
+    bits = ("qcbm", "reversible-circuit", "nade")
+    drawn = ("qcbm, frozen", "reversible-circuit, frozen")
+    qinns = ("qinn", "qinn, network", "qinn, frozen")
+    small = ("qag", "noise-mlp", "style-qgan", "mlp-generator")
+    autoencoders = ("hybrid-vae", "hybrid-vae, classical", "rbm-vae")
+    flows = ("inn", *qinns, "cfm")
+    assert below(energies, flows, (*small, *autoencoders, *bits, *drawn, "dit", "wgan", "Gaussian"))
+    assert below(energies, small, (*autoencoders, *bits, "Gaussian"))
+    assert below(showers, flows, (*autoencoders, "dit", "wgan", "Gaussian"))
+    ranked = sorted((of(layers, model) for model in flows), key=number)
+    times = {
+        model: number(of(time, model))
+        for task, model in rows
+        if task == energies
+        if model not in (floor, in_bits)
+    }
+    slow = sorted(times, key=lambda model: times[model])
+    assert slow[-2:] == ["cfm", "dit"]
+    simulated = {}
+    for row in table("models", "Distances to Geant4: layer energies"):
+        simulated[row["showers"]] = text_of(row[layers])
+
+    def listed(name: str, models: tuple[str, ...], task: str = energies) -> str:
+        texts = [of(name, model, task) for model in models]
+        return f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+    behind = []
+    twins = table("models", "Quantum models, twins")
+    for row in twins:
+        difference, error = number(row["quantum - twin"]), spread(row["quantum - twin"])
+        assert difference > -2 * error
+        if difference > 2 * error:
+            behind.append(f"{row['model']}, {row['number']}")
+    assert behind == ["qag, correlation loss", "style-qgan, FPD", "qinn, correlation loss"]
+    gaussian = number(of(loss, "Gaussian"))
+    assert all(number(of(loss, model)) > gaussian for model in autoencoders)
+    voxels = [number(of("S2(voxels)", model, showers)) for model in (*autoencoders, *qinns, "cfm")]
+    assert 3 * number(of("S2(voxels)", "inn", showers)) < min(voxels)
+    larger = number(of("parameters", "inn", showers)) / number(of("parameters", "qinn", showers))
+    inn, qinn, network, frozen, cfm, wgan = (
+        of(layers, model, showers) for model in ("inn", *qinns, "cfm", "wgan")
+    )
+    return [
+        f"Of {len(twins)} differences none is in favour of the quantum model by two uncertainties",
+        f"inn has {larger:.0f} times as many parameters",
+        f"S2(E_layer) of {ranked[0]} to {ranked[-1]}, where true events have {of(layers, floor)} "
+        f"and the Gaussian {of(layers, 'Gaussian')}",
+        f"has {of(layers, 'qinn')} with its circuit, {of(layers, 'qinn, network')} with the "
+        f"network and {of(layers, 'qinn, frozen')} with the circuit as it was drawn; the "
+        f"correlation losses are {listed(loss, qinns)}",
+        f"{of('parameters', 'qag')} and {of('parameters', 'style-qgan')} parameters",
+        f"have {of(layers, 'qag')} and {of(layers, 'style-qgan')}, their twins "
+        f"{of(layers, 'noise-mlp')} and {of(layers, 'mlp-generator')}",
+        f"{of(loss, 'qag')} of qag against {of(loss, 'noise-mlp')} of its twin, and "
+        f"{of(loss, 'style-qgan')} of style-qgan against {of(loss, 'mlp-generator')}; true events "
+        f"have {of(loss, floor)}, the Gaussian {of(loss, 'Gaussian')}",
+        f"true events that were encoded and decoded have an S2(E_layer) of {of(layers, in_bits)}",
+        f"of qcbm, reversible-circuit and nade are {listed(layers, bits)}",
+        f"the untrained circuits have {of(layers, drawn[0])} and {of(layers, drawn[1])}",
+        f"{listed(loss, bits)} trained, {of(loss, drawn[0])} and {of(loss, drawn[1])} untrained, "
+        f"and {of(loss, in_bits)} for true events in bits",
+        f"{of(layers, 'hybrid-vae')} for hybrid-vae, {of(layers, 'hybrid-vae, classical')} for its "
+        f"twin and {of(layers, 'rbm-vae')} for rbm-vae, with correlation losses of "
+        f"{listed(loss, autoencoders)}",
+        f"{of(layers, 'hybrid-vae', showers)}, {of(layers, 'hybrid-vae, classical', showers)} and "
+        f"{of(layers, 'rbm-vae', showers)}",
+        f"{qinn} for qinn, {network} for its twin, {frozen} frozen, {inn} for inn and {cfm} for "
+        f"cfm, where true events have {of(layers, floor, showers)} and the Gaussian "
+        f"{of(layers, 'Gaussian', showers)}",
+        f"{of('S2(voxels)', 'inn', showers)}, against {of('S2(voxels)', 'qinn', showers)} of qinn "
+        f"and {of('S2(voxels)', floor, showers)} of true events",
+        f"{of(layers, 'wgan')} for layer energies and {wgan} for full showers",
+        f"{of(time, 'cfm')} ms by cfm and {of(time, 'dit')} by dit, and at most "
+        f"{times[slow[-3]]:g} by all others",
+        f"{simulated['the stand-in itself']} from Geant4, what inn and cfm make "
+        f"{simulated['inn']} and {simulated['cfm']}",
     ]
 
 
@@ -630,6 +722,7 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_showers: "studies/caloqvae.md",
     the_flows_of_showers: "studies/calo.md",
     the_reversible_circuits: "studies/reversible.md",
+    all_models: "studies/models.md",
 }
 
 

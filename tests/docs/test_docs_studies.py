@@ -28,11 +28,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "caloqvae": {},
     "calo": {},
     "reversible": {},
+    "models": {},
 }
 #: Studies with an option that takes a file of events, whose name their results do not know.
 FILES = {"mfc": "spectrum", "reversible": "zmumu"}
 #: Studies whose committed results are those of the quick setting, as their pages say.
-QUICK = ("caloqvae", "calo")
+QUICK = ("caloqvae", "calo", "models")
 
 
 def study_of(name: str) -> Study:

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from toy_showers import toy_photons, toy_positrons
 
 import qgen_core as qgen
-from qgen_core import Events
 from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, DataError
 from qgen_core.studies import Cell, Result, Results, Trial
@@ -47,40 +47,6 @@ TINY = grid.Setting(
     measures=Measures(widths=(8,), epochs=1, neighbours=40, draws=2),
     protocol=False,
 )
-
-
-def toy_showers(name: str, source: str, events: int, seed: int) -> Events:
-    """Cells that hold random parts of the incident energy; Geant4 has less of it."""
-    place = CALORIMETERS[name]
-    rng = np.random.default_rng([seed, len(name), len(source)])
-    incident = np.full((events, 1), 65536.0)
-    condition = "incident_energies"
-    if name == "calogan":
-        incident = rng.uniform(1.0, 100.0, (events, 1))
-        condition = "energy"
-    weights = rng.exponential(1.0, (events, place.voxels))
-    weights *= rng.random(weights.shape) < 0.5
-    response = rng.normal(0.95, 0.01, (events, 1))
-    if source == "geant4":
-        response -= 0.1
-    shares = response * weights / weights.sum(axis=1, keepdims=True)
-    return Events(
-        shares * incident * place.incident_unit,
-        incident,
-        columns=place.column_names,
-        condition_columns=(condition,),
-        provenance={"kind": "stand-in"},
-    )
-
-
-def toy_photons(*, source: str = "gflash", events: int = 80, seed: int = 0) -> Events:
-    return toy_showers("ds1-photons", source, events, seed)
-
-
-def toy_positrons(
-    *, species: str = "e+", source: str = "gflash", events: int = 80, seed: int = 0
-) -> Events:
-    return toy_showers("calogan", source, events, seed)
 
 
 @pytest.fixture(autouse=True, scope="module")

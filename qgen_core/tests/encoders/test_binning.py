@@ -247,3 +247,15 @@ def test_shapes_are_checked() -> None:
         encoder.encode(np.zeros((2, 2)))
     with pytest.raises(DataError, match=r"\(N, 6\)"):
         encoder.decode(np.zeros((2, 5), dtype=np.int8), rng=np.random.default_rng(0))
+
+
+def test_clipped_events_lie_in_the_outermost_bins_and_have_no_density() -> None:
+    train = np.linspace(0.0, 4.0, 101)[:, None]
+    encoder = BinningEncoder(bits=2, outside="clip").fit(train)
+    x = np.array([[-5.0], [0.5], [9.0]])
+    assert encoder.accepts(x).all()
+    assert not encoder.accepts(np.array([[np.nan]])).any()
+    assert encoder.encode(x).tolist() == [[0, 0], [0, 0], [1, 1]]
+    np.testing.assert_allclose(encoder.log_det(x), [-np.inf, 0.0, -np.inf])
+    drawn = encoder.decode(encoder.encode(x), rng=np.random.default_rng(1))
+    assert np.all((drawn >= 0.0) & (drawn <= 4.0))

@@ -9,7 +9,7 @@ import pytest
 from qgen_core.errors import CheckpointError, DataError
 from qgen_core.runs import evaluation
 from qgen_core.runs import run as runs
-from qgen_core.runs.compare import as_text, compare, write_comparison
+from qgen_core.runs.compare import as_text, compare, compared, write_comparison
 from qgen_core.runs.folder import RunFolder
 from qgen_core.runs.recipes import Recipe
 
@@ -70,3 +70,33 @@ def test_folders_that_cannot_be_compared(recipe: Recipe, tmp_path: Path) -> None
     folder = _trained(recipe.changed(["trainer.steps=1"]), tmp_path / "run", evaluate=False)
     with pytest.raises(DataError, match="qgen evaluate"):
         compare([folder])
+
+
+def test_what_runs_cost_stands_below_their_metrics(recipe: Recipe, tmp_path: Path) -> None:
+    folder = _trained(recipe.changed(["trainer.steps=3"]), tmp_path / "run")
+    (cost,) = compare([folder])["costs"]
+    assert cost["parameters"] == RunFolder(folder).record["model"]["parameters"]
+    assert 0 < cost["training"] < 60 and 0 < cost["generating"] < 60
+    assert f"{cost['training']:.4g}" in as_text(compare([folder, folder]))
+    page = write_comparison(compare([folder, folder]), tmp_path / "compare.html")
+    assert "ms an event" in page.read_text(encoding="utf-8")
+
+
+def test_parts_of_a_training_cost_what_their_steps_took(recipe: Recipe, tmp_path: Path) -> None:
+    runs.train(recipe.changed(["trainer.steps=3"]), tmp_path / "run")
+    first = RunFolder(tmp_path / "run").record["timed"]
+    runs.train(recipe.changed(["trainer.steps=3"]), tmp_path / "run", resume=True)
+    assert RunFolder(tmp_path / "run").record["timed"] == first  # nothing was left to train
+    runs.train(recipe.changed(["trainer.steps=8"]), tmp_path / "run", resume=True)
+    both = RunFolder(tmp_path / "run").record["timed"]
+    assert (first["steps"], both["steps"]) == (3, 8)
+    assert both["processor seconds"] > first["processor seconds"] > 0
+
+
+def test_steps_that_were_not_timed_cost_as_much_as_the_others() -> None:
+    """The time of a part that was killed is lost."""
+    run = {"timed": {"steps": 4, "processor seconds": 2.0}, "steps done": 10}
+    found = {"recipe": {}, "run": run, "history": [], "evaluation": {"metrics": []}}
+    assert compared(found)["cost"]["training"] == 5.0
+    found["run"] = {"timed": {"steps": 0, "processor seconds": 0.0}, "steps done": 10}
+    assert compared(found)["cost"]["training"] is None

@@ -386,3 +386,26 @@ def test_the_density_of_a_run_integrates_to_one(recipe: Recipe, tmp_path: Path) 
     inside = (generated.x[:, 0] < 3.0) & (generated.x[:, 1] < 2.5)
     corner = density.reshape(40, 20)[:20, :10].sum() * (6.0 / 40) * (5.0 / 20)
     assert inside.mean() == pytest.approx(corner, abs=5 * np.sqrt(corner / 4000))
+
+
+def test_a_recipe_may_say_how_many_events_are_generated(recipe: Recipe, tmp_path: Path) -> None:
+    runs.train(recipe.changed(["trainer.steps=1"]), tmp_path / "run")
+    few = evaluation.evaluate(runs.Run(tmp_path / "run", ["evaluation.events=500"]))
+    many = evaluation.evaluate(runs.Run(tmp_path / "run", ["evaluation.events=5000"]))
+    assert (few["generated"]["events"], many["generated"]["events"]) == (500, 5000)
+    assert few["bins"] == many["bins"]
+    # a floor is the distance of two samples of these sizes
+    floors = [row["floor"] for row in (few["metrics"][0], many["metrics"][0])]
+    assert floors[0] > floors[1]
+    assert few["generated"]["processor ms an event"] > 0
+
+
+@pytest.mark.parametrize("events", ["1", "0.5", "true", "'many'"])
+def test_a_number_of_generated_events_that_is_none_is_refused(recipe: Recipe, events: str) -> None:
+    with pytest.raises(RecipeError, match="events of \\[evaluation\\] is a whole number"):
+        recipe.changed([f"evaluation.events={events}"])
+
+
+def test_files_have_the_events_that_they_have() -> None:
+    with pytest.raises(RecipeError, match="leave out events"):
+        Recipe.without_run(["evaluation.events=100"])

@@ -49,6 +49,9 @@ class BinningEncoder(Encoder):
             ratios) or, in a list, the 2^bits + 1 edges themselves.
         window: [min, max] of each feature; events outside are not accepted. None: from the
             smallest to the largest training value. Given edges are a window of their own.
+        outside: of the window. ``refuse``: such events are not accepted. ``clip``: they are
+            accepted, and lie in the outermost bins, so that no event is lost and the error of
+            decoding is that of the tails.
 
     Raises BadOption for options that contradict each other; ``fit`` raises DataError if the
     training events leave a bin without width.
@@ -73,6 +76,7 @@ class BinningEncoder(Encoder):
         bits: int | list[int] = 4,
         spacing: Spacing | list[Spacing | list[float]] = "equal-width",
         window: list[tuple[float, float]] | None = None,
+        outside: Literal["refuse", "clip"] = "refuse",
     ) -> None:
         numbers_of_bits = bits
         if isinstance(numbers_of_bits, int):
@@ -91,6 +95,7 @@ class BinningEncoder(Encoder):
         self.bits = bits
         self.spacing = spacing
         self.window = window
+        self.outside = outside
         self._edges: list[Floats] = []
 
     @property
@@ -128,8 +133,14 @@ class BinningEncoder(Encoder):
         return self
 
     def accepts(self, x: Array, condition: Array | None = None) -> NDArray[np.bool_]:
-        """Which events (N,) lie in the window of every feature."""
+        """Which events (N,) lie in the window of every feature; with ``clip`` all of them."""
         x = matrix("binning", x, len(self.edges))
+        if self.outside == "clip":
+            return np.asarray(np.isfinite(x).all(axis=1), dtype=np.bool_)
+        return self._inside(x)
+
+    def _inside(self, x: Array) -> NDArray[np.bool_]:
+        """Which events (N,) lie in the window of every feature."""
         low = np.array([edges[0] for edges in self._edges], dtype=x.dtype)
         high = np.array([edges[-1] for edges in self._edges], dtype=x.dtype)
         return _in_window(x, low, high)
@@ -168,12 +179,14 @@ class BinningEncoder(Encoder):
     def log_det(self, x: Array, condition: Array | None = None) -> Floats:
         """Minus the sum of the logarithms of the widths of an event's bins (N,).
 
-        log P(bits) + log_det is the logarithm of a density of the features.
+        log P(bits) + log_det is the logarithm of a density of the features, which is -infinity for
+        clipped events: none is decoded outside of the window.
         """
         total = np.zeros(len(x))
         x = self._accepted(x)
         for i, edges in enumerate(self._edges):
             total -= np.log(np.diff(edges))[self._bin_numbers(x, i)]
+        total[~self._inside(x)] = -np.inf
         return total
 
     def state(self) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""Comparison of runs: metrics side by side, differences of the recipes, overlaid distributions."""
+"""Comparison of runs: metrics and costs side by side, differences of recipes, distributions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import Section, material, page, plugin_sections, section
 from qgen_core.support.files import write_durably
 
+#: What a run costs, and the unit in which it is shown.
+COSTS = {"parameters": "", "training": "processor s", "generating": "ms an event"}
+
 
 def compare(folders: Sequence[Path]) -> dict[str, Any]:
-    """Metrics of evaluated runs, and the recipe fields in which they differ.
+    """What :func:`side_by_side` says of evaluated runs, and ``runs``, the material of figures.
 
-    ``warnings`` say which runs were evaluated in other bins than the first: metrics that bin cannot
-    be compared with it. The plugins of the models need not be installed. Raises CheckpointError for
-    a folder without a run or whose files do not belong together, DataError for a run that has not
-    been evaluated.
+    The plugins of the models need not be installed. Raises CheckpointError for a folder without a
+    run or whose files do not belong together, DataError for a run that has not been evaluated.
+
+    >>> from qgen_core.errors import CheckpointError
+    >>> try:
+    ...     compare([Path("no-such-run")])
+    ... except CheckpointError as error:
+    ...     print(error)
+    CheckpointError: no-such-run is not a run folder: it has no recipe.toml
     """
     found = []
     for folder in folders:
@@ -27,22 +35,85 @@ def compare(folders: Sequence[Path]) -> dict[str, Any]:
             raise DataError(f"{folder} is not evaluated; run: qgen evaluate {folder}")
         found.append(one)
     names = _names([folder.resolve() for folder in folders])
-    recipes = [Recipe.from_dict(one["recipe"]).flat() for one in found]
     return {
-        "names": names,
-        "metrics": _metrics([one["evaluation"]["metrics"] for one in found]),
-        "differences": _differences(recipes),
-        "warnings": _warnings(names, [one["evaluation"] for one in found]),
-        "losses": [_last_loss(one["history"]) for one in found],
+        **side_by_side(names, [compared(one) for one in found]),
         "runs": [one | {"name": name} for one, name in zip(found, names, strict=True)],
     }
 
 
-def _warnings(names: Sequence[str], evaluations: Sequence[Mapping[str, Any]]) -> list[str]:
+def compared(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a comparison needs of an evaluated run, as plain data.
+
+    ``found`` is what :func:`qgen_core.runs.report.material` returns. The ``cost`` holds the number
+    of ``parameters``, the ``training`` in processor seconds, and the ``generating`` of an event in
+    processor milliseconds; each is None where it is not known.
+
+    >>> evaluation = {"metrics": [], "generated": {"processor ms an event": 0.25}}
+    >>> run = {"timed": {"steps": 10, "processor seconds": 2.0}, "steps done": 20}
+    >>> found = {"recipe": {}, "run": run, "history": [{"loss": 0.5}], "evaluation": evaluation}
+    >>> compared(found)["cost"]
+    {'parameters': None, 'training': 4.0, 'generating': 0.25}
+    """
+    evaluation = found["evaluation"]
+    record = found["run"]
+    loss: float | None = None
+    if found["history"]:
+        loss = found["history"][-1]["loss"]
+    return {
+        "recipe": found["recipe"],
+        "metrics": evaluation["metrics"],
+        "bins": (evaluation.get("bins") or {}).get("sha256"),
+        "loss": loss,
+        "cost": {
+            "parameters": record.get("model", {}).get("parameters"),
+            "training": _training_seconds(record),
+            "generating": evaluation.get("generated", {}).get("processor ms an event"),
+        },
+    }
+
+
+def _training_seconds(record: Mapping[str, Any]) -> float | None:
+    """Processor seconds of all steps, from those that were timed."""
+    timed = record.get("timed", {})
+    if not timed.get("steps"):
+        return None
+    seconds: float = timed["processor seconds"] / timed["steps"] * record["steps done"]
+    return seconds
+
+
+def side_by_side(names: Sequence[str], found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Metrics of runs, their costs, and the fields in which their recipes differ.
+
+    ``found`` holds what :func:`compared` says of each. In ``metrics`` there is one row for each
+    quantity of any run, with a cell (or None) for each run; ``costs`` and ``losses`` have an entry
+    for each run. ``warnings`` say which runs were evaluated in other bins than the first: metrics
+    that bin cannot be compared with it.
+
+    >>> cell = {"metric": "tv", "name": "joint tv", "value": 0.25, "uncertainty": 0.01}
+    >>> tables = {"dataset": "jets", "encoder": "binning", "generator": "qcbm"}
+    >>> recipe = tables | {"loss": "js", "trainer": "adam"}
+    >>> cost = {"parameters": 8, "training": 2.0, "generating": 0.5}
+    >>> a = {"recipe": recipe, "metrics": [cell], "bins": "3e19", "loss": 0.1, "cost": cost}
+    >>> b = a | {"recipe": recipe | {"loss": "kl"}, "metrics": [], "bins": "77c0"}
+    >>> result = side_by_side(["a", "b"], [a, b])
+    >>> result["metrics"][0]["cells"] == [cell, None], result["differences"]
+    (True, {'loss.name': ['js', 'kl']})
+    >>> result["warnings"][0][:30]
+    'b and a have different bins, b'
+    """
+    recipes = [Recipe.from_dict(one["recipe"]).flat() for one in found]
+    return {
+        "names": list(names),
+        "metrics": _metrics([one["metrics"] for one in found]),
+        "differences": _differences(recipes),
+        "warnings": _warnings(names, [one["bins"] for one in found]),
+        "losses": [one["loss"] for one in found],
+        "costs": [one["cost"] for one in found],
+    }
+
+
+def _warnings(names: Sequence[str], checksums: Sequence[str | None]) -> list[str]:
     """Which runs have other bins than the first, or bins that are not known."""
-    checksums = []
-    for evaluation in evaluations:
-        checksums.append((evaluation.get("bins") or {}).get("sha256"))
     warnings = []
     others = [name for name, one in zip(names, checksums, strict=True) if one != checksums[0]]
     unknown = [name for name, one in zip(names, checksums, strict=True) if one is None]
@@ -57,13 +128,6 @@ def _warnings(names: Sequence[str], evaluations: Sequence[Mapping[str, Any]]) ->
             "reference (--reference) and the same [evaluation]"
         )
     return warnings
-
-
-def _last_loss(history: Sequence[Mapping[str, Any]]) -> float | None:
-    if not history:
-        return None
-    loss: float = history[-1]["loss"]
-    return loss
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
@@ -101,18 +165,23 @@ def _differences(recipes: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def as_text(result: Mapping[str, Any]) -> str:
-    """The comparison as a table for a terminal: values with errors, and floors below them.
+    """The comparison as a table for a terminal: values with errors, floors below them, and costs.
 
     >>> cell = {"metric": "tv", "name": "joint tv", "value": 0.25, "uncertainty": 0.01}
     >>> cell |= {"floor": 0.1, "floor_spread": 0.02}
     >>> metrics = [{"metric": "tv", "name": "joint tv", "cells": [cell, None]}]
     >>> result = {"names": ["a", "b"], "metrics": metrics, "differences": {"seed": [1, 2]}}
-    >>> for line in as_text(result | {"losses": [0.5, None], "warnings": ["b"]}).splitlines():
+    >>> result |= {"losses": [0.5, None], "warnings": ["b"]}
+    >>> known = {"parameters": 24, "training": 1.25, "generating": None}
+    >>> for line in as_text(result | {"costs": [known, known]}).splitlines():
     ...     print(line.split())
     ['metric', 'quantity', 'a', 'b']
     ['tv', 'joint', 'tv', '0.25', '±', '0.01']
     ['floor', '0.1', '±', '0.02']
     ['last', 'loss', '0.5']
+    ['parameters', '24', '24']
+    ['training', 'processor', 's', '1.25', '1.25']
+    ['generating', 'ms', 'an', 'event']
     ['seed', '1', '2']
     ['warning:', 'b']
     """
@@ -124,10 +193,10 @@ def as_text(result: Mapping[str, Any]) -> str:
         floors = [_with_error(cell, "floor", "floor_spread") for cell in row["cells"]]
         lines.append(f"{row['metric']:<14} {row['name']:<20} {_aligned(values, width)}")
         lines.append(f"{'':<14} {'  floor':<20} {_aligned(floors, width)}")
-    losses = []
-    for loss in result["losses"]:
-        losses.append("" if loss is None else f"{loss:.4g}")
-    lines.append(f"{'last loss':<14} {'':<20} {_aligned(losses, width)}")
+    lines.append(f"{'last loss':<35} {_aligned(_short(result['losses']), width)}")
+    for name, unit in COSTS.items():
+        numbers = _short([cost[name] for cost in result["costs"]])
+        lines.append(f"{name:<14} {unit:<20} {_aligned(numbers, width)}")
     for key, options in result["differences"].items():
         line = f"{key:<35} "
         for option in options:
@@ -145,6 +214,14 @@ def _with_error(cell: Mapping[str, Any] | None, value: str, error: str) -> str:
     return f"{cell[value]:.4g} ± {cell[error]:.2g}"
 
 
+def _short(numbers: Sequence[float | None]) -> list[str]:
+    """Numbers as texts, nothing for None."""
+    texts = []
+    for number in numbers:
+        texts.append("" if number is None else f"{number:.4g}")
+    return texts
+
+
 def _aligned(texts: Sequence[str], width: int) -> str:
     return "".join(f"{text:>{width}}" for text in texts)
 
@@ -155,10 +232,17 @@ def write_comparison(result: Mapping[str, Any], path: Path, *, latex: bool = Fal
     ``latex`` asks the figures to show names of columns as formulas.
 
     Raises BadOption for a name of another format, ResourceRefused when it cannot be written.
+
+    >>> import tempfile
+    >>> result = side_by_side([], []) | {"runs": []}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_comparison(result, Path(folder, "compare.html"))
+    ...     "runs compared" in path.read_text()
+    True
     """
     if path.suffix.lower() not in ("", ".html", ".htm"):
         raise BadOption(f"{path}: a comparison is a page of HTML; name it .html")
-    sections = [section("Metrics", "compare_metrics.html", 10, result=result)]
+    sections = [section("Metrics", "compare_metrics.html", 10, result=result, costs=COSTS)]
     if result["differences"]:
         sections.append(section("Differences", "compare_differences.html", 20, result=result))
     drawn: list[Section] = plugin_sections({"runs": result["runs"], "latex": latex})

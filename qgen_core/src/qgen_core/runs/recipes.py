@@ -35,6 +35,8 @@ TABLES = {
     "trainer": "trainer",
 }
 REQUIRED = ("dataset", "encoder", "generator", "loss", "trainer")
+#: The fewest generated events of an evaluation.
+LEAST_GENERATED = 2
 MAX_BYTES = 2**20
 MAX_DEPTH = 8
 _SECRET = re.compile(
@@ -50,8 +52,9 @@ class Recipe:
     fractions of events for training, validation and test. ``metrics`` holds names, or tables of
     options with a ``name``; None stands for the default metrics. ``evaluation`` gives the bins of
     metrics: ``edges`` of each column, or a ``window`` [min, max] of each and a number of ``bins``
-    of equal width in it, without which bins follow from the reference; and the ``reference``, a
-    file or a dataset in the words of the table [dataset], without which it is the test events.
+    of equal width in it, without which bins follow from the reference; the ``reference``, a file or
+    a dataset in the words of the table [dataset], without which it is the test events; and
+    ``events``, how many events are generated.
 
     >>> tables = {"dataset": {"name": "jets"}, "trainer": {"name": "adam", "steps": 100}}
     >>> Recipe(tables, seed=3).flat()["trainer.steps"]
@@ -161,6 +164,8 @@ class Recipe:
             metrics=_checked_metrics(document.pop("metrics", None), source),
             evaluation=_checked_evaluation(document.pop("evaluation", None), source),
         )
+        if "events" in (found.evaluation or {}):
+            raise RecipeError(f"{source} generates none; leave out events of [evaluation]")
         if document:
             raise RecipeError(
                 f"{source} has the settings seed, metrics and evaluation, not {', '.join(document)}"
@@ -267,8 +272,8 @@ def _checked_evaluation(evaluation: Any, source: str) -> Table | None:
         return None
     expected = (
         f"{source}: [evaluation] holds edges, a list of increasing numbers for each column, or a "
-        "window, [min, max] for each column, and bins, the number of bins in it; and a reference, "
-        "a file or a dataset"
+        "window, [min, max] for each column, and bins, the number of bins in it; a reference, a "
+        "file or a dataset; and events, the number of generated ones"
     )
     if not isinstance(evaluation, dict):
         raise RecipeError(f"{expected}; not {evaluation!r}")
@@ -277,8 +282,11 @@ def _checked_evaluation(evaluation: Any, source: str) -> Table | None:
     if "reference" in checked:
         checked["reference"] = _checked_reference(checked["reference"], source)
         keys.remove("reference")
-        if not keys:
-            return checked
+    if "events" in checked:
+        _check_generated_events(checked["events"], source)
+        keys.remove("events")
+    if checked and not keys:
+        return checked
     if keys == {"edges"} and _increase(checked["edges"]):
         return checked
     if keys == {"window", "bins"} and _increase(checked["window"], length=2):
@@ -288,6 +296,15 @@ def _checked_evaluation(evaluation: Any, source: str) -> Table | None:
             return checked
         raise RecipeError(f"{source}: bins of [evaluation] are 1 to {MAX_BINS}, not {bins!r}")
     raise RecipeError(f"{expected}; not {evaluation!r}")
+
+
+def _check_generated_events(events: Any, source: str) -> None:
+    """Raise RecipeError unless it is a number of events that a metric can be computed of."""
+    if isinstance(events, bool) or not isinstance(events, int) or events < LEAST_GENERATED:
+        raise RecipeError(
+            f"{source}: events of [evaluation] is a whole number of at least {LEAST_GENERATED}, "
+            f"not {events!r}"
+        )
 
 
 def _checked_reference(reference: Any, source: str) -> str | Table:

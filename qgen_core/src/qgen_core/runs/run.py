@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ PIECE_BYTES = 2**26
 SAMPLER_KEYS = ("sampler source", "sampler jobs")
 #: Provenance of events of a run that lost a part of its training, or was not trained.
 WARNING_KEY = "warning"
+#: The entry "timed" of run.json before a training.
+NOT_TIMED = {"steps": 0, "processor seconds": 0.0}
 #: Fields of the recipe that a trained model depends on.
 FIXED = ("seed", "split", "encoder.*", "condition_encoder.*", "generator.name", "generator.ansatz*")
 
@@ -114,7 +117,11 @@ def train(
         checkpoints = Checkpoints(
             path, every=every, time_limit=time_limit, origin=origin, may_differ=MAY_DIFFER
         )
-        _check_steps(checkpoints.latest(), assembly.trainer.steps)
+        done = 0
+        saved = checkpoints.latest()
+        if saved is not None:
+            done = saved.step
+            _check_steps(done, assembly.trainer.steps)
         if start.state is not None:
             assembly.generator.load(start.state)
         record = _record(assembly, data) | {
@@ -122,7 +129,10 @@ def train(
             "from": start.folder,
             "start sha256": start.sha256,
             "started": earlier.get("started", _now()),
+            "timed": NOT_TIMED,
         }
+        if done:
+            record["timed"] = earlier.get("timed", NOT_TIMED)
         if writes:
             write_durably(path / "recipe.toml", recipe.to_toml().encode())
             RunFolder.write_record(path, record)
@@ -133,6 +143,7 @@ def train(
         validation = None
         if assembly.trainer.select is not None:
             validation = assembly.validation
+        begin = time.process_time()
         history = assembly.trainer.fit(
             assembly.generator,
             assembly.data,
@@ -142,6 +153,7 @@ def train(
             run=checkpoints,
             validation=validation,
         )
+        seconds = time.process_time() - begin
         record |= {
             "stopped": history.stopped,
             "warnings": history.warnings,
@@ -150,7 +162,9 @@ def train(
         if assembly.generator.sampler is not None:
             record["sampler"] = {"sources": history.draws.sources, "jobs": history.draws.jobs}
         if writes:
-            RunFolder.write_record(path, record | {"steps done": _steps_done(checkpoints)})
+            steps = _steps_done(checkpoints)
+            timed = _timed(record["timed"], steps - done, seconds)
+            RunFolder.write_record(path, record | {"steps done": steps, "timed": timed})
             assembly.say_dropped()
     return history
 
@@ -215,12 +229,25 @@ def _check_seconds(what: str, value: float) -> None:
         raise BadOption(f"{what} is a number of seconds, at least 0, not {value}")
 
 
-def _check_steps(saved: Saved | None, steps: int) -> None:
-    if saved is not None and saved.step > steps:
+def _check_steps(done: int, steps: int) -> None:
+    if done > steps:
         raise RecipeError(
-            f"trainer.steps is {steps}, and {saved.step} steps are done: nothing is left to train; "
-            f"resume with at least {saved.step} steps, or train in another folder"
+            f"trainer.steps is {steps}, and {done} steps are done: nothing is left to train; "
+            f"resume with at least {done} steps, or train in another folder"
         )
+
+
+def _timed(before: Mapping[str, float], steps: int, seconds: float) -> Mapping[str, float]:
+    """The steps of all parts of the training that came to an end, and their processor seconds.
+
+    A part that is killed loses its time, so there may be more steps than are timed.
+    """
+    if not steps:
+        return before
+    return {
+        "steps": before["steps"] + steps,
+        "processor seconds": before["processor seconds"] + seconds,
+    }
 
 
 def _now() -> str:
