@@ -609,6 +609,9 @@ def the_reversible_circuits() -> list[str]:
         f"without folds and with an integral of {ahead['integral']}",
         f"chi2/ndf of {mass['giqnn']['chi2/ndf, mass']}, where true events have "
         f"{mass[floor]['chi2/ndf, mass']}",
+    ]
+
+
 def all_models() -> list[str]:
     rows = {}
     for task in ("layer energies", "full showers"):
