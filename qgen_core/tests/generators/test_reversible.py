@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +12,14 @@ from scipy.stats import chisquare
 
 import qgen_core as qgen
 from qgen_core.circuits.circuit import Circuit
+from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, CheckpointError, DataError, Unsupported
 from qgen_core.events import Batch, Events, Space, bits_to_index, index_to_bits
 from qgen_core.generators.reversible import ReversibleCircuit
 from qgen_core.interfaces import Backend
 from qgen_core.losses.nll import NegativeLogLikelihood
+from qgen_core.runs import run as runs
+from qgen_core.runs.recipes import Recipe
 from qgen_core.testing import reference
 
 Shape = Callable[..., Circuit]
@@ -332,8 +336,37 @@ def test_it_learns_a_small_distribution(engine: Backend, ansatz: Shape) -> None:
     np.testing.assert_allclose(table[0], target, atol=0.02)
 
 
-def test_the_density_has_the_widths_of_the_bins(engine: Backend, ansatz: Shape) -> None:
+def skewed() -> Events:
     x = np.column_stack([rng(1).exponential(size=400), rng(2).normal(size=400)])
+    return Events(x, provenance={"kind": "stand-in"})
+
+
+def test_a_run_resumes_bit_by_bit_and_keeps_its_drawn_latents(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(registry, "_local", dict(registry._local))  # forgotten after the test
+    qgen.register("dataset", "skewed-of-test", skewed)
+    recipe = Recipe.from_dict(
+        {
+            "seed": 5,
+            "dataset": "skewed-of-test",
+            "encoder": {"name": "binning", "bits": 2},
+            "generator": {"name": "reversible-circuit", "ansatz": "brick", "p_one": "drawn"},
+            "loss": {"name": "nll", "reads": "log_prob"},
+            "trainer": {"name": "adam", "steps": 6, "learning_rate": 0.05, "batch_size": 50},
+        }
+    )
+    whole = runs.train(recipe, tmp_path / "whole")
+    runs.train(recipe.changed(["trainer.steps=2"]), tmp_path / "parts")
+    parts = runs.train(recipe, tmp_path / "parts", resume=True)
+    np.testing.assert_array_equal(whole.losses, parts.losses)
+    states = [runs.Run(tmp_path / name).assembly.generator.state() for name in ("whole", "parts")]
+    for name in ("theta", "p_one"):
+        np.testing.assert_array_equal(states[0][name], states[1][name])
+
+
+def test_the_density_has_the_widths_of_the_bins(engine: Backend, ansatz: Shape) -> None:
+    x = skewed().x
     encoder = qgen.encoder("binning", bits=[2, 1], spacing="quantile").fit(x)
     model = make(engine, ansatz, space=encoder.space, p_one=P_ONE)
     density = qgen.Model(model, encoder).log_prob(Events(x), rng=rng())

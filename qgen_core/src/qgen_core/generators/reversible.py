@@ -30,13 +30,11 @@ class ReversibleCircuit(BornMachine):
 
     S(z) prepares latent variables on the first wires, which are drawn by ``latent``:
 
-    ==============  ============================================================================
-    ``zero``        none: the model is ``qcbm``
-    ``bernoulli``   bits that are 1 with the probabilities ``p_one``
-    ``ancilla``     uniform bits, on fewer wires than the circuit has
-    ``angles``      normal angles of mean 0, RY(z) on each wire
-    ``uniform``     uniform bits on all wires: refused, because then p(x) = 2^-Q whatever U is
-    ==============  ============================================================================
+    - ``zero``: none; the model is ``qcbm``.
+    - ``bernoulli``: bits that are 1 with the probabilities ``p_one``.
+    - ``ancilla``: uniform bits, on fewer wires than the circuit has.
+    - ``angles``: normal angles of mean 0, RY(z) on each wire.
+    - ``uniform``: uniform bits on all wires. Refused, because then p(x) = 2^-Q whatever U is.
 
     The matrix ``|<x|U|z>|^2`` is doubly stochastic, so p(x) is majorised by p(z), and the entropy
     of x is at least ``latent_entropy``. Angles give the same p(x) as bits with
@@ -48,10 +46,10 @@ class ReversibleCircuit(BornMachine):
     in 2^latent_wires circuits a condition. For the density of the features use an encoder with
     ``log_det``, such as ``binning``.
 
-    Inversion: :meth:`states` maps z to the state ``U S(z) |0>``, :meth:`inverse` maps a state back,
+    Inversion: ``states(z)`` is the state ``U S(z) |0>``, and ``inverse(states)`` leads back,
     exactly; both need a backend with state vectors. Measured events do not determine z: what they
-    say of it is the :meth:`posterior`. :meth:`to_data` and :meth:`to_latent` draw x given z, and z
-    given x.
+    say of it is ``posterior(x)``. ``to_data(z)`` and ``to_latent(x)`` draw x given z, and z given
+    x.
 
     Args:
         ansatz: builds U; with conditions, from as many inputs as condition columns.
