@@ -215,10 +215,19 @@ def _with_error(cell: Mapping[str, Any] | None, value: str, error: str) -> str:
 
 
 def _short(numbers: Sequence[float | None]) -> list[str]:
-    """Numbers as texts, nothing for None."""
+    """Numbers as texts, whole ones in full; nothing for None.
+
+    >>> _short([24889, 0.123456, None])
+    ['24889', '0.1235', '']
+    """
     texts = []
     for number in numbers:
-        texts.append("" if number is None else f"{number:.4g}")
+        if number is None:
+            texts.append("")
+        elif isinstance(number, int):
+            texts.append(str(number))
+        else:
+            texts.append(f"{number:.4g}")
     return texts
 
 

@@ -113,7 +113,8 @@ class Setting:
 #: What takes hours: about 2.7 of one core. Measured processor seconds of the trainings of one seed,
 #: from the time of a step on one of two busy cores:
 #: energies: qcbm 19, nade 21, reversible 29, qag 17, noise-mlp 12, style-qgan 33, mlp-generator 19,
-#: hybrid-vae 27 (its twin 14), qinn 83 (29, frozen 72), rbm-vae 16, inn 37, cfm 36, dit 32, wgan 43;
+#: hybrid-vae 27 (its twin 14), qinn 83 (29, frozen 72), rbm-vae 16, inn 37, cfm 36, dit 32,
+#: wgan 43;
 #: showers: hybrid-vae 78 (49), qinn 78 (36, 81), rbm-vae 44, inn 80, cfm 53, dit 42, wgan 74.
 #: That is 19 minutes a seed. Data and evaluations take 14 s a cell of energies and 18 s one of
 #: showers, and sampling at most a minute.
