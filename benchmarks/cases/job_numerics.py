@@ -131,4 +131,11 @@ CALLS: dict[str, Callable[[], Call]] = {
     "training on 10^7 events": partial(training_of_a_file, 10**7),
     "scores against 10^6 reference events": partial(scores_of_many, 10**6),
     "2,000 steps of jets.toml, 8 qubits": partial(training, "jets.toml", 2000),
+    "300 steps of mlp-generator, mmd": partial(
+        training,
+        "toolbox/conditional-gan.toml",
+        300,
+        'loss={name="mmd", reads="samples", bandwidth=[1.0]}',
+        'trainer={name="torch", steps=300, batch_size=32}',
+    ),
 }
