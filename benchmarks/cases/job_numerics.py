@@ -118,6 +118,44 @@ def scores_of_many(events: int) -> Call:
     return call
 
 
+def calls_with_pauses() -> Call:
+    """100 batches in two threads with 2 ms between them: CPU time beyond that of the calls is idle
+    spinning.
+    """
+    import time
+
+    import qgen_core as qgen
+    from qgen_core.ansatze.brick import brick
+
+    backend = qgen.backend("statevector", threads=2)
+    circuit = brick(8, inputs=8, layers=2, reupload=False)
+    angles = np.random.default_rng(1).uniform(-1.0, 1.0, (64, circuit.num_angles))
+
+    def call() -> None:
+        for _ in range(100):
+            backend.run(circuit, angles, qgen.Probabilities())
+            time.sleep(0.002)
+
+    return call
+
+
+def generation(events: int) -> Call:
+    """Events of the demo's model, from bits to numbers in GeV."""
+    from pathlib import Path
+
+    from qgen_core.runs.assembly import Assembly
+    from qgen_core.runs.recipes import Recipe
+
+    built = Assembly(Recipe.read(Path(__file__).parents[2] / "recipes" / "jets.toml"))
+
+    def call() -> Any:
+        rng = np.random.default_rng(1)
+        encoded = built.generator.sample(events, rng=rng)
+        return built.encoder.decode(encoded, rng=rng)
+
+    return call
+
+
 #: What builds each row, by the name of its case without ``job/``.
 CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 500 samples": partial(samples_mmd, 500),
@@ -138,4 +176,6 @@ CALLS: dict[str, Callable[[], Call]] = {
         'loss={name="mmd", reads="samples", bandwidth=[1.0]}',
         'trainer={name="torch", steps=300, batch_size=32}',
     ),
+    "100 calls in two threads with pauses": calls_with_pauses,
+    "10^6 generated events": partial(generation, 10**6),
 }
