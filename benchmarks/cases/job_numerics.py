@@ -156,6 +156,26 @@ def generation(events: int) -> Call:
     return call
 
 
+def density_step(layers: int = 6) -> Call:
+    """Forward and backward passes of 4 noisy qubits."""
+    import qgen_core as qgen
+    from qgen_core.ansatze.brick import brick
+
+    circuit = brick(4, layers=layers)
+    noise = qgen.noise("depolarizing")
+    measure = qgen.Probabilities()
+    noisy, read = noise(circuit, measure)
+    backend = qgen.backend("density", threads=1)
+    angles = np.random.default_rng(1).uniform(-1.0, 1.0, (1, noisy.num_angles))
+    cotangent = np.random.default_rng(2).normal(size=(1, 16))
+
+    def call() -> Any:
+        _, pullback = backend.forward(noisy, angles, read)
+        return pullback(cotangent)
+
+    return call
+
+
 #: What builds each row, by the name of its case without ``job/``.
 CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 500 samples": partial(samples_mmd, 500),
@@ -178,4 +198,5 @@ CALLS: dict[str, Callable[[], Call]] = {
     ),
     "100 calls in two threads with pauses": calls_with_pauses,
     "10^6 generated events": partial(generation, 10**6),
+    "density, 4 qubits, both ways": density_step,
 }
