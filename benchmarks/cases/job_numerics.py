@@ -118,6 +118,64 @@ def scores_of_many(events: int) -> Call:
     return call
 
 
+def calls_with_pauses() -> Call:
+    """100 batches in two threads with 2 ms between them: CPU time beyond that of the calls is idle
+    spinning.
+    """
+    import time
+
+    import qgen_core as qgen
+    from qgen_core.ansatze.brick import brick
+
+    backend = qgen.backend("statevector", threads=2)
+    circuit = brick(8, inputs=8, layers=2, reupload=False)
+    angles = np.random.default_rng(1).uniform(-1.0, 1.0, (64, circuit.num_angles))
+
+    def call() -> None:
+        for _ in range(100):
+            backend.run(circuit, angles, qgen.Probabilities())
+            time.sleep(0.002)
+
+    return call
+
+
+def generation(events: int) -> Call:
+    """Events of the demo's model, from bits to numbers in GeV."""
+    from pathlib import Path
+
+    from qgen_core.runs.assembly import Assembly
+    from qgen_core.runs.recipes import Recipe
+
+    built = Assembly(Recipe.read(Path(__file__).parents[2] / "recipes" / "jets.toml"))
+
+    def call() -> Any:
+        rng = np.random.default_rng(1)
+        encoded = built.generator.sample(events, rng=rng)
+        return built.encoder.decode(encoded, rng=rng)
+
+    return call
+
+
+def density_step(layers: int = 6) -> Call:
+    """Forward and backward passes of 4 noisy qubits."""
+    import qgen_core as qgen
+    from qgen_core.ansatze.brick import brick
+
+    circuit = brick(4, layers=layers)
+    noise = qgen.noise("depolarizing")
+    measure = qgen.Probabilities()
+    noisy, read = noise(circuit, measure)
+    backend = qgen.backend("density", threads=1)
+    angles = np.random.default_rng(1).uniform(-1.0, 1.0, (1, noisy.num_angles))
+    cotangent = np.random.default_rng(2).normal(size=(1, 16))
+
+    def call() -> Any:
+        _, pullback = backend.forward(noisy, angles, read)
+        return pullback(cotangent)
+
+    return call
+
+
 #: What builds each row, by the name of its case without ``job/``.
 CALLS: dict[str, Callable[[], Call]] = {
     "mmd of 500 samples": partial(samples_mmd, 500),
@@ -131,4 +189,14 @@ CALLS: dict[str, Callable[[], Call]] = {
     "training on 10^7 events": partial(training_of_a_file, 10**7),
     "scores against 10^6 reference events": partial(scores_of_many, 10**6),
     "2,000 steps of jets.toml, 8 qubits": partial(training, "jets.toml", 2000),
+    "300 steps of mlp-generator, mmd": partial(
+        training,
+        "toolbox/conditional-gan.toml",
+        300,
+        'loss={name="mmd", reads="samples", bandwidth=[1.0]}',
+        'trainer={name="torch", steps=300, batch_size=32}',
+    ),
+    "100 calls in two threads with pauses": calls_with_pauses,
+    "10^6 generated events": partial(generation, 10**6),
+    "density, 4 qubits, both ways": density_step,
 }

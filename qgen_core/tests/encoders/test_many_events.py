@@ -95,3 +95,21 @@ def test_bins_are_those_of_a_search(
             inner = encoder.edges[i][1:-1].astype(dtype)
             expected = np.searchsorted(inner, events[:, i], side="right")
             assert np.array_equal(bits_to_index(bits[:, columns]), expected)
+
+
+@pytest.mark.parametrize("most_bits", [1, 62])
+def test_decoded_values_are_those_of_a_plain_formula(
+    most_bits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binning, "MOST_BITS_AT_ONCE", most_bits)
+    monkeypatch.setattr(binning, "AT_ONCE", 100)
+    encoder = BinningEncoder(bits=[4, 2], spacing="quantile")
+    encoder.fit(np.random.default_rng(2).gamma(2.0, size=(1001, 2)))
+    z = np.random.default_rng(3).integers(0, 2, (1001, 6)).astype(np.int8)
+    found = encoder.decode(z, rng=np.random.default_rng(4))
+    uniform = np.random.default_rng(4).random((1001, 2))
+    for i, columns in enumerate((slice(0, 4), slice(4, 6))):
+        index = bits_to_index(z[:, columns])
+        low, high = encoder.edges[i][index], encoder.edges[i][index + 1]
+        expected = np.minimum(low + uniform[:, i] * (high - low), np.nextafter(high, low))
+        assert np.array_equal(found[:, i], expected)

@@ -12,6 +12,7 @@ from qgen_core.simulators.simd import threads, work_sharing
 from qgen_core.simulators.simd.intrinsics import FLAT, pointer
 from qgen_core.simulators.simd.threads import spread, together
 from qgen_core.simulators.simd.work_sharing import share, take, withdraw
+from qgen_core.support import resources
 
 
 def covered(pieces, count):
@@ -201,3 +202,35 @@ def test_after_a_fork():
         fine = covered(8, 2).tolist() == [1] * 8 and len(threads._helpers) == 1
         os._exit(0 if fine and joined(50, 2)[0].tolist() == [1] * 50 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_helper_between_calls_takes_no_processor():
+    """It looks for work for 50 microseconds; before it slept after 2 to 9 milliseconds."""
+    assert covered(4, 2).tolist() == [1] * 4
+    time.sleep(0.05)
+    before = time.process_time()
+    calls = 40
+    for _ in range(calls):
+        covered(4, 2)
+        time.sleep(0.01)
+    assert (time.process_time() - before) / calls < 0.001
+
+
+@pytest.mark.parametrize(
+    ("omp", "numba_threads", "expected"),
+    [
+        ("1", None, 1),
+        (None, "2", 2),
+        ("3,2", "2", 2),
+        ("3", "64", 3),
+        ("", "0", 8),
+        ("all", None, 8),
+    ],
+)
+def test_numbers_of_threads_in_the_environment(omp, numba_threads, expected, monkeypatch):
+    monkeypatch.setattr(resources, "cores", lambda: 8)
+    for name, value in (("OMP_NUM_THREADS", omp), ("NUMBA_NUM_THREADS", numba_threads)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert resources.usable_threads() == expected

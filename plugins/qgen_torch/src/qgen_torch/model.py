@@ -20,7 +20,6 @@ from qgen_torch.conditions import check_condition, condition_rows
 from qgen_torch.networks.module_arrays import (
     as_tensor,
     copied_state,
-    live_parameters,
     load_state,
     seeded,
 )
@@ -123,6 +122,11 @@ class TorchModel(Generator):
         self._trained = {
             name: value for name, value in self.module.named_parameters() if value.requires_grad
         }
+        self._averaging = list(_with_running_averages(self.module))
+        self._named = list(self.module.named_parameters())
+        #: Views of the parameters, and where these were when the views were made.
+        self._views: dict[str, Array] = {}
+        self._places: list[int] = []
         self._host: dict[str, Array] | None = None
         if self.device.type != "cpu":
             self._host = self._copied_parameters()
@@ -149,7 +153,11 @@ class TorchModel(Generator):
         """The parameters by name: views of the module's memory on the CPU, else copies of it."""
         if self._host is not None:
             return self._host
-        return live_parameters(self.module)
+        places = [value.data_ptr() for _, value in self._named]
+        if places != self._places:  # e.g. of a copy, or of a module in another precision
+            self._views = {name: value.detach().numpy() for name, value in self._named}
+            self._places = places
+        return dict(self._views)
 
     def state(self) -> dict[str, Array]:
         self._send_parameters()
@@ -176,7 +184,7 @@ class TorchModel(Generator):
 
     def prepare(self, batch: Batch, *, rng: Rng) -> None:
         """Update running averages of batch normalisation, once a step, with the whole batch."""
-        if batch.x is None or not any(_with_running_averages(self.module)):
+        if batch.x is None or not self._averaging:
             return
         self._send_parameters()
         output = "samples"
@@ -196,7 +204,6 @@ class TorchModel(Generator):
         values = self._training_output(output, batch, rng, graph=True)
 
         def pullback(cotangent: Array) -> dict[str, Array]:
-            gradient = {name: np.zeros_like(value) for name, value in self.parameters().items()}
             slopes = torch.autograd.grad(
                 values,
                 list(self._trained.values()),
@@ -204,8 +211,13 @@ class TorchModel(Generator):
                 retain_graph=True,
                 allow_unused=True,
             )
-            for name, slope in zip(self._trained, slopes, strict=True):
-                if slope is not None:
+            slope_of = dict(zip(self._trained, slopes, strict=True))
+            gradient = {}
+            for name, value in self.parameters().items():
+                slope = slope_of.get(name)
+                if slope is None:
+                    gradient[name] = np.zeros_like(value)
+                else:
                     gradient[name] = slope.cpu().numpy()
             return gradient
 
@@ -216,7 +228,7 @@ class TorchModel(Generator):
         with ExitStack() as stack:
             stack.enter_context(torch.set_grad_enabled(graph))
             stack.enter_context(_mode(self.module, training=True))
-            stack.enter_context(_fixed_running_averages(self.module))
+            stack.enter_context(_fixed_running_averages(self._averaging))
             return self._output(output, batch, rng)
 
     def _forward_in_blocks(
@@ -309,9 +321,8 @@ def _with_running_averages(module: nn.Module) -> Iterator[nn.Module]:
 
 
 @contextmanager
-def _fixed_running_averages(module: nn.Module) -> Iterator[None]:
+def _fixed_running_averages(parts: list[nn.Module]) -> Iterator[None]:
     """In the block, normalisation uses the averages of the batch and keeps the running ones."""
-    parts = list(_with_running_averages(module))
     for part in parts:
         part.track_running_stats = False  # type: ignore[assignment]  # torch's own switch
     try:

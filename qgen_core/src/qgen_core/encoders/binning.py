@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, Self
 
 import numpy as np
@@ -26,6 +26,8 @@ Spacing = Literal["equal-width", "quantile", "logarithmic"]
 MAX_BITS = 20
 #: Up to this number of edges, comparing with each takes less time than a search among them.
 FEW_EDGES = 63
+#: Bits that one number holds.
+MOST_BITS_AT_ONCE = 62
 #: Events that are encoded at once, so that the working arrays stay in the cache.
 AT_ONCE = 2**14
 
@@ -97,6 +99,8 @@ class BinningEncoder(Encoder):
         self.window = window
         self.outside = outside
         self._edges: list[Floats] = []
+        #: The lower edges, widths and largest values of the bins of each feature.
+        self._bins: list[tuple[Floats, Floats, Floats]] = []
 
     @property
     def edges(self) -> list[Floats]:
@@ -166,15 +170,27 @@ class BinningEncoder(Encoder):
                 f"binning decodes an array (N, {self.space.width}) of bits, not one of the shape "
                 f"{np.shape(z)}"
             )
-        start = 0
-        for i, (edges, bits) in enumerate(zip(self._edges, self.space.registers, strict=True)):
-            index = bits_to_index(z[:, start : start + bits])
-            low = edges[index]
-            high = edges[index + 1]
-            # rounding may reach the upper edge, which belongs to the next bin
-            x[:, i] = np.minimum(low + x[:, i] * (high - low), np.nextafter(high, low))
-            start += bits
+        for start in range(0, len(z), AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            for i, index in enumerate(self._numbers_in_registers(z[rows])):
+                low, width, largest = self._bins[i]
+                values = x[rows, i] * width.take(index)
+                values += low.take(index)
+                x[rows, i] = np.minimum(values, largest.take(index))
         return x
+
+    def _numbers_in_registers(self, z: Array) -> Iterator[NDArray[np.int64]]:
+        """The bin numbers (N,) of each feature, from bits (N, width)."""
+        first = 0
+        if self.space.width > MOST_BITS_AT_ONCE:
+            for bits in self.space.registers:
+                yield bits_to_index(z[:, first : first + bits])
+                first += bits
+            return
+        whole = bits_to_index(z)
+        for bits in self.space.registers:
+            first += bits
+            yield (whole >> (self.space.width - first)) & (2**bits - 1)
 
     def log_det(self, x: Array, condition: Array | None = None) -> Floats:
         """Minus the sum of the logarithms of the widths of an event's bins (N,).
@@ -213,6 +229,11 @@ class BinningEncoder(Encoder):
     def _use(self, edges: list[Floats]) -> None:
         registers = tuple(len(of_feature).bit_length() - 1 for of_feature in edges)
         self._edges = edges
+        self._bins = []
+        for cuts in edges:
+            # rounding may reach the upper edge of a bin, which belongs to the next one
+            largest = np.nextafter(cuts[1:], cuts[:-1])
+            self._bins.append((cuts[:-1], np.diff(cuts), largest))
         self.space = Space("bits", sum(registers), registers)
 
     def _rules(self, features: int) -> list[tuple[int, Spacing | list[float]]]:

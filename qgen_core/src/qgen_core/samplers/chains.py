@@ -21,7 +21,7 @@ from qgen_core.ising import Graph, Ising
 from qgen_core.samplers.spin_products import SpinProduct
 from qgen_core.simulators.simd.threads import spread
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.support.resources import cores
+from qgen_core.support.resources import usable_threads
 from qgen_core.typing import Array, Floats, Ints, Rng
 
 #: The precision of fields and matrix products: float32 or float64.
@@ -87,7 +87,7 @@ class Chains(ABC):
 
         self.blocks = -(-count // CHAINS)
         self.noise = rng.integers(2**32, size=(self.blocks, WORDS, CHAINS), dtype=np.uint32)
-        self.threads = options.threads or cores()
+        self.threads = options.threads or usable_threads()
 
     @abstractmethod
     def run(self, sweeps: int) -> None:

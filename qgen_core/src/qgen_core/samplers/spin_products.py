@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qgen_core.simulators.simd.threads import spread
 from qgen_core.support.buffers import aligned, contiguous
-from qgen_core.support.resources import cores
+from qgen_core.support.resources import usable_threads
 from qgen_core.typing import Array, Floats
 
 #: Spins are multiplied as floats where there are fewer rows of them, or fewer multiplications.
@@ -74,7 +74,7 @@ class SpinProduct:
         products = len(spins) * self._matrix.size
         if len(spins) < LEAST_ROWS or products < LEAST_PRODUCTS:
             return spins.astype(self._dtype) @ self._matrix
-        threads = self._threads or cores()
+        threads = self._threads or usable_threads()
         if products < WORTH_THREADS:
             threads = 1
         return self._from_tables(_codes(spins), threads)

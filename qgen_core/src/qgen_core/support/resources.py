@@ -47,6 +47,23 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
+def usable_threads() -> int:
+    """How many threads compiled code uses unless it is told.
+
+    As many as there are processors for this process, or fewer where the variables OMP_NUM_THREADS
+    or NUMBA_NUM_THREADS say so, as they do for other libraries.
+
+    >>> 1 <= usable_threads() <= cores()
+    True
+    """
+    most = cores()
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        number = os.environ.get(name, "").partition(",")[0].strip()  # OpenMP: one for each level
+        if number.isdecimal() and int(number) > 0:
+            most = min(most, int(number))
+    return most
+
+
 def available_memory() -> int | None:
     """Bytes that this process can still allocate; None if unknown.
 

@@ -11,7 +11,7 @@ import numpy as np
 from qgen_core.errors import BadOption, CheckpointError
 from qgen_core.interfaces import Problem, Selection, Trainer
 from qgen_core.simulators.simd.threads import spread
-from qgen_core.support.resources import cores
+from qgen_core.support.resources import usable_threads
 from qgen_core.trainers.schedules import Schedule, factor
 from qgen_core.typing import Array
 
@@ -112,7 +112,7 @@ class Adam(Trainer):
 
             flat = tuple(array.reshape(-1) for array in arrays)
             numbers = (self.beta1, self.beta2, self.epsilon, rate, scale)
-            spread(partial(move, flat, numbers), live.size, cores())
+            spread(partial(move, flat, numbers), live.size, usable_threads())
             return
         is_small = live.ndim > 0 and live.size <= PIECE
         if in_order and is_small and live.dtype == gradient.dtype == np.float64:

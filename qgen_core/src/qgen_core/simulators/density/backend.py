@@ -155,12 +155,12 @@ class DensityBackend(Simulator):
         return known[kept]
 
     def _threads_for(self, program: DensityProgram, batch: int) -> int:
-        from qgen_core.simulators.simd.threads import cores
+        from qgen_core.support.resources import usable_threads
 
         if self.threads is not None:
             return self.threads
         if batch > 1 and batch * sum(program.plan.sizes) >= WORTH_THREADS:
-            return cores()
+            return usable_threads()
         return 1
 
     def _require(self, circuit: Circuit, measure: Measure, batch: int, *, train: bool) -> None:

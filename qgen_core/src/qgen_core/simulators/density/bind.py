@@ -31,7 +31,7 @@ from qgen_core.simulators.density.layout import (
     GROUP_MATRIX,
     GROUP_SIZE,
 )
-from qgen_core.simulators.simd.intrinsics import Numbers, jit, jit_sums
+from qgen_core.simulators.simd.intrinsics import Numbers, jit, jit_sums, pointer
 
 Arrays = Any  # a tuple of them
 
@@ -100,19 +100,21 @@ def _times(
 ) -> None:
     """dst = P src for matrices of so many cells; P acts on one digit of the rows, or on all.
 
-    ``stride`` is that of the digit among the cells.
+    ``stride`` is that of the digit among the cells. The loops are too short for checked indices.
     """
-    dst[:cells] = 0.0
-    for high in range(cells // (d * stride)):
-        for cell in range(d * d):
-            a = cell // d
-            b = cell % d
-            factor = p[b * d + a] if transposed else p[cell]
+    whole = pointer(dst, 0)
+    for cell in range(cells):
+        whole[cell] = 0.0
+    entries = pointer(p, 0)
+    for a in range(d):
+        for b in range(d):
+            factor = entries[b * d + a] if transposed else entries[a * d + b]
             if factor != 0.0:
-                to = (high * d + a) * stride
-                of = (high * d + b) * stride
-                for j in range(stride):
-                    dst[to + j] += factor * src[of + j]
+                for high in range(cells // (d * stride)):
+                    to = pointer(dst, (high * d + a) * stride)
+                    of = pointer(src, (high * d + b) * stride)
+                    for j in range(stride):
+                        to[j] += factor * of[j]
 
 
 @jit_sums
@@ -124,13 +126,14 @@ def _overlap(g: Numbers, m: Numbers, d: int, stride: int, cells: int, out: Numbe
     out[: d * d] = 0.0
     for high in range(cells // (d * stride)):
         for a in range(d):
+            to = pointer(g, (high * d + a) * stride)
+            sums = pointer(out, a * d)
             for b in range(d):
-                to = (high * d + a) * stride
-                of = (high * d + b) * stride
+                of = pointer(m, (high * d + b) * stride)
                 total = 0.0
                 for j in range(stride):
-                    total += g[to + j] * m[of + j]
-                out[a * d + b] += total
+                    total += to[j] * of[j]
+                sums[b] += total
 
 
 @jit

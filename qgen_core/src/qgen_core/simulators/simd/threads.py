@@ -2,8 +2,8 @@
 
 The kernels release the interpreter lock, so plain threads are enough. They also work after a fork,
 which numba's own threading layers do not. A batch of small circuits takes a millisecond, and waking
-a sleeping thread takes a tenth of one. So a helper looks for the next call for a while before it
-goes to sleep, as OpenMP threads do.
+a sleeping thread takes a tenth of one. So a helper looks for the next call for a moment before it
+goes to sleep; longer, and it would take as much of a processor between calls as in them.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import os
 import threading
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from qgen_core.support.resources import cores as cores
 from qgen_core.typing import Ints
 
-#: How often a helper looks for more work before it sleeps, at 15 to 60 nanoseconds each.
-PATIENCE = 150_000
+#: Seconds for which a helper looks for more work before it sleeps.
+PATIENCE = 50e-6
+#: Looks whose time is measured to know how many of them take so long.
+TRIED_LOOKS = 500
 
 
 class _Helper:
@@ -35,6 +37,7 @@ class _Helper:
         #: Where its box begins: on a cache line of its own.
         self.address = -(-self._memory.ctypes.data // 64) * 64
         self._box = self._memory[(self.address - self._memory.ctypes.data) // 8 :]
+        self._looks = _looks_within(PATIENCE, self.address, work_sharing.serve)
         self._piece: Callable[[], None] | None = None
         self._error: BaseException | None = None
         self._wanted = False
@@ -72,7 +75,7 @@ class _Helper:
 
     def _run(self) -> None:
         while True:
-            self._work_sharing.serve(self.address, PATIENCE)
+            self._work_sharing.serve(self.address, self._looks)
             if self._piece is None:
                 self._sleep()
                 continue
@@ -95,6 +98,16 @@ class _Helper:
             self._woken.wait()
         self._asleep = False
         self._wanted = False
+
+
+def _looks_within(seconds: float, box: int, serve: Callable[[int, int], None]) -> int:
+    """How many looks into an idle box take so long; a processor needs 15 to 60 ns for one."""
+    times = []
+    for _ in range(3):
+        before = perf_counter()
+        serve(box, TRIED_LOOKS)
+        times.append(perf_counter() - before)
+    return max(1, round(TRIED_LOOKS * seconds / min(times)))
 
 
 _helpers: list[_Helper] = []

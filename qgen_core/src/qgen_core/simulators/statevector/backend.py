@@ -147,11 +147,11 @@ class StatevectorBackend(Simulator):
         work = batch * len(program.plan.steps) << program.plan.bits
         if work < 2 * WORTH_ROWS:
             return 1
-        from qgen_core.simulators.simd.threads import cores
+        from qgen_core.support.resources import usable_threads
 
         if program.plan.blocks > 1 and work >= WORTH_BLOCKS:
-            return cores()
-        return max(min(cores(), work // WORTH_ROWS, batch // 2), 1)
+            return usable_threads()
+        return max(min(usable_threads(), work // WORTH_ROWS, batch // 2), 1)
 
     def _require(self, circuit: Circuit, measure: Measure, batch: int, *, train: bool) -> None:
         """Raise ResourceRefused, with the numbers, where more memory is needed than is free.

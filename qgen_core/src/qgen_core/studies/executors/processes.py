@@ -44,7 +44,7 @@ class ProcessesExecutor:
     """
 
     def __init__(self, *, workers: int | None = None) -> None:
-        from qgen_core.simulators.simd.threads import cores
+        from qgen_core.support.resources import cores
 
         self.workers = cores() if workers is None else workers
         if self.workers < 1:
