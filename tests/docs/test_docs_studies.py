@@ -27,9 +27,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "qag": {},
     "caloqvae": {},
     "calo": {},
+    "qinn": {},
 }
 #: Studies whose committed results are those of the quick setting, as their pages say.
-QUICK = ("caloqvae", "calo")
+QUICK = ("caloqvae", "calo", "qinn")
 
 
 def study_of(name: str) -> Study:

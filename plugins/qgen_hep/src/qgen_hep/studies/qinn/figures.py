@@ -67,8 +67,8 @@ def figure_1(results: Results) -> Any:
     lines: dict[str, tuple[Data | None, str, str]] = {
         "Geant4": (shown_of(results, "truth", grid.TRUTH, "shown simulated"), BLACK, "-")
     }
-    for row, style in DRAWN.items():
-        lines[label(row)] = (shown_of(results, "length", row), *style)
+    for row, (colour, dashes) in DRAWN.items():
+        lines[label(row)] = (shown_of(results, "length", row), colour, dashes)
     for number, name in enumerate(names):
         pair = axes[:, number]
         low, high = 0.0, 1.0

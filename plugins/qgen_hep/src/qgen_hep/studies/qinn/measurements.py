@@ -196,17 +196,17 @@ def distances(reference: Showers, generated: Showers) -> dict[str, float]:
     histograms = Histograms(reference, THRESHOLD)
     binned = [histograms.binned(showers) for showers in (reference, generated)]
     every = histograms.separations(binned[0], binned[1])
-    found = {}
+    found: dict[str, float] = {}
     for name, family in FAMILIES.items():
         members = histograms.families()[family]
-        found[name] = np.mean([every[member].power for member in members])
+        found[name] = float(np.mean([every[member].power for member in members]))
     found["outside"] = every["E_tot/E_inc"].outside_generated
     total = [Events(showers.total[:, None]) for showers in (reference, generated)]
     found["chi2/ndf"] = shower_selection(total[0], total[1], layers=[(1, 1)])["chi2/ndf"]
     (of_total,) = wasserstein(total[0], total[1]).values()
     of_layers = list(wasserstein(Events(reference.voxels), Events(generated.voxels)).values())
     found["W1"] = of_total
-    found["W1 of layers"] = np.mean(of_layers)
+    found["W1 of layers"] = float(np.mean(of_layers))
     numbers: dict[str, float] = six_digits(found)
     return numbers
 

@@ -59,7 +59,10 @@ def tables(results: Results) -> list[Table]:
 def _measures(results: Results) -> Table:
     """Every row at the document's capacity."""
     rows = [_measured(results, "truth", row) for row in (grid.TRUTH, grid.GAUSSIAN)]
-    rows += [_measured(results, "length", row) for row in grid.at_length()]
+    for kind in grid.KINDS:
+        for row in grid.at_length(kind):
+            if seeds_of(results, "length", row):
+                rows.append(_measured(results, "length", row))
     rows += [_measured(results, "controls", row) for row in grid.controls()]
     columns = (
         "model",
@@ -133,6 +136,8 @@ def _verdicts(results: Results) -> Table:
     for part, first, second in comparisons():
         mine = seeds_of(results, part, first)
         other = seeds_of(results, part, second)
+        if not other and part == "length":
+            continue  # a twin that this setting does not have
         texts = []
         names = measures_of(first.kind)
         for name in VERDICTS:
@@ -146,8 +151,8 @@ def _verdicts(results: Results) -> Table:
         if mine:
             epochs = f"{_epochs(mine[0].cell.recipe):g}"
         seeds = str(difference(mine, other, VERDICTS["S2"]).count)
-        names = (KIND_LABELS[first.kind], epochs, VARIANT_LABELS[second.variant], seeds)
-        rows.append((*names, *texts))
+        place = (KIND_LABELS[first.kind], epochs, VARIANT_LABELS[second.variant], seeds)
+        rows.append((*place, *texts))
     columns = ("model", "epochs", "against", "seeds", *VERDICTS)
     notes = (f"{PAIRED}. {_counted(every)}",)
     return Table("Does the circuit differ from its controls?", columns, rows, notes)
@@ -351,8 +356,9 @@ def _document(results: Results) -> Table:
         ("held-out and generated events", NONE, str(full.held_out), compared),
         ("epochs, rows at full length", "2000", str(full.epochs["full"]), epochs("full")),
         ("epochs, all other rows", NONE, str(full.epochs["short"]), epochs("short")),
-        ("seeds", "1", str(full.seeds), seeds("length")),
-        ("seeds, other circuits and sizes", NONE, str(full.other_seeds), seeds("others")),
+        ("seeds at full length", "1 (A)", "5 of C, 1 of A and B", seeds("length")),
+        ("seeds of controls", NONE, str(full.seeds), seeds("controls")),
+        ("seeds of other circuits and sizes", NONE, str(full.other_seeds), seeds("others")),
         ("other numbers of events", NONE, ", ".join(map(str, full.numbers)), numbers),
         ("batch, noise, penalty", "10, 10, 20", "10, 10, 20", "10, 10, 20"),
         ("wires, layers", "6, 2", "6, 2; 4, 1; 8, 3", "6, 2; 4, 1; 8, 3"),
@@ -362,9 +368,11 @@ def _document(results: Results) -> Table:
         ("what is generated", "energies (not said of what)", "5 layers", "5 layers"),
     ]
     notes = (
-        "Full length: A, B and C with the circuit as run, and their twins. The other controls have "
-        "the short length; other capacities and batches are those of B and C, other numbers of "
-        "events of C alone.",
+        "Full length: A, B and C with the circuit as run, and the twin of C, in this result also "
+        "those of A and B. The other controls have the short length; other capacities and batches "
+        "are those of B and C, other numbers of events of C alone. With the option `complete` the "
+        f"full setting has 5 seeds of all twins at full length, and "
+        f"{grid.COMPLETE.epochs['short']} epochs of all other rows.",
     )
     columns = ("what", "document 003", "full setting", "this result")
     return Table("Against the document", columns, rows, notes)
