@@ -123,7 +123,7 @@ def test_the_full_setting_has_the_sizes_that_were_agreed() -> None:
     assert run["trainer"]["batch_size"] == run["generator"]["latent"] == 10
     assert run["loss"]["penalty"] == 20 and run["loss"]["variant"] == "wgan-gp"
     short = grid.recipe(Row("B", "frozen"), 1, grid.FULL, None)
-    assert short["trainer"]["steps"] == 6_000
+    assert short["trainer"]["steps"] == 4_000
     cells = QinnStudy().cells(quick=False)
     places = [json.dumps(dict(cell.tags), sort_keys=True) for cell in cells]
     assert len(set(places)) == len(cells)

@@ -55,6 +55,10 @@ RATIOS = (0.5, 1.5)
 TOGETHER = 2
 #: No ratio is drawn where the reference is below this part of its highest bin.
 LEAST = 0.03
+#: The panel ends at this multiple of the highest bin of the reference.
+HIGHEST = 2.0
+#: Of differences over the control, on an axis that is linear within 1.
+TICKS = (-10, -1, 0, 1, 10)
 CALORIMETER = "ds1-photons-layers"
 
 
@@ -78,6 +82,7 @@ def figure_1(results: Results) -> Any:
         panels = RatioPanels(pair[0], pair[1], edges, RATIOS, inset=0.06, triangle=3)
         if reference is not None:
             panels.fill_reference(_shares(reference, name), STAND_IN)
+            pair[0].set_ylim(0.0, HIGHEST * _shares(reference, name).max())
         for text, (data, colour, dashes) in lines.items():
             if data is None or reference is None:
                 continue
@@ -133,7 +138,9 @@ def figure_2(results: Results) -> Any:
 
 def figure_3(results: Results) -> Any:
     """Differences of the circuit to its controls, in units of the control, with 95 % intervals."""
-    every = comparisons()
+    from matplotlib.ticker import NullLocator
+
+    every = [one for one in comparisons() if seeds_of(results, one[0], one[2])]
     made = figure(12.0, 0.26 * len(every) + 1.8)
     axes = made.subplots(1, len(VERDICTS), sharey=True)
     texts = []
@@ -157,12 +164,15 @@ def figure_3(results: Results) -> Any:
             width = np.nan_to_num(found.half_width / unit)
             style = {"color": COLOURS[first.kind], "capsize": 2.0, "ms": 4.0}
             one.errorbar(found.mean / unit, place, xerr=width, fmt="o", **style)
-        unit_text = " / control"
-        if name == "NLL":
-            unit_text = " [nats]"
+        unit_text = " [nats]"
+        if name != "NLL":
+            unit_text = " / control"
+            one.set_xscale("symlog", linthresh=1.0)
+            one.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+            one.xaxis.set_minor_locator(NullLocator())
         one.set_xlabel(f"Δ {name}{unit_text}")
     axes[0].set_yticks(np.arange(len(texts)), texts, fontsize=9)
-    axes[0].set_ylim(len(texts) - 0.5, -0.5)
+    axes[0].set_ylim(max(len(texts), 1) - 0.5, -0.5)
     return made
 
 

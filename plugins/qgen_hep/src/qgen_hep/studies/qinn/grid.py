@@ -104,23 +104,23 @@ class Setting:
     flow_rate: float
 
 
-#: What takes 8 hours of one core; docs/studies/qinn.md has the time of a step and the sum.
+#: What takes about 8 hours of one core; docs/studies/qinn.md has the time of a step and the sum.
 FULL = Setting(
     seeds=5,
     long_seeds={"C": 5, "A": 1, "B": 1},
     long_twins=("C",),
     other_seeds=5,
     held_out=4_000,
-    epochs={"full": 2_000, "short": 60},
+    epochs={"full": 2_000, "short": 40},
     numbers=(10_000, 100_000),
-    staged=Staged(5_000, 2_000, 2_000, 128, 4, (64,)),
+    staged=Staged(5_000, 2_000, 1_000, 128, 4, (64,)),
     gan_rate=2e-4,
     flow_rate=2e-3,
 )
-#: With every seed and twin at full length, and a tenth of it for the rest: about 23 hours.
+#: With every seed and twin at full length, and a tenth of it for the rest: about 26 hours.
 COMPLETE = replace(
     FULL,
-    long_seeds=dict.fromkeys(KINDS, 5),
+    long_seeds=dict.fromkeys(FULL.long_seeds, 5),
     long_twins=KINDS,
     epochs={"full": 2_000, "short": 200},
 )

@@ -29,7 +29,7 @@ from qgen_hep.studies.qinn.selection import (
     training_seconds,
 )
 from qgen_hep.studies.shared.paired import LEVEL, UNSEEN, Paired, quantile
-from qgen_hep.studies.shared.summary import OVER_SEEDS
+from qgen_hep.studies.shared.summary import OVER_SEEDS, of_first
 
 DISTANCES = ("S2", "chi2/ndf", "W1", "S2 of layers", "W1 of layers")
 MEASURES = (
@@ -106,8 +106,8 @@ def _measured(results: Results, part: str, row: Row) -> tuple[str, ...]:
     return (
         label(row),
         epochs,
-        found.summary(lambda data: float(data["parameters"])).text(".0f"),
-        found.summary(lambda data: float(data["in cores"])).text(".0f"),
+        _size(found, "parameters"),
+        _size(found, "in cores"),
         *distances,
         *likelihoods,
         found.summary(training_seconds).text(),
@@ -115,6 +115,11 @@ def _measured(results: Results, part: str, row: Row) -> tuple[str, ...]:
         _part_of_iteration(milliseconds.mean),
         *to_simulated,
     )
+
+
+def _size(found: Results, name: str) -> str:
+    """A number that all seeds have in common."""
+    return of_first(found, lambda data: data[name]) or MISSING
 
 
 def _part_of_iteration(milliseconds: float) -> str:
@@ -244,7 +249,7 @@ def _other(row: Row, found: Results) -> tuple[str, ...]:
         str(row.batch_size),
         str(row.events),
         steps,
-        found.summary(lambda data: float(data["in cores"])).text(".0f"),
+        _size(found, "in cores"),
         found.summary(distance("S2")).text(),
         found.summary(distance("W1")).text(),
         found.summary(distance("W1 of layers")).text(),
@@ -264,7 +269,7 @@ def _staged(results: Results) -> Table:
         sizes = [NONE, NONE]
         if row != grid.STAGED_TRUTH:
             sizes = [
-                found.summary(lambda data: float(data["parameters"])).text(".0f"),
+                _size(found, "parameters"),
                 found.summary(training_seconds).text(),
             ]
         compared = NONE

@@ -83,13 +83,13 @@ class Paired:
         """The mean and its standard error, and the verdict.
 
         >>> Paired(-0.1234, 0.0567, 5).text().replace(SPACE, " ")
-        '-0.123 ± 0.06: no difference seen'
+        '-0.123 ± 0.057: no difference seen'
         """
         if not self.count:
             return NONE
         if self.count < 2:
             return f"{self.mean:.3g}"
-        return f"{self.mean:.3g}{SPACE}±{SPACE}{self.error:.1g}: {self.verdict()}"
+        return f"{self.mean:.3g}{SPACE}±{SPACE}{self.error:.2g}: {self.verdict()}"
 
 
 def quantile(count: int) -> float:
