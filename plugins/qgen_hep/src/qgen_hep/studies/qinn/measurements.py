@@ -14,7 +14,6 @@ import qgen_core as qgen
 from qgen_core.discovery.hooks import hookimpl
 from qgen_core.events import Events
 from qgen_core.interfaces import Problem
-from qgen_core.metrics.wasserstein import wasserstein
 from qgen_core.runs.run import Run
 from qgen_core.studies import Trial
 from qgen_core.support.random_streams import stream
@@ -203,6 +202,7 @@ def distances(reference: Showers, generated: Showers) -> dict[str, float]:
     found["outside"] = every["E_tot/E_inc"].outside_generated
     total = [Events(showers.total[:, None]) for showers in (reference, generated)]
     found["chi2/ndf"] = shower_selection(total[0], total[1], layers=[(1, 1)])["chi2/ndf"]
+    wasserstein = qgen.metric("wasserstein")
     (of_total,) = wasserstein(total[0], total[1]).values()
     of_layers = list(wasserstein(Events(reference.voxels), Events(generated.voxels)).values())
     found["W1"] = of_total
