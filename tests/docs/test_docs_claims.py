@@ -707,6 +707,82 @@ def all_models() -> list[str]:
     ]
 
 
+#: The circuit and its twin in the tables of the study qinn.
+CORES_OF_QINN = ("circuit, ring", "network (twin)")
+
+
+def what_a_circuit_changes() -> list[str]:
+    energies = {}
+    for row in table("qinn", "Layer energies of photons"):
+        energies[row["model"], row["epochs"]] = row
+    verdicts = {}
+    for row in table("qinn", "Does the circuit differ"):
+        verdicts[row["model"], row["epochs"], row["against"]] = row
+    said = []
+    for row in verdicts.values():
+        for text in row.values():
+            if ": " in text and "±" in text:
+                said.append(text.split(": ")[1])
+    better = said.count("better")
+    worse = said.count("worse")
+    assert len(said) == better + worse + said.count("no difference seen")
+    assert (better, worse) == (2, 2)
+    c, twin = energies["C: flow, circuit, ring", "8"], energies["C: flow, network (twin)", "8"]
+    a = energies["A: GAN, module frozen, circuit, ring", "8"]
+    b = energies["B: GAN, end to end, circuit, ring", "8"]
+    floor = energies["true events (floor)", "–"]
+    gaussian = energies["Gaussian (control)", "–"]
+
+    def nll_against(control: str, epochs: str = "3") -> list[str]:
+        return verdicts["C: flow", epochs, control]["NLL"].split(": ")
+
+    by_twin, verdict = nll_against("network (twin)", "8")
+    assert verdict == "worse"
+    early = {}
+    for control in ("circuit, frozen", "cosine", "tanh", "network (twin)"):
+        early[control], verdict = nll_against(control)
+        assert verdict == "no difference seen"
+    for control in ("tanh", "cosine"):
+        chi_square = verdicts["B: GAN, end to end", "3", control]["chi2/ndf"]
+        assert chi_square.endswith("better")
+    gans = [row["S2"] for (model, _), row in energies.items() if model.startswith(("A:", "B:"))]
+    gans = sorted(map(text_of, gans), key=float)
+    others = table("qinn", "Other circuits, batches")
+    of_flow = [row for row in others if row["model"].startswith("C: flow")]
+    for mine, other in zip(of_flow[::2], of_flow[1::2], strict=True):
+        assert number(other["NLL"]) < number(mine["NLL"])
+    staged = {row["showers"]: row for row in table("qinn", "Full showers in two stages")}
+
+    def pair(stage: str) -> str:
+        found = [staged[f"{stage} by qinn, {core}"]["S2"] for core in CORES_OF_QINN]
+        return " and its twin ".join(found)
+
+    shapes = pair("shapes").replace(" its twin", "")
+    return [
+        f"Of {len(said)} differences to controls {better + worse} are seen, where chance alone "
+        f"shows {0.05 * len(said):.1f} on average",
+        f"the NLL of C with the circuit is {c['NLL']}, that of its twin of equal parameters "
+        f"{twin['NLL']}: the circuit is worse by {by_twin} nats an event",
+        f"neither told from a frozen circuit ({early['circuit, frozen']}) nor from the cosine "
+        f"({early['cosine']}), nor from `tanh` and the twin, whose means are lower by "
+        f"{text_of(early['tanh'])} and {text_of(early['network (twin)'])}",
+        f"A and B have S2 between {gans[0]} and {gans[-1]}, where the Gaussian has "
+        f"{text_of(gaussian['S2'])} and true events {text_of(floor['S2'])}",
+        f"the flow has an S2 of {text_of(c['S2'])} with {c['parameters']} parameters, and the GAN "
+        f"of the same circuits {text_of(b['S2'])} with {b['parameters']}",
+        f"with the twin it is {text_of(twin['S2'])}",
+        f"the circuit has an S2 of {pair('energies')}, as the shape stage {shapes}, with one seed; "
+        f"true showers have {staged['true showers (floor)']['S2']}",
+        f"have an S2 of {text_of(floor['S2 to Geant4'])} to Geant4, generated ones of C "
+        f"{text_of(c['S2 to Geant4'])} with the circuit and {text_of(twin['S2 to Geant4'])} with "
+        "the twin",
+        f"takes {text_of(a['step, ms'])} ms in A, {text_of(b['step, ms'])} ms in B and "
+        f"{text_of(c['step, ms'])} ms in C, which is {a['step / 36 ms']}, {b['step / 36 ms']} and "
+        f"{c['step / 36 ms']} of the document's 36 ms; that of C's twin takes "
+        f"{text_of(twin['step, ms'])} ms",
+    ]
+
+
 CLAIMS: dict[Callable[[], list[str]], str] = {
     the_size_of_d: "studies/jets.md",
     which_marginals: "studies/jets.md",
@@ -726,6 +802,7 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_flows_of_showers: "studies/calo.md",
     the_reversible_circuits: "studies/reversible.md",
     all_models: "studies/models.md",
+    what_a_circuit_changes: "studies/qinn.md",
 }
 
 
