@@ -84,6 +84,7 @@ class MaximumMeanDiscrepancy(Loss):
         self._counted: CountedKernel | None = None
         if self.reads == "samples" and _can_be_counted(space, self.distance):
             assert space is not None
+            assert self.distance != "euclidean"
             self._counted = CountedKernel(
                 space.registers or (space.width,), self.distance, self._scales
             )

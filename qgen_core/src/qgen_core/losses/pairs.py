@@ -107,7 +107,8 @@ class CountedKernel:
 
     def _table(self, outcomes: NDArray[np.int64], weight: Floats) -> Floats:
         """The weight of each outcome (2^Q,)."""
-        return np.bincount(outcomes, weight, minlength=len(self._outcomes))
+        table = np.bincount(outcomes, weight, minlength=len(self._outcomes))
+        return np.asarray(table, dtype=np.float64)
 
     def _slopes(self, x: NDArray[np.int64], table: Floats) -> Floats:
         """``sum_y t(y) dk(x, y)/dx`` for a table t of outcomes, (N, registers).
@@ -131,7 +132,8 @@ class CountedKernel:
         if part < 0:
             return np.ones(1)
         lowest, width = self._places[part]
-        return (outcomes >> lowest) & (2**width - 1)
+        numbers: Array = (outcomes >> lowest) & (2**width - 1)
+        return numbers
 
     @cached_property
     def _slope_kernel(self) -> TableKernel:

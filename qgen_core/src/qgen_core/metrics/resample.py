@@ -241,7 +241,7 @@ def once(events: Events, key: Hashable, compute: Callable[[Events], T]) -> T:
 
 
 def sums(
-    events: Events, key: Hashable, size: int, compute: Callable[[Events, Floats], Floats]
+    events: Events, key: Hashable, size: int, compute: Callable[[Events, Array], Floats]
 ) -> Floats:
     """Sums (size,) over the events, computed for all samples of their batch at once.
 

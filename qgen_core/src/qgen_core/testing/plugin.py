@@ -168,7 +168,7 @@ def _maker(offer: registry.Offer, options: Mapping[str, Any]) -> Callable[..., A
     """A function that builds the component anew; it has been tried. Raises QgenError."""
     _, factory = registry.factory_of(offer.kind, f"{offer.distribution}:{offer.name}")
     given = dict(options)
-    spaces = SPACES
+    spaces: Sequence[Space] = SPACES
     if "space" in given:
         spaces = (Space(**given.pop("space")),)
     parameters = inspect.signature(factory).parameters
