@@ -115,6 +115,7 @@ def shelf(tmp_path: Path) -> Shelf:
 def fresh() -> Iterator[None]:
     """A registry that has read nothing yet; what the test registers is forgotten afterwards."""
     local = dict(registry._local)
+    registry._local.clear()  # tests of this process may have registered components
     caches = (registry._installed, plugins.all_entries, plugins.packages, hooks.discovered)
     for cached in caches:
         cached.cache_clear()

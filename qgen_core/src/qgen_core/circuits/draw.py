@@ -42,7 +42,12 @@ def draw(circuit: Circuit, *, width: int = 100) -> str:
 
 
 class Placed(NamedTuple):
-    """An instruction in a drawing: its column, and the text on each of its wires."""
+    """An instruction in a drawing: its column, and the text on each of its wires.
+
+    >>> from qgen_core.circuits.circuit import Gate
+    >>> Placed(0, Gate("cx", (0, 2)), ("●", "⊕")).span
+    range(0, 3)
+    """
 
     column: int
     instruction: Instruction
