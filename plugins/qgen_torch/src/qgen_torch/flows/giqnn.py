@@ -138,11 +138,11 @@ class InvertibleQuantumNetwork(FlowModel):
 
     Outputs:
 
-    - ``log_prob``: see :meth:`log_prob`. It is a density of the samples only where the map can be
-      inverted; :meth:`invertibility` measures how far it can.
+    - ``log_prob``: see ``log_prob``. It is a density of the samples only where the map can be
+      inverted; ``invertibility`` measures how far it can.
     - ``objective`` of an event: ``-log_prob + fidelity_weight sum (1 - F) + mmd_weight MMD^2``,
       with the fidelity F = |<psi|phi>|^2 of each layer, and MMD^2 between the batch, without its
-      weights, and as many samples; see :func:`squared_mmd`. Train with the loss ``mean``.
+      weights, and as many samples; see ``squared_mmd``. Train with the loss ``mean``.
       ``log_prob`` alone does not train the inverse.
     - ``samples``: from normal latents, by the learned inverse.
 
@@ -277,7 +277,7 @@ class InvertibleQuantumNetwork(FlowModel):
 
         It is the log density of what the exact inverse of f would make of normal latents. The
         samples come from the learned inverse, so it is their density as far as the round trip is
-        exact. Where :meth:`invertibility` says "not invertible" it describes the forward map only:
+        exact. Where ``invertibility`` says "not invertible" it describes the forward map only:
 
         - Latents outside the image of f, which circuits may not fill, have no x. Their weight is
           missing, and the density integrates to less than 1.
