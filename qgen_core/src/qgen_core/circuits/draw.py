@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Instruction
 
-#: The symbol of a control, which shows no angle; of the target of a CNOT; of a wire of a swap.
+#: The symbol of a control, which shows no angle.
 CONTROL = "●"
+#: The symbol of the target of a CNOT.
 TARGET = "⊕"
+#: The symbol of each wire of a swap.
 SWAP = "×"
 
 

@@ -34,13 +34,18 @@ from qgen_core.typing import Floats
 
 log = logging.getLogger("qgen")
 
+#: Metrics of single columns in the default table.
 MARGINAL_METRICS = ("marginal-d", "marginal-tv", "wasserstein")
+#: Metrics of the joint distribution in the default table.
 JOINT_METRICS = ("tv", "js")
+#: Metrics of pairs of columns in the default table.
 PAIR_METRICS = ("correlation",)
 #: Events that are generated for an evaluation: so many, or fewer of many columns, but no fewer than
 #: the least number.
 EVENTS = 100_000
+#: The least number of events that are generated for an evaluation.
 LEAST_EVENTS = 10_000
+#: About so many values are generated for an evaluation of many columns.
 VALUES = 2**22
 #: Circuits of more instructions are kept as text only, not as pictures.
 MOST_DRAWN = 1000
@@ -53,6 +58,7 @@ MAX_COLUMNS = 32
 #: Maps of pairs of columns have at most so many bins a column. Where the bins follow from the
 #: reference, a cell holds so many of its events on average, so that most pulls mean something.
 MAX_PAIR_BINS = 64
+#: Reference events in a cell of such a map, on average.
 IN_CELL_OF_MAP = 20
 
 

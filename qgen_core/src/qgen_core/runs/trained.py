@@ -165,7 +165,8 @@ class TrainedRun(Run):
         """n generated events in physical units, all in memory.
 
         ``condition`` (1, K) or (n, K); without it conditions are drawn from the test events.
-        ``seed`` is that of the recipe by default. Raises DataError as :meth:`qgen_core.runs.run.Run.generate` does.
+        ``seed`` is that of the recipe by default. Raises DataError as
+        :meth:`qgen_core.runs.run.Run.generate` does.
         """
         return Events.joined(list(self.generate(n, seed=seed, condition=condition)))
 
