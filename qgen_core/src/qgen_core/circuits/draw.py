@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from qgen_core.circuits.circuit import Angle, Channel, Circuit, Gate, Instruction
@@ -79,6 +80,65 @@ def placed(circuit: Circuit) -> list[Placed]:
             free[wire] = column + 1
         found.append(one._replace(column=column))
     return found
+
+
+class Row(NamedTuple):
+    """A row of columns in a picture: where the middle of each is, and the length of all.
+
+    >>> Row({0: 1.5}, 4.0).centres[0]
+    1.5
+    """
+
+    centres: dict[int, float]
+    length: float
+
+
+class Ruler(NamedTuple):
+    """The sizes of a picture of a circuit along time, in one unit of length.
+
+    Args:
+        letter: of a letter in a box.
+        box: what a column needs beside the text of a box.
+        least: the width of the narrowest column.
+        gap: between two columns.
+        room: the length of a row of columns, at most.
+
+    >>> from qgen_core.circuits.circuit import Circuit, Gate
+    >>> ruler = Ruler(letter=1.0, box=2.0, least=3.0, gap=1.0, room=10.0)
+    >>> circuit = Circuit(1, (Gate("h", (0,)),) * 3)
+    >>> ruler.rows(placed(circuit))
+    [Row(centres={0: 1.5, 1: 5.5}, length=8.0), Row(centres={2: 1.5}, length=4.0)]
+    """
+
+    letter: float
+    box: float
+    least: float
+    gap: float
+    room: float
+
+    def rows(self, instructions: Sequence[Placed]) -> list[Row]:
+        """The rows that the columns are broken into.
+
+        A column that is wider than the room has a row of its own.
+        """
+        rows = [Row({}, 0.0)]
+        for column, width in enumerate(self._widths(instructions)):
+            row = rows[-1]
+            if row.centres and row.length + width + self.gap > self.room:
+                row = Row({}, 0.0)
+                rows.append(row)
+            row.centres[column] = row.length + width / 2
+            rows[-1] = row._replace(length=row.length + width + self.gap)
+        return rows
+
+    def _widths(self, instructions: Sequence[Placed]) -> list[float]:
+        """The width of each column, which its longest text needs."""
+        number = max((one.column + 1 for one in instructions), default=0)
+        widths = [self.least] * number
+        for one in instructions:
+            longest = max(len(cell) for cell in one.cells)
+            widths[one.column] = max(widths[one.column], longest * self.letter + self.box)
+        return widths
 
 
 def _columns(circuit: Circuit) -> list[list[str]]:

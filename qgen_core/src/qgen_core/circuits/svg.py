@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.circuits.draw import CONTROL, SWAP, TARGET, Placed, placed
+from qgen_core.circuits.draw import CONTROL, SWAP, TARGET, Placed, Ruler, placed
 
 #: Pixels between two wires, of half a box, and of a letter.
 WIRE = 34
@@ -32,23 +32,18 @@ def svg(circuit: Circuit, *, width: int = 960) -> str:
     ('<svg', True)
     """
     instructions = placed(circuit)
-    widths = _column_widths(instructions)
-    rows = _rows(widths, width - NAMES - 2 * RIM)
+    start = RIM + NAMES
+    ruler = Ruler(LETTER, box=10, least=2 * HALF, gap=GAP, room=width - start - RIM)
+    rows = ruler.rows(instructions)
     height_of_row = WIRE * circuit.num_wires
     shapes: list[str] = []
-    widest = 0.0
-    for number, columns in enumerate(rows):
+    for number, row in enumerate(rows):
         top = RIM + number * (height_of_row + RIM)
-        centres: dict[int, float] = {}
-        x = float(RIM + NAMES)
-        for column in columns:
-            centres[column] = x + widths[column] / 2
-            x += widths[column] + GAP
-        widest = max(widest, x)
-        shapes += _wires(circuit.num_wires, top, x)
+        shapes += _wires(circuit.num_wires, top, start + row.length)
         for one in instructions:
-            if one.column in centres:
-                shapes += _drawn(one, centres[one.column], top)
+            if one.column in row.centres:
+                shapes += _drawn(one, start + row.centres[one.column], top)
+    widest = start + max(row.length for row in rows)
     height = RIM + len(rows) * (height_of_row + RIM)
     size = f'width="{widest + RIM:.0f}" height="{height}"'
     view = f'viewBox="0 0 {widest + RIM:.0f} {height}"'
@@ -58,29 +53,6 @@ def svg(circuit: Circuit, *, width: int = 960) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{title}" {size} {view} '
         f"{style}>{''.join(shapes)}</svg>"
     )
-
-
-def _column_widths(instructions: Sequence[Placed]) -> list[float]:
-    """The pixels that each column needs for its longest text."""
-    number = max((one.column + 1 for one in instructions), default=0)
-    widths = [2.0 * HALF] * number
-    for one in instructions:
-        longest = max(len(cell) for cell in one.cells)
-        widths[one.column] = max(widths[one.column], longest * LETTER + 10)
-    return widths
-
-
-def _rows(widths: Sequence[float], room: float) -> list[list[int]]:
-    """The columns of each row; a column that is wider than the room has a row of its own."""
-    rows: list[list[int]] = [[]]
-    taken = 0.0
-    for column, width in enumerate(widths):
-        if rows[-1] and taken + width + GAP > room:
-            rows.append([])
-            taken = 0.0
-        rows[-1].append(column)
-        taken += width + GAP
-    return rows
 
 
 def _wires(number: int, top: float, end: float) -> Iterator[str]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from qgen_core import Circuit
-from qgen_core.circuits.draw import CONTROL, SWAP, TARGET, Placed, placed
+from qgen_core.circuits.draw import CONTROL, SWAP, TARGET, Placed, Ruler, placed
 from qgen_hep.figures.style import GUIDE, figure
 
-#: Inches between two wires, of a letter, between two columns, and before the first of them.
+#: Inches between two wires, between two columns, and before the first of them.
 WIRE = 0.42
-LETTER = 0.085
 GAP = 0.16
 NAMES = 0.45
-#: Inches of the columns in a row of wires, at most.
-MOST = 9.0
+#: The sizes along time, in inches.
+RULER = Ruler(letter=0.085, box=0.14, least=0.3, gap=GAP, room=9.0)
 BOX = "#e8eff8"
 INK = "#22303f"
 
@@ -29,9 +27,8 @@ def circuit_figure(circuit: Circuit) -> Any:
     1
     """
     instructions = placed(circuit)
-    widths = _column_widths(instructions)
-    rows = _rows(widths)
-    widest = max(sum(widths[column] + GAP for column in row) for row in rows)
+    rows = RULER.rows(instructions)
+    widest = max(row.length for row in rows)
     wires = circuit.num_wires
     drawn = figure(NAMES + widest + GAP, WIRE * (wires + 0.5) * len(rows), layout="none")
     parts = drawn.subplots(len(rows), squeeze=False).ravel()
@@ -40,47 +37,13 @@ def circuit_figure(circuit: Circuit) -> Any:
         axes.set_axis_off()
         axes.set_xlim(-NAMES, widest + GAP)
         axes.set_ylim(WIRE * (wires - 0.25), -0.75 * WIRE)
-        centres = _centres(row, widths)
-        end = sum(widths[column] + GAP for column in row)
         for wire in range(wires):
-            axes.plot([-GAP, end], [WIRE * wire] * 2, color=GUIDE, lw=1, zorder=0)
+            axes.plot([-GAP, row.length], [WIRE * wire] * 2, color=GUIDE, lw=1, zorder=0)
             axes.text(-1.5 * GAP, WIRE * wire, str(wire), ha="right", va="center", color=INK)
         for one in instructions:
-            if one.column in centres:
-                _draw(axes, one, centres[one.column])
+            if one.column in row.centres:
+                _draw(axes, one, row.centres[one.column])
     return drawn
-
-
-def _column_widths(instructions: Sequence[Placed]) -> list[float]:
-    """The inches that each column needs for its longest text."""
-    number = max((one.column + 1 for one in instructions), default=0)
-    widths = [0.3] * number
-    for one in instructions:
-        longest = max(len(cell) for cell in one.cells)
-        widths[one.column] = max(widths[one.column], longest * LETTER + 0.14)
-    return widths
-
-
-def _rows(widths: Sequence[float]) -> list[list[int]]:
-    rows: list[list[int]] = [[]]
-    taken = 0.0
-    for column, width in enumerate(widths):
-        if rows[-1] and taken + width + GAP > MOST:
-            rows.append([])
-            taken = 0.0
-        rows[-1].append(column)
-        taken += width + GAP
-    return rows
-
-
-def _centres(row: Sequence[int], widths: Sequence[float]) -> dict[int, float]:
-    """Where the middle of each column of a row is, in inches."""
-    centres = {}
-    x = 0.0
-    for column in row:
-        centres[column] = x + widths[column] / 2
-        x += widths[column] + GAP
-    return centres
 
 
 def _draw(axes: Any, one: Placed, x: float) -> None:
