@@ -54,7 +54,13 @@ class BinNumbers(BinningEncoder):
     """Gives a column per feature and says that they are bits."""
 
     def encode(self, x: Array, condition: Array | None = None, *, rng: Any = None) -> Array:
-        return np.stack(self._bin_numbers(x), axis=1).astype(np.int8)
+        bits = super().encode(x, condition)
+        numbers = []
+        start = 0
+        for width in self.space.registers:
+            numbers.append(bits[:, start : start + width] @ 2 ** np.arange(width)[::-1])
+            start += width
+        return np.stack(numbers, axis=1).astype(np.int8)
 
 
 class Draws(StandardEncoder):

@@ -32,6 +32,7 @@ def assert_killed(base: type[Kit], mutant: Mutant) -> None:
     kit = kit_of(base, mutant.make, **mutant.hooks)
     outcome = outcome_of(kit, str(mutant), mutant.test)
     assert outcome.state == "failed"
+    assert not re.match(r"[A-Z]\w+Error: ", outcome.message), "a check of the kit fails, no crash"
     assert re.search(mutant.fault, outcome.message), outcome.message
 
 
