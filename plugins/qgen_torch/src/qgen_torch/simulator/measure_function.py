@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,6 +27,10 @@ class MeasureFunction:
         self._measure = measure
         self._wires = wires
         self._cache: dict[tuple[torch.device, torch.dtype], Callable[[Tensor], Tensor]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Constants are made anew where a pickled or copied function is used."""
+        return {**self.__dict__, "_cache": {}}
 
     def __call__(self, states: Tensor) -> Tensor:
         """The output (B, ...), as real numbers in the precision of the states except for State."""
