@@ -122,7 +122,8 @@ def link_project(folder: Path, site: Path) -> None:
     """Link a project of this repository, with metadata of today's pyproject.toml."""
     table = project(folder)
     for package in (folder / "src").iterdir():
-        (site / package.name).symlink_to(package)
+        if package.name != "__pycache__":  # of modules that stand beside the package
+            (site / package.name).symlink_to(package)
     info = site / f"{str(table['name']).replace('-', '_')}-{table['version']}.dist-info"
     info.mkdir()
     requires = "".join(f"Requires-Dist: {need}\n" for need in table.get("dependencies", []))

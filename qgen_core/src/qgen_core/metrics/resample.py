@@ -173,7 +173,7 @@ def batch_of(events: Events) -> tuple[Batch, int]:
 
     >>> batch, number = batch_of(Events(np.array([[1.0], [2.0]])))
     >>> len(batch), number, batch.weights.tolist()
-    (1, 0, [[1.0], [1.0]])
+    (1, 0, [[1], [1]])
     """
     found: tuple[Batch, int] = vars(events).get("batch") or (Batch([events]), 0)
     return found
