@@ -15,8 +15,6 @@ import qgen_core as qgen
 from qgen_core import Circuit, Probabilities
 from qgen_core.errors import BadOption, DataError, QgenError, Unsupported
 from qgen_core.interfaces import Model
-from qgen_core.runs import run as runs
-from qgen_core.runs.recipes import Recipe
 from qgen_core.testing import GeneratorKit, reference
 from qgen_core.typing import Floats
 from qgen_torch.flows.giqnn import InvertibleQuantumNetwork, squared_mmd
@@ -29,7 +27,6 @@ from qgen_torch.flows.quantum_map import (
     trained_gates,
 )
 
-RECIPE = Path(__file__).parents[3] / "recipes" / "toolbox" / "giqnn.toml"
 #: Options of models that differ in their parts.
 KINDS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -282,9 +279,9 @@ def test_a_map_that_folds_is_not_called_invertible() -> None:
 
 
 def test_the_metric_says_whether_the_model_is_invertible(tmp_path: Path) -> None:
-    recipe = Recipe.read(RECIPE).changed(["trainer.steps=3", "dataset.events=500"])
-    runs.train(recipe, tmp_path)
-    run = runs.Run(tmp_path)
+    first = np.random.default_rng(2).normal(size=1000)
+    x = np.column_stack([first, first**2 + np.random.default_rng(3).normal(size=1000)])
+    run = qgen.fit(x, "giqnn", steps=3, run=tmp_path / "run", progress=False)
     held_out = run.assembly.parts[2]
     model = Model(run.assembly.generator, run.assembly.encoder)
     found = invertibility(held_out, held_out, model=model, rng=np.random.default_rng(1), events=50)
