@@ -53,7 +53,7 @@ $(VENV)/.installed-core: $(CORE)
 	touch $@
 
 $(VENV)/.installed-all: $(VENV)/.installed-core tests/requirements.txt docs/requirements.txt $(wildcard plugins/*/pyproject.toml)
-	$(PIP) -e "./qgen_core[cma,search]" $(addprefix -e ./,$(PLUGINS)) -e "./plugins/qgen_dask[jobqueue]" -e "./plugins/qgen_hep[root,parquet,pythia]" -e "./plugins/qgen_torch[flows]" -r tests/requirements.txt -r docs/requirements.txt
+	$(PIP) -e "./qgen_core[cma,pandas,search]" $(addprefix -e ./,$(PLUGINS)) -e "./plugins/qgen_dask[jobqueue]" -e "./plugins/qgen_hep[root,parquet,pythia]" -e "./plugins/qgen_torch[flows]" -r tests/requirements.txt -r docs/requirements.txt
 	touch $@
 
 clean:
