@@ -12,7 +12,6 @@ from qgen_core.errors import BadOption
 from qgen_core.samplers.enumeration import Enumeration
 from qgen_core.testing import SamplerKit
 from qgen_torch.samplers.gibbs import TorchGibbsSampler
-from qgen_torch.samplers.uniforms import PIECE, Uniforms
 
 
 class TestOnAGraph(SamplerKit):
@@ -95,24 +94,6 @@ def test_results_do_not_depend_on_threads_but_on_the_seed() -> None:
     np.testing.assert_array_equal(drawn[0], drawn[1])
     other, _ = TorchGibbsSampler().sample(ising, 4000, rng=np.random.default_rng(2))
     assert np.mean(other != drawn[0]) > 0.2
-
-
-def test_random_numbers_of_several_pieces_do_not_depend_on_threads() -> None:
-    before = torch.get_num_threads()
-    drawn = []
-    try:
-        for threads in (1, 3):
-            torch.set_num_threads(threads)
-            numbers = torch.empty(2 * PIECE + 10)
-            uniforms = Uniforms.of(np.random.default_rng(1), torch.device("cpu"))
-            uniforms.fill(numbers)
-            drawn.append(numbers.numpy())
-    finally:
-        torch.set_num_threads(before)
-    np.testing.assert_array_equal(drawn[0], drawn[1])
-    first, second = drawn[0][:PIECE], drawn[0][PIECE : 2 * PIECE]
-    assert abs(np.corrcoef(first, second)[0, 1]) < 5 / np.sqrt(PIECE)
-    assert abs(drawn[0].mean() - 0.5) < 5 / np.sqrt(12 * drawn[0].size)
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -82,13 +82,6 @@ class Chains(ABC):
 
     scale: Array
 
-    def __init__(self, count: int, options: ChainOptions, rng: Rng) -> None:
-        from qgen_core.samplers.gibbs_kernels import CHAINS, WORDS
-
-        self.blocks = -(-count // CHAINS)
-        self.noise = rng.integers(2**32, size=(self.blocks, WORDS, CHAINS), dtype=np.uint32)
-        self.threads = options.threads or usable_threads()
-
     @abstractmethod
     def run(self, sweeps: int) -> None:
         """Update all spins, colour by colour, ``sweeps`` times."""
@@ -102,9 +95,48 @@ class Chains(ABC):
     def spins(self) -> NDArray[np.int8]:
         """The spins (C, S), a copy."""
 
-    def _in_threads(self, work: Callable[[int, int], None], updates: int) -> None:
-        """Call ``work`` on all blocks, in threads if there are many spins to update."""
-        threads = self.threads
+
+class Draws:
+    """Random streams of C chains, in blocks that threads share; each block has streams of its own.
+
+    Results do not depend on the number of threads.
+
+    Args:
+        count: the number of chains.
+        rng: seeds the streams.
+        threads: how many threads draw; None: one a processor.
+
+    >>> draws = Draws(2, np.random.default_rng(1))
+    >>> spins = np.ones((2, 3), dtype=np.int8)
+    >>> sums = np.zeros((2, 3), dtype=np.float32)
+    >>> own = np.array([[90.0, -90.0, 90.0]], dtype=np.float32)
+    >>> draws.update(spins, sums, own, np.ones(2, dtype=np.float32))
+    >>> spins.tolist()
+    [[-1, 1, -1], [-1, 1, -1]]
+    """
+
+    def __init__(self, count: int, rng: Rng, threads: int | None = None) -> None:
+        from qgen_core.samplers.gibbs_kernels import CHAINS, WORDS
+
+        self.blocks = -(-count // CHAINS)
+        self.noise = rng.integers(2**32, size=(self.blocks, WORDS, CHAINS), dtype=np.uint32)
+        self._threads = threads or usable_threads()
+
+    def update(self, spins: Array, sums: Array, own: Array, factors: Array) -> None:
+        """Overwrite spins (C, m) by draws: +1 with the probability 1 / (1 + exp(x)).
+
+        ``x = own + factors sums``: ``own`` (R, m) has a row for each C / R chains, ``factors`` (C,)
+        a number for each chain, and ``sums`` (C, m) are the contributions of other spins. Arrays
+        are contiguous. Probabilities are right to 2^-25.
+        """
+        from qgen_core.samplers.gibbs_kernels import update_side
+
+        work = partial(update_side, spins, sums, own, factors, self.noise)
+        self.spread(work, spins.size)
+
+    def spread(self, work: Callable[[int, int], None], updates: int) -> None:
+        """Call ``work(first, end)`` on all blocks, in threads if there are many spins to update."""
+        threads = self._threads
         if updates < WORTH_THREADS:
             threads = 1
         spread(work, self.blocks, threads)
@@ -134,7 +166,7 @@ class _ProductChains(Chains):
     def __init__(
         self, energy: Ising, spins: NDArray[np.int8], options: ChainOptions, rng: Rng
     ) -> None:
-        super().__init__(len(spins), options, rng)
+        self._draws = Draws(len(spins), rng, options.threads)
         dtype = options.dtype
         self._places = energy.graph.sides
         left, right = self._places
@@ -169,11 +201,7 @@ class _ProductChains(Chains):
         return spins
 
     def _update(self, side: NDArray[np.int8], fields: Array, h: Array) -> None:
-        from qgen_core.samplers.gibbs_kernels import update_side
-
-        factor = self._two_beta * self.scale
-        work = partial(update_side, side, fields, h, factor, self.noise)
-        self._in_threads(work, side.size)
+        self._draws.update(side, fields, h, self._two_beta * self.scale)
 
 
 class _GraphChains(Chains):
@@ -182,7 +210,7 @@ class _GraphChains(Chains):
     def __init__(
         self, energy: Ising, spins: NDArray[np.int8], options: ChainOptions, rng: Rng
     ) -> None:
-        super().__init__(len(spins), options, rng)
+        self._draws = Draws(len(spins), rng, options.threads)
         dtype = options.dtype
         self._count = len(spins)
         self._spins = self._in_blocks(spins)
@@ -202,9 +230,9 @@ class _GraphChains(Chains):
     def run(self, sweeps: int) -> None:
         from qgen_core.samplers.gibbs_kernels import sweep_graph
 
-        chains = (self._spins, self.noise, self._scale)
+        chains = (self._spins, self._draws.noise, self._scale)
         work = partial(sweep_graph, chains, self._fields, self._table, sweeps, self._sums)
-        self._in_threads(work, self._spins.size * sweeps)
+        self._draws.spread(work, self._spins.size * sweeps)
 
     def coupling_energies(self) -> Floats:
         from qgen_core.samplers.gibbs_kernels import coupling_energies
@@ -221,9 +249,9 @@ class _GraphChains(Chains):
 
     def _in_blocks(self, of_chains: Array) -> Array:
         """Values (C, S) of chains as blocks (B, S, CHAINS)."""
-        lanes = self.noise.shape[2]
-        filled = np.resize(np.arange(self._count), self.blocks * lanes)
-        by_block = of_chains[filled].reshape(self.blocks, lanes, -1)
+        blocks, _, lanes = self._draws.noise.shape
+        filled = np.resize(np.arange(self._count), blocks * lanes)
+        by_block = of_chains[filled].reshape(blocks, lanes, -1)
         return np.ascontiguousarray(by_block.transpose(0, 2, 1))
 
 

@@ -12,12 +12,9 @@ from qgen_core.errors import BadOption
 from qgen_core.samplers.free_spins import FreeSpinSampler
 from qgen_core.typing import Array, Floats, Ints, Rng
 from qgen_torch.networks.module_arrays import TORCH, Precision
-from qgen_torch.samplers.uniforms import Uniforms
+from qgen_torch.samplers.draws import SpinDraws
 
 Tensor = torch.Tensor
-#: Chains whose fields are computed at once on a CPU, so that they are still in its cache when the
-#: spins are drawn.
-CHAINS_AT_ONCE = 2048
 
 
 class TorchGibbsSampler(FreeSpinSampler):
@@ -27,7 +24,8 @@ class TorchGibbsSampler(FreeSpinSampler):
     starts where ``initial`` says, else at random spins. On a dense bipartite graph local fields are
     matrix products; on other graphs, weighted sums over neighbours.
 
-    Probabilities of spins are right to 2^-24. Results are the same for any number of threads as far
+    Probabilities of spins are right to 2^-24. On a CPU spins are drawn by the compiled code of
+    ``gibbs``. Results are the same for any number of threads as far
     as torch's matrix products are; they differ between devices.
 
     Args:
@@ -73,91 +71,74 @@ class TorchGibbsSampler(FreeSpinSampler):
         start = initial
         if start is None:
             start = 2 * rng.integers(2, size=shape, dtype=np.int8) - 1
-        bits = self._tensor(np.reshape(start, (-1, energy.num_spins)) > 0)
-        uniforms = Uniforms.of(rng, self.device)
+        by_chain = np.reshape(start, (-1, energy.num_spins))
+        spins = torch.tensor(by_chain, dtype=torch.int8, device=self.device)
         with torch.inference_mode():
             couplings = energy.couplings
             if energy.graph.is_bipartite and isinstance(couplings, np.ndarray):
-                bits = self._on_sides(energy, couplings, bits, uniforms)
+                spins = self._on_sides(energy, couplings, spins, rng)
             else:
-                bits = self._on_graph(energy, bits, uniforms)
-            spins = (2 * bits.to(torch.int8) - 1).cpu().numpy()
-        return spins.reshape(shape), {}
+                spins = self._on_graph(energy, spins, rng)
+        return spins.cpu().numpy().reshape(shape), {}
 
-    def _on_sides(
-        self, energy: Ising, couplings: Floats, bits: Tensor, uniforms: Uniforms
-    ) -> Tensor:
-        """Sweeps of bits (C, S) on a dense bipartite graph.
-
-        A bit is 1 with probability sigmoid(-2 beta f). With s = 2 b - 1 the field of left spins is
-        ``f = h - sum_j J_j + 2 b J^T``, so bits are multiplied without being made spins.
-        """
-        chains = len(bits)
+    def _on_sides(self, energy: Ising, couplings: Floats, spins: Tensor, rng: Rng) -> Tensor:
+        """Sweeps of spins (C, S) int8 on a dense bipartite graph."""
+        chains = len(spins)
         left, right = energy.graph.sides
-        weights = self._tensor(-4 * self.beta * couplings)
-        onto_left = self._offsets(energy.h[:, left] - couplings.sum(axis=1), chains)
-        onto_right = self._offsets(energy.h[:, right] - couplings.sum(axis=0), chains)
-        of_left = bits[:, self._index(left)].contiguous()
-        of_right = bits[:, self._index(right)].contiguous()
+        weights = self._tensor(2 * self.beta * couplings)
+        transposed = weights.T.contiguous()
+        onto_left = self._own_fields(energy.h[:, left], chains)
+        onto_right = self._own_fields(energy.h[:, right], chains)
+        of_left = spins[:, self._index(left)].to(self.dtype)
+        of_right = spins[:, self._index(right)].to(self.dtype)
+        left_fields = torch.empty_like(of_left)
+        right_fields = torch.empty_like(of_right)
+        draws = SpinDraws.of(rng, chains, self.device)
         for _ in range(self.sweeps):
-            _update(of_left, onto_left, of_right, weights.T, uniforms)
-            _update(of_right, onto_right, of_left, weights, uniforms)
-        bits[:, self._index(left)] = of_left
-        bits[:, self._index(right)] = of_right
-        return bits
+            torch.addmm(onto_left, of_right, transposed, out=left_fields)
+            draws.update(of_left, left_fields)
+            torch.addmm(onto_right, of_left, weights, out=right_fields)
+            draws.update(of_right, right_fields)
+        spins[:, self._index(left)] = of_left.to(torch.int8)
+        spins[:, self._index(right)] = of_right.to(torch.int8)
+        return spins
 
-    def _on_graph(self, energy: Ising, bits: Tensor, uniforms: Uniforms) -> Tensor:
-        """Sweeps of bits (C, S) on any graph, colour by colour; a spin is a row of the chains."""
-        by_spin = bits.T.contiguous()
-        chains = len(bits)
+    def _on_graph(self, energy: Ising, spins: Tensor, rng: Rng) -> Tensor:
+        """Sweeps of spins (C, S) int8 on any graph, colour by colour.
+
+        A spin is a row of its values in all chains.
+        """
+        by_spin = spins.T.to(self.dtype).contiguous()
+        chains = len(spins)
         colours = []
         for group in energy.graph.groups:
             neighbours, couplings = _neighbours_of(energy, group)
-            offsets = self._offsets(energy.h[:, group] - couplings.sum(axis=1), chains)
-            weights = self._tensor(-4 * self.beta * couplings)
+            own = self._own_fields(energy.h[:, group], chains)
+            weights = self._tensor(2 * self.beta * couplings)
             place = self._index(group)
-            colours.append((place, self._index(neighbours), weights, offsets.T))
+            colours.append((place, self._index(neighbours), weights, own.T))
+        draws = SpinDraws.of(rng, energy.num_spins, self.device)
         for _ in range(self.sweeps):
-            for place, others, weights, offsets in colours:
+            for place, others, weights, own in colours:
                 fields = embedding_bag(others, by_spin, per_sample_weights=weights, mode="sum")
-                fields += offsets
+                fields += own
                 drawn = torch.empty_like(fields)
-                uniforms.fill(drawn)
-                by_spin[place] = (drawn < fields.sigmoid_()).to(self.dtype)
-        return by_spin.T
+                draws.update(drawn, fields)
+                by_spin[place] = drawn
+        return by_spin.T.to(torch.int8)
 
-    def _offsets(self, fields: Array, chains: int) -> Tensor:
-        """``-2 beta f`` of fields (R, s) for each chain (C, s); one row for all chains if R = 1."""
-        offsets = self._tensor(-2 * self.beta * fields)
-        if len(offsets) == 1:
-            return offsets
-        return offsets.repeat_interleave(chains // len(offsets), dim=0)
+    def _own_fields(self, fields: Array, chains: int) -> Tensor:
+        """``2 beta h`` for each chain (C, s) from rows (R, s); one row for all chains if R = 1."""
+        own = self._tensor(2 * self.beta * fields)
+        if len(own) == 1:
+            return own
+        return own.repeat_interleave(chains // len(own), dim=0)
 
     def _tensor(self, values: Array) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values)).to(self.device, self.dtype)
 
     def _index(self, values: Ints) -> Tensor:
         return torch.from_numpy(np.array(values)).to(self.device)
-
-
-def _update(
-    bits: Tensor, offsets: Tensor, others: Tensor, weights: Tensor, uniforms: Uniforms
-) -> None:
-    """Draw bits (C, a) anew, given those of the other side (C, b); weights are (b, a)."""
-    at_once = CHAINS_AT_ONCE
-    if bits.device.type != "cpu":
-        at_once = len(bits)
-    fields = bits.new_empty((min(at_once, len(bits)), bits.shape[1]))
-    drawn = torch.empty_like(fields)
-    for start in range(0, len(bits), at_once):
-        rows = slice(start, start + at_once)
-        of_rows = offsets
-        if len(offsets) > 1:
-            of_rows = offsets[rows]
-        size = len(bits[rows])
-        torch.addmm(of_rows, others[rows], weights, out=fields[:size])
-        uniforms.fill(drawn[:size])
-        torch.lt(drawn[:size], fields[:size].sigmoid_(), out=bits[rows])
 
 
 def _neighbours_of(energy: Ising, group: Ints) -> tuple[Ints, Array]:
