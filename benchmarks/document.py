@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks import plots, tables
+from benchmarks import opening, plots, tables
 from benchmarks.catalog import PEERS, QGEN
 
+#: The figure that opens the page.
+FIGURE = "ten-rows.png"
 SECTIONS = (
     (
         "training/",
@@ -123,13 +125,14 @@ SECTIONS = (
 
 
 def write(results: dict[str, Any], folder: Path) -> None:
-    """results.md with all tables and claims, shown by docs/engine-benchmarks.md, and the plots
-    beside it.
+    """opening.md for docs/engine-benchmarks.md, results.md with all tables and claims for
+    docs/benchmark-tables.md, and the plots of both.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    write_opening(results, folder)
     images = plots.draw(results, folder)
     parts = [
-        "# Benchmarks",
+        "# Tables of the benchmarks",
         "Made by `make bench`; the run, its machine and its versions are named here.",
         tables.facts(results),
         "## Targets",
@@ -147,3 +150,22 @@ def write(results: dict[str, Any], folder: Path) -> None:
     if results["problems"]:
         parts += ["## Problems of this run", "\n".join(f"- {p}" for p in results["problems"])]
     (folder / "results.md").write_text("\n\n".join(parts) + "\n")
+
+
+def write_opening(results: dict[str, Any], folder: Path) -> None:
+    """opening.md with the ten rows that matter, and their figure ten-rows.png."""
+    opening.draw(results, folder / FIGURE)
+    met = [claim["met"] for claim in results["claims"]]
+    parts = [
+        "# Benchmarks",
+        "How many times as long as qgen its fastest peer takes, measured in the same session. "
+        "Lines reach from the ratio with the quartiles that are worst for qgen to that with the "
+        "best ones. The tables say how many threads a case has and how its results were compared.",
+        f"![Times of the fastest peers over those of qgen]({FIGURE})",
+        opening.table(results),
+        f"Targets: {met.count(True)} met, {met.count(False)} missed, {met.count(None)} not "
+        "measured. [All targets, tables and curves](benchmark-tables.md) are on a page of their "
+        "own, with the machine and versions. `make bench` repeats all of it, and "
+        "`make bench CASE=flows/` one group.",
+    ]
+    (folder / "opening.md").write_text("\n\n".join(parts) + "\n")

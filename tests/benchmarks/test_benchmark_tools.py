@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from benchmarks import compare, equal, timed_case
+from benchmarks import compare, equal, opening, timed_case
 from benchmarks.context import Context
+from benchmarks.worker import ROOT
 
 
 class Fake:
@@ -94,3 +96,36 @@ def test_the_time_of_children_counts() -> None:
     burn = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
     _, processor = timed_case.timings(lambda: subprocess.run([sys.executable, "-c", burn]))
     assert min(processor) > 0.2
+
+
+def row(label: str, precision: str, median: float) -> dict[str, object]:
+    """A measured row whose quartiles are a tenth off the median."""
+    return {
+        "label": label,
+        "precision": precision,
+        "median": median,
+        "q25": 0.9 * median,
+        "q75": 1.1 * median,
+    }
+
+
+def test_the_page_opens_with_the_fastest_peer_of_the_same_precision() -> None:
+    rows = [
+        row("qgen", "double", 2.0),
+        row("qgen, in parts", "double", 0.1),
+        row("slow", "double", 30.0),
+        row("fast", "double", 10.0),
+        row("in single precision", "single", 1.0),
+    ]
+    results = {"cases": [{"id": "training/brick/8", "rows": rows}]}
+    (found,) = opening.compared(results)
+    assert found.peer["label"] == "fast"
+    assert found.ratio == 5.0
+    assert found.spread == pytest.approx((9 / 2.2, 11 / 1.8))
+
+
+def test_the_committed_page_opens_with_ten_measured_rows() -> None:
+    results = json.loads((ROOT / "benchmarks" / "results" / "latest.json").read_text())
+    assert len(opening.compared(results)) == len(opening.LINES) == 10
+    page = (ROOT / "docs" / "benchmarks" / "opening.md").read_text()
+    assert opening.table(results) in page
