@@ -100,10 +100,10 @@ class JobRecords:
             os.close(handle)
 
 
-def default_folder() -> Path:
-    """The folder of job ids of this user."""
+def default_folder(name: str) -> Path:
+    """The folder of this user's job ids at one vendor, such as ``"ibm-jobs"``."""
     state_home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state_home) / "qgen" / "ibm-jobs"
+    return Path(state_home) / "qgen" / name
 
 
 def _lock(handle: int, path: Path) -> bool:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import RemoteError
-from qgen_qiskit.runtime.job_records import JobRecord, JobRecords
-from qgen_qiskit.runtime.results import BadResult
-from qgen_qiskit.runtime.service import Deadline, JobEnded, Service, UnknownJob
+from qgen_core.remote.faults import BadResult, JobEnded, UnknownJob
+from qgen_core.remote.job_records import JobRecord, JobRecords
+from qgen_core.remote.service import Deadline, RemoteService
 
 T = TypeVar("T")
 log = logging.getLogger("qgen")
@@ -30,32 +30,59 @@ class Jobs:
     Args:
         service: the device.
         records: the job ids on disk.
-        deadline: seconds to wait for a batch.
         recalibrated: whether a new calibration of the device between two batches is a warning or
             an error.
     """
 
     def __init__(
         self,
-        service: Service,
+        service: RemoteService,
         records: JobRecords,
-        deadline: float,
-        recalibrated: Literal["warn", "error"],
+        recalibrated: Literal["warn", "error"] = "warn",
     ) -> None:
         self.service = service
         self.records = records
-        self.deadline = deadline
         self.recalibrated = recalibrated
         self.calibration = ""
 
-    def run(self, key: str, submit: Callable[[str], Any], read: Callable[[Any], T]) -> T:
-        """The value of ``read`` for the result of a batch; ``submit`` is given the job's tag.
+    def submitted(
+        self, key: str, prepare: Callable[[], Callable[[str], str]], deadline: Deadline
+    ) -> JobRecord:
+        """The record of a batch with the id of its job, which is submitted now unless it was.
+
+        ``prepare`` is called only for a batch without a job. It returns the function that submits
+        the batch under a tag and returns the new id.
 
         Raises RemoteError, RemotePending (run again to continue), or Busy.
         """
-        deadline = Deadline(self.deadline)
         with self.records.claim(key):
-            record = self._submitted(key, submit, deadline)
+            record = self.records.find(key)
+            if record is not None and record.job is not None:
+                self._compare(record.calibration)
+                return record
+            submit = prepare()
+            calibration = self.service.calibration(deadline)
+            self._compare(calibration)
+            maybe_submitted = record is not None
+            if record is None:
+                record = JobRecord(key, self.service.name)
+            record = replace(record, calibration=calibration)
+            self.records.write(record)
+            tag = record.tag
+            job = self.service.submit_once(
+                tag, lambda: submit(tag), deadline, maybe_submitted=maybe_submitted
+            )
+            record = replace(record, job=job)
+            self.records.write(record)
+            return record
+
+    def collected(self, record: JobRecord, read: Callable[[Any], T], deadline: Deadline) -> T:
+        """The value of ``read`` for the result of a batch that was submitted.
+
+        A job that failed is forgotten, so that another run submits the batch anew.
+
+        Raises RemoteError, or RemotePending (run again to continue).
+        """
         assert record.job is not None
         try:
             return read(self.service.result(record.job, deadline))
@@ -65,28 +92,8 @@ class Jobs:
         except (BadResult, UnknownJob) as error:
             raise RemoteError(
                 f"job {record.job} on {record.device} {error.args[0]}; "
-                f"to submit it anew, remove {self.records.path(key)}"
+                f"to submit it anew, remove {self.records.path(record.key)}"
             ) from None
-
-    def _submitted(self, key: str, submit: Callable[[str], Any], deadline: Deadline) -> JobRecord:
-        record = self.records.find(key)
-        if record is not None and record.job is not None:
-            self._compare(record.calibration)
-            return record
-        calibration = self.service.calibration(deadline)
-        self._compare(calibration)
-        maybe_submitted = record is not None
-        if record is None:
-            record = JobRecord(key, self.service.name)
-        record = replace(record, calibration=calibration)
-        self.records.write(record)
-        tag = record.tag
-        job = self.service.submit_once(
-            tag, lambda: submit(tag), deadline, maybe_submitted=maybe_submitted
-        )
-        record = replace(record, job=job)
-        self.records.write(record)
-        return record
 
     def _compare(self, calibration: str) -> None:
         """Warn or raise if the calibration changed since the last batch."""
