@@ -58,6 +58,7 @@ PUBLIC_MODULES = (
     "qgen_core.mitigation.readout_mitigated",
     "qgen_core.noise_models.channels",
     "qgen_core.noise_models.noisy",
+    "qgen_core.remote",
     "qgen_core.runs.assembly",
     "qgen_core.runs.compare",
     "qgen_core.runs.evaluation",

@@ -54,6 +54,9 @@ class Fault:
     ``transient``: worth another try, after ``wait`` seconds if the service asks for that.
     ``answered``: the service refused, so the request was not carried out. ``unknown``: the service
     does not know the job.
+
+    >>> Fault("the service answered 503", transient=True).answered
+    True
     """
 
     text: str

@@ -32,6 +32,32 @@ class Jobs:
         records: the job ids on disk.
         recalibrated: whether a new calibration of the device between two batches is a warning or
             an error.
+
+    >>> import tempfile
+    >>> from qgen_core.remote import JobState, Trace
+    >>> from pathlib import Path
+    >>> class Toy(RemoteService):
+    ...     def connect(self, deadline):
+    ...         pass
+    ...     def diagnose(self, error):
+    ...         return Trace.of(error).fault()
+    ...     def jobs_with_tag(self, tag):
+    ...         return []
+    ...     def find_job(self, job_id):
+    ...         return job_id
+    ...     def state(self, job):
+    ...         return JobState("DONE", done=True)
+    ...     def result_of(self, job):
+    ...         return f"result of {job}"
+    >>> jobs = Jobs(Toy("toy"), JobRecords(Path(tempfile.mkdtemp())))
+    >>> def prepare():
+    ...     print("submitted")
+    ...     return lambda tag: "job-7"
+    >>> record = jobs.submitted("a1", prepare, Deadline(10.0))
+    submitted
+    >>> record = jobs.submitted("a1", prepare, Deadline(10.0))
+    >>> jobs.collected(record, str.upper, Deadline(10.0))
+    'RESULT OF JOB-7'
     """
 
     def __init__(

@@ -51,6 +51,9 @@ class JobState:
     """The vendor's word for the state of a job, and what it means.
 
     ``done``: there is a result. ``failure``: why there will be none; empty otherwise.
+
+    >>> JobState("CANCELLED", failure="it was cancelled").done
+    False
     """
 
     name: str
@@ -65,6 +68,23 @@ class RemoteService(ABC):
     :meth:`diagnose` can tell apart; this class tries again, waits and gives up in time.
 
     ``name`` is the device's name, as messages show it.
+
+    >>> from qgen_core.remote.faults import Trace
+    >>> class Toy(RemoteService):
+    ...     def connect(self, deadline):
+    ...         pass
+    ...     def diagnose(self, error):
+    ...         return Trace.of(error).fault()
+    ...     def jobs_with_tag(self, tag):
+    ...         return []
+    ...     def find_job(self, job_id):
+    ...         return job_id
+    ...     def state(self, job):
+    ...         return JobState("DONE", done=True)
+    ...     def result_of(self, job):
+    ...         return f"result of {job}"
+    >>> Toy("toy").result("job-7", Deadline(0.0))
+    'result of job-7'
     """
 
     def __init__(self, name: str) -> None:

@@ -25,11 +25,15 @@ from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import index_to_bits
 from qgen_core.interfaces import Backend, Capabilities
 from qgen_core.mitigation.readout_mitigated import confusion_from
-from qgen_core.remote.faults import one_line
-from qgen_core.remote.job_records import JobRecords, default_folder
-from qgen_core.remote.jobs import Jobs, batch_key
-from qgen_core.remote.outcomes import as_measured
-from qgen_core.remote.service import Deadline
+from qgen_core.remote import (
+    Deadline,
+    JobRecords,
+    Jobs,
+    as_measured,
+    batch_key,
+    default_folder,
+    one_line,
+)
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats

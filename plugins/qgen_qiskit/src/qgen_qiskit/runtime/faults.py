@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgen_core.remote.faults import Fault, Trace, one_line
+from qgen_core.remote import Fault, Trace, one_line
 
 NO_ACCOUNT = (
     "no such IBM account is saved here; save one once with qiskit_ibm_runtime's "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.remote.faults import bad_result
+from qgen_core.remote import bad_result
 from qgen_core.typing import Floats
 
 #: Rounding error by which expectations may exceed [-1, 1].

@@ -7,8 +7,7 @@ import warnings
 from typing import Any
 
 from qgen_core.discovery.optional_import import import_optional
-from qgen_core.remote.faults import Fault, one_line
-from qgen_core.remote.service import Deadline, JobState, RemoteService
+from qgen_core.remote import Deadline, Fault, JobState, RemoteService, one_line
 from qgen_qiskit.runtime.faults import NO_ACCOUNT, diagnose
 
 #: Arguments of ``sdk`` for the runtime: its module, who needs it, its package.
