@@ -27,6 +27,8 @@ FRAMEWORKS = (
     "pennylane",
     "qiskit",
     "qiskit_aer",
+    "qbraid",
+    "qbraid_core",
     "cirq",
     "qsimcirq",
     "dimod",

@@ -12,7 +12,9 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections import Counter
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -28,7 +30,7 @@ from qgen_core.testing import reference
 KEY = "qbr_" + "0f1e2d3c" * 8
 DEVICE = "toy:toy:sim:five"
 #: A line of an unrolled program, such as ``rz(0.5) q[1];``.
-LINE = re.compile(r"(\w+)(?:\(([^)]*)\))? (q\[.*\]);")
+LINE = re.compile(r"(?!qreg|qubit|measure)(\w+)(?:\(([^)]*)\))? (q\[.*\]);")
 
 
 def device(qrn: str = DEVICE, **changes: Any) -> dict[str, Any]:
@@ -61,6 +63,10 @@ class Service(ThreadingHTTPServer):
         self.jobs: dict[str, dict[str, Any]] = {}
         self.script: dict[str, list[Any]] = {}
         self.calls: Counter[str] = Counter()
+        #: Seconds that pass before and after a job is taken.
+        self.slow = 0.0
+        #: How many jobs were found by their tag.
+        self.found = 0
         self.error: dict[str, Any] = {"message": "out of order"}
         self._submitting = threading.Lock()
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
@@ -156,11 +162,16 @@ class Handler(BaseHTTPRequestHandler):
         if operation == "devices":
             return 200, list(service.devices.values())
         if operation == "submit":
-            return 201, service.submit(json.loads(body))
+            time.sleep(service.slow)
+            job = service.submit(json.loads(body))
+            time.sleep(service.slow)
+            return 201, job
         if operation == "jobs":
             wanted = json.loads(query["tags"][0]).items()
             jobs = [job for job in service.jobs.values() if job]
-            return 200, [job for job in jobs if wanted <= job["tags"].items()]
+            with_tag = [job for job in jobs if wanted <= job["tags"].items()]
+            service.found += len(with_tag)
+            return 200, with_tag
         known = service.devices if operation == "device" else service.jobs
         found = known.get(words[1])
         if not found:
@@ -173,7 +184,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        self.wfile.write(text)
+        with suppress(ConnectionError):  # of a client that was killed
+            self.wfile.write(text)
 
     def log_message(self, *_: Any) -> None:
         """Nothing is printed."""

@@ -16,6 +16,7 @@ from qgen_qbraid.faults import NO_ACCOUNT, diagnose
 
 #: Who needs the packages, for messages where one is missing, and what installs them.
 QBRAID = ("backend 'qbraid'", "qbraid")
+SESSIONS = ("qbraid_core.sessions", *QBRAID)
 #: The name of the tag by which a job is found if its id was lost.
 TAG = "qgen"
 #: What devices call OpenQASM 3.
@@ -96,17 +97,22 @@ class QbraidService(RemoteService):
         does not run, and Unsupported for what it cannot run.
         """
         check_order(device, order)
-        programs = self._programs(order.programs(), device, deadline)
         job = import_optional("qbraid_core.services.runtime.schemas.job", *QBRAID)
+        texts = order.programs()
+        if OPENQASM in device.runInputTypes:
+            programs = [job.Program(format=OPENQASM, data=text) for text in texts]
+        else:
+            programs = self._converted(texts, device, deadline)
+            if not all(isinstance(program, job.Program) for program in programs):
+                # The SDK leaves a program as it is if it does not know what the device takes.
+                raise _not_converted(device, "it does not know that format")
         program = programs if order.batch else programs[0]
         return job.JobRequest(deviceQrn=self.name, program=program, shots=order.shots)
 
-    def _programs(self, texts: list[str], device: Any, deadline: Deadline) -> list[Any]:
-        if OPENQASM in device.runInputTypes:
-            job = import_optional("qbraid_core.services.runtime.schemas.job", *QBRAID)
-            return [job.Program(format=OPENQASM, data=text) for text in texts]
-        # The SDK converts to what other devices take. It imports every quantum SDK that is
-        # installed, so it is loaded only here, and in the main thread, which Qiskit needs.
+    def _converted(self, texts: list[str], device: Any, deadline: Deadline) -> list[Any]:
+        """The programs in the format of a device that takes no OpenQASM 3, by qBraid's SDK."""
+        # The SDK imports every quantum SDK that is installed, so it is loaded only here, and in
+        # the main thread, which Qiskit needs.
         runtime = import_optional("qbraid.runtime", *QBRAID)
         provider = runtime.QbraidProvider(client=self._client)
         target = self.call(
@@ -116,11 +122,7 @@ class QbraidService(RemoteService):
         try:
             return [target.apply_runtime_profile(text) for text in texts]
         except Exception as error:
-            types = ", ".join(device.runInputTypes) or "nothing"
-            raise Unsupported(
-                f"{self.name} takes {types} and no OpenQASM 3, and qBraid's SDK did not convert a "
-                f"program ({one_line(error)}); an extra of the package qbraid may be missing"
-            ) from error
+            raise _not_converted(device, one_line(error)) from error
 
     def submit(self, request: Any, tag: str) -> str:
         """Submit a request under a tag; returns the id of the job."""
@@ -154,7 +156,7 @@ class QbraidService(RemoteService):
 
 def new_client() -> Any:
     """A client of the account that is stored here. Raises RemoteError if there is none."""
-    session = _new_session()
+    session = import_optional(*SESSIONS).QbraidSessionV1()
     if not (session.api_key or session.access_token):
         raise RemoteError(NO_ACCOUNT)
     # The client repeats submissions that were answered with an error, and each may be a paid job.
@@ -167,15 +169,12 @@ def new_client() -> Any:
 
 def missing_account() -> str:
     """Why no account can be used: no key is stored here; empty if there is one. Asks nobody."""
+    sessions = import_optional(*SESSIONS)
     try:
-        session = _new_session()
+        session = sessions.QbraidSessionV1()
     except Exception as error:  # a file that the client cannot read
         return one_line(error)
     return "" if session.api_key or session.access_token else NO_ACCOUNT
-
-
-def _new_session() -> Any:
-    return import_optional("qbraid_core.sessions", *QBRAID).QbraidSessionV1()
 
 
 def check_order(device: Any, order: Order) -> None:
@@ -203,6 +202,14 @@ def check_order(device: Any, order: Order) -> None:
         raise BadOption(f"{name} runs {limit} shots of a circuit, not {order.shots}")
     if order.batch and not device.batchJobSupport:
         raise BadOption(f"{name} takes no batch of circuits as one job; set batch_jobs = false")
+
+
+def _not_converted(device: Any, reason: str) -> Unsupported:
+    types = ", ".join(device.runInputTypes) or "nothing"
+    return Unsupported(
+        f"{device.qrn} takes {types} and no OpenQASM 3, and qBraid's SDK did not convert a program "
+        f"({reason}); an extra of the package qbraid may be missing"
+    )
 
 
 def _unknown_device(name: str, listed: list[Any]) -> str:

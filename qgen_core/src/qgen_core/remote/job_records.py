@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -70,6 +71,10 @@ class JobRecords:
     def write(self, record: JobRecord) -> None:
         """Save a record durably. Raises ResourceRefused if the disk is full."""
         write_durably(self.path(record.key), json.dumps(asdict(record), indent=1).encode())
+
+    def age(self, key: str) -> float:
+        """Seconds since the record of a batch was written."""
+        return max(0.0, time.time() - self.path(key).stat().st_mtime)
 
     @contextmanager
     def claim(self, key: str) -> Iterator[None]:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
-from qgen_core.errors import RemoteError
+from qgen_core.errors import RemoteError, RemotePending
 from qgen_core.remote.faults import BadResult, JobEnded, UnknownJob
 from qgen_core.remote.job_records import JobRecord, JobRecords
-from qgen_core.remote.service import Deadline, RemoteService
+from qgen_core.remote.service import SETTLE, Deadline, RemoteService
 
 T = TypeVar("T")
 log = logging.getLogger("qgen")
@@ -86,10 +86,12 @@ class Jobs:
             if record is not None and record.job is not None:
                 self._compare(record.calibration)
                 return record
+            maybe_submitted = record is not None
+            if maybe_submitted:
+                self._settle(key, deadline)
             submit = prepare()
             calibration = self.service.calibration(deadline)
             self._compare(calibration)
-            maybe_submitted = record is not None
             if record is None:
                 record = JobRecord(key, self.service.name)
             record = replace(record, calibration=calibration)
@@ -120,6 +122,15 @@ class Jobs:
                 f"job {record.job} on {record.device} {error.args[0]}; "
                 f"to submit it anew, remove {self.records.path(record.key)}"
             ) from None
+
+    def _settle(self, key: str, deadline: Deadline) -> None:
+        """Wait while the request of a process that has died may still be under way."""
+        left = SETTLE - self.records.age(key)
+        if left > 0 and not deadline.pause(left):
+            raise RemotePending(
+                f"batch {key[:8]} may have been submitted less than {SETTLE:g} s ago, which the "
+                f"deadline of {deadline.seconds:g} s does not allow to find out; run again"
+            )
 
     def _compare(self, calibration: str) -> None:
         """Warn or raise if the calibration changed since the last batch."""
