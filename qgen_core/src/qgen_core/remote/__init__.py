@@ -9,7 +9,7 @@ from qgen_core.remote.faults import Fault, JobEnded, Trace, UnknownJob, bad_resu
 from qgen_core.remote.job_records import JobRecord, JobRecords, default_folder
 from qgen_core.remote.jobs import Jobs, batch_key
 from qgen_core.remote.outcomes import as_measured
-from qgen_core.remote.service import Deadline, JobState, RemoteService
+from qgen_core.remote.service import Deadline, JobState, RemoteService, retry_pauses
 
 __all__ = [
     "Deadline",
@@ -27,4 +27,5 @@ __all__ = [
     "batch_key",
     "default_folder",
     "one_line",
+    "retry_pauses",
 ]

@@ -72,6 +72,10 @@ class JobRecords:
         """Save a record durably. Raises ResourceRefused if the disk is full."""
         write_durably(self.path(record.key), json.dumps(asdict(record), indent=1).encode())
 
+    def remove(self, key: str) -> None:
+        """Forget a batch that was not carried out."""
+        self.path(key).unlink(missing_ok=True)
+
     def age(self, key: str) -> float:
         """Seconds since the record of a batch was written."""
         return max(0.0, time.time() - self.path(key).stat().st_mtime)
