@@ -110,7 +110,11 @@ class JobRecords:
 
 
 def default_folder(name: str) -> Path:
-    """The folder of this user's job ids at one vendor, such as ``"ibm-jobs"``."""
+    """The folder of this user's job ids at one vendor, under ``XDG_STATE_HOME``.
+
+    >>> default_folder("ibm-jobs").parts[-2:]
+    ('qgen', 'ibm-jobs')
+    """
     state_home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state_home) / "qgen" / name
 
