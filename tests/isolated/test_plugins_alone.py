@@ -19,6 +19,7 @@ FRAMEWORKS = (
     "pennylane",
     "qiskit",
     "qiskit_aer",
+    "qbraid",
     "cirq",
     "qsimcirq",
     "dimod",

@@ -13,9 +13,10 @@ from dwave_service import Service
 
 import qgen_core as qgen
 from qgen_core.errors import BadOption, CheckpointError, RemoteError, RemotePending, Unsupported
+from qgen_core.remote import one_line
+from qgen_core.remote import service as calling
 from qgen_core.testing import SamplerKit
 from qgen_dwave.annealers import qpu
-from qgen_dwave.annealers.faults import one_line
 from qgen_dwave.annealers.qpu import QpuSampler
 from qgen_dwave.tree import TreeSampler
 
@@ -30,7 +31,7 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Service
     monkeypatch.setenv("DWAVE_CONFIG_FILE", str(tmp_path / "none.conf"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(qpu, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(calling, "FIRST_PAUSE", 0.02)
     monkeypatch.setattr(qpu, "REQUEST_LIMIT", 5.0)
     (tmp_path / "none.conf").touch()
     yield server
@@ -208,7 +209,8 @@ def test_no_token_is_shown_or_written(service: Service, tmp_path: Path) -> None:
     assert service.tokens == {TOKEN}
     for path in (tmp_path / "state").rglob("*.json"):
         assert TOKEN not in path.read_text()
-        assert set(json.loads(path.read_text())) == {"key", "solver", "id"}
+        stored = set(json.loads(path.read_text()))
+        assert stored == {"key", "device", "calibration", "attempt", "job"}
     service.script = [401]
     with pytest.raises(RemoteError, match="account was refused") as caught:
         draw(sampler(profile=None), seed=3)

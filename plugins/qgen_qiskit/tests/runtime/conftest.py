@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from scripted_service import ScriptedService, ScriptedTime  # noqa: E402
 
+from qgen_core.remote import service as calling  # noqa: E402
 from qgen_qiskit.runtime import service as talking  # noqa: E402
 from qgen_qiskit.runtime.backend import RuntimeBackend  # noqa: E402
 
@@ -31,7 +32,7 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ScriptedService:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> ScriptedTime:
     time = ScriptedTime()
-    monkeypatch.setattr(talking, "time", time)
+    monkeypatch.setattr(calling, "time", time)
     return time
 
 

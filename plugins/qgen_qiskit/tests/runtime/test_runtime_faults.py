@@ -25,8 +25,8 @@ from qgen_core.errors import (
     RemotePending,
     ResourceRefused,
 )
+from qgen_core.remote import service as calling
 from qgen_core.testing import reference
-from qgen_qiskit.runtime import service as talking
 
 CIRCUIT = Circuit(3, (Gate("ry", (0,), param(0)), Gate("cx", (0, 2)), Gate("rx", (1,), param(1))))
 ANGLES = np.array([[0.9, 0.2], [1.7, -0.6], [2.5, 1.4]])
@@ -284,7 +284,7 @@ def test_submitted_but_the_answer_was_lost(make, service, clock, error) -> None:
     """The job is found by its tag before anything is submitted again."""
     service.script = {"after run": [error()]}
     assert good(ask(make())) and service.submitted == 1 and service.calls["jobs"] == 1
-    assert clock.slept[0] >= (1 if error is not lost else talking.SETTLE)
+    assert clock.slept[0] >= (1 if error is not lost else calling.SETTLE)
 
 
 def test_lost_before_it_arrived(make, service) -> None:
@@ -307,7 +307,7 @@ def test_the_service_is_gone_before_the_lost_job_is_found(make, service) -> None
 
 def test_a_call_that_hangs(make, service, monkeypatch) -> None:
     """A submission without an answer may be under way: the same process never repeats it."""
-    monkeypatch.setattr(talking, "CALL_LIMIT", 2.0)
+    monkeypatch.setattr(calling, "CALL_LIMIT", 2.0)
     freed = threading.Event()
     service.script = {"after run": [lambda _: freed.wait(30)]}
     fails(make(), RemotePending, "no answer in 2 s", 75)

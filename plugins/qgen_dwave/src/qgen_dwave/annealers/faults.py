@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-#: Words long enough to be a token; they are never shown.
-SECRET = re.compile(r"[A-Za-z0-9_\-+=]{28,}")
-MAX_LENGTH = 300
+from qgen_core.remote import one_line
 
 NO_ACCOUNT = (
     "no D-Wave account is configured here: `dwave setup` saves a token in the vendor's own file, "
@@ -69,15 +66,3 @@ def diagnose(error: BaseException) -> Fault:
     if classes & LOST_CLASSES:
         return Fault(text, transient=True, answered=False)
     return Fault(text, ended=bool(classes & ENDED_CLASSES))
-
-
-def one_line(error: object) -> str:
-    """The text of an error on one line, shortened, without anything that could be a token.
-
-    >>> one_line("token DEV-" + 40 * "a")
-    'token [hidden]'
-    """
-    line = SECRET.sub("[hidden]", " ".join(str(error).split())) or type(error).__name__
-    if len(line) <= MAX_LENGTH:
-        return line
-    return f"{line[: MAX_LENGTH - 3]}..."

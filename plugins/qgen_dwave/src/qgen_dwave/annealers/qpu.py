@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,20 +16,17 @@ from numpy.typing import NDArray
 from qgen_core.errors import BadOption, QgenError, RemoteError, RemotePending, Unsupported
 from qgen_core.interfaces import Sampler
 from qgen_core.ising import Ising
+from qgen_core.remote import JobRecord, JobRecords, default_folder, one_line, retry_pauses
 from qgen_core.typing import Array, Floats, Rng
 from qgen_dwave.annealers.annealer import AnnealerSampler, Programming
 from qgen_dwave.annealers.chip import Chip, Ranges
-from qgen_dwave.annealers.faults import Fault, diagnose, one_line
-from qgen_dwave.annealers.jobs import Job, JobFolder, default_folder
+from qgen_dwave.annealers.faults import Fault, diagnose
 from qgen_dwave.ocean import ocean, quadratic_model, spins_of
 
 T = TypeVar("T")
 
 #: Seconds after which one request counts as unanswered.
 REQUEST_LIMIT = 60.0
-#: The pauses between tries grow from the first to the second of these, in seconds.
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 60.0
 #: Seconds between looks at whether a submission has an id.
 GLANCE = 0.05
 #: Options of a recipe that are secrets, which belong in the vendor's own store.
@@ -53,7 +50,7 @@ class QpuDevice:
         profile: str | None,
         anneal_time: float | None,
         deadline: float,
-        jobs: JobFolder,
+        jobs: JobRecords,
     ) -> None:
         self.solver = solver
         self.profile = profile
@@ -144,21 +141,21 @@ class QpuDevice:
     def _answer(self, key: str, submit: Callable[[str], Any]) -> tuple[Any, str]:
         """The samples of a problem and its id, which is on disk before anything waits for it."""
         end = time.monotonic() + self.deadline
-        job = self.jobs.find(key)
-        future = None
-        if job is None:
-            job = Job(key, self.chip.name)
-            self.jobs.write(job)
-        elif job.id is None:
-            job = replace(job, id=self._id_of(job.label))
-        if job.id is not None:
-            future = self._sampler.client.retrieve_answer(job.id)
-        else:
-            future = self._submitted(job, submit, end)
-            job = replace(job, id=str(future.id))
-        self.jobs.write(job)
-        assert job.id is not None
-        return self._awaited(future, job, end), job.id
+        with self.jobs.claim(key):
+            record = self.jobs.find(key)
+            if record is None:
+                record = JobRecord(key, self.chip.name)
+                self.jobs.write(record)
+            elif record.job is None:
+                record = replace(record, job=self._id_of(record.tag))
+            if record.job is not None:
+                future = self._sampler.client.retrieve_answer(record.job)
+            else:
+                future = self._submitted(record, submit, end)
+                record = replace(record, job=str(future.id))
+            self.jobs.write(record)
+        assert record.job is not None
+        return self._awaited(future, record, end), record.job
 
     def _id_of(self, label: str) -> str | None:
         """The id of the problem with this label; None if it never reached the service."""
@@ -171,11 +168,11 @@ class QpuDevice:
         found = self._call("looking a problem up", look)
         return str(found[0].id) if found else None
 
-    def _submitted(self, job: Job, submit: Callable[[str], Any], end: float) -> Any:
+    def _submitted(self, record: JobRecord, submit: Callable[[str], Any], end: float) -> Any:
         """The future of a problem that the service has accepted, with its id."""
         pauses = retry_pauses()
         while True:
-            future = submit(job.label)
+            future = submit(record.tag)
             while future.id is None and not future.done():
                 if time.monotonic() > end:
                     raise _pending("submitting", "no answer", self.deadline)
@@ -187,18 +184,19 @@ class QpuDevice:
                 raise _pending("submitting", fault.text, self.deadline)
             pause = next(pauses)
             if not fault.transient or time.monotonic() + pause > end:
-                self.jobs.remove(job.key)
+                self.jobs.remove(record.key)
                 raise RemoteError(
-                    f"{job.solver} did not take a problem: {fault.text}; nothing was submitted"
+                    f"{record.device} did not take a problem: {fault.text}; nothing was submitted"
                 )
             time.sleep(pause)
 
-    def _awaited(self, future: Any, job: Job, end: float) -> Any:
+    def _awaited(self, future: Any, record: JobRecord, end: float) -> Any:
         """The samples of a problem that was submitted."""
+        what = f"problem {record.job} on {record.device}"
         if not future.wait(timeout=max(end - time.monotonic(), 0.0)):
             raise RemotePending(
-                f"problem {job.id} on {job.solver} is not finished after {self.deadline:g} s; its "
-                "id is stored: run again to collect it, or set a longer deadline"
+                f"{what} is not finished after {self.deadline:g} s; its id is stored: run again "
+                "to collect it, or set a longer deadline"
             )
         try:
             samples = future.sampleset
@@ -207,17 +205,14 @@ class QpuDevice:
         except Exception as error:
             fault = diagnose(error)
         if fault.transient:
-            raise _pending(f"problem {job.id}", fault.text, self.deadline)
+            raise _pending(f"problem {record.job}", fault.text, self.deadline)
         if not fault.ended:
             raise RemoteError(
-                f"problem {job.id} on {job.solver}: its answer cannot be read: {fault.text}; run "
-                f"again to read it again, or remove {self.jobs.path(job.key)} to submit it anew"
+                f"{what}: its answer cannot be read: {fault.text}; run again to read it again, or "
+                f"remove {self.jobs.path(record.key)} to submit it anew"
             )
-        self.jobs.remove(job.key)
-        raise RemoteError(
-            f"problem {job.id} on {job.solver} gave no result: {fault.text}; run again to submit "
-            "it anew"
-        )
+        self.jobs.remove(record.key)
+        raise RemoteError(f"{what} gave no result: {fault.text}; run again to submit it anew")
 
     def _checked(self, samples: Any, job: str, qubits: Array, reads: int) -> NDArray[np.int8]:
         """The values (reads, Q) of an answer that is complete. Raises RemoteError otherwise."""
@@ -272,19 +267,6 @@ def _pending(what: str, text: str, deadline: float) -> RemotePending:
         f"{what}: {one_line(text)}; given up after {deadline:g} s; nothing is lost: run again to "
         "continue"
     )
-
-
-def retry_pauses() -> Iterator[float]:
-    """Seconds between tries: 1, 2, 4, ..., 32, 60, 60, ...
-
-    >>> pauses = retry_pauses()
-    >>> [next(pauses) for _ in range(8)]
-    [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]
-    """
-    pause = FIRST_PAUSE
-    while True:
-        yield pause
-        pause = min(2 * pause, LONGEST_PAUSE)
 
 
 class QpuSampler(AnnealerSampler):
@@ -352,8 +334,8 @@ class QpuSampler(AnnealerSampler):
             reference=reference,
             reference_draws=reference_draws,
         )
-        folder = default_folder() if jobs is None else Path(jobs)
-        self._device = QpuDevice(solver, profile, anneal_time, deadline, JobFolder(folder))
+        folder = default_folder("dwave-jobs") if jobs is None else Path(jobs)
+        self._device = QpuDevice(solver, profile, anneal_time, deadline, JobRecords(folder))
 
     kind = "D-Wave annealer"
 

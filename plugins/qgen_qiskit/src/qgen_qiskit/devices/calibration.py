@@ -12,8 +12,9 @@ import numpy as np
 
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption
+from qgen_core.remote import Deadline
 from qgen_core.typing import Floats, Rng
-from qgen_qiskit.runtime.service import Deadline, Service
+from qgen_qiskit.runtime.service import Service
 
 Qubits = tuple[int, ...]
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.measures import (
-    Bits,
     Expectations,
     Measure,
     Probabilities,
@@ -26,12 +25,18 @@ from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import index_to_bits
 from qgen_core.interfaces import Backend, Capabilities
 from qgen_core.mitigation.readout_mitigated import confusion_from
+from qgen_core.remote import (
+    Deadline,
+    JobRecords,
+    Jobs,
+    as_measured,
+    batch_key,
+    default_folder,
+    one_line,
+)
 from qgen_core.support.identity_cache import Remembered
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats
-from qgen_qiskit.runtime.faults import one_line
-from qgen_qiskit.runtime.job_records import JobRecords, default_folder
-from qgen_qiskit.runtime.jobs import Jobs, batch_key
 from qgen_qiskit.runtime.prepared_circuit import (
     QISKIT,
     PreparedCircuit,
@@ -40,7 +45,7 @@ from qgen_qiskit.runtime.prepared_circuit import (
     word_operators,
 )
 from qgen_qiskit.runtime.results import means, outcomes
-from qgen_qiskit.runtime.service import RUNTIME, Deadline, Service, missing_account
+from qgen_qiskit.runtime.service import RUNTIME, Service, missing_account
 from qgen_qiskit.translate import GATES, free_angles
 
 #: Outcomes are 64-bit integers.
@@ -109,8 +114,8 @@ class RuntimeBackend(Backend):
         self.deadline = deadline
         self.service = Service(account, device)
         self.capabilities = replace(type(self).capabilities, remote=not self.service.local)
-        folder = Path(jobs) if jobs else default_folder()
-        self.jobs = Jobs(self.service, JobRecords(folder), deadline, recalibrated)
+        folder = Path(jobs) if jobs else default_folder("ibm-jobs")
+        self.jobs = Jobs(self.service, JobRecords(folder), recalibrated)
         #: Transpiled circuits, with and without a measurement.
         self._prepared_circuits: Remembered[Circuit, dict[bool, PreparedCircuit]] = Remembered()
         self._readout: dict[object, Floats] = {}
@@ -147,9 +152,8 @@ class RuntimeBackend(Backend):
         draw = int(shots.rng.integers(1, 2**31))
         if isinstance(measure, Expectations):
             return self._means(circuit, rows, measure, shots.number, draw)
-        return _converted(
-            self._outcomes(circuit, rows, shots.number, draw), circuit.num_wires, measure
-        )
+        found = self._outcomes(circuit, rows, shots.number, draw)
+        return as_measured(found, circuit.num_wires, measure)
 
     def readout(self, circuit: Circuit, shots: int) -> Floats:
         """The readout confusion (Q, 2, 2) of the qubits on which a circuit ends.
@@ -230,13 +234,15 @@ class RuntimeBackend(Backend):
             # Such a job ends with this process, so there is nothing to collect later.
             return read(_run_locally(primitive, device, pubs, shots, draw))
 
-        def submit(tag: str) -> Any:
+        def submit(tag: str) -> str:
             options: dict[str, Any] = {"environment": {"job_tags": ["qgen", tag]}}
             if primitive == "EstimatorV2":
                 options["resilience_level"] = 0
-            return _submit(primitive, device, pubs, shots, options)
+            return str(_submit(primitive, device, pubs, shots, options).job_id())
 
-        return self.jobs.run(key, submit, read)
+        deadline = Deadline(self.deadline)
+        record = self.jobs.submitted(key, lambda: submit, deadline)
+        return self.jobs.collected(record, read, deadline)
 
 
 def _submit(
@@ -258,9 +264,3 @@ def _run_locally(primitive: str, device: Any, pubs: list[Any], shots: int, draw:
         return _submit(primitive, device, pubs, shots, options).result()
     except import_optional("qiskit.exceptions", *QISKIT).QiskitError as error:
         raise Unsupported(f"{device.name} did not run the circuit: {one_line(error)}") from error
-
-
-def _converted(found: NDArray[np.int64], wires: int, measure: Measure) -> Array:
-    if isinstance(measure, Bits):
-        return np.stack([index_to_bits(row, wires) for row in found])
-    return np.stack([np.bincount(row, minlength=2**wires) / len(row) for row in found])

@@ -11,7 +11,7 @@ from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.mitigation.folding import NoisyGate
-from qgen_qiskit.runtime.faults import one_line
+from qgen_core.remote import one_line
 from qgen_qiskit.translate import to_qiskit
 
 if TYPE_CHECKING:

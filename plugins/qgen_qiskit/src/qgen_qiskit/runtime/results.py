@@ -7,13 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.errors import RemoteError
+from qgen_core.remote import bad_result
 from qgen_core.typing import Floats
-
-
-class BadResult(RemoteError):
-    """A result that cannot be that of the job."""
-
 
 #: Rounding error by which expectations may exceed [-1, 1].
 ROUNDING = 1e-9
@@ -87,8 +82,3 @@ def _data(pub: Any, name: str) -> Any:
     if value is None:
         raise bad_result(f"no {name!r}")
     return value
-
-
-def bad_result(what: str) -> BadResult:
-    """The error for an impossible result."""
-    return BadResult(f"returned {what}; the result is not used")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -71,6 +72,14 @@ class JobRecords:
         """Save a record durably. Raises ResourceRefused if the disk is full."""
         write_durably(self.path(record.key), json.dumps(asdict(record), indent=1).encode())
 
+    def remove(self, key: str) -> None:
+        """Forget a batch that was not carried out."""
+        self.path(key).unlink(missing_ok=True)
+
+    def age(self, key: str) -> float:
+        """Seconds since the record of a batch was written."""
+        return max(0.0, time.time() - self.path(key).stat().st_mtime)
+
     @contextmanager
     def claim(self, key: str) -> Iterator[None]:
         """Hold the exclusive right to submit a batch.
@@ -100,10 +109,14 @@ class JobRecords:
             os.close(handle)
 
 
-def default_folder() -> Path:
-    """The folder of job ids of this user."""
+def default_folder(name: str) -> Path:
+    """The folder of this user's job ids at one vendor, under ``XDG_STATE_HOME``.
+
+    >>> default_folder("ibm-jobs").parts[-2:]
+    ('qgen', 'ibm-jobs')
+    """
     state_home = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state_home) / "qgen" / "ibm-jobs"
+    return Path(state_home) / "qgen" / name
 
 
 def _lock(handle: int, path: Path) -> bool:

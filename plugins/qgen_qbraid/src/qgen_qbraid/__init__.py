@@ -1,0 +1,1 @@
+"""Devices of many vendors through qBraid's runtime, as the backend ``qbraid``."""
