@@ -48,6 +48,7 @@ from qgen_core.errors import (
     TwoOffers,
     UnknownName,
 )
+from qgen_core.support.notebook import ShownInNotebook
 
 #: A class or function that returns a component; its parameters are the component's options.
 Factory = Callable[..., Any]
@@ -144,7 +145,7 @@ class Description:
 
 
 @dataclass(frozen=True)
-class BoundFunction:
+class BoundFunction(ShownInNotebook):
     """A component that is a function, with its options bound; call it with the other arguments.
 
     Of the keyword arguments of a call, those that the function has no parameter for are left out.

@@ -189,8 +189,8 @@ def as_text(result: Mapping[str, Any]) -> str:
     width = max(24, *(len(name) + 2 for name in names))
     lines = [f"{'metric':<14} {'quantity':<20} " + _aligned(names, width)]
     for row in result["metrics"]:
-        values = [_with_error(cell, "value", "uncertainty") for cell in row["cells"]]
-        floors = [_with_error(cell, "floor", "floor_spread") for cell in row["cells"]]
+        values = [value_of(cell) for cell in row["cells"]]
+        floors = [floor_of(cell) for cell in row["cells"]]
         lines.append(f"{row['metric']:<14} {row['name']:<20} {_aligned(values, width)}")
         lines.append(f"{'':<14} {'  floor':<20} {_aligned(floors, width)}")
     lines.append(f"{'last loss':<35} {_aligned(_short(result['losses']), width)}")
@@ -207,11 +207,28 @@ def as_text(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _with_error(cell: Mapping[str, Any] | None, value: str, error: str) -> str:
-    """A number of a cell with its error; nothing without a cell."""
-    if cell is None:
+def value_of(row: Mapping[str, Any] | None) -> str:
+    """The value of a row of metrics with its uncertainty; nothing without a row.
+
+    >>> value_of({"value": 0.25, "uncertainty": 0.0123})
+    '0.25 ± 0.012'
+    """
+    return _with_error(row, "value", "uncertainty")
+
+
+def floor_of(row: Mapping[str, Any] | None) -> str:
+    """The floor of a row of metrics with its spread; nothing without a row.
+
+    >>> floor_of({"floor": 0.1, "floor_spread": 0.02})
+    '0.1 ± 0.02'
+    """
+    return _with_error(row, "floor", "floor_spread")
+
+
+def _with_error(row: Mapping[str, Any] | None, value: str, error: str) -> str:
+    if row is None:
         return ""
-    return f"{cell[value]:.4g} ± {cell[error]:.2g}"
+    return f"{row[value]:.4g} ± {row[error]:.2g}"
 
 
 def _short(numbers: Sequence[float | None]) -> list[str]:
