@@ -278,21 +278,33 @@ def report(run: RunFolder, latex: Latex = False) -> None:
 @app.command()
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="DIR DIR ...", help="Evaluated run folders.")
+        list[Path],
+        typer.Argument(metavar="DIR DIR ...", help="Evaluated run folders, or folders of them."),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", metavar="FILE", help="Write an HTML page with overlays.")
+    ] = None,
+    browser: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page to sort, filter and overlay many runs."
+        ),
     ] = None,
     latex: Latex = False,
     as_json: Json = False,
 ) -> None:
     """Tabulate runs side by side, with the recipe fields that differ; -o overlays their figures."""
     from qgen_core.runs import compare as comparing
+    from qgen_core.runs.browser import write_browser
 
     result = comparing.compare(runs)
+    for reason in result["left out"]:
+        say(f"left out: {reason}")
+    if browser is not None:
+        say(f"run browser: {write_browser(result, browser)}")
     if as_json:
         write_result(json.dumps({key: value for key, value in result.items() if key != "runs"}))
-    else:
+    elif browser is None:  # the page takes the place of the table
         write_result(comparing.as_text(result))
     if output is not None:
         say(f"comparison: {comparing.write_comparison(result, output, latex=latex)}")

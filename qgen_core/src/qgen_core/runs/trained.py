@@ -21,6 +21,7 @@ from qgen_core.events import Events
 from qgen_core.interfaces import History
 from qgen_core.runs import compare as comparing
 from qgen_core.runs import evaluation, report
+from qgen_core.runs.browser import write_browser
 from qgen_core.runs.eventfile import write_events
 from qgen_core.runs.progress import TrainingProgress
 from qgen_core.runs.recipes import REQUIRED, Recipe
@@ -77,6 +78,8 @@ class Evaluation(ShownInNotebook, dict[str, Any]):
 class Comparison(ShownInNotebook, dict[str, Any]):
     """Metrics of several runs side by side, and the fields in which their recipes differ.
 
+    It holds what :func:`qgen_core.runs.compare.compare` returns; ``str`` of it is a table of text.
+
     >>> found = {"names": ["a", "b"], "metrics": [], "differences": {"seed": [1, 2]}}
     >>> Comparison(found)
     Comparison(a, b; 0 quantities; recipes differ in seed)
@@ -91,6 +94,10 @@ class Comparison(ShownInNotebook, dict[str, Any]):
 
     def __str__(self) -> str:
         return comparing.as_text(self)
+
+    def html(self, path: str | os.PathLike[str]) -> Path:
+        """Write the runs as one HTML page to sort, filter and overlay, and return its path."""
+        return write_browser(self, Path(path))
 
     def _details_html(self) -> str:
         rows = []
@@ -328,7 +335,8 @@ def load(folder: str | os.PathLike[str]) -> TrainedRun:
 def compare(runs: Iterable[TrainedRun | str | os.PathLike[str]]) -> Comparison:
     """Compare evaluated runs, given as runs or by their folders.
 
-    Raises DataError for a run that is not evaluated.
+    A folder of runs stands for all evaluated runs in it. Raises DataError for a run that is not
+    evaluated.
 
     >>> import tempfile
     >>> x = np.random.default_rng(1).normal(size=(400, 1))
