@@ -142,23 +142,34 @@ def train(
             "--time-limit", metavar="SECONDS", help="Save and stop (exit 75) after this time."
         ),
     ] = None,
+    trackers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log",
+            metavar="TRACKER|TRACKER.key=value",
+            help="Follow the training, e.g. by tensorboard or mlflow; may be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Train a recipe into a run folder."""
     from qgen_core.runs import run as runs
     from qgen_core.runs.progress import TrainingProgress
     from qgen_core.runs.recipes import Recipe
+    from qgen_core.runs.tracking import tracked
 
+    read = Recipe.read(recipe, settings or ())
     progress = TrainingProgress()
     try:
-        history = runs.train(
-            Recipe.read(recipe, settings or ()),
-            run,
-            resume=resume,
-            start_from=start_from,
-            every=every,
-            time_limit=time_limit,
-            hooks=[progress],
-        )
+        with tracked(_trackers(trackers or ()), read, run) as followers:
+            history = runs.train(
+                read,
+                run,
+                resume=resume,
+                start_from=start_from,
+                every=every,
+                time_limit=time_limit,
+                hooks=[progress, *followers],
+            )
     finally:
         progress.close()
     message = f"trained: {history.stopped}"
@@ -603,6 +614,20 @@ def _executor(workers: int, given: Sequence[str]) -> registry.Ref:
     if name:
         executor["name"] = name
     return apply_settings(executor, options)
+
+
+def _trackers(given: Sequence[str]) -> list[registry.Ref]:
+    """The trackers of ``--log``: names, and options name.key=value."""
+    from qgen_core.runs.recipes import apply_settings
+
+    settings = [text for text in given if "=" in text]
+    tables = apply_settings({text: {} for text in given if "=" not in text}, settings)
+    found: list[registry.Ref] = []
+    for name, options in tables.items():
+        if not isinstance(options, Mapping):
+            raise RecipeError(f"--log takes a name or name.key=value, not {name}={options}")
+        found.append({"name": name, **options})
+    return found
 
 
 def _emit(where: _StudyPlace, given: Sequence[str]) -> None:

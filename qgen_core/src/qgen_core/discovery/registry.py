@@ -71,9 +71,10 @@ KINDS = {
     "network": "qgen.networks",
     "executor": "qgen.executors",
     "study": "qgen.studies",
+    "tracker": "qgen.trackers",
 }
 #: Kinds whose components inherit an interface class, which names the kind as ``__qgen_kind__``.
-INTERFACES = frozenset({"encoder", "generator", "sampler", "loss", "trainer", "backend"})
+INTERFACES = frozenset({"encoder", "generator", "sampler", "loss", "trainer", "backend", "tracker"})
 #: Kinds whose components are functions, and the arguments that they get when they are called.
 #: The other parameters are options, bound when the component is built. A class may stand in for
 #: such a function: it is built from its options, and its objects are called with these arguments.

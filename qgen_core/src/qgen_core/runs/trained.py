@@ -27,6 +27,7 @@ from qgen_core.runs.progress import TrainingProgress
 from qgen_core.runs.recipes import REQUIRED, Recipe
 from qgen_core.runs.run import Run
 from qgen_core.runs.run import train as train_in_folder
+from qgen_core.runs.tracking import Trackers, tracked
 from qgen_core.support.notebook import ShownInNotebook, paragraph, table
 from qgen_core.typing import Array, Floats
 
@@ -225,6 +226,7 @@ def train(
     resume: bool = False,
     progress: bool = True,
     hooks: Sequence[object] = (),
+    log: Trackers = (),
 ) -> TrainedRun:
     """Train a recipe and return the run.
 
@@ -234,6 +236,8 @@ def train(
         resume: whether to continue a training in that folder.
         progress: whether to show the progress on stderr: a bar in a terminal or a notebook.
         hooks: objects with hook methods such as ``on_step``.
+        log: what follows the training, e.g. ``"tensorboard"``: a tracker or several, by name, as a
+            table with ``name`` and options, or as an object.
 
     Raises RecipeError for a recipe that is wrong or a folder that holds a run already, and the
     errors of its components.
@@ -256,7 +260,8 @@ def train(
     """
     read = _read(recipe)
     folder = _folder(run, read.tables["generator"]["name"])
-    return _trained(read, folder, resume=resume, progress=progress, hooks=hooks)
+    with tracked(log, read, folder) as followers:
+        return _trained(read, folder, resume=resume, progress=progress, hooks=[*hooks, *followers])
 
 
 def fit(
