@@ -17,6 +17,9 @@ from steplog import Ref, follow, losses
 import qgen_core as qgen
 from qgen_core.errors import Interrupted
 
+#: MLflow uses what newer versions of SQLAlchemy call deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 Series = dict[str, list[tuple[int, float]]]
 
 
@@ -37,7 +40,7 @@ def mlflow_run(ref: Ref, folder: Path) -> tuple[Any, Any]:
     import mlflow
 
     client = mlflow.MlflowClient(tracking_uri=ref["tracking_uri"])
-    experiment = client.get_experiment_by_name("qgen")
+    experiment = client.get_experiment_by_name(ref["experiment"])
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.run_id == json.loads((folder / "mlflow.json").read_text())["run_id"]
     return client, run
@@ -59,17 +62,28 @@ READERS: dict[str, Callable[[Ref, Path], Series]] = {
 }
 
 
-@pytest.fixture(params=READERS)
-def tracker(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: Any) -> Ref:
-    """The table of a tracker whose program is installed."""
-    name = request.param
-    if find_spec(name) is None:
-        pytest.skip(f"needs {name}, which the extra {name} installs")
-    if name == "tensorboard":
-        return {"name": name}
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a database of MLflow, whose tables take seconds to make."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/runs.db"
+
+
+@pytest.fixture
+def in_mlflow(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ref:
+    """The table of the tracker, with an experiment of its own."""
+    pytest.importorskip("mlflow", reason="needs MLflow, see make test-mlflow")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    return {"name": name, "tracking_uri": (tmp_path / "store").as_uri()}
+    return {"name": "mlflow", "tracking_uri": store, "experiment": tmp_path.name}
+
+
+@pytest.fixture(params=READERS)
+def tracker(request: pytest.FixtureRequest) -> Ref:
+    """The table of a tracker whose program is installed."""
+    if request.param == "mlflow":
+        found: Ref = request.getfixturevalue("in_mlflow")
+        return found
+    pytest.importorskip("tensorboard", reason="needs TensorBoard, which an extra installs")
+    return {"name": "tensorboard"}
 
 
 def check(tracker: Ref, folder: Path) -> None:
@@ -125,9 +139,9 @@ def test_a_tracker_that_fails_is_left_out_with_one_warning(
     tracker: Ref, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "run"
-    (tmp_path / "store").write_text("a file where a folder is needed")
     folder.mkdir()
     (folder / "tensorboard").write_text("a file where a folder is needed")
+    (folder / "mlflow.json").write_text(json.dumps({"run_id": "a run that nobody has"}))
     with caplog.at_level(logging.WARNING, logger="qgen"):
         follow(tracker, folder, 5)
     assert len(losses(folder)) == 5
@@ -135,12 +149,7 @@ def test_a_tracker_that_fails_is_left_out_with_one_warning(
     assert warning.startswith(f"tracker {tracker['name']!r} failed, and the training goes on")
 
 
-def test_mlflow_has_the_recipe_the_data_and_how_it_ended(tmp_path: Path, monkeypatch: Any) -> None:
-    pytest.importorskip("mlflow")
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    ref = {"name": "mlflow", "tracking_uri": (tmp_path / "store").as_uri()}
-
+def test_mlflow_has_the_recipe_the_data_and_how_it_ended(in_mlflow: Ref, tmp_path: Path) -> None:
     class Interrupting:
         @qgen.hookimpl
         def on_step(self, record: Any) -> None:
@@ -148,27 +157,28 @@ def test_mlflow_has_the_recipe_the_data_and_how_it_ended(tmp_path: Path, monkeyp
 
     folder = tmp_path / "run"
     with pytest.raises(Interrupted):
-        follow(ref, folder, 3, Interrupting())
-    _, run = mlflow_run(ref, folder)
+        follow(in_mlflow, folder, 3, Interrupting())
+    _, run = mlflow_run(in_mlflow, folder)
     assert run.info.run_name == "run" and run.info.status == "KILLED"
     assert run.data.params["trainer.steps"] == "3"
     assert run.data.tags["qgen.data"] == "squares (stand-in)"
     assert run.data.tags["qgen.ending"] == "Interrupted: stopped by hand"
-    follow(ref, folder, 3)
-    _, run = mlflow_run(ref, folder)
+    follow(in_mlflow, folder, 3)
+    _, run = mlflow_run(in_mlflow, folder)
     assert run.info.status == "FINISHED"
     assert run.data.tags["qgen.ending"] == "all 3 steps done"
 
 
 def test_mlflow_without_a_server_stops_nothing(
-    tmp_path: Path, monkeypatch: Any, caplog: pytest.LogCaptureFixture
+    in_mlflow: Ref,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    pytest.importorskip("mlflow")
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     address = "http://127.0.0.1:9"  # the port of the service "discard", which nobody runs
     with caplog.at_level(logging.WARNING, logger="qgen"):
-        follow({"name": "mlflow", "tracking_uri": address}, tmp_path / "run", 3)
+        follow({**in_mlflow, "tracking_uri": address}, tmp_path / "run", 3)
     assert len(losses(tmp_path / "run")) == 3
     assert "the training goes on without it" in caplog.text
 
