@@ -7,7 +7,7 @@ CORE := qgen_core/pyproject.toml plugins/qgen_hep/pyproject.toml constraints.txt
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 RUN := runs/jets
 
-.PHONY: demo test test-long reliability docs bench equal clean
+.PHONY: demo test test-long test-mlflow reliability docs bench equal clean
 
 demo: $(VENV)/.installed-core
 	rm -rf $(RUN)
@@ -23,6 +23,12 @@ test: $(VENV)/.installed-all
 
 test-long: $(VENV)/.installed-all
 	$(BIN)/python -m pytest -q -m long
+
+# MLflow wants older versions of some packages than the other plugins, so it has an environment of its own.
+test-mlflow:
+	test -x .mlflow/bin/python || $(PYTHON) -m venv .mlflow
+	.mlflow/bin/python -m pip install --quiet --disable-pip-version-check -c plugins/qgen_track/tests/constraints.txt -e ./qgen_core -e "./plugins/qgen_track[mlflow,tensorboard]" pytest pytest-timeout
+	.mlflow/bin/python -m pytest -q plugins/qgen_track
 
 # The full campaigns of faults; their counts go into docs/reliability.md.
 reliability: $(VENV)/.installed-all
@@ -53,8 +59,8 @@ $(VENV)/.installed-core: $(CORE)
 	touch $@
 
 $(VENV)/.installed-all: $(VENV)/.installed-core tests/requirements.txt docs/requirements.txt $(wildcard plugins/*/pyproject.toml)
-	$(PIP) -e "./qgen_core[cma,pandas,search]" $(addprefix -e ./,$(PLUGINS)) -e "./plugins/qgen_dask[jobqueue]" -e "./plugins/qgen_hep[root,parquet,pythia]" -e "./plugins/qgen_torch[flows]" -r tests/requirements.txt -r docs/requirements.txt
+	$(PIP) -e "./qgen_core[cma,pandas,search]" $(addprefix -e ./,$(PLUGINS)) -e "./plugins/qgen_dask[jobqueue]" -e "./plugins/qgen_hep[root,parquet,pythia]" -e "./plugins/qgen_torch[flows]" -e "./plugins/qgen_track[tensorboard]" -r tests/requirements.txt -r docs/requirements.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .bench runs docs/_build
+	rm -rf $(VENV) .bench .mlflow runs docs/_build

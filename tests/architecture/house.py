@@ -68,6 +68,7 @@ PUBLIC_MODULES = (
     "qgen_core.runs.lock",
     "qgen_core.runs.report",
     "qgen_core.runs.run",
+    "qgen_core.runs.tracking",
     "qgen_core.samplers.annealing",
     "qgen_core.samplers.base",
     "qgen_core.samplers.chains",

@@ -17,6 +17,7 @@ PAGES = sorted((ROOT / "docs" / "api").glob("*.rst"))
 #: Modules that are described for programs, and that plugins do not import.
 FOR_PROGRAMS = {
     "qgen_core.circuits.svg",
+    "qgen_core.runs.browser",
     "qgen_core.runs.folder",
     "qgen_core.runs.recipes",
     "qgen_core.runs.trained",

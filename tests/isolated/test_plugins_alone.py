@@ -11,7 +11,11 @@ import pytest
 from isolated_process import ROOT, call
 
 #: Extras that a plugin's own tests are run with, as ``make test`` installs them.
-EXTRAS = {"qgen-hep": "[root,parquet]", "qgen-torch": "[flows]"}
+EXTRAS = {
+    "qgen-hep": "[root,parquet]",
+    "qgen-torch": "[flows]",
+    "qgen-track": "[tensorboard]",
+}
 PLUGINS = sorted(name for name in isolated_links.projects() if name != "qgen-core")
 #: Packages that some plugin needs and none other may see.
 FRAMEWORKS = (

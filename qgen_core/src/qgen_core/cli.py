@@ -142,23 +142,34 @@ def train(
             "--time-limit", metavar="SECONDS", help="Save and stop (exit 75) after this time."
         ),
     ] = None,
+    trackers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--log",
+            metavar="TRACKER|TRACKER.key=value",
+            help="Follow the training, e.g. by tensorboard or mlflow; may be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Train a recipe into a run folder."""
     from qgen_core.runs import run as runs
     from qgen_core.runs.progress import TrainingProgress
     from qgen_core.runs.recipes import Recipe
+    from qgen_core.runs.tracking import tracked
 
+    read = Recipe.read(recipe, settings or ())
     progress = TrainingProgress()
     try:
-        history = runs.train(
-            Recipe.read(recipe, settings or ()),
-            run,
-            resume=resume,
-            start_from=start_from,
-            every=every,
-            time_limit=time_limit,
-            hooks=[progress],
-        )
+        with tracked(_trackers(trackers or ()), read, run) as followers:
+            history = runs.train(
+                read,
+                run,
+                resume=resume,
+                start_from=start_from,
+                every=every,
+                time_limit=time_limit,
+                hooks=[progress, *followers],
+            )
     finally:
         progress.close()
     message = f"trained: {history.stopped}"
@@ -278,21 +289,33 @@ def report(run: RunFolder, latex: Latex = False) -> None:
 @app.command()
 def compare(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="DIR DIR ...", help="Evaluated run folders.")
+        list[Path],
+        typer.Argument(metavar="DIR DIR ...", help="Evaluated run folders, or folders of them."),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", metavar="FILE", help="Write an HTML page with overlays.")
+    ] = None,
+    browser: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page to sort, filter and overlay many runs."
+        ),
     ] = None,
     latex: Latex = False,
     as_json: Json = False,
 ) -> None:
     """Tabulate runs side by side, with the recipe fields that differ; -o overlays their figures."""
     from qgen_core.runs import compare as comparing
+    from qgen_core.runs.browser import write_browser
 
     result = comparing.compare(runs)
+    for reason in result["left out"]:
+        say(f"left out: {reason}")
+    if browser is not None:
+        say(f"run browser: {write_browser(result, browser)}")
     if as_json:
         write_result(json.dumps({key: value for key, value in result.items() if key != "runs"}))
-    else:
+    elif browser is None:  # the page takes the place of the table
         write_result(comparing.as_text(result))
     if output is not None:
         say(f"comparison: {comparing.write_comparison(result, output, latex=latex)}")
@@ -591,6 +614,20 @@ def _executor(workers: int, given: Sequence[str]) -> registry.Ref:
     if name:
         executor["name"] = name
     return apply_settings(executor, options)
+
+
+def _trackers(given: Sequence[str]) -> list[registry.Ref]:
+    """The trackers of ``--log``: names, and options name.key=value."""
+    from qgen_core.runs.recipes import apply_settings
+
+    settings = [text for text in given if "=" in text]
+    tables = apply_settings({text: {} for text in given if "=" not in text}, settings)
+    found: list[registry.Ref] = []
+    for name, options in tables.items():
+        if not isinstance(options, Mapping):
+            raise RecipeError(f"--log takes a name or name.key=value, not {name}={options}")
+        found.append({"name": name, **options})
+    return found
 
 
 def _emit(where: _StudyPlace, given: Sequence[str]) -> None:

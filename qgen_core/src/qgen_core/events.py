@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BrokenPlugin, DataError
 from qgen_core.support.cuts import Cut
+from qgen_core.support.notebook import ShownInNotebook, paragraph, table
 from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats
@@ -27,6 +28,9 @@ AT_ONCE = 2**14
 LARGE_PIECE = 2**18
 #: Longest list of columns in the text of events.
 LONGEST_REPR = 80
+#: The most events and columns that a notebook shows.
+MOST_SHOWN = 5
+MOST_COLUMNS_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,7 @@ def distinct_rows(rows: Array) -> tuple[Array, NDArray[np.intp]]:
 
 
 @dataclass(frozen=True, eq=False)
-class Events:
+class Events(ShownInNotebook):
     """N events with their features and, optionally, conditions and weights.
 
     Args:
@@ -205,6 +209,23 @@ class Events:
         if self.condition_columns:
             text += f" given {len(self.condition_columns)} conditions"
         return f"Events({len(self)} of {text})"
+
+    def _details_html(self) -> str:
+        """The kind of the events, and the first of them."""
+        headings = [f"{name} [{unit}]" for name, unit in zip(self.columns, self.units, strict=True)]
+        values = [self.x[:MOST_SHOWN]]
+        if self.condition is not None:
+            headings += [f"{name} (condition)" for name in self.condition_columns]
+            values.append(self.condition[:MOST_SHOWN])
+        if self.weight is not None:
+            headings.append("weight")
+            values.append(self.weight[:MOST_SHOWN, None])
+        numbers = np.concatenate(values, axis=1)[:, :MOST_COLUMNS_SHOWN]
+        told = f"first {len(numbers)} events, kind: {self.provenance.get('kind', 'not stated')}"
+        if len(headings) > MOST_COLUMNS_SHOWN:
+            told += f"; {MOST_COLUMNS_SHOWN} of {len(headings)} columns"
+        rows = [[f"{number:.6g}" for number in row] for row in numbers.tolist()]
+        return paragraph(told) + table(headings[:MOST_COLUMNS_SHOWN], rows)
 
     def __post_init__(self) -> None:
         x = np.asarray(self.x)
@@ -461,7 +482,7 @@ class Taken:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class Batch(ShownInNotebook):
     """The data of one training step.
 
     A loss that reads ``probabilities`` gets the distinct conditions as ``condition`` (C, K) and

@@ -25,9 +25,10 @@ from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, NoGradien
 from qgen_core.events import Batch, Events, Space
 from qgen_core.ising import Ising
 from qgen_core.support.checkpoint import Checkpoints
+from qgen_core.support.notebook import ShownInNotebook, paragraph, table
 from qgen_core.support.parameters import assign, flatten, load_into
 from qgen_core.support.random_streams import Seed, generator
-from qgen_core.support.short_repr import short_repr
+from qgen_core.support.short_repr import ShownByOptions
 from qgen_core.typing import AnglePullback, Array, Floats, Ints, Pullback, Rng
 
 #: Data inputs of a circuit, (I,) or (B, I); None for a circuit without inputs.
@@ -38,6 +39,8 @@ Hooks = Sequence[object]
 Folder = Checkpoints | str | PathLike[str] | None
 #: The outputs that a generator may offer and a loss may read.
 OUTPUTS = ("probabilities", "log_prob", "samples", "objective")
+#: The most steps of a history that a notebook shows, which are the last ones.
+MOST_STEPS_SHOWN = 5
 
 
 def name_of(component: object) -> str:
@@ -138,7 +141,7 @@ class Estimate:
         return self.uncertainty is not None
 
 
-class Stateful(ABC):
+class Stateful(ShownByOptions, ABC):
     """Base class of everything that a checkpoint holds. By default there is no state.
 
     >>> class Counter(Stateful):
@@ -157,9 +160,6 @@ class Stateful(ABC):
     >>> restored.count
     array([3.])
     """
-
-    def __repr__(self) -> str:
-        return short_repr(self)
 
     def state(self) -> dict[str, Array]:
         """Copies of the arrays that a checkpoint has to hold, by name."""
@@ -221,7 +221,7 @@ class Encoder(Stateful):
         return np.ones(len(x), dtype=np.bool_)
 
 
-class Backend(ABC):
+class Backend(ShownByOptions, ABC):
     """Runs circuits. The batch axis comes first; the number of wires is that of the circuit.
 
     A device implements :meth:`run`. One that has exact values inherits
@@ -230,9 +230,6 @@ class Backend(ABC):
 
     __qgen_kind__ = "backend"
     capabilities: Capabilities = Capabilities()
-
-    def __repr__(self) -> str:
-        return short_repr(self)
 
     @abstractmethod
     def run(
@@ -716,7 +713,7 @@ class Loss(Stateful):
 
 
 @dataclass
-class History:
+class History(ShownInNotebook):
     """What happened in a training, step by step.
 
     ``records`` has one mapping per step, with at least ``step`` and ``loss``; ``stopped`` says
@@ -749,6 +746,16 @@ class History:
         if self.stopped:
             told.append(repr(self.stopped))
         return f"History({', '.join(told)})"
+
+    def _details_html(self) -> str:
+        """The last steps, and the warnings."""
+        last = self.records[-MOST_STEPS_SHOWN:]
+        names = list(dict.fromkeys(name for record in last for name in record))
+        rows = []
+        for record in last:
+            numbers = {name: f"{value:.6g}" for name, value in record.items()}
+            rows.append([numbers.get(name, "") for name in names])
+        return table(names, rows) + "".join(paragraph(text) for text in self.warnings)
 
     @property
     def losses(self) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qgen_core.errors import DataError
+from qgen_core.support.notebook import ShownInNotebook
 from qgen_core.typing import Array, Floats, Ints
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ WORTH_DENSE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(ShownInNotebook):
     """Which pairs of spins are coupled.
 
     A graph is checked once and keeps what is derived from it (colours and the places of the
@@ -238,7 +239,7 @@ def _smallest_missing(colours: Ints) -> int:
 
 
 @dataclass(frozen=True, eq=False, init=False)
-class Ising:
+class Ising(ShownInNotebook):
     """The energy ``E(s) = sum_i h_i s_i + sum_e J_e s_i(e) s_j(e) + offset`` of spins -1 or +1.
 
     A sampler draws from exp(-beta E), where beta is the sampler's own. Energies have no unit.

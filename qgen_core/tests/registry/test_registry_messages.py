@@ -126,7 +126,7 @@ def test_no_such_kind() -> None:
         assert str(caught.value) == (
             "UnknownName: no kind 'backends'; there are encoder, generator, couplings, sampler, "
             "loss, trainer, backend, noise, "
-            "ansatz, dataset, metric, network, executor, study"
+            "ansatz, dataset, metric, network, executor, study, tracker"
         )
 
 

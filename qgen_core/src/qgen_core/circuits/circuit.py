@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pkgutil import resolve_name
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from qgen_core.circuits.gates import GateSpec, gate_spec, inverse_of
 from qgen_core.errors import BadCircuit, Unsupported
+from qgen_core.support.notebook import ShownInNotebook
 from qgen_core.typing import Floats
+
+#: Circuits of more instructions are not drawn in pages and notebooks.
+MOST_DRAWN = 1000
 
 
 class Label(NamedTuple):
@@ -214,7 +219,7 @@ class _Map(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Circuit:
+class Circuit(ShownInNotebook):
     """Instructions on ``num_wires`` wires, applied in order to ``|0...0>``.
 
     ``labels`` has one :class:`Label` for each parameter in the circuits of an ansatz, else none.
@@ -255,6 +260,13 @@ class Circuit:
         if self.num_inputs:
             told.append(f"{self.num_inputs} inputs")
         return f"Circuit({', '.join(told)})"
+
+    def _details_html(self) -> str:
+        """The circuit as a picture, unless it is a large one."""
+        if len(self.instructions) > MOST_DRAWN:
+            return ""
+        svg = resolve_name("qgen_core.circuits.svg:svg")  # the module stands above this one
+        return f"<div>{svg(self)}</div>"
 
     @cached_property
     def gates(self) -> tuple[Gate, ...]:

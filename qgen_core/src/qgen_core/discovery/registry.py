@@ -48,6 +48,7 @@ from qgen_core.errors import (
     TwoOffers,
     UnknownName,
 )
+from qgen_core.support.notebook import ShownInNotebook
 
 #: A class or function that returns a component; its parameters are the component's options.
 Factory = Callable[..., Any]
@@ -70,9 +71,10 @@ KINDS = {
     "network": "qgen.networks",
     "executor": "qgen.executors",
     "study": "qgen.studies",
+    "tracker": "qgen.trackers",
 }
 #: Kinds whose components inherit an interface class, which names the kind as ``__qgen_kind__``.
-INTERFACES = frozenset({"encoder", "generator", "sampler", "loss", "trainer", "backend"})
+INTERFACES = frozenset({"encoder", "generator", "sampler", "loss", "trainer", "backend", "tracker"})
 #: Kinds whose components are functions, and the arguments that they get when they are called.
 #: The other parameters are options, bound when the component is built. A class may stand in for
 #: such a function: it is built from its options, and its objects are called with these arguments.
@@ -144,7 +146,7 @@ class Description:
 
 
 @dataclass(frozen=True)
-class BoundFunction:
+class BoundFunction(ShownInNotebook):
     """A component that is a function, with its options bound; call it with the other arguments.
 
     Of the keyword arguments of a call, those that the function has no parameter for are left out.

@@ -6,20 +6,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from qgen_core.errors import BadOption, DataError
+from qgen_core.errors import BadOption, DataError, QgenError
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import Section, material, page, plugin_sections, section
 from qgen_core.support.files import write_durably
 
 #: What a run costs, and the unit in which it is shown.
 COSTS = {"parameters": "", "training": "processor s", "generating": "ms an event"}
+#: The most names that one message lists.
+MOST_LISTED = 5
 
 
 def compare(folders: Sequence[Path]) -> dict[str, Any]:
     """What :func:`side_by_side` says of evaluated runs, and ``runs``, the material of figures.
 
-    The plugins of the models need not be installed. Raises CheckpointError for a folder without a
-    run or whose files do not belong together, DataError for a run that has not been evaluated.
+    A folder that is no run stands for all evaluated runs below it; ``left out`` says of the other
+    runs there what is wrong with them. The plugins of the models need not be installed. Raises
+    CheckpointError for a folder without a run, or for a run whose files do not belong together,
+    DataError for a run that has not been evaluated and for a folder without evaluated runs.
 
     >>> from qgen_core.errors import CheckpointError
     >>> try:
@@ -28,17 +32,35 @@ def compare(folders: Sequence[Path]) -> dict[str, Any]:
     ...     print(error)
     CheckpointError: no-such-run is not a run folder: it has no recipe.toml
     """
-    found = []
+    found: dict[Path, dict[str, Any]] = {}
+    left_out: list[str] = []
     for folder in folders:
-        one = material(folder)
-        if one["evaluation"] is None:
-            raise DataError(f"{folder} is not evaluated; run: qgen evaluate {folder}")
-        found.append(one)
-    names = _names([folder.resolve() for folder in folders])
+        below = sorted(file.parent for file in folder.rglob("*/recipe.toml"))
+        if (folder / "recipe.toml").exists() or not below:
+            found[folder.resolve()] = _evaluated(folder)
+            continue
+        for run in below:
+            try:
+                found[run.resolve()] = _evaluated(run)
+            except QgenError as error:
+                left_out.append(str(error))
+    if not found:
+        raise DataError(f"none of the runs is evaluated: {_listed(left_out)}")
+    names = _names(list(found))
+    runs = list(found.values())
     return {
-        **side_by_side(names, [compared(one) for one in found]),
-        "runs": [one | {"name": name} for one, name in zip(found, names, strict=True)],
+        **side_by_side(names, [compared(one) for one in runs]),
+        "runs": [one | {"name": name} for one, name in zip(runs, names, strict=True)],
+        "left out": left_out,
     }
+
+
+def _evaluated(folder: Path) -> dict[str, Any]:
+    """The material of an evaluated run."""
+    found = material(folder)
+    if found["evaluation"] is None:
+        raise DataError(f"{folder} is not evaluated; run: qgen evaluate {folder}")
+    return found
 
 
 def compared(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,11 +141,11 @@ def _warnings(names: Sequence[str], checksums: Sequence[str | None]) -> list[str
     unknown = [name for name, one in zip(names, checksums, strict=True) if one is None]
     if unknown:
         warnings.append(
-            f"the bins of {', '.join(unknown)} are not known; evaluate again with qgen evaluate"
+            f"the bins of {_listed(unknown)} are not known; evaluate again with qgen evaluate"
         )
     elif others:
         warnings.append(
-            f"{', '.join(others)} and {names[0]} have different bins, because their references or "
+            f"{_listed(others)} and {names[0]} have different bins, because their references or "
             "recipes differ: metrics that bin cannot be compared; evaluate them with the same "
             "reference (--reference) and the same [evaluation]"
         )
@@ -131,11 +153,26 @@ def _warnings(names: Sequence[str], checksums: Sequence[str | None]) -> list[str
 
 
 def _names(folders: Sequence[Path]) -> list[str]:
-    """The names of the folders, with those of their parents if the names alone are not unique."""
-    short = [folder.name for folder in folders]
-    if len(set(short)) == len(short):
-        return short
-    return ["/".join(folder.parts[-2:]) for folder in folders]
+    """The names of the folders, with as many of their parents as make them unique."""
+    names: list[str] = []
+    for count in range(1, max(len(folder.parts) for folder in folders) + 1):
+        names = ["/".join(folder.parts[-count:]) for folder in folders]
+        if len(set(names)) == len(names):
+            break
+    return names
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """The first of the texts, and how many more there are.
+
+    >>> _listed(["a", "b"]), _listed([str(number) for number in range(9)])
+    ('a, b', '0, 1, 2, 3, 4 and 4 more')
+    """
+    text = ", ".join(texts[:MOST_LISTED])
+    more = len(texts) - MOST_LISTED
+    if more > 0:
+        text += f" and {more} more"
+    return text
 
 
 def _metrics(tables: Sequence[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
@@ -189,8 +226,8 @@ def as_text(result: Mapping[str, Any]) -> str:
     width = max(24, *(len(name) + 2 for name in names))
     lines = [f"{'metric':<14} {'quantity':<20} " + _aligned(names, width)]
     for row in result["metrics"]:
-        values = [_with_error(cell, "value", "uncertainty") for cell in row["cells"]]
-        floors = [_with_error(cell, "floor", "floor_spread") for cell in row["cells"]]
+        values = [value_of(cell) for cell in row["cells"]]
+        floors = [floor_of(cell) for cell in row["cells"]]
         lines.append(f"{row['metric']:<14} {row['name']:<20} {_aligned(values, width)}")
         lines.append(f"{'':<14} {'  floor':<20} {_aligned(floors, width)}")
     lines.append(f"{'last loss':<35} {_aligned(_short(result['losses']), width)}")
@@ -207,11 +244,28 @@ def as_text(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _with_error(cell: Mapping[str, Any] | None, value: str, error: str) -> str:
-    """A number of a cell with its error; nothing without a cell."""
-    if cell is None:
+def value_of(row: Mapping[str, Any] | None) -> str:
+    """The value of a row of metrics with its uncertainty; nothing without a row.
+
+    >>> value_of({"value": 0.25, "uncertainty": 0.0123})
+    '0.25 ± 0.012'
+    """
+    return _with_error(row, "value", "uncertainty")
+
+
+def floor_of(row: Mapping[str, Any] | None) -> str:
+    """The floor of a row of metrics with its spread; nothing without a row.
+
+    >>> floor_of({"floor": 0.1, "floor_spread": 0.02})
+    '0.1 ± 0.02'
+    """
+    return _with_error(row, "floor", "floor_spread")
+
+
+def _with_error(row: Mapping[str, Any] | None, value: str, error: str) -> str:
+    if row is None:
         return ""
-    return f"{cell[value]:.4g} ± {cell[error]:.2g}"
+    return f"{row[value]:.4g} ± {row[error]:.2g}"
 
 
 def _short(numbers: Sequence[float | None]) -> list[str]:

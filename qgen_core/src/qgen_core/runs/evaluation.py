@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from qgen_core.circuits.circuit import MOST_DRAWN
 from qgen_core.circuits.draw import draw
 from qgen_core.circuits.svg import svg
 from qgen_core.discovery import registry
@@ -47,8 +48,6 @@ EVENTS = 100_000
 LEAST_EVENTS = 10_000
 #: About so many values are generated for an evaluation of many columns.
 VALUES = 2**22
-#: Circuits of more instructions are kept as text only, not as pictures.
-MOST_DRAWN = 1000
 #: Metrics of the joint histogram are in the default table if its cells hold so many reference
 #: events on average; with fewer, the floors would be too low.
 LEAST_IN_CELL = 5

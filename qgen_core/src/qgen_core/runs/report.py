@@ -11,13 +11,13 @@ import base64
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from qgen_core.discovery.hooks import manager
 from qgen_core.runs.folder import RunFolder
+from qgen_core.runs.pages import rendered
 from qgen_core.support.files import write_durably
 
 log = logging.getLogger("qgen")
@@ -137,11 +137,12 @@ def page(title: str, subtitle: str, sections: Sequence[Section], *, figures: boo
     if not figures:
         sections = [*sections, section("Figures", "no_figures.html", 20)]
     ordered = sorted(sections, key=lambda s: s.order)
-    template = _template("report.html")
-    return str(
-        template.render(
-            title=title, subtitle=subtitle, sections=ordered, version=version("qgen-core")
-        )
+    return rendered(
+        "report.html",
+        title=title,
+        subtitle=subtitle,
+        sections=ordered,
+        version=version("qgen-core"),
     )
 
 
@@ -151,7 +152,7 @@ def section(title: str, template: str, order: int, **values: Any) -> Section:
     >>> section("Recipe", "pre.html", 80, text='a = "<b>"').body
     '<pre>a = &#34;&lt;b&gt;&#34;</pre>'
     """
-    return Section(title, str(_template(template).render(**values)), order)
+    return Section(title, rendered(template, **values), order)
 
 
 def _core_sections(found: Mapping[str, Any]) -> list[Section]:
@@ -185,25 +186,3 @@ def plugin_sections(found: Mapping[str, Any]) -> list[Section]:
     except Exception as error:  # a figure that fails must not prevent the report
         log.warning("figures are left out of the report: %s: %s", type(error).__name__, error)
     return sections
-
-
-def _template(name: str) -> Any:
-    import jinja2
-
-    text = resources.files("qgen_core.runs").joinpath("templates", name).read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.ChainableUndefined
-    )
-    environment.filters["short"] = _short
-    return environment.from_string(text)
-
-
-def _short(value: Any) -> str:
-    """A float with four digits, a mapping or list on one line, anything else as text."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k}: {_short(v)}" for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_short(v) for v in value)
-    return str(value)

@@ -37,6 +37,7 @@ from qgen_core.runs.provenance import fingerprint_of_arrays, versions
 from qgen_core.runs.recipes import Recipe
 from qgen_core.support.checkpoint import Checkpoints, Saved, first_process
 from qgen_core.support.files import write_durably
+from qgen_core.support.notebook import ShownInNotebook, preformatted
 from qgen_core.support.random_streams import stream
 from qgen_core.training.checkpoints import load_sampler
 from qgen_core.typing import Array, Floats
@@ -283,7 +284,7 @@ def _generator_state(saved: Saved) -> dict[str, Array]:
     }
 
 
-class Run:
+class Run(ShownInNotebook):
     """A trained run folder, to generate events from and to read its record.
 
     ``settings`` are changes of the recipe, ``key.sub=value``; ``untrained`` allows a model whose
@@ -334,6 +335,9 @@ class Run:
         tables = self.recipe.tables
         what = f"{tables['generator']['name']} on {tables['dataset']['name']}"
         return f"Run({str(self.path)!r}, {what})"
+
+    def _details_html(self) -> str:
+        return preformatted(self.recipe.to_toml())
 
     @cached_property
     def warnings(self) -> list[str]:

@@ -5,7 +5,6 @@ They make recipes and run folders, the same as the command line does.
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -22,11 +21,14 @@ from qgen_core.events import Events
 from qgen_core.interfaces import History
 from qgen_core.runs import compare as comparing
 from qgen_core.runs import evaluation, report
+from qgen_core.runs.browser import write_browser
 from qgen_core.runs.eventfile import write_events
 from qgen_core.runs.progress import TrainingProgress
 from qgen_core.runs.recipes import REQUIRED, Recipe
 from qgen_core.runs.run import Run
 from qgen_core.runs.run import train as train_in_folder
+from qgen_core.runs.tracking import Trackers, tracked
+from qgen_core.support.notebook import ShownInNotebook, paragraph, table
 from qgen_core.typing import Array, Floats
 
 #: Where run folders are made if none is given, below the working directory.
@@ -39,7 +41,7 @@ WEIGHT = "weight"
 MOST_TOLD = 4
 
 
-class Evaluation(dict[str, Any]):
+class Evaluation(ShownInNotebook, dict[str, Any]):
     """The result of an evaluation, as in ``evaluation.json``; a notebook shows it as a table.
 
     >>> row = {"metric": "js", "name": "js", "value": 0.012, "uncertainty": 0.001}
@@ -67,12 +69,17 @@ class Evaluation(dict[str, Any]):
             told.append(f"{more} more")
         return f"Evaluation({', '.join(told)})"
 
-    def _repr_html_(self) -> str:
-        return _table(self.metrics)
+    def _details_html(self) -> str:
+        rows = []
+        for row in self.metrics:
+            rows.append([row["name"], comparing.value_of(row), comparing.floor_of(row)])
+        return table(["quantity", "value", "floor"], rows)
 
 
-class Comparison(dict[str, Any]):
+class Comparison(ShownInNotebook, dict[str, Any]):
     """Metrics of several runs side by side, and the fields in which their recipes differ.
+
+    It holds what :func:`qgen_core.runs.compare.compare` returns; ``str`` of it is a table of text.
 
     >>> found = {"names": ["a", "b"], "metrics": [], "differences": {"seed": [1, 2]}}
     >>> Comparison(found)
@@ -89,11 +96,23 @@ class Comparison(dict[str, Any]):
     def __str__(self) -> str:
         return comparing.as_text(self)
 
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+    def html(self, path: str | os.PathLike[str]) -> Path:
+        """Write the runs as one HTML page to sort, filter and overlay, and return its path."""
+        return write_browser(self, Path(path))
+
+    def _details_html(self) -> str:
+        rows = []
+        for row in self["metrics"]:
+            values = [comparing.value_of(cell) for cell in row["cells"]]
+            floors = [comparing.floor_of(cell) for cell in row["cells"]]
+            rows += [[row["name"], *values], ["floor", *floors]]
+        for key, options in self["differences"].items():
+            rows.append([key, *map(str, options)])
+        warnings = "".join(paragraph(text) for text in self["warnings"])
+        return table(["quantity", *self["names"]], rows) + warnings
 
 
-class Figures:
+class Figures(ShownInNotebook):
     """The figures of a run, each a matplotlib figure; a plugin such as qgen-hep draws them.
 
     Each raises DataError if the run has nothing to draw in it, e.g. marginal distributions before
@@ -199,10 +218,6 @@ class TrainedRun(Run):
         """The figures of this run."""
         return Figures(self)
 
-    def _repr_html_(self) -> str:
-        text = html.escape(repr(self))
-        return f"{text}<pre>{html.escape(self.recipe.to_toml())}</pre>"
-
 
 def train(
     recipe: str | os.PathLike[str] | Mapping[str, Any] | Recipe,
@@ -211,6 +226,7 @@ def train(
     resume: bool = False,
     progress: bool = True,
     hooks: Sequence[object] = (),
+    log: Trackers = (),
 ) -> TrainedRun:
     """Train a recipe and return the run.
 
@@ -220,6 +236,8 @@ def train(
         resume: whether to continue a training in that folder.
         progress: whether to show the progress on stderr: a bar in a terminal or a notebook.
         hooks: objects with hook methods such as ``on_step``.
+        log: what follows the training, e.g. ``"tensorboard"``: a tracker or several, by name, as a
+            table with ``name`` and options, or as an object.
 
     Raises RecipeError for a recipe that is wrong or a folder that holds a run already, and the
     errors of its components.
@@ -242,7 +260,8 @@ def train(
     """
     read = _read(recipe)
     folder = _folder(run, read.tables["generator"]["name"])
-    return _trained(read, folder, resume=resume, progress=progress, hooks=hooks)
+    with tracked(log, read, folder) as followers:
+        return _trained(read, folder, resume=resume, progress=progress, hooks=[*hooks, *followers])
 
 
 def fit(
@@ -321,7 +340,8 @@ def load(folder: str | os.PathLike[str]) -> TrainedRun:
 def compare(runs: Iterable[TrainedRun | str | os.PathLike[str]]) -> Comparison:
     """Compare evaluated runs, given as runs or by their folders.
 
-    Raises DataError for a run that is not evaluated.
+    A folder of runs stands for all evaluated runs in it. Raises DataError for a run that is not
+    evaluated.
 
     >>> import tempfile
     >>> x = np.random.default_rng(1).normal(size=(400, 1))
@@ -416,9 +436,9 @@ def _usual_tables(generator: str, *, conditioned: bool) -> dict[str, Any]:
     """The tables that a generator names as usual; those of conditions only where there are any."""
     _, factory = registry.factory_of("generator", generator)
     usual: dict[str, Any] = {}
-    for name, table in getattr(factory, "usual", {}).items():
+    for name, component in getattr(factory, "usual", {}).items():
         if name != "condition_encoder" or conditioned:
-            usual[name] = _table_of(table)
+            usual[name] = _table_of(component)
     return usual
 
 
@@ -475,15 +495,3 @@ def _with_weights(events: Events) -> Events:
         condition_columns=events.condition_columns,
         provenance=events.provenance,
     )
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of metrics as an HTML table."""
-    head = "".join(f"<th>{title}</th>" for title in ("quantity", "value", "floor"))
-    lines = []
-    for row in rows:
-        value = f"{row['value']:.4g} ± {row['uncertainty']:.1g}"
-        floor = f"{row['floor']:.4g} ± {row['floor_spread']:.1g}"
-        cells = (html.escape(row["name"]), value, floor)
-        lines.append(f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"

@@ -12,6 +12,7 @@ from typing import Any, overload
 from qgen_core.errors import BadOption, DataError
 from qgen_core.studies.cells import Cell, Tag
 from qgen_core.studies.summary import Summary
+from qgen_core.support.notebook import ShownInNotebook
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Result:
         return self.value[measurement]
 
 
-class Results(Sequence[Result]):
+class Results(ShownInNotebook, Sequence[Result]):
     """The results of a study, of cells that have been run and of those that have not.
 
     >>> def result(loss, seed, js):

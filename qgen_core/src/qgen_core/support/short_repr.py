@@ -1,16 +1,38 @@
-"""Objects on one short line, for notebooks and messages."""
+"""Components on one short line, for notebooks and messages."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from qgen_core.support.notebook import ShownInNotebook, table
 
 #: Longest text of one value, and of all values together.
 LONGEST_VALUE = 60
 LONGEST = 120
+
+
+class ShownByOptions(ShownInNotebook):
+    """Base class of components: their repr is short, and a notebook shows a table of their options.
+
+    >>> class Grid(ShownByOptions):
+    ...     def __init__(self, *, size=3):
+    ...         self.size = size
+    >>> Grid(size=4), "<td>size</td><td>4</td>" in Grid(size=4)._repr_html_()
+    (Grid(size=4), True)
+    """
+
+    def __repr__(self) -> str:
+        return short_repr(self)
+
+    def _details_html(self) -> str:
+        rows = [[option.name, option.text] for option in _options(self)]
+        if not rows:
+            return ""
+        return table(["option", "value"], rows)
 
 
 def short_repr(component: object) -> str:
@@ -26,7 +48,9 @@ def short_repr(component: object) -> str:
     'Grid(size=4, points=array (2, 5))'
     """
     shown = ""
-    for text in _options(component):
+    changed = [option for option in _options(component) if option.is_changed]
+    for option in changed:
+        text = f"{option.name}={option.text}"
         separator = ", " if shown else ""
         if len(shown) + len(text) > LONGEST:
             shown += f"{separator}..."
@@ -35,8 +59,16 @@ def short_repr(component: object) -> str:
     return f"{type(component).__name__}({shown})"
 
 
-def _options(component: object) -> Iterator[str]:
-    """``name=value`` of each option that was set to something else than its default."""
+class _Option(NamedTuple):
+    """An option of a component with its value as text; is it another one than the default?"""
+
+    name: str
+    text: str
+    is_changed: bool
+
+
+def _options(component: object) -> Iterator[_Option]:
+    """The options that a component keeps as attributes of the same name."""
     try:
         parameters = inspect.signature(type(component)).parameters
     except (TypeError, ValueError):
@@ -46,8 +78,7 @@ def _options(component: object) -> Iterator[str]:
         if name not in attributes:
             continue
         value = short_value(attributes[name])
-        if value != short_value(parameter.default):
-            yield f"{name}={value}"
+        yield _Option(name, value, value != short_value(parameter.default))
 
 
 def short_value(value: Any) -> str:

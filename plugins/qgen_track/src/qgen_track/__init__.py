@@ -1,0 +1,1 @@
+"""TensorBoard and MLflow follow the trainings of qgen."""
