@@ -29,9 +29,7 @@ SOURCE = "https://pypi.org/packages/source/{initial}/{name}/{file_name}-${{{{ ve
 
 def recipe(project: Project, sha256: str) -> dict[str, Any]:
     """The recipe of a distribution whose sdist has this checksum."""
-    source = SOURCE.format(
-        initial=project.name[0], name=project.name, file_name=project.file_name
-    )
+    source = SOURCE.format(initial=project.name[0], name=project.name, file_name=project.file_name)
     python = f"python {project.table['requires-python']}"
     own = [_conda_spec(requirement) for requirement in project.requirements()]
     build: dict[str, Any] = {

@@ -12,7 +12,9 @@ from docs_blocks import ROOT, pages
 TOP = sorted(
     path.name
     for path in ROOT.iterdir()
-    if path.is_dir() and not path.name.startswith(".") and path.name not in {"runs", "build"}
+    if path.is_dir()
+    and not path.name.startswith(".")
+    and path.name not in {"runs", "build", "dist"}
 )
 PATH = re.compile(
     rf"(?<![\w/.:-])(?:\./(?P<here>[\w-]+(?:/[\w.-]+)*)|(?P<top>(?:{'|'.join(TOP)})/[\w./*-]+))"
