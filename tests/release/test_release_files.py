@@ -242,15 +242,10 @@ def test_recipes_for_conda_can_be_rendered(tmp_path: Path) -> None:
 
 def test_the_meta_package_offers_each_plugin_as_an_extra() -> None:
     extras = PROJECTS["qgen"].table["optional-dependencies"]
-    plugins = {name.removeprefix("qgen-") for name in PROJECTS} - {
-        "qgen",
-        "core",
-        "hep",
-        "template",
-    }
-    assert set(extras) == plugins
-    for plugin, (text,) in extras.items():
-        assert Requirement(text).name == f"qgen-{plugin}"
+    always = {"qgen", "qgen-core", "qgen-hep", "qgen-template"}
+    assert {f"qgen-{extra}" for extra in extras} == set(PROJECTS) - always
+    for extra, (text,) in extras.items():
+        assert Requirement(text).name == f"qgen-{extra}"
 
 
 def test_everything_is_tried_alone_and_together_with_both_locks() -> None:
