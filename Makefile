@@ -7,7 +7,7 @@ CORE := qgen_core/pyproject.toml plugins/qgen_hep/pyproject.toml constraints.txt
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 RUN := runs/jets
 
-.PHONY: demo test test-long test-mlflow reliability docs bench equal clean
+.PHONY: demo test test-long test-mlflow reliability docs bench equal dist clean
 
 demo: $(VENV)/.installed-core
 	rm -rf $(RUN)
@@ -52,6 +52,15 @@ endif
 equal:
 	$(BIN)/python -m benchmarks.equal $(AGAINST)
 
+# Wheels and sdists of all distributions, checked and tried in fresh environments: docs/releasing.md.
+dist: build/release/tools/.installed
+	build/release/tools/bin/python -m release.dist
+
+build/release/tools/.installed: release/requirements.txt
+	$(PYTHON) -m venv build/release/tools
+	build/release/tools/bin/python -m pip install --quiet --disable-pip-version-check -r release/requirements.txt
+	touch $@
+
 $(VENV)/.installed-core: $(CORE)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qgen needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -63,4 +72,4 @@ $(VENV)/.installed-all: $(VENV)/.installed-core tests/requirements.txt docs/requ
 	touch $@
 
 clean:
-	rm -rf $(VENV) .bench .mlflow runs docs/_build
+	rm -rf $(VENV) .bench .mlflow build dist runs docs/_build

@@ -43,7 +43,7 @@ nb_merge_streams = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_default_options = {"members": True}
+autodoc_default_options = {"members": True, "special-members": "__call__"}
 autodoc_preserve_defaults = True
 autodoc_type_aliases = {
     name: name for name in ("Array", "Floats", "Rng", "Inputs", "Hooks", "Folder")

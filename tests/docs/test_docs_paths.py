@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from docs_blocks import ROOT, pages
 
+#: Folders at the top that commands make.
+MADE_AT_TOP = {"runs", "build", "dist"}
 #: Files and folders at the top, which a path of the repository begins with.
 TOP = sorted(
     path.name
     for path in ROOT.iterdir()
-    if path.is_dir() and not path.name.startswith(".") and path.name not in {"runs", "build"}
+    if path.is_dir() and not path.name.startswith(".") and path.name not in MADE_AT_TOP
 )
 PATH = re.compile(
     rf"(?<![\w/.:-])(?:\./(?P<here>[\w-]+(?:/[\w.-]+)*)|(?P<top>(?:{'|'.join(TOP)})/[\w./*-]+))"

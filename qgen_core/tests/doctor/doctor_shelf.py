@@ -61,6 +61,10 @@ PACKAGES = {
         "[qgen.backends]\nasks = qgen_asks:Asks\n",
     ),
     "qgen-hooked": ("1 / 0\n", "[qgen.hooks]\nhooked = qgen_hooked\n"),
+    "qgen-newer": (
+        HEAD,
+        "[qgen.contract]\n99 = qgen_newer\n[qgen.backends]\nnewer = qgen_newer:Fine\n",
+    ),
 }
 
 

@@ -16,6 +16,7 @@ import pytest
 import qgen_core as qgen
 from qgen_core import cli
 from qgen_core.discovery import registry
+from qgen_core.discovery.contract import CONTRACT
 from qgen_core.discovery.install_hints import source_of
 from qgen_core.doctor import benchmark, probe
 from qgen_core.doctor import checkup as doctor
@@ -23,6 +24,7 @@ from qgen_core.doctor.checkup import Checkup, Finding
 from qgen_core.doctor.child_process import ChildLost, ChildProcess
 from qgen_core.errors import BrokenPlugin
 
+BROKEN_BACKENDS = ("raises", "lacks", "crashes", "reversed", "slopes", "newer")
 CHECK = """
 import json, sys
 from qgen_core.doctor import checkup as doctor
@@ -104,6 +106,12 @@ def test_everything_of_the_core_works(findings: dict[str, dict[str, Any]]) -> No
             "ran the gradient of a Bell pair and was wrong by",
             "--force-reinstall qgen-slopes",
         ),
+        (
+            "newer",
+            "broken",
+            "is written for contract 99, newer than contract",
+            "pip install --upgrade qgen-core",
+        ),
         ("far", "remote", "no account of the vendor is saved", ""),
         ("asks", "needs options", "it has no default for device", ""),
     ],
@@ -132,7 +140,7 @@ def test_the_looking_process_imports_nothing_of_what_it_looks_at(looked: Any) ->
 def test_the_text_says_all_of_it(looked: Any) -> None:
     data, text, _ = looked
     assert set(data["broken"]) == {
-        *(f"backend {name}" for name in ("raises", "lacks", "crashes", "reversed", "slopes")),
+        *(f"backend {name}" for name in BROKEN_BACKENDS),
         "loss crashing-loss",
         "hook hooked",
     }
@@ -141,6 +149,9 @@ def test_the_text_says_all_of_it(looked: Any) -> None:
         "try: pip install no-such-sdk>=3",
         "no account of the vendor is saved",
         "numpy " + np.__version__,
+        f"qgen-core {qgen.__version__} (contract {CONTRACT}) with ",
+        "qgen-newer 0.1.0 (contract 99)",
+        "qgen-fine 0.1.0 (contract none declared)",
     ):
         assert piece in text
     for package in data["not_installed"]:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from qgen_core import __version__
+from qgen_core.discovery.contract import CONTRACT, OLDEST_CONTRACT
 from qgen_core.discovery.entry_points import import_failures
 
 HEAD = "import numpy as np\nimport qgen_core as qgen\n"
@@ -175,6 +176,49 @@ def test_all_broken_packages_at_once(shelf: Any) -> None:
     assert set(CASES) <= set(answer["names"]["backend"])
     assert "fine" in answer["names"]["generator"]
     assert {name: answer["built"][name].get("error") for name in CASES} == messages
+    still_fine(answer)
+
+
+@pytest.mark.parametrize(
+    ("contracts", "reason"),
+    [
+        ([], ""),
+        ([CONTRACT], ""),
+        ([CONTRACT, CONTRACT + 1], ""),
+        (
+            [CONTRACT + 1, CONTRACT + 2],
+            f"is written for contract {CONTRACT + 1}, newer than contract {CONTRACT} of qgen-core; "
+            "`pip install --upgrade qgen-core` installs a newer core",
+        ),
+        (
+            [OLDEST_CONTRACT - 1],
+            f"is written for contract {OLDEST_CONTRACT - 1}, older than contract {OLDEST_CONTRACT},"
+            " the oldest that qgen-core runs; `pip install --upgrade qgen-dated` installs a newer "
+            "release of it",
+        ),
+        (
+            ["one"],
+            "declares the contract 'one', which is not a whole number; its author has to correct "
+            "its pyproject.toml",
+        ),
+    ],
+)
+def test_a_plugin_of_another_contract_is_refused_before_its_import(
+    shelf: Any, contracts: list[object], reason: str
+) -> None:
+    source = f"{HEAD}class Part(qgen.Backend):\n{RUN}"
+    if reason:
+        source = "raise AssertionError('it was imported')\n"
+    lines = "".join(f"{version} = qgen_dated\n" for version in contracts)
+    entries = f"[qgen.contract]\n{lines}[qgen.backends]\ndated = qgen_dated:Part\n"
+    shelf.install("qgen-dated", source, entries)
+    answer, _ = shelf.ask(["backend"], [("backend", "dated"), ("backend", "fine")])
+    assert "dated" in answer["names"]["backend"]
+    expected = {"type": "qgen_dated.Part"}
+    if reason:
+        message = f"BrokenPlugin: backend 'dated' comes from qgen-dated 0.1.0, which {reason}"
+        expected = {"error": message, "exit_code": 4}
+    assert answer["built"]["dated"] == expected
     still_fine(answer)
 
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
+from qgen_core.discovery import contract
 from qgen_core.errors import BrokenPlugin
 
 if TYPE_CHECKING:
@@ -112,9 +113,11 @@ def import_failures(what: str, entry: importlib.metadata.EntryPoint) -> Iterator
     """Turn whatever an import raises, SystemExit too, into BrokenPlugin that names the package.
 
     ``what`` is what is being imported, e.g. ``"backend 'aer'"``. Raises BrokenPlugin also if the
-    package requires another version of qgen-core. An import that takes long is named.
+    package requires another version of qgen-core, or is written for a contract that the core does
+    not fulfil. An import that takes long is named.
     """
     check_core_version(what, entry)
+    check_contract(what, entry)
     name, version = distribution_of(entry)
     try:
         with waiting(f"{what} of {name} {version} to be imported"):
@@ -202,6 +205,27 @@ def check_core_version(what: str, entry: importlib.metadata.EntryPoint) -> None:
                 f"{what} comes from {name} {version}, which needs {CORE} {requirement.specifier}; "
                 f"installed is {installed}"
             )
+
+
+def check_contract(what: str, entry: importlib.metadata.EntryPoint) -> None:
+    """Raise BrokenPlugin if the package of an entry point is written for another contract."""
+    name, version = distribution_of(entry)
+    reason = contract.misfit(contracts_of(name), name, CORE)
+    if reason:
+        raise BrokenPlugin(f"{what} comes from {name} {version}, which {reason}")
+
+
+def contracts_of(distribution: str) -> list[str]:
+    """The contracts that a plugin declares, as they are written; reads metadata only.
+
+    >>> contracts_of("no-such-package")
+    []
+    """
+    found = []
+    for entry in all_entries():
+        if entry.group == contract.GROUP and distribution_of(entry)[0] == distribution:
+            found.append(entry.name)
+    return sorted(found)
 
 
 @cache

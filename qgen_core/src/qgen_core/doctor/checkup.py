@@ -13,11 +13,19 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from qgen_core.discovery import registry
-from qgen_core.discovery.entry_points import distribution_of, entries, packages, version_of
+from qgen_core.discovery.contract import CONTRACT
+from qgen_core.discovery.entry_points import (
+    CORE,
+    contracts_of,
+    distribution_of,
+    entries,
+    packages,
+    version_of,
+)
 from qgen_core.discovery.hooks import GROUP as HOOKS
 from qgen_core.discovery.install_hints import source_of
 from qgen_core.doctor import probe
@@ -70,6 +78,8 @@ class Finding:
 class Checkup:
     """The result of ``qgen doctor``, and the seconds that it took.
 
+    ``contracts`` are those that each plugin declares, and the one that the core offers.
+
     >>> cirq = Finding("backend", "cirq", "qgen-cirq", "0.1.0", "broken")
     >>> Checkup(system={}, packages={}, findings=[cirq], not_installed={}).broken
     ['backend cirq']
@@ -80,6 +90,7 @@ class Checkup:
     findings: Sequence[Finding]
     not_installed: Mapping[str, Sequence[str]]
     seconds: float = 0.0
+    contracts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def broken(self) -> list[str]:
@@ -131,7 +142,14 @@ def check() -> Checkup:
     kinds = [*registry.KINDS, "hook"]
     findings.sort(key=lambda found: (kinds.index(found.kind), found.name, found.distribution))
     seconds = round(time.monotonic() - begun, 1)
-    return Checkup(system, packages(), findings, _not_installed(), seconds)
+    return Checkup(system, packages(), findings, _not_installed(), seconds, _contracts())
+
+
+def _contracts() -> dict[str, list[str]]:
+    """The contracts of the core and of each plugin."""
+    contracts = {name: contracts_of(name) for name in packages()}
+    contracts[CORE] = [str(CONTRACT)]
+    return contracts
 
 
 def _installed() -> set[Component]:
@@ -255,7 +273,8 @@ def _package_lines(checkup: Checkup) -> Iterator[str]:
         for requirement, version in versions.items():
             if requirement != name:
                 requirements.append(f"{requirement} {version or 'MISSING'}")
-        line = f"  {name} {versions[name]}"
+        contracts = ", ".join(checkup.contracts.get(name, ())) or "none declared"
+        line = f"  {name} {versions[name]} (contract {contracts})"
         if requirements:
             line += f" with {', '.join(requirements)}"
         yield line

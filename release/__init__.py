@@ -1,0 +1,1 @@
+"""Making a release: versions, locks, distributions and recipes for conda. See docs/releasing.md."""
