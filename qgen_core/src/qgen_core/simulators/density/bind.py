@@ -13,6 +13,7 @@ row ``groups[b, g]`` of ``values``.
 from __future__ import annotations
 
 from math import cos, sin
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,12 +32,12 @@ from qgen_core.simulators.density.layout import (
     GROUP_MATRIX,
     GROUP_SIZE,
 )
-from qgen_core.simulators.simd.intrinsics import Numbers, jit, jit_sums, pointer
+from qgen_core.simulators.simd.intrinsics import INNER, Numbers, jit, jit_sums, pointer
 
 Arrays = Any  # a tuple of them
 
 
-@jit
+@partial(jit, **INNER)
 def _wave(term: int, t: float) -> float:
     """The functions of the terms: 1, cos t, sin t, cos t/2, sin t/2."""
     if term == 0:
@@ -50,7 +51,7 @@ def _wave(term: int, t: float) -> float:
     return sin(t / 2)
 
 
-@jit
+@partial(jit, **INNER)
 def _slope(term: int, t: float) -> float:
     """Their derivatives."""
     if term == 0:
@@ -64,14 +65,14 @@ def _slope(term: int, t: float) -> float:
     return cos(t / 2) / 2
 
 
-@jit
+@partial(jit, **INNER)
 def _copy(source: Numbers, first: int, count: int, target: Numbers, to: int) -> None:
     """Copy numbers (number by number, because numba takes long to compile slices of arrays)."""
     for k in range(count):
         target[to + k] = source[first + k]
 
 
-@jit
+@partial(jit, **INNER)
 def _matrix(
     factor: Numbers, tables: Arrays, angles: Numbers, mats: Arrays, row: int, out: Numbers
 ) -> None:
@@ -94,7 +95,7 @@ def _matrix(
             out[k] += value * terms[at + k]
 
 
-@jit_sums
+@partial(jit_sums, **INNER)
 def _times(
     p: Numbers, d: int, stride: int, transposed: bool, cells: int, src: Numbers, dst: Numbers
 ) -> None:
@@ -117,7 +118,7 @@ def _times(
                         to[j] += factor * of[j]
 
 
-@jit_sums
+@partial(jit_sums, **INNER)
 def _overlap(g: Numbers, m: Numbers, d: int, stride: int, cells: int, out: Numbers) -> None:
     """The gradient (d, d) of a factor, where m is multiplied by it and g is the result's gradient.
 
@@ -136,7 +137,7 @@ def _overlap(g: Numbers, m: Numbers, d: int, stride: int, cells: int, out: Numbe
                 sums[b] += total
 
 
-@jit
+@partial(jit, **INNER)
 def _unchanged(group: Numbers, columns: Numbers, one: Numbers, other: Numbers) -> bool:
     """Whether two rows of angles give the same matrix."""
     different = 0
@@ -145,7 +146,7 @@ def _unchanged(group: Numbers, columns: Numbers, one: Numbers, other: Numbers) -
     return different == 0
 
 
-@jit
+@partial(jit, **INNER)
 def _begin(group: Numbers, out: Numbers) -> int:
     """Write what the factors of a group are multiplied with; the number of its cells.
 
@@ -193,7 +194,7 @@ def bind(first: int, last: int, angles: Numbers, tables: Arrays, mats: Arrays) -
             _copy(src, 0, cells, values[row], group[GROUP_MATRIX])
 
 
-@jit_sums
+@partial(jit_sums, **INNER)
 def _slope_of(factor: Numbers, terms: Numbers, angles: Numbers, d_p: Numbers) -> float:
     """d loss / d angle of a factor, given the gradient of its matrix."""
     size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
@@ -206,7 +207,7 @@ def _slope_of(factor: Numbers, terms: Numbers, angles: Numbers, d_p: Numbers) ->
     return total
 
 
-@jit
+@partial(jit, **INNER)
 def _group_back(
     group: Numbers,
     tables: Arrays,
@@ -219,13 +220,16 @@ def _group_back(
 
     ``rows`` are the number of a row, its angles, the gradients of its matrices, and those of its
     angles. The partial products of the group's factors are computed again, into ``products``; then
-    the gradient is propagated backward through them.
+    the gradient is propagated backward through them, to the first that depends on an angle.
     """
     groups, factors, terms, _ = tables
     row, angles, d_mats, d_angles = rows
     columns = group[GROUP_COLUMNS]
     begin = group[GROUP_FIRST_FACTOR]
     end = group[GROUP_END_FACTOR]
+    first = begin
+    while factors[first, FACTOR_ANGLE] < 0:
+        first += 1
     p = buffers[0]
     d_p = buffers[1]
     now = buffers[2]
@@ -239,7 +243,7 @@ def _group_back(
         stride = factor[FACTOR_STRIDE] * columns
         _times(p, factor[FACTOR_SIZE], stride, False, cells, source, target)
     _copy(d_mats, group[GROUP_MATRIX], cells, now, 0)
-    for k in range(end - 1, begin - 1, -1):
+    for k in range(end - 1, first - 1, -1):
         factor = factors[k]
         d = factor[FACTOR_SIZE]
         stride = factor[FACTOR_STRIDE] * columns
@@ -251,6 +255,8 @@ def _group_back(
                     d_mats[place + cell] += d_p[cell]
             else:
                 d_angles[factor[FACTOR_ANGLE]] += _slope_of(factor, terms, angles, d_p)
+        if k == first:
+            return
         _matrix(factor, tables, angles, mats, row, p)
         _times(p, d, stride, True, cells, now, then)
         now, then = then, now

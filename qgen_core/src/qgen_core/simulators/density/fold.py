@@ -11,6 +11,7 @@ row; that of a group stands in the row ``groups[b, g]`` of it, that of a pass in
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,14 +27,14 @@ from qgen_core.simulators.density.layout import (
     PASS_ROWS_AFTER,
     PASS_ROWS_BEFORE,
 )
-from qgen_core.simulators.simd.intrinsics import Numbers, jit, jit_inline, pointer
+from qgen_core.simulators.simd.intrinsics import INNER, Numbers, jit, jit_inline, pointer
 
 Arrays = Any  # a tuple of them
 #: Entries of a fold for each wire that enters: its number and its stride.
 _WIRE = 2
 
 
-@jit
+@partial(jit, **INNER)
 def _weights(
     number: int, tables: Arrays, mats: Arrays, row: int, without: int, out: Numbers
 ) -> None:
@@ -60,7 +61,7 @@ def _weights(
                     out[high + digit * stride + low] *= coefficient
 
 
-@jit
+@partial(jit, **INNER)
 def _unchanged(number: int, tables: Arrays, mats: Arrays, row: int) -> bool:
     """Whether the group of a pass and its fresh wires are those of an earlier row."""
     groups, passes, folds = tables
@@ -121,7 +122,7 @@ def fold(first: int, last: int, tables: Arrays, mats: Arrays) -> None:
             _folded(one, pointer(folds, one[PASS_FOLD]), pointer(weights, 0), size, of, to)
 
 
-@jit
+@partial(jit, **INNER)
 def _unfold(
     number: int, tables: Arrays, mats: Arrays, row: int, d_mats: Numbers, buffers: Numbers
 ) -> None:

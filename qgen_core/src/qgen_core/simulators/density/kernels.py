@@ -21,6 +21,7 @@ Inside, states, matrices, tiles and rows of tables are pointers, which compile f
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ from qgen_core.simulators.density.layout import (
     TILE,
 )
 from qgen_core.simulators.simd.intrinsics import (
+    INNER,
     Numbers,
     jit,
     jit_inline,
@@ -157,7 +159,7 @@ def _scatter(
                     state[to + j] = tile[of + j]
 
 
-@jit
+@partial(jit, **INNER)
 def _multiply(
     m: Numbers,
     by_row: int,
@@ -221,7 +223,7 @@ def _multiply(
             store(y, o * TILE + col + lanes, a1)
 
 
-@jit
+@partial(jit, **INNER)
 def _overlap(lam: Numbers, x: Numbers, n_in: int, n_out: int, pairs: int, total: Numbers) -> None:
     """Add lam x^T of a tile to ``total``, one register for each entry.
 
@@ -270,7 +272,7 @@ def _overlap(lam: Numbers, x: Numbers, n_in: int, n_out: int, pairs: int, total:
             store(total, (o * n_in + i) * lanes, a0)
 
 
-@jit
+@partial(jit, **INNER)
 def _prepare(row: Numbers, walk: Numbers, tiles: Numbers) -> tuple[int, int]:
     """Start the loops of a pass; columns in use and pairs of registers in each row of a tile."""
     walk[:] = 0
