@@ -12,11 +12,9 @@ row ``groups[b, g]`` of ``values``.
 
 from __future__ import annotations
 
-from math import cos, sin
 from functools import partial
+from math import cos, sin
 from typing import Any
-
-import numpy as np
 
 from qgen_core.simulators.density.layout import (
     FACTOR_ANGLE,
@@ -32,7 +30,7 @@ from qgen_core.simulators.density.layout import (
     GROUP_MATRIX,
     GROUP_SIZE,
 )
-from qgen_core.simulators.simd.intrinsics import INNER, Numbers, jit, jit_sums, pointer
+from qgen_core.simulators.simd.intrinsics import FLAT, INNER, Numbers, jit, jit_sums, pointer
 
 Arrays = Any  # a tuple of them
 
@@ -165,18 +163,20 @@ def _begin(group: Numbers, out: Numbers) -> int:
     return cells
 
 
-@jit
-def bind(first: int, last: int, angles: Numbers, tables: Arrays, mats: Arrays) -> None:
+@partial(jit, **FLAT)
+def bind(
+    first: int, last: int, angles: Numbers, tables: Arrays, mats: Arrays, scratch: Numbers
+) -> None:
     """Write the matrices of all groups for the rows first..last of a batch.
 
-    Those that depend on the same angles as in the row before are not computed again.
+    Those that depend on the same angles as in the row before are not computed again. ``scratch``
+    has rows as long as the largest matrix, at least three.
     """
     groups, factors, _, columns = tables
     values, made_in = mats
-    largest = np.max(groups[:, GROUP_SIZE]) ** 2
-    src = np.empty(largest)
-    dst = np.empty(largest)
-    p = np.empty(largest)
+    src = scratch[0]
+    dst = scratch[1]
+    p = scratch[2]
     for row in range(first, last):
         for g in range(len(groups)):
             group = groups[g]
@@ -213,14 +213,13 @@ def _group_back(
     tables: Arrays,
     rows: tuple[int, Numbers, Numbers, Numbers],
     mats: Arrays,
-    products: Numbers,
-    buffers: Numbers,
+    scratch: Numbers,
 ) -> None:
     """Add the gradients of the angles of one group, given that of its matrix.
 
     ``rows`` are the number of a row, its angles, the gradients of its matrices, and those of its
-    angles. The partial products of the group's factors are computed again, into ``products``; then
-    the gradient is propagated backward through them, to the first that depends on an angle.
+    angles. The partial products of the group's factors are computed again; then the gradient is
+    propagated backward through them, to the first factor that depends on an angle.
     """
     groups, factors, terms, _ = tables
     row, angles, d_mats, d_angles = rows
@@ -230,10 +229,11 @@ def _group_back(
     first = begin
     while factors[first, FACTOR_ANGLE] < 0:
         first += 1
-    p = buffers[0]
-    d_p = buffers[1]
-    now = buffers[2]
-    then = buffers[3]
+    p = scratch[0]
+    d_p = scratch[1]
+    now = scratch[2]
+    then = scratch[3]
+    products = scratch[4:]
     cells = _begin(group, products[0])
     for k in range(begin, end - 1):
         factor = factors[k]
@@ -262,7 +262,7 @@ def _group_back(
         now, then = then, now
 
 
-@jit
+@partial(jit, **FLAT)
 def bind_back(
     first: int,
     last: int,
@@ -271,20 +271,18 @@ def bind_back(
     mats: Arrays,
     d_mats: Numbers,
     d_angles: Numbers,
+    scratch: Numbers,
 ) -> None:
     """Add the gradients of angles to ``d_angles``, given those of all matrices in ``d_mats``.
 
     ``d_mats`` (B, n) has those of each row, also of matrices that several rows share. Groups come
-    last first, because runs get their gradients from the groups that contain them.
+    last first, because runs get their gradients from the groups that contain them. ``scratch`` has
+    rows as long as the largest matrix, four more than the longest group has factors.
     """
     groups, _, _, _ = tables
-    largest = np.max(groups[:, GROUP_SIZE]) ** 2
-    longest = np.max(groups[:, GROUP_END_FACTOR] - groups[:, GROUP_FIRST_FACTOR])
-    products = np.empty((longest + 1, largest))
-    buffers = np.empty((4, largest))
     for row in range(first, last):
         for g in range(len(groups) - 1, -1, -1):
             group = groups[g]
             if group[GROUP_END_ANGLE] > group[GROUP_FIRST_ANGLE]:
                 rows = (row, angles[row], d_mats[row], d_angles[row])
-                _group_back(group, tables, rows, mats, products, buffers)
+                _group_back(group, tables, rows, mats, scratch)

@@ -116,7 +116,7 @@ class DensityProgram:
         def work(first_row: int, end_row: int) -> None:
             states = aligned(1, max(between, 8), DOUBLE)[0]
             lam = aligned(1, 2 * self.largest, DOUBLE)[0]
-            tiles, total = tables.buffers()
+            buffers = tables.buffers()
             stored = (run.keep, run.keep_at, states, work_at)
             for row in range(first_row, end_row):
                 half = len(self.plan.passes) % 2 * self.largest
@@ -126,14 +126,14 @@ class DensityProgram:
                         break
                     if not kept_all:
                         again = (row, row + 1, first, last - 1)
-                        kernels.forward(again, tables.of_passes(), run.mats, stored, tiles)
+                        kernels.forward(again, tables.of_passes(), run.mats, stored, buffers)
                     kernels.backward(
                         (row, max(first, tables.first_with_gradient), last),
                         tables.of_passes(),
                         run.mats,
                         stored,
                         lam,
-                        (tiles, total),
+                        buffers,
                         d_mats,
                     )
 
@@ -219,10 +219,9 @@ class DensityProgram:
 
         def work(first: int, end: int) -> None:
             states = aligned(1, 2 * self.largest, DOUBLE)[0]
-            tiles, _ = tables.buffers()
             part = (first, end, 0, cuts[-1])
             stored = (keep, keep_at, states, work_at)
-            kernels.forward(part, tables.of_passes(), mats, stored, tiles)
+            kernels.forward(part, tables.of_passes(), mats, stored, tables.buffers())
 
         spread(work, len(angles), threads)
         return DensityRun(angles, mats, keep, keep_at, cuts)
