@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, TypeVar
@@ -263,9 +264,30 @@ def on_each_wire(rows: Floats, matrices: Floats) -> Floats:
     >>> on_each_wire(np.array([[0.75, 0.25]]), differences)
     array([[0.5 , 0.25]])
     """
-    out = rows
+    return on_blocks_of_wires(rows, blocks_of_wires(matrices))
+
+
+def blocks_of_wires(matrices: Floats) -> list[Floats]:
+    """The products of the matrices (2, 2) of up to three wires each, from ``matrices`` (Q, 2, 2).
+
+    >>> [len(block) for block in blocks_of_wires(np.ones((4, 2, 2)))]
+    [8, 2]
+    """
+    blocks = []
     for first in range(0, len(matrices), WIRES_AT_ONCE):
-        block = reduce(_kron, matrices[first : first + WIRES_AT_ONCE])
+        blocks.append(reduce(_kron, matrices[first : first + WIRES_AT_ONCE]))
+    return blocks
+
+
+def on_blocks_of_wires(rows: Floats, blocks: Iterable[Floats]) -> Floats:
+    """:func:`on_each_wire`, given what :func:`blocks_of_wires` returns.
+
+    >>> blocks = blocks_of_wires(np.array([[[0.5, 0.5], [0.5, -0.5]]]))
+    >>> on_blocks_of_wires(np.array([[0.75, 0.25]]), blocks)
+    array([[0.5 , 0.25]])
+    """
+    out = rows
+    for block in blocks:
         # these wires go from the front to the back; after all blocks the order is the old one
         in_front = out.reshape(len(rows), len(block), -1)
         out = in_front.transpose(0, 2, 1) @ block.T

@@ -11,7 +11,7 @@ from __future__ import annotations
 import platform
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -122,10 +122,7 @@ class Checkup:
 def check() -> Checkup:
     """Import and try everything that is installed, several packages at a time."""
     begun = time.monotonic()
-    by_package: dict[str, list[Component]] = {}
-    for component in _installed():
-        package = f"{component.distribution} {component.version}"
-        by_package.setdefault(package, []).append(component)
+    by_package = _by_package(_installed())
     number = sum(len(components) for components in by_package.values())
     findings: list[Finding] = []
 
@@ -159,6 +156,20 @@ def _installed() -> set[Component]:
         for entry in entries(group):
             module = entry.value.partition(":")[0]
             found.add(Component(kind, entry.name, *distribution_of(entry), module))
+    return found
+
+
+def _by_package(components: Collection[Component]) -> dict[str, list[Component]]:
+    """The components of each package; first the packages with backends.
+
+    Those import SDKs, which takes longest: no process is to begin with one when the others end.
+    """
+    runs_circuits = {one.distribution for one in components if one.kind == "backend"}
+    ordered = sorted(components, key=lambda one: one.distribution not in runs_circuits)
+    found: dict[str, list[Component]] = {}
+    for component in ordered:
+        package = f"{component.distribution} {component.version}"
+        found.setdefault(package, []).append(component)
     return found
 
 

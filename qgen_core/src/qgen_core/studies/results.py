@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Any, overload
@@ -111,7 +112,11 @@ class Results(ShownInNotebook, Sequence[Result]):
         Raises BadOption for a tag that no cell has.
         """
         self._check_names(tags)
-        return Results(result for result in self if _has(result.cell.tags, tags))
+        candidates: Sequence[Result] = self._results
+        for tag in tags.items():
+            with_tag = self._by_tag.get(tag, [])
+            candidates = min(candidates, with_tag, key=len)
+        return Results(result for result in candidates if _has(result.cell.tags, tags))
 
     def one(self, **tags: Tag) -> Result:
         """The only result whose cell has these tags. Raises BadOption if it is not exactly one."""
@@ -159,13 +164,24 @@ class Results(ShownInNotebook, Sequence[Result]):
         """The number of cells that have not been run."""
         return sum(result.value is None for result in self)
 
+    @cached_property
+    def _by_tag(self) -> dict[tuple[str, Tag], list[Result]]:
+        """The results whose cells have a tag, by its name and value: tables ask for each cell."""
+        found: dict[tuple[str, Tag], list[Result]] = {}
+        for result in self._results:
+            for tag in result.cell.tags.items():
+                found.setdefault(tag, []).append(result)
+        return found
+
+    @cached_property
+    def _tag_names(self) -> set[str]:
+        return {name for name, _ in self._by_tag}
+
     def _check_names(self, names: Iterable[str]) -> None:
-        known = {name for result in self for name in result.cell.tags}
-        unknown = [name for name in names if name not in known]
+        unknown = [name for name in names if name not in self._tag_names]
         if self and unknown:
-            raise BadOption(
-                f"no cell has the tag {unknown[0]!r}; there are: {', '.join(sorted(known))}"
-            )
+            known = ", ".join(sorted(self._tag_names))
+            raise BadOption(f"no cell has the tag {unknown[0]!r}; there are: {known}")
 
     @overload
     def __getitem__(self, index: int) -> Result: ...

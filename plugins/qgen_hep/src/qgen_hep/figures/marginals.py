@@ -76,8 +76,6 @@ def draw_marginal(
         triangle=5,
         closed=True,
     )
-    # Ticks take most of the time of a figure. A logarithmic axis has minor ones nevertheless.
-    upper.yaxis.minorticks_off()
     label = "Reference"
     if kind not in ("", "unknown"):
         label += f" ({escaped(kind)})"

@@ -23,6 +23,9 @@ PAGE: dict[Any, Any] = {
     "ytick.major.size": 6.0,
     "xtick.minor.size": 3.0,
     "ytick.minor.size": 3.0,
+    # Ticks take most of the time of a figure. A logarithmic axis has minor ones nevertheless.
+    "xtick.minor.visible": False,
+    "ytick.minor.visible": False,
     "lines.linewidth": 1.4,
     "figure.constrained_layout.use": True,
 }

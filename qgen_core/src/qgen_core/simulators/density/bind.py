@@ -12,10 +12,9 @@ row ``groups[b, g]`` of ``values``.
 
 from __future__ import annotations
 
+from functools import partial
 from math import cos, sin
 from typing import Any
-
-import numpy as np
 
 from qgen_core.simulators.density.layout import (
     FACTOR_ANGLE,
@@ -31,12 +30,12 @@ from qgen_core.simulators.density.layout import (
     GROUP_MATRIX,
     GROUP_SIZE,
 )
-from qgen_core.simulators.simd.intrinsics import Numbers, jit, jit_sums, pointer
+from qgen_core.simulators.simd.intrinsics import FLAT, INNER, Numbers, jit, jit_sums, pointer
 
 Arrays = Any  # a tuple of them
 
 
-@jit
+@partial(jit, **INNER)
 def _wave(term: int, t: float) -> float:
     """The functions of the terms: 1, cos t, sin t, cos t/2, sin t/2."""
     if term == 0:
@@ -50,7 +49,7 @@ def _wave(term: int, t: float) -> float:
     return sin(t / 2)
 
 
-@jit
+@partial(jit, **INNER)
 def _slope(term: int, t: float) -> float:
     """Their derivatives."""
     if term == 0:
@@ -64,14 +63,14 @@ def _slope(term: int, t: float) -> float:
     return cos(t / 2) / 2
 
 
-@jit
+@partial(jit, **INNER)
 def _copy(source: Numbers, first: int, count: int, target: Numbers, to: int) -> None:
     """Copy numbers (number by number, because numba takes long to compile slices of arrays)."""
     for k in range(count):
         target[to + k] = source[first + k]
 
 
-@jit
+@partial(jit, **INNER)
 def _matrix(
     factor: Numbers, tables: Arrays, angles: Numbers, mats: Arrays, row: int, out: Numbers
 ) -> None:
@@ -94,7 +93,7 @@ def _matrix(
             out[k] += value * terms[at + k]
 
 
-@jit_sums
+@partial(jit_sums, **INNER)
 def _times(
     p: Numbers, d: int, stride: int, transposed: bool, cells: int, src: Numbers, dst: Numbers
 ) -> None:
@@ -117,7 +116,7 @@ def _times(
                         to[j] += factor * of[j]
 
 
-@jit_sums
+@partial(jit_sums, **INNER)
 def _overlap(g: Numbers, m: Numbers, d: int, stride: int, cells: int, out: Numbers) -> None:
     """The gradient (d, d) of a factor, where m is multiplied by it and g is the result's gradient.
 
@@ -136,7 +135,7 @@ def _overlap(g: Numbers, m: Numbers, d: int, stride: int, cells: int, out: Numbe
                 sums[b] += total
 
 
-@jit
+@partial(jit, **INNER)
 def _unchanged(group: Numbers, columns: Numbers, one: Numbers, other: Numbers) -> bool:
     """Whether two rows of angles give the same matrix."""
     different = 0
@@ -145,7 +144,7 @@ def _unchanged(group: Numbers, columns: Numbers, one: Numbers, other: Numbers) -
     return different == 0
 
 
-@jit
+@partial(jit, **INNER)
 def _begin(group: Numbers, out: Numbers) -> int:
     """Write what the factors of a group are multiplied with; the number of its cells.
 
@@ -164,18 +163,20 @@ def _begin(group: Numbers, out: Numbers) -> int:
     return cells
 
 
-@jit
-def bind(first: int, last: int, angles: Numbers, tables: Arrays, mats: Arrays) -> None:
+@partial(jit, **FLAT)
+def bind(
+    first: int, last: int, angles: Numbers, tables: Arrays, mats: Arrays, scratch: Numbers
+) -> None:
     """Write the matrices of all groups for the rows first..last of a batch.
 
-    Those that depend on the same angles as in the row before are not computed again.
+    Those that depend on the same angles as in the row before are not computed again. ``scratch``
+    has rows as long as the largest matrix, at least three.
     """
     groups, factors, _, columns = tables
     values, made_in = mats
-    largest = np.max(groups[:, GROUP_SIZE]) ** 2
-    src = np.empty(largest)
-    dst = np.empty(largest)
-    p = np.empty(largest)
+    src = scratch[0]
+    dst = scratch[1]
+    p = scratch[2]
     for row in range(first, last):
         for g in range(len(groups)):
             group = groups[g]
@@ -193,7 +194,7 @@ def bind(first: int, last: int, angles: Numbers, tables: Arrays, mats: Arrays) -
             _copy(src, 0, cells, values[row], group[GROUP_MATRIX])
 
 
-@jit_sums
+@partial(jit_sums, **INNER)
 def _slope_of(factor: Numbers, terms: Numbers, angles: Numbers, d_p: Numbers) -> float:
     """d loss / d angle of a factor, given the gradient of its matrix."""
     size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
@@ -206,30 +207,33 @@ def _slope_of(factor: Numbers, terms: Numbers, angles: Numbers, d_p: Numbers) ->
     return total
 
 
-@jit
+@partial(jit, **INNER)
 def _group_back(
     group: Numbers,
     tables: Arrays,
     rows: tuple[int, Numbers, Numbers, Numbers],
     mats: Arrays,
-    products: Numbers,
-    buffers: Numbers,
+    scratch: Numbers,
 ) -> None:
     """Add the gradients of the angles of one group, given that of its matrix.
 
     ``rows`` are the number of a row, its angles, the gradients of its matrices, and those of its
-    angles. The partial products of the group's factors are computed again, into ``products``; then
-    the gradient is propagated backward through them.
+    angles. The partial products of the group's factors are computed again; then the gradient is
+    propagated backward through them, to the first factor that depends on an angle.
     """
     groups, factors, terms, _ = tables
     row, angles, d_mats, d_angles = rows
     columns = group[GROUP_COLUMNS]
     begin = group[GROUP_FIRST_FACTOR]
     end = group[GROUP_END_FACTOR]
-    p = buffers[0]
-    d_p = buffers[1]
-    now = buffers[2]
-    then = buffers[3]
+    first = begin
+    while factors[first, FACTOR_ANGLE] < 0:
+        first += 1
+    p = scratch[0]
+    d_p = scratch[1]
+    now = scratch[2]
+    then = scratch[3]
+    products = scratch[4:]
     cells = _begin(group, products[0])
     for k in range(begin, end - 1):
         factor = factors[k]
@@ -239,7 +243,7 @@ def _group_back(
         stride = factor[FACTOR_STRIDE] * columns
         _times(p, factor[FACTOR_SIZE], stride, False, cells, source, target)
     _copy(d_mats, group[GROUP_MATRIX], cells, now, 0)
-    for k in range(end - 1, begin - 1, -1):
+    for k in range(end - 1, first - 1, -1):
         factor = factors[k]
         d = factor[FACTOR_SIZE]
         stride = factor[FACTOR_STRIDE] * columns
@@ -251,12 +255,14 @@ def _group_back(
                     d_mats[place + cell] += d_p[cell]
             else:
                 d_angles[factor[FACTOR_ANGLE]] += _slope_of(factor, terms, angles, d_p)
+        if k == first:
+            return
         _matrix(factor, tables, angles, mats, row, p)
         _times(p, d, stride, True, cells, now, then)
         now, then = then, now
 
 
-@jit
+@partial(jit, **FLAT)
 def bind_back(
     first: int,
     last: int,
@@ -265,20 +271,18 @@ def bind_back(
     mats: Arrays,
     d_mats: Numbers,
     d_angles: Numbers,
+    scratch: Numbers,
 ) -> None:
     """Add the gradients of angles to ``d_angles``, given those of all matrices in ``d_mats``.
 
     ``d_mats`` (B, n) has those of each row, also of matrices that several rows share. Groups come
-    last first, because runs get their gradients from the groups that contain them.
+    last first, because runs get their gradients from the groups that contain them. ``scratch`` has
+    rows as long as the largest matrix, four more than the longest group has factors.
     """
     groups, _, _, _ = tables
-    largest = np.max(groups[:, GROUP_SIZE]) ** 2
-    longest = np.max(groups[:, GROUP_END_FACTOR] - groups[:, GROUP_FIRST_FACTOR])
-    products = np.empty((longest + 1, largest))
-    buffers = np.empty((4, largest))
     for row in range(first, last):
         for g in range(len(groups) - 1, -1, -1):
             group = groups[g]
             if group[GROUP_END_ANGLE] > group[GROUP_FIRST_ANGLE]:
                 rows = (row, angles[row], d_mats[row], d_angles[row])
-                _group_back(group, tables, rows, mats, products, buffers)
+                _group_back(group, tables, rows, mats, scratch)

@@ -11,9 +11,8 @@ row; that of a group stands in the row ``groups[b, g]`` of it, that of a pass in
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
-
-import numpy as np
 
 from qgen_core.simulators.density.layout import (
     GROUP_MATRIX,
@@ -26,14 +25,14 @@ from qgen_core.simulators.density.layout import (
     PASS_ROWS_AFTER,
     PASS_ROWS_BEFORE,
 )
-from qgen_core.simulators.simd.intrinsics import Numbers, jit, jit_inline, pointer
+from qgen_core.simulators.simd.intrinsics import FLAT, INNER, Numbers, jit, jit_inline, pointer
 
 Arrays = Any  # a tuple of them
 #: Entries of a fold for each wire that enters: its number and its stride.
 _WIRE = 2
 
 
-@jit
+@partial(jit, **INNER)
 def _weights(
     number: int, tables: Arrays, mats: Arrays, row: int, without: int, out: Numbers
 ) -> None:
@@ -60,7 +59,7 @@ def _weights(
                     out[high + digit * stride + low] *= coefficient
 
 
-@jit
+@partial(jit, **INNER)
 def _unchanged(number: int, tables: Arrays, mats: Arrays, row: int) -> bool:
     """Whether the group of a pass and its fresh wires are those of an earlier row."""
     groups, passes, folds = tables
@@ -93,15 +92,16 @@ def _folded(
             target[columns[i]] += weights[i] * source[i]
 
 
-@jit
-def fold(first: int, last: int, tables: Arrays, mats: Arrays) -> None:
+@partial(jit, **FLAT)
+def fold(first: int, last: int, tables: Arrays, mats: Arrays, scratch: Numbers) -> None:
     """Write the matrices of all passes for the rows first..last of a batch.
 
-    Those of the row before are not computed again if nothing has changed.
+    Those of the row before are not computed again if nothing has changed. ``scratch`` has rows as
+    long as the largest group has digits, at least one.
     """
     groups, passes, folds = tables
     values, made_in, passes_made_in = mats
-    weights = np.empty(np.max(groups[:, GROUP_SIZE]))
+    weights = scratch[0]
     for row in range(first, last):
         for number in range(len(passes)):
             one = passes[number]
@@ -121,9 +121,9 @@ def fold(first: int, last: int, tables: Arrays, mats: Arrays) -> None:
             _folded(one, pointer(folds, one[PASS_FOLD]), pointer(weights, 0), size, of, to)
 
 
-@jit
+@partial(jit, **INNER)
 def _unfold(
-    number: int, tables: Arrays, mats: Arrays, row: int, d_mats: Numbers, buffers: Numbers
+    number: int, tables: Arrays, mats: Arrays, row: int, d_mats: Numbers, scratch: Numbers
 ) -> None:
     """Propagate the gradient of a pass's matrix back to its group and to the starts of wires.
 
@@ -138,8 +138,8 @@ def _unfold(
     n_in = one[PASS_ROWS_BEFORE]
     n_out = one[PASS_ROWS_AFTER]
     whole = values[made_in[row, group]]
-    weights = buffers[0]
-    d_weights = buffers[1]
+    weights = scratch[0]
+    d_weights = scratch[1]
     _weights(number, tables, mats, row, -1, weights)
     d_weights[:size] = 0.0
     for o in range(n_out):
@@ -158,14 +158,18 @@ def _unfold(
             d_mats[d_start + i // stride % 4] += d_weights[i] * weights[i]
 
 
-@jit
-def fold_back(first: int, last: int, tables: Arrays, mats: Arrays, d_mats: Numbers) -> None:
-    """Add the gradients of groups and starts to ``d_mats`` (B, n), given those of passes in it."""
+@partial(jit, **FLAT)
+def fold_back(
+    first: int, last: int, tables: Arrays, mats: Arrays, d_mats: Numbers, scratch: Numbers
+) -> None:
+    """Add the gradients of groups and starts to ``d_mats`` (B, n), given those of passes in it.
+
+    ``scratch`` is like that of :func:`fold`, with at least two rows.
+    """
     groups, passes, _ = tables
-    buffers = np.empty((2, np.max(groups[:, GROUP_SIZE])))
     for row in range(first, last):
         for number in range(len(passes)):
             one = passes[number]
             is_group = one[PASS_MATRIX] == groups[one[PASS_GROUP], GROUP_MATRIX]
             if one[PASS_HAS_GRADIENT] > 0 and not is_group:
-                _unfold(number, tables, mats, row, d_mats[row], buffers)
+                _unfold(number, tables, mats, row, d_mats[row], scratch)

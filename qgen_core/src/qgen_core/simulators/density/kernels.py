@@ -21,9 +21,8 @@ Inside, states, matrices, tiles and rows of tables are pointers, which compile f
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
-
-import numpy as np
 
 from qgen_core.simulators.density.layout import (
     LOOP_SIZE,
@@ -41,8 +40,11 @@ from qgen_core.simulators.density.layout import (
     PASS_TILES,
     PASS_WIDTH,
     TILE,
+    WALK_COUNTERS,
 )
 from qgen_core.simulators.simd.intrinsics import (
+    FLAT,
+    INNER,
     Numbers,
     jit,
     jit_inline,
@@ -58,11 +60,10 @@ from qgen_core.simulators.simd.intrinsics import (
 Arrays = Any  # a tuple of them
 
 # Entries of ``walk``, the position in the loops of a pass: within the inner loop, offsets of the
-# outer loops before and after the pass, and a counter for each outer loop.
+# outer loops before and after the pass, and from WALK_COUNTERS on a counter for each outer loop.
 _WALK_INNER = 0
 _WALK_BEFORE = 1
 _WALK_AFTER = 2
-_WALK_COUNTERS = 3
 
 
 @jit_inline
@@ -85,12 +86,12 @@ def _next_tile(row: Numbers, loops: Numbers, walk: Numbers, before: Numbers, aft
             size = loop[LOOP_SIZE]
             stride_before = loop[LOOP_STRIDE_BEFORE]
             stride_after = loop[LOOP_STRIDE_AFTER]
-            walk[_WALK_COUNTERS + level] += 1
+            walk[WALK_COUNTERS + level] += 1
             walk[_WALK_BEFORE] += stride_before
             walk[_WALK_AFTER] += stride_after
-            if walk[_WALK_COUNTERS + level] < size:
+            if walk[WALK_COUNTERS + level] < size:
                 break
-            walk[_WALK_COUNTERS + level] = 0
+            walk[WALK_COUNTERS + level] = 0
             walk[_WALK_BEFORE] -= size * stride_before
             walk[_WALK_AFTER] -= size * stride_after
     return piece
@@ -157,7 +158,7 @@ def _scatter(
                     state[to + j] = tile[of + j]
 
 
-@jit
+@partial(jit, **INNER)
 def _multiply(
     m: Numbers,
     by_row: int,
@@ -221,7 +222,7 @@ def _multiply(
             store(y, o * TILE + col + lanes, a1)
 
 
-@jit
+@partial(jit, **INNER)
 def _overlap(lam: Numbers, x: Numbers, n_in: int, n_out: int, pairs: int, total: Numbers) -> None:
     """Add lam x^T of a tile to ``total``, one register for each entry.
 
@@ -270,7 +271,7 @@ def _overlap(lam: Numbers, x: Numbers, n_in: int, n_out: int, pairs: int, total:
             store(total, (o * n_in + i) * lanes, a0)
 
 
-@jit
+@partial(jit, **INNER)
 def _prepare(row: Numbers, walk: Numbers, tiles: Numbers) -> tuple[int, int]:
     """Start the loops of a pass; columns in use and pairs of registers in each row of a tile."""
     walk[:] = 0
@@ -298,27 +299,28 @@ def _matrix(mats: Arrays, row: Numbers, b: int, s: int) -> Numbers:
     return pointer(pointer(values, made_in[s]), row[PASS_MATRIX])
 
 
-@jit
+@partial(jit, **INNER)
 def _run_pass(
     row: Numbers,
     tables: Arrays,
     matrix: Numbers,
     before: Numbers,
     after: Numbers,
-    walk: Numbers,
-    tiles: Numbers,
+    buffers: Arrays,
 ) -> None:
     """One pass, from the state ``before`` to the one ``after``."""
     _, loops, offsets = tables
+    tiles, places, _ = buffers
     n_in = row[PASS_ROWS_BEFORE]
     n_out = row[PASS_ROWS_AFTER]
     offsets_before = pointer(offsets, row[PASS_OFFSETS_BEFORE])
     offsets_after = pointer(offsets, row[PASS_OFFSETS_AFTER])
     x = pointer(tiles, 0)
     y = pointer(tiles, 1)
+    walk = places[0]
+    xs = places[1]
+    ys = places[2]
     used, pairs = _prepare(row, walk, tiles[0])
-    xs = np.empty(TILE, np.int64)
-    ys = np.empty(TILE, np.int64)
     for _ in range(row[PASS_TILES]):
         piece = _next_tile(row, loops, walk, xs, ys)
         _gather(before, offsets_before, n_in, xs, piece, used, x)
@@ -326,43 +328,41 @@ def _run_pass(
         _scatter(y, after, offsets_after, n_out, ys, piece, used)
 
 
-@jit
+@partial(jit, **FLAT)
 def forward(
-    part: tuple[int, int, int, int], tables: Arrays, mats: Arrays, states: Arrays, tiles: Numbers
+    part: tuple[int, int, int, int], tables: Arrays, mats: Arrays, states: Arrays, buffers: Arrays
 ) -> None:
     """Run the passes first..end on the rows first_row..end_row of a batch.
 
     ``part`` is (first_row, end_row, first, end).
     """
     first_row, end_row, first, end = part
-    passes, loops, _ = tables
-    walk = np.empty(_WALK_COUNTERS + len(loops), np.int64)
+    passes, _, _ = tables
     for b in range(first_row, end_row):
         for s in range(first, end):
             before = _state(states, b, s)
             after = _state(states, b, s + 1)
             row = pointer(passes, s)
-            _run_pass(row, tables, _matrix(mats, row, b, s), before, after, walk, tiles)
+            _run_pass(row, tables, _matrix(mats, row, b, s), before, after, buffers)
 
 
-@jit
+@partial(jit, **INNER)
 def _undo_pass(
     row: Numbers,
     tables: Arrays,
     matrix: Numbers,
     before: Numbers,
     adjoints: tuple[Numbers, Numbers],
-    walk: Numbers,
-    sums: tuple[Numbers, Numbers],
+    buffers: Arrays,
 ) -> None:
     """One pass backward, from the adjoint after it to the one before it.
 
-    ``adjoints`` are (before, after), ``before`` is the state before the pass. ``sums`` are (tiles,
-    total); the gradient of the matrix is added to ``total``.
+    ``adjoints`` are (before, after), ``before`` is the state before the pass. The gradient of the
+    matrix is added to the sums of the ``buffers``.
     """
     _, loops, offsets = tables
     adjoint_before, adjoint_after = adjoints
-    tiles, total = sums
+    tiles, places, total = buffers
     n_in = row[PASS_ROWS_BEFORE]
     n_out = row[PASS_ROWS_AFTER]
     offsets_before = pointer(offsets, row[PASS_OFFSETS_BEFORE])
@@ -371,9 +371,10 @@ def _undo_pass(
     product = pointer(tiles, 1)
     x = pointer(tiles, 2)
     tiles[2] = 0.0
+    walk = places[0]
+    xs = places[1]
+    ys = places[2]
     used, pairs = _prepare(row, walk, tiles[0])
-    xs = np.empty(TILE, np.int64)
-    ys = np.empty(TILE, np.int64)
     for _ in range(row[PASS_TILES]):
         piece = _next_tile(row, loops, walk, xs, ys)
         _gather(adjoint_after, offsets_after, n_out, ys, piece, used, lam)
@@ -384,26 +385,25 @@ def _undo_pass(
             _overlap(lam, x, n_in, n_out, pairs, pointer(total, 0))
 
 
-@jit
+@partial(jit, **FLAT)
 def backward(
     part: tuple[int, int, int],
     tables: Arrays,
     mats: Arrays,
     states: Arrays,
     lam: Numbers,
-    sums: tuple[Numbers, Numbers],
+    buffers: Arrays,
     d_mats: Numbers,
 ) -> None:
     """Propagate the adjoint of one row of a batch backward through the passes end - 1..first.
 
     ``part`` is (row, first, end). ``lam`` holds the adjoint of state s in its first half if s is
-    even, else in its second. The states before the passes must be there. ``sums`` are (tiles,
-    total), working memory. Adds the gradients of matrices to ``d_mats`` (B, n).
+    even, else in its second. The states before the passes must be there. Adds the gradients of
+    matrices to ``d_mats`` (B, n).
     """
     b, first, end = part
-    passes, loops, _ = tables
-    tiles, total = sums
-    walk = np.empty(_WALK_COUNTERS + len(loops), np.int64)
+    passes, _, _ = tables
+    tiles, _, total = buffers
     half = lam.shape[0] // 2
     lanes = 1 << lane_bits(tiles)
     for s in range(end - 1, first - 1, -1):
@@ -412,7 +412,7 @@ def backward(
         total[: cells * lanes] = 0.0
         before = _state(states, b, s)
         adjoints = (pointer(lam, s % 2 * half), pointer(lam, (s + 1) % 2 * half))
-        _undo_pass(row, tables, _matrix(mats, row, b, s), before, adjoints, walk, sums)
+        _undo_pass(row, tables, _matrix(mats, row, b, s), before, adjoints, buffers)
         if row[PASS_HAS_GRADIENT] > 0:
             at = row[PASS_MATRIX]
             for k in range(cells):

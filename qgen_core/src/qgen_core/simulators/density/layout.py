@@ -72,3 +72,6 @@ LOOP_SIZE = 0
 LOOP_STRIDE_BEFORE = 1
 LOOP_STRIDE_AFTER = 2
 LOOP_COLUMNS = 3
+
+#: Where the counters of loops begin in the row of places that holds the position in them.
+WALK_COUNTERS = 3

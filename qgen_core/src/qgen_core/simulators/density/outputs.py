@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.circuits.measures import Expectations, Measure, on_each_wire
+from qgen_core.circuits.measures import Expectations, Measure, blocks_of_wires, on_blocks_of_wires
 from qgen_core.simulators.density.pauli import LETTERS
 from qgen_core.simulators.density.plan import ALL_DIGITS, Kept
 from qgen_core.typing import Floats
@@ -65,7 +65,13 @@ def _signed_sums(values: Floats, num_wires: int) -> Floats:
 
     It is a symmetric matrix, so it also maps cotangents of probabilities to those of words.
     """
-    return on_each_wire(values, np.tile(WALSH, (num_wires, 1, 1)))
+    return on_blocks_of_wires(values, _walsh_blocks(num_wires))
+
+
+@lru_cache
+def _walsh_blocks(num_wires: int) -> list[Floats]:
+    """The transforms of all wires, some wires at a time."""
+    return blocks_of_wires(np.tile(WALSH, (num_wires, 1, 1)))
 
 
 @lru_cache(WORD_SETS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import ceil, isqrt
 
@@ -25,6 +25,8 @@ AT_ONCE = 2**23
 #: Multiplications of a batch (about 0.1 ms) below which it costs more to look for a step at which
 #: states and observables can meet.
 WORTH_MEETING = 2**20
+#: Circuits whose working memory is kept, because every run of a training asks for it.
+CIRCUITS = 64
 
 
 @dataclass
@@ -35,7 +37,7 @@ class DensityRun:
     mats: Matrices
     keep: Floats
     keep_at: Ints
-    cuts: list[int]
+    cuts: tuple[int, ...]
 
 
 class DensityProgram:
@@ -68,7 +70,7 @@ class DensityProgram:
         """The coefficients that are read, (B, product of the digits that each wire keeps)."""
         out = np.empty((len(angles), self.plan.sizes[-1]))
         for rows in self._chunks(len(angles), self.plan.sizes[-1]):
-            run = self._run(angles[rows], [0, len(self.plan.passes)], threads)
+            run = self._run(angles[rows], (0, len(self.plan.passes)), threads)
             out[rows] = self._last_state(run)
         return out
 
@@ -84,7 +86,7 @@ class DensityProgram:
         observables: Floats | None = None
         out = np.empty((len(angles), len(places)))
         for rows in self._chunks(len(angles), self.plan.sizes[meet]):
-            run = self._run(angles[rows], sorted({0, meet}), threads)
+            run = self._run(angles[rows], tuple(sorted({0, meet})), threads)
             if observables is None:  # the matrices that they need are those of any row
                 observables = self._observables(run.mats, places, meet, threads)
             out[rows] = self._last_state(run) @ observables.T
@@ -114,7 +116,7 @@ class DensityProgram:
         def work(first_row: int, end_row: int) -> None:
             states = aligned(1, max(between, 8), DOUBLE)[0]
             lam = aligned(1, 2 * self.largest, DOUBLE)[0]
-            tiles, total = tables.buffers()
+            buffers = tables.buffers()
             stored = (run.keep, run.keep_at, states, work_at)
             for row in range(first_row, end_row):
                 half = len(self.plan.passes) % 2 * self.largest
@@ -124,14 +126,14 @@ class DensityProgram:
                         break
                     if not kept_all:
                         again = (row, row + 1, first, last - 1)
-                        kernels.forward(again, tables.of_passes(), run.mats, stored, tiles)
+                        kernels.forward(again, tables.of_passes(), run.mats, stored, buffers)
                     kernels.backward(
                         (row, max(first, tables.first_with_gradient), last),
                         tables.of_passes(),
                         run.mats,
                         stored,
                         lam,
-                        (tiles, total),
+                        buffers,
                         d_mats,
                     )
 
@@ -203,24 +205,23 @@ class DensityProgram:
         spread(work, len(places), threads)
         return out
 
-    def _run(self, angles: Floats, cuts: list[int], threads: int) -> DensityRun:
+    def _run(self, angles: Floats, cuts: tuple[int, ...], threads: int) -> DensityRun:
         """Run rows of angles up to the last of the cuts."""
         tables = self.tables
         sizes = self.plan.sizes
         mats = tables.mats(angles, threads)
         kept = [sizes[cut] for cut in cuts]
         keep_at = np.full(len(sizes), -1, dtype=np.int64)
-        keep_at[cuts] = np.cumsum([0, *kept[:-1]])
+        keep_at[list(cuts)] = np.cumsum([0, *kept[:-1]])
         keep = contiguous(len(angles), sum(kept), DOUBLE)
         keep[:, 0] = 1.0
         work_at = np.arange(len(sizes)) % 2 * self.largest
 
         def work(first: int, end: int) -> None:
             states = aligned(1, 2 * self.largest, DOUBLE)[0]
-            tiles, _ = tables.buffers()
             part = (first, end, 0, cuts[-1])
             stored = (keep, keep_at, states, work_at)
-            kernels.forward(part, tables.of_passes(), mats, stored, tiles)
+            kernels.forward(part, tables.of_passes(), mats, stored, tables.buffers())
 
         spread(work, len(angles), threads)
         return DensityRun(angles, mats, keep, keep_at, cuts)
@@ -232,7 +233,7 @@ class DensityProgram:
         return run.keep[:, at : at + self.plan.sizes[last]]
 
 
-def cuts_for(sizes: tuple[int, ...], batch: int, threads: int) -> list[int]:
+def cuts_for(sizes: tuple[int, ...], batch: int, threads: int) -> tuple[int, ...]:
     """The states that a batch keeps for its backward pass: all if they are small, else every k-th.
 
     Those between are computed again, k of them at a time in each thread, so memory is least with k
@@ -242,9 +243,10 @@ def cuts_for(sizes: tuple[int, ...], batch: int, threads: int) -> list[int]:
     every = 1
     if 8 * batch * sum(sizes) > KEEP:
         every = min(max(isqrt(ceil(passes * batch / threads)), 1), passes)
-    return [*range(0, passes, every), passes]
+    return (*range(0, passes, every), passes)
 
 
-def _between(sizes: tuple[int, ...], cuts: list[int]) -> int:
+@lru_cache(CIRCUITS)
+def _between(sizes: tuple[int, ...], cuts: tuple[int, ...]) -> int:
     """The most coefficients between two states that are kept."""
     return max(sum(sizes[first + 1 : last]) for first, last in pairwise(cuts))

@@ -18,6 +18,7 @@ from qgen_core.simulators.density.layout import (
     PASS_ROWS_BEFORE,
     PASS_WIDTH,
     TILE,
+    WALK_COUNTERS,
 )
 from qgen_core.simulators.density.plan import DensityPass, DensityPlan, Factor, FusedGroup
 from qgen_core.simulators.simd.intrinsics import lanes_of
@@ -26,6 +27,10 @@ from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import Floats, Ints
 
 DOUBLE = np.dtype(np.float64)
+INTEGER = np.dtype(np.int64)
+#: Working memory of the kernels: three tiles, three rows of places (the position in the loops, and
+#: the pieces of a tile before and after a pass), and the sums of a matrix's gradient.
+Buffers = tuple[Floats, Ints, Floats]
 #: Matrices of groups and passes for rows of angles: their numbers (B, n), and the rows of these in
 #: which the matrix of each group (B, groups) and of each pass (B, passes) stands. A matrix that is
 #: that of an earlier row is not written again.
@@ -90,16 +95,21 @@ class Tables:
         #: Multiplications of a row from each state on, (passes + 1,).
         self.work = [int(np.sum(work[number:])) for number in range(len(work) + 1)]
         self._tile_size = max(int(np.max(n_in_of)), int(np.max(n_out_of)), 4) * TILE
+        largest = max(group.size for group in plan.all_groups) ** 2
+        longest = max(len(group.factors) for group in plan.all_groups)
+        #: Rows and columns of the scratch that ``bind_back`` needs; it is enough for the others.
+        self._scratch = (longest + 4, largest)
         self._sums_size = int(np.max(n_in_of * n_out_of)) * lanes_of(DOUBLE)
 
     def of_passes(self) -> tuple[Ints, Ints, Ints]:
         """What the kernels call ``tables``."""
         return self.passes, self.loops, self.offsets
 
-    def buffers(self) -> tuple[Floats, Floats]:
-        """Working memory of a thread: three tiles, and the sums of a matrix's gradient."""
+    def buffers(self) -> Buffers:
+        """Working memory of a thread."""
         tiles = aligned(1, 3 * self._tile_size, DOUBLE)[0].reshape(3, -1)
-        return tiles, aligned(1, self._sums_size, DOUBLE)[0]
+        places = contiguous(3, max(len(self.loops) + WALK_COUNTERS, TILE), INTEGER)
+        return tiles, places, aligned(1, self._sums_size, DOUBLE)[0]
 
     def mats(self, angles: Floats, threads: int) -> Matrices:
         """The matrices of all groups and passes for rows of angles (B, A)."""
@@ -109,8 +119,9 @@ class Tables:
         mats = (contiguous(batch, self.total, DOUBLE), made_in, passes_made_in)
 
         def work(first: int, last: int) -> None:
-            bind(first, last, angles, self.bound, mats[:2])
-            fold(first, last, self._of_folds, mats)
+            scratch = contiguous(*self._scratch, DOUBLE)
+            bind(first, last, angles, self.bound, mats[:2], scratch)
+            fold(first, last, self._of_folds, mats, scratch)
 
         spread(work, batch, threads)
         return mats
@@ -120,8 +131,9 @@ class Tables:
         d_angles = np.zeros_like(angles)
 
         def work(first: int, last: int) -> None:
-            fold_back(first, last, self._of_folds, mats, d_mats)
-            bind_back(first, last, angles, self.bound, mats[:2], d_mats, d_angles)
+            scratch = contiguous(*self._scratch, DOUBLE)
+            fold_back(first, last, self._of_folds, mats, d_mats, scratch)
+            bind_back(first, last, angles, self.bound, mats[:2], d_mats, d_angles, scratch)
 
         spread(work, len(angles), threads)
         return d_angles
