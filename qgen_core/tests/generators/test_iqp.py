@@ -10,7 +10,7 @@ import pytest
 
 from qgen_core.circuits.capabilities import Capabilities
 from qgen_core.errors import BadOption, DataError, OutputMismatch, Unsupported
-from qgen_core.events import Batch, Events, Space, Words, index_to_bits
+from qgen_core.events import Batch, Events, Space, Words, bits_to_index, index_to_bits
 from qgen_core.generators.iqp import InstantaneousQuantumPolynomial
 from qgen_core.generators.iqp_bodies import Bodies, DiagonalAngles, chosen_bodies
 from qgen_core.generators.iqp_words import exact_expectations, sampled_expectations
@@ -175,6 +175,53 @@ def test_samples_follow_the_correlators() -> None:
     events = model.sample(20_000, rng=np.random.default_rng(2))
     means = values_of_words(words, events).mean(axis=0)
     assert np.all(np.abs(means - found[0]) < 4.5 / np.sqrt(20_000))
+
+
+@pytest.mark.parametrize("draws", [None, 40])
+def test_a_window_is_the_marginal_of_the_whole(draws: int | None) -> None:
+    model = model_of(6, scale=0.5)
+    events = 16_000
+    window = model.window([4, 1, 3], draws=draws)
+    table, _ = model.forward("probabilities", Batch(), rng=np.random.default_rng(1))
+    grid = table.reshape((2,) * 6).transpose(4, 1, 3, 0, 2, 5)
+    marginal = grid.sum(axis=(3, 4, 5)).reshape(-1)
+    repeats = 1 if draws is None else 100
+    found = np.zeros(8)
+    for repeat in range(repeats):
+        bits = window.sample(events // repeats, rng=np.random.default_rng([3, repeat]))
+        found += np.bincount(bits_to_index(bits), minlength=8) / events
+    # 40 sign vectors take turns for 160 events, so events of a call are not independent
+    error = np.sqrt(marginal / events) * (1 if draws is None else 2)
+    assert np.all(np.abs(found - marginal) < 4.5 * error)
+    dropped = model_of(3, scale=0.0)
+    dropped.fields[:] = model.fields[[4, 1, 3]]
+    inner = model.bodies.matrix(model.couplings)[np.ix_([4, 1, 3], [4, 1, 3])]
+    dropped.couplings[:] = inner[np.triu_indices(3, k=1)]
+    without, _ = dropped.forward("probabilities", Batch(), rng=np.random.default_rng(1))
+    assert 0.5 * np.abs(without[0] - marginal).sum() > 0.05  # leaving wires out is another model
+
+
+def test_a_window_follows_conditions_and_refuses() -> None:
+    model = model_of(5, condition=Space("reals", 1), scale=0.3)
+    model.slopes[:, 0] = np.linspace(-1.0, 1.0, 5)
+    window = model.window([0, 4])
+    condition = np.repeat([[0.0], [0.7]], 6000, axis=0)
+    bits = window.sample(12_000, condition, rng=np.random.default_rng(1))
+    table, _ = model.forward(
+        "probabilities", Batch(condition=condition[[0, -1]]), rng=np.random.default_rng(1)
+    )
+    for number, part in enumerate((bits[:6000], bits[6000:])):
+        ones = index_to_bits(np.arange(32), 5)[:, [0, 4]]
+        assert np.all(np.abs(part.mean(axis=0) - table[number] @ ones) < 4.5 * 0.5 / np.sqrt(6000))
+    with pytest.raises(DataError):
+        window.sample(3, rng=np.random.default_rng(1))
+    for wires in ([0, 0], [5], []):
+        with pytest.raises(BadOption):
+            model.window(wires)
+    with pytest.raises(BadOption):
+        model.window([0], draws=0)
+    with pytest.raises(Unsupported):
+        model_of(4, bodies=((0, 1, 2),)).window([0])
 
 
 def correlated_bits(events: int, width: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -17,6 +17,7 @@ from qgen_core.generators.conditions import condition_width, require_conditions
 from qgen_core.generators.iqp_bodies import DiagonalAngles, Edges, Lattice, chosen_bodies
 from qgen_core.generators.iqp_circuit import MeasuredDiagonal, diagonal_circuit
 from qgen_core.generators.iqp_start import moments, started_couplings, started_fields
+from qgen_core.generators.iqp_window import DiagonalWindow
 from qgen_core.generators.iqp_words import (
     AnglesPullback,
     exact_expectations,
@@ -206,6 +207,25 @@ class InstantaneousQuantumPolynomial(Generator):
     def circuit(self) -> Circuit:
         """The circuit whose outcomes are the events; with conditions, an input shifts each wire."""
         return diagonal_circuit(self.bodies, shifted=self.condition is not None)
+
+    def window(
+        self, wires: Sequence[int], *, backend: Backend | None = None, draws: int | None = None
+    ) -> DiagonalWindow:
+        """The exact marginal of the present angles on some wires, to draw events from.
+
+        ``backend`` runs its circuits, by default that of the model; ``draws`` is explained at
+        :class:`~qgen_core.generators.iqp_window.DiagonalWindow`. Raises BadOption for wires that
+        the model does not have, Unsupported for a model with further bodies that are partly in the
+        window, and what the backend raises.
+        """
+        chosen = np.array(wires, dtype=np.int64)
+        bodies, edges = self.bodies.within(chosen)
+        rest = np.setdiff1d(np.arange(self.space.width), chosen)
+        theta = np.concatenate([self.fields[chosen], self.couplings[edges]])
+        measuring = self._measuring(backend or self.backend)
+        measured = MeasuredDiagonal(bodies, theta, measuring, shifted=True)
+        outside = self.bodies.matrix(self.couplings)[np.ix_(rest, chosen)]
+        return DiagonalWindow(measured, outside, self.slopes[chosen], self.condition, draws)
 
     # ---- shared
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from qgen_core.errors import BadOption
+from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import Words
 from qgen_core.typing import Floats, Ints
 
@@ -67,6 +67,26 @@ class Bodies:
         matrix[self.edges[:, 0], self.edges[:, 1]] = couplings
         matrix[self.edges[:, 1], self.edges[:, 0]] = couplings
         return matrix
+
+    def within(self, window: Ints) -> tuple[Bodies, Ints]:
+        """The sets of a window (Q,) of the wires, numbered in its order, and their edges' numbers.
+
+        Raises BadOption for wires that are none of these or occur twice, and Unsupported where
+        there are further sets.
+
+        >>> bodies = Bodies(3, np.array([[0, 1], [1, 2]]), Words.of([]))
+        >>> inner, numbers = bodies.within(np.array([2, 1]))
+        >>> inner.edges.tolist(), numbers.tolist()
+        ([[0, 1]], [1])
+        """
+        _check_sets("window", [window.tolist()], self.wires, least=1)
+        if len(self.higher):
+            raise Unsupported("a window is of models of one- and two-body angles only")
+        place = np.full(self.wires, -1, dtype=np.int64)
+        place[window] = np.arange(len(window))
+        ends = np.sort(place[self.edges], axis=1)
+        numbers = np.flatnonzero(ends[:, 0] >= 0)
+        return Bodies(len(window), ends[numbers], self.higher), numbers
 
 
 def chosen_bodies(
