@@ -256,7 +256,7 @@ def outcome_probabilities(wires: Ints) -> tuple[Words, Combine]:
 def _subsets(order: int) -> Array:
     """Which of ``order`` members are in each subset (2^order, order); the first counts most."""
     numbers = np.arange(2**order)[:, None]
-    return (numbers >> np.arange(order - 1, -1, -1)) & 1 == 1
+    return np.asarray((numbers >> np.arange(order - 1, -1, -1)) & 1 == 1)
 
 
 def _pieces(words: Words, events: int) -> Iterator[Words]:

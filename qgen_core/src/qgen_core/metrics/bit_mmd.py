@@ -9,7 +9,7 @@ import numpy as np
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate, Model
-from qgen_core.losses.words import Rule, drawn_words
+from qgen_core.losses.words import USUAL_WIRES, Rule, drawn_words
 from qgen_core.metrics.bit_differences import BitComparison, number_of
 from qgen_core.support.random_streams import stream
 from qgen_core.typing import Array, Floats, Rng
@@ -22,7 +22,7 @@ def bit_mmd(
     model: Model,
     encoded: tuple[Array, Array | None],
     rng: Rng,
-    wires: tuple[float, ...] = (1.0, 2.0, 4.0),
+    wires: tuple[float, ...] | None = None,
     words: int = 2000,
     events: int = 10_000,
 ) -> Mapping[str, Estimate]:
@@ -30,15 +30,17 @@ def bit_mmd(
 
     The kernel ``exp(-d / D)``, d the number of bits that differ, is a mean over random words whose
     bits have the probability (1 - exp(-1/D)) / 2 each; D is such that they have m of ``wires`` on
-    average, and the note gives it. The number is the mean of ``(<Z_a>_model - <Z_a>_data)^2``
-    over ``words`` words a, less its noise: 0 on average for an exact model. With conditions these
-    are means over the conditions of the reference. Events, models and floors are those of the
-    metric ``covariance``.
+    average, by default 1, 2 and 4 as far as that is below half of the bits. The note gives D. The
+    number is the mean of ``(<Z_a>_model - <Z_a>_data)^2`` over ``words`` words a, less its noise: 0
+    on average for an exact model. With conditions these are means over the conditions of the
+    reference. Events, models and floors are those of the metric ``covariance``.
 
     Raises Unsupported for events that are no bits; BadOption for words of no bit or more than half
     of them, and for fewer than two events.
     """
     sides = BitComparison((reference, generated), model, encoded, rng, events)
+    if wires is None:
+        wires = _usual(sides.width)
     if words < 1 or not all(0 < size < sides.width / 2 for size in wires):
         raise BadOption(
             f"bit-mmd takes words of more than 0 and less than half of {sides.width} bits on "
@@ -55,6 +57,12 @@ def bit_mmd(
         note = f"kernel exp(-d / {scale:.4g})"
         found[name] = number_of(mean_square, _themselves, differences, noise, note)
     return found
+
+
+def _usual(width: int) -> tuple[float, ...]:
+    """The usual numbers of wires that are possible; at least one of them."""
+    possible = [size for size in USUAL_WIRES if size < width / 2]
+    return tuple(possible) or (width / 4,)
 
 
 def mean_square(differences: Floats) -> float:

@@ -257,7 +257,7 @@ class _Asked:
 
     def _numbers(self, reference: Events, generated: Events | None) -> Mapping[str, Any]:
         """What the metric returns for a pair of samples."""
-        given = dict(self.given)
+        given: dict[str, Any] = dict(self.given)
         if self.encoded:
             of_generated = None
             if generated is not None:

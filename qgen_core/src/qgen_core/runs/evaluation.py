@@ -89,14 +89,15 @@ def evaluate(
     ``generated`` are newly generated events by default: as many as the recipe's table [evaluation]
     says, otherwise 100,000, fewer of more than 41 columns; the processor time of one of them is in
     the result. For a model that offers no samples there are none: its metrics are those of
-    expectations, and the result has no marginals. ``reference`` is that of the table, otherwise the test events of the dataset (the
-    training events if there are no test events). The cuts of the dataset and those that either
-    side has passed are applied to both, and so are the windows of the encoders; ``dropped`` in the
-    result says what each side lost. Conditions are drawn from the reference. Without a list of
-    metrics in the recipe those are taken that the number of columns allows; ``left out`` in the
-    result says what is missing for its size. The bins follow from the reference alone, or are those
-    that the recipe gives; ``bins`` in the result holds their edges. Raises DataError when the
-    columns of both differ, BadOption for bins that do not fit the columns.
+    expectations, and the result has no marginals. ``reference`` is that of the table, otherwise the
+    test events of the dataset (the training events if there are no test events). The cuts of the
+    dataset and those that either side has passed are applied to both, and so are the windows of the
+    encoders; ``dropped`` in the result says what each side lost. Conditions are drawn from the
+    reference. Without a list of metrics in the recipe those are taken that the number of columns
+    allows; ``left out`` in the result says what is missing for its size. The bins follow from the
+    reference alone, or are those that the recipe gives; ``bins`` in the result holds their edges.
+    Raises DataError when the columns of both differ, BadOption for bins that do not fit the
+    columns, Unsupported for metrics of samples of a model that has none.
 
     >>> import tempfile
     >>> import qgen_core as qgen
