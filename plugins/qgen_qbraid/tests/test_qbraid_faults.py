@@ -301,6 +301,16 @@ def test_the_service_is_down_for_good(make, service, clock) -> None:
     assert good(ask(make())) and service.submitted == 2
 
 
+def test_a_list_of_other_jobs_does_not_tell(make, service) -> None:
+    """If the service lists jobs whatever the tag, the lost one may be on another page."""
+    ask(make(), seed=2)
+    other = service.jobs[FIRST]
+    service.script = {"submit": ["lost after"], "jobs": [lambda _: [other]]}
+    fails(make(), RemoteError, "listed others; whether the batch was submitted .* is not known", 5)
+    assert service.submitted == 3
+    assert good(ask(make())) and service.submitted == 4
+
+
 def test_job_ids_have_to_be_kept(make, service, tmp_path) -> None:
     (tmp_path / "file").write_text("")
     fails(make(jobs=str(tmp_path / "file")), ResourceRefused, "cannot keep job ids in .*/file", 6)

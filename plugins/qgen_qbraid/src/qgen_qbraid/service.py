@@ -131,7 +131,14 @@ class QbraidService(RemoteService):
 
     def jobs_with_tag(self, tag: str) -> list[str]:
         jobs = self._client.list_jobs(tags={TAG: tag})
-        return [str(job.jobQrn) for job in jobs if job.tags.get(TAG) == tag]
+        found = [str(job.jobQrn) for job in jobs if job.tags.get(TAG) == tag]
+        if jobs and not found:
+            # Such an answer may be the first page of all jobs, so it does not tell.
+            raise RemoteError(
+                f"qBraid was asked for jobs with the tag {tag} and listed others; whether the "
+                f"batch was submitted to {self.name} is not known, and nothing more was submitted"
+            )
+        return found
 
     def find_job(self, job_id: str) -> Any:
         return job_id
