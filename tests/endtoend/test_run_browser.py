@@ -102,8 +102,9 @@ def told(page: Path, script: str, folder: Path, width: int = 1280) -> dict[str, 
         box.dispatchEvent(new Event(event));
       };
       const filterBy = (title) => {
-        const option = all("#add-filter option").find((one) => one.textContent === title);
-        set(at("add-filter"), option.value, "change");
+        const option = all("#filter-by option").find((one) => one.textContent === title);
+        at("filter-by").value = option.value;
+        at("add-filter").click();
         return all("#filters fieldset").at(-1);
       };
     """

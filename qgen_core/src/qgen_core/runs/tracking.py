@@ -131,7 +131,7 @@ def tracked(trackers: Trackers, recipe: Recipe, folder: Path) -> Iterator[list[o
 
     ``trackers`` are names, tables with a name and options, or objects; one or several. Of the
     processes that torchrun starts only the first one is followed. Raises what
-    :func:`qgen_core.discovery.registry.build` raises.
+    :func:`qgen_core.build` raises.
 
     >>> with tracked([], Recipe({}), Path("run")) as hooks:
     ...     hooks

@@ -182,7 +182,7 @@ function limitsOf(filter) {
 function start() {
   for (const column of data.columns) {
     const title = column.metric === undefined ? column.title : `${column.title} (${column.metric})`;
-    at("add-filter").append(element("option", { value: column.id }, title));
+    at("filter-by").append(element("option", { value: column.id }, title));
     const box = element("input", { type: "checkbox", checked: column.shown });
     box.addEventListener("change", () => {
       column.shown = box.checked;
@@ -195,9 +195,8 @@ function start() {
     at("quantity").append(element("option", { selected: quantity === "loss" }, quantity));
   }
   at("search").addEventListener("input", drawTable);
-  at("add-filter").addEventListener("change", () => {
-    const column = data.columns.find((one) => one.id === at("add-filter").value);
-    at("add-filter").value = "";
+  at("add-filter").addEventListener("click", () => {
+    const column = data.columns.find((one) => one.id === at("filter-by").value);
     if (column !== undefined && !state.filters.has(column.id)) addFilter(column);
   });
   at("tick-shown").addEventListener("click", () => {
