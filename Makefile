@@ -7,7 +7,7 @@ CORE := qgen_core/pyproject.toml plugins/qgen_hep/pyproject.toml constraints.txt
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 RUN := runs/jets
 
-.PHONY: demo test test-long reliability docs bench equal clean
+.PHONY: demo test test-long reliability docs gallery bench equal clean
 
 demo: $(VENV)/.installed-core
 	rm -rf $(RUN)
@@ -30,6 +30,10 @@ reliability: $(VENV)/.installed-all
 
 docs: $(VENV)/.installed-all
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build
+
+# Runs all pages of the gallery and stores what they show; CACHE=FOLDER runs those that have changed.
+gallery: $(VENV)/.installed-all
+	$(BIN)/python docs/make_gallery.py $(if $(CACHE),--cache $(CACHE))
 
 # Peers are installed into .bench; QUICK=1 stays under five minutes and takes those of one environment.
 # CASE="training/brick/8 hybrid/6" measures chosen cases; with AGAINST=PATH they compare this checkout

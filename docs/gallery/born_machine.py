@@ -50,6 +50,10 @@ figure = run.plot.marginals()
 figure.savefig("born_machine.png", dpi=80)
 figure
 
+# %% [markdown]
+# The distances are above their floors, so samples of this size can tell the model from the jets.
+# The correlation is there, and is a little too small.
+
 # %%
 run.plot.joint()
 

@@ -55,6 +55,11 @@ network.evaluate()
 normal.evaluate()
 qgen.compare([born, network, normal])
 
+# %% [markdown]
+# A value at its floor is as good as these samples can show. The Born machine is there or close to
+# it, and the normal distribution is far away. The network misses the joint distribution. That says
+# nothing for circuits in general: none of the models was tuned.
+
 # %%
 figure = born.plot.marginals()
 figure.savefig("own_csv.png", dpi=70, bbox_inches="tight")

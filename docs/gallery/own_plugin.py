@@ -73,16 +73,7 @@ class TestPeak(GeneratorKit):
     def make(self):
         return Peak(space=qgen.Space("reals", 1))
 """)
-command = [
-    sys.executable,
-    "-m",
-    "pytest",
-    "-q",
-    "--color=no",
-    "-p",
-    "no:cacheprovider",
-    "test_peak.py",
-]
+command = [sys.executable, "-m", "pytest", "-q", "--color=no", "test_peak.py"]
 print(subprocess.run(command, capture_output=True, text=True).stdout)
 
 # %% [markdown]

@@ -21,7 +21,7 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent / "gallery"
 ROOT = FOLDER.parents[1]
 #: The most seconds that a page may take.
 LIMIT = 600
@@ -31,7 +31,7 @@ DOWNLOADS = "Download this page: [notebook](path:{name}.ipynb), [Python file]({n
 
 def pages() -> list[Path]:
     """The sources of all pages."""
-    return sorted(path for path in FOLDER.glob("*.py") if path.name != Path(__file__).name)
+    return sorted(FOLDER.glob("*.py"))
 
 
 def notebook_of(page: Path) -> nbformat.NotebookNode:
@@ -57,9 +57,22 @@ def run(page: Path, results: Path) -> None:
         client.coalesce_streams = True
         client.execute()
         notebook.metadata = metadata  # not the version of this Python
+        drop_notes_on_fonts(notebook)
         results.mkdir(parents=True, exist_ok=True)
         shutil.copy(Path(folder, f"{page.stem}.png"), results)
-    nbformat.write(notebook, results / f"{page.stem}.ipynb")
+        text = nbformat.writes(notebook).replace(f"{folder}/", "")
+    (results / f"{page.stem}.ipynb").write_text(f"{text}\n", encoding="utf-8")
+
+
+def drop_notes_on_fonts(notebook: nbformat.NotebookNode) -> None:
+    """Leave out what matplotlib says about fonts that this computer lacks."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [
+                output
+                for output in cell.outputs
+                if not output.get("text", "").startswith("findfont")
+            ]
 
 
 def code_hash() -> str:
