@@ -31,9 +31,9 @@ run = qgen.train(
 run
 
 # %% [markdown]
-# Each feature is one of 16 bins, so an event is eight bits, and measuring the circuit gives an
-# event. The loss is the distance between the probabilities of the 256 outcomes and those of the
-# events:
+# Four bits say in which bin of a feature an event is, so an event is eight bits, and measuring the
+# circuit gives an event. The loss is the distance between the probabilities of all outcomes and
+# those of the events:
 
 # %%
 run.plot.training()

@@ -32,7 +32,8 @@ frame.describe()
 # said, e.g. the circuit, the loss and the trainer, is what usually goes with the model:
 
 # %%
-born = qgen.fit(frame, "qcbm", bits=4, steps=200, run="runs/born", seed=1, progress=False)
+common = {"seed": 1, "metrics": ["wasserstein", "tv", "correlation"], "progress": False}
+born = qgen.fit(frame, "qcbm", bits=4, steps=200, run="runs/born", **common)
 born.evaluate()
 
 # %% [markdown]
@@ -40,7 +41,7 @@ born.evaluate()
 # are compared with the same events, which none of them was trained on:
 
 # %%
-network = qgen.fit(frame, "nade", bits=4, run="runs/network", seed=1, progress=False)
+network = qgen.fit(frame, "nade", bits=4, run="runs/network", **common)
 normal = qgen.fit(
     frame,
     "gaussian",
@@ -48,8 +49,7 @@ normal = qgen.fit(
     loss={"name": "mmd", "reads": "samples"},
     trainer={"name": "adam", "steps": 1, "batch_size": 500},
     run="runs/normal",
-    seed=1,
-    progress=False,
+    **common,
 )
 network.evaluate()
 normal.evaluate()

@@ -1,4 +1,4 @@
-"""The gallery: its stored results are those of its pages, its prose is honest, and its pages run."""
+"""The gallery: its stored results are those of its pages, its prose is honest, its pages run."""
 
 from __future__ import annotations
 
