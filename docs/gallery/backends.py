@@ -5,9 +5,9 @@
 #
 # **Does a result depend on the program that simulates the circuit? And how long does each take?**
 #
-# The times are those of the computer on which this page was run, with one thread. They say nothing
-# about quantum devices: all backends here are simulators. [Engine](../engine-benchmarks.md) has
-# careful measurements.
+# The times are those of the computer on which this page was run, while it had other work. They say
+# nothing about quantum devices: all backends here are simulators.
+# [Engine](../engine-benchmarks.md) has careful measurements.
 
 # %%
 import time
@@ -78,7 +78,7 @@ print(f"difference of qsim: {abs(losses['qsim'] - losses['statevector']):.1e}")
 figure, axes = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
 names.sort(key=seconds.get, reverse=True)
 bars = axes.barh(names, [1000 * seconds[name] for name in names], color="#1f5fa8")
-axes.bar_label(bars, fmt="%.3g", padding=3)
+axes.bar_label(bars, fmt="%.2f", padding=3)
 axes.set(xscale="log", xlabel="milliseconds a training step, 6 qubits, 78 parameters")
 axes.margins(x=0.15)
 figure.savefig("backends.png", dpi=90)

@@ -41,8 +41,8 @@ print(outcome.tables[0].markdown())
 
 # %% [markdown]
 # Results are stored as they come. A study that was stopped continues, a worker that dies costs
-# nothing but time, and the table is the same on any number of workers. Here the distance between
-# generated and test events, which has a floor, stops falling while the loss still does:
+# nothing but time, and the table is the same on any number of workers. Here the distance tv
+# between generated and test events stops falling while the loss still does:
 
 # %%
 figure, both = plt.subplots(1, 2, figsize=(8.4, 3.2), layout="constrained")

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 
 
 class ShownFigure(Figure):
-    """A figure that a notebook shows, whether matplotlib's pyplot was imported or not.
+    r"""A figure that a notebook shows, whether matplotlib's pyplot was imported or not.
 
     >>> from matplotlib.backends.backend_agg import FigureCanvasAgg
     >>> drawn = ShownFigure(figsize=(1.0, 1.0))
     >>> _ = FigureCanvasAgg(drawn)
-    >>> drawn._repr_png_().startswith(b"\\x89PNG")
+    >>> drawn._repr_png_().startswith(b"\x89PNG")
     True
     """
 
