@@ -80,11 +80,11 @@ error_of_linear = nn.functional.mse_loss(with_one[test] @ linear, y[test]).item(
 print(f"linear fit      {error_of_linear:.4f}")
 
 # %% [markdown]
-# The difference is paired, seed by seed, with the error of its mean; less than twice that error is
-# no difference. A difference from the frozen circuit would come from the training of the circuit,
-# and one from the twin from its being a circuit. Neither says that a quantum computer is of use
-# here: four qubits are simulated in no time, and the learning rate was tuned for none of the
-# three.
+# The difference is paired, seed by seed, with the error of its mean; less than twice that error
+# shows no difference. One from the frozen circuit would come from training the circuit, and one
+# from the twin from its being a circuit. Neither would say that a quantum computer is of use here:
+# the circuit is so small that it is simulated at once, and the learning rate was tuned for none of
+# the three.
 
 # %%
 figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")

@@ -109,3 +109,26 @@ def test_a_page_runs_and_draws_its_picture(page: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / f"{page.stem}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_page_is_run_again_when_its_text_or_the_code_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = []
+
+    def run(page: Path, results: Path) -> None:
+        runs.append(page.read_text(encoding="utf-8"))
+        results.mkdir(parents=True)
+        (results / "mine.ipynb").write_text(f"results of {runs[-1]}", encoding="utf-8")
+
+    stored_at = tmp_path / "gallery"
+    stored_at.mkdir()
+    monkeypatch.setattr(make_gallery, "run", run)
+    monkeypatch.setattr(make_gallery, "FOLDER", stored_at)
+    page = tmp_path / "mine.py"
+    for text, code in (("a", "1"), ("a", "1"), ("b", "1"), ("b", "2"), ("a", "1")):
+        page.write_text(text, encoding="utf-8")
+        make_gallery.run_cached(page, tmp_path / "cache", code)
+        shown = (stored_at / "mine.ipynb").read_text(encoding="utf-8")
+        assert shown == f"results of {text}"
+    assert runs == ["a", "b", "b"]
