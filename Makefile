@@ -7,7 +7,7 @@ CORE := qgen_core/pyproject.toml plugins/qgen_hep/pyproject.toml constraints.txt
 PLUGINS := $(sort $(dir $(wildcard plugins/*/pyproject.toml)))
 RUN := runs/jets
 
-.PHONY: demo test test-long test-mlflow reliability docs bench equal dist clean
+.PHONY: demo test test-long test-mlflow reliability docs gallery bench equal dist clean
 
 demo: $(VENV)/.installed-core
 	rm -rf $(RUN)
@@ -36,6 +36,10 @@ reliability: $(VENV)/.installed-all
 
 docs: $(VENV)/.installed-all
 	$(BIN)/sphinx-build -W -q -b html docs docs/_build
+
+# Runs all pages of the gallery and stores what they show; CACHE=FOLDER runs those that have changed.
+gallery: $(VENV)/.installed-all
+	$(BIN)/python docs/make_gallery.py $(if $(CACHE),--cache $(CACHE))
 
 # Peers are installed into .bench; QUICK=1 stays under five minutes and takes those of one environment.
 # CASE="training/brick/8 hybrid/6" measures chosen cases; with AGAINST=PATH they compare this checkout

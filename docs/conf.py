@@ -36,6 +36,7 @@ myst_heading_anchors = 3
 
 # Pages with code cells are executed at each build; a cell that fails or is slow stops it.
 nb_execution_mode = "force"
+nb_execution_excludepatterns = ["gallery/*"]  # stored by `make gallery`
 nb_execution_timeout = 120  # a cell takes a second, but machines are shared
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True

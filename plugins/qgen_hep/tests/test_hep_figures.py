@@ -490,3 +490,13 @@ def test_a_circuit_is_drawn_with_all_its_signs():
     angles = [gate for gate in circuit.gates if gate.angle is not None]
     assert len(labels) == rows * circuit.num_wires + len(angles)
     assert max(axes.get_xlim()[1] for axes in drawn.axes) < 10
+
+
+def test_a_notebook_shows_figures_without_their_white_margins():
+    drawn = figure_of_run("training", material())
+    png = drawn._repr_png_()
+    assert png.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", png[16:24])
+    whole_width, whole_height = drawn.get_size_inches() * drawn.dpi
+    assert 0.5 * whole_width < width < whole_width
+    assert 0.5 * whole_height < height < whole_height

@@ -48,7 +48,7 @@ def page_style() -> Iterator[None]:
 
 
 def figure(width: float, height: float, *, layout: Any = None) -> Any:
-    """An empty figure of a size in inches, which pyplot does not manage.
+    """An empty figure of a size in inches, which pyplot does not manage and notebooks show.
 
     ``layout`` names a layout engine of matplotlib; by default it is that of the style.
 
@@ -56,9 +56,10 @@ def figure(width: float, height: float, *, layout: Any = None) -> Any:
     [4.0, 3.0]
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    made = Figure(figsize=(width, height), layout=layout)
+    from qgen_hep.figures.shown import ShownFigure
+
+    made = ShownFigure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(made)
     return made
 
