@@ -17,8 +17,8 @@ import numpy as np
 
 from qgen_core.simulators.simd.intrinsics import (
     FLAT,
+    INNER,
     Numbers,
-    jit_body,
     jit_fused,
     lane_bits,
     load,
@@ -47,9 +47,9 @@ _ROUND = 1.5 * 2.0**52
 _TINY = 1e-30
 
 
-@jit_body
-def _turn(angles: Numbers, cosines: Numbers, sines: Numbers, count: int) -> None:
-    """Cosines and sines of so many angles in radians; ``cosines`` may be the angles themselves."""
+@partial(jit_fused, **INNER)
+def _turn(angles: Numbers, sines: Numbers, count: int) -> None:
+    """Sines of so many angles in radians, and their cosines in the place of the angles."""
     for k in range(count):
         x = angles[k]
         shifted = x * _PER_QUARTER + _ROUND
@@ -77,11 +77,11 @@ def _turn(angles: Numbers, cosines: Numbers, sines: Numbers, count: int) -> None
         turned_sine = cosine if is_odd else sine
         negative_cosine = ((quadrant + np.uint64(1)) & np.uint64(2)) != np.uint64(0)
         negative_sine = (quadrant & np.uint64(2)) != np.uint64(0)
-        cosines[k] = -turned_cosine if negative_cosine else turned_cosine
+        angles[k] = -turned_cosine if negative_cosine else turned_cosine
         sines[k] = -turned_sine if negative_sine else turned_sine
 
 
-@jit_body
+@partial(jit_fused, **INNER)
 def _grow(cosines: Numbers, sines: Numbers, start: int, size: int, real: Any, imag: Any) -> None:
     """The complex products of a word of ``size`` wires for all signs, at LANES columns."""
     lanes = 1 << lane_bits(real)
@@ -109,7 +109,7 @@ def _grow(cosines: Numbers, sines: Numbers, start: int, size: int, real: Any, im
         half *= 2
 
 
-@jit_body
+@partial(jit_fused, **INNER)
 def _fold(imag: Any, size: int, start: int, slopes: Numbers) -> None:
     """Sums over all patterns of ``imag`` times the sign of each wire, into rows of ``slopes``."""
     lanes = 1 << lane_bits(imag)
@@ -129,7 +129,7 @@ def _fold(imag: Any, size: int, start: int, slopes: Numbers) -> None:
         store(pointer(slopes, 0), start + lane, load(pointer(imag, 0), lane))
 
 
-@jit_body
+@partial(jit_fused, **INNER)
 def _turn_couplings(
     wires: Numbers, size: int, couplings: Numbers, numbers: Numbers, cosines: Any, sines: Any
 ) -> Any:
@@ -151,11 +151,11 @@ def _turn_couplings(
             angles[k] = 0.0
         for other in range(size):
             angles[wires[other]] = 0.0
-        _turn(angles, angles, pointer(sines, place), columns)
+        _turn(angles, pointer(sines, place), columns)
     return columns
 
 
-@jit_body
+@partial(jit_fused, **INNER)
 def _turn_fields(wires: Numbers, size: int, fields: Numbers, cosines: Any, sines: Any) -> Any:
     """Cosines and sines of 2 b_i of each event, for the wires i of a word; returns the columns."""
     events = fields.shape[1]
@@ -167,7 +167,7 @@ def _turn_fields(wires: Numbers, size: int, fields: Numbers, cosines: Any, sines
             angles[event] = 2 * row[event]
         for event in range(events, columns):
             angles[event] = 0.0
-        _turn(angles, angles, pointer(sines, place), columns)
+        _turn(angles, pointer(sines, place), columns)
     return columns
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from qgen_core.events import Words
 from qgen_core.generators.iqp_bodies import Bodies, DiagonalAngles
 from qgen_core.samplers.spin_products import SpinProduct
-from qgen_core.support.buffers import aligned
+from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import Floats
 
 #: From derivatives by expectations (N, W) to those by the angles.
@@ -62,7 +62,8 @@ def exact_expectations(
     def pullback(cotangent: Floats) -> DiagonalAngles:
         filled = np.zeros_like(values)
         filled[:, :events] = cotangent.T
-        by_coupling = np.zeros(len(angles.couplings))
+        by_coupling = contiguous(1, len(angles.couplings), _DOUBLE)[0]
+        by_coupling[:] = 0.0
         by_field = np.zeros(angles.fields.shape)
         found = (by_coupling, by_field)
         work = _work(words, max(bodies.wires, events))
