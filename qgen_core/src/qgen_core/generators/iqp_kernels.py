@@ -1,6 +1,6 @@
 """Compiled expectations of words of Z in diagonal circuits of one- and two-body angles.
 
-For a word a the formula of :mod:`qgen_core.generators.iqp_words` is a mean over signs of the wires
+The exact form of a word a (:mod:`qgen_core.generators.iqp_words`) is a mean over signs of the wires
 in a, of a product over all other wires k. A sum of angles with signs is the argument of a product
 of complex numbers ``cos + i sign sin``, one for each wire in a; these products for all signs are
 made by a tree, LANES wires k at a time. A change of all signs changes nothing, so that of the first
@@ -20,6 +20,7 @@ from qgen_core.simulators.simd.intrinsics import (
     INNER,
     Numbers,
     jit_fused,
+    jit_sums,
     lane_bits,
     load,
     multiply_add,
@@ -303,3 +304,58 @@ def slopes(
             for k in range(width):
                 if row[k] >= 0:
                     by_coupling[row[k]] -= 2 * found[k]
+
+
+@partial(jit_fused, **FLAT)
+def subtract_inner(
+    words: tuple[Numbers, Numbers],
+    couplings: Numbers,
+    numbers: Numbers,
+    signs: Numbers,
+    phases: Numbers,
+) -> None:
+    """Subtract ``sum_{i, j in a} T_ij s_i s_j`` from the phases (W, R) of each word a.
+
+    ``words`` are starts (W + 1,) and wires (L,), ``signs`` (n, R) doubles; angles and the numbers
+    of pairs are those of :func:`expectations`.
+    """
+    starts, wires = words
+    rows = signs.shape[1]
+    for word in range(len(starts) - 1):
+        phase = pointer(phases, word)
+        for place in range(starts[word], starts[word + 1]):
+            first = pointer(signs, wires[place])
+            of_wire = pointer(numbers, wires[place])
+            for other in range(starts[word], place):
+                number = of_wire[wires[other]]
+                if number >= 0:
+                    second = pointer(signs, wires[other])
+                    twice = 2 * couplings[number]
+                    for row in range(rows):
+                        phase[row] -= twice * (first[row] * second[row])
+
+
+@partial(jit_sums, **FLAT)
+def subtract_slopes(
+    words: tuple[Numbers, Numbers],
+    numbers: Numbers,
+    signs: Numbers,
+    by_phase: Numbers,
+    by_coupling: Numbers,
+) -> None:
+    """The same for derivatives: from those by the phases (W, R) to those by the angles (E,)."""
+    starts, wires = words
+    rows = signs.shape[1]
+    for word in range(len(starts) - 1):
+        slope = pointer(by_phase, word)
+        for place in range(starts[word], starts[word + 1]):
+            first = pointer(signs, wires[place])
+            of_wire = pointer(numbers, wires[place])
+            for other in range(starts[word], place):
+                number = of_wire[wires[other]]
+                if number >= 0:
+                    second = pointer(signs, wires[other])
+                    total = 0.0
+                    for row in range(rows):
+                        total += slope[row] * (first[row] * second[row])
+                    by_coupling[number] -= 2 * total
