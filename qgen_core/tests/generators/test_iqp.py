@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from qgen_core.circuits.capabilities import Capabilities
+from qgen_core.circuits.qasm import to_qasm
 from qgen_core.errors import BadOption, DataError, OutputMismatch, Unsupported
 from qgen_core.events import Batch, Events, Space, Words, bits_to_index, index_to_bits
 from qgen_core.generators.iqp import InstantaneousQuantumPolynomial
@@ -222,6 +223,21 @@ def test_a_window_follows_conditions_and_refuses() -> None:
         model.window([0], draws=0)
     with pytest.raises(Unsupported):
         model_of(4, bodies=((0, 1, 2),)).window([0])
+
+
+def test_the_circuit_is_the_model() -> None:
+    model = model_of(4, condition=Space("reals", 2), bodies=((0, 2, 3),))
+    model.slopes[:] = np.random.default_rng(2).normal(size=(4, 2))
+    condition = np.array([[0.5, -1.0]])
+    shifts = condition @ model.slopes.T
+    table, _ = model.forward(
+        "probabilities", Batch(condition=condition), rng=np.random.default_rng(1)
+    )
+    found = StatevectorBackend().probabilities(model.circuit, model.theta, shifts)
+    assert np.allclose(found, table, atol=1e-12)
+    program = to_qasm(model.circuit, model.theta, shifts[0])
+    assert program.startswith("OPENQASM 3")
+    assert program.count("rzz(") == model.circuit.counts["rzz"] + 1  # and its definition
 
 
 def correlated_bits(events: int, width: int) -> np.ndarray:

@@ -123,14 +123,15 @@ class InstantaneousQuantumPolynomial(Generator):
         self.samples = samples
         self.shots = shots
         self.outputs = self._offered()
-        self._theta = np.zeros(space.width + len(self.bodies.edges) + len(self.bodies.higher))
-        parts = np.split(self._theta, [space.width, space.width + len(self.bodies.edges)])
-        #: Angles in radians of single wires (n,), of pairs (E,) and of further sets (G,).
+        #: All angles in radians but those of conditions, in the order of the circuit's parameters.
+        self.theta = np.zeros(space.width + len(self.bodies.edges) + len(self.bodies.higher))
+        parts = np.split(self.theta, [space.width, space.width + len(self.bodies.edges)])
+        #: The same of single wires (n,), of pairs (E,) and of further sets (G,).
         self.fields, self.couplings, self.higher = parts
         #: How the angles of single wires depend on the columns of the condition (n, K).
         self.slopes = np.zeros((space.width, condition_width(condition)))
         rng = generator(None) if seed is None else stream(seed, "init")
-        self._theta[:] = rng.normal(0.0, scale, len(self._theta))
+        self.theta[:] = rng.normal(0.0, scale, len(self.theta))
         if start == "data" and data is not None:
             found = moments(data)
             self.couplings[:] = started_couplings(found, self.bodies.edges, scale, rng)
@@ -252,7 +253,7 @@ class InstantaneousQuantumPolynomial(Generator):
             )
         return MeasuredDiagonal(
             self.bodies,
-            self._theta,
+            self.theta,
             self._measuring(self.backend),
             shifted=self.condition is not None,
         )

@@ -16,6 +16,8 @@ from qgen_core.typing import Floats, Ints
 
 #: Pairs of wires with a two-body angle: all, or those of a list.
 Edges = Literal["all"] | tuple[tuple[int, int], ...]
+#: Numbers of wires (E, 2); 4 bytes each, because all pairs of a thousand wires are half a million.
+Pairs = NDArray[np.int32]
 #: The sides of one or several grids, whose neighbours have a two-body angle.
 Lattice = tuple[tuple[int, ...], ...]
 
@@ -49,7 +51,7 @@ class Bodies:
     """
 
     wires: int
-    edges: Ints
+    edges: Pairs
     higher: Words
 
     @cached_property
@@ -82,7 +84,7 @@ class Bodies:
         _check_sets("window", [window.tolist()], self.wires, least=1)
         if len(self.higher):
             raise Unsupported("a window is of models of one- and two-body angles only")
-        place = np.full(self.wires, -1, dtype=np.int64)
+        place = np.full(self.wires, -1, dtype=np.int32)
         place[window] = np.arange(len(window))
         ends = np.sort(place[self.edges], axis=1)
         numbers = np.flatnonzero(ends[:, 0] >= 0)
@@ -105,15 +107,15 @@ def chosen_bodies(
             raise BadOption("edges and lattice both choose pairs of wires; give one of them")
         pairs = neighbours(lattice, wires)
     elif edges == "all":
-        pairs = np.stack(np.triu_indices(wires, k=1), axis=1).astype(np.int64)
+        pairs = np.stack(np.triu_indices(wires, k=1), axis=1).astype(np.int32)
     else:
         _check_sets("edges", edges, wires, least=2)
-        pairs = np.sort(np.array(edges, dtype=np.int64).reshape(-1, 2), axis=1)
+        pairs = np.sort(np.array(edges, dtype=np.int32).reshape(-1, 2), axis=1)
     _check_sets("bodies", bodies, wires, least=3)
     return Bodies(wires, pairs, Words.of([sorted(one) for one in bodies]))
 
 
-def neighbours(lattice: Lattice, wires: int) -> Ints:
+def neighbours(lattice: Lattice, wires: int) -> Pairs:
     """Pairs (E, 2) of neighbours along each axis of each grid.
 
     The wires of a grid are numbered in row-major order, those of one grid after those of another.
@@ -134,7 +136,7 @@ def neighbours(lattice: Lattice, wires: int) -> Ints:
             f"the lattice {[list(sides) for sides in lattice]} has {start} wires, the "
             f"events have {wires} bits"
         )
-    return np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
+    return np.array(sorted(found), dtype=np.int32).reshape(-1, 2)
 
 
 def _neighbours_of_grid(sides: Sequence[int], start: int) -> Iterable[tuple[int, int]]:

@@ -1,6 +1,6 @@
 """Compiled expectations of words of Z in diagonal circuits of one- and two-body angles.
 
-For a word a the formula of :mod:`qgen_core.generators.iqp_words` is a mean over signs of the wires
+The exact form of a word a (:mod:`qgen_core.generators.iqp_words`) is a mean over signs of the wires
 in a, of a product over all other wires k. A sum of angles with signs is the argument of a product
 of complex numbers ``cos + i sign sin``, one for each wire in a; these products for all signs are
 made by a tree, LANES wires k at a time. A change of all signs changes nothing, so that of the first
@@ -17,9 +17,10 @@ import numpy as np
 
 from qgen_core.simulators.simd.intrinsics import (
     FLAT,
+    INNER,
     Numbers,
-    jit_body,
     jit_fused,
+    jit_sums,
     lane_bits,
     load,
     multiply_add,
@@ -47,9 +48,9 @@ _ROUND = 1.5 * 2.0**52
 _TINY = 1e-30
 
 
-@jit_body
-def _turn(angles: Numbers, cosines: Numbers, sines: Numbers, count: int) -> None:
-    """Cosines and sines of so many angles in radians; ``cosines`` may be the angles themselves."""
+@partial(jit_fused, **INNER)
+def _turn(angles: Numbers, sines: Numbers, count: int) -> None:
+    """Sines of so many angles in radians, and their cosines in the place of the angles."""
     for k in range(count):
         x = angles[k]
         shifted = x * _PER_QUARTER + _ROUND
@@ -77,11 +78,11 @@ def _turn(angles: Numbers, cosines: Numbers, sines: Numbers, count: int) -> None
         turned_sine = cosine if is_odd else sine
         negative_cosine = ((quadrant + np.uint64(1)) & np.uint64(2)) != np.uint64(0)
         negative_sine = (quadrant & np.uint64(2)) != np.uint64(0)
-        cosines[k] = -turned_cosine if negative_cosine else turned_cosine
+        angles[k] = -turned_cosine if negative_cosine else turned_cosine
         sines[k] = -turned_sine if negative_sine else turned_sine
 
 
-@jit_body
+@partial(jit_fused, **INNER)
 def _grow(cosines: Numbers, sines: Numbers, start: int, size: int, real: Any, imag: Any) -> None:
     """The complex products of a word of ``size`` wires for all signs, at LANES columns."""
     lanes = 1 << lane_bits(real)
@@ -109,7 +110,7 @@ def _grow(cosines: Numbers, sines: Numbers, start: int, size: int, real: Any, im
         half *= 2
 
 
-@jit_body
+@partial(jit_fused, **INNER)
 def _fold(imag: Any, size: int, start: int, slopes: Numbers) -> None:
     """Sums over all patterns of ``imag`` times the sign of each wire, into rows of ``slopes``."""
     lanes = 1 << lane_bits(imag)
@@ -129,7 +130,7 @@ def _fold(imag: Any, size: int, start: int, slopes: Numbers) -> None:
         store(pointer(slopes, 0), start + lane, load(pointer(imag, 0), lane))
 
 
-@jit_body
+@partial(jit_fused, **INNER)
 def _turn_couplings(
     wires: Numbers, size: int, couplings: Numbers, numbers: Numbers, cosines: Any, sines: Any
 ) -> Any:
@@ -151,11 +152,11 @@ def _turn_couplings(
             angles[k] = 0.0
         for other in range(size):
             angles[wires[other]] = 0.0
-        _turn(angles, angles, pointer(sines, place), columns)
+        _turn(angles, pointer(sines, place), columns)
     return columns
 
 
-@jit_body
+@partial(jit_fused, **INNER)
 def _turn_fields(wires: Numbers, size: int, fields: Numbers, cosines: Any, sines: Any) -> Any:
     """Cosines and sines of 2 b_i of each event, for the wires i of a word; returns the columns."""
     events = fields.shape[1]
@@ -167,7 +168,7 @@ def _turn_fields(wires: Numbers, size: int, fields: Numbers, cosines: Any, sines
             angles[event] = 2 * row[event]
         for event in range(events, columns):
             angles[event] = 0.0
-        _turn(angles, angles, pointer(sines, place), columns)
+        _turn(angles, pointer(sines, place), columns)
     return columns
 
 
@@ -303,3 +304,58 @@ def slopes(
             for k in range(width):
                 if row[k] >= 0:
                     by_coupling[row[k]] -= 2 * found[k]
+
+
+@partial(jit_fused, **FLAT)
+def subtract_inner(
+    words: tuple[Numbers, Numbers],
+    couplings: Numbers,
+    numbers: Numbers,
+    signs: Numbers,
+    phases: Numbers,
+) -> None:
+    """Subtract ``sum_{i, j in a} T_ij s_i s_j`` from the phases (W, R) of each word a.
+
+    ``words`` are starts (W + 1,) and wires (L,), ``signs`` (n, R) doubles; angles and the numbers
+    of pairs are those of :func:`expectations`.
+    """
+    starts, wires = words
+    rows = signs.shape[1]
+    for word in range(len(starts) - 1):
+        phase = pointer(phases, word)
+        for place in range(starts[word], starts[word + 1]):
+            first = pointer(signs, wires[place])
+            of_wire = pointer(numbers, wires[place])
+            for other in range(starts[word], place):
+                number = of_wire[wires[other]]
+                if number >= 0:
+                    second = pointer(signs, wires[other])
+                    twice = 2 * couplings[number]
+                    for row in range(rows):
+                        phase[row] -= twice * (first[row] * second[row])
+
+
+@partial(jit_sums, **FLAT)
+def subtract_slopes(
+    words: tuple[Numbers, Numbers],
+    numbers: Numbers,
+    signs: Numbers,
+    by_phase: Numbers,
+    by_coupling: Numbers,
+) -> None:
+    """The same for derivatives: from those by the phases (W, R) to those by the angles (E,)."""
+    starts, wires = words
+    rows = signs.shape[1]
+    for word in range(len(starts) - 1):
+        slope = pointer(by_phase, word)
+        for place in range(starts[word], starts[word + 1]):
+            first = pointer(signs, wires[place])
+            of_wire = pointer(numbers, wires[place])
+            for other in range(starts[word], place):
+                number = of_wire[wires[other]]
+                if number >= 0:
+                    second = pointer(signs, wires[other])
+                    total = 0.0
+                    for row in range(rows):
+                        total += slope[row] * (first[row] * second[row])
+                    by_coupling[number] -= 2 * total

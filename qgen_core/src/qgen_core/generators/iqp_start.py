@@ -8,7 +8,8 @@ import numpy as np
 
 from qgen_core.errors import DataError
 from qgen_core.events import Events
-from qgen_core.typing import Floats, Ints, Rng
+from qgen_core.generators.iqp_bodies import Pairs
+from qgen_core.typing import Floats, Rng
 
 #: Covariances that are less than so many standard errors from 0 count as noise.
 SIGNIFICANT = 3.0
@@ -46,7 +47,7 @@ def moments(data: Events) -> Moments:
     return Moments(means, products - np.outer(means, means), 1.0 / float(share @ share))
 
 
-def started_couplings(found: Moments, edges: Ints, scale: float, rng: Rng) -> Floats:
+def started_couplings(found: Moments, edges: Pairs, scale: float, rng: Rng) -> Floats:
     """Two-body angles (E,) that alone would give the covariances of their wires.
 
     For two wires cov = cos 2b_i cos 2b_j sin^2 2T and mean_i = cos 2b_i cos 2T, so that
@@ -76,7 +77,7 @@ def started_couplings(found: Moments, edges: Ints, scale: float, rng: Rng) -> Fl
     return started
 
 
-def started_fields(means: Floats, couplings: Floats, edges: Ints) -> Floats:
+def started_fields(means: Floats, couplings: Floats, edges: Pairs) -> Floats:
     """One-body angles (n,) with these means: mean_i = cos 2b_i prod_k cos 2T_ik.
 
     Means that the couplings damp too much are approached as far as possible.
@@ -89,7 +90,7 @@ def started_fields(means: Floats, couplings: Floats, edges: Ints) -> Floats:
     return fields
 
 
-def log_damping(couplings: Floats, edges: Ints, wires: int) -> Floats:
+def log_damping(couplings: Floats, edges: Pairs, wires: int) -> Floats:
     """The logarithm of prod_k |cos 2T_ik| of each wire (n,).
 
     >>> log_damping(np.array([np.pi / 8]), np.array([[0, 1]]), 3).round(6).tolist()

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from qgen_core.events import Words
 from qgen_core.generators.iqp_bodies import Bodies, DiagonalAngles
 from qgen_core.samplers.spin_products import SpinProduct
-from qgen_core.support.buffers import aligned
+from qgen_core.support.buffers import aligned, contiguous
 from qgen_core.typing import Floats
 
 #: From derivatives by expectations (N, W) to those by the angles.
@@ -62,7 +62,8 @@ def exact_expectations(
     def pullback(cotangent: Floats) -> DiagonalAngles:
         filled = np.zeros_like(values)
         filled[:, :events] = cotangent.T
-        by_coupling = np.zeros(len(angles.couplings))
+        by_coupling = contiguous(1, len(angles.couplings), _DOUBLE)[0]
+        by_coupling[:] = 0.0
         by_field = np.zeros(angles.fields.shape)
         found = (by_coupling, by_field)
         work = _work(words, max(bodies.wires, events))
@@ -100,45 +101,39 @@ def sampled_expectations(
     >>> sampled_expectations(Words.of([[0]]), bodies, angles, signs)[0].round(6).tolist()
     [[0.707107], [0.707107]]
     """
-    spins = signs.astype(np.float64)
+    from qgen_core.generators import iqp_kernels
+
+    of_words = (words.starts, words.wires)
+    spins = np.ascontiguousarray(signs.T, dtype=np.float64)
     inside = words.incidence(bodies.wires)
-    matrix = bodies.matrix(angles.couplings)
-    of_wires = spins * (SpinProduct(matrix, _DOUBLE)(signs) + angles.fields.T)
-    phases = of_wires @ inside.T
-    for number, wires in enumerate(_wires_of(words)):
-        own = spins[:, wires]
-        phases[:, number] -= np.sum((own @ matrix[np.ix_(wires, wires)]) * own, axis=1)
-    odd, products = _odd_bodies(words, bodies, spins)
-    phases += products @ (odd * angles.higher).T
+    products = SpinProduct(bodies.matrix(angles.couplings), _DOUBLE)(signs)
+    phases = inside @ (spins * (products.T + angles.fields))
+    iqp_kernels.subtract_inner(of_words, angles.couplings, bodies.numbers, spins, phases)
+    odd, of_bodies = _odd_bodies(words, bodies, spins)
+    phases += (odd * angles.higher) @ of_bodies
 
     def pullback(cotangent: Floats) -> DiagonalAngles:
-        by_phase = -2 * np.sin(2 * phases) * cotangent
-        of_spins = spins * (by_phase @ inside)
-        by_matrix = SpinProduct(of_spins, _DOUBLE)(np.ascontiguousarray(signs.T)).T
-        for number, wires in enumerate(_wires_of(words)):
-            own = spins[:, wires]
-            by_matrix[np.ix_(wires, wires)] -= (own * by_phase[:, number, None]).T @ own
+        by_phase = -2 * np.sin(2 * phases) * cotangent.T
+        of_spins = spins * (inside.T @ by_phase)
+        # a row for each wire whose sign is multiplied, a column for that of the angle
+        by_matrix = SpinProduct(of_spins.T, _DOUBLE)(np.ascontiguousarray(signs.T))
         first, second = bodies.edges.T
         by_coupling = by_matrix[first, second] + by_matrix[second, first]
-        by_field = of_spins.T
+        iqp_kernels.subtract_slopes(of_words, bodies.numbers, spins, by_phase, by_coupling)
+        by_field = of_spins
         if angles.fields.shape[1] == 1:
-            by_field = by_field.sum(axis=1, keepdims=True)
-        by_higher = np.sum((by_phase.T @ products) * odd, axis=0)
+            by_field = of_spins.sum(axis=1, keepdims=True)
+        by_higher = np.sum((by_phase @ of_bodies.T) * odd, axis=0)
         return DiagonalAngles(by_field, by_coupling, by_higher)
 
-    return np.cos(2 * phases), pullback
-
-
-def _wires_of(words: Words) -> list[NDArray[np.int64]]:
-    return np.split(words.wires, words.starts[1:-1])
+    return np.ascontiguousarray(np.cos(2 * phases).T), pullback
 
 
 def _odd_bodies(words: Words, bodies: Bodies, spins: Floats) -> tuple[Floats, Floats]:
-    """Which higher bodies have an odd number of wires of a word (W, G); their products (R, G)."""
+    """Which higher bodies have an odd number of wires of a word (W, G); their products (G, R)."""
     members = bodies.higher.incidence(bodies.wires)
     common = words.incidence(bodies.wires) @ members.T
-    products = np.ones((len(spins), len(members)))
-    for number, wires in enumerate(_wires_of(bodies.higher)):
-        if len(members):
-            products[:, number] = np.prod(spins[:, wires], axis=1)
+    products = np.ones((len(members), spins.shape[1]))
+    for product, wires in zip(products, members.astype(np.bool_), strict=True):
+        product[:] = np.prod(spins[wires], axis=0)
     return common % 2, products

@@ -212,7 +212,7 @@ def centred_products(sets: Ints, means: Floats) -> tuple[Words, Combine]:
     """The mean of prod_i (Z_i - mean_i) of each set (C, order), from words of all of its subsets.
 
     >>> words, combine = centred_products(np.array([[0, 1]]), np.array([0.5, 0.0]))
-    >>> combine(np.array([[1.0, 0.5, 0.0, 0.25]])).tolist()  # of the words {}, 0, 1 and 01
+    >>> combine(np.array([[1.0, 0.0, 0.5, 0.25]])).tolist()  # of the words {}, 1, 0 and 01
     [[0.25]]
     """
     count, order = sets.shape
