@@ -26,8 +26,10 @@ from qgen_core.simulators.statevector.backend import StatevectorBackend
 
 WORDS = 200
 SAMPLES = 500
-SIZES = (64, 256, 1000)
+SIZES = (64, 256, 1000, 4000)
 QUICK_SIZES = (64,)
+#: Random signs take seconds above.
+MOST_SIGNS = 1000
 #: Phox holds a dense matrix of all pairs times all wires: 4 GB at 1000 wires.
 MOST_PHOX = 256
 LIMIT = "two matrix products"
@@ -47,9 +49,10 @@ def measured(context: Context, name: str, width: int) -> Case:
     bits = events(width)
     builders: dict[str, Callable[[], Callable[[], Any]]] = {
         "qgen": lambda: ours(bits, exact_wires=12),
-        "qgen, random signs": lambda: ours(bits, exact_wires=0),
         LIMIT: lambda: products(width),
     }
+    if width <= MOST_SIGNS:
+        builders["qgen, random signs"] = lambda: ours(bits, exact_wires=0)
     if width <= MOST_PHOX and not context.quick:
         builders["Phox"] = lambda: phox(bits)
     contestants: list[tuple[Row, Timed]] = []

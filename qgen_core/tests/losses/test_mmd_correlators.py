@@ -121,7 +121,7 @@ def test_unbiased_where_model_and_data_agree(exact_wires: int, weighted: bool) -
     )
     loss = loss_of(6, words=20)
     found = []
-    for seed in range(1500):
+    for seed in range(800):
         rng = np.random.default_rng([5, seed])
         weight = None
         if weighted:

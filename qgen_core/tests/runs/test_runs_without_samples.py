@@ -11,6 +11,7 @@ import pytest
 import qgen_core as qgen
 from qgen_core.errors import Interrupted, Unsupported
 from qgen_core.events import Events
+from qgen_core.runs import evaluation
 from qgen_core.runs.evaluation import evaluate
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.report import write_report
@@ -80,6 +81,18 @@ def test_evaluation_compares_expectations(tmp_path: Path) -> None:
     assert "covariance rms" in write_report(run.path).read_text(encoding="utf-8")
     with pytest.raises(Unsupported, match="60 wires"):
         next(run.generate(3))
+
+
+def test_circuits_of_many_gates_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(recipe(steps=1), tmp_path / "run")
+    monkeypatch.setattr(evaluation, "MOST_WRITTEN", 100)
+    found = evaluate(Run(tmp_path / "run", ['metrics=["bit-marginals"]']))
+    gates = f"{2 * WIDTH} h, {2 * WIDTH} rz, {WIDTH - 1} rzz"
+    assert found["circuit"].startswith(f"{WIDTH} wires, depth ")
+    assert found["circuit"].endswith(gates)
+    assert "circuit svg" not in found
 
 
 def test_metrics_of_samples_are_refused(tmp_path: Path) -> None:

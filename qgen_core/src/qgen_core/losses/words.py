@@ -125,33 +125,37 @@ def discrepancy(rule: Rule, output: Array, batch: Batch) -> tuple[float, Floats]
     """
     words, bits = _checked(rule, output, batch)
     share = shares(batch.weight, len(bits))
-    of_self = 0.0
-    if rule.unbiased:
-        of_self = 1.0
+    of_self = float(rule.unbiased)
     pairs = 1.0 - of_self * float(share @ share)
     if not pairs > 0:
         raise OutputMismatch(
             "the unbiased mmd needs at least two events in a batch; take a larger batch_size"
         )
     if batch.condition is not None:
-        difference = values_of_words(words, bits) - output
+        weighted = share[:, None] * (values_of_words(words, bits) - output)
         kernel = kernel_matrix(np.asarray(batch.condition, dtype=np.float64), rule.condition_scale)
-        weighted = share[:, None] * difference
         sums = kernel @ weighted - of_self * weighted
-        total = float(np.sum(weighted * sums)) / pairs
-        return total / len(words), share[:, None] * sums * (-2.0 / (pairs * len(words)))
+        scale = 1.0 / (pairs * len(words))
+        return scale * float(np.sum(weighted * sums)), -2.0 * scale * share[:, None] * sums
     data = means_of_words(words, bits, share)
-    square_of_data = (data**2 - of_self * float(share @ share)) / pairs
+    square_of_data = (data**2 - (1.0 - pairs)) / pairs
+    model, square_of_model, slope = _model_square(output)
+    value = np.mean(square_of_model - 2.0 * data * model + square_of_data)
+    return float(value), (slope - 2.0 * data / len(output)) / len(words)
+
+
+def _model_square(output: Array) -> tuple[Floats, Floats, Floats]:
+    """Means (W,) of rows (R, W), their squares, and the derivatives of the squares by the rows.
+
+    The square of several rows is the mean of the product of two different ones.
+    """
     rows = len(output)
-    total_of_model = output.sum(axis=0)
+    total = output.sum(axis=0)
     if rows == 1:
-        square_of_model = total_of_model**2
-        slope = 2.0 * output
-    else:
-        square_of_model = (total_of_model**2 - np.sum(output**2, axis=0)) / (rows * (rows - 1))
-        slope = 2.0 * (total_of_model - output) / (rows * (rows - 1))
-    value = np.mean(square_of_model - 2.0 * data * total_of_model / rows + square_of_data)
-    return float(value), (slope - 2.0 * data / rows) / len(words)
+        return total, total**2, 2.0 * output
+    pairs = rows * (rows - 1)
+    square = (total**2 - np.sum(output**2, axis=0)) / pairs
+    return total / rows, square, 2.0 * (total - output) / pairs
 
 
 def _checked(rule: Rule, output: Array, batch: Batch) -> tuple[Words, Array]:
