@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shutil
 import subprocess
@@ -60,6 +61,11 @@ def metadata(name: str, folder: Path) -> Message:
     with wheel(name, folder) as archive:
         path = f"{project.file_name}-{project.version}.dist-info/METADATA"
         return message_from_string(archive.read(path).decode())
+
+
+def test_examples_in_docstrings_run() -> None:
+    done = doctest.testmod(versions)
+    assert done.attempted and not done.failed
 
 
 def test_all_places_state_one_version() -> None:
