@@ -107,8 +107,8 @@ def build() -> None:
     log = new_log("build")
     shutil.rmtree(DIST, ignore_errors=True)
     for project in projects():
-        command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", DIST]
-        call(log, *command, project.folder)
+        options = ["--no-isolation", "--outdir", str(DIST), str(project.folder)]
+        call(log, sys.executable, "-m", "build", *options)
 
 
 def check() -> None:
@@ -152,8 +152,8 @@ def perform(trial: Trial) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     call(log, sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python]
-    constraints = ["-c", LOCKS[trial.lock], "-c", own_wheels()]
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    constraints = ["-c", str(LOCKS[trial.lock]), "-c", str(own_wheels())]
     call(log, *pip, "install", "--quiet", "--no-compile", *constraints, *trial.wanted)
     call(log, *pip, "check")
     call(log, folder / "bin" / "qgen", "doctor", cwd=folder)
