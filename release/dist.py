@@ -22,7 +22,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,7 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Trial:
-    """An environment: what is installed into it, and which distributions are tried there."""
+    """An environment: the wheels that are installed, and which distributions are tried there."""
 
     name: str
     lock: str
@@ -71,10 +71,30 @@ def trials(chosen: list[str]) -> Iterator[Trial]:
     for lock in LOCKS:
         for project in found:
             if not chosen or project.name in chosen:
-                yield Trial(f"{project.name}-{lock}", lock, [project.name], [project])
+                wanted = [wheel_as_requirement(one) for one in with_own_requirements(project)]
+                yield Trial(f"{project.name}-{lock}", lock, wanted, [project])
         if not chosen:
-            wanted = [f"{project.name}[{','.join(project.extras)}]" for project in found]
+            wanted = [wheel_as_requirement(one, one.extras) for one in found]
             yield Trial(f"together-{lock}", lock, wanted, found)
+
+
+def with_own_requirements(project: Project) -> list[Project]:
+    """A distribution, and those of this repository that it requires.
+
+    pip is given the wheels of all of them: an index may hold something else under their names.
+    """
+    required = {requirement.name for requirement in project.requirements()}
+    return [project, *(one for one in projects() if one.name in required)]
+
+
+def wheel_of(project: Project) -> Path:
+    """The wheel of a distribution."""
+    return DIST / f"{project.file_name}-{project.version}-py3-none-any.whl"
+
+
+def wheel_as_requirement(project: Project, extras: Sequence[str] = ()) -> str:
+    """A distribution from dist/ with these extras, as pip is asked for it."""
+    return f"{project.name}[{','.join(extras)}] @ {wheel_of(project).as_uri()}"
 
 
 def new_log(step: str) -> Path:
@@ -107,8 +127,8 @@ def build() -> None:
     log = new_log("build")
     shutil.rmtree(DIST, ignore_errors=True)
     for project in projects():
-        command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", DIST]
-        call(log, *command, project.folder)
+        options = ["--no-isolation", "--outdir", str(DIST), str(project.folder)]
+        call(log, sys.executable, "-m", "build", *options)
 
 
 def check() -> None:
@@ -129,22 +149,6 @@ def write_conda_recipes() -> None:
         conda.write(project, DIST)
 
 
-def wheel_of(project: Project) -> Path:
-    """The wheel of a distribution."""
-    return DIST / f"{project.file_name}-{project.version}-py3-none-any.whl"
-
-
-def own_wheels() -> Path:
-    """A file of constraints by which pip takes our distributions from dist/, not from an index.
-
-    An index may hold something else under one of these names.
-    """
-    path = WORK / "own-wheels.txt"
-    lines = [f"{project.name} @ {wheel_of(project).as_uri()}\n" for project in projects()]
-    path.write_text("".join(lines), encoding="utf-8")
-    return path
-
-
 def perform(trial: Trial) -> None:
     """Make the environment of a trial, and try its distributions there."""
     log = new_log(trial.name)
@@ -152,9 +156,9 @@ def perform(trial: Trial) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     call(log, sys.executable, "-m", "venv", "--without-pip", folder)
     python = folder / "bin" / "python"
-    pip = [sys.executable, "-m", "pip", "--python", python]
-    constraints = ["-c", LOCKS[trial.lock], "-c", own_wheels()]
-    call(log, *pip, "install", "--quiet", "--no-compile", *constraints, *trial.wanted)
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    options = ["--quiet", "--no-compile", "-c", str(LOCKS[trial.lock])]
+    call(log, *pip, "install", *options, *trial.wanted)
     call(log, *pip, "check")
     call(log, folder / "bin" / "qgen", "doctor", cwd=folder)
     for project in trial.tried:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from pathlib import Path
 
 from release.projects import ROOT, projects
 
@@ -37,9 +36,8 @@ def direct_requirements() -> list[str]:
             if requirement.name not in own:
                 found.add(str(requirement))
     newest = NEWEST.read_text(encoding="utf-8")
-    torch = re.search(r"^torch==\S+$", newest, re.MULTILINE)
-    assert torch, f"{NEWEST} pins no torch"
-    return sorted({*found, torch[0]})
+    torch = re.findall(r"^torch==\S+$", newest, re.MULTILINE)
+    return sorted(found.union(torch))
 
 
 def resolved(requirements: list[str]) -> list[str]:
@@ -64,7 +62,7 @@ def main() -> None:
     """Write the lock."""
     pins = resolved(direct_requirements())
     LOWEST.write_text(HEADER + "\n".join(pins) + "\n", encoding="utf-8")
-    print(f"{Path(LOWEST).name}: {len(pins)} pins")
+    print(f"{LOWEST.name}: {len(pins)} pins")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from docs_blocks import ROOT
 from public_names import public_names
 
 import qgen_core as qgen
+from qgen_core import interfaces
 from qgen_core.discovery.registry import KINDS, known_providers
 
 NEEDED = ("sphinx", "myst_nb", "pydata_sphinx_theme")
@@ -105,8 +106,8 @@ def test_every_component_is_in_the_reference_with_its_options(site: Path) -> Non
     assert seen > 40
 
 
-def test_each_public_name_is_on_an_api_page(site: Path) -> None:
-    """Under its own name, or under the name of the public module that it comes from."""
+def described_names(site: Path) -> set[str]:
+    """The names in Python that the pages describe."""
     from sphinx.util.inventory import InventoryFile
 
     with open(site / "objects.inv", "rb") as file:
@@ -115,6 +116,24 @@ def test_each_public_name_is_on_an_api_page(site: Path) -> None:
     for role, items in inventory.items():
         if role.startswith("py:"):
             described |= set(items)
+    return described
+
+
+def test_each_method_of_the_contract_is_on_its_page(site: Path) -> None:
+    """Those that a component has to implement, ``__call__`` too, and what a trainer is given."""
+    described = described_names(site)
+    contract = "qgen_core.interfaces"
+    required = {f"{contract}.Problem"}
+    for name, value in vars(interfaces).items():
+        for method in getattr(value, "__abstractmethods__", ()):
+            required.add(f"{contract}.{name}.{method}")
+    assert {f"{contract}.Loss.__call__", f"{contract}.Generator.sample"} <= required
+    assert required - described == set()
+
+
+def test_each_public_name_is_on_an_api_page(site: Path) -> None:
+    """Under its own name, or under the name of the public module that it comes from."""
+    described = described_names(site)
     values = {id(public.value) for public in public_names() if str(public) in described}
     lacking = {str(public) for public in public_names() if id(public.value) not in values}
     assert lacking == set(), "describe these, a constant by a comment that begins with #:"

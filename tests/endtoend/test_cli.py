@@ -214,7 +214,7 @@ def test_lists_and_descriptions() -> None:
         ("dataset", "jets", "qgen-hep"),
     ):
         (found,) = (offer for offer in listed[kind] if offer["name"] == name)
-        assert (found["distribution"], found["version"]) == (distribution, "0.1.0")
+        assert (found["distribution"], found["version"]) == (distribution, version(distribution))
         assert len(found["description"]) > 20
     nothing_said = [
         f"{kind} {offer['name']}"
@@ -223,7 +223,8 @@ def test_lists_and_descriptions() -> None:
         if offer["distribution"].startswith("qgen-") and not offer["description"]
     ]
     assert nothing_said == []
-    line = r"\n  js +qgen-core 0.1.0 +the Jensen-Shannon divergence of probability tables\.\n"
+    source = f"qgen-core {re.escape(version('qgen-core'))}"
+    line = rf"\n  js +{source} +the Jensen-Shannon divergence of probability tables\.\n"
     assert re.search(line, qgen("list", "loss").stdout)
     described = json.loads(qgen("info", "generator", "qcbm", "--json").stdout)
     assert "ansatz" in {option["name"] for option in described["options"]}

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,8 @@ def test_it_is_found_by_name(fresh: Path, tmp_path: Path) -> None:
     ]
     (offer,) = (each for each in offers if each["name"] == "independent-bits")
     assert offer["distribution"] == "qgen-template"
-    assert offer["version"] == "0.1.0"
+    table = tomllib.loads((TEMPLATE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert offer["version"] == table["version"]
     assert offer["description"]
     code = (
         "import qgen_core as q; "
