@@ -12,6 +12,8 @@ from typing import Any
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
+#: Extras that want other versions than the rest, by distribution; `make test-mlflow` tries this one.
+APART = {"qgen-track": ("mlflow",)}
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,9 @@ class Project:
 
     @property
     def extras(self) -> list[str]:
-        """The names of its extras."""
-        return sorted(self.table.get("optional-dependencies", {}))
+        """The names of its extras that can be installed together with everything else."""
+        apart = APART.get(self.name, ())
+        return sorted(set(self.table.get("optional-dependencies", {})).difference(apart))
 
     def packages(self) -> list[str]:
         """The packages that it installs; empty for the meta-package."""
