@@ -20,8 +20,8 @@ import docs_commands
 import pytest
 from docs_blocks import ROOT, Block, blocks, links, pages
 
+from qgen_core.discovery import contract, hooks, registry
 from qgen_core.discovery import entry_points as plugins
-from qgen_core.discovery import hooks, registry
 from qgen_core.events import Space
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import TABLES, Recipe
@@ -107,9 +107,8 @@ class Reader:
         if block.file:
             _save(block)
         if "project" in document:
-            assert set(document["project"].get("entry-points", {})) <= set(
-                registry.KINDS.values()
-            ), block.where
+            groups = {contract.GROUP, *registry.KINDS.values()}
+            assert set(document["project"].get("entry-points", {})) <= groups, block.where
         elif "recipe" in document:
             read_scan(block.file)
         elif block.file:
