@@ -405,16 +405,15 @@ def _iqp(cases: dict[str, Any]) -> Iterator[Claim]:
         case = cases.get(f"iqp/{wires}")
         mine = row_of(case, "qgen")
         products = row_of(case, "two matrix products")
-        target = (
-            f"a step of diagonal circuits of {wires} wires: at most {1000 * most:g} ms, and 2.5 "
-            "times two matrix products"
-        )
+        target = f"a step of diagonal circuits of {wires} wires: at most {1000 * most:g} ms"
+        bound = "the same: at most 2.5 times two matrix products"
         if mine is None or products is None:
             yield _claim(target, None, None)
+            yield _claim(bound, None, None)
         else:
             ratio = mine["median"] / products["median"]
-            reached = f"{1000 * mine['median']:.2f} ms, {ratio:.2f} times"
-            yield _claim(target, reached, mine["median"] <= most and ratio <= 2.5)
+            yield _claim(target, f"{1000 * mine['median']:.2f} ms", mine["median"] <= most)
+            yield _claim(bound, f"{ratio:.2f} times", ratio <= 2.5)
         peer = row_of(case, "Phox")
         if mine is not None and peer is not None:
             ratio = peer["median"] / mine["median"]

@@ -76,7 +76,7 @@ def test_equals_the_mmd_of_exact_probabilities() -> None:
     for found, exact in ((values, expected), (slopes, slope_of_table)):
         error = np.std(found, axis=0, ddof=1) / np.sqrt(len(found))
         assert np.all(np.abs(np.mean(found, axis=0) - exact) < 4.5 * error)
-    assert np.std(values) < 0.1 * expected
+    assert np.std(values) < 0.2 * expected
 
 
 def by_pairs(output: np.ndarray, values: np.ndarray, weight: np.ndarray) -> float:
