@@ -461,6 +461,56 @@ class Taken:
 
 
 @dataclass(frozen=True, eq=False)
+class Words:
+    """Sets of wires, for each of which the product of Z over its wires is asked for.
+
+    On a bit, Z is +1 for 0 and -1 for 1; the product over no wire is 1. The wires of word w are
+    ``wires[starts[w] : starts[w + 1]]``, each once.
+
+    Args:
+        starts: where the words start, and the end of the last one (W + 1,).
+        wires: the wires of all words, one after another (L,).
+
+    >>> words = Words.of([[0, 2], [], [1]])
+    >>> len(words), words.sizes.tolist(), words.take(np.array([True, False, True])).wires.tolist()
+    (3, [2, 0, 1], [0, 2, 1])
+    """
+
+    starts: NDArray[np.int64]
+    wires: NDArray[np.int64]
+
+    @staticmethod
+    def of(sets: Sequence[Sequence[int]]) -> Words:
+        """The words of a list of sets of wires."""
+        sizes = [len(wires) for wires in sets]
+        starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        joined = [wire for wires in sets for wire in wires]
+        return Words(starts.astype(np.int64), np.array(joined, dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __repr__(self) -> str:
+        return f"Words({len(self)} of up to {max(self.sizes, default=0)} wires)"
+
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """The number of wires of each word (W,)."""
+        return np.diff(self.starts)
+
+    def take(self, chosen: NDArray[np.bool_]) -> Words:
+        """The words where a mask (W,) is true, in their order."""
+        starts = np.concatenate([[0], np.cumsum(self.sizes[chosen])])
+        return Words(starts, self.wires[np.repeat(chosen, self.sizes)])
+
+    def incidence(self, width: int) -> Floats:
+        """1 where a word has a wire, else 0: (W, width)."""
+        matrix = np.zeros((len(self), width))
+        matrix[np.repeat(np.arange(len(self)), self.sizes), self.wires] = 1.0
+        return matrix
+
+
+@dataclass(frozen=True, eq=False)
 class Batch:
     """The data of one training step.
 
@@ -468,6 +518,7 @@ class Batch:
     their distributions as ``target`` (C, 2^Q). Other losses get a minibatch of encoded events
     ``x`` (N, width), with ``condition`` (N, K) and ``weight`` (N,). ``step`` counts from 0 to
     ``total`` - 1. ``taken`` says of which events the conditions are, for batches of a training.
+    ``words`` are those whose expectations a loss that reads ``correlators`` asks for.
 
     >>> batch = Batch(target=np.array([[0.5, 0.5]]), step=3, total=100)
     >>> batch.x is None, batch.target.shape
@@ -481,6 +532,7 @@ class Batch:
     step: int = 0
     total: int = 1
     taken: Taken | None = None
+    words: Words | None = None
 
     def distinct_conditions(self) -> tuple[Array | None, NDArray[np.intp]]:
         """The distinct conditions (C, K), and the number (N,) of that of each event of the batch.
@@ -524,6 +576,8 @@ class Batch:
             "target": self.target,
         }
         told = [f"{name} {value.shape}" for name, value in arrays.items() if value is not None]
+        if self.words is not None:
+            told.append(f"{len(self.words)} words")
         return f"Batch({', '.join([*told, f'step {self.step} of {self.total}'])})"
 
 

@@ -22,7 +22,7 @@ from qgen_core.circuits.measures import Bits, Expectations, Measure, Probabiliti
 from qgen_core.circuits.measures import Shots as Shots
 from qgen_core.circuits.parameter_shift import parameter_shift
 from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, NoGradient, Unsupported
-from qgen_core.events import Batch, Events, Space
+from qgen_core.events import Batch, Events, Space, Words
 from qgen_core.ising import Ising
 from qgen_core.support.checkpoint import Checkpoints
 from qgen_core.support.parameters import assign, flatten, load_into
@@ -37,7 +37,7 @@ Hooks = Sequence[object]
 #: Where a training saves its checkpoints; None: nowhere.
 Folder = Checkpoints | str | PathLike[str] | None
 #: The outputs that a generator may offer and a loss may read.
-OUTPUTS = ("probabilities", "log_prob", "samples", "objective")
+OUTPUTS = ("probabilities", "log_prob", "samples", "objective", "correlators")
 
 
 def name_of(component: object) -> str:
@@ -543,7 +543,9 @@ class Generator(Stateful):
 
     The outputs: ``probabilities`` (C, 2^Q), one row per condition; ``samples`` (N, width);
     ``log_prob`` (N,), the log density of encoded events; ``objective`` (N,), the model's own
-    training objective.
+    training objective; ``correlators`` (R, W), independent unbiased estimates of the expectations
+    of the batch's words, one row where they are exact. With conditions, ``correlators`` has a row
+    for each event, for its condition.
 
     >>> class Coin(Generator):
     ...     '''One bit, which is 1 with the probability 1 / (1 + exp(-theta)).'''
@@ -713,7 +715,8 @@ class Loss(Stateful):
     """Compares one output of a generator with events.
 
     ``reads`` names the output. A learned loss (a critic) sets ``updates`` > 0, the number of
-    its updates before each step of the trainer.
+    its updates before each step of the trainer. A loss that reads ``correlators`` overrides
+    :meth:`words`.
 
     >>> class MeanObjective(Loss):
     ...     reads = "objective"
@@ -736,6 +739,13 @@ class Loss(Stateful):
         """The value alone, equal to that of a call; override it where it takes less time."""
         value, _ = self(output, batch)
         return value
+
+    def words(self, *, rng: Rng) -> Words | None:
+        """The words of a step, for a loss that reads ``correlators``; they are those of the batch.
+
+        The training draws them anew at each step; model and loss find them as ``batch.words``.
+        """
+        return None
 
     def update(self, output: Array, batch: Batch, *, rng: Rng) -> float | None:
         """Update the critic on new samples and events; return its loss for the history, or None."""

@@ -12,6 +12,7 @@ from qgen_core.discovery import registry
 from qgen_core.events import Events, Space
 from qgen_core.generators.chow_liu_tree import ChowLiuTree
 from qgen_core.generators.gaussian import Gaussian
+from qgen_core.generators.iqp import InstantaneousQuantumPolynomial
 from qgen_core.generators.nade import NeuralAutoregressive
 from qgen_core.generators.noise_mlp import NoiseMlp
 from qgen_core.generators.pairwise_ising import PairwiseIsing
@@ -82,6 +83,21 @@ def gaussian(inputs: int = 0, **options: Any) -> Gaussian:
     return Gaussian(space=Space("reals", 2), condition=space, data=Events(x, condition), **options)
 
 
+def diagonal(width: int, inputs: int = 0, **options: Any) -> InstantaneousQuantumPolynomial:
+    model = InstantaneousQuantumPolynomial(
+        backend=StatevectorBackend(),
+        space=Space("bits", width),
+        condition=Space("reals", inputs) if inputs else None,
+        start="random",
+        scale=0.5,
+        samples=20,
+        seed=5,
+        **options,
+    )
+    model.slopes[:] = np.linspace(-0.3, 0.4, model.slopes.size).reshape(model.slopes.shape)
+    return model
+
+
 def neural(width: int, inputs: int = 0) -> NeuralAutoregressive:
     condition = Space("angles", inputs) if inputs else None
     return NeuralAutoregressive(space=Space("bits", width), condition=condition, hidden=4, seed=5)
@@ -138,6 +154,13 @@ CASES = cases(
         "reversible-circuit, ancilla": lambda: reversible(4, latent="ancilla", latent_wires=2),
         "reversible-circuit, angles": lambda: reversible(3, latent="angles", variance=0.5),
         "reversible-circuit, conditional": lambda: reversible(3, inputs=2, p_one="drawn"),
+        "iqp": lambda: diagonal(4),
+        "iqp, conditional": lambda: diagonal(3, inputs=2),
+        "iqp, neighbours": lambda: diagonal(4, lattice=((2, 2),)),
+        "iqp, further bodies": lambda: diagonal(4, edges=((0, 2),), bodies=((0, 1, 3),)),
+        "iqp, random signs": lambda: diagonal(4, exact_wires=1),
+        "iqp, conditional, random signs": lambda: diagonal(3, inputs=2, exact_wires=1),
+        "iqp, frozen couplings": lambda: diagonal(3, frozen_couplings=True),
         "nade": lambda: neural(4),
         "nade, conditional": lambda: neural(3, inputs=2),
         "qcbm": lambda: born_machine("brick", 4, layers=2),

@@ -41,10 +41,21 @@ CASES = cases(
             reads="samples", estimator="unbiased", bandwidth=(2.0,)
         ),
         "mmd, median": median,
+        "mmd, correlators": lambda: MaximumMeanDiscrepancy(space=BITS, reads="correlators"),
+        "mmd, correlators, biased": lambda: MaximumMeanDiscrepancy(
+            space=BITS, reads="correlators", estimator="biased"
+        ),
     },
 )
 #: Those that may fall below 0, or whose least value depends on the target.
-OPEN = {"nll", "nll, log_prob", "mean", "mmd, unbiased"}
+OPEN = {
+    "nll",
+    "nll, log_prob",
+    "mean",
+    "mmd, unbiased",
+    "mmd, correlators",
+    "mmd, correlators, biased",
+}
 
 
 class TestBuiltins(LossKit):

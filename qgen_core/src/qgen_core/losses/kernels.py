@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from qgen_core.errors import BadOption, DataError
+from qgen_core.support.resources import require_memory
 from qgen_core.typing import Floats
 
 Form = Literal["exp(-d2/sigma)", "exp(-d2/(2sigma))", "exp(-d2/(2sigma^2))"]
@@ -74,6 +75,22 @@ def squared_distances(x: Floats, y: Floats) -> Floats:
     """
     d2: Floats = (x * x).sum(axis=1)[:, None] + (y * y).sum(axis=1) - 2.0 * (x @ y.T)
     return np.maximum(d2, 0.0, out=d2)
+
+
+def kernel_matrix(points: Floats, scale: float) -> Floats:
+    """``exp(-|x_i - x_j|^2 / D)`` (N, N) between points (N, width), D the ``scale``.
+
+    Raises ResourceRefused for more points than memory holds.
+
+    >>> kernel_matrix(np.array([[0.0], [1.0]]), 1.0).round(6).tolist()
+    [[1.0, 0.367879], [0.367879, 1.0]]
+    """
+    require_memory(
+        3 * 8 * len(points) ** 2, f"a kernel of {len(points)} events", "take fewer a batch"
+    )
+    kernel: Floats = np.exp(squared_distances(points, points) / -scale)
+    np.fill_diagonal(kernel, 1.0)
+    return kernel
 
 
 def kernel_sums(x: Floats, y: Floats, weight: Floats, scales: Floats) -> Floats:

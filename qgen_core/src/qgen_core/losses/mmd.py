@@ -1,4 +1,4 @@
-"""The loss ``mmd``: the squared maximum mean discrepancy of tables or of samples."""
+"""The loss ``mmd``: the squared maximum mean discrepancy of tables, samples or correlators."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from qgen_core.errors import BadOption, OutputMismatch
-from qgen_core.events import Batch, Events, Space, bits_to_index
+from qgen_core.events import Batch, Events, Space, Words, bits_to_index
 from qgen_core.interfaces import Loss
 from qgen_core.losses.kernels import (
     Form,
@@ -17,9 +17,12 @@ from qgen_core.losses.kernels import (
 )
 from qgen_core.losses.pairs import MOST_WIRES, CountedKernel, PointKernel, Weighted
 from qgen_core.losses.tables import dot, rows, shares
-from qgen_core.typing import Array, Floats
+from qgen_core.losses.words import Rule, discrepancy, drawn_words, usual_scales
+from qgen_core.typing import Array, Floats, Rng
 
 Distance = Literal["registers", "hamming", "euclidean"]
+#: The sigmas of tables and samples.
+USUAL_BANDWIDTH = (0.1, 1.0, 10.0, 100.0)
 
 
 class MaximumMeanDiscrepancy(Loss):
@@ -29,21 +32,31 @@ class MaximumMeanDiscrepancy(Loss):
     conditions it is the MMD of events joined with their conditions, so its minimum is reached
     only where every conditional distribution agrees.
 
+    For correlators the kernel is that of bits with the distance ``hamming``, which is a mean over
+    random words of Z: MMD squared is the mean of ``(<Z_a>_p - <Z_a>_q)^2`` over words a, each
+    wire in a with the probability (1 - exp(-1/D)) / 2 for a kernel exp(-d2 / D). Words are drawn
+    anew at each step. With conditions there is a factor exp(-d2 / (2 m^2)) for the distance of
+    conditions, m its median over training events.
+
     Args:
         space: of the encoded events; None only for samples.
-        data: training events, for the bandwidth ``median``.
-        reads: ``probabilities`` or ``samples``.
+        data: training events, for the bandwidth ``median``, and for correlators with conditions.
+        reads: ``probabilities``, ``samples`` or ``correlators``.
         distance: d is the distance of ``registers`` (vectors of bin numbers), ``hamming`` (d2 is
             the number of bits or spins that differ), or ``euclidean`` between the encoded
             numbers. None: registers where the events have them, hamming for other bits and
-            spins, else euclidean.
+            spins and for correlators, else euclidean.
         kernel: how sigma enters; the literature has all three forms.
         bandwidth: the kernel is the mean over these sigmas. ``median``: the single kernel
             ``exp(-d2 / (2 m^2))``, whatever the form, m the median distance of training events.
+            None: 0.1, 1, 10 and 100; for correlators those whose words have 1, 2 and 4 wires on
+            average.
         estimator: for samples, ``biased`` averages over all pairs (never below 0), ``unbiased``
             leaves out the pairs of an event with itself (0 on average where the distributions
             agree). Probabilities have no such pairs: their value is exact, and from shots their
-            gradient by parameter shift is unbiased, because it is linear in the frequencies.
+            gradient by parameter shift is unbiased, because it is linear in the frequencies. None:
+            unbiased for correlators, biased for samples.
+        words: number of words a step, for correlators.
 
     Raises BadOption for options that exclude each other, DataError for a median of 0.
 
@@ -61,20 +74,28 @@ class MaximumMeanDiscrepancy(Loss):
         *,
         space: Space | None = None,
         data: Events | None = None,
-        reads: Literal["probabilities", "samples"] = "probabilities",
+        reads: Literal["probabilities", "samples", "correlators"] = "probabilities",
         distance: Distance | None = None,
         kernel: Form = "exp(-d2/sigma)",
-        bandwidth: tuple[float, ...] | Literal["median"] = (0.1, 1.0, 10.0, 100.0),
-        estimator: Literal["biased", "unbiased"] = "biased",
+        bandwidth: tuple[float, ...] | Literal["median"] | None = None,
+        estimator: Literal["biased", "unbiased"] | None = None,
+        words: int = 200,
     ) -> None:
+        of_words = reads == "correlators"
         if distance is None:
-            distance = _default_distance(space)
+            distance = "hamming" if of_words else _default_distance(space)
         self.reads = reads
-        self.unbiased = estimator == "unbiased"
+        self.unbiased = estimator == "unbiased" or (of_words and estimator is None)
         self.distance: Distance = distance
         self._check(space)
         self._features = _features(space, self.distance)
-        self._scales = self._denominators(kernel, bandwidth, data)
+        self._scales = self._denominators(kernel, bandwidth, data, space)
+        self._rule: Rule | None = None
+        if of_words:
+            assert space is not None
+            if words < 1:
+                raise BadOption(f"words is a number of at least 1, not {words}")
+            self._rule = Rule(space.width, self._scales, words, self.unbiased, _median(data))
         self._table: TableKernel | None = None
         if space is not None and self.reads == "probabilities" and self.distance != "euclidean":
             self._table = TableKernel(
@@ -91,10 +112,12 @@ class MaximumMeanDiscrepancy(Loss):
         self._of_data: tuple[tuple[Array | None, ...], float] | None = None
 
     def __call__(self, output: Array, batch: Batch) -> tuple[float, Array]:
-        """Value, and cotangent in the shape of the output: (C, 2^Q) or (N, width).
+        """Value, and cotangent in the shape of the output: (C, 2^Q), (N, width) or (R, W).
 
         Raises OutputMismatch for an output that does not fit the batch.
         """
+        if self._rule is not None:
+            return discrepancy(self._rule, np.asarray(output), batch)
         if self._table is None:
             return self._of_samples(np.asarray(output), batch)
         p, target = rows(output, batch)
@@ -105,12 +128,17 @@ class MaximumMeanDiscrepancy(Loss):
         return value, slope
 
     def value(self, output: Array, batch: Batch) -> float:
-        if self._table is not None:
+        if self.reads != "samples":
             return super().value(output, batch)
         samples, kernel = self._samples(np.asarray(output), batch)
         sums_xx = kernel.sums(samples.x, samples.x, samples.weight_of_x)
         sums_xy = kernel.sums(samples.x, samples.y, samples.weight_of_y)
         return self._value(samples, sums_xx, sums_xy, self._mean_over_data(samples, kernel, batch))
+
+    def words(self, *, rng: Rng) -> Words | None:
+        if self._rule is None:
+            return None
+        return drawn_words(self._rule, rng)
 
     def _of_samples(self, output: Array, batch: Batch) -> tuple[float, Array]:
         samples, kernel = self._samples(output, batch)
@@ -205,8 +233,17 @@ class MaximumMeanDiscrepancy(Loss):
         return points
 
     def _denominators(
-        self, kernel: Form, bandwidth: tuple[float, ...] | str, data: Events | None
+        self,
+        kernel: Form,
+        bandwidth: tuple[float, ...] | str | None,
+        data: Events | None,
+        space: Space | None,
     ) -> Floats:
+        if bandwidth is None and self.reads == "correlators":
+            assert space is not None
+            return usual_scales(space.width)
+        if bandwidth is None:
+            bandwidth = USUAL_BANDWIDTH
         if not isinstance(bandwidth, str):
             return denominators(kernel, bandwidth)
         if data is None:
@@ -221,6 +258,11 @@ class MaximumMeanDiscrepancy(Loss):
         if space is not None:
             kind = space.kind
         of_tables = self.reads == "probabilities"
+        if self.reads == "correlators" and (kind, self.distance) != ("bits", "hamming"):
+            raise BadOption(
+                f"mmd of correlators needs events in bits and the distance hamming, not {space} "
+                f"and {self.distance}; take reads = 'samples'"
+            )
         if of_tables and (kind != "bits" or self.distance == "euclidean"):
             raise BadOption(
                 f"mmd of probabilities needs events in bits and the distance registers or hamming, "
@@ -233,6 +275,13 @@ class MaximumMeanDiscrepancy(Loss):
             raise BadOption(
                 "estimator = 'unbiased' is for samples: probabilities have no pairs to leave out"
             )
+
+
+def _median(data: Events | None) -> float:
+    """The denominator of the kernel on conditions; any where there are none, or one only."""
+    if data is None or data.condition is None or not np.any(np.ptp(data.condition, axis=0) > 0):
+        return 1.0
+    return float(median_denominator(np.asarray(data.condition, dtype=np.float64))[0])
 
 
 def _can_be_counted(space: Space | None, distance: Distance) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -22,11 +23,13 @@ from qgen_core.testing.kit import (
     unchanged,
 )
 from qgen_core.testing.slopes import slope
-from qgen_core.testing.spaces import arrays_of
+from qgen_core.testing.spaces import arrays_of, some_words
 from qgen_core.typing import Array, Floats, Rng
 
 #: Number of events of an example.
 EVENTS = 24
+#: Number of estimates of each correlator of an example.
+ROWS = 5
 
 
 class LossKit(Kit):
@@ -78,6 +81,11 @@ class LossKit(Kit):
         weight = None
         if self.weighted:
             weight = rng.uniform(0.2, 2.0, EVENTS)
+        if reads == "correlators":
+            bits = rng.integers(2, size=(EVENTS, self.width), dtype=np.int8)
+            words = some_words(self.width)
+            output = rng.uniform(-1.0, 1.0, size=(ROWS, len(words)))
+            return output, Batch(bits, weight=weight, words=words)
         batch = Batch(x, weight=weight)
         if reads == "samples":
             return rng.normal(0.3, 1.2, size=(EVENTS, self.width)), batch
@@ -219,10 +227,10 @@ class LossKit(Kit):
         condition = None
         if batch.condition is not None:
             condition = batch.condition[keep]
-        kept_output = output[keep]
-        if loss.reads == "samples" and condition is None:
-            kept_output = output  # samples do not belong to single events
-        kept = Batch(batch.x[keep], condition)
+        kept_output = output  # samples and correlators do not belong to single events
+        if loss.reads not in ("samples", "correlators") or condition is not None:
+            kept_output = output[keep]
+        kept = Batch(batch.x[keep], condition, words=batch.words)
         without = self._value(kept_output, kept, batch.weight[keep])
         check(
             self._near(with_zeros, without),
@@ -233,7 +241,7 @@ class LossKit(Kit):
         return abs(first - second) <= self.EQUAL[self.precision] * max(abs(first), abs(second))
 
     def _value(self, output: Array, batch: Batch, weight: Floats | None) -> float:
-        return self.make()(output, Batch(batch.x, batch.condition, weight, batch.target))[0]
+        return self.make()(output, replace(batch, weight=weight))[0]
 
     def test_state(self) -> None:
         """A new loss that loads the state has the same values, also after updates."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.events import Batch, Space
+from qgen_core.events import Batch, Space, Words
 from qgen_core.testing.kit import check
 from qgen_core.typing import Array, Rng
 
@@ -51,6 +51,17 @@ def some_events(space: Space, n: int, rng: Rng) -> Array:
     if space.kind == "angles":
         return rng.uniform(-2.0, 2.0, (n, space.width))
     return rng.normal(size=(n, space.width))
+
+
+def some_words(width: int) -> Words:
+    """The word without wires, those of single wires and of neighbours, and that of all wires.
+
+    >>> some_words(2).sizes.tolist()
+    [0, 1, 1, 2, 2]
+    """
+    sets = [[], *([wire] for wire in range(width))]
+    sets += [[wire, wire + 1] for wire in range(width - 1)]
+    return Words.of([*sets, list(range(width))])
 
 
 def arrays_of(batch: Batch) -> dict[str, Array | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +74,10 @@ class TrainingProblem:
         """The random stream of the model's outputs."""
         return stream(self.seed, "forward", self._drawn_step, worker)
 
+    def _words_rng(self) -> np.random.Generator:
+        """The random stream of the words of a loss that reads correlators."""
+        return stream(self.seed, "words", self._drawn_step)
+
     @property
     def epoch_steps(self) -> int:
         """Steps of one pass over the events, in batches of at most ``batch_size``."""
@@ -83,7 +88,10 @@ class TrainingProblem:
     def batch(self) -> Batch:
         """The batch of this step, the same at every call within the step."""
         if self._current is None or self._current[0] != self.step:
-            self._current = (self.step, self._draw())
+            batch = self._draw()
+            if self.loss.reads == "correlators":
+                batch = replace(batch, words=self.loss.words(rng=self._words_rng()))
+            self._current = (self.step, batch)
         return self._current[1]
 
     def value_and_gradient(

@@ -9,6 +9,7 @@ from typing import Any
 from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.events import Batch, Events, Space
 from qgen_core.interfaces import Estimate, Generator, Loss, Metric, Trainer, name_of
+from qgen_core.support.random_streams import stream
 from qgen_core.typing import Rng
 
 #: Without ``validate_every``, a training is validated this number of times.
@@ -96,4 +97,8 @@ def batch_of(events: Events, loss: Loss, space: Space) -> Batch:
     if loss.reads == "probabilities":
         conditions, target = events.target(space)
         return Batch(condition=conditions, target=target)
-    return Batch(x=events.x, condition=events.condition, weight=events.weight)
+    words = None
+    if loss.reads == "correlators":
+        # the same at each validation, so that its numbers can be compared
+        words = loss.words(rng=stream(0, "validation words"))
+    return Batch(x=events.x, condition=events.condition, weight=events.weight, words=words)

@@ -53,6 +53,7 @@ def split_batch(batch: Batch, shares: int) -> list[tuple[Batch, float]]:
             _rows(batch.target, part),
             batch.step,
             batch.total,
+            words=batch.words,
         )
         found.append((block, float(weight[part].sum()) / total))
     return found

@@ -323,6 +323,16 @@ def times(typingctx: Any, a: Any, b: Any) -> Any:
 
 
 @intrinsic
+def over(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a / b``."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fdiv(args[0], args[1])
+
+    return a(a, b), emit
+
+
+@intrinsic
 def widen_add(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     """Add the lanes of a register to the doubles at ``array[index:]``."""
 

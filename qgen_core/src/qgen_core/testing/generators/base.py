@@ -10,7 +10,7 @@ import numpy as np
 from qgen_core.events import Batch
 from qgen_core.interfaces import Generator
 from qgen_core.testing.kit import Kit
-from qgen_core.testing.spaces import some_events
+from qgen_core.testing.spaces import some_events, some_words
 from qgen_core.typing import Array, Rng
 
 #: Up to this number of bits a table of all outcomes is computed.
@@ -60,7 +60,10 @@ class GeneratorBase(Kit):
             size = 2**model.space.width
             return Batch(condition=conditions, target=np.full((rows, size), 1 / size))
         condition_of_events = in_turn(conditions, EVENTS)
-        return Batch(self.events(EVENTS, rng), condition_of_events)
+        words = None
+        if output == "correlators":
+            words = some_words(model.space.width)
+        return Batch(self.events(EVENTS, rng), condition_of_events, words=words)
 
     def twin(self, model: Generator) -> Generator:
         """Another model in the same state."""

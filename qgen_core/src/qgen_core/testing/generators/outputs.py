@@ -10,7 +10,7 @@ from qgen_core.errors import NoGradient, QgenError
 from qgen_core.events import Batch
 from qgen_core.interfaces import OUTPUTS, Generator
 from qgen_core.support.parameters import assign, flatten
-from qgen_core.testing.generators.base import GeneratorBase
+from qgen_core.testing.generators.base import EVENTS, GeneratorBase
 from qgen_core.testing.kit import check, check_refused, globals_untouched, unchanged
 from qgen_core.testing.slopes import slope
 from qgen_core.testing.spaces import arrays_of, check_encoded
@@ -61,6 +61,12 @@ class OutputTests(GeneratorBase):
         if output == "probabilities":
             assert batch.target is not None
             shape = (len(batch.target), 2**model.space.width)
+        elif output == "correlators":
+            assert batch.words is not None
+            rows = len(values)
+            if model.condition is not None:
+                rows = EVENTS
+            shape = (rows, len(batch.words))
         else:
             assert batch.x is not None
             shape = (len(batch.x),)

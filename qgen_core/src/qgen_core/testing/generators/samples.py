@@ -73,6 +73,7 @@ class SampleTests(GeneratorBase):
             x=_reversed(batch.x),
             condition=_reversed(batch.condition),
             target=_reversed(batch.target),
+            words=batch.words,
         )
         values = forward(model, output, batch, 1)
         of_reversed = forward(model, output, reversed_batch, 1)
