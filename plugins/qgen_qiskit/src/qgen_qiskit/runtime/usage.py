@@ -29,7 +29,7 @@ def usage(
     job", https://quantum.cloud.ibm.com/docs/guides/estimate-job-run-time (read in November 2026).
     """
     try:
-        length = circuit.estimate_duration(target)
+        length = float(circuit.estimate_duration(target))
     except import_optional("qiskit.exceptions", *QISKIT).QiskitError:
         return None
     if rep_delay is None:
