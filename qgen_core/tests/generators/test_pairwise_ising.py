@@ -123,11 +123,16 @@ def test_training_by_pseudo_likelihood_finds_the_model_of_the_data() -> None:
 
 
 def test_only_given_pairs_are_coupled() -> None:
-    model = ising(pairs=[(2, 0)])
+    model = ising(edges=((2, 0),))
     assert model.energy().edges.tolist() == [[0, 2]]
     p = table_of_pair(model)
     logs, _ = model.forward("log_prob", Batch(BITS), rng=RNG)
     np.testing.assert_allclose(np.exp(logs), p, atol=1e-13)
+
+
+def test_neighbours_in_a_lattice_are_coupled() -> None:
+    model = ising(lattice=((1, 3),))
+    assert model.energy().edges.tolist() == [[0, 1], [1, 2]]
 
 
 def table_of_pair(model: PairwiseIsing) -> np.ndarray:
@@ -146,9 +151,9 @@ def test_the_first_fields_are_those_of_the_data() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    for pairs in ([(0, 0)], [(0, 3)], [(0, 1), (1, 0)]):
-        with pytest.raises(BadOption, match="two different columns from 0 to 2"):
-            ising(pairs=pairs)
+    for edges in (((0, 0),), ((0, 3),), ((0, 1), (1, 0))):
+        with pytest.raises(BadOption, match="edges"):
+            ising(edges=edges)
     with pytest.raises(BadOption, match="bits or spins"):
         ising(space=Space("reals", 3))
     model = ising()

@@ -173,7 +173,7 @@ CASES = cases(
         ),
         "chow-liu-tree, conditional": lambda: chow_liu_tree(Space("bits", 4), inputs=1, strata=3),
         "pairwise-ising": lambda: pairwise_ising("bits", 4),
-        "pairwise-ising, some pairs": lambda: pairwise_ising("spins", 4, pairs=[(0, 1), (3, 1)]),
+        "pairwise-ising, some pairs": lambda: pairwise_ising("spins", 4, edges=((0, 1), (3, 1))),
         "pairwise-ising, conditional": lambda: pairwise_ising("bits", 3, inputs=2),
         "pairwise-ising, not enumerated": lambda: pairwise_ising(
             "bits", 18, sampler=registry.build("sampler", FEW_SWEEPS)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +9,7 @@ from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.events import Batch, Events, Space
 from qgen_core.generators.conditions import condition_width, require_conditions
 from qgen_core.generators.draws import distinct
+from qgen_core.generators.iqp_bodies import Edges, Lattice, chosen_bodies
 from qgen_core.generators.spin_events import check_binary, fields_of, from_spins, to_spins
 from qgen_core.interfaces import Generator, Sampler
 from qgen_core.ising import Graph, Ising
@@ -40,11 +39,13 @@ class PairwiseIsing(Generator):
         sampler: draws the samples, e.g. ``gibbs``.
         condition: of the conditions, of any kind; None: there are none.
         data: training events, whose frequencies give the first fields; None: fields of 0.
-        pairs: the coupled columns (E, 2); None: all pairs.
+        edges: pairs of columns that are coupled: all, or a list.
+        lattice: instead, the neighbours in grids of these sides, e.g. ``[[3, 96], [12, 12]]``;
+            columns are numbered in row-major order, those of one grid after those of another.
 
     J has a number for each pair, by default row by row above the diagonal; couplings start at 0.
 
-    Raises BadOption for other spaces, and pairs that are not two different columns, or twice there.
+    Raises BadOption for other spaces, and for pairs that are none of the columns.
 
     Source: Besag, The Statistician 24 (1975) 179 (pseudo-likelihood); Ackley, Hinton and Sejnowski,
     Cognitive Science 9 (1985) 147.
@@ -64,7 +65,8 @@ class PairwiseIsing(Generator):
         sampler: Sampler,
         condition: Space | None = None,
         data: Events | None = None,
-        pairs: Sequence[tuple[int, int]] | None = None,
+        edges: Edges = "all",
+        lattice: Lattice | None = None,
     ) -> None:
         check_binary(space, "events")
         self.space = space
@@ -73,16 +75,13 @@ class PairwiseIsing(Generator):
         self.outputs = frozenset({"objective", "samples"})
         if space.width <= MOST_ENUMERATED:
             self.outputs |= {"log_prob"}
-        if pairs is None:
-            edges = np.stack(np.triu_indices(space.width, k=1), axis=1)
-        else:
-            edges = _checked_pairs(pairs, space.width)
+        coupled = chosen_bodies(space.width, edges, lattice, ()).edges
         self.h = np.zeros(space.width)
         if data is not None:
             self.h[:] = fields_of(to_spins(data.x, space, "events"))
         self.W = np.zeros((condition_width(condition), space.width))
-        self.J = np.zeros(len(edges))
-        self._graph = Graph(space.width, edges)
+        self.J = np.zeros(len(coupled))
+        self._graph = Graph(space.width, coupled)
 
     def parameters(self) -> dict[str, Array]:
         if self.condition is None:
@@ -192,16 +191,3 @@ class PairwiseIsing(Generator):
             return gradient
 
         return values, pullback
-
-
-def _checked_pairs(pairs: Sequence[tuple[int, int]], width: int) -> NDArray[np.intp]:
-    """Pairs of columns as an array (E, 2), the lower number first."""
-    edges = np.sort(np.asarray(pairs, dtype=np.intp).reshape(-1, 2), axis=1)
-    inside = np.all((edges >= 0) & (edges < width))
-    is_one_column = np.any(edges[:, 0] == edges[:, 1])
-    if not inside or is_one_column or len(np.unique(edges, axis=0)) != len(edges):
-        raise BadOption(
-            f"pairs are two different columns from 0 to {width - 1} each, no pair twice; these "
-            "are others"
-        )
-    return edges
