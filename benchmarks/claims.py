@@ -32,6 +32,7 @@ def check(results: Results) -> list[Claim]:
         *_gibbs(cases),
         *_qag(cases),
         *_rbm(cases),
+        *_iqp(cases),
         *_flows(cases),
         *_care(results),
     ]
@@ -393,6 +394,32 @@ def _rbm(cases: dict[str, Any]) -> Iterator[Claim]:
             ratio = peer["median"] / mine["median"]
             no_less = reached[mine["label"]] >= reached[peer["label"]]
             yield _claim(target, f"{ratio:.2f} times", ratio >= 3 and no_less)
+
+
+#: Seconds that a step of diagonal circuits may take, by wires.
+DIAGONAL_SECONDS = {64: 0.002, 256: 0.010, 1000: 0.050}
+
+
+def _iqp(cases: dict[str, Any]) -> Iterator[Claim]:
+    for wires, most in DIAGONAL_SECONDS.items():
+        case = cases.get(f"iqp/{wires}")
+        mine = row_of(case, "qgen")
+        products = row_of(case, "two matrix products")
+        target = (
+            f"a step of diagonal circuits of {wires} wires: at most {1000 * most:g} ms, and 2.5 "
+            "times two matrix products"
+        )
+        if mine is None or products is None:
+            yield _claim(target, None, None)
+        else:
+            ratio = mine["median"] / products["median"]
+            reached = f"{1000 * mine['median']:.2f} ms, {ratio:.2f} times"
+            yield _claim(target, reached, mine["median"] <= most and ratio <= 2.5)
+        peer = row_of(case, "Phox")
+        if mine is not None and peer is not None:
+            ratio = peer["median"] / mine["median"]
+            target = f"a step of diagonal circuits of {wires} wires: at least 200 times Phox"
+            yield _claim(target, f"{ratio:.0f} times", ratio >= 200)
 
 
 def _care(results: Results) -> Iterator[Claim]:

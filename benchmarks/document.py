@@ -109,6 +109,14 @@ SECTIONS = (
         "scikit-learn.",
     ),
     (
+        "iqp/",
+        "A training step of diagonal circuits, one thread",
+        "All one- and two-body angles: 200 words of 1, 2 and 4 wires on average against 500 "
+        "events, value and all gradients. `qgen` is exact, the others draw 500 sign vectors; "
+        "`two matrix products` (float64) are those of the sign vectors with the matrix of all "
+        "pairs. Phox computes in float32; at 1000 wires it is left out for its memory.",
+    ),
+    (
         "flows/",
         "Flows, one thread",
         "`step` and `sampling`: 10 columns, 8 couplings of splines with 8 bins, batches of 512, "

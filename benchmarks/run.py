@@ -40,10 +40,11 @@ GROUPS = {
     "gibbs": 2,
     "rbm": 2,
     "flows": 1,
+    "iqp": 1,
     "job": 1,
 }
 #: Those of the quick mode.
-QUICK = ("training", "batch", "whole", "threads", "gibbs", "rbm")
+QUICK = ("training", "batch", "whole", "threads", "gibbs", "rbm", "iqp")
 RESULTS = ROOT / "benchmarks" / "results"
 
 

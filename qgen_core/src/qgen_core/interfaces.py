@@ -87,7 +87,7 @@ Noise = Annotated[Callable[[Circuit, Measure], tuple[Circuit, Measure]], Compone
 Dataset = Annotated[Callable[[], Events], Component("dataset")]
 #: A function of (reference, generated) that returns numbers by name, floats or Estimates. It is
 #: also given ``edges``, ``rng``, ``model`` and ``encoded`` (a pair of arrays), as far as it has
-#: parameters for them.
+#: parameters for them. For a model that cannot be sampled, ``generated`` and its bits are None.
 Metric = Annotated[Callable[..., Mapping[str, Any]], Component("metric")]
 #: What a training draws anew in each step: see :class:`Trainer`.
 RandomNumbers = Literal["fresh", "common"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.errors import BadOption, DataError
+from qgen_core.errors import BadOption, DataError, Unsupported
 from qgen_core.events import Events
 from qgen_core.interfaces import Estimate, Metric, Model, name_of
 from qgen_core.metrics.binning import Edges, check_pair
@@ -53,7 +53,7 @@ class Score:
 def score(
     metric: Metric,
     reference: Events,
-    generated: Events,
+    generated: Events | None,
     *,
     edges: Edges = None,
     rng: Rng,
@@ -91,7 +91,7 @@ def score(
 def scores(
     metrics: Sequence[Metric],
     reference: Events,
-    generated: Events,
+    generated: Events | None,
     *,
     edges: Edges = None,
     rng: Rng,
@@ -102,7 +102,10 @@ def scores(
 
     So events are binned and sorted once for all of them. What is computed of a sample that is a
     :class:`~qgen_core.metrics.resample.Source` stays with it. Resamples are drawn before the first
-    metric is called, and only if a metric needs them. Raises what :func:`score` raises.
+    metric is called, and only if a metric needs them. ``generated`` is None for a model that
+    cannot be sampled; its metrics are those of the model, which give all numbers by themselves.
+    Raises what :func:`score` raises, and Unsupported for a metric that needs samples where there
+    are none.
 
     >>> from qgen_core.metrics.joint import js, tv
     >>> a = Events(np.linspace(0.0, 1.0, 100)[:, None])
@@ -110,9 +113,11 @@ def scores(
     >>> [one.name for (one,) in found]
     ['joint tv', 'joint js']
     """
-    check_pair(reference, generated)
     if resamples < 2:
         raise BadOption(f"resamples must be at least 2, not {resamples}")
+    if generated is None:
+        return _of_model_alone(metrics, reference, edges, rng, model)
+    check_pair(reference, generated)
     sides = (_source(reference), _source(generated))
     drawn = _Drawn(*sides, rng, resamples)
     found = []
@@ -126,6 +131,26 @@ def scores(
     return found
 
 
+def _of_model_alone(
+    metrics: Sequence[Metric], reference: Events, edges: Edges, rng: Rng, model: Model | None
+) -> list[list[Score]]:
+    """The scores of a model that cannot be sampled."""
+    found = []
+    for metric in metrics:
+        asked = _Asked(metric, edges, rng, model)
+        estimates = {}
+        if "model" in asked.given:
+            estimates = asked.estimates(_source(reference), None)
+        if not estimates or not all(one.is_complete for one in estimates.values()):
+            raise Unsupported(
+                f"metric {name_of(metric)!r} compares samples, which this model has none of; take "
+                "metrics of the model, such as 'covariance', 'correlators', 'bit-mmd' and "
+                "'bit-marginals'"
+            )
+        found.append([Score(name, **asdict(estimate)) for name, estimate in estimates.items()])
+    return found
+
+
 def _completed(
     estimates: Mapping[str, Estimate], asked: _Asked, drawn: _Drawn, names: list[str]
 ) -> dict[str, Estimate]:
@@ -135,13 +160,26 @@ def _completed(
     completed = {}
     for number, name in enumerate(names):
         estimate = estimates[name]
-        completed[name] = replace(
-            estimate,
-            uncertainty=_uncertainty(estimate.value, bootstrap[:, number], null[:, number]),
-            floor=float(null[:, number].mean()),
-            floor_spread=float(null[:, number].std(ddof=1)),
-        )
+        found = estimate_of(estimate.value, bootstrap[:, number], null[:, number])
+        completed[name] = replace(found, note=estimate.note)
     return completed
+
+
+def estimate_of(value: float, bootstrap: Floats, null: Floats) -> Estimate:
+    """A number with its uncertainty and floor, from what it is between resamples.
+
+    ``bootstrap`` (resamples,) are the numbers between resamples of both samples, ``null`` those
+    between samples of the reference alone.
+
+    >>> estimate_of(9.0, np.array([8.5, 9.0, 9.5]), np.array([0.1, 0.2])).uncertainty
+    0.5
+    """
+    return Estimate(
+        value,
+        uncertainty=_uncertainty(value, bootstrap, null),
+        floor=float(null.mean()),
+        floor_spread=float(null.std(ddof=1)),
+    )
 
 
 def _uncertainty(value: float, bootstrap: Floats, null: Floats) -> float:
@@ -201,7 +239,7 @@ class _Asked:
         offered = {"edges": edges, "rng": rng, "model": model}
         self.given = {name: value for name, value in offered.items() if name in wanted}
 
-    def estimates(self, reference: Events, generated: Events) -> dict[str, Estimate]:
+    def estimates(self, reference: Events, generated: Events | None) -> dict[str, Estimate]:
         """The numbers of the metric for a pair of samples."""
         found = {}
         for name, value in self._numbers(reference, generated).items():
@@ -217,11 +255,14 @@ class _Asked:
             row[:] = [_value(found[name]) for name in names]
         return rows
 
-    def _numbers(self, reference: Events, generated: Events) -> Mapping[str, Any]:
+    def _numbers(self, reference: Events, generated: Events | None) -> Mapping[str, Any]:
         """What the metric returns for a pair of samples."""
-        given = dict(self.given)
+        given: dict[str, Any] = dict(self.given)
         if self.encoded:
-            given["encoded"] = (self._encode(reference), self._encode(generated))
+            of_generated = None
+            if generated is not None:
+                of_generated = self._encode(generated)
+            given["encoded"] = (self._encode(reference), of_generated)
         return self.metric(reference, generated, **given)
 
     def _encode(self, events: Events) -> Array:

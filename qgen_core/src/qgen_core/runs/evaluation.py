@@ -17,11 +17,11 @@ from qgen_core.circuits.svg import svg
 from qgen_core.discovery import registry
 from qgen_core.errors import DataError
 from qgen_core.events import Events
-from qgen_core.interfaces import Model, name_of
+from qgen_core.interfaces import Generator, Metric, Model, name_of
 from qgen_core.metrics.binning import columns_of
 from qgen_core.metrics.reference_edges import RULE, ReferenceEdges, reference_edges
 from qgen_core.metrics.resample import Source, effective_size
-from qgen_core.metrics.score import scores
+from qgen_core.metrics.score import Score, scores
 from qgen_core.runs import histograms
 from qgen_core.runs.assembly import Assembly, level_of
 from qgen_core.runs.eventfile import check_made_by
@@ -47,8 +47,12 @@ EVENTS = 100_000
 LEAST_EVENTS = 10_000
 #: About so many values are generated for an evaluation of many columns.
 VALUES = 2**22
+#: Metrics in the default table of a model that cannot be sampled.
+MODEL_METRICS = ("covariance", "correlators", "bit-mmd", "bit-marginals")
 #: Circuits of more instructions are kept as text only, not as pictures.
 MOST_DRAWN = 1000
+#: Of circuits of more instructions only the numbers of gates are kept.
+MOST_WRITTEN = 10_000
 #: Metrics of the joint histogram are in the default table if its cells hold so many reference
 #: events on average; with fewer, the floors would be too low.
 LEAST_IN_CELL = 5
@@ -84,14 +88,16 @@ def evaluate(
 
     ``generated`` are newly generated events by default: as many as the recipe's table [evaluation]
     says, otherwise 100,000, fewer of more than 41 columns; the processor time of one of them is in
-    the result. ``reference`` is that of the table, otherwise the test events of the dataset (the
-    training events if there are no test events). The cuts of the dataset and those that either
-    side has passed are applied to both, and so are the windows of the encoders; ``dropped`` in the
-    result says what each side lost. Conditions are drawn from the reference. Without a list of
-    metrics in the recipe those are taken that the number of columns allows; ``left out`` in the
-    result says what is missing for its size. The bins follow from the reference alone, or are those
-    that the recipe gives; ``bins`` in the result holds their edges. Raises DataError when the
-    columns of both differ, BadOption for bins that do not fit the columns.
+    the result. For a model that offers no samples there are none: its metrics are those of
+    expectations, and the result has no marginals. ``reference`` is that of the table, otherwise the
+    test events of the dataset (the training events if there are no test events). The cuts of the
+    dataset and those that either side has passed are applied to both, and so are the windows of the
+    encoders; ``dropped`` in the result says what each side lost. Conditions are drawn from the
+    reference. Without a list of metrics in the recipe those are taken that the number of columns
+    allows; ``left out`` in the result says what is missing for its size. The bins follow from the
+    reference alone, or are those that the recipe gives; ``bins`` in the result holds their edges.
+    Raises DataError when the columns of both differ, BadOption for bins that do not fit the
+    columns, Unsupported for metrics of samples of a model that has none.
 
     >>> import tempfile
     >>> import qgen_core as qgen
@@ -130,6 +136,9 @@ def evaluate(
     reference, reference_dropped = _passing(reference, cuts, which)
     reference, outside_windows = _accepted(reference, assembly, which)
     milliseconds: float | None = None
+    if generated is None and "samples" not in assembly.generator.outputs:
+        dropped = {"reference": reference_dropped + outside_windows, "generated": []}
+        return _result_of_model(reference, origin, dropped, run)
     if generated is None:
         start = time.process_time()
         generated = _generated(run, reference)
@@ -146,12 +155,20 @@ def evaluate(
     result["generated"]["run"] = run.path.name
     if milliseconds is not None:
         result["generated"]["processor ms an event"] = milliseconds
-    circuit = getattr(assembly.generator, "circuit", None)
-    if circuit is not None:
-        result["circuit"] = draw(circuit)
-        if len(circuit.instructions) <= MOST_DRAWN:
-            result["circuit svg"] = svg(circuit)
-    return result
+    return result | _drawn(assembly.generator)
+
+
+def _drawn(generator: Generator) -> dict[str, str]:
+    """The circuit of a model as text, and as a picture if it is small."""
+    circuit = getattr(generator, "circuit", None)
+    if circuit is None:
+        return {}
+    if len(circuit.instructions) > MOST_WRITTEN:
+        gates = ", ".join(f"{number} {name}" for name, number in circuit.counts.items())
+        return {"circuit": f"{circuit.num_wires} wires, depth {circuit.depth}: {gates}"}
+    if len(circuit.instructions) > MOST_DRAWN:
+        return {"circuit": draw(circuit)}
+    return {"circuit": draw(circuit), "circuit svg": svg(circuit)}
 
 
 def evaluate_file(
@@ -211,15 +228,9 @@ def _result(sides: _Sides, recipe: Recipe, model: Model | None) -> dict[str, Any
     left_out: list[str] = []
     if metrics is None:
         metrics, left_out = default_metrics(edges, round(effective_size(reference)))
-    rows = []
     built = [registry.build("metric", entry) for entry in metrics]
     found = scores(built, reference, generated, edges=edges, rng=rng, model=model)
-    for metric, of_metric in zip(built, found, strict=True):
-        for one_score in of_metric:
-            row = {"metric": name_of(metric), **asdict(one_score)}
-            if not one_score.note:
-                del row["note"]
-            rows.append(row)
+    rows = _rows(built, found)
     marginals = [histograms.marginal(reference, generated, i, edges) for i in range(len(edges))]
     shown = list(range(len(edges)))
     most_pairs = histograms.MAX_PAIRS
@@ -269,6 +280,50 @@ def _result(sides: _Sides, recipe: Recipe, model: Model | None) -> dict[str, Any
         "circuit": None,
         "settings": recipe.flat(),
     }
+
+
+def _result_of_model(
+    reference: Events, origin: str, dropped: dict[str, list[str]], run: Run
+) -> dict[str, Any]:
+    """The evaluation of a model that cannot be sampled, ready for JSON."""
+    assembly = run.assembly
+    metrics = run.recipe.metrics or MODEL_METRICS
+    built = [registry.build("metric", entry) for entry in metrics]
+    rng = stream(run.recipe.seed, "evaluate")
+    found = scores(built, reference, None, rng=rng, model=assembly.model)
+    model = name_of(assembly.generator)
+    result = {
+        "reference": {**reference.provenance, "events": len(reference), "origin": origin},
+        "generated": {
+            "events": 0,
+            "origin": f"events: expectations of {model} are compared",
+            "run": run.path.name,
+        },
+        "dropped": dropped,
+        "outside the window": dict(assembly.outside),
+        "metrics": _rows(built, found),
+        "bins": None,
+        "marginals": [],
+        "joints": [],
+        "by condition": [],
+        "correlation": None,
+        "left out": [f"marginals, maps and metrics of samples: {model} cannot be sampled here"],
+        "circuit": None,
+        "settings": run.recipe.flat(),
+    }
+    return result | _drawn(assembly.generator)
+
+
+def _rows(metrics: Sequence[Metric], found: Sequence[Sequence[Score]]) -> list[dict[str, Any]]:
+    """The scores of metrics as rows of a table."""
+    rows = []
+    for metric, of_metric in zip(metrics, found, strict=True):
+        for one_score in of_metric:
+            row = {"metric": name_of(metric), **asdict(one_score)}
+            if not one_score.note:
+                del row["note"]
+            rows.append(row)
+    return rows
 
 
 def _held_back(assembly: Assembly) -> tuple[str, Events]:
