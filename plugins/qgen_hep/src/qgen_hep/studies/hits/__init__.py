@@ -37,6 +37,7 @@ class HitsStudy(Study):
     measurements: ClassVar[Mapping[str, Callable[..., Any]]] = {
         "compared": compared,
         "window": window,
+        "device": window,
     }
 
     def __init__(self, *, seeds: int | None = None) -> None:

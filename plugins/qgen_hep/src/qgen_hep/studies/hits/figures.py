@@ -11,6 +11,7 @@ from qgen_core.studies import Results
 from qgen_core.typing import Floats
 from qgen_hep.studies.hits import grid
 from qgen_hep.studies.hits.tables import (
+    RUNS,
     SAMPLE_LABELS,
     compared_of,
     explained,
@@ -32,7 +33,6 @@ COLOURS = {
 }
 #: The models whose maps are drawn.
 MAPS = (grid.IQP, grid.NEIGHBOURS, grid.ISING, grid.RBM, grid.TREE)
-RUNS = {"exact": "without noise", "device": "noisy device", "mitigated": "readout mitigated"}
 RUN_COLOURS = {"exact": BLUE, "device": RED, "mitigated": GREEN}
 
 
@@ -127,7 +127,7 @@ def _windows(results: Results) -> Any:
     made = figure(9.0, 4.6)
     panels = made.subplots(1, len(grid.SAMPLES))
     for axes, (sample, label) in zip(panels, SAMPLE_LABELS.items(), strict=True):
-        data = window_of(results, sample, grid.NEIGHBOURS)
+        data = window_of(results, sample, grid.NEIGHBOURS, "device")
         axes.set_title(f"{label}: {grid.NEIGHBOURS}", loc="left")
         axes.set(xlabel="covariance of the model")
         if data is None:

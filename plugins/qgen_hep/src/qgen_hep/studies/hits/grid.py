@@ -91,8 +91,9 @@ class Setting:
         sets: how many random pairs, triples and quadruples of cells are compared.
         words: for each point of a curve of MMD.
         conditions: held-out energies at which expectations of quantum models are computed.
-        window: cells along each side of the window.
-        shots: events of a window.
+        window: cells along each side of the window that is drawn without noise.
+        device_window: the same of the window on the noisy device, whose simulation takes more time.
+        shots: events of a window, and of each circuit that calibrates the readout.
         draws: sign vectors of the cells outside the window, each one circuit.
     """
 
@@ -104,6 +105,7 @@ class Setting:
     words: int
     conditions: int
     window: tuple[int, int]
+    device_window: tuple[int, int]
     shots: int
     draws: int
 
@@ -122,20 +124,22 @@ FULL = Setting(
     words=1000,
     conditions=400,
     window=(6, 4),
+    device_window=(4, 4),
     shots=4000,
     draws=40,
 )
 QUICK = Setting(
     seeds=1,
     parts={"positrons": (3000, 400, 1000), "photons": (2000, 300, 1000)},
-    steps=(400, 150, 200),
+    steps=(400, 300, 800),
     sweeps=100,
     sets=2000,
     words=300,
     conditions=100,
     window=(4, 4),
-    shots=1000,
-    draws=10,
+    device_window=(3, 4),
+    shots=1200,
+    draws=40,
 )
 
 
@@ -157,14 +161,14 @@ def recipe(sample: str, model: str, seed: int, setting: Setting) -> dict[str, An
         generator: dict[str, Any] = {"name": ISING}
         if model == ISING_NEIGHBOURS:
             generator["lattice"] = _lists(showers.lattice)
-        trainer = _adam(0.01, setting.steps[1]) | {"select": "loss"}
+        trainer = _adam(0.005, setting.steps[1]) | {"select": "loss"}
         return {**found, **_sampled(generator, setting.sweeps), "loss": "mean", "trainer": trainer}
     if model == RBM:
         if showers.has_energies:
             found["condition_encoder"] = _energy_in_bits()
         generator = {"name": RBM, "hidden": showers.hidden, "precision": "single"}
-        trainer = _adam(0.002, setting.steps[2])
-        return {**found, **_sampled(generator, 20), "loss": "mean", "trainer": trainer}
+        trainer = _adam(0.01, setting.steps[2])
+        return {**found, **_sampled(generator, 5), "loss": "mean", "trainer": trainer}
     return {
         **found,
         "generator": TREE,
@@ -212,12 +216,16 @@ def _lists(lattice: tuple[tuple[int, int], ...]) -> list[list[int]]:
     return [list(sides) for sides in lattice]
 
 
-def window_of(sample: str, setting: Setting) -> list[int]:
-    """The numbers of the cells of a window, row by row."""
+def window_of(sample: str, sides: tuple[int, int]) -> list[int]:
+    """The numbers of the cells of a window of so many rows and columns, row by row.
+
+    >>> window_of("photons", (2, 3))
+    [61, 62, 63, 77, 78, 79]
+    """
     showers = SAMPLES[sample]
     layer, first_row, first_column = showers.window
     before = sum(rows * columns for rows, columns in showers.lattice[:layer])
-    rows, columns = setting.window
+    rows, columns = sides
     width = showers.lattice[layer][1]
     found = []
     for row in range(first_row, first_row + rows):
@@ -242,18 +250,19 @@ def cells(setting: Setting, seed_count: int) -> list[Cell]:
                 }
                 measurements: dict[str, Any] = {"compared": compared | {"truth": model == TRUTH}}
                 if model in (IQP, NEIGHBOURS) and seed == 1:
-                    measurements["window"] = _window(sample, model, setting)
+                    measurements["window"] = _window(sample, setting.window, setting, None)
+                if model == NEIGHBOURS and seed == 1:
+                    measurements["device"] = _window(sample, setting.device_window, setting, DEVICE)
                 found.append(Cell(made, measurements, _tags(sample, model, seed)))
     return found
 
 
-def _window(sample: str, model: str, setting: Setting) -> dict[str, Any]:
-    """The options of the measurement of a window; noise is simulated where pairs are few."""
-    device = None
-    if model == NEIGHBOURS:
-        device = DEVICE
+def _window(
+    sample: str, sides: tuple[int, int], setting: Setting, device: str | None
+) -> dict[str, Any]:
+    """The options of the measurement of a window."""
     return {
-        "cells": window_of(sample, setting),
+        "cells": window_of(sample, sides),
         "shots": setting.shots,
         "draws": setting.draws,
         "device": device,

@@ -261,7 +261,7 @@ def window(
         "wires": len(cells),
         "pairs": int(generator.window(cells).circuit.counts.get("rzz", 0)),
     }
-    for name, backend in _backends(device).items():
+    for name, backend in _backends(device, shots).items():
         start = time.process_time()
         part = generator.window(cells, backend=backend, draws=draws)
         rng = rng_of(trial.recipe.seed, f"window-{name}")
@@ -271,12 +271,14 @@ def window(
     return found
 
 
-def _backends(device: str | None) -> dict[str, Backend]:
+def _backends(device: str | None, shots: int) -> dict[str, Backend]:
     """The backends of a window by the name of what they show."""
     found = {"exact": qgen.backend("statevector", threads=1)}
     if device is not None and "ibm" in qgen.names("backend"):
         found["device"] = qgen.backend("ibm", device=device)
-        found["mitigated"] = qgen.backend("readout-mitigated", backend=found["device"])
+        found["mitigated"] = qgen.backend(
+            "readout-mitigated", backend=found["device"], calibration_shots=shots
+        )
     return found
 
 

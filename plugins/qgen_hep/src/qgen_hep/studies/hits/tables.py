@@ -9,17 +9,16 @@ from qgen_core.studies import MISSING, NONE, SPACE, Results, Summary, Table
 from qgen_hep.studies.hits import grid
 from qgen_hep.studies.shared.summary import OVER_SEEDS
 
+#: How a window is run.
+RUNS = {"exact": "without noise", "device": "noisy device", "mitigated": "readout mitigated"}
+#: The windows: a model, and the measurement of it.
+WINDOWS = ((grid.IQP, "window"), (grid.NEIGHBOURS, "window"), (grid.NEIGHBOURS, "device"))
 SAMPLE_LABELS = {"positrons": "Positrons", "photons": "Photons"}
 SOURCES = {
     "positrons": "Geant4, `calogan`: e+ of 1 to 100 GeV, 504 cells, hit above 1 MeV",
     "photons": "Geant4, `calo-photons`: photons of 65.536 GeV, 368 voxels, hit above 5 MeV",
 }
-KINDS = {
-    "pairs": "pairs",
-    "neighbours": "neighbours",
-    "triples": "triples",
-    "quadruples": "quadruples",
-}
+KINDS = ("pairs", "neighbours", "triples", "quadruples")
 LABELS = {grid.TRUTH: "true events (floor)"}
 
 
@@ -80,8 +79,8 @@ def _measures(results: Results, sample: str) -> Table:
             texts.append(_explained(results, sample, model, kind))
         rows.append(tuple(texts))
     columns = ["events", "parameters", "rates: rms", "rates: chance"]
-    columns += [f"{text}: rms" for text in KINDS.values()]
-    columns += [f"{text}: explained" for text in KINDS.values()]
+    columns += [f"{kind}: rms" for kind in KINDS]
+    columns += [f"{kind}: explained" for kind in KINDS]
     notes = (
         f"{SOURCES[sample]}. Cells with hit rates from 0.01 to 0.99. Rates are means of Z, +1 for "
         "no hit and -1 for a hit; pairs, neighbouring pairs, triples and quadruples are means of "
@@ -99,10 +98,10 @@ def _measures(results: Results, sample: str) -> Table:
 def _sizes(results: Results, sample: str) -> str:
     """What held-out events have, with chance subtracted, as a sentence."""
     texts = []
-    for kind, text in KINDS.items():
+    for kind in KINDS:
         size = _summary(results, sample, grid.TRUTH, _of(kind, "size"))
         floor = _summary(results, sample, grid.TRUTH, _of(kind, "floor"))
-        texts.append(f"{text} {size.text('.4f')} (chance {floor.text('.4f')})")
+        texts.append(f"{kind} {size.text('.4f')} (chance {floor.text('.4f')})")
     return f"Held-out events have, chance subtracted: {', '.join(texts)}. "
 
 
@@ -143,27 +142,24 @@ def _point(place: int) -> Callable[[Any], float]:
     return lambda data: float(data["mmd"][place])
 
 
-def window_of(results: Results, sample: str, model: str) -> Any:
-    """The data of the window of a model; None without."""
-    for result in results.where(sample=sample, model=model, seed=1):
-        if "window" in result.cell.measurements:
-            return result.data("window")
-    return None
+def window_of(results: Results, sample: str, model: str, measurement: str) -> Any:
+    """The data of a window of a model, without or with a noisy device; None without."""
+    return results.where(sample=sample, model=model, seed=1).first(measurement)
 
 
 def _windows(results: Results) -> Table:
     rows = []
     for sample, label in SAMPLE_LABELS.items():
-        for model in (grid.IQP, grid.NEIGHBOURS):
-            data = window_of(results, sample, model)
+        for model, measurement in WINDOWS:
+            data = window_of(results, sample, model, measurement)
             texts = [label, model]
             if data is None:
                 rows.append((*texts, *[MISSING] * 6))
                 continue
             texts += [str(data["wires"]), str(data["pairs"])]
-            for name in ("exact", "device", "mitigated"):
+            for name in RUNS:
                 texts.append(_share(data, name))
-            seconds = [data[name]["seconds"] for name in ("exact", "device") if name in data]
+            seconds = [data[name]["seconds"] for name in RUNS if name in data]
             texts.append(", ".join(f"{value:.2g}" for value in seconds))
             rows.append(tuple(texts))
     columns = (
@@ -174,14 +170,14 @@ def _windows(results: Results) -> Table:
         "without noise",
         "on the noisy device",
         "readout mitigated",
-        "processor s: without noise, device",
+        "processor s: without noise, device, mitigated",
     )
     notes = (
         "The share of the covariances of the trained model in the window that its events have: the "
         "slope of their covariances on the exact ones, with its standard error over sign vectors "
         f"of the cells outside. The device is `{grid.DEVICE}`, the noise of a real device in "
-        "simulation; no real device was used. Positrons: at one energy. All pairs were not run "
-        "with noise.",
+        "simulation; no real device was used. Positrons: at one energy. Only windows of neighbours "
+        "are run with noise.",
     )
     return Table("A window of the trained model on a device", columns, rows, notes)
 
@@ -274,6 +270,7 @@ def _setting(results: Results) -> str:
     return (
         f"The full setting has {full.seeds} seeds, {full.steps[0]} steps of quantum models, "
         f"{full.steps[1]} of pairwise-ising and {full.steps[2]} of rbm, and windows of "
-        f"{full.window[0] * full.window[1]} cells; training/validation/held-out events: "
+        f"{full.window[0] * full.window[1]} cells, {full.device_window[0] * full.device_window[1]} "
+        f"on the device; training/validation/held-out events: "
         f"{', '.join(parts)}."
     )
