@@ -31,6 +31,10 @@ COLOURS = {
     grid.RBM: GREEN,
     grid.TREE: BLACK,
 }
+#: Squared MMD below this is drawn on a linear scale: it is chance.
+CHANCE_OF_MMD = 3e-4
+#: Explained shares below this are drawn at it.
+LEAST_SHARE = -1.0
 #: The models whose maps are drawn.
 MAPS = (grid.IQP, grid.NEIGHBOURS, grid.ISING, grid.RBM, grid.TREE)
 RUN_COLOURS = {"exact": BLUE, "device": RED, "mitigated": GREEN}
@@ -89,8 +93,10 @@ def _curves(results: Results) -> Any:
             style = {"color": COLOURS[model], "marker": "o", "ms": 4}
             axes.plot(grid.WORD_SIZES, np.mean(curves, axis=0), label=label_of(model), **style)
         axes.set_xscale("log", base=2)
-        axes.set_yscale("symlog", linthresh=1e-5)
-        axes.set(xlabel="wires of a word on average", title=label)
+        axes.set_yscale("symlog", linthresh=CHANCE_OF_MMD)
+        axes.axhline(0.0, color=GREY, lw=0.8)
+        axes.set(xlabel="wires of a word on average", ylim=(-CHANCE_OF_MMD, None))
+        axes.set_title(label, loc="left")
     panels[0].set_ylabel("squared MMD")
     legend_below(made, panels[0])
     return made
@@ -109,13 +115,17 @@ def _explained(results: Results) -> Any:
                 for data in compared_of(results, sample, model):
                     share = explained(data["numbers"][kind])
                     if share is not None:
-                        points.append((max(share, -1.0), height + 0.15 * (1.5 - place)))
+                        points.append((max(share, LEAST_SHARE), height + 0.15 * (1.5 - place)))
             if points:
                 x, y = np.array(points).T
                 axes.plot(x, y, "o", color=colour, ms=4, label=kind)
         axes.axvline(0.0, color=GREY, lw=0.8)
         axes.axvline(1.0, color=GREY, lw=0.8)
-        axes.set(xlim=(-1.1, 1.2), xlabel="explained share of squared correlations")
+        axes.set(
+            xlim=(-1.1, 1.2),
+            ylim=(-0.6, len(rows) - 0.4),
+            xlabel="explained share of squared correlations",
+        )
         axes.set_title(label, loc="left")
         axes.set_yticks(range(len(rows)), [label_of(model) for model in rows])
     legend_below(made, panels[0])

@@ -230,7 +230,7 @@ def _map(of_model: Side, of_data: Side, inside: Ints) -> dict[str, Any]:
 
 def _hundredths(found: Products, scale: Floats) -> list[int]:
     """Correlations in hundredths, as whole numbers."""
-    return np.rint(100 * found.mean / scale).astype(int).tolist()
+    return [round(float(value)) for value in 100 * found.mean / scale]
 
 
 def _parameters(generator: Generator) -> int:

@@ -45,15 +45,16 @@ def compared_of(results: Results, sample: str, model: str) -> list[Any]:
 
 
 def explained(numbers: Any) -> float | None:
-    """The share of the squared correlations that a model has right; None where there are none.
+    """The share of the squared correlations that a model has right.
 
     It is 1 - (rms^2 - floor^2) / size^2: 1 for a perfect model, 0 for independent cells with the
-    right rates, and below 0 for correlations that are wrong.
+    right rates, and below 0 for correlations that are wrong. None where the correlations of
+    held-out events are smaller than chance.
 
     >>> explained({"rms": 0.5, "floor": 0.0, "size": 1.0})
     0.75
     """
-    if numbers["size"] <= 0:
+    if numbers["size"] <= numbers["floor"]:
         return None
     return float(1 - (numbers["rms"] ** 2 - numbers["floor"] ** 2) / numbers["size"] ** 2)
 
@@ -88,7 +89,8 @@ def _measures(results: Results, sample: str) -> Table:
         f"cells or sets; chance: what an exact model would have. {_sizes(results, sample)}"
         "Explained: the share of the squared correlations that the model has right, chance "
         "subtracted; 1 for a perfect model, 0 for independent cells, below 0 for wrong "
-        f"correlations. {OVER_SEEDS}.",
+        "correlations, a dash where held-out events have less than chance. "
+        f"{OVER_SEEDS}.",
     )
     return Table(
         f"{SAMPLE_LABELS[sample]}: hit rates and correlations", tuple(columns), rows, notes
