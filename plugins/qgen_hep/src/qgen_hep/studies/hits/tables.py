@@ -249,7 +249,7 @@ def _costs(results: Results) -> Table:
         rows.append(tuple(texts))
     columns = ["model"]
     for label in SAMPLE_LABELS.values():
-        columns += [f"{label}: steps", "training", "comparing"]
+        columns += [f"{label}: {what}" for what in ("steps", "training", "comparing")]
     notes = (
         "Processor seconds: of the training, and of all that is compared here, the drawing of "
         f"events by the twins included. {OVER_SEEDS}. {_setting(results)}",
