@@ -128,7 +128,7 @@ def _explained(results: Results) -> Any:
         )
         axes.set_title(label, loc="left")
         axes.set_yticks(range(len(rows)), [label_of(model) for model in rows])
-    legend_below(made, panels[0])
+    legend_below(made, panels[-1])  # positrons have fewer kinds
     return made
 
 
