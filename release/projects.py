@@ -12,7 +12,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
-#: Extras that want other versions than the rest, by distribution; `make test-mlflow` tries this one.
+#: Extras that want other versions than the rest, by distribution: `make test-mlflow` tries them.
 APART = {"qgen-track": ("mlflow",)}
 
 

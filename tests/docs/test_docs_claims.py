@@ -783,6 +783,76 @@ def what_a_circuit_changes() -> list[str]:
     ]
 
 
+def hits_of(sample: str, table_title: str) -> dict[str, dict[str, str]]:
+    """The rows of a table of the study hits by their first column."""
+    return {row["events"]: row for row in table("hits", f"{sample}: {table_title}")}
+
+
+def the_photon_hits() -> list[str]:
+    rows = hits_of("Photons", "hit rates")
+    share = "{}: explained"
+    kinds = ("pairs", "triples", "quadruples")
+
+    def of(model: str) -> str:
+        first, second, third = (rows[model][share.format(kind)] for kind in kinds)
+        return f"{first}, {second} and {third}"
+
+    rates = {model: row["rates: rms"] for model, row in rows.items()}
+    return [
+        f"`iqp` explains {of('iqp')} of the squared correlations of pairs, triples and quadruples, "
+        f"`pairwise-ising` {of('pairwise-ising')}, `rbm` {of('rbm')} and the tree "
+        f"{of('chow-liu-tree')}",
+        f"with the angles of pairs as they started it is {of('iqp, frozen pairs')}, with "
+        f"neighbours only {of('iqp, neighbours')}",
+        f"hit rates differ by {rates['iqp']} (`iqp`), {rates['pairwise-ising']} "
+        f"(`pairwise-ising`), {rates['rbm']} (`rbm`) and {rates['chow-liu-tree']} (the tree), "
+        f"where true events differ by {rates['true events (floor)']}",
+        f"From random angles `iqp` has rates that are off by {rates['iqp, random start']}",
+    ]
+
+
+def the_positron_hits() -> list[str]:
+    rows = hits_of("Positrons", "hit rates")
+    neighbours = {model: row["neighbours: explained"] for model, row in rows.items()}
+    pairs = {model: row["pairs: rms"] for model, row in rows.items()}
+    floor = "true events (floor)"
+    return [
+        f"true events explain {neighbours[floor]} of those of neighbours, `iqp` "
+        f"{neighbours['iqp']}, with neighbours only {neighbours['iqp, neighbours']}, "
+        f"`pairwise-ising` {neighbours['pairwise-ising']}, with neighbours only "
+        f"{neighbours['pairwise-ising, neighbours']}, `rbm` {neighbours['rbm']} and the tree "
+        f"{neighbours['chow-liu-tree']}",
+        f"pairs of cells anywhere differ by {pairs[floor]} for true events, {pairs['iqp']} for "
+        f"`iqp` and {pairs['chow-liu-tree']} for the tree",
+    ]
+
+
+def the_windows_of_hits() -> list[str]:
+    rows = rows_of(table("hits", "A window"), model="iqp, neighbours")
+    (photons,) = [row for row in rows_of(rows, sample="Photons") if row["readout mitigated"] != "–"]
+    (positrons,) = [
+        row for row in rows_of(rows, sample="Positrons") if row["readout mitigated"] != "–"
+    ]
+    return [
+        f"the events have {photons['without noise']} of the model's covariances without noise, "
+        f"{photons['on the noisy device']} on the device and {photons['readout mitigated']} with "
+        "its readout mitigated",
+        f"for positrons {positrons['without noise']}, {positrons['on the noisy device']} and "
+        f"{positrons['readout mitigated']}",
+        f"a window of {photons['wires']} voxels with {photons['two-body gates']} two-body gates",
+    ]
+
+
+def the_time_of_hits() -> list[str]:
+    costs = {row["model"]: row for row in table("hits", "Trainings")}
+    iqp = costs["iqp"]
+    return [
+        f"{iqp['Positrons: steps']} steps of `iqp` with all pairs took "
+        f"{iqp['Positrons: training']} s of processor time for positrons and "
+        f"{iqp['Photons: training']} s for photons",
+    ]
+
+
 CLAIMS: dict[Callable[[], list[str]], str] = {
     the_size_of_d: "studies/jets.md",
     which_marginals: "studies/jets.md",
@@ -803,6 +873,10 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_reversible_circuits: "studies/reversible.md",
     all_models: "studies/models.md",
     what_a_circuit_changes: "studies/qinn.md",
+    the_photon_hits: "studies/hits.md",
+    the_positron_hits: "studies/hits.md",
+    the_windows_of_hits: "studies/hits.md",
+    the_time_of_hits: "studies/hits.md",
 }
 
 

@@ -20,6 +20,34 @@ from dwave.cloud.testing.mocks import qpu_zephyr_solver_data
 from qgen_core.ising import Ising
 from qgen_dwave.annealing import annealed
 
+#: Microseconds of the timing model 1.0; log10 of the readout time by log10 of the qubits.
+TIMING = {
+    "version": "1.0.0",
+    "typical_programming_time": 14_000.0,
+    "reverse_annealing_with_reinit_prog_time_delta": 0.0,
+    "reverse_annealing_without_reinit_prog_time_delta": 0.0,
+    "default_programming_thermalization": 1_000.0,
+    "default_annealing_time": 20.0,
+    "readout_time_model": "pwl_log_log",
+    "readout_time_model_parameters": [0.0, 1.0, 3.0, 1.0, 1.5, 2.2],
+    "qpu_delay_time_per_sample": 21.0,
+    "reverse_annealing_with_reinit_delay_time_delta": 0.0,
+    "reverse_annealing_without_reinit_delay_time_delta": 0.0,
+    "default_readout_thermalization": 0.0,
+    "decorrelation_max_nominal_anneal_time": 2000.0,
+    "decorrelation_time_range": [500.0, 10_000.0],
+}
+
+
+def access_time(qubits: int, reads: int, anneal_time: float) -> float:
+    """Microseconds of access to the QPU, by the timing data."""
+    numbers = TIMING["readout_time_model_parameters"]
+    readout = 10 ** np.interp(np.log10(qubits), numbers[:3], numbers[3:])
+    one_read = anneal_time + readout + TIMING["qpu_delay_time_per_sample"]
+    programming = TIMING["typical_programming_time"] + TIMING["default_programming_thermalization"]
+    return float(programming + reads * one_read)
+
+
 WHEN = "2026-11-29T12:00:00.000000Z"
 
 
@@ -38,6 +66,7 @@ class Service(ThreadingHTTPServer):
         data["properties"]["h_range"] = [-4.0, 4.0]
         data["identity"]["name"] = "local_zephyr"
         data["avg_load"] = 0.1
+        data["properties"]["problem_timing_data"] = TIMING
         self.solver = data
         self.problems: dict[str, dict[str, Any]] = {}
         self.script: list[Any] = []
@@ -91,6 +120,7 @@ class Service(ThreadingHTTPServer):
         reads = body["params"]["num_reads"]
         rng = np.random.default_rng(len(self.problems))
         spins = annealed(energy, np.linspace(0.02, 2.0, 300), reads, rng=rng)
+        anneal_time = body["params"].get("annealing_time", TIMING["default_annealing_time"])
         if problem["fault"] == "short":
             spins = spins[:-1]
         return {
@@ -100,7 +130,7 @@ class Service(ThreadingHTTPServer):
             "solutions": coded(np.packbits(spins > 0, axis=1)),
             "num_occurrences": coded(np.ones(len(spins), "<i4")),
             "num_variables": int(qubits.max()) + 1,
-            "timing": {"qpu_access_time": 12_000.0 + 80.0 * reads},
+            "timing": {"qpu_access_time": access_time(len(spins.T), reads, anneal_time)},
         }
 
 

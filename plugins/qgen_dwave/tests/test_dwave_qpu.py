@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from dwave_service import Service
+from dwave_service import Service, access_time
 
 import qgen_core as qgen
+from qgen_core.discovery import registry
 from qgen_core.errors import BadOption, CheckpointError, RemoteError, RemotePending, Unsupported
 from qgen_core.remote import one_line
 from qgen_core.remote import service as calling
+from qgen_core.runs.estimate import estimate
+from qgen_core.runs.recipes import Recipe
 from qgen_core.testing import SamplerKit
 from qgen_dwave.annealers import qpu
 from qgen_dwave.annealers.qpu import QpuSampler
@@ -71,7 +74,59 @@ def test_samples_follow_the_law_of_the_device(service: Service) -> None:
     _, info = draw(device)
     assert info["source"].startswith("D-Wave annealer (local_zephyr), embedding ")
     assert info["job"] == [f"problem-{number}" for number in range(4, 8)]
-    assert info["qpu_ms"] == pytest.approx(4 * 12.0 + 20 * 0.08)
+    assert info["qpu_ms"] == pytest.approx(4 * access_time(8, 5, 20.0) / 1000)
+
+
+@pytest.mark.parametrize(
+    ("options", "n", "rows"),
+    [
+        ({}, 20, 1),
+        ({"gauges": 4}, 22, 1),
+        ({"anneal_time": 100.0}, 300, 1),
+        ({}, 10_050, 1),  # more than one problem may read
+        ({}, 30, 3),
+    ],
+)
+def test_the_forecast_is_the_access_time_that_is_charged(
+    service: Service, options: dict[str, Any], n: int, rows: int
+) -> None:
+    device = sampler(**options)
+    ising = energy(device)
+    if rows > 1:
+        ising = ising.with_fields(np.tile(ising.h, (rows, 1)))
+    forecast = device.device_seconds(ising, n)
+    assert not service.problems
+    _, info = device.sample(ising, n, rng=np.random.default_rng(1))
+    assert forecast == pytest.approx(info["qpu_ms"] / 1000, rel=1e-9)
+
+
+def test_without_timing_data_there_is_no_forecast(service: Service) -> None:
+    del service.solver["properties"]["problem_timing_data"]
+    device = sampler()
+    assert device.device_seconds(energy(device), 20) is None
+
+
+def test_an_estimate_of_a_training_submits_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = np.random.default_rng(1).choice([0.0, 1.0], size=(60, 4))
+    monkeypatch.setattr(registry, "_local", dict(registry._local))  # forgotten after the test
+    qgen.register("dataset", "four-bits", lambda: qgen.Events(states))
+    recipe = Recipe.from_dict(
+        {
+            "seed": 1,
+            "dataset": {"name": "four-bits"},
+            "encoder": {"name": "binning", "bits": 1, "window": [[-0.5, 1.5]] * 4},
+            "sampler": {"name": "dwave-qpu", "native": [4, 4], "gauges": 2, "deadline": 20.0},
+            "generator": {"name": "rbm", "hidden": 4, "chains": 50},
+            "loss": {"name": "mean"},
+            "trainer": {"name": "adam", "steps": 7},
+        }
+    )
+    found = estimate(recipe)
+    assert not service.problems
+    one_step = 2 * access_time(8, 25, 20.0) / 1e6
+    assert found["qpu_seconds"] == pytest.approx(7 * one_step, rel=1e-9)
 
 
 def test_parameters_never_rescale(service: Service) -> None:

@@ -389,6 +389,18 @@ class Backend(ShownByOptions, ABC):
     def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
         """Raise ResourceRefused, with the numbers, if training needs more memory than is free."""
 
+    def device_seconds(self, circuit: Circuit, rows: int, shots: int) -> float | None:
+        """The seconds for which one batch, ``rows`` circuits of ``shots`` each, occupies a device.
+
+        A forecast by the formula of the device's maker; nothing is submitted. None where nothing is
+        known, and by default. Raises RemoteError if a service has to be asked and does not answer.
+
+        >>> import qgen_core as qgen
+        >>> qgen.backend("statevector").device_seconds(Circuit(1, ()), 10, 1000) is None
+        True
+        """
+        return None
+
 
 @dataclass
 class DrawRecord:
@@ -455,6 +467,8 @@ class Sampler(Stateful):
 
     __qgen_kind__ = "sampler"
     beta: float = 1.0
+    #: Whether draws are made by a device over the network, where each may cost money.
+    remote: bool = False
 
     @abstractmethod
     def sample(
@@ -471,6 +485,19 @@ class Sampler(Stateful):
         the id of a job or a list of them; and numbers, such as times and the share of broken
         chains.
         """
+
+    def device_seconds(self, ising: Ising, n: int) -> float | None:
+        """The seconds for which a call of :meth:`sample` occupies a device.
+
+        A forecast by the formula of the device's maker; nothing is submitted. None where nothing is
+        known, and by default. Raises RemoteError if a service has to be asked and does not answer.
+
+        >>> import qgen_core as qgen
+        >>> energy = Ising(h=[0.0], J=[], graph=np.empty((0, 2)))
+        >>> qgen.sampler("gibbs").device_seconds(energy, 10) is None
+        True
+        """
+        return None
 
     @final
     def draw(

@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from qgen_core.ansatze.chow_liu import chow_liu, chow_liu_tree, mutual_information
+from qgen_core.ansatze.chow_liu import chow_liu
 from qgen_core.events import Events
+from qgen_core.support import dependence_tree as trees_module
+from qgen_core.support.dependence_tree import dependence_tree, joint_counts, mutual_information
 from qgen_core.typing import Floats
+
+
+def information_of_bits(bits: NDArray[Any], weight: Floats) -> Floats:
+    levels = np.full(bits.shape[1], 2)
+    return mutual_information(joint_counts(bits, levels, weight), levels)
 
 
 def by_loops(bits: NDArray[Any], weight: Floats) -> Floats:
@@ -62,19 +69,20 @@ def test_mutual_information_equals_the_plain_sum(weighted: bool) -> None:
     bits = (rng.random((60, 4)) < [0.2, 0.5, 0.7, 0.9]).astype(np.int8)
     weight = rng.uniform(0.1, 3, size=60) if weighted else np.ones(60)
     np.testing.assert_allclose(
-        mutual_information(bits, weight), by_loops(bits, weight), rtol=0, atol=1e-13
+        information_of_bits(bits, weight), by_loops(bits, weight), rtol=0, atol=1e-13
     )
 
 
 def test_mutual_information_of_known_pairs() -> None:
     bits = np.array(list(product((0, 1), repeat=2)))
     copied = np.concatenate([bits, bits[:, :1], np.zeros((4, 1), dtype=int)], axis=1)
-    information = mutual_information(copied, np.ones(4))
+    information = information_of_bits(copied, np.ones(4))
     expected = np.array([[1, 0, 1, 0], [0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]) * np.log(2)
     np.testing.assert_allclose(information, expected, rtol=0, atol=1e-15)
 
 
-def test_many_rows_are_read_in_parts() -> None:
+def test_many_rows_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees_module, "PIECE", 2**18)
     rng = np.random.default_rng(1)
     bits, _ = markov_tree(rng, 150_000)
     weight = rng.uniform(size=150_000)
@@ -83,13 +91,13 @@ def test_many_rows_are_read_in_parts() -> None:
     patterns = np.array(list(product((0, 1), repeat=6)))
     table = np.bincount(index, weights=weight, minlength=64).astype(np.float64)
     np.testing.assert_allclose(
-        mutual_information(bits, weight), mutual_information(patterns, table), rtol=0, atol=1e-12
+        information_of_bits(bits, weight), information_of_bits(patterns, table), rtol=0, atol=1e-12
     )
 
 
 def test_negative_weights_leave_numbers() -> None:
     bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1], [0, 1]])
-    information = mutual_information(bits, np.array([2.0, 1.0, 1.0, 2.0, -1.5]))
+    information = information_of_bits(bits, np.array([2.0, 1.0, 1.0, 2.0, -1.5]))
     assert np.all(np.isfinite(information)) and np.all(information >= 0)
 
 
@@ -100,7 +108,7 @@ def test_no_spanning_tree_holds_more_information(seed: int) -> None:
     trees = spanning_trees(5)
     assert len(trees) == 125  # Cayley: 5^3
     best = max(sum(information[edge] for edge in tree) for tree in trees)
-    found = chow_liu_tree(information)
+    found = dependence_tree(information)
     assert sum(information[edge] for edge in found) == pytest.approx(best, abs=1e-12)
     children = [child for _, child in found]
     assert sorted(children) == [1, 2, 3, 4]

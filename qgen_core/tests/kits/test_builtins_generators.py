@@ -10,10 +10,12 @@ from kits_offers import cases
 
 from qgen_core.discovery import registry
 from qgen_core.events import Events, Space
+from qgen_core.generators.chow_liu_tree import ChowLiuTree
 from qgen_core.generators.gaussian import Gaussian
 from qgen_core.generators.iqp import InstantaneousQuantumPolynomial
 from qgen_core.generators.nade import NeuralAutoregressive
 from qgen_core.generators.noise_mlp import NoiseMlp
+from qgen_core.generators.pairwise_ising import PairwiseIsing
 from qgen_core.generators.phase_qft import PhaseQft
 from qgen_core.generators.qag import QuantumAngleGenerator
 from qgen_core.generators.qcbm import CircuitBornMachine
@@ -108,6 +110,27 @@ def boltzmann_machine(name: str, kind: str, width: int, **options: Any) -> Gener
     return machine
 
 
+def pairwise_ising(kind: Any, width: int, inputs: int = 0, **options: Any) -> PairwiseIsing:
+    options.setdefault("sampler", registry.build("sampler", "exact"))
+    condition = Space("reals", inputs) if inputs else None
+    model = PairwiseIsing(space=Space(kind, width), condition=condition, **options)
+    rng = np.random.default_rng(5)
+    for value in model.parameters().values():
+        value[...] = rng.normal(scale=0.5, size=value.shape)
+    return model
+
+
+def chow_liu_tree(space: Space, inputs: int = 0, **options: Any) -> ChowLiuTree:
+    rng = np.random.default_rng(5)
+    hidden = rng.normal(size=(400, 1))
+    x = (hidden + rng.normal(size=(400, space.width)) > 0).astype(np.int8)
+    if space.kind == "spins":
+        x = 2 * x - 1
+    condition = hidden if inputs else None
+    condition_space = Space("reals", inputs) if inputs else None
+    return ChowLiuTree(space=space, condition=condition_space, data=Events(x, condition), **options)
+
+
 FEW_SWEEPS = {"name": "gibbs", "sweeps": 5}
 CASES = cases(
     "generator",
@@ -143,6 +166,18 @@ CASES = cases(
         "qcbm": lambda: born_machine("brick", 4, layers=2),
         "qcbm, tree": lambda: born_machine("tree", 4, layers=2),
         "qcbm, conditional": lambda: born_machine("brick", 3, inputs=2, layers=2),
+        "chow-liu-tree": lambda: chow_liu_tree(Space("bits", 4)),
+        "chow-liu-tree, of spins": lambda: chow_liu_tree(Space("spins", 3)),
+        "chow-liu-tree, registers": lambda: chow_liu_tree(
+            Space("bits", 6, (2, 1, 3)), columns="registers"
+        ),
+        "chow-liu-tree, conditional": lambda: chow_liu_tree(Space("bits", 4), inputs=1, strata=3),
+        "pairwise-ising": lambda: pairwise_ising("bits", 4),
+        "pairwise-ising, some pairs": lambda: pairwise_ising("spins", 4, edges=((0, 1), (3, 1))),
+        "pairwise-ising, conditional": lambda: pairwise_ising("bits", 3, inputs=2),
+        "pairwise-ising, not enumerated": lambda: pairwise_ising(
+            "bits", 18, sampler=registry.build("sampler", FEW_SWEEPS)
+        ),
         "rbm": lambda: boltzmann_machine("rbm", "bits", 3, sampler="exact", hidden=2),
         "rbm, of spins": lambda: boltzmann_machine(
             "rbm", "spins", 4, sampler="exact", hidden=3, centred=False

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 import qgen_core as qgen
 from qgen_core.discovery import registry
+from qgen_core.errors import RemoteError
 from qgen_core.interfaces import Capabilities
 from qgen_core.runs.estimate import estimate
 from qgen_core.runs.recipes import Recipe
@@ -35,3 +40,77 @@ def test_a_remote_training_is_counted_only(recipe: Recipe, monkeypatch) -> None:
         recipe.changed(["generator.shots=100", "trainer.steps=3", "generator.backend=paid"])
     )
     assert own == there
+
+
+class Timed(Paid):
+    """It takes a second for each batch, and a thousandth for each shot."""
+
+    def device_seconds(self, circuit, rows, shots):
+        return 1.0 + rows * shots / 1000
+
+
+class Silent(Paid):
+    def device_seconds(self, circuit, rows, shots):
+        raise RemoteError("nobody answers")
+
+
+def test_the_time_on_a_device_is_forecast(recipe: Recipe, monkeypatch) -> None:
+    monkeypatch.setattr(registry, "_local", dict(registry._local))
+    qgen.register("backend", "timed", Timed)
+    qgen.register("backend", "silent", Silent)
+    few = recipe.changed(["generator.shots=100", "trainer.steps=3"])
+    found = estimate(few.changed(["backend=timed"]))
+    # each step is a batch of values and one of shifted circuits
+    assert found["qpu_seconds"] == pytest.approx(3 * 2 * 1.0 + found["shots"] / 1000)
+    silent = estimate(few.changed(["backend=silent"]))
+    assert silent["qpu_seconds"] is None
+    assert "nobody answers" in silent["no_forecast"]
+    assert silent["circuits"] == found["circuits"]
+
+
+class PaidSampler(qgen.Sampler):
+    remote = True
+
+    def sample(self, ising, n, *, rng, initial=None):
+        raise AssertionError("this would have been paid for")
+
+    def device_seconds(self, ising, n):
+        return 0.5 * (ising.rows or 1) + n / 1000
+
+
+@pytest.fixture
+def annealed(recipe: Recipe, monkeypatch) -> Recipe:
+    """A Boltzmann machine whose sampler is paid for."""
+    monkeypatch.setattr(registry, "_local", dict(registry._local))
+    qgen.register("sampler", "paid", PaidSampler)
+    tables = recipe.to_dict()
+    tables |= {
+        "sampler": {"name": "paid"},
+        "generator": {"name": "rbm", "hidden": 2, "chains": 40},
+        "loss": {"name": "mean"},
+    }
+    return Recipe.from_dict(tables).changed(["trainer.steps=5"])
+
+
+@pytest.mark.parametrize(
+    ("sampler", "of_a_step"),
+    [
+        ({"name": "paid"}, 0.5 + 0.04),
+        ({"name": "scaled", "sampler": {"name": "paid"}, "factor": 2.0}, 0.5 + 0.04),
+        ({"name": "gauge-averaged", "sampler": {"name": "paid"}, "gauges": 4}, 4 * 0.5 + 0.04),
+    ],
+)
+def test_draws_of_a_paid_sampler_are_forecast(
+    annealed: Recipe, sampler: dict[str, Any], of_a_step: float
+) -> None:
+    tables = annealed.to_dict() | {"sampler": sampler}
+    found = estimate(Recipe.from_dict(tables))
+    assert found["qpu_seconds"] == pytest.approx(5 * of_a_step)
+
+
+def test_a_paid_sampler_of_the_generator_itself_is_never_run(annealed: Recipe) -> None:
+    tables = annealed.to_dict()
+    tables["generator"] |= {"sampler": tables.pop("sampler")}
+    found = estimate(Recipe.from_dict(tables))
+    assert found["qpu_seconds"] is None
+    assert "[sampler]" in found["no_forecast"]

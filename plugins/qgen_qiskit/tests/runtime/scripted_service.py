@@ -26,6 +26,7 @@ from qiskit.primitives import (
 )
 from qiskit.providers import BackendV2
 from qiskit.providers.fake_provider import GenericBackendV2
+from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 from qiskit_ibm_runtime import IBMBackend
 from qiskit_ibm_runtime.api.exceptions import RequestsApiError
@@ -35,15 +36,22 @@ from qiskit_ibm_runtime.exceptions import IBMRuntimeError, RuntimeJobNotFound
 TOKEN = "Zx81-" + "q7Kp2" * 8
 
 
+#: Seconds between two executions.
+REP_DELAY = 300e-6
+
+
 class ScriptedDevice(IBMBackend):
-    """Five qubits in a line, without noise."""
+    """Five qubits in a line, run without noise; gates have durations if the service takes time."""
 
     def __init__(self, service: ScriptedService) -> None:
         plain = GenericBackendV2(
-            5, coupling_map=[[0, 1], [1, 2], [2, 3], [3, 4]], noise_info=False, seed=1
+            5,
+            coupling_map=[[0, 1], [1, 2], [2, 3], [3, 4]],
+            noise_info=service.takes_time,
+            seed=1,
         )
         self._configuration, self._properties, self._target = (
-            SimpleNamespace(simulator=False),
+            SimpleNamespace(simulator=False, default_rep_delay=REP_DELAY),
             None,
             plain.target,
         )
@@ -70,6 +78,7 @@ class ScriptedService:
         self.folder, self.script = folder, {}
         self.calls: Counter[str] = Counter()
         self.calibrated = "2026-11-01 10:00"
+        self.takes_time = False
         self.pubs: list[Any] = []
         self.options: dict[str, Any] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,6 +114,8 @@ class ScriptedService:
             "program": program_id,
             "bits": inputs["pubs"][0].circuit.num_clbits,
         }
+        if self.takes_time:
+            record["usage"] = _usage(inputs["pubs"], ScriptedDevice(self).target)
         (self.folder / f"{job_id}.json").write_text(json.dumps(record))
         self.played("after run")
         return ScriptedJob(self, job_id)
@@ -143,6 +154,11 @@ class ScriptedJob:
     def error_message(self) -> str:
         return f"Error code 9999; the device fell asleep, token {TOKEN}"
 
+    def usage(self) -> float:
+        """Seconds for which the device was occupied."""
+        record = json.loads((self._service.folder / f"{self._id}.json").read_text())
+        return float(record["usage"])
+
     def result(self) -> Any:
         record = json.loads((self._service.folder / f"{self._id}.json").read_text())
         with np.load(self._service.folder / f"{self._id}.npz") as saved:
@@ -159,6 +175,33 @@ def _simulated(program: str, pubs: list[Any], seed: int) -> list[Any]:
         return [pub.data.meas.array for pub in done]
     done = BackendEstimatorV2(backend=AerSimulator(), options=options).run(pubs).result()
     return [pub.data.evs for pub in done]
+
+
+def _usage(pubs: list[Any], target: Any) -> float:
+    """Seconds that a device would take for a sampler's PUBs, whose circuits Qiskit schedules."""
+    manager = generate_preset_pass_manager(
+        target=target, optimization_level=0, scheduling_method="alap"
+    )
+    seconds = 2.0
+    for pub in pubs:
+        executions = pub.shots * int(np.prod(pub.shape, dtype=int))
+        seconds += (REP_DELAY + scheduled_length(manager.run(pub.circuit), target)) * executions
+    return seconds
+
+
+def scheduled_length(scheduled: Any, target: Any) -> float:
+    """Seconds from the start of a scheduled circuit to the end of its last instruction."""
+    ends = [0.0]
+    for start, item in zip(scheduled.op_start_times, scheduled.data, strict=True):
+        if item.operation.name == "barrier":
+            continue
+        if item.operation.name == "delay":
+            duration = item.operation.duration * target.dt
+        else:
+            qubits = tuple(scheduled.find_bit(qubit).index for qubit in item.qubits)
+            duration = target[item.operation.name][qubits].duration
+        ends.append(start * target.dt + duration)
+    return max(ends)
 
 
 def _bin(array: Any, record: dict[str, Any]) -> DataBin:

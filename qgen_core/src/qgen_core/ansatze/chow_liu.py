@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import rel_entr
 
 from qgen_core.ansatze.blocks import Builder
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.errors import BadOption
 from qgen_core.events import Events
+from qgen_core.support.dependence_tree import dependence_tree, joint_counts, mutual_information
 from qgen_core.typing import Floats
-
-#: Number of events whose bits are converted to floats at once.
-_ROWS = 2**16
 
 
 def chow_liu(
@@ -45,9 +40,10 @@ def chow_liu(
     >>> circuit.num_params, circuit.counts["cx"]
     (12, 2)
     """
-    information = mutual_information(*_training_bits(data, wires))
-    # rounded, so that rounding errors do not decide between edges of equal information
-    edges = chow_liu_tree(np.round(information, 12))
+    bits, weights = _training_bits(data, wires)
+    levels = np.full(wires, 2)
+    information = mutual_information(joint_counts(bits, levels, weights), levels)
+    edges = dependence_tree(information)
     build = Builder(wires)
     for layer in build.layers(layers, inputs, reupload):
         if layer == 0:
@@ -57,53 +53,6 @@ def chow_liu(
         build.cnots(edges)
     build.rotations(("rz", "rx"))
     return build.circuit()
-
-
-def mutual_information(bits: NDArray[np.generic], weight: Floats) -> Floats:
-    """Mutual information (Q, Q) in nats of each pair of columns of bits (N, Q) under weights (N,).
-
-    The diagonal holds the entropies. Frequencies below zero, from negative weights, count as 0.
-
-    >>> equal_bits = np.array([[0, 0], [1, 1]])
-    >>> mutual_information(equal_bits, np.ones(2)).round(4).tolist()  # ln 2
-    [[0.6931, 0.6931], [0.6931, 0.6931]]
-    """
-    both = np.zeros((bits.shape[1], bits.shape[1]))
-    for start in range(0, len(bits), _ROWS):  # a float copy of all bits could exceed memory
-        rows = bits[start : start + _ROWS].astype(np.float64)
-        both += rows.T @ (rows * weight[start : start + _ROWS, None])
-    ones = np.diag(both)
-    total = float(weight.sum())
-    first = ones[:, None] - both
-    second = ones[None, :] - both
-    neither = total - both - first - second
-    joint = np.stack([[neither, second], [first, both]]).transpose(2, 3, 0, 1)
-    joint = np.clip(joint, 0.0, None)
-    joint /= joint.sum(axis=(2, 3), keepdims=True)
-    independent = joint.sum(axis=3, keepdims=True) * joint.sum(axis=2, keepdims=True)
-    information: Floats = rel_entr(joint, independent).sum(axis=(2, 3))
-    return information
-
-
-def chow_liu_tree(information: Floats) -> list[tuple[int, int]]:
-    """Edges (parent, child) of the maximum spanning tree of an information (Q, Q), root 0.
-
-    Prim's algorithm; of equal edges that with the lowest numbers is taken, so that equal data give
-    equal circuits.
-
-    >>> chow_liu_tree(np.array([[0, 1, 3], [1, 0, 2], [3, 2, 0.0]]))
-    [(0, 2), (2, 1)]
-    """
-    edges: list[tuple[int, int]] = []
-    inside = [0]
-    outside = list(range(1, len(information)))
-    while outside:
-        candidates = product(inside, outside)
-        parent, child = max(candidates, key=lambda edge: (information[edge], -edge[0], -edge[1]))
-        edges.append((parent, child))
-        inside.append(child)
-        outside.remove(child)
-    return edges
 
 
 def _training_bits(data: Events | None, wires: int) -> tuple[NDArray[np.generic], Floats]:

@@ -64,7 +64,7 @@ def started_couplings(found: Moments, edges: Pairs, scale: float, rng: Rng) -> F
     first, second = edges.T
     covariance = found.covariances[first, second]
     product = found.means[first] * found.means[second]
-    variances = np.diag(found.covariances)
+    variances = np.abs(np.diag(found.covariances))  # below 0 by rounding where a bit never varies
     error = np.sqrt(variances[first] * variances[second] / found.size)
     is_signal = (covariance * product > 0) & (np.abs(covariance) > SIGNIFICANT * error)
     ratio = np.divide(covariance, product, out=np.zeros(len(edges)), where=is_signal)

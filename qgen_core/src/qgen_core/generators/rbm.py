@@ -12,7 +12,7 @@ from qgen_core.errors import BadOption, DataError, OutputMismatch
 from qgen_core.events import Batch, Events, Space
 from qgen_core.generators.couplings import CoupledPairs
 from qgen_core.generators.draws import distinct
-from qgen_core.generators.spin_events import check_binary, from_spins, to_spins
+from qgen_core.generators.spin_events import check_binary, fields_of, from_spins, to_spins
 from qgen_core.interfaces import Couplings, Generator, Sampler
 from qgen_core.ising import Ising
 from qgen_core.samplers.enumeration import Enumeration
@@ -122,7 +122,7 @@ class RestrictedBoltzmannMachine(Generator):
         rng = generator(None) if seed is None else stream(seed, "init")
         self.h = np.zeros(space.width + hidden)
         if data is not None:
-            self.h[: space.width] = _fields_of(to_spins(data.x, space, "events"))
+            self.h[: space.width] = fields_of(to_spins(data.x, space, "events"))
         self._pairs = CoupledPairs.of(couplings, clamped + space.width, hidden)
         self.J = self._pairs.values(rng.normal(0.0, scale, (clamped + space.width, hidden)))
         units = clamped + space.width + hidden
@@ -358,14 +358,6 @@ def _number_of(batch: Batch) -> int:
     """The number of events of a batch that has some."""
     assert batch.x is not None
     return len(batch.x)
-
-
-def _fields_of(spins: NDArray[np.int8]) -> Floats:
-    """Fields that give uncoupled spins the frequencies of events (N, V), each plus half a count."""
-    up = np.count_nonzero(spins > 0, axis=0) + 0.5
-    down = len(spins) + 1 - up
-    fields: Floats = 0.5 * np.log(down / up)
-    return fields
 
 
 def _means_and_log_sums(fields: Array, h: Array) -> Floats:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Space
-from qgen_core.typing import Array
+from qgen_core.typing import Array, Floats
 
 
 def check_binary(space: Space, what: str) -> None:
@@ -40,3 +40,17 @@ def from_spins(spins: NDArray[np.int8], space: Space) -> NDArray[np.int8]:
     if space.kind == "bits":
         return (spins > 0).astype(np.int8)
     return spins
+
+
+def fields_of(spins: NDArray[np.int8]) -> Floats:
+    """Fields (V,) that give uncoupled spins the frequencies of events (N, V).
+
+    Half a count is added to each frequency, so that the fields are finite.
+
+    >>> fields_of(np.array([[1, 1], [1, -1]], dtype=np.int8)).round(3).tolist()
+    [-0.805, 0.0]
+    """
+    up = np.count_nonzero(spins > 0, axis=0) + 0.5
+    down = len(spins) + 1 - up
+    fields: Floats = 0.5 * np.log(down / up)
+    return fields

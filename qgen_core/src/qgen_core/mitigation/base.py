@@ -84,6 +84,10 @@ class Mitigation(Backend):
         mapped = self._mapped(circuit, measure)
         self.backend.require(mapped.circuit, mapped.measure, batch)
 
+    def device_seconds(self, circuit: Circuit, rows: int, shots: int) -> float | None:
+        """The time on a device of the wrapped backend, without calibrations of its readout."""
+        return self.backend.device_seconds(circuit, rows, shots)
+
     def run(
         self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None
     ) -> Array:

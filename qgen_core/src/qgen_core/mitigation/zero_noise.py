@@ -102,6 +102,16 @@ class ZeroNoise(Mitigation):
         for scaled in self._circuits(mapped.circuit):
             self.backend.require(scaled.circuit, mapped.measure, batch)
 
+    def device_seconds(self, circuit: Circuit, rows: int, shots: int) -> float | None:
+        """The time on a device of the circuits at all scales."""
+        total = 0.0
+        for scaled in self._circuits(circuit):
+            seconds = self.backend.device_seconds(scaled.circuit, rows, shots)
+            if seconds is None:
+                return None
+            total += seconds
+        return total
+
     def mitigated(
         self,
         circuit: Circuit,

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from qgen_core.circuits.capabilities import Capabilities
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.parameter_shift import shifted_rows
 from qgen_core.discovery.hooks import hookimpl
-from qgen_core.interfaces import Problem
+from qgen_core.errors import RemoteError
+from qgen_core.interfaces import Backend, Problem, Sampler
+from qgen_core.ising import Ising
 from qgen_core.runs.assembly import Assembly
 from qgen_core.runs.recipes import Recipe
 from qgen_core.support.parameters import flatten
 from qgen_core.support.resources import readable_size
-from qgen_core.typing import Floats
+from qgen_core.typing import Array, Floats, Rng
 
 #: Seconds of training to time.
 SECONDS_TIMED = 1.0
@@ -30,12 +34,19 @@ def estimate(recipe: Recipe) -> dict[str, Any]:
     """Qubits, depth, parameters, circuits, shots, memory (bytes) and time (s) of a training.
 
     A few steps of the recipe are run on this machine, timed, and scaled to all steps; memory is
-    the peak of the memory allocated by Python and numpy meanwhile. Nothing is written. On a remote
-    backend, where each step may cost money, nothing is run; circuits and shots are only counted.
+    the peak of the memory allocated by Python and numpy meanwhile. Nothing is written. With a
+    remote backend or sampler, where each step may cost money, nothing is submitted; circuits, shots
+    and draws are only counted. ``qpu_seconds`` is the time on the device by the formula of its
+    maker, as far as the backend or the sampler knows it; if the service does not answer, it is None
+    and ``no_forecast`` says why.
 
     Raises the errors of building the recipe's components.
     """
     assembly = Assembly(recipe)
+    stand_in = None
+    if assembly.sampler is not None and assembly.sampler.remote:
+        stand_in = _OnPaper(assembly.sampler)
+        assembly.sampler = stand_in
     assembly.check()
     steps = assembly.trainer.steps
     found: dict[str, Any] = {
@@ -47,9 +58,14 @@ def estimate(recipe: Recipe) -> dict[str, Any]:
     capabilities = backend.capabilities
     circuit = getattr(assembly.generator, "circuit", None)
     if isinstance(circuit, Circuit):
-        found |= _circuit_costs(assembly, circuit, steps, capabilities)
+        found |= _circuit_costs(assembly, circuit, steps, backend)
     if capabilities.remote:
         return found
+    if stand_in is not None:
+        return found | _forecast(lambda: _seconds_of_draws(assembly, stand_in, steps))
+    if assembly.generator.sampler is not None and assembly.generator.sampler.remote:
+        reason = "the sampler is an option of the generator; give it in the table [sampler]"
+        return found | {"qpu_seconds": None, "no_forecast": reason}
     first = _timed(assembly, 2)
     shortest = float(first[-1] - first[0])
     if len(first) > 2:
@@ -89,6 +105,47 @@ def _timed(assembly: Assembly, steps: int) -> Floats:
     return np.array(clock.times)
 
 
+class _OnPaper(Sampler):
+    """Stands for a sampler over the network: random spins, and the time that draws would take."""
+
+    def __init__(self, device: Sampler) -> None:
+        self.device = device
+        self.seconds: float | None = 0.0
+
+    def sample(
+        self, ising: Ising, n: int, *, rng: Rng, initial: Array | None = None
+    ) -> tuple[NDArray[np.int8], dict[str, Any]]:
+        seconds = self.device.device_seconds(ising, n)
+        if seconds is None or self.seconds is None:
+            self.seconds = None
+        else:
+            self.seconds += seconds
+        shape: tuple[int, ...] = (n, ising.num_spins)
+        if ising.rows is not None:
+            shape = (ising.rows, *shape)
+        spins = 2 * rng.integers(2, size=shape, dtype=np.int8) - 1
+        return spins, {"source": "random spins, for an estimate"}
+
+
+def _seconds_of_draws(assembly: Assembly, stand_in: _OnPaper, steps: int) -> float | None:
+    """The time on the device of all draws of a training: those of a step, times the steps."""
+    _timed(assembly, 1)
+    if stand_in.seconds is None:
+        return None
+    return stand_in.seconds * steps
+
+
+def _forecast(seconds: Callable[[], float | None]) -> dict[str, Any]:
+    """The time on a device, if it is known; None and the reason if the service does not answer."""
+    try:
+        found = seconds()
+    except RemoteError as error:
+        return {"qpu_seconds": None, "no_forecast": str(error)}
+    if found is None:
+        return {}
+    return {"qpu_seconds": found}
+
+
 class _Clock:
     """Records the times at which training started and each step ended."""
 
@@ -101,23 +158,26 @@ class _Clock:
 
 
 def _circuit_costs(
-    assembly: Assembly, circuit: Circuit, steps: int, capabilities: Capabilities
+    assembly: Assembly, circuit: Circuit, steps: int, backend: Backend
 ) -> dict[str, Any]:
-    """Figures of the circuit, and the numbers of circuits and shots of a training."""
+    """Figures of the circuit, numbers of circuits and shots of a training, and its device time."""
     conditions = 1
     if assembly.data.condition is not None and assembly.loss.reads == "probabilities":
         conditions = len(np.unique(assembly.data.condition, axis=0))
     shots = getattr(assembly.generator, "shots", None)
-    gradients: str = capabilities.gradients
+    gradients: str = backend.capabilities.gradients
     if shots is not None:
         gradients = "parameter-shift"
-    per_step = conditions
+    batches = [conditions]
     if gradients == "parameter-shift":
         rows, _, _ = shifted_rows(circuit, np.zeros((1, circuit.num_angles)))
-        per_step += conditions * len(rows)
+        batches.append(conditions * len(rows))
+    per_step = sum(batches)
     total_shots = None
+    forecast: dict[str, Any] = {}
     if shots is not None:
         total_shots = per_step * steps * shots
+        forecast = _forecast(lambda: _seconds_of_batches(backend, circuit, batches * steps, shots))
     return {
         "qubits": circuit.num_wires,
         "depth": circuit.depth,
@@ -126,4 +186,18 @@ def _circuit_costs(
         "gradients": gradients,
         "circuits": per_step * steps,
         "shots": total_shots,
+        **forecast,
     }
+
+
+def _seconds_of_batches(
+    backend: Backend, circuit: Circuit, batches: Sequence[int], shots: int
+) -> float | None:
+    """The time on a device of batches of so many circuits each; None if it is not known."""
+    total = 0.0
+    for rows, number in Counter(batches).items():
+        seconds = backend.device_seconds(circuit, rows, shots)
+        if seconds is None:
+            return None
+        total += number * seconds
+    return total

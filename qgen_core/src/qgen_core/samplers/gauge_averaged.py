@@ -11,7 +11,7 @@ from qgen_core.errors import BadOption
 from qgen_core.interfaces import Sampler
 from qgen_core.ising import Ising
 from qgen_core.samplers.wrapped import WrappedSampler
-from qgen_core.typing import Array, Rng
+from qgen_core.typing import Array, Ints, Rng
 
 
 class GaugeAveragedSampler(WrappedSampler):
@@ -50,7 +50,7 @@ class GaugeAveragedSampler(WrappedSampler):
         """Samples of all gauges, and information about all calls."""
         spins = []
         infos = []
-        for samples in np.array_split(np.arange(n), min(self.gauges, n)):
+        for samples in self._shares(n):
             signs = 2 * rng.integers(2, size=ising.num_spins, dtype=np.int8) - 1
             start = None
             if initial is not None:
@@ -61,6 +61,20 @@ class GaugeAveragedSampler(WrappedSampler):
             spins.append(drawn * signs)
             infos.append(info)
         return np.concatenate(spins, axis=-2), _merged(infos, len(spins))
+
+    def device_seconds(self, ising: Ising, n: int) -> float | None:
+        """The time on a device of the wrapped sampler, over all gauges."""
+        total = 0.0
+        for samples in self._shares(n):
+            seconds = self.sampler.device_seconds(ising, len(samples))
+            if seconds is None:
+                return None
+            total += seconds
+        return total
+
+    def _shares(self, n: int) -> list[Ints]:
+        """The numbers of the samples that are drawn with each gauge."""
+        return np.array_split(np.arange(n), min(self.gauges, n))
 
 
 def reversed_spins(ising: Ising, signs: NDArray[np.int8]) -> Ising:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qgen_core.interfaces import Sampler
+from qgen_core.ising import Ising
 from qgen_core.typing import Array
 
 
@@ -33,6 +34,15 @@ class WrappedSampler(Sampler):
     def beta(self) -> float:  # type: ignore[override]
         """The inverse temperature, which the wrapped sampler may change while it draws."""
         return self.sampler.beta
+
+    @property
+    def remote(self) -> bool:  # type: ignore[override]
+        """Whether the wrapped sampler draws over the network."""
+        return self.sampler.remote
+
+    def device_seconds(self, ising: Ising, n: int) -> float | None:
+        """The time on a device of the wrapped sampler, asked once for all n samples."""
+        return self.sampler.device_seconds(ising, n)
 
     def state(self) -> dict[str, Array]:
         return self.sampler.state()

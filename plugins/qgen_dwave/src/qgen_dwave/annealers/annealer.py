@@ -16,7 +16,7 @@ from qgen_core.ising import Graph, Ising
 from qgen_core.samplers.free_spins import means_of
 from qgen_core.samplers.temperature import Thermometer
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.typing import Array, Floats, Rng
+from qgen_core.typing import Array, Floats, Ints, Rng
 from qgen_dwave.annealers.chip import FLUX_OF_FIELD, LARGEST_FLUX, Chip
 from qgen_dwave.annealers.embedding import Embedding, embedding_of, native_graph
 from qgen_dwave.annealing import AnnealingSampler
@@ -217,10 +217,9 @@ class AnnealerSampler(Sampler):
     ) -> tuple[NDArray[np.int8], dict[str, float]]:
         """Values (n, Q) of the qubits, from as many programmings as gauges and reads need."""
         chip = self.device.chip
-        pieces = max(self.programming.gauges, -(-n // chip.ranges.reads))
         values = []
         milliseconds = 0.0
-        shares = np.array_split(np.arange(n), min(max(pieces, 1), n))
+        shares = self._shares(n)
         for share in shares:
             signs = np.ones(len(embedding.qubits), dtype=np.int8)
             if self.programming.gauges:
@@ -237,6 +236,11 @@ class AnnealerSampler(Sampler):
                 jobs.append(str(info["job"]))
         numbers = {"qpu_ms": milliseconds, "programmings": float(len(shares))}
         return np.concatenate(values).astype(np.int8), numbers
+
+    def _shares(self, n: int) -> list[Ints]:
+        """The numbers of the samples that each programming gives."""
+        pieces = max(self.programming.gauges, -(-n // self.device.chip.ranges.reads))
+        return np.array_split(np.arange(n), min(max(pieces, 1), n))
 
     def state(self) -> dict[str, Array]:
         return {**self.thermometer.state(), "calls": np.array([self._calls])}

@@ -125,6 +125,20 @@ class QpuDevice:
         timing = answer.info.get("timing", {})
         return values, {"qpu_ms": float(timing.get("qpu_access_time", np.nan)) / 1e3, "job": job}
 
+    def access_seconds(self, qubits: int, reads: int) -> float | None:
+        """Seconds of access to the QPU for one problem, as the vendor's client estimates them.
+
+        Nothing is submitted. None for a solver that does not publish its timing.
+        """
+        solver = self._sampler.solver
+        try:
+            microseconds = solver.estimate_qpu_access_time(
+                qubits, num_reads=reads, annealing_time=self.anneal_time
+            )
+        except (KeyError, ValueError):  # properties that the client's timing model needs
+            return None
+        return float(microseconds) / 1e6
+
     def _parameters(self, flux: Floats | None, qubits: Array, reads: int) -> dict[str, Any]:
         known = self._sampler.properties["parameters"]
         wanted: dict[str, Any] = {"answer_mode": "raw", "auto_scale": False, "num_reads": reads}
@@ -338,8 +352,28 @@ class QpuSampler(AnnealerSampler):
         self._device = QpuDevice(solver, profile, anneal_time, deadline, JobRecords(folder))
 
     kind = "D-Wave annealer"
+    remote = True
 
     @property
     def device(self) -> QpuDevice:
         """The solver, connected at its first use."""
         return self._device
+
+    def device_seconds(self, ising: Ising, n: int) -> float | None:
+        """The seconds of access to the QPU that n samples for each condition take.
+
+        They are those of all programmings, each of them ``programming + reads * (anneal + readout +
+        delay)`` with the numbers that the solver publishes. Nothing is submitted.
+
+        Source: D-Wave documentation, "Operation and Timing",
+        https://docs.dwavesys.com/docs/latest/c_qpu_timing.html, in the form of
+        ``estimate_qpu_access_time`` of dwave-cloud-client.
+        """
+        qubits = len(self._embedding(ising.graph).qubits)
+        total = 0.0
+        for share in self._shares(n):
+            seconds = self.device.access_seconds(qubits, len(share))
+            if seconds is None:
+                return None
+            total += seconds
+        return total * (ising.rows or 1)

@@ -46,6 +46,7 @@ from qgen_qiskit.runtime.prepared_circuit import (
 )
 from qgen_qiskit.runtime.results import means, outcomes
 from qgen_qiskit.runtime.service import RUNTIME, Service, missing_account
+from qgen_qiskit.runtime.usage import usage
 from qgen_qiskit.translate import GATES, free_angles
 
 #: Outcomes are 64-bit integers.
@@ -132,6 +133,25 @@ class RuntimeBackend(Backend):
             require_memory(
                 need, f"{batch} rows of 2^{circuit.num_wires} frequencies", "measure Bits"
             )
+
+    def device_seconds(self, circuit: Circuit, rows: int, shots: int) -> float | None:
+        """The seconds of usage that a job of so many circuits in one basis is charged.
+
+        By the vendor's formula, see :func:`qgen_qiskit.runtime.usage.usage`; nothing is submitted.
+        For a fake device it is what the real one would take. None for ``aer_simulator``. Raises
+        RemoteError without an account and if the service does not answer.
+
+        >>> from qgen_core import Circuit, Gate
+        >>> flip = Circuit(1, (Gate("x", (0,)),))
+        >>> seconds = RuntimeBackend(device="fake_guadalupe").device_seconds(flip, 10, 1000)
+        >>> round(seconds, 1)  # 2 s, and 250 us and the length of the circuit 10,000 times
+        4.6
+        """
+        deadline = Deadline(self.deadline)
+        target = self.service.target(deadline)
+        prepared = self._prepared(circuit, True, deadline)
+        rep_delay = getattr(self.service.device(deadline), "default_rep_delay", None)
+        return usage(prepared.circuit, target, rep_delay, rows * shots)
 
     def run(
         self,
