@@ -1,0 +1,306 @@
+"""The tables of the study ``claims``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qgen_core.studies import NONE, SPACE, Results, Table
+from qgen_hep.studies.claims import grid
+from qgen_hep.studies.claims.selection import (
+    CAPACITY_LABELS,
+    MODEL_LABELS,
+    PART_LABELS,
+    capacities,
+    control_capacities,
+    parameters_of,
+    seeds_of,
+    strengths,
+)
+from qgen_hep.studies.claims.verdicts import (
+    BETTER,
+    LEVEL,
+    WORSE,
+    Difference,
+    comparisons,
+    count,
+    differences,
+    quality,
+    under_noise,
+    verdict,
+    without_noise,
+)
+from qgen_hep.studies.shared.paired import UNSEEN
+from qgen_hep.studies.shared.summary import OVER_SEEDS, mean_of_pairs
+
+#: Models that learn nothing.
+UNTRAINED = (grid.FROZEN, grid.GAUSSIAN)
+OF_DISTANCES = (
+    "MMD² is unbiased, with a Gaussian kernel of the median distance, and W1 the mean over columns; "
+    "both against held-out events, in standard deviations of each column. True events: training "
+    "events in place of generated ones, where ± is the mean of their deviation over draws. Else "
+    f"{OVER_SEEDS}."
+)
+SOURCES: dict[grid.Part, str] = {
+    "angle": "Events: electrons of 225 to 275 GeV in 8 pixels (`clic`, Geant4); the ansatz clic8 is "
+    "a stand-in. Noise: that of ibm_fez (emulated), times x. Exact expectations.",
+    "style": "Events: pT, mass and eta of QCD jets (`jets`, PYTHIA 8), a **stand-in** for the top "
+    "pairs of arXiv:2110.06933.",
+    "latent": "Events: photons of 65.536 GeV in 368 voxels (`calo-photons`, Geant4), a **stand-in** "
+    f"for the images of arXiv:2406.02668. Circuits of {grid.LATENT_LAYERS} layers; latents of "
+    "square roots of energies.",
+}
+
+
+def tables(results: Results) -> list[Table]:
+    """All of them."""
+    return [
+        _angle(results),
+        _distances(results, "style"),
+        _distances(results, "latent"),
+        _differences(results),
+        _verdicts(results),
+        _trainings(results),
+    ]
+
+
+def _angle(results: Results) -> Table:
+    rows = [
+        (NONE, MODEL_LABELS[grid.TRUTH], NONE, NONE, _floor(results, "angle", 0), *[NONE] * 3),
+        (NONE, MODEL_LABELS[grid.GAUSSIAN], NONE, NONE, _gaussian(results, "angle"), *[NONE] * 3),
+    ]
+    for capacity in capacities(results, "angle"):
+        for model in grid.MODELS:
+            for strength in strengths(results):
+                rows.append(_angle_row(results, capacity, model, strength))
+    columns = (
+        "layers",
+        "model",
+        "parameters",
+        "x",
+        "MMD² without noise",
+        "MMD², trained without, under noise",
+        "MMD², trained under noise",
+        "a",
+    )
+    notes = (
+        SOURCES["angle"],
+        OF_DISTANCES,
+        "The numbers y of the network have no noise; where the circuit has it, they are a y + b, the "
+        "line nearest to the noisy expectations of the circuit with its first parameters. Such a "
+        "line gives all but a small part of what noise does to these expectations.",
+    )
+    return Table(PART_LABELS["angle"], columns, rows, notes)
+
+
+def _angle_row(results: Results, capacity: int, model: str, strength: float) -> tuple[str, ...]:
+    found = seeds_of(results, "angle", capacity, model)
+    trained = NONE
+    if model not in UNTRAINED:
+        trained = found.summary(under_noise(strength, "trained")).text()
+    slope = NONE
+    if model == grid.TWIN:
+        slope = found.summary(_slope(strength)).text()
+    return (
+        f"{capacity}",
+        MODEL_LABELS[model],
+        parameters_of(found),
+        f"{strength:g}",
+        found.summary(without_noise).text(),
+        found.summary(under_noise(strength, "exposed")).text(),
+        trained,
+        slope,
+    )
+
+
+def _slope(strength: float) -> Callable[[Any], float]:
+    return lambda data: float(data["strengths"][f"{strength:g}"]["effect"][0])
+
+
+def _floor(results: Results, part: grid.Part, capacity: int, name: str = "mmd2") -> str:
+    found = seeds_of(results, part, capacity, grid.TRUTH)
+    return mean_of_pairs(found, lambda data: data[name])
+
+
+def _gaussian(results: Results, part: grid.Part) -> str:
+    return seeds_of(results, part, 0, grid.GAUSSIAN).summary(quality).text()
+
+
+def _distances(results: Results, part: grid.Part) -> Table:
+    rows = []
+    for capacity in control_capacities(results, part):
+        shown = f"{capacity}" if capacity else NONE
+        rows.append(
+            (
+                shown,
+                MODEL_LABELS[grid.TRUTH],
+                NONE,
+                _floor(results, part, capacity),
+                _floor(results, part, capacity, "W1"),
+            )
+        )
+        if part == "latent":
+            decoded = seeds_of(results, part, capacity, grid.TRUTH)
+            rows.append(
+                (
+                    shown,
+                    "true events, encoded and decoded",
+                    NONE,
+                    decoded.summary(lambda data: quality(data["decoded"])).text(),
+                    decoded.summary(lambda data: float(data["decoded"]["W1"])).text(),
+                )
+            )
+        rows.append(_distance_row(results, part, capacity, grid.GAUSSIAN))
+    for capacity in capacities(results, part):
+        for model in grid.MODELS:
+            rows.append(_distance_row(results, part, capacity, model))
+    columns = (CAPACITY_LABELS[part], "events", "parameters", "MMD²", "W1")
+    return Table(PART_LABELS[part], columns, rows, _notes(results, part))
+
+
+def _notes(results: Results, part: grid.Part) -> list[str]:
+    notes = [SOURCES[part], OF_DISTANCES]
+    if part == "latent":
+        lost = []
+        for capacity in control_capacities(results, part):
+            found = seeds_of(results, part, capacity, grid.TRUTH)
+            share = found.summary(lambda data: float(data["unexplained"])).text()
+            lost.append(f"{share} with {capacity} latents")
+        notes.append(
+            "Encoded and decoded: held-out events through the autoencoder, than which no model of "
+            "its latents is better. Of the variance of the energies it loses a share of "
+            f"{', '.join(lost) or NONE}."
+        )
+    return notes
+
+
+def _distance_row(results: Results, part: grid.Part, capacity: int, model: str) -> tuple[str, ...]:
+    found = seeds_of(results, part, capacity, model)
+    parameters = NONE
+    if model != grid.GAUSSIAN:
+        parameters = parameters_of(found)
+    return (
+        f"{capacity}" if capacity else NONE,
+        MODEL_LABELS[model],
+        parameters,
+        found.summary(quality).text(),
+        found.summary(lambda data: float(data["W1"])).text(),
+    )
+
+
+def _differences(results: Results) -> Table:
+    rows = []
+    for comparison in comparisons(results):
+        for one in differences(results, comparison):
+            rows.append(
+                (
+                    PART_LABELS[comparison.part],
+                    comparison.quantity,
+                    comparison.against,
+                    f"{one.capacity}",
+                    one.parameters,
+                    _mean_and_error(one),
+                    _probability(one),
+                    one.verdict,
+                )
+            )
+    columns = (
+        "part",
+        "quantity",
+        "circuit less",
+        "capacity",
+        "parameters",
+        "difference",
+        "p",
+        "circuit is",
+    )
+    notes = (
+        "The mean over seeds of the difference, with its standard error: below 0 the circuit is "
+        "better. Pairs with one seed have the same events. p: how often chance alone shows as much "
+        "(Student's t), adjusted by Holm's rule for the capacities of the comparison. A difference "
+        f"is seen if p is at most {LEVEL:g}.",
+    )
+    return Table("Differences", columns, rows, notes)
+
+
+def _mean_and_error(one: Difference) -> str:
+    if not one.paired.count:
+        return NONE
+    text = f"{one.paired.mean:.3g}"
+    if one.paired.count > 1:
+        text += f"{SPACE}±{SPACE}{one.paired.error:.2g}"
+    return text
+
+
+def _probability(one: Difference) -> str:
+    if one.paired.count < 2:
+        return NONE
+    return f"{one.probability:.2g}"
+
+
+def _verdicts(results: Results) -> Table:
+    rows = []
+    for comparison in comparisons(results):
+        found = differences(results, comparison)
+        rows.append(
+            (
+                PART_LABELS[comparison.part],
+                comparison.quantity,
+                comparison.against,
+                *(f"{count(found, word)}" for word in (BETTER, WORSE, UNSEEN)),
+                verdict(found),
+            )
+        )
+    columns = ("part", "quantity", "circuit against", BETTER, WORSE, UNSEEN, "verdict")
+    notes = (
+        "At how many capacities the circuit is better or worse by the table of differences. There is "
+        f"a verdict with {grid.LEAST_SEEDS} seeds of every row. A claim of an advantage needs the "
+        "network of equal size: a frozen circuit only says whether training helps.",
+    )
+    return Table("Verdicts", columns, rows, notes)
+
+
+def _trainings(results: Results) -> Table:
+    full = grid.FULL
+    rows = []
+    for part in grid.PARTS:
+        sizes = capacities(results, part)
+        here = NONE
+        seeds = NONE
+        if sizes:
+            circuits = seeds_of(results, part, sizes[0], grid.CIRCUIT)
+            here = f"{circuits[0].cell.recipe['trainer']['steps']}"
+            seeds = f"{len(circuits)}"
+        rows.append(
+            (
+                PART_LABELS[part],
+                CAPACITY_LABELS[part],
+                _joined(sizes),
+                _joined(full.capacities[part]),
+                seeds,
+                f"{full.seeds}",
+                here,
+                f"{full.steps[part]}",
+            )
+        )
+    columns = (
+        "part",
+        "capacity",
+        "here",
+        "full setting",
+        "seeds",
+        "full setting, seeds",
+        "steps",
+        "full setting, steps",
+    )
+    strength = _joined(strengths(results))
+    notes = (
+        f"Noise x: {strength} here, {_joined(full.strengths)} in the full setting. Angle generators: "
+        f"adam, {grid.IMAGES} images a step. The others: WGAN with a gradient penalty, "
+        f"{grid.CRITIC_UPDATES} updates of the critic before each step, {grid.BATCH} events.",
+    )
+    return Table("Trainings", columns, rows, notes)
+
+
+def _joined(numbers: Any) -> str:
+    return ", ".join(f"{number:g}" for number in numbers) or NONE
