@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,12 @@ from qgen_hep.studies.claims.selection import (
     seeds_of,
     strengths,
 )
-from qgen_hep.studies.claims.verdicts import Number, quality, under_noise, without_noise
+from qgen_hep.studies.claims.verdicts import Number, under_noise, without_noise
 from qgen_hep.studies.shared.style import BLACK, BLUE, GREEN, GREY, RED, figure, legend_below
 
 #: The axis of MMD squared is linear up to this, since floors are about 0.
 LINEAR = 1e-3
-STYLES = {
+STYLES: Mapping[str, dict[str, Any]] = {
     grid.CIRCUIT: {"color": BLUE, "marker": "o"},
     grid.TWIN: {"color": RED, "marker": "s"},
     grid.FROZEN: {"color": GREEN, "marker": "x"},
@@ -95,42 +95,34 @@ def _curve(axes: Any, results: Results, part: grid.Part, model: str, number: Num
 def _controls(axes: Any, results: Results, part: grid.Part, name: str = "mmd2") -> None:
     """The floor as a band; the Gaussian, and what an autoencoder leaves, as lines."""
     places = control_capacities(results, part)
-    for capacity in places[-1:]:
-        floors = seeds_of(results, part, capacity, grid.TRUTH).values()
-        if floors:
-            mean, deviation = np.mean([data[name] for data in floors], axis=0)
-            axes.axhspan(mean - deviation, mean + deviation, color=GREY, alpha=0.5, lw=0)
-    if part != "latent":
-        for capacity in places:
-            gaussian = seeds_of(results, part, capacity, grid.GAUSSIAN)
-            _line(axes, gaussian.summary(_of(name)).mean)
+    if not places:
         return
-    _along(axes, results, name)
+    # The floor is the same at all capacities: it needs no codes.
+    floors = seeds_of(results, part, places[0], grid.TRUTH).values()
+    if floors:
+        mean, deviation = np.mean([data[name] for data in floors], axis=0)
+        axes.axhspan(mean - deviation, mean + deviation, color=GREY, alpha=0.5, lw=0)
+    number = _number(name)
+    if part == "latent":
+        _of_codes(axes, results, number)
+        return
+    value = seeds_of(results, part, places[0], grid.GAUSSIAN).summary(number).mean
+    axes.axhline(value, color=BLACK, ls=":", label=MODEL_LABELS[grid.GAUSSIAN])
 
 
-def _of(name: str) -> Callable[[Any], float]:
-    return lambda data: float(data[name])
-
-
-def _line(axes: Any, value: float) -> None:
-    if np.isfinite(value):
-        axes.axhline(value, color=BLACK, ls=":", label=MODEL_LABELS[grid.GAUSSIAN])
-
-
-def _along(axes: Any, results: Results, name: str) -> None:
+def _of_codes(axes: Any, results: Results, number: Number) -> None:
     """Controls that depend on the number of latents, at the parameters of the circuits."""
-    x = []
+    sizes = []
     decoded = []
     gaussians = []
-    for capacity in capacities(results, "latent"):
-        truths = seeds_of(results, "latent", capacity, grid.TRUTH)
-        gaussian = seeds_of(results, "latent", capacity, grid.GAUSSIAN)
-        layers, wires = grid.style_size("latent", capacity)
-        x.append(grid.style_parameters(layers, wires))
-        decoded.append(truths.summary(lambda data: float(data["decoded"][name])).mean)
-        gaussians.append(gaussian.summary(_of(name)).mean)
-    axes.plot(x, decoded, color=GREY, ls="--", label="true events, encoded and decoded")
-    axes.plot(x, gaussians, color=BLACK, ls=":", label=MODEL_LABELS[grid.GAUSSIAN])
+    for wires in capacities(results, "latent"):
+        truths = seeds_of(results, "latent", wires, grid.TRUTH)
+        gaussian = seeds_of(results, "latent", wires, grid.GAUSSIAN)
+        sizes.append(grid.style_parameters(grid.LATENT_LAYERS, wires))
+        decoded.append(truths.summary(lambda data: number(data["decoded"])).mean)
+        gaussians.append(gaussian.summary(number).mean)
+    axes.plot(sizes, decoded, color=GREY, ls="--", label="true events, encoded and decoded")
+    axes.plot(sizes, gaussians, color=BLACK, ls=":", label=MODEL_LABELS[grid.GAUSSIAN])
 
 
 def _finished(made: Any, axes: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qgen_core.studies import NONE, SPACE, Results, Table
+from qgen_core.studies import MISSING, NONE, SPACE, Results, Table
 from qgen_hep.studies.claims import grid
 from qgen_hep.studies.claims.selection import (
     CAPACITY_LABELS,
@@ -36,19 +36,20 @@ from qgen_hep.studies.shared.summary import OVER_SEEDS, mean_of_pairs
 #: Models that learn nothing.
 UNTRAINED = (grid.FROZEN, grid.GAUSSIAN)
 OF_DISTANCES = (
-    "MMD² is unbiased, with a Gaussian kernel of the median distance, and W1 the mean over columns; "
-    "both against held-out events, in standard deviations of each column. True events: training "
-    "events in place of generated ones, where ± is the mean of their deviation over draws. Else "
-    f"{OVER_SEEDS}."
+    "MMD² is unbiased, with a Gaussian kernel of the median distance; W1 is the mean over columns. "
+    "Both are against held-out events, in standard deviations of each column. True events: "
+    "training events in place of generated ones, where ± is the mean of their deviation over "
+    f"draws. Else {OVER_SEEDS}."
 )
 SOURCES: dict[grid.Part, str] = {
-    "angle": "Events: electrons of 225 to 275 GeV in 8 pixels (`clic`, Geant4); the ansatz clic8 is "
-    "a stand-in. Noise: that of ibm_fez (emulated), times x. Exact expectations.",
+    "angle": "Events: electrons of 225 to 275 GeV in 8 pixels (`clic`, Geant4), a **stand-in** for "
+    "those of document 004, as is the ansatz clic8. Noise: that of ibm_fez (emulated), times x. "
+    "Exact expectations.",
     "style": "Events: pT, mass and eta of QCD jets (`jets`, PYTHIA 8), a **stand-in** for the top "
     "pairs of arXiv:2110.06933.",
-    "latent": "Events: photons of 65.536 GeV in 368 voxels (`calo-photons`, Geant4), a **stand-in** "
-    f"for the images of arXiv:2406.02668. Circuits of {grid.LATENT_LAYERS} layers; latents of "
-    "square roots of energies.",
+    "latent": "Events: photons of 65.536 GeV in 368 voxels (`calo-photons`, Geant4), a "
+    "**stand-in** for the images of arXiv:2406.02668. Circuits of "
+    f"{grid.LATENT_LAYERS} layers; latents of square roots of energies.",
 }
 
 
@@ -86,9 +87,9 @@ def _angle(results: Results) -> Table:
     notes = (
         SOURCES["angle"],
         OF_DISTANCES,
-        "The numbers y of the network have no noise; where the circuit has it, they are a y + b, the "
-        "line nearest to the noisy expectations of the circuit with its first parameters. Such a "
-        "line gives all but a small part of what noise does to these expectations.",
+        "Noise cannot act on the network. Where the circuit has noise, its numbers y are a y + b "
+        "instead: the line nearest to the noisy expectations of the circuit with its first "
+        f"parameters, which has {_least_share(results)} of their variance or more.",
     )
     return Table(PART_LABELS["angle"], columns, rows, notes)
 
@@ -113,6 +114,17 @@ def _angle_row(results: Results, capacity: int, model: str, strength: float) -> 
     )
 
 
+def _least_share(results: Results) -> str:
+    """The least share of the variance of noisy expectations that a line has."""
+    shares = []
+    for capacity in capacities(results, "angle"):
+        for data in seeds_of(results, "angle", capacity, grid.TWIN).values():
+            shares += [told["effect"][2] for told in data["strengths"].values()]
+    if not shares:
+        return MISSING
+    return f"{min(shares):.3f}"
+
+
 def _slope(strength: float) -> Callable[[Any], float]:
     return lambda data: float(data["strengths"][f"{strength:g}"]["effect"][0])
 
@@ -127,7 +139,7 @@ def _gaussian(results: Results, part: grid.Part) -> str:
 
 
 def _distances(results: Results, part: grid.Part) -> Table:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for capacity in control_capacities(results, part):
         shown = f"{capacity}" if capacity else NONE
         rows.append(
@@ -253,9 +265,10 @@ def _verdicts(results: Results) -> Table:
         )
     columns = ("part", "quantity", "circuit against", BETTER, WORSE, UNSEEN, "verdict")
     notes = (
-        "At how many capacities the circuit is better or worse by the table of differences. There is "
-        f"a verdict with {grid.LEAST_SEEDS} seeds of every row. A claim of an advantage needs the "
-        "network of equal size: a frozen circuit only says whether training helps.",
+        "At how many capacities the circuit is better or worse by the table of differences. There "
+        f"is a verdict with {grid.LEAST_SEEDS} seeds of every row. For an advantage the "
+        "circuit has to be better than the network of equal size: a frozen circuit only says "
+        "whether training helps.",
     )
     return Table("Verdicts", columns, rows, notes)
 
@@ -295,8 +308,8 @@ def _trainings(results: Results) -> Table:
     )
     strength = _joined(strengths(results))
     notes = (
-        f"Noise x: {strength} here, {_joined(full.strengths)} in the full setting. Angle generators: "
-        f"adam, {grid.IMAGES} images a step. The others: WGAN with a gradient penalty, "
+        f"Noise x: {strength} here, {_joined(full.strengths)} in the full setting. Angle "
+        f"generators: adam, {grid.IMAGES} images a step. The others: WGAN with a gradient penalty, "
         f"{grid.CRITIC_UPDATES} updates of the critic before each step, {grid.BATCH} events.",
     )
     return Table("Trainings", columns, rows, notes)
