@@ -106,7 +106,7 @@ def test_the_mean_effect_of_readout_errors_is_exact(tmp_path: Path) -> None:
 def test_true_events_are_nearer_than_a_circuit_as_drawn(tmp_path: Path) -> None:
     recipe = grid.recipe("angle", 1, grid.CIRCUIT, 1, TINY)
     drawn = compared(Trial(recipe, tmp_path), trained=False)
-    floor = truth(Trial(recipe, tmp_path), draws=3, decoded=False)
+    floor = truth(Trial(recipe, tmp_path), draws=3)
     assert drawn["parameters"] == 16
     for name in ("mmd2", "W1"):
         mean, deviation = floor[name]
@@ -116,7 +116,7 @@ def test_true_events_are_nearer_than_a_circuit_as_drawn(tmp_path: Path) -> None:
 def test_decoded_events_are_worse_than_true_ones(tmp_path: Path) -> None:
     pytest.importorskip("qgen_torch")
     recipe = grid.recipe("latent", 2, grid.TRUTH, 1, TINY)
-    found = truth(Trial(recipe, tmp_path), draws=2, decoded=True)
+    found = truth(Trial(recipe, tmp_path), draws=2, codes=True)
     assert found["decoded"]["mmd2"] > 5 * abs(found["mmd2"][0])
     assert 0.3 < found["unexplained"] < 1.1
 
@@ -187,7 +187,7 @@ def test_what_is_the_same_is_no_advantage_and_few_seeds_say_nothing() -> None:
     place = ("angle", "what noise x = 4 adds to MMD²", "network of equal size")
     assert found[place] == "no advantage: no difference seen at 2 of 2 capacities"
     few = verdicts_of(made_up(4, 0.5))
-    assert set(few.values()) == {"no verdict: 4 seeds of the 5 that it needs"}
+    assert set(few.values()) == {"no verdict: 4 of 5 seeds"}
 
 
 def test_tables_have_the_numbers_of_the_results() -> None:
@@ -207,7 +207,7 @@ def test_tables_have_the_numbers_of_the_results() -> None:
 def test_what_has_not_been_run_is_missing() -> None:
     results = Results(replace(result, value=None) for result in made_up(2, 0.5))
     texts = json.dumps([table.rows for table in tables(results)])
-    assert "missing" in texts and "no verdict: 0 seeds" in texts
+    assert "missing" in texts and "no verdict: 0 of 5 seeds" in texts
     for table in tables(Results()):
         table.markdown()
 

@@ -227,11 +227,14 @@ def _measurement(
     part: Part, capacity: int, model: str, seed: int, setting: Setting
 ) -> dict[str, dict[str, Any]]:
     """What is measured of a row."""
+    of_codes = {}
+    if part == "latent":
+        of_codes = {"codes": True}
     if model == TRUTH:
-        return {"truth": {"draws": DRAWS, "decoded": part == "latent"}}
+        return {"truth": {"draws": DRAWS, **of_codes}}
     trained = model in (CIRCUIT, TWIN)
     if part != "angle" or model == GAUSSIAN:
-        return {"compared": {"trained": trained}}
+        return {"compared": {"trained": trained, **of_codes}}
     options: dict[str, Any] = {
         "trained": trained,
         "strengths": list(setting.strengths),

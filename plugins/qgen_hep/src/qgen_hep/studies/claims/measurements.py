@@ -23,39 +23,54 @@ IMAGES = 500
 Recipe = Mapping[str, Any]
 
 
-def truth(trial: Trial, draws: int, decoded: bool) -> dict[str, Any]:
+def truth(trial: Trial, draws: int, codes: bool = False) -> dict[str, Any]:
     """Training events in place of generated ones: mean and deviation of distances over draws.
 
-    With ``decoded`` also held-out events that were encoded and decoded, in place of generated
-    ones: what no model of the codes can be better than.
+    With ``codes`` the same of the encoded events, and held-out events that were encoded and decoded, in place of generated
+    ones: what a model generates that knows the distribution of the codes exactly.
     """
     assembly = trial.assembly
+    seed = trial.recipe.seed
     train, _, held_out = assembly.parts
-    every = []
-    for draw in range(draws):
-        rng = stream(trial.recipe.seed, "claims-floor", draw)
-        rows = rng.choice(len(train), min(len(train), len(held_out)), replace=False)
-        every.append(distances(held_out, train.take(np.sort(rows))))
-    found: dict[str, Any] = {}
-    for name in every[0]:
-        values = [one[name] for one in every]
-        found[name] = six_digits([np.mean(values), np.std(values, ddof=1)])
-    if decoded:
-        rng = stream(trial.recipe.seed, "claims-decoded")
-        codes = assembly.encoder.encode(held_out.x, held_out.condition, rng=rng)
-        back = held_out.replace(x=assembly.encoder.decode(codes, held_out.condition, rng=rng))
+    found: dict[str, Any] = _floor(held_out, train, draws, seed)
+    if codes:
+        encoded = Events(assembly.encoder.encode(held_out.x))
+        found["codes"] = _floor(encoded, Events(assembly.encoder.encode(train.x)), draws, seed)
+        rng = stream(seed, "claims-decoded")
+        back = held_out.replace(x=assembly.encoder.decode(encoded.x, rng=rng))
         errors = np.mean((back.x - held_out.x) ** 2) / np.mean(np.var(held_out.x, axis=0))
         found["decoded"] = distances(held_out, back)
         found["unexplained"] = six_digits(errors)
     return found
 
 
-def compared(trial: Trial, trained: bool) -> dict[str, Any]:
-    """A model's events against held-out ones; without ``trained`` it is as it was drawn."""
+def _floor(held_out: Events, train: Events, draws: int, seed: int) -> dict[str, Any]:
+    """Mean and deviation of the distances to as many training events, drawn several times."""
+    every = []
+    for draw in range(draws):
+        rng = stream(seed, "claims-floor", draw)
+        rows = rng.choice(len(train), min(len(train), len(held_out)), replace=False)
+        every.append(distances(held_out, train.take(np.sort(rows))))
+    found = {}
+    for name in every[0]:
+        values = [one[name] for one in every]
+        found[name] = six_digits([np.mean(values), np.std(values, ddof=1)])
+    return found
+
+
+def compared(trial: Trial, trained: bool, codes: bool = False) -> dict[str, Any]:
+    """A model's events against held-out ones; without ``trained`` it is as it was drawn.
+
+    With ``codes`` also what it generates against encoded held-out events, before decoding.
+    """
     assembly = trial.assembly
     if trained:
         assembly = trial.run.assembly
-    return {"parameters": _parameter_count(assembly), **_of_model(assembly)}
+    found: dict[str, Any] = {"parameters": _parameter_count(assembly), **_of_model(assembly)}
+    if codes:
+        encoded = Events(assembly.encoder.encode(assembly.parts[2].x))
+        found["codes"] = distances(encoded, Events(_codes(assembly)))
+    return found
 
 
 def resilient(
@@ -142,10 +157,15 @@ def distances(reference: Events, generated: Events) -> dict[str, float]:
 def _of_model(assembly: Assembly) -> dict[str, float]:
     """As many of a model's events as are held out, against these."""
     held_out = assembly.parts[2]
-    rng = stream(assembly.recipe.seed, "claims-generated")
-    codes = assembly.generator.sample(len(held_out), rng=rng)
-    x: Array = assembly.encoder.decode(codes, rng=rng)
+    rng = stream(assembly.recipe.seed, "claims-decoded")
+    x = assembly.encoder.decode(_codes(assembly), rng=rng)
     return distances(held_out, held_out.replace(x=x))
+
+
+def _codes(assembly: Assembly) -> Array:
+    """What a model generates, always from the same random numbers: one code a held-out event."""
+    rng = stream(assembly.recipe.seed, "claims-generated")
+    return assembly.generator.sample(len(assembly.parts[2]), rng=rng)
 
 
 def _parameter_count(assembly: Assembly) -> int:

@@ -179,9 +179,9 @@ def _notes(results: Results, part: grid.Part) -> list[str]:
             share = found.summary(lambda data: float(data["unexplained"])).text()
             lost.append(f"{share} with {capacity} latents")
         notes.append(
-            "Encoded and decoded: held-out events through the autoencoder, than which no model of "
-            "its latents is better. Of the variance of the energies it loses a share of "
-            f"{', '.join(lost) or NONE}."
+            "Encoded and decoded: held-out events through the autoencoder, which a model that knows "
+            "the distribution of the latents exactly would generate. Of the variance of the "
+            f"energies the autoencoder loses a share of {', '.join(lost) or NONE}."
         )
     return notes
 
@@ -219,7 +219,7 @@ def _differences(results: Results) -> Table:
     columns = (
         "part",
         "quantity",
-        "circuit less",
+        "circuit minus",
         "capacity",
         "parameters",
         "difference",

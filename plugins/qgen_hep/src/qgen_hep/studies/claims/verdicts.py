@@ -161,7 +161,7 @@ def verdict(found: Sequence[Difference]) -> str:
 
     >>> few = [Difference(2, "34", Paired(-1.0, 0.1, 3), 0.01)]
     >>> verdict(few)
-    'no verdict: 3 seeds of the 5 that it needs'
+    'no verdict: 3 of 5 seeds'
     >>> better = Difference(2, "34", Paired(-1.0, 0.1, 5), 0.01)
     >>> unseen = Difference(4, "62", Paired(-0.1, 0.1, 5), 0.4)
     >>> verdict([better, unseen])
@@ -171,7 +171,7 @@ def verdict(found: Sequence[Difference]) -> str:
     """
     fewest = min((one.paired.count for one in found), default=0)
     if fewest < grid.LEAST_SEEDS:
-        return f"no verdict: {fewest} seeds of the {grid.LEAST_SEEDS} that it needs"
+        return f"no verdict: {fewest} of {grid.LEAST_SEEDS} seeds"
     better, worse, unseen = (count(found, word) for word in (BETTER, WORSE, UNSEEN))
     of_all = f"of {len(found)} capacities"
     if better and worse:
