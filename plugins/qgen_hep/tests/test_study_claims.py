@@ -133,12 +133,12 @@ def value_of(cell: Cell, better: float) -> dict[str, Any]:
     distances = {"mmd2": level, "W1": level}
     ((name, options),) = cell.measurements.items()
     if name == "truth":
-        found: dict[str, Any] = {"mmd2": [0.001, 0.002], "W1": [0.05, 0.01]}
-        if options["decoded"]:
-            found = {**found, "decoded": distances, "unexplained": 0.3}
-        return {name: found}
+        floor = {"mmd2": [0.001, 0.002], "W1": [0.05, 0.01]}
+        decoded = {"codes": floor, "decoded": distances, "unexplained": 0.3}
+        return {name: {**floor, **decoded}}
     if name == "compared":
-        return {name: {"parameters": 10 + int(str(cell.tags["capacity"])), **distances}}
+        parameters = 10 + int(str(cell.tags["capacity"]))
+        return {name: {"parameters": parameters, **distances, "codes": distances}}
     told = {"exposed": {"mmd2": level + 0.2}, "effect": [0.9, 0.0, 0.99]}
     if options["trained"]:
         told["trained"] = {"mmd2": level + 0.1}
@@ -173,8 +173,8 @@ def verdicts_of(results: Results) -> dict[tuple[str, str, str], str]:
 )
 def test_a_difference_that_all_seeds_have_is_a_verdict(better: float, words: str) -> None:
     found = verdicts_of(made_up(5, better))
-    for part in ("style", "latent"):
-        assert found[part, "MMD²", "network of equal size"] == words
+    for place in (("style", "MMD²"), ("latent", "MMD²"), ("latent", "MMD² of latents")):
+        assert found[(*place, "network of equal size")] == words
     assert found["angle", "MMD² under noise x = 4", "network of equal size"] == words
     assert found["angle", "MMD² under noise x = 4", "circuit trained without noise"] == (
         "the circuit is better at 2 of 2 capacities"

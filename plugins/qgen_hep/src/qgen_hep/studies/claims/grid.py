@@ -95,7 +95,7 @@ def recipe(part: Part, capacity: int, model: str, seed: int, setting: Setting) -
     >>> recipe("style", 2, CIRCUIT, 1, QUICK)["generator"]
     {'name': 'style-qgan', 'layers': 2}
     >>> recipe("style", 2, TWIN, 1, QUICK)["generator"]["widths"]
-    [3]
+    [4]
     """
     found: dict[str, Any] = {
         "seed": seed,
@@ -197,7 +197,8 @@ def cells(setting: Setting, seed_count: int, parts: tuple[Part, ...]) -> list[Ce
     found = []
     for seed in seeds(seed_count):
         for part in parts:
-            for capacity in control_capacities(part, setting):
+            every = [control_capacity(part, capacity) for capacity in setting.capacities[part]]
+            for capacity in dict.fromkeys(every):
                 for model in CONTROLS:
                     found.append(_cell(part, capacity, model, seed, setting))
             for capacity in setting.capacities[part]:
@@ -206,15 +207,15 @@ def cells(setting: Setting, seed_count: int, parts: tuple[Part, ...]) -> list[Ce
     return found
 
 
-def control_capacities(part: Part, setting: Setting) -> tuple[int, ...]:
-    """The capacities that controls depend on: those of autoencoders; else 0 stands for all.
+def control_capacity(part: Part, capacity: int) -> int:
+    """The capacity of the controls beside a circuit: 0, for all, unless they are of its latents.
 
-    >>> control_capacities("style", QUICK), control_capacities("latent", QUICK)
-    ((0,), (2, 6))
+    >>> control_capacity("style", 6), control_capacity("latent", 6)
+    (0, 6)
     """
     if part == "latent":
-        return setting.capacities[part]
-    return (0,)
+        return capacity
+    return 0
 
 
 def _cell(part: Part, capacity: int, model: str, seed: int, setting: Setting) -> Cell:

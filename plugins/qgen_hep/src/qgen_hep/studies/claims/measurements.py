@@ -26,8 +26,8 @@ Recipe = Mapping[str, Any]
 def truth(trial: Trial, draws: int, codes: bool = False) -> dict[str, Any]:
     """Training events in place of generated ones: mean and deviation of distances over draws.
 
-    With ``codes`` the same of the encoded events, and held-out events that were encoded and decoded, in place of generated
-    ones: what a model generates that knows the distribution of the codes exactly.
+    With ``codes`` the same of encoded events. Also held-out events that were encoded and decoded,
+    in place of generated ones: a model that knows the distribution of codes exactly makes these.
     """
     assembly = trial.assembly
     seed = trial.recipe.seed

@@ -25,6 +25,7 @@ from qgen_hep.studies.claims.verdicts import (
     comparisons,
     count,
     differences,
+    of_codes,
     quality,
     under_noise,
     verdict,
@@ -66,9 +67,11 @@ def tables(results: Results) -> list[Table]:
 
 
 def _angle(results: Results) -> Table:
+    floors = seeds_of(results, "angle", 0, grid.TRUTH)
+    gaussian = seeds_of(results, "angle", 0, grid.GAUSSIAN).summary(quality)
     rows = [
-        (NONE, MODEL_LABELS[grid.TRUTH], NONE, NONE, _floor(results, "angle", 0), *[NONE] * 3),
-        (NONE, MODEL_LABELS[grid.GAUSSIAN], NONE, NONE, _gaussian(results, "angle"), *[NONE] * 3),
+        (NONE, MODEL_LABELS[grid.TRUTH], NONE, NONE, _mean_of(floors, "mmd2"), *[NONE] * 3),
+        (NONE, MODEL_LABELS[grid.GAUSSIAN], NONE, NONE, gaussian.text(), *[NONE] * 3),
     ]
     for capacity in capacities(results, "angle"):
         for model in grid.MODELS:
@@ -129,45 +132,70 @@ def _slope(strength: float) -> Callable[[Any], float]:
     return lambda data: float(data["strengths"][f"{strength:g}"]["effect"][0])
 
 
-def _floor(results: Results, part: grid.Part, capacity: int, name: str = "mmd2") -> str:
-    found = seeds_of(results, part, capacity, grid.TRUTH)
-    return mean_of_pairs(found, lambda data: data[name])
-
-
-def _gaussian(results: Results, part: grid.Part) -> str:
-    return seeds_of(results, part, 0, grid.GAUSSIAN).summary(quality).text()
-
-
 def _distances(results: Results, part: grid.Part) -> Table:
     rows: list[tuple[str, ...]] = []
     for capacity in control_capacities(results, part):
-        shown = f"{capacity}" if capacity else NONE
-        rows.append(
-            (
-                shown,
-                MODEL_LABELS[grid.TRUTH],
-                NONE,
-                _floor(results, part, capacity),
-                _floor(results, part, capacity, "W1"),
-            )
-        )
+        rows.append(_floor_row(results, part, capacity))
         if part == "latent":
-            decoded = seeds_of(results, part, capacity, grid.TRUTH)
-            rows.append(
-                (
-                    shown,
-                    "true events, encoded and decoded",
-                    NONE,
-                    decoded.summary(lambda data: quality(data["decoded"])).text(),
-                    decoded.summary(lambda data: float(data["decoded"]["W1"])).text(),
-                )
-            )
+            rows.append(_decoded_row(results, capacity))
         rows.append(_distance_row(results, part, capacity, grid.GAUSSIAN))
     for capacity in capacities(results, part):
         for model in grid.MODELS:
             rows.append(_distance_row(results, part, capacity, model))
-    columns = (CAPACITY_LABELS[part], "events", "parameters", "MMD²", "W1")
+    columns = [CAPACITY_LABELS[part], "events", "parameters", "MMD²", "W1"]
+    if part == "latent":
+        columns.append("MMD² of latents")
     return Table(PART_LABELS[part], columns, rows, _notes(results, part))
+
+
+def _floor_row(results: Results, part: grid.Part, capacity: int) -> tuple[str, ...]:
+    found = seeds_of(results, part, capacity, grid.TRUTH)
+    texts = [_shown(capacity), MODEL_LABELS[grid.TRUTH], NONE]
+    for name in ("mmd2", "W1"):
+        texts.append(_mean_of(found, name))
+    if part == "latent":
+        texts.append(mean_of_pairs(found, lambda data: data["codes"]["mmd2"]))
+    return tuple(texts)
+
+
+def _mean_of(found: Results, name: str) -> str:
+    return mean_of_pairs(found, lambda data: data[name])
+
+
+def _decoded_row(results: Results, capacity: int) -> tuple[str, ...]:
+    found = seeds_of(results, "latent", capacity, grid.TRUTH)
+    return (
+        _shown(capacity),
+        "true events, encoded and decoded",
+        NONE,
+        found.summary(lambda data: quality(data["decoded"])).text(),
+        found.summary(lambda data: float(data["decoded"]["W1"])).text(),
+        NONE,
+    )
+
+
+def _shown(capacity: int) -> str:
+    """The capacity of a row; a dash for 0, which stands for all."""
+    if capacity:
+        return f"{capacity}"
+    return NONE
+
+
+def _distance_row(results: Results, part: grid.Part, capacity: int, model: str) -> tuple[str, ...]:
+    found = seeds_of(results, part, capacity, model)
+    parameters = NONE
+    if model != grid.GAUSSIAN:
+        parameters = parameters_of(found)
+    texts = [
+        _shown(capacity),
+        MODEL_LABELS[model],
+        parameters,
+        found.summary(quality).text(),
+        found.summary(lambda data: float(data["W1"])).text(),
+    ]
+    if part == "latent":
+        texts.append(found.summary(of_codes).text())
+    return tuple(texts)
 
 
 def _notes(results: Results, part: grid.Part) -> list[str]:
@@ -179,25 +207,11 @@ def _notes(results: Results, part: grid.Part) -> list[str]:
             share = found.summary(lambda data: float(data["unexplained"])).text()
             lost.append(f"{share} with {capacity} latents")
         notes.append(
-            "Encoded and decoded: held-out events through the autoencoder, which a model that knows "
-            "the distribution of the latents exactly would generate. Of the variance of the "
-            f"energies the autoencoder loses a share of {', '.join(lost) or NONE}."
+            "Encoded and decoded: held-out events through the autoencoder. A model that knows the "
+            "distribution of the latents exactly makes these. Of the variance of the energies the "
+            f"autoencoder loses a share of {', '.join(lost) or NONE}."
         )
     return notes
-
-
-def _distance_row(results: Results, part: grid.Part, capacity: int, model: str) -> tuple[str, ...]:
-    found = seeds_of(results, part, capacity, model)
-    parameters = NONE
-    if model != grid.GAUSSIAN:
-        parameters = parameters_of(found)
-    return (
-        f"{capacity}" if capacity else NONE,
-        MODEL_LABELS[model],
-        parameters,
-        found.summary(quality).text(),
-        found.summary(lambda data: float(data["W1"])).text(),
-    )
 
 
 def _differences(results: Results) -> Table:

@@ -84,10 +84,19 @@ def comparisons(results: Results) -> list[Comparison]:
     strength = max(strengths(results), default=0.0)
     if strength:
         found = _of_noise(strength)
-    for part in ("style", "latent"):
-        circuit = Side(grid.CIRCUIT, quality)
-        for model, text in ((grid.TWIN, "network of equal size"), (grid.FROZEN, "frozen circuit")):
-            found.append(Comparison(part, "MMD²", text, circuit, Side(model, quality)))
+    return [
+        *found,
+        *_of_gans("style", "MMD²", quality),
+        *_of_gans("latent", "MMD² of latents", of_codes),
+        *_of_gans("latent", "MMD²", quality),
+    ]
+
+
+def _of_gans(part: grid.Part, quantity: str, number: Number) -> list[Comparison]:
+    found = []
+    for model, text in ((grid.TWIN, "network of equal size"), (grid.FROZEN, "frozen circuit")):
+        sides = (Side(grid.CIRCUIT, number), Side(model, number))
+        found.append(Comparison(part, quantity, text, *sides))
     return found
 
 
@@ -119,6 +128,11 @@ def _of_noise(strength: float) -> list[Comparison]:
 def quality(data: Any) -> float:
     """The MMD squared of a model of the parts without noise."""
     return float(data["mmd2"])
+
+
+def of_codes(data: Any) -> float:
+    """The same of the latents that a model generates."""
+    return float(data["codes"]["mmd2"])
 
 
 def without_noise(data: Any) -> float:
