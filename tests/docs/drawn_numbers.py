@@ -16,7 +16,18 @@ import numpy as np
 
 ROOT = Path(__file__).parents[2]
 FILE = Path(__file__).with_suffix(".json")
-STUDIES = ("jets", "jets-noise", "mfc", "qag", "caloqvae", "calo", "reversible", "models", "qinn")
+STUDIES = (
+    "jets",
+    "jets-noise",
+    "mfc",
+    "qag",
+    "caloqvae",
+    "calo",
+    "reversible",
+    "models",
+    "qinn",
+    "claims",
+)
 
 
 def figures(study: str) -> Iterator[tuple[str, Any]]:
