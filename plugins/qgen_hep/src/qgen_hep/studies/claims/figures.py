@@ -27,7 +27,7 @@ MEASURES: Mapping[grid.Part, Mapping[str, Path]] = {
     "style": {"MMD²": MMD2, "W1 [standard deviations]": ("W1",)},
     "latent": {"MMD²": MMD2, "MMD² of latents": ("codes", "mmd2")},
 }
-#: The axes are linear up to this, since the MMD squared of a floor is about 0.
+#: Axes of MMD squared are linear up to this, since that of a floor is about 0.
 LINEAR = 1e-3
 STYLES: Mapping[str, dict[str, Any]] = {
     grid.CIRCUIT: {"color": BLUE, "marker": "o"},
@@ -53,6 +53,7 @@ def figure_1(results: Results) -> Any:
             # A frozen circuit is exposed to noise only.
             if model != grid.FROZEN or title not in trained:
                 _curve(axes, results, "angle", model, number)
+        _scaled(axes, MMD2)
     panels[0].set_ylabel("MMD²")
     _finished(made)
     return made
@@ -76,6 +77,7 @@ def _gan(results: Results, part: grid.Part) -> Any:
         for model in grid.MODELS:
             _curve(axes, results, part, model, _number(path))
         axes.set_ylabel(label)
+        _scaled(axes, path)
     panels[0].set_title(PART_LABELS[part], loc="left")
     _finished(made)
     return made
@@ -137,12 +139,19 @@ def _controls(axes: Any, results: Results, part: grid.Part, path: Path) -> None:
         axes.plot(sizes, decoded, color=GREY, ls="--", label="true events, encoded and decoded")
 
 
+def _scaled(axes: Any, path: Path) -> None:
+    """A logarithmic axis, which is linear around 0 for what may be below it."""
+    if path[-1:] == MMD2:
+        axes.set_yscale("symlog", linthresh=LINEAR)
+        axes.set_ylim(bottom=-2 * LINEAR)
+    else:
+        axes.set_yscale("log")
+
+
 def _finished(made: Any) -> None:
     """What all panels have, and one legend."""
     for panel in made.axes:
         panel.set_xlabel("parameters")
-        panel.set_yscale("symlog", linthresh=LINEAR)
-        panel.set_ylim(bottom=-2 * LINEAR)
     legend_below(made, made.axes[0])
 
 
