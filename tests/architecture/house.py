@@ -50,6 +50,7 @@ PUBLIC_MODULES = (
     "qgen_core.circuits.paulis",
     "qgen_core.discovery.hooks",
     "qgen_core.discovery.optional_import",
+    "qgen_core.encoders.checks",
     "qgen_core.errors",
     "qgen_core.events",
     "qgen_core.interfaces",

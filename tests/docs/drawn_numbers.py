@@ -27,6 +27,7 @@ STUDIES = (
     "models",
     "qinn",
     "hits",
+    "claims",
 )
 
 

@@ -707,6 +707,8 @@ def all_models() -> list[str]:
     ]
 
 
+#: The circuit and its twin in the tables of the study claims.
+CORES_OF_CLAIMS = ("circuit", "network (twin)")
 #: The circuit and its twin in the tables of the study qinn.
 CORES_OF_QINN = ("circuit, ring", "network (twin)")
 
@@ -853,6 +855,68 @@ def the_time_of_hits() -> list[str]:
     ]
 
 
+def the_claims_of_an_advantage() -> list[str]:
+    angle = {}
+    for row in table("claims", "Angle generator under noise"):
+        angle[row["model"], row["layers"]] = row
+    parts = {}
+    for title in ("style-qGAN", "Latent quantum GAN"):
+        for row in table("claims", title):
+            parts[title, row["events"], row.get("layers") or row["wires"]] = row
+    verdicts = table("claims", "Verdicts")
+    assert {row["verdict"] for row in verdicts} == {"no verdict: 3 of 5 seeds"}
+    differences = table("claims", "Differences")
+    twins = rows_of(differences, **{"circuit minus": "network of equal size"})
+    frozen = rows_of(differences, **{"circuit minus": "frozen circuit"})
+    exposed = rows_of(differences, **{"circuit minus": "circuit trained without noise"})
+
+    def seen(rows: Rows, word: str) -> int:
+        return len(rows_of(rows, **{"circuit is": word}))
+
+    def noise(model: str) -> list[str]:
+        row = angle[model, "4"]
+        columns = ("without noise", "trained without, under noise", "trained under noise")
+        return [row[f"MMD² {columns[0]}"], *(row[f"MMD², {name}"] for name in columns[1:])]
+
+    def along(title: str, events: str, column: str, sizes: tuple[str, ...]) -> str:
+        values = [parts[title, events, size][column] for size in sizes]
+        return f"{values[0]}, {values[1]} and {values[2]}"
+
+    circuit = noise("circuit")
+    twin = noise("network (twin)")
+    of_layers = ("2", "6", "10")
+    style = [along("style-qGAN", events, "MMD²", of_layers) for events in CORES_OF_CLAIMS]
+    codes = []
+    for events in (*CORES_OF_CLAIMS, "Gaussian"):
+        codes.append(along("Latent quantum GAN", events, "MMD² of latents", of_layers))
+    decoded = "true events, encoded and decoded"
+    showers = [
+        parts["Latent quantum GAN", events, "10"]["MMD²"]
+        for events in (*CORES_OF_CLAIMS, "Gaussian", decoded)
+    ]
+    floors = [
+        parts[title, "true events (floor)", size]["MMD²"]
+        for title, size in (("style-qGAN", "–"), ("Latent quantum GAN", "10"))
+    ]
+    return [
+        f"Of the {len(twins)} differences to networks of equal size {seen(twins, 'better')} are "
+        f"seen in which the circuit is better, and {seen(twins, 'worse')} in which it is worse",
+        f"Of the {len(frozen)} to frozen circuits the circuit is better in "
+        f"{seen(frozen, 'better')}",
+        f"With 4 layers the MMD² of the circuit is {circuit[0]} without noise, {circuit[1]} under "
+        f"noise when trained without it, and {circuit[2]} when trained under it; that of the "
+        f"network {twin[0]}, {twin[1]} and {twin[2]}",
+        f"Training under noise is better than training without it in {seen(exposed, 'better')} "
+        f"of {len(exposed)} capacities",
+        f"With 2, 6 and 10 layers circuits have an MMD² of {style[0]}, networks {style[1]}",
+        f"the Gaussian {parts['style-qGAN', 'Gaussian', '–']['MMD²']} and true events {floors[0]}",
+        f"with 2, 6 and 10 wires circuits have {codes[0]}, networks {codes[1]} and the Gaussian "
+        f"{codes[2]}",
+        f"showers with 10 latents have {showers[0]}, {showers[1]} and {showers[2]} by circuit, "
+        f"network and Gaussian, decoded true ones {showers[3]} and true ones {floors[1]}",
+    ]
+
+
 CLAIMS: dict[Callable[[], list[str]], str] = {
     the_size_of_d: "studies/jets.md",
     which_marginals: "studies/jets.md",
@@ -877,6 +941,7 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_positron_hits: "studies/hits.md",
     the_windows_of_hits: "studies/hits.md",
     the_time_of_hits: "studies/hits.md",
+    the_claims_of_an_advantage: "studies/claims.md",
 }
 
 

@@ -31,11 +31,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "models": {},
     "qinn": {},
     "hits": {},
+    "claims": {},
 }
 #: Studies with an option that takes a file of events, whose name their results do not know.
 FILES = {"mfc": "spectrum", "reversible": "zmumu"}
 #: Studies whose committed results are those of the quick setting, as their pages say.
-QUICK = ("caloqvae", "calo", "models", "qinn", "hits")
+QUICK = ("caloqvae", "calo", "models", "qinn", "hits", "claims")
 
 
 def study_of(name: str) -> Study:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import ttest_rel
 
 from qgen_core.studies import NONE
-from qgen_hep.studies.shared.paired import LEVEL, UNSEEN, Paired
+from qgen_hep.studies.shared.paired import LEVEL, UNSEEN, Paired, holm
 
 #: Studies that are simulated.
 STUDIES = 2500
@@ -62,3 +62,32 @@ def test_one_seed_or_none_says_nothing() -> None:
     assert Paired.of([1.0], [2.0]).verdict() == NONE
     assert Paired.of([1.0], [2.0]).text() == "-1"
     assert Paired.of([], []).text() == NONE
+
+
+def test_the_probability_is_that_of_the_paired_t_test() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        first, second = rng.normal(size=(2, 5))
+        assert Paired.of(first, second).probability == pytest.approx(
+            ttest_rel(first, second).pvalue
+        )
+    assert Paired.of([1.0, 2.0], [1.0, 2.0]).probability == 1.0
+    assert Paired.of([1.0, 2.0], [2.0, 3.0]).probability == 0.0
+    assert np.isnan(Paired.of([1.0], [2.0]).probability)
+
+
+def test_holm_keeps_the_rate_of_any_false_difference() -> None:
+    """Of five comparisons without a difference, one or more is seen in 5 % of the studies."""
+    drawn = np.random.default_rng(2).random((STUDIES, 5))
+    rate = np.mean([min(holm(row.tolist())) <= 0.05 for row in drawn])
+    assert rate == pytest.approx(1 - 0.99**5, abs=4 * np.sqrt(0.05 * 0.95 / STUDIES))
+
+
+def test_holm_is_monotonic_and_leaves_out_what_is_not_known() -> None:
+    adjusted = holm([0.5, 0.001, float("nan"), 0.02])
+    assert adjusted[1] == pytest.approx(0.003)
+    assert adjusted[3] == pytest.approx(0.04)
+    assert adjusted[0] == pytest.approx(0.5)
+    assert np.isnan(adjusted[2])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([]) == []

@@ -13,8 +13,9 @@ class EncoderKit(MapTests, RuleTests):
             def make(self):
                 return MyEncoder(bits=3)
 
-    Override ``events`` if the encoder does not accept two falling positive columns in GeV, and set
-    ``conditional`` for an encoder that needs conditions.
+    Override ``events`` if the encoder does not accept two falling positive columns in GeV. Set
+    ``conditional`` for an encoder that needs conditions, and ``lossy`` for one that keeps less than
+    an event, as an autoencoder does.
 
     >>> import qgen_core as qgen
     >>> class TestBinning(EncoderKit):

@@ -17,6 +17,9 @@ class EncoderBase(Kit):
 
     #: Whether encoding depends on the condition; encoding without one must then raise DataError.
     conditional: bool = False
+    #: Whether decoding gives other events than were encoded, since the codes do not hold all of
+    #: them, as those of an autoencoder.
+    lossy: bool = False
 
     @abstractmethod
     def make(self) -> Encoder:

@@ -63,6 +63,25 @@ class Paired:
             return float("nan")
         return quantile(self.count) * self.error
 
+    @property
+    def probability(self) -> float:
+        """How often chance alone shows a mean as far from 0 or farther, by Student's t.
+
+        NaN with fewer than two seeds.
+
+        >>> round(Paired(2.776, 1.0, 5).probability, 3)
+        0.05
+        """
+        from scipy.special import stdtr
+
+        if self.count < 2 or np.isnan(self.mean):
+            return float("nan")
+        if self.mean == 0:
+            return 1.0
+        with np.errstate(divide="ignore"):
+            distance = abs(np.float64(self.mean)) / self.error
+        return float(2 * stdtr(self.count - 1, -distance))
+
     def verdict(self) -> str:
         """What the difference says of the first configuration, where less is better.
 
@@ -101,3 +120,26 @@ def quantile(count: int) -> float:
     from scipy.special import stdtrit
 
     return float(stdtrit(count - 1, 0.5 + LEVEL / 2))
+
+
+def holm(probabilities: Sequence[float]) -> list[float]:
+    """Probabilities of several differences, adjusted for that so many are looked at.
+
+    If all those of at most 0.05 are called seen, a difference is seen in at most 5 % of the cases
+    in which there is none at all, however the differences depend on each other. NaN stays so and
+    does not count.
+
+    Source: S. Holm, Scand. J. Statist. 6 (1979) 65.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    adjusted = [float("nan")] * len(probabilities)
+    known = [place for place, value in enumerate(probabilities) if not np.isnan(value)]
+    known.sort(key=lambda place: probabilities[place])
+    largest = 0.0
+    for rank, place in enumerate(known):
+        of_place = min((len(known) - rank) * probabilities[place], 1.0)
+        largest = max(largest, of_place)
+        adjusted[place] = largest
+    return adjusted
