@@ -38,7 +38,7 @@ class AutoencoderEncoder(Encoder):
     **What is lost.** There are fewer latents than columns, so decoding is no inverse. It gives the
     event that the second network makes of the latents, which is about the mean of all events that
     have these latents, so decoded events have less spread than true ones. A perfect model of the
-    latents makes decoded true events. :meth:`unexplained` measures what is lost. There is no
+    latents makes decoded true events. ``unexplained`` measures what is lost. There is no
     density: ``log_det`` is None.
 
     Without ``widths`` both networks are linear, and the best ones are those of a principal
