@@ -81,7 +81,7 @@ class PairwiseIsing(Generator):
             self.h[:] = fields_of(to_spins(data.x, space, "events"))
         self.W = np.zeros((condition_width(condition), space.width))
         self.J = np.zeros(len(coupled))
-        self._graph = Graph(space.width, coupled)
+        self._graph = Graph(space.width, coupled.astype(np.int64))
 
     def parameters(self) -> dict[str, Array]:
         if self.condition is None:
