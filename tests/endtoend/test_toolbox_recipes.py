@@ -76,7 +76,7 @@ def test_recipe_learns(path: Path, tmp_path: Path) -> None:
     if (
         len(history.losses) == 1
     ):  # nothing is trained; bits of frequency 1/2 have a loss of ln 2 each
-        width = runs.Run(tmp_path / "whole").generator.space.width
+        width = runs.Run(tmp_path / "whole").assembly.generator.space.width
         assert history.losses[0] < 0.95 * width * np.log(2)
         return
     tenth = max(1, len(history.losses) // 10)

@@ -16,7 +16,7 @@ from qgen_core.events import Space
 from qgen_core.studies import Cell, Result, Results, Trial
 from qgen_hep.studies.hits import HitsStudy, grid
 from qgen_hep.studies.hits.figures import FIGURES
-from qgen_hep.studies.hits.measurements import _surviving, _window_covariances
+from qgen_hep.studies.hits.measurements import surviving, window_covariances
 from qgen_hep.studies.hits.statistics import EventSide, ExpectationSide, Rates, neighbouring_pairs
 from qgen_hep.studies.hits.tables import explained, tables
 
@@ -137,13 +137,13 @@ def test_the_share_that_survives() -> None:
         scale=0.5,
         seed=3,
     )
-    reference = _window_covariances(model, [1, 2, 4], None)
+    reference = window_covariances(model, [1, 2, 4], None)
     rng = np.random.default_rng(1)
     bits = model.window([1, 2, 4], draws=500).sample(20_000, rng=rng)
-    share, error = _surviving(bits, reference, 500)["share"]
+    share, error = surviving(bits, reference, 500)["share"]
     assert abs(share - 1) < 5 * error < 0.5
     flipped = bits ^ (rng.random(bits.shape) < 0.2)
-    share, error = _surviving(flipped, reference, 500)["share"]
+    share, error = surviving(flipped, reference, 500)["share"]
     assert abs(share - 0.6**2) < 5 * error < 0.5
 
 

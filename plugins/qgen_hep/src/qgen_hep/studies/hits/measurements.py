@@ -38,7 +38,7 @@ MAP_CELLS = 60
 
 @dataclass(frozen=True)
 class Held:
-    """Held-out events of a cell of the study, encoded.
+    """Events of a cell of the study, encoded.
 
     Args:
         bits: (N, n).
@@ -52,6 +52,7 @@ class Held:
 
     @classmethod
     def of(cls, model: Model, events: Events, seed: int) -> Held:
+        """Events in physical units as the model's encoders make them."""
         bits, condition = model.encode(events, rng=rng_of(seed, "encoding"))
         energies = None
         if events.condition is not None:
@@ -256,7 +257,7 @@ def window(
         middle = int(np.argsort(held.energies)[len(held.energies) // 2])
         condition = np.repeat(held.condition[middle : middle + 1], shots, axis=0)
     generator: Any = assembly.generator
-    reference = _window_covariances(generator, cells, condition)
+    reference = window_covariances(generator, cells, condition)
     found: dict[str, Any] = {
         "wires": len(cells),
         "pairs": int(generator.window(cells).circuit.counts.get("rzz", 0)),
@@ -266,7 +267,7 @@ def window(
         part = generator.window(cells, backend=backend, draws=draws)
         rng = rng_of(trial.recipe.seed, f"window-{name}")
         bits = part.sample(shots, condition, rng=rng)
-        found[name] = _surviving(bits, reference, draws)
+        found[name] = surviving(bits, reference, draws)
         found[name]["seconds"] = six_digits(time.process_time() - start)
     return found
 
@@ -282,7 +283,7 @@ def _backends(device: str | None, shots: int) -> dict[str, Backend]:
     return found
 
 
-def _window_covariances(
+def window_covariances(
     generator: Generator, cells: Sequence[int], condition: Array | None
 ) -> Floats:
     """The exact covariances (Q, Q) of Z in the window, from the expectations of words."""
@@ -298,7 +299,7 @@ def _window_covariances(
     return covariances
 
 
-def _surviving(bits: Array, reference: Floats, draws: int) -> dict[str, Any]:
+def surviving(bits: Array, reference: Floats, draws: int) -> dict[str, Any]:
     """The share of the model's covariances that events have: the slope of one on the other.
 
     Events i and i + draws have equal signs outside the window, so the standard error is that of
