@@ -42,6 +42,18 @@ def test_a_remote_training_is_counted_only(recipe: Recipe, monkeypatch) -> None:
     assert own == there
 
 
+def test_training_on_correlators_runs_no_circuits(recipe: Recipe, monkeypatch) -> None:
+    monkeypatch.setattr(registry, "_local", dict(registry._local))
+    qgen.register("backend", "paid", Paid)
+    tables = recipe.to_dict() | {
+        "generator": {"name": "iqp", "shots": 100},
+        "loss": {"name": "mmd", "reads": "correlators"},
+    }
+    found = estimate(Recipe.from_dict(tables).changed(["trainer.steps=3", "backend=paid"]))
+    assert found["circuits"] == found["shots"] == found["qpu_seconds"] == 0
+    assert found["qubits"] == 4 and found["seconds"] > 0
+
+
 class Timed(Paid):
     """It takes a second for each batch, and a thousandth for each shot."""
 

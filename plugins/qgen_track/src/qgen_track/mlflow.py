@@ -118,5 +118,11 @@ def _imported(module: str) -> Any:
 
 
 def _parameters(recipe: Mapping[str, Any], parameter: Any) -> Sequence[Any]:
-    """The fields of a recipe as parameters of MLflow."""
-    return [parameter(name, str(value)[:LONGEST_VALUE]) for name, value in recipe.items()]
+    """The fields of a recipe as parameters of MLflow; the text of a cut one ends with dots."""
+    found = []
+    for name, value in recipe.items():
+        text = str(value)
+        if len(text) > LONGEST_VALUE:
+            text = f"{text[: LONGEST_VALUE - 3]}..."
+        found.append(parameter(name, text))
+    return found

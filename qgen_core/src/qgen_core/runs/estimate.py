@@ -23,6 +23,8 @@ from qgen_core.support.parameters import flatten
 from qgen_core.support.resources import readable_size
 from qgen_core.typing import Array, Floats, Rng
 
+#: The output that is computed without running circuits.
+COMPUTED = "correlators"
 #: Seconds of training to time.
 SECONDS_TIMED = 1.0
 #: At least and at most this number of steps are timed.
@@ -59,7 +61,7 @@ def estimate(recipe: Recipe) -> dict[str, Any]:
     circuit = getattr(assembly.generator, "circuit", None)
     if isinstance(circuit, Circuit):
         found |= _circuit_costs(assembly, circuit, steps, backend)
-    if capabilities.remote:
+    if capabilities.remote and assembly.loss.reads != COMPUTED:
         return found
     if stand_in is not None:
         return found | _forecast(lambda: _seconds_of_draws(assembly, stand_in, steps))
@@ -161,17 +163,11 @@ def _circuit_costs(
     assembly: Assembly, circuit: Circuit, steps: int, backend: Backend
 ) -> dict[str, Any]:
     """Figures of the circuit, numbers of circuits and shots of a training, and its device time."""
-    conditions = 1
-    if assembly.data.condition is not None and assembly.loss.reads == "probabilities":
-        conditions = len(np.unique(assembly.data.condition, axis=0))
     shots = getattr(assembly.generator, "shots", None)
     gradients: str = backend.capabilities.gradients
     if shots is not None:
         gradients = "parameter-shift"
-    batches = [conditions]
-    if gradients == "parameter-shift":
-        rows, _, _ = shifted_rows(circuit, np.zeros((1, circuit.num_angles)))
-        batches.append(conditions * len(rows))
+    batches = _batches_of_a_step(assembly, circuit, gradients)
     per_step = sum(batches)
     total_shots = None
     forecast: dict[str, Any] = {}
@@ -188,6 +184,20 @@ def _circuit_costs(
         "shots": total_shots,
         **forecast,
     }
+
+
+def _batches_of_a_step(assembly: Assembly, circuit: Circuit, gradients: str) -> list[int]:
+    """How many circuits each batch of a training step has."""
+    if assembly.loss.reads == COMPUTED:
+        return []
+    conditions = 1
+    if assembly.data.condition is not None and assembly.loss.reads == "probabilities":
+        conditions = len(np.unique(assembly.data.condition, axis=0))
+    batches = [conditions]
+    if gradients == "parameter-shift":
+        rows, _, _ = shifted_rows(circuit, np.zeros((1, circuit.num_angles)))
+        batches.append(conditions * len(rows))
+    return batches
 
 
 def _seconds_of_batches(

@@ -7,7 +7,7 @@ from typing import Any
 
 from qgen_hep.figures import correlation, joint, marginals, training
 from qgen_hep.figures.circuit import circuit_figure
-from qgen_hep.figures.style import framed_figures, page_style
+from qgen_hep.figures.style import WITHOUT_BAR, framed_figures, page_style
 
 Material = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def _marginals(material: Material) -> Any:
     if not shown:
         return None
     kind = str(evaluation["reference"].get("kind", ""))
-    drawn, parts = framed_figures(len(shown), *marginals.SIZE)
+    drawn, parts = framed_figures(len(shown), *marginals.SIZE, right=WITHOUT_BAR)
     for part, marginal in zip(parts, shown, strict=True):
         marginals.draw_marginal(part, marginal, material["recipe"], kind)
     return drawn

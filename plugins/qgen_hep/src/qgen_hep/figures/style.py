@@ -33,6 +33,8 @@ DPI = 160
 #: Inches around the axes of a figure for an image: left, right, below, above. What texts leave of
 #: them is cut off.
 MARGINS = (1.4, 1.2, 1.0, 0.6)
+#: Inches to the right of axes without a bar of colours, where several are in a row.
+WITHOUT_BAR = 0.3
 #: Pixels that are kept around what is drawn.
 RIM = 6
 
@@ -80,9 +82,11 @@ def framed_figure(width: float, height: float) -> Any:
 
 
 def framed_figures(
-    number: int, width: float, height: float, *, in_row: int = 3
+    number: int, width: float, height: float, *, in_row: int = 3, right: float = MARGINS[1]
 ) -> tuple[Any, list[Any]]:
     """One figure with several parts as :func:`framed_figure` makes them, and the parts.
+
+    ``right`` are the inches to the right of the axes of each part.
 
     >>> drawn, parts = framed_figures(4, 3.0, 2.0, in_row=2)
     >>> len(parts), drawn.get_size_inches().round(1).tolist()
@@ -90,24 +94,24 @@ def framed_figures(
     """
     columns = min(number, in_row)
     rows = -(-number // columns)
-    part_width, part_height = _with_margins(width, height)
+    part_width, part_height = _with_margins(width, height, right)
     made = figure(columns * part_width, rows * part_height, layout="none")
     parts = made.subfigures(rows, columns, squeeze=False).ravel().tolist()
     for part in parts:
-        _frame(part, width, height)
+        _frame(part, width, height, right)
     return made, parts[:number]
 
 
-def _with_margins(width: float, height: float) -> tuple[float, float]:
+def _with_margins(width: float, height: float, right: float = MARGINS[1]) -> tuple[float, float]:
     """The size in inches of a figure whose axes have this size."""
-    left, right, below, above = MARGINS
+    left, _, below, above = MARGINS
     return left + width + right, below + height + above
 
 
-def _frame(drawn: Any, width: float, height: float) -> None:
+def _frame(drawn: Any, width: float, height: float, right: float = MARGINS[1]) -> None:
     """Put the axes of a figure, or of a part of one, between the margins."""
-    left, right, below, above = MARGINS
-    whole_width, whole_height = _with_margins(width, height)
+    left, _, below, above = MARGINS
+    whole_width, whole_height = _with_margins(width, height, right)
     drawn.subplots_adjust(
         left=left / whole_width,
         right=1 - right / whole_width,
