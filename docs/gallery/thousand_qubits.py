@@ -22,7 +22,8 @@ energies = showers.x  # in MeV
 bits = np.concatenate([energies > 1, energies > 10], axis=1).astype(np.int8)
 data = qgen.Events(bits[:4000])
 held_out = 1 - 2 * bits[4000:].astype(int)  # Z is +1 for 0 and -1 for 1
-print(len(data), "events of", bits.shape[1], "bits; held out:", len(held_out))
+print(f"{len(data)} events of {energies.shape[1]} cells, {bits.shape[1]} bits;", end=" ")
+print(len(held_out), "are held out")
 
 # %% [markdown]
 # No computer holds the state of so many qubits. The circuits of the generator `iqp` are trained

@@ -36,8 +36,8 @@ def stored(page: Path) -> Any:
     return nbformat.read(page.with_suffix(".ipynb"), as_version=4)
 
 
-def test_there_are_ten_pages_and_the_index_shows_each() -> None:
-    assert len(PAGES) == 10
+def test_there_are_eleven_pages_and_the_index_shows_each() -> None:
+    assert len(PAGES) == 11
     index = (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")
     for page in PAGES:
         assert f"(gallery/{page.stem}.png)" in index

@@ -42,7 +42,7 @@ import sys
 for name in ("qbraid", "qbraid_core"):
     sys.modules[name] = None
 import importlib.metadata as metadata
-(entry,) = metadata.distribution("qgen-qbraid").entry_points
+(entry,) = metadata.distribution("qgen-qbraid").entry_points.select(group="qgen.backends")
 backend = entry.load()(device="any")
 try:
     backend.missing_account()

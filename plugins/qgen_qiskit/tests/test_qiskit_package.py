@@ -15,7 +15,7 @@ for name in ("qiskit", "qiskit_aer", "qiskit_ibm_runtime"):
     sys.modules[name] = None
 import importlib.metadata as metadata
 entries = metadata.distribution("qgen-qiskit").entry_points
-found = [entry for entry in entries if entry.group.startswith("qgen.")]
+found = [entry for entry in entries if entry.group != "qgen.contract"]
 for entry in found:
     entry.load()
 print(*sorted(e.name for e in found))
