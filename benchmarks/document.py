@@ -172,8 +172,6 @@ def write_opening(results: dict[str, Any], folder: Path) -> None:
         f"![Times of the fastest peers over those of qgen]({FIGURE})",
         opening.table(results),
         f"Targets: {met.count(True)} met, {met.count(False)} missed, {met.count(None)} not "
-        "measured. [All targets, tables and curves](benchmark-tables.md) are on a page of their "
-        "own, with the machine and versions. `make bench` repeats all of it, and "
-        "`make bench CASE=flows/` one group.",
+        "measured. `make bench` repeats all of it, and `make bench CASE=flows/` one group.",
     ]
     (folder / "opening.md").write_text("\n\n".join(parts) + "\n")

@@ -135,7 +135,7 @@ def evaluate(
     reference, reference_dropped = _passing(reference, cuts, which)
     reference, outside_windows = _accepted(reference, assembly, which)
     milliseconds: float | None = None
-    if generated is None and "samples" not in assembly.generator.outputs:
+    if generated is None and not _can_be_sampled(assembly.generator):
         dropped = {"reference": reference_dropped + outside_windows, "generated": []}
         return _result_of_model(reference, origin, dropped, run)
     if generated is None:
@@ -279,6 +279,11 @@ def _result(sides: _Sides, recipe: Recipe, model: Model | None) -> dict[str, Any
         "circuit": None,
         "settings": recipe.flat(),
     }
+
+
+def _can_be_sampled(generator: Generator) -> bool:
+    """Whether there are events: every model has them, but one of correlators alone."""
+    return "samples" in generator.outputs or "correlators" not in generator.outputs
 
 
 def _result_of_model(

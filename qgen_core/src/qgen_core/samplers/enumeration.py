@@ -41,8 +41,8 @@ class Enumeration:
     >>> bool(np.isclose(exact.log_z, np.log(2 * np.exp(1) + 2 * np.exp(-1))))
     True
     >>> means, products = exact.moments()
-    >>> means.tolist(), bool(np.isclose(products[0], np.tanh(1)))
-    ([0.0, 0.0], True)
+    >>> np.allclose(means, 0), bool(np.isclose(products[0], np.tanh(1)))
+    (True, True)
     """
 
     def __init__(self, ising: Ising, *, beta: float = 1.0, most_spins: int = MOST_SPINS) -> None:
