@@ -132,11 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for checkout in (here, other):
             if not (checkout.root / ".venv" / "bin" / "python").exists():
                 parser.error(f"{checkout.root} has no .venv; run `make test` there first")
-        rows = []
-        for case in expanded(given.case):
-            row = compared(here, other, case, given.pairs)
-            rows.append(row)
-            print(line(row), flush=True)
+        rows: list[dict[str, Any]] = []
         result = {
             "date": datetime.now(UTC).date().isoformat(),
             "machine": machine(),
@@ -144,13 +140,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "other": other.commit,
             "cases": rows,
         }
+        for case in expanded(given.case):
+            row = compared(here, other, case, given.pairs)
+            rows.append(row)
+            print(line(row), flush=True)
+            # After each case, so that an interruption loses no more than one of them.
+            save(result, whole_job=given.case == [job.PREFIX])
+    return 0
+
+
+def save(result: dict[str, Any], *, whole_job: bool) -> None:
+    """Write results; those of the group ``job`` with their page."""
+    text = json.dumps(result, indent=1) + "\n"
     results = ROOT / "benchmarks" / "results"
-    if given.case == [job.PREFIX]:
-        (results / "job.json").write_text(json.dumps(result, indent=1) + "\n")
+    if whole_job:
+        (results / "job.json").write_text(text)
         (ROOT / "docs" / "benchmarks" / "job.md").write_text(page(result))
     else:
-        (results / "compared.json").write_text(json.dumps(result, indent=1) + "\n")
-    return 0
+        (results / "compared.json").write_text(text)
 
 
 def expanded(cases: Sequence[str]) -> list[str]:
