@@ -173,11 +173,13 @@ def expanded(cases: Sequence[str]) -> list[str]:
 
 def page(result: dict[str, Any]) -> str:
     """The table of the group ``job``: processor time of both checkouts, and their ratio."""
+    pairs = result["cases"][0]["pairs"]
     lines = [
         "# The whole job",
         "",
+        "What a user waits for around the steps of a training, before and after the work on it. "
         "Made by `make bench CASE=job/ AGAINST=CHECKOUT`. Processor seconds of a call with all its "
-        "processes; the ratio is the median over pairs of runs, with its quartiles.",
+        f"processes; the ratio is the median over {pairs} pairs of runs, with its quartiles.",
         "",
         f"- before: {result['other']}; now: {result['here']}; {result['date']}",
         f"- {result['machine']['processor']}, {result['machine']['cores']} cores",

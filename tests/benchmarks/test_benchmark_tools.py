@@ -85,10 +85,10 @@ def test_the_page_of_the_whole_job_holds_the_ratios_of_processor_time() -> None:
         "machine": {"processor": "one", "cores": 2},
         "here": "b",
         "other": "a",
-        "cases": [{"case": "job/qgen list", "processor_seconds": figures}],
+        "cases": [{"case": "job/qgen list", "pairs": 3, "processor_seconds": figures}],
     }
     page = compare.page(result)
-    assert "before: a; now: b" in page
+    assert "before: a; now: b" in page and "over 3 pairs" in page
     assert "| qgen list | 2.4 s | 1.2 ms | 0.0005 (0.0004 to 0.0006) |" in page
 
 
@@ -129,3 +129,9 @@ def test_the_committed_page_opens_with_ten_measured_rows() -> None:
     assert len(opening.compared(results)) == len(opening.LINES) == 10
     page = (ROOT / "docs" / "benchmarks" / "opening.md").read_text()
     assert opening.table(results) in page
+
+
+def test_the_committed_page_of_the_whole_job_is_that_of_its_results() -> None:
+    result = json.loads((ROOT / "benchmarks" / "results" / "job.json").read_text())
+    assert (ROOT / "docs" / "benchmarks" / "job.md").read_text() == compare.page(result)
+    assert [row["case"] for row in result["cases"]] == compare.expanded(["job/"])
