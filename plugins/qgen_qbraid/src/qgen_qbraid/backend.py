@@ -15,18 +15,20 @@ from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.measures import (
     Expectations,
     Measure,
-    Probabilities,
     Shots,
-    State,
-    check_measure,
-    require_shots,
 )
-from qgen_core.errors import BadOption, Unsupported
+from qgen_core.errors import BadOption
 from qgen_core.events import index_to_bits
-from qgen_core.interfaces import Backend
-from qgen_core.remote import Deadline, JobRecords, Jobs, as_measured, batch_key, default_folder
+from qgen_core.remote import (
+    Deadline,
+    DeviceBackend,
+    JobRecords,
+    Jobs,
+    as_measured,
+    batch_key,
+    default_folder,
+)
 from qgen_core.simulators.base import checked_angles, group_words, to_basis
-from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats
 from qgen_qbraid.results import outcomes
 from qgen_qbraid.service import Order, QbraidService, missing_account
@@ -35,7 +37,7 @@ from qgen_qbraid.service import Order, QbraidService, missing_account
 MOST_WIRES = 62
 
 
-class QbraidBackend(Backend):
+class QbraidBackend(DeviceBackend):
     """A device of any vendor that qBraid lists, by its id.
 
     Shots only, in the order of wires. Circuits are sent as OpenQASM 3; for a device that takes
@@ -67,6 +69,7 @@ class QbraidBackend(Backend):
     (True, False)
     """
 
+    name = "qbraid"
     capabilities = Capabilities(max_wires=MOST_WIRES, exact=False, remote=True)
 
     def __init__(
@@ -90,14 +93,6 @@ class QbraidBackend(Backend):
         """Why no account can be used, as far as this machine knows; empty if there is one."""
         return missing_account()
 
-    def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        """Raise ResourceRefused if a table of all outcomes does not fit in memory."""
-        if isinstance(measure, Probabilities):
-            need = 8 * batch * 2**circuit.num_wires
-            require_memory(
-                need, f"{batch} rows of 2^{circuit.num_wires} frequencies", "measure Bits"
-            )
-
     def run(
         self,
         circuit: Circuit,
@@ -105,14 +100,7 @@ class QbraidBackend(Backend):
         measure: Measure,
         shots: Shots | None = None,
     ) -> Array:
-        self.check(circuit, shots)
-        check_measure(measure, circuit.num_wires)
-        shots = require_shots(shots, "qbraid")
-        if isinstance(measure, State):
-            raise Unsupported("qbraid has no states: measure bits, probabilities or expectations")
-        if measure.confusion is not None:
-            raise Unsupported("qbraid takes no readout confusion: a device misreads by itself")
-        self.require(circuit, measure, len(angles))
+        shots = self.measurable(circuit, len(angles), measure, shots)
         rows = checked_angles(circuit, angles)
         # The random number tells equal batches of one run apart, and is the same when it resumes.
         draw = int(shots.rng.integers(1, 2**31))

@@ -5,6 +5,7 @@ each batch once: the id of a job is on disk before anything waits for it, and a 
 again collects what it had submitted.
 """
 
+from qgen_core.remote.device_backend import DeviceBackend
 from qgen_core.remote.faults import Fault, JobEnded, Trace, UnknownJob, bad_result, one_line
 from qgen_core.remote.job_records import JobRecord, JobRecords, default_folder
 from qgen_core.remote.jobs import Jobs, batch_key
@@ -13,6 +14,7 @@ from qgen_core.remote.service import Deadline, JobState, RemoteService, retry_pa
 
 __all__ = [
     "Deadline",
+    "DeviceBackend",
     "Fault",
     "JobEnded",
     "JobRecord",

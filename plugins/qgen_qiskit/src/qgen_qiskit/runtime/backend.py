@@ -14,19 +14,16 @@ from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.measures import (
     Expectations,
     Measure,
-    Probabilities,
     Shots,
-    State,
-    check_measure,
-    require_shots,
 )
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import index_to_bits
-from qgen_core.interfaces import Backend, Capabilities
+from qgen_core.interfaces import Capabilities
 from qgen_core.mitigation.readout_mitigated import confusion_from
 from qgen_core.remote import (
     Deadline,
+    DeviceBackend,
     JobRecords,
     Jobs,
     as_measured,
@@ -35,7 +32,6 @@ from qgen_core.remote import (
     one_line,
 )
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats
 from qgen_qiskit.runtime.prepared_circuit import (
     QISKIT,
@@ -55,7 +51,7 @@ MOST_WIRES = 62
 PRECISION_FACTOR = 1 + 1e-12
 
 
-class RuntimeBackend(Backend):
+class RuntimeBackend(DeviceBackend):
     """IBM devices: SamplerV2 for probabilities and bits, EstimatorV2 for expectations.
 
     Shots only. A batch, including the shifted circuits of a gradient, is one job. The circuit is
@@ -91,6 +87,7 @@ class RuntimeBackend(Backend):
     (False, False)
     """
 
+    name = "ibm"
     capabilities = Capabilities(
         gates=frozenset(GATES), max_wires=MOST_WIRES, exact=False, remote=True
     )
@@ -126,14 +123,6 @@ class RuntimeBackend(Backend):
         """Why no account can be used, as far as this machine knows; empty if there is one."""
         return missing_account()
 
-    def require(self, circuit: Circuit, measure: Measure, batch: int = 1) -> None:
-        """Raise ResourceRefused if a table of all outcomes does not fit in memory."""
-        if isinstance(measure, Probabilities):
-            need = 8 * batch * 2**circuit.num_wires
-            require_memory(
-                need, f"{batch} rows of 2^{circuit.num_wires} frequencies", "measure Bits"
-            )
-
     def device_seconds(self, circuit: Circuit, rows: int, shots: int) -> float | None:
         """The seconds of usage that a job of so many circuits in one basis is charged.
 
@@ -160,14 +149,7 @@ class RuntimeBackend(Backend):
         measure: Measure,
         shots: Shots | None = None,
     ) -> Array:
-        self.check(circuit, shots)
-        check_measure(measure, circuit.num_wires)
-        shots = require_shots(shots, "ibm")
-        if isinstance(measure, State):
-            raise Unsupported("ibm has no states: measure bits, probabilities or expectations")
-        if measure.confusion is not None:
-            raise Unsupported("ibm takes no readout confusion: a device misreads by itself")
-        self.require(circuit, measure, len(angles))
+        shots = self.measurable(circuit, len(angles), measure, shots)
         rows = free_angles(circuit, angles)
         draw = int(shots.rng.integers(1, 2**31))
         if isinstance(measure, Expectations):
