@@ -20,7 +20,13 @@ RATIO = (0.5, 1.5)
 
 
 def overlays(runs: Sequence[Mapping[str, Any]], *, latex: bool = False) -> list[Section]:
-    """Loss curves and marginals of evaluated runs; ``runs`` are report materials."""
+    """Loss curves and marginals of evaluated runs; ``runs`` are report materials.
+
+    >>> overlays([])
+    []
+    """
+    if not runs:
+        return []
     shown = runs[: len(COLOURS)]
     bodies = []
     with page_style():
