@@ -85,7 +85,7 @@ def test_the_objective_has_the_gradient_of_the_likelihood(
 ) -> None:
     # With exact samples both methods have chains that follow the model.
     condition = None
-    options: dict[str, Any] = {"method": method, "chains": 50_000, "centred": False}
+    options: dict[str, Any] = {"method": method, "chains": 50_000}
     options["couplings"] = couplings
     if conditional:
         condition = np.array([[0, 1], [1, 1]] * 4, dtype=np.int8)
@@ -100,48 +100,98 @@ def test_the_objective_has_the_gradient_of_the_likelihood(
         np.testing.assert_allclose(pullback(weights)[name], value, atol=5 / np.sqrt(50_000))
 
 
+CONDITIONS = np.array([[0, 1], [1, 1], [1, 1], [0, 1]] * 2, dtype=np.int8)
+
+
 @COUPLINGS
-def test_the_centred_gradient_is_uphill_and_the_same_for_reversed_bits(couplings: Any) -> None:
-    batch = Batch(EVENTS)
-    weights = np.full(len(EVENTS), 1 / len(EVENTS))
+@pytest.mark.parametrize("conditional", [False, True])
+def test_centred_couplings_act_on_units_less_their_means(conditional: bool, couplings: Any) -> None:
+    condition = None
+    options: dict[str, Any] = {"couplings": couplings}
+    units = 2.0 * EVENTS - 1
+    if conditional:
+        condition = CONDITIONS
+        options["condition"] = Space("bits", 2)
+        units = np.concatenate([2.0 * condition - 1, units], axis=1)
+    model = rbm(data=Events(EVENTS, condition), **options)
+    np.testing.assert_allclose(model.offsets, units.mean(axis=0))
+    model.h[:] = np.random.default_rng(1).normal(size=5)
+    matrix = np.zeros((units.shape[1], 2))
+    matrix[tuple((couplings or all_pairs)(*matrix.shape).T)] = model.J.ravel()
+    fields = (units - model.offsets) @ matrix + model.h[3:]
+    free = (2.0 * EVENTS - 1) @ model.h[:3] - np.logaddexp(fields, -fields).sum(axis=1)
+    np.testing.assert_allclose(model.free_energy(units.astype(np.int8)), free)
+    energy = model.energy(condition)
+    hidden = np.random.default_rng(2).choice([-1.0, 1.0], (8, 2))
+    expected = (2.0 * EVENTS - 1) @ model.h[:3] + np.sum(hidden * fields, axis=1)
+    states = np.concatenate([units, hidden], axis=1)
+    np.testing.assert_allclose(
+        qgen.Ising(energy.h, energy.J, energy.graph).energy(states), expected, atol=1e-12
+    )
 
-    def gradient(model: Any, events: np.ndarray) -> dict[str, np.ndarray]:
-        _, pullback = model.forward("objective", Batch(events), rng=np.random.default_rng(1))
-        found: dict[str, np.ndarray] = pullback(weights)
-        return found
 
-    model = rbm(chains=500, couplings=couplings)
-    model.h[:] = [0.4, -0.3, 0.2, 0.5, -0.6]
-    model.prepare(batch, rng=np.random.default_rng(2))
-    centred = gradient(model, EVENTS)
-    model.centred = False
-    plain = gradient(model, EVENTS)
-    assert flatten(centred) @ flatten(plain) > 0
-    # It is uphill in the couplings of v - mean(v) and s - mean(s), of which h and J are linear.
-    spins = 2.0 * EVENTS - 1
-    matrix = np.zeros((3, 2))
-    pairs = (couplings or all_pairs)(3, 2)
-    matrix[tuple(pairs.T)] = model.J.ravel()
-    hidden = -np.tanh(spins @ matrix + model.h[3:]).mean(axis=0)
-    change = np.eye(5 + len(pairs))
-    for number, (i, j) in enumerate(pairs):
-        change[i, 5 + number] = -hidden[j]
-        change[3 + j, 5 + number] = -spins[:, i].mean()
-    both = [np.concatenate([one["h"], one["J"].ravel()]) for one in (centred, plain)]
-    np.testing.assert_allclose(both[0], change @ change.T @ both[1], atol=1e-12)
-    # The same model with the first visible unit reversed.
-    turned = rbm(chains=500, couplings=couplings)
-    sign = np.ones(model.J.shape)
-    of_first_unit = 2 if couplings is None else 1
-    sign.reshape(-1)[:of_first_unit] = -1
-    turned.h[:] = model.h * [-1, 1, 1, 1, 1]
-    turned.J[:] = sign * model.J
-    turned.chains[:] = model.chains * [-1, 1, 1, 1, 1]
-    events = EVENTS.copy()
-    events[:, 0] = 1 - events[:, 0]
-    of_turned = gradient(turned, events)
-    np.testing.assert_allclose(of_turned["J"], sign * centred["J"], atol=1e-12)
-    np.testing.assert_allclose(of_turned["h"], centred["h"] * [-1, 1, 1, 1, 1], atol=1e-12)
+@COUPLINGS
+@pytest.mark.parametrize("conditional", [False, True])
+def test_the_gradients_of_a_centred_machine_are_those_of_differences(
+    conditional: bool, couplings: Any
+) -> None:
+    condition = None
+    options: dict[str, Any] = {"couplings": couplings, "chains": 6}
+    if conditional:
+        condition = CONDITIONS
+        options["condition"] = Space("bits", 2)
+    model = rbm(data=Events(EVENTS, condition), **options)
+    batch = Batch(EVENTS, condition)
+    weights = np.random.default_rng(4).normal(size=8)
+    for output in ("log_prob", "objective"):  # the chains stay, as nothing prepares them
+
+        def total(output: str = output) -> float:
+            rng = np.random.default_rng(1)
+            return float(weights @ model.forward(output, batch, rng=rng)[0])
+
+        _, pullback = model.forward(output, batch, rng=np.random.default_rng(1))
+        for name, slopes in pullback(weights).items():
+            value = model.parameters()[name]
+            for place in np.ndindex(value.shape):
+                before = value[place]
+                value[place] = before + 1e-5
+                above = total()
+                value[place] = before - 1e-5
+                below = total()
+                value[place] = before
+                assert slopes[place] == pytest.approx((above - below) / 2e-5, abs=1e-7)
+
+
+def test_a_centred_machine_learns_the_same_from_reversed_bits() -> None:
+    signs = np.array([-1, 1, 1])
+    trained = []
+    for events in (EVENTS, np.abs(EVENTS - (signs < 0))):
+        model = rbm(data=Events(events))
+        if trained:
+            model.J[:] = signs[:, None] * model.J
+        loss = qgen.loss("nll", reads="log_prob")
+        trainer = qgen.trainer("adam", steps=20, learning_rate=0.05)
+        trainer.fit(model, Events(events), loss, seed=1)
+        trained.append(model)
+    plain, reversed_ = trained
+    np.testing.assert_allclose(reversed_.J, signs[:, None] * plain.J, atol=1e-9)
+    np.testing.assert_allclose(reversed_.h, plain.h * [*signs, 1, 1], atol=1e-9)
+
+
+def test_chains_of_a_wide_machine_keep_to_the_means_of_biased_events() -> None:
+    # Many couplings that move together must not shift the other side.
+    rng = np.random.default_rng(1)
+    common = rng.random((2000, 1)) < 0.5
+    events = (rng.random((2000, 100)) < np.where(common, 0.98, 0.8)).astype(np.int8)
+    data = Events(events)
+    sampler = {"name": "gibbs", "sweeps": 5, "threads": 1}
+    model = rbm(
+        space=Space("bits", 100), data=data, hidden=80, scale=0.01, sampler=sampler, chains=500
+    )
+    trainer = qgen.trainer("adam", steps=200, learning_rate=0.001, batch_size=500)
+    trainer.fit(model, data, "mean", seed=1)
+    difference = (model.chains[:, :100] > 0).mean(axis=0) - events.mean(axis=0)
+    assert np.sqrt(np.mean(difference**2)) < 0.05
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -160,7 +210,7 @@ def test_compiled_means_of_hidden_spins_are_right_to_the_last_digits(dtype) -> N
 
 @pytest.mark.parametrize("tables", [False, True])
 @pytest.mark.parametrize("conditional", [False, True])
-def test_the_centred_gradient_is_the_sum_over_events_and_chains(
+def test_the_gradient_is_the_sum_over_events_and_chains(
     conditional: bool, tables: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if tables:  # as in large machines
@@ -176,6 +226,7 @@ def test_the_centred_gradient_is_the_sum_over_events_and_chains(
         options["condition"] = Space("bits", 2)
     model = rbm(**options)
     model.h[:] = rng.normal(size=603)
+    model.offsets[:] = rng.uniform(-1, 1, size=clamped + 3)
     batch = Batch(EVENTS, condition)
     cotangent = rng.random(8)
     value, pullback = model.forward("objective", batch, rng=rng)
@@ -185,25 +236,17 @@ def test_the_centred_gradient_is_the_sum_over_events_and_chains(
     if conditional:
         events = np.concatenate([2.0 * condition - 1, events], axis=1)
     visible = np.concatenate([events, model.chains[:, : clamped + 3]])
-    fields = visible @ model.J + model.h[3:]
+    fields = (visible - model.offsets) @ model.J + model.h[3:]
     free = visible[:, clamped:] @ model.h[:3] - np.logaddexp(fields, -fields).sum(axis=1)
     np.testing.assert_allclose(value, free[:8] - free[8:].mean(), rtol=1e-12, atol=1e-10)
     hidden = -np.tanh(fields)
     weights = np.concatenate([cotangent, np.full(7, -cotangent.sum() / 7)])
-    mean = visible[:8].mean(axis=0)
-    hidden_mean = hidden[:8].mean(axis=0)
     couplings = np.zeros(model.J.shape)
     for weight, v, s in zip(weights, visible, hidden, strict=True):
-        shifted = v - mean
-        couplings += weight * np.outer(shifted, s - hidden_mean)
-        # conditions are not drawn, so their means leave the fields of hidden units as they are
-        couplings[:clamped] += weight * np.outer(v[:clamped], hidden_mean)
-    h_visible = weights @ visible - couplings @ hidden_mean
-    h_hidden = weights @ hidden - mean @ couplings
+        couplings += weight * np.outer(v - model.offsets, s)
     np.testing.assert_allclose(found["J"], couplings, atol=1e-12)
-    np.testing.assert_allclose(
-        found["h"], np.concatenate([h_visible[clamped:], h_hidden]), atol=1e-10
-    )
+    own = np.concatenate([weights @ visible[:, clamped:], weights @ hidden])
+    np.testing.assert_allclose(found["h"], own, atol=1e-10)
 
 
 def test_persistent_chains_go_on_and_those_of_cd_start_at_the_events() -> None:

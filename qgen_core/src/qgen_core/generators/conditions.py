@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qgen_core.errors import DataError
 from qgen_core.events import Space
@@ -41,3 +42,23 @@ def require_conditions(
             f"{model} takes conditions of {space}, a row for each of {n} events, not an array "
             f"{np.shape(condition)}"
         )
+
+
+def least_changed(before: Array, batch: Array) -> Array:
+    """A row (C, K) of a batch's conditions (N, K) for each Markov chain, near to the one it had.
+
+    ``before`` are the rows that the chains had (C, K). A chain far from its last condition would
+    need many sweeps. Rows are assigned in sorted order, which moves them least where K is 1.
+
+    >>> least_changed(np.array([[5.0], [1.0], [3.0]]), np.array([[1.5], [2.5], [6.0]])).ravel()
+    array([6. , 1.5, 2.5])
+    """
+    offered = batch[np.arange(len(before)) % len(batch)]
+    found = np.empty_like(offered)
+    found[_sorted(before)] = offered[_sorted(offered)]
+    return found
+
+
+def _sorted(rows: Array) -> NDArray[np.intp]:
+    """The order of rows by their first column, then by the next one."""
+    return np.lexsort(rows.T[::-1])

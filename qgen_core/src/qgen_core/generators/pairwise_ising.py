@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, OutputMismatch
 from qgen_core.events import Batch, Events, Space
-from qgen_core.generators.conditions import condition_width, require_conditions
+from qgen_core.generators.conditions import (
+    condition_width,
+    least_changed,
+    require_conditions,
+)
 from qgen_core.generators.draws import distinct
 from qgen_core.generators.iqp_bodies import Edges, Lattice, chosen_bodies
 from qgen_core.generators.spin_events import check_binary, fields_of, from_spins, to_spins
 from qgen_core.interfaces import Generator, Sampler
 from qgen_core.ising import Graph, Ising
 from qgen_core.samplers.enumeration import Enumeration
+from qgen_core.support.parameters import load_into
+from qgen_core.support.random_streams import generator, stream
 from qgen_core.typing import Array, Floats, Pullback, Rng
 
 #: ``log_prob`` is offered up to so many columns.
@@ -28,10 +37,15 @@ class PairwiseIsing(Generator):
 
     Two outputs can be trained on:
 
-    - ``objective`` of an event is its negative log pseudo-likelihood
+    - ``objective``. With the method ``pseudo-likelihood`` that of an event is
       ``-sum_i log p(s_i | all other s, c)``. Value and gradient are exact and need no samples; its
       mean over events is convex in h, W and J. Its minimum tends to that of the likelihood as the
-      number of events grows, where the model can represent their distribution.
+      number of events grows, where the model can represent their distribution; with fewer events
+      than about the columns squared it is far from it. With ``pcd`` (persistent contrastive
+      divergence) the objective is the energy less the mean energy of Markov chains. Only its
+      gradient has a meaning, that of -log p, as far as the chains follow the model. They go on from
+      step to step by the sweeps of the sampler, from random spins at first, and each is given a
+      condition near to its last one.
     - ``log_prob``, exact, up to 16 columns.
 
     Args:
@@ -42,13 +56,22 @@ class PairwiseIsing(Generator):
         edges: pairs of columns that are coupled: all, or a list.
         lattice: instead, the neighbours in grids of these sides, e.g. ``[[3, 96], [12, 12]]``;
             columns are numbered in row-major order, those of one grid after those of another.
+        centred: whether couplings act on spins less their means in ``data``.
+        method: what ``objective`` is.
+        chains: the number of chains of ``pcd``.
+        seed: of the first chains; None draws a new one.
 
     J has a number for each pair, by default row by row above the diagonal; couplings start at 0.
+    With ``centred`` they act on ``s_i - m_i`` and ``s_j - m_j``, where m are the means of the
+    training events: the same family of models, whose couplings can be changed without a shift of
+    the means. Without events m is 0.
 
-    Raises BadOption for other spaces, and for pairs that are none of the columns.
+    Raises BadOption for other spaces, for pairs that are none of the columns, and for less than one
+    chain.
 
     Source: Besag, The Statistician 24 (1975) 179 (pseudo-likelihood); Ackley, Hinton and Sejnowski,
-    Cognitive Science 9 (1985) 147.
+    Cognitive Science 9 (1985) 147; Tieleman, ICML 2008 (persistent chains); Montavon and Müller,
+    Neural Networks: Tricks of the Trade (2012) 621 (centring).
 
     >>> from qgen_core.samplers.gibbs import GibbsSampler
     >>> model = PairwiseIsing(space=Space("bits", 3), sampler=GibbsSampler())
@@ -67,8 +90,14 @@ class PairwiseIsing(Generator):
         data: Events | None = None,
         edges: Edges = "all",
         lattice: Lattice | None = None,
+        centred: bool = True,
+        method: Literal["pseudo-likelihood", "pcd"] = "pseudo-likelihood",
+        chains: int = 256,
+        seed: int | None = None,
     ) -> None:
         check_binary(space, "events")
+        if chains < 1:
+            raise BadOption(f"chains is at least 1, not {chains}")
         self.space = space
         self.condition = condition
         self.sampler: Sampler = sampler
@@ -77,16 +106,40 @@ class PairwiseIsing(Generator):
             self.outputs |= {"log_prob"}
         coupled = chosen_bodies(space.width, edges, lattice, ()).edges
         self.h = np.zeros(space.width)
+        self.offsets = np.zeros(space.width)
         if data is not None:
-            self.h[:] = fields_of(to_spins(data.x, space, "events"))
+            spins = to_spins(data.x, space, "events")
+            self.h[:] = fields_of(spins)
+            if centred:
+                self.offsets[:] = spins.mean(axis=0)
         self.W = np.zeros((condition_width(condition), space.width))
         self.J = np.zeros(len(coupled))
         self._graph = Graph(space.width, coupled.astype(np.int64))
+        self.chains = np.zeros((0, space.width), dtype=np.int8)
+        if method == "pcd":
+            self.surrogates = frozenset({"objective"})
+            rng = generator(None) if seed is None else stream(seed, "init")
+            self.chains = 2 * rng.integers(2, size=(chains, space.width), dtype=np.int8) - 1
+        self.chain_conditions = np.zeros((len(self.chains), len(self.W)))
 
     def parameters(self) -> dict[str, Array]:
         if self.condition is None:
             return {"h": self.h, "J": self.J}
         return {"h": self.h, "W": self.W, "J": self.J}
+
+    def state(self) -> dict[str, Array]:
+        return {name: array.copy() for name, array in self._stored().items()}
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        load_into(type(self).__name__, self._stored(), state)
+
+    def _stored(self) -> dict[str, Array]:
+        return {
+            **self.parameters(),
+            "offsets": self.offsets,
+            "chains": self.chains,
+            "chain_conditions": self.chain_conditions,
+        }
 
     def needs_random_numbers(self, output: str) -> bool:
         """Only samples are random."""
@@ -98,25 +151,47 @@ class PairwiseIsing(Generator):
         Raises DataError for a missing or needless condition.
         """
         require_conditions("pairwise-ising", self.condition, condition, None)
-        fields = self.h
+        couplings = Ising(self.h, self.J, self._graph)
+        fields = self.h - couplings.coupling_fields(self.offsets[None])[0]
         if condition is not None:
-            fields = self.h + condition @ self.W
+            fields = fields + condition @ self.W
         return Ising(fields, self.J, self._graph)
 
+    def prepare(self, batch: Batch, *, rng: Rng) -> None:
+        """Move the chains of ``pcd``. Raises DataError for conditions that do not fit."""
+        if not len(self.chains):
+            return
+        condition = batch.condition
+        if condition is not None:
+            self.chain_conditions = least_changed(self.chain_conditions, condition)
+            condition = self.chain_conditions
+        self.chains = self._drawn(len(self.chains), condition, self.chains, rng)
+
     def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
-        """n events. Raises BadOption for n < 0, DataError for conditions that do not fit."""
+        """n events; Markov chains start at random ones of those of ``pcd``, if there are some.
+
+        Raises BadOption for n < 0, DataError for conditions that do not fit.
+        """
         if n < 0:
             raise BadOption(f"n is the number of events, at least 0, not {n}")
         require_conditions("pairwise-ising", self.condition, condition, n)
         if n == 0:
             return np.empty((0, self.space.width), dtype=np.int8)
+        start = None
+        if len(self.chains):
+            start = self.chains[rng.integers(len(self.chains), size=n)]
+        return from_spins(self._drawn(n, condition, start, rng), self.space)
+
+    def _drawn(
+        self, n: int, condition: Array | None, start: Array | None, rng: Rng
+    ) -> NDArray[np.int8]:
+        """n states (n, V), one for each row of the condition."""
         energy = self.energy(condition)
         if condition is None:
-            spins, _ = self.sampler.draw(energy, n, rng=rng)
-        else:
-            of_rows, _ = self.sampler.draw(energy, 1, rng=rng)
-            spins = of_rows[:, 0]
-        return from_spins(spins, self.space)
+            return self.sampler.draw(energy, n, rng=rng, initial=start)[0]
+        if start is not None:
+            start = start[:, None]
+        return self.sampler.draw(energy, 1, rng=rng, initial=start)[0][:, 0]
 
     def forward(self, output: str, batch: Batch, *, rng: Rng) -> tuple[Array, Pullback]:
         """Objectives or log probabilities (N,), or samples, and the pullback to h, W and J.
@@ -134,6 +209,8 @@ class PairwiseIsing(Generator):
         require_conditions("pairwise-ising", self.condition, batch.condition, len(spins))
         if output == "log_prob":
             return self._exact(spins, batch.condition)
+        if len(self.chains):
+            return self._contrast(spins, batch.condition)
         return self._pseudo(spins, batch.condition)
 
     def log_pseudo_likelihood(self, x: Array, condition: Array | None = None) -> Floats:
@@ -161,33 +238,74 @@ class PairwiseIsing(Generator):
             if condition is not None:
                 gradient["W"] = condition.T @ of_fields
             gradient["J"] = products[first, second] + products[second, first]
-            return gradient
+            return self._less_offsets(gradient)
+
+        return values, pullback
+
+    def _contrast(
+        self, spins: NDArray[np.int8], condition: Array | None
+    ) -> tuple[Floats, Pullback]:
+        """Energies of events (N,) less the mean energy of the chains."""
+        of_chains = None
+        if condition is not None:
+            of_chains = self.chain_conditions
+        values = self._energies(spins, condition) - self._energies(self.chains, of_chains).mean()
+
+        def pullback(cotangent: Array) -> dict[str, Array]:
+            weights = np.full(len(self.chains), cotangent.sum() / len(self.chains))
+            gradient = self._slopes(spins, condition, cotangent)
+            for name, slope in self._slopes(self.chains, of_chains, weights).items():
+                gradient[name] -= slope
+            return self._less_offsets(gradient)
 
         return values, pullback
 
     def _exact(self, spins: NDArray[np.int8], condition: Array | None) -> tuple[Floats, Pullback]:
         """log p of spins (N, V), by enumeration for each distinct condition."""
-        s = spins.astype(np.float64)
-        conditions, row = distinct(condition, len(s))
-        energy = self.energy(conditions)
-        exact = [Enumeration(one) for one in energy.by_row()]
+        conditions, row = distinct(condition, len(spins))
+        exact = [Enumeration(one) for one in self.energy(conditions).by_row()]
         log_z = np.array([one.log_z for one in exact])
-        fields = np.atleast_2d(energy.h)[row]
-        of_couplings = 0.5 * np.sum(s * energy.coupling_fields(s), axis=1)
-        values = -np.sum(s * fields, axis=1) - of_couplings - log_z[row]
+        values = -self._energies(spins, condition) - log_z[row]
 
         def pullback(cotangent: Array) -> dict[str, Array]:
+            gradient = self._slopes(spins, condition, -cotangent)
             moments = [one.moments() for one in exact]
             means = np.stack([of_spins for of_spins, _ in moments])
             products = np.stack([of_pairs for _, of_pairs in moments])
-            of_fields = cotangent[:, None] * (means[row] - s)
-            gradient = {"h": of_fields.sum(axis=0)}
+            of_fields = cotangent[:, None] * means[row]
+            gradient["h"] += of_fields.sum(axis=0)
             if condition is not None:
-                gradient["W"] = condition.T @ of_fields
-            first, second = self._graph.edges.T
-            of_events = (s.T @ (cotangent[:, None] * s))[first, second]
-            of_rows = np.bincount(row, weights=cotangent, minlength=len(exact))
-            gradient["J"] = of_rows @ products - of_events
-            return gradient
+                gradient["W"] += condition.T @ of_fields
+            gradient["J"] += np.bincount(row, weights=cotangent, minlength=len(exact)) @ products
+            return self._less_offsets(gradient)
 
         return values, pullback
+
+    def _energies(self, spins: NDArray[np.int8], condition: Array | None) -> Floats:
+        """The energies (N,) of spins (N, V), each at its condition."""
+        s = spins.astype(np.float64)
+        energy = self.energy(condition)
+        values: Floats = np.sum(s * (energy.h + 0.5 * energy.coupling_fields(s)), axis=1)
+        return values
+
+    def _slopes(
+        self, spins: NDArray[np.int8], condition: Array | None, weights: Floats
+    ) -> dict[str, Array]:
+        """The derivatives of ``weights`` (N,) times the energies by their own fields, W and J."""
+        s = spins.astype(np.float64)
+        weighted = weights[:, None] * s
+        slopes = {"h": weighted.sum(axis=0)}
+        if condition is not None:
+            slopes["W"] = condition.T @ weighted
+        first, second = self._graph.edges.T
+        slopes["J"] = (s.T @ weighted)[first, second]
+        return slopes
+
+    def _less_offsets(self, gradient: dict[str, Array]) -> dict[str, Array]:
+        """The derivatives by h, W and J, from those by the energy's own fields, W and couplings."""
+        first, second = self._graph.edges.T
+        of_fields = gradient["h"]
+        of_offsets = (
+            self.offsets[first] * of_fields[second] + self.offsets[second] * of_fields[first]
+        )
+        return {**gradient, "J": gradient["J"] - of_offsets}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qgen_core.errors import BadOption, DataError, OutputMismatch
 from qgen_core.events import Batch, Events, Space
+from qgen_core.generators.conditions import least_changed
 from qgen_core.generators.couplings import CoupledPairs
 from qgen_core.generators.draws import distinct
 from qgen_core.generators.spin_events import check_binary, fields_of, from_spins, to_spins
@@ -41,13 +42,14 @@ class RestrictedBoltzmannMachine(Generator):
     - ``objective`` of an event is its free energy less the mean free energy of the model's chains.
       Only its gradient has a meaning, that of -log p(v), as far as the chains follow the model.
       With ``pcd`` (persistent contrastive divergence) the chains go on from step to step, from
-      random spins at first; with ``cd`` they start at the events of each batch. The number of
-      sweeps a step is that of the sampler.
+      random spins at first, and each is given a condition near to its last one; with ``cd`` they
+      start at the events of each batch. The number of sweeps a step is that of the sampler.
     - ``log_prob``, exact, where the hidden units or the visible ones are at most 16.
 
-    With ``centred``, the gradient of the objective is taken of an energy of ``v - mean(v)`` and
-    ``s - mean(s)``, with the means of the batch, and written in h and J: another direction, also
-    uphill, that does not depend on which of two values is called -1.
+    With ``centred``, couplings act on ``v - m``, where m are the means of the training events,
+    conditions included: ``E = h (v, s) + sum_ij J_ij (v_i - m_i) s_j``. Any machine can be written
+    in this way. So a step of a coupling does not shift the hidden units, and training does not
+    depend on which of two values is called -1. Without events m is 0.
 
     J is a matrix of visible times hidden units. With ``couplings`` of fewer pairs, such as those
     of a chip, it has one number for each pair (E,), row by row of that matrix, and nothing else is
@@ -62,15 +64,16 @@ class RestrictedBoltzmannMachine(Generator):
         couplings: which visible and hidden units are coupled; without it ``all`` are.
         method: where chains start.
         chains: the number of chains; for ``cd`` that of a batch is best.
-        centred: whether gradients of the objective are centred.
+        centred: whether couplings act on visible units less their means in ``data``.
         scale: the standard deviation of the first couplings.
         precision: of the matrix products of the objective; ``log_prob`` is in doubles.
         seed: of the first couplings and chains; None draws a new one.
 
     Raises BadOption for other spaces and numbers below 1.
 
-    Source: Hinton, Neural Computation 14 (2002) 1771; Tieleman, ICML 2008; Melchior, Fischer and
-    Wiskott, JMLR 17 (2016) 1 (centring).
+    Source: Hinton, Neural Computation 14 (2002) 1771; Tieleman, ICML 2008; Montavon and Müller,
+    Neural Networks: Tricks of the Trade (2012) 621, and Melchior, Fischer and Wiskott, JMLR 17
+    (2016) 1 (centring).
 
     >>> from qgen_core.samplers.gibbs import GibbsSampler
     >>> model = RestrictedBoltzmannMachine(
@@ -114,20 +117,23 @@ class RestrictedBoltzmannMachine(Generator):
         self.condition = condition
         self.hidden = hidden
         self.method = method
-        self.centred = centred
         self._dtype = np.dtype(np.float32 if precision == "single" else np.float64)
         self.outputs = frozenset({"objective", "samples"})
         if min(space.width, hidden) <= MOST_ENUMERATED:
             self.outputs |= {"log_prob"}
         rng = generator(None) if seed is None else stream(seed, "init")
         self.h = np.zeros(space.width + hidden)
+        self._clamped = clamped
+        self.offsets = np.zeros(clamped + space.width)
         if data is not None:
-            self.h[: space.width] = fields_of(to_spins(data.x, space, "events"))
+            spins = self._visible_side(Batch(data.x, data.condition))
+            self.h[: space.width] = fields_of(spins[:, clamped:])
+            if centred:
+                self.offsets[:] = spins.mean(axis=0)
         self._pairs = CoupledPairs.of(couplings, clamped + space.width, hidden)
         self.J = self._pairs.values(rng.normal(0.0, scale, (clamped + space.width, hidden)))
         units = clamped + space.width + hidden
         self.chains = 2 * rng.integers(2, size=(chains, units), dtype=np.int8) - 1
-        self._clamped = clamped
         self._graph = self._pairs.graph()
         self._free_pairs = self._pairs.after(clamped)
         self._graph_of_free = self._free_pairs.graph()
@@ -136,15 +142,25 @@ class RestrictedBoltzmannMachine(Generator):
         return {"h": self.h, "J": self.J}
 
     def state(self) -> dict[str, Array]:
-        return {**super().state(), "chains": self.chains.copy()}
+        return {name: array.copy() for name, array in self._stored().items()}
 
     def load(self, state: Mapping[str, Array]) -> None:
-        load_into(type(self).__name__, {**self.parameters(), "chains": self.chains}, state)
+        load_into(type(self).__name__, self._stored(), state)
+
+    def _stored(self) -> dict[str, Array]:
+        return {**self.parameters(), "offsets": self.offsets, "chains": self.chains}
 
     @property
     def _matrix(self) -> Floats:
         """The couplings (K + V, H); 0 for pairs that are not coupled."""
         return self._pairs.matrix(self.J)
+
+    @property
+    def _own_fields(self) -> Floats:
+        """The fields (V + H) of an energy whose couplings act on v itself."""
+        fields = self.h.copy()
+        fields[self.space.width :] -= self.offsets @ self._matrix
+        return fields
 
     def energy(self, condition: Array | None = None) -> Ising:
         """The energy of all units: those of the condition, visible and hidden ones.
@@ -153,7 +169,7 @@ class RestrictedBoltzmannMachine(Generator):
         DataError for a missing or needless condition.
         """
         given = self._condition_spins(condition)
-        h = np.concatenate([np.zeros(self._clamped), self.h])
+        h = np.concatenate([np.zeros(self._clamped), self._own_fields])
         fixed = None
         if given is not None:
             fixed = np.zeros((len(given), len(h)), dtype=np.int8)
@@ -166,11 +182,14 @@ class RestrictedBoltzmannMachine(Generator):
         start = self.chains
         condition = batch.condition
         if self.method == "cd":
-            visible = self._visible_side(batch)[np.arange(count) % _number_of(batch)]
+            turns = np.arange(count) % _number_of(batch)
+            visible = self._visible_side(batch)[turns]
             hidden = self._hidden_given(visible, rng)
             start = np.concatenate([visible, hidden], axis=1)
-        if condition is not None:
-            condition = condition[np.arange(count) % len(condition)]
+            if condition is not None:
+                condition = condition[turns]
+        elif condition is not None:
+            condition = least_changed(start[:, : self._clamped], condition)
         self.chains = self._drawn(count, condition, start, rng)
 
     def sample(self, n: int, condition: Array | None = None, *, rng: Rng) -> Array:
@@ -210,11 +229,8 @@ class RestrictedBoltzmannMachine(Generator):
         def pullback(cotangent: Array) -> dict[str, Array]:
             of_chains = np.full(chains, -cotangent.sum() / chains)
             weights = np.concatenate([cotangent, of_chains])
-            if self.centred:
-                h, couplings = self._centred_slopes(both, floats, hidden, weights)
-            else:
-                h, couplings = self._slopes(both, floats, hidden, weights)
-            return {"h": h, "J": self._pairs.values(couplings)}
+            h, couplings = self._slopes(both, floats, hidden, weights)
+            return self._gradients(h, couplings)
 
         return value, pullback
 
@@ -252,7 +268,7 @@ class RestrictedBoltzmannMachine(Generator):
         of_free = self._free_pairs.values(self._matrix[self._clamped :]).ravel()
         exact = []
         for given in conditions:
-            fields = self.h.copy()
+            fields = self._own_fields
             fields[self.space.width :] += given @ of_conditions
             exact.append(Enumeration(Ising(fields, of_free, self._graph_of_free)))
         log_z = np.array([one.log_z for one in exact])
@@ -268,13 +284,13 @@ class RestrictedBoltzmannMachine(Generator):
                 h += weight * means
                 couplings[: self._clamped] += weight * np.outer(conditions[number], hidden)
                 couplings[self._clamped :] += weight * self._free_pairs.matrix(products)
-            return {"h": h, "J": self._pairs.values(couplings)}
+            return self._gradients(h, couplings)
 
         return -free - log_z[row], pullback
 
     def _fields(self, visible: Array) -> Floats:
         """What acts on the hidden spins (N, H)."""
-        fields: Floats = visible @ self._matrix + self.h[self.space.width :]
+        fields: Floats = visible @ self._matrix + self._own_fields[self.space.width :]
         return fields
 
     def _free(self, spins: NDArray[np.int8], floats: Array) -> tuple[Floats, Array]:
@@ -285,8 +301,9 @@ class RestrictedBoltzmannMachine(Generator):
         dtype = floats.dtype
         width = self.space.width
         fields = SpinProduct(self._matrix, dtype)(spins)
-        log_sums = _means_and_log_sums(fields, self.h[width:].astype(dtype))
-        own = floats[:, self._clamped :] @ self.h[:width].astype(dtype)
+        h = self._own_fields.astype(dtype)
+        log_sums = _means_and_log_sums(fields, h[width:])
+        own = floats[:, self._clamped :] @ h[:width]
         free: Floats = own - log_sums
         return free, fields
 
@@ -299,29 +316,10 @@ class RestrictedBoltzmannMachine(Generator):
         couplings = SpinProduct(of_type[:, None] * hidden, hidden.dtype)(spins.T)
         return h, couplings
 
-    def _centred_slopes(
-        self, spins: NDArray[np.int8], floats: Array, hidden: Array, weights: Floats
-    ) -> tuple[Array, Array]:
-        """The derivatives with the means of the events and of their hidden units subtracted.
-
-        The events come first, followed by the chains, and the weights sum to 0.
-        """
-        width = self.space.width
-        clamped = self._clamped
-        events = len(spins) - len(self.chains)
-        mean = floats[:events].mean(axis=0)
-        hidden_mean = hidden[:events].mean(axis=0)
-        h, couplings = self._slopes(spins, floats, hidden - hidden_mean, weights)
-        of_hidden = h[width:]
-        couplings -= mean[:, None] * of_hidden
-        # Conditions are the same in both phases, so the mean of the hidden units matters to events
-        # alone.
-        of_conditions = weights.astype(hidden.dtype) @ floats[:, :clamped]
-        couplings[:clamped] += of_conditions[:, None] * hidden_mean
-        couplings = self._pairs.matrix(self._pairs.values(couplings))
-        h[:width] -= couplings[clamped:] @ hidden_mean
-        h[width:] -= mean @ couplings
-        return h, couplings
+    def _gradients(self, fields: Array, couplings: Array) -> dict[str, Array]:
+        """The derivatives by h and J, from those by the energy's own fields and by all pairs."""
+        of_offsets = np.outer(self.offsets, fields[self.space.width :])
+        return {"h": fields, "J": self._pairs.values(couplings - of_offsets)}
 
     def _drawn(self, n: int, condition: Array | None, start: Array, rng: Rng) -> NDArray[np.int8]:
         """n states of all units (n, K + V + H), one for each row of the condition."""
