@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         Capabilities,
         Component,
         Dataset,
+        DeviceCircuit,
         Encoder,
         Estimate,
         Generator,
@@ -59,8 +60,8 @@ _LATE = {
     "discovery.drawing": "draw",
     "discovery.hooks": "hookimpl",
     "events": "Batch Events Space",
-    "interfaces": "Ansatz Backend Capabilities Component Dataset Encoder Estimate Generator Loss "
-    "Metric Model Noise Sampler Trainer",
+    "interfaces": "Ansatz Backend Capabilities Component Dataset DeviceCircuit Encoder Estimate "
+    "Generator Loss Metric Model Noise Sampler Trainer",
     "ising": "Graph Ising",
     "runs.recipes": "Recipe",
     "runs.trained": "TrainedRun compare fit load train",
@@ -228,6 +229,7 @@ __all__ = [
     "ClassicalSampler",
     "Component",
     "Dataset",
+    "DeviceCircuit",
     "Encoder",
     "Estimate",
     "Events",

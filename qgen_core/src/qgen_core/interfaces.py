@@ -221,6 +221,25 @@ class Encoder(Stateful):
         return np.ones(len(x), dtype=np.bool_)
 
 
+@dataclass(frozen=True)
+class DeviceCircuit:
+    """What a circuit has become after it is transpiled for a device.
+
+    Args:
+        depth: the number of layers of gates, the measurement included.
+        two_qubit_gates: the number of gates on two qubits, which have most of the errors.
+
+    >>> print(DeviceCircuit(41, 24))
+    depth 41, 24 two-qubit gates
+    """
+
+    depth: int
+    two_qubit_gates: int
+
+    def __str__(self) -> str:
+        return f"depth {self.depth}, {self.two_qubit_gates} two-qubit gates"
+
+
 class Backend(ShownByOptions, ABC):
     """Runs circuits. The batch axis comes first; the number of wires is that of the circuit.
 
@@ -397,6 +416,18 @@ class Backend(ShownByOptions, ABC):
 
         >>> import qgen_core as qgen
         >>> qgen.backend("statevector").device_seconds(Circuit(1, ()), 10, 1000) is None
+        True
+        """
+        return None
+
+    def device_circuit(self, circuit: Circuit) -> DeviceCircuit | None:
+        """The size of a circuit after it is transpiled for a device; nothing is submitted.
+
+        None where circuits run as they are written, and by default. Raises RemoteError if a service
+        has to be asked and does not answer, Unsupported for a circuit that the device cannot run.
+
+        >>> import qgen_core as qgen
+        >>> qgen.backend("statevector").device_circuit(Circuit(1, ())) is None
         True
         """
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from qgen_core.discovery import registry
 from qgen_core.errors import RemoteError
 from qgen_core.interfaces import Capabilities
 from qgen_core.runs.estimate import estimate
+from qgen_core.runs.evaluation import evaluate
 from qgen_core.runs.recipes import Recipe
+from qgen_core.runs.run import Run, train
 
 
 class Paid(qgen.Backend):
@@ -52,6 +55,45 @@ def test_training_on_correlators_runs_no_circuits(recipe: Recipe, monkeypatch) -
     found = estimate(Recipe.from_dict(tables).changed(["trainer.steps=3", "backend=paid"]))
     assert found["circuits"] == found["shots"] == found["qpu_seconds"] == 0
     assert found["qubits"] == 4 and found["seconds"] > 0
+
+
+class Transpiling(qgen.Backend):
+    """It runs circuits as the simulator does, and says what a device would make of them."""
+
+    capabilities = Capabilities()
+    message = ""
+
+    def run(self, circuit, angles, measure, shots=None):
+        return qgen.backend("statevector").run(circuit, angles, measure, shots)
+
+    def device_circuit(self, circuit):
+        if self.message:
+            raise RemoteError(self.message)
+        return qgen.DeviceCircuit(10 * circuit.num_wires, circuit.counts["cx"])
+
+
+def test_the_size_of_the_transpiled_circuit_is_told(recipe: Recipe, tmp_path: Path) -> None:
+    qgen.register("backend", "transpiling", Transpiling)
+    changed = recipe.changed(["trainer.steps=3", "backend=transpiling"])
+    found = estimate(changed)
+    expected = (10 * found["qubits"], found["gate_counts"]["cx"])
+    assert (found["device_depth"], found["device_two_qubit_gates"]) == expected
+    train(changed, tmp_path / "run")
+    told = evaluate(Run(tmp_path / "run"))["device circuit"]
+    assert told == "transpiled for transpiling: depth {}, {} two-qubit gates".format(*expected)
+
+
+def test_a_service_that_does_not_answer_stops_no_evaluation(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Transpiling, "message", "no connection")
+    qgen.register("backend", "transpiling", Transpiling)
+    changed = recipe.changed(["trainer.steps=3", "backend=transpiling"])
+    assert "device_depth" not in estimate(changed)
+    train(changed, tmp_path / "run")
+    found = evaluate(Run(tmp_path / "run"))
+    assert found["metrics"]
+    assert found["device circuit"] == ("not transpiled for transpiling: RemoteError: no connection")
 
 
 class Timed(Paid):

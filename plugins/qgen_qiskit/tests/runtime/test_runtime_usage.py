@@ -11,7 +11,8 @@ from scripted_service import ScriptedService, scheduled_length
 from qgen_core import ansatz, backend
 from qgen_core.circuits.circuit import Circuit, Gate
 from qgen_core.circuits.measures import Bits, Shots
-from qgen_core.errors import RemoteError
+from qgen_core.errors import RemoteError, Unsupported
+from qgen_core.interfaces import DeviceCircuit
 from qgen_qiskit.runtime.backend import RuntimeBackend
 
 #: Twenty circuits: shallow and deep, few and many executions.
@@ -89,3 +90,34 @@ def test_without_a_device_there_is_no_forecast() -> None:
     assert RuntimeBackend(device="aer_simulator").device_seconds(FLIP, 1, 1) is None
     with pytest.raises(RemoteError, match="no such IBM account"):
         RuntimeBackend(device="ibm_fez", account="nobody").device_seconds(FLIP, 1, 1)
+
+
+@pytest.mark.parametrize("device", ["fake_guadalupe", "fake_fez"])
+def test_the_transpiled_circuit_has_the_size_that_qiskit_counts(device: str) -> None:
+    written = circuit_of("brick", 5, 3)
+    runtime = RuntimeBackend(device=device)
+    found = runtime.device_circuit(written)
+    (ready,) = runtime._prepared_circuits.get(written, dict).values()
+    two_qubit_gates = 0
+    levels = dict.fromkeys(ready.circuit.qubits, 0)
+    for instruction in ready.circuit.data:
+        level = max(levels[qubit] for qubit in instruction.qubits)
+        if instruction.operation.name != "barrier":
+            level += 1
+            two_qubit_gates += len(instruction.qubits) == 2
+        levels |= dict.fromkeys(instruction.qubits, level)
+    assert found == DeviceCircuit(max(levels.values()), two_qubit_gates)
+    # A ring of five wires does not fit a lattice of hexagons without swaps.
+    assert found.two_qubit_gates >= sum(len(gate.wires) == 2 for gate in written.instructions)
+
+
+def test_mitigation_runs_the_circuit_of_the_device_that_it_wraps() -> None:
+    inner = RuntimeBackend(device="fake_guadalupe")
+    written = circuit_of("brick", 3, 1)
+    outer = backend("readout-mitigated", backend=inner)
+    assert outer.device_circuit(written) == inner.device_circuit(written)
+
+
+def test_a_circuit_of_more_wires_than_qubits_cannot_be_transpiled() -> None:
+    with pytest.raises(Unsupported, match="16 qubits, the circuit has 20 wires"):
+        RuntimeBackend(device="fake_guadalupe").device_circuit(circuit_of("brick", 20, 1))

@@ -21,7 +21,7 @@ from qgen_core.circuits.measures import (
 )
 from qgen_core.errors import Unsupported
 from qgen_core.events import index_to_bits
-from qgen_core.interfaces import Backend
+from qgen_core.interfaces import Backend, DeviceCircuit
 from qgen_core.mitigation.quasi_probabilities import (
     cotangent_of_values,
     nearest_distribution,
@@ -87,6 +87,10 @@ class Mitigation(Backend):
     def device_seconds(self, circuit: Circuit, rows: int, shots: int) -> float | None:
         """The time on a device of the wrapped backend, without calibrations of its readout."""
         return self.backend.device_seconds(circuit, rows, shots)
+
+    def device_circuit(self, circuit: Circuit) -> DeviceCircuit | None:
+        """The transpiled circuit of the wrapped backend."""
+        return self.backend.device_circuit(circuit)
 
     def run(
         self, circuit: Circuit, angles: Floats, measure: Measure, shots: Shots | None = None

@@ -179,11 +179,23 @@ def _circuit_costs(
         "depth": circuit.depth,
         "gates": sum(circuit.counts.values()),
         "gate_counts": circuit.counts,
+        **_transpiled(backend, circuit),
         "gradients": gradients,
         "circuits": per_step * steps,
         "shots": total_shots,
         **forecast,
     }
+
+
+def _transpiled(backend: Backend, circuit: Circuit) -> dict[str, Any]:
+    """The size of the circuit on the backend's device, where it is known."""
+    try:
+        found = backend.device_circuit(circuit)
+    except RemoteError:  # the forecast of the time says why
+        return {}
+    if found is None:
+        return {}
+    return {"device_depth": found.depth, "device_two_qubit_gates": found.two_qubit_gates}
 
 
 def _batches_of_a_step(assembly: Assembly, circuit: Circuit, gradients: str) -> list[int]:

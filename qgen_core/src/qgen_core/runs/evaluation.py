@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.circuits.circuit import MOST_DRAWN
+from qgen_core.circuits.circuit import MOST_DRAWN, Circuit
 from qgen_core.circuits.draw import draw
 from qgen_core.circuits.svg import svg
 from qgen_core.discovery import registry
-from qgen_core.errors import DataError
+from qgen_core.errors import DataError, RemoteError, Unsupported
 from qgen_core.events import Events
 from qgen_core.interfaces import Generator, Metric, Model, name_of
 from qgen_core.metrics.binning import columns_of
@@ -154,14 +154,27 @@ def evaluate(
     result["generated"]["run"] = run.path.name
     if milliseconds is not None:
         result["generated"]["processor ms an event"] = milliseconds
-    return result | _drawn(assembly.generator)
+    return result | _drawn(assembly)
 
 
-def _drawn(generator: Generator) -> dict[str, str]:
-    """The circuit of a model as text, and as a picture if it is small."""
-    circuit = getattr(generator, "circuit", None)
+def _drawn(assembly: Assembly) -> dict[str, str]:
+    """The circuit of a model as text, as a picture if it is small, and its size on a device."""
+    circuit = getattr(assembly.generator, "circuit", None)
     if circuit is None:
         return {}
+    backend = getattr(assembly.generator, "backend", assembly.backend)
+    found = _written(circuit)
+    try:
+        transpiled = backend.device_circuit(circuit)
+    except (RemoteError, Unsupported) as error:
+        return found | {"device circuit": f"not transpiled for {name_of(backend)}: {error}"}
+    if transpiled is None:
+        return found
+    return found | {"device circuit": f"transpiled for {name_of(backend)}: {transpiled}"}
+
+
+def _written(circuit: Circuit) -> dict[str, str]:
+    """A circuit as text, and as a picture if it is small."""
     if len(circuit.instructions) > MOST_WRITTEN:
         gates = ", ".join(f"{number} {name}" for name, number in circuit.counts.items())
         return {"circuit": f"{circuit.num_wires} wires, depth {circuit.depth}: {gates}"}
@@ -315,7 +328,7 @@ def _result_of_model(
         "circuit": None,
         "settings": run.recipe.flat(),
     }
-    return result | _drawn(assembly.generator)
+    return result | _drawn(assembly)
 
 
 def _rows(metrics: Sequence[Metric], found: Sequence[Sequence[Score]]) -> list[dict[str, Any]]:

@@ -163,8 +163,12 @@ def _core_sections(found: Mapping[str, Any]) -> list[Section]:
         sections.append(section("Metrics", "metrics.html", 40, evaluation=evaluation))
         if evaluation.get("circuit"):
             picture = base64.b64encode(evaluation.get("circuit svg", "").encode()).decode()
-            text = evaluation["circuit"]
-            sections.append(section("Circuit", "circuit.html", 60, text=text, picture=picture))
+            values = {
+                "text": evaluation["circuit"],
+                "picture": picture,
+                "device": evaluation.get("device circuit"),
+            }
+            sections.append(section("Circuit", "circuit.html", 60, **values))
     sections.append(
         section("Model card", "model_card.html", 70, found=found, evaluation=evaluation)
     )

@@ -19,7 +19,7 @@ from qgen_core.circuits.measures import (
 from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.events import index_to_bits
-from qgen_core.interfaces import Capabilities
+from qgen_core.interfaces import Capabilities, DeviceCircuit
 from qgen_core.mitigation.readout_mitigated import confusion_from
 from qgen_core.remote import (
     Deadline,
@@ -141,6 +141,21 @@ class RuntimeBackend(DeviceBackend):
         prepared = self._prepared(circuit, True, deadline)
         rep_delay = getattr(self.service.device(deadline), "default_rep_delay", None)
         return usage(prepared.circuit, target, rep_delay, rows * shots)
+
+    def device_circuit(self, circuit: Circuit) -> DeviceCircuit:
+        """Depth and two-qubit gates of a circuit after it is transpiled for the device.
+
+        Raises RemoteError without an account and if the service does not answer, Unsupported for
+        more wires than the device has qubits.
+
+        >>> from qgen_core import Circuit, Gate
+        >>> backend = RuntimeBackend(device="fake_guadalupe", layout=(0, 4, 7))
+        >>> far = Circuit(3, (Gate("cx", (0, 2)),))
+        >>> backend.device_circuit(far).two_qubit_gates > 1  # these qubits are not connected
+        True
+        """
+        transpiled = self._prepared(circuit, True, Deadline(self.deadline)).circuit
+        return DeviceCircuit(transpiled.depth(), transpiled.num_nonlocal_gates())
 
     def run(
         self,
