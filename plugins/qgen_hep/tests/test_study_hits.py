@@ -24,7 +24,7 @@ from qgen_hep.studies.hits.tables import explained, tables
 TINY = grid.Setting(
     seeds=1,
     parts={"positrons": (120, 20, 60), "photons": (120, 20, 60)},
-    steps=(3, 2, 2),
+    steps=(3, 2),
     sweeps=2,
     sets=20,
     words=10,

@@ -27,6 +27,8 @@ MODELS = (*QUANTUM, *TWINS)
 
 #: Bits of the energy as the condition of ``rbm``, whose conditions are units.
 ENERGY_BITS = 4
+#: Events of a step.
+BATCH = 500
 #: Wires of a word on average, for the curves of MMD over bandwidths.
 WORD_SIZES = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 #: The devices of the windows.
@@ -86,8 +88,8 @@ class Setting:
     Args:
         seeds: trainings of each model.
         parts: training, validation and held-out events by sample.
-        steps: of the quantum models, of ``pairwise-ising``, and of ``rbm``.
-        sweeps: of the Markov chains that events of the twins are drawn with.
+        steps: of the quantum models, and of the Boltzmann machines.
+        sweeps: by which the chains of training go on for the events that are compared.
         sets: how many random pairs, triples and quadruples of cells are compared.
         words: for each point of a curve of MMD.
         conditions: held-out energies at which expectations of quantum models are computed.
@@ -99,7 +101,7 @@ class Setting:
 
     seeds: int
     parts: Mapping[str, tuple[int, int, int]]
-    steps: tuple[int, int, int]
+    steps: tuple[int, int]
     sweeps: int
     sets: int
     words: int
@@ -118,20 +120,20 @@ class Setting:
 FULL = Setting(
     seeds=5,
     parts={"positrons": (5000, 860, 2000), "photons": (2000, 300, 1000)},
-    steps=(3000, 1000, 2000),
-    sweeps=500,
+    steps=(2000, 1500),
+    sweeps=200,
     sets=5000,
     words=1000,
     conditions=400,
     window=(6, 4),
     device_window=(4, 4),
-    shots=4000,
+    shots=2000,
     draws=40,
 )
 QUICK = Setting(
     seeds=1,
     parts={"positrons": (3000, 400, 1000), "photons": (2000, 300, 1000)},
-    steps=(400, 300, 800),
+    steps=(400, 300),
     sweeps=100,
     sets=2000,
     words=300,
@@ -158,17 +160,17 @@ def recipe(sample: str, model: str, seed: int, setting: Setting) -> dict[str, An
     if model in QUANTUM:
         return {**found, **_quantum(showers, model, setting)}
     if model.startswith(ISING):
-        generator: dict[str, Any] = {"name": ISING}
+        generator: dict[str, Any] = {"name": ISING, "method": "pcd"}
         if model == ISING_NEIGHBOURS:
             generator["lattice"] = _lists(showers.lattice)
-        trainer = _adam(0.005, setting.steps[1]) | {"select": "loss"}
-        return {**found, **_sampled(generator, setting.sweeps), "loss": "mean", "trainer": trainer}
+        trainer = _adam(0.001, setting.steps[1])
+        return {**found, **_sampled(generator, 5), "loss": "mean", "trainer": trainer}
     if model == RBM:
         if showers.has_energies:
             found["condition_encoder"] = _energy_in_bits()
         generator = {"name": RBM, "hidden": showers.hidden, "precision": "single"}
-        trainer = _adam(0.01, setting.steps[2])
-        return {**found, **_sampled(generator, 5), "loss": "mean", "trainer": trainer}
+        trainer = _adam(0.0005, setting.steps[1])
+        return {**found, **_sampled(generator, 10), "loss": "mean", "trainer": trainer}
     return {
         **found,
         "generator": TREE,
@@ -194,8 +196,9 @@ def _quantum(showers: Sample, model: str, setting: Setting) -> dict[str, Any]:
 
 
 def _sampled(generator: dict[str, Any], sweeps: int) -> dict[str, Any]:
+    """Chains as many as a batch has events, of so many sweeps a step."""
     sampler = {"name": "gibbs", "sweeps": sweeps, "threads": 1}
-    return {"sampler": sampler, "generator": generator}
+    return {"sampler": sampler, "generator": {**generator, "chains": BATCH}}
 
 
 def _adam(learning_rate: float, steps: int) -> dict[str, Any]:
@@ -204,7 +207,7 @@ def _adam(learning_rate: float, steps: int) -> dict[str, Any]:
         "learning_rate": learning_rate,
         "schedule": "cosine",
         "steps": steps,
-        "batch_size": 500,
+        "batch_size": BATCH,
     }
 
 
@@ -246,6 +249,7 @@ def cells(setting: Setting, seed_count: int) -> list[Cell]:
                     "sets": setting.sets,
                     "words": setting.words,
                     "conditions": setting.conditions,
+                    "sweeps": setting.sweeps,
                     "details": seed == 1,
                 }
                 measurements: dict[str, Any] = {"compared": compared | {"truth": model == TRUTH}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -88,10 +88,13 @@ def compared(
     sets: int,
     words: int,
     conditions: int,
+    sweeps: int,
     details: bool,
     truth: bool,
 ) -> dict[str, Any]:
     """A model against held-out showers: hit rates, correlations at a given energy, MMD, times.
+
+    Chains of a Boltzmann machine go on by so many ``sweeps`` after training.
 
     With ``truth`` training events of the nearest energies take the place of the model: what a
     perfect model of so many events would have.
@@ -110,6 +113,8 @@ def compared(
         drawn = train.nearest(held.energies, len(held.bits)).bits
     elif "correlators" not in model.generator.outputs:
         rng = rng_of(trial.recipe.seed, "generated")
+        if model.generator.sampler is not None:
+            model.generator.sampler = qgen.sampler("gibbs", sweeps=sweeps, threads=1)
         drawn = model.generator.sample(len(held.bits), held.condition, rng=rng)
     of_model = _side(model.generator, drawn, held, rates, conditions)
     of_data = EventSide(held.bits, rates.at(held.energies, len(held.bits)))
@@ -269,6 +274,9 @@ def window(
         bits = part.sample(shots, condition, rng=rng)
         found[name] = surviving(bits, reference, draws)
         found[name]["seconds"] = six_digits(time.process_time() - start)
+        transpiled = backend.device_circuit(part.circuit)
+        if transpiled is not None:
+            found["transpiled"] = asdict(transpiled)
     return found
 
 

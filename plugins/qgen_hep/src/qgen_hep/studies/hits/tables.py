@@ -156,9 +156,9 @@ def _windows(results: Results) -> Table:
             data = window_of(results, sample, model, measurement)
             texts = [label, model]
             if data is None:
-                rows.append((*texts, *[MISSING] * 6))
+                rows.append((*texts, *[MISSING] * 7))
                 continue
-            texts += [str(data["wires"]), str(data["pairs"])]
+            texts += [str(data["wires"]), str(data["pairs"]), _transpiled(data)]
             for name in RUNS:
                 texts.append(_share(data, name))
             seconds = [data[name]["seconds"] for name in RUNS if name in data]
@@ -169,6 +169,7 @@ def _windows(results: Results) -> Table:
         "model",
         "wires",
         "two-body gates",
+        "on the device: gates of two qubits, depth",
         "without noise",
         "on the noisy device",
         "readout mitigated",
@@ -178,10 +179,19 @@ def _windows(results: Results) -> Table:
         "The share of the covariances of the trained model in the window that its events have: the "
         "slope of their covariances on the exact ones, with its standard error over sign vectors "
         f"of the cells outside. The device is `{grid.DEVICE}`, the noise of a real device in "
-        "simulation; no real device was used. Positrons: at one energy. Only windows of neighbours "
-        "are run with noise.",
+        "simulation; no real device was used. Gates of two qubits and depth are those of the "
+        "circuit transpiled for it. Positrons: at one energy. Only windows of neighbours are run "
+        "with noise.",
     )
     return Table("A window of the trained model on a device", columns, rows, notes)
+
+
+def _transpiled(data: Any) -> str:
+    """The size of the circuit after it is transpiled; a dash without a device."""
+    if "transpiled" not in data:
+        return NONE
+    found = data["transpiled"]
+    return f"{found['two_qubit_gates']}, {found['depth']}"
 
 
 def _share(data: Any, name: str) -> str:
@@ -252,7 +262,8 @@ def _costs(results: Results) -> Table:
         columns += [f"{label}: {what}" for what in ("steps", "training", "comparing")]
     notes = (
         "Processor seconds: of the training, and of all that is compared here, the drawing of "
-        f"events by the twins included. {OVER_SEEDS}. {_setting(results)}",
+        "events by the twins included. Learning rates were chosen by hand for seed 1. "
+        f"{OVER_SEEDS}. {_setting(results)}",
     )
     return Table("Trainings", tuple(columns), rows, notes)
 
@@ -270,8 +281,8 @@ def _setting(results: Results) -> str:
     full = grid.FULL
     parts = [f"{name} {'/'.join(map(str, numbers))}" for name, numbers in full.parts.items()]
     return (
-        f"The full setting has {full.seeds} seeds, {full.steps[0]} steps of quantum models, "
-        f"{full.steps[1]} of pairwise-ising and {full.steps[2]} of rbm, and windows of "
+        f"The full setting has {full.seeds} seeds, {full.steps[0]} steps of quantum models and "
+        f"{full.steps[1]} of Boltzmann machines, and windows of "
         f"{full.window[0] * full.window[1]} cells, {full.device_window[0] * full.device_window[1]} "
         f"on the device; training/validation/held-out events: "
         f"{', '.join(parts)}."
