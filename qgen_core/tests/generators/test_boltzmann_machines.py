@@ -178,6 +178,17 @@ def test_a_centred_machine_learns_the_same_from_reversed_bits() -> None:
     np.testing.assert_allclose(reversed_.h, plain.h * [*signs, 1, 1], atol=1e-9)
 
 
+def test_chains_go_on_at_conditions_near_to_their_last_ones() -> None:
+    model = rbm(condition=Space("bits", 2), chains=40)
+    rng = np.random.default_rng(1)
+    conditions = rng.integers(2, size=(40, 2), dtype=np.int8)
+    events = BITS[rng.integers(8, size=40)]
+    model.prepare(Batch(events, conditions), rng=rng)
+    before = model.chains[:, :2].copy()
+    model.prepare(Batch(events, rng.permutation(conditions)), rng=rng)
+    np.testing.assert_array_equal(model.chains[:, :2], before)
+
+
 def test_chains_of_a_wide_machine_keep_to_the_means_of_biased_events() -> None:
     # Many couplings that move together must not shift the other side.
     rng = np.random.default_rng(1)

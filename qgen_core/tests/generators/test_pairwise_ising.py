@@ -20,6 +20,8 @@ RNG = np.random.default_rng(0)  # of outputs that draw nothing
 
 def ising(**options: Any) -> PairwiseIsing:
     options.setdefault("space", Space("bits", 3))
+    if options["space"].width == 3:
+        options.setdefault("data", Events(BITS[[0, 0, 3, 5, 7, 7, 7, 1]]))
     model: PairwiseIsing = qgen.generator("pairwise-ising", sampler="exact", **options)
     rng = np.random.default_rng(7)
     for value in model.parameters().values():
@@ -33,8 +35,9 @@ def table(model: PairwiseIsing, condition: np.ndarray | None = None) -> np.ndarr
     if condition is not None:
         fields = model.h + condition @ model.W
     energies = SPINS @ fields
+    centred = SPINS - model.offsets
     for coupling, (i, j) in zip(model.J, [(0, 1), (0, 2), (1, 2)], strict=True):
-        energies += coupling * SPINS[:, i] * SPINS[:, j]
+        energies += coupling * centred[:, i] * centred[:, j]
     weights = np.exp(-energies)
     return np.asarray(weights / weights.sum())
 
@@ -65,10 +68,12 @@ def test_outputs_are_those_of_the_sum_over_all_states(condition: np.ndarray | No
     np.testing.assert_allclose(model.log_pseudo_likelihood(BITS, rows), -objective)
 
 
+@pytest.mark.parametrize("method", ["pseudo-likelihood", "pcd"])
 @pytest.mark.parametrize("output", ["objective", "log_prob"])
-def test_gradients_are_those_of_differences(output: str) -> None:
+def test_gradients_are_those_of_differences(output: str, method: str) -> None:
     rng = np.random.default_rng(3)
-    model = ising(condition=Space("reals", 2))
+    model = ising(condition=Space("reals", 2), method=method, chains=7, seed=1)
+    model.chain_conditions[:] = rng.normal(size=model.chain_conditions.shape)
     events = Batch(
         BITS[rng.integers(8, size=20)], rng.normal(size=(4, 2))[rng.integers(4, size=20)]
     )
@@ -122,6 +127,77 @@ def test_training_by_pseudo_likelihood_finds_the_model_of_the_data() -> None:
     np.testing.assert_allclose(found, np.tensordot(table(truth), products, axes=1), atol=0.03)
 
 
+@pytest.mark.parametrize("conditional", [False, True])
+def test_persistent_chains_have_the_gradient_of_the_likelihood(conditional: bool) -> None:
+    rows = None
+    options: dict[str, Any] = {}
+    if conditional:
+        options["condition"] = Space("reals", 1)
+        rows = np.repeat([[-0.5], [1.0]], 4, axis=0)
+    model = ising(method="pcd", chains=50_000, seed=1, **options)
+    batch = Batch(BITS, rows)
+    model.prepare(batch, rng=np.random.default_rng(2))
+    weights = np.full(8, 1 / 8)
+    _, pullback = model.forward("objective", batch, rng=RNG)
+    _, exact = model.forward("log_prob", batch, rng=RNG)
+    for name, value in exact(-weights).items():
+        np.testing.assert_allclose(pullback(weights)[name], value, atol=5 / np.sqrt(50_000))
+
+
+def test_chains_stay_near_their_conditions_and_are_saved() -> None:
+    model = ising(condition=Space("reals", 1), method="pcd", chains=100, seed=1)
+    rng = np.random.default_rng(1)
+    first = rng.normal(size=(100, 1))
+    model.prepare(Batch(BITS[rng.integers(8, size=100)], first), rng=rng)
+    before = model.chain_conditions.copy()
+    np.testing.assert_array_equal(np.sort(before, axis=0), np.sort(first, axis=0))
+    model.prepare(Batch(BITS[rng.integers(8, size=100)], rng.permutation(first + 0.01)), rng=rng)
+    np.testing.assert_allclose(model.chain_conditions, before + 0.01)
+    again = ising(condition=Space("reals", 1), method="pcd", chains=100, seed=2, data=None)
+    again.load(model.state())
+    for name, value in model.state().items():
+        np.testing.assert_array_equal(again.state()[name], value)
+
+
+def test_chains_learn_the_means_and_pairs_of_biased_events() -> None:
+    # Many couplings that move together must not shift the fields of the units.
+    rng = np.random.default_rng(1)
+    own = rng.random((2000, 80)) < 0.8
+    events = np.where(rng.random((2000, 80)) < 0.6, np.roll(own, 1, axis=1), own).astype(np.int8)
+    model = qgen.generator(
+        "pairwise-ising",
+        space=Space("bits", 80),
+        data=Events(events),
+        sampler={"name": "gibbs", "sweeps": 5, "threads": 1},
+        method="pcd",
+        chains=500,
+        seed=1,
+    )
+    options = {"schedule": "cosine", "learning_rate": 0.005, "batch_size": 500}
+    trainer = qgen.trainer("adam", steps=300, **options)
+    trainer.fit(model, Events(events), "mean", seed=1)
+    model.sampler = qgen.sampler("gibbs", sweeps=100, threads=1)
+    drawn = model.sample(2000, rng=np.random.default_rng(2))
+    chance = np.sqrt(2 * 0.8 * 0.2 / 2000)
+    difference = drawn.mean(axis=0) - events.mean(axis=0)
+    assert np.sqrt(np.mean(difference**2)) < 1.5 * chance
+    neighbours = (np.arange(79), np.arange(1, 80))
+    pairs = np.triu_indices(80, k=1)
+    for some, tolerance in ((neighbours, 0.2), (pairs, 0.4)):
+        expected = np.cov(events.T)[some].mean()
+        assert np.cov(drawn.T)[some].mean() == pytest.approx(expected, rel=tolerance)
+
+
+def test_machines_that_were_saved_without_offsets_are_the_same() -> None:
+    model = ising()
+    state = model.state()
+    del state["offsets"]
+    model.load(state)
+    assert not model.offsets.any()
+    logs, _ = model.forward("log_prob", Batch(BITS), rng=RNG)
+    np.testing.assert_allclose(np.exp(logs), table(model), atol=1e-13)
+
+
 def test_only_given_pairs_are_coupled() -> None:
     model = ising(edges=((2, 0),))
     assert model.energy().edges.tolist() == [[0, 2]]
@@ -137,7 +213,8 @@ def test_neighbours_in_a_lattice_are_coupled() -> None:
 
 def table_of_pair(model: PairwiseIsing) -> np.ndarray:
     """p of the eight states where columns 0 and 2 alone are coupled."""
-    weights = np.exp(-SPINS @ model.h - model.J[0] * SPINS[:, 0] * SPINS[:, 2])
+    centred = SPINS - model.offsets
+    weights = np.exp(-SPINS @ model.h - model.J[0] * centred[:, 0] * centred[:, 2])
     return np.asarray(weights / weights.sum())
 
 

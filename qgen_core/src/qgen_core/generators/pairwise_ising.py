@@ -131,15 +131,14 @@ class PairwiseIsing(Generator):
         return {name: array.copy() for name, array in self._stored().items()}
 
     def load(self, state: Mapping[str, Array]) -> None:
-        load_into(type(self).__name__, self._stored(), state)
+        without_offsets = {"offsets": np.zeros_like(self.offsets)}  # as of machines saved before
+        load_into(type(self).__name__, self._stored(), {**without_offsets, **state})
 
     def _stored(self) -> dict[str, Array]:
-        return {
-            **self.parameters(),
-            "offsets": self.offsets,
-            "chains": self.chains,
-            "chain_conditions": self.chain_conditions,
-        }
+        stored = {**self.parameters(), "offsets": self.offsets}
+        if len(self.chains):
+            stored |= {"chains": self.chains, "chain_conditions": self.chain_conditions}
+        return stored
 
     def needs_random_numbers(self, output: str) -> bool:
         """Only samples are random."""
