@@ -188,16 +188,6 @@ def test_chains_learn_the_means_and_pairs_of_biased_events() -> None:
         assert np.cov(drawn.T)[some].mean() == pytest.approx(expected, rel=tolerance)
 
 
-def test_machines_that_were_saved_without_offsets_are_the_same() -> None:
-    model = ising()
-    state = model.state()
-    del state["offsets"]
-    model.load(state)
-    assert not model.offsets.any()
-    logs, _ = model.forward("log_prob", Batch(BITS), rng=RNG)
-    np.testing.assert_allclose(np.exp(logs), table(model), atol=1e-13)
-
-
 def test_only_given_pairs_are_coupled() -> None:
     model = ising(edges=((2, 0),))
     assert model.energy().edges.tolist() == [[0, 2]]

@@ -145,8 +145,7 @@ class RestrictedBoltzmannMachine(Generator):
         return {name: array.copy() for name, array in self._stored().items()}
 
     def load(self, state: Mapping[str, Array]) -> None:
-        without_offsets = {"offsets": np.zeros_like(self.offsets)}  # as of machines saved before
-        load_into(type(self).__name__, self._stored(), {**without_offsets, **state})
+        load_into(type(self).__name__, self._stored(), state)
 
     def _stored(self) -> dict[str, Array]:
         return {**self.parameters(), "offsets": self.offsets, "chains": self.chains}
