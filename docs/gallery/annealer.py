@@ -48,7 +48,8 @@ for run in runs.values():
 qgen.compare(runs.values())
 
 # %% [markdown]
-# It works, and it has a price: the distances to the events are larger than with Gibbs sampling.
+# It works, and it has a price: the distances of the mass and of both columns together are larger
+# than with Gibbs sampling.
 # Each programming of the chip has errors, and anneals are short here; how much either costs is not
 # measured on this page.
 
