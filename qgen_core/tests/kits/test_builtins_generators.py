@@ -175,6 +175,10 @@ CASES = cases(
         "pairwise-ising": lambda: pairwise_ising("bits", 4),
         "pairwise-ising, some pairs": lambda: pairwise_ising("spins", 4, edges=((0, 1), (3, 1))),
         "pairwise-ising, conditional": lambda: pairwise_ising("bits", 3, inputs=2),
+        "pairwise-ising, by chains": lambda: pairwise_ising("bits", 4, method="pcd", chains=50),
+        "pairwise-ising, by chains, conditional": lambda: pairwise_ising(
+            "spins", 3, inputs=2, method="pcd", chains=50
+        ),
         "pairwise-ising, not enumerated": lambda: pairwise_ising(
             "bits", 18, sampler=registry.build("sampler", FEW_SWEEPS)
         ),
