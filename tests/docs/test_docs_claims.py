@@ -785,27 +785,44 @@ def what_a_circuit_changes() -> list[str]:
     ]
 
 
+#: Products of so many cells, in the study hits.
+ORDERS = ("pairs", "triples", "quadruples")
+
+
 def hits_of(sample: str, table_title: str) -> dict[str, dict[str, str]]:
     """The rows of a table of the study hits by their first column."""
     return {row["events"]: row for row in table("hits", f"{sample}: {table_title}")}
 
 
+def of_orders(row: dict[str, str]) -> str:
+    """The mean explained shares of pairs, triples and quadruples."""
+    first, second, third = (text_of(row[f"{kind}: explained"]) for kind in ORDERS)
+    return f"{first}, {second} and {third}"
+
+
+def exceeds(more: str, less: str) -> bool:
+    """Whether one mean over seeds is above another by three deviations of their difference."""
+    deviation = (spread(more) ** 2 + spread(less) ** 2) ** 0.5
+    return number(more) - number(less) > 3 * deviation
+
+
 def the_photon_hits() -> list[str]:
     rows = hits_of("Photons", "hit rates")
-    share = "{}: explained"
-    kinds = ("pairs", "triples", "quadruples")
-
-    def of(model: str) -> str:
-        first, second, third = (rows[model][share.format(kind)] for kind in kinds)
-        return f"{first}, {second} and {third}"
-
+    of = {model: of_orders(row) for model, row in rows.items()}
     rates = {model: row["rates: rms"] for model, row in rows.items()}
+    for twin in ("rbm", "pairwise-ising"):
+        for kind in ORDERS:
+            column = f"{kind}: explained"
+            assert exceeds(rows[twin][column], rows["iqp"][column])
+    pairs = "pairs: explained"
+    assert exceeds(rows["iqp"][pairs], rows["iqp, frozen pairs"][pairs])
     return [
-        f"`iqp` explains {of('iqp')} of the squared correlations of pairs, triples and quadruples, "
-        f"`pairwise-ising` {of('pairwise-ising')}, `rbm` {of('rbm')} and the tree "
-        f"{of('chow-liu-tree')}",
-        f"with the angles of pairs as they started it is {of('iqp, frozen pairs')}, with "
-        f"neighbours only {of('iqp, neighbours')}",
+        f"`rbm` explains {of['rbm']} of the squared correlations of pairs, triples and quadruples, "
+        f"`pairwise-ising` {of['pairwise-ising']}, `iqp` {of['iqp']} and the tree "
+        f"{of['chow-liu-tree']}",
+        f"with the angles of pairs as they started it is {of['iqp, frozen pairs']}, with "
+        f"neighbours only {of['iqp, neighbours']}; `pairwise-ising` with neighbours only has "
+        f"{of['pairwise-ising, neighbours']}",
         f"hit rates differ by {rates['iqp']} (`iqp`), {rates['pairwise-ising']} "
         f"(`pairwise-ising`), {rates['rbm']} (`rbm`) and {rates['chow-liu-tree']} (the tree), "
         f"where true events differ by {rates['true events (floor)']}",
@@ -818,12 +835,18 @@ def the_positron_hits() -> list[str]:
     neighbours = {model: row["neighbours: explained"] for model, row in rows.items()}
     pairs = {model: row["pairs: rms"] for model, row in rows.items()}
     floor = "true events (floor)"
+    assert exceeds(neighbours["pairwise-ising"], neighbours["iqp"])
+    assert exceeds(neighbours["iqp, neighbours"], neighbours["iqp"])
+    distances = hits_of("Positrons", "MMD over bandwidths")
+    del distances[floor]
+    for column in list(distances["iqp"])[1:]:
+        assert min(distances, key=lambda model: number(distances[model][column])) == "chow-liu-tree"
     return [
-        f"true events explain {neighbours[floor]} of those of neighbours, `iqp` "
-        f"{neighbours['iqp']}, with neighbours only {neighbours['iqp, neighbours']}, "
-        f"`pairwise-ising` {neighbours['pairwise-ising']}, with neighbours only "
-        f"{neighbours['pairwise-ising, neighbours']}, `rbm` {neighbours['rbm']} and the tree "
-        f"{neighbours['chow-liu-tree']}",
+        f"true events explain {neighbours[floor]} of those of neighbours, `pairwise-ising` "
+        f"{neighbours['pairwise-ising']}, `rbm` {neighbours['rbm']}, `iqp` with neighbours only "
+        f"{neighbours['iqp, neighbours']}, the tree {neighbours['chow-liu-tree']}, `iqp` with all "
+        f"pairs {neighbours['iqp']}, and `pairwise-ising` with neighbours only "
+        f"{neighbours['pairwise-ising, neighbours']}",
         f"pairs of cells anywhere differ by {pairs[floor]} for true events, {pairs['iqp']} for "
         f"`iqp` and {pairs['chow-liu-tree']} for the tree",
     ]
@@ -835,23 +858,28 @@ def the_windows_of_hits() -> list[str]:
     (positrons,) = [
         row for row in rows_of(rows, sample="Positrons") if row["readout mitigated"] != "–"
     ]
+    transpiled = photons["on the device: gates of two qubits, depth"].split(", ")
     return [
         f"the events have {photons['without noise']} of the model's covariances without noise, "
         f"{photons['on the noisy device']} on the device and {photons['readout mitigated']} with "
         "its readout mitigated",
         f"for positrons {positrons['without noise']}, {positrons['on the noisy device']} and "
         f"{positrons['readout mitigated']}",
-        f"a window of {photons['wires']} voxels with {photons['two-body gates']} two-body gates",
+        f"a window of {photons['wires']} voxels with {photons['two-body gates']} two-body gates, "
+        f"{transpiled[0]} gates of two qubits at depth {transpiled[1]} after it is transpiled,",
     ]
 
 
 def the_time_of_hits() -> list[str]:
     costs = {row["model"]: row for row in table("hits", "Trainings")}
-    iqp = costs["iqp"]
+    photons = {model: text_of(row["Photons: training"]) for model, row in costs.items()}
+    positrons = {model: text_of(row["Positrons: training"]) for model, row in costs.items()}
     return [
-        f"{iqp['Positrons: steps']} steps of `iqp` with all pairs took "
-        f"{iqp['Positrons: training']} s of processor time for positrons and "
-        f"{iqp['Photons: training']} s for photons",
+        f"{costs['iqp']['Positrons: steps']} steps of `iqp` with all pairs took "
+        f"{positrons['iqp']} s of processor time for positrons and {photons['iqp']} s for photons, "
+        f"{costs['rbm']['Positrons: steps']} of `rbm` {positrons['rbm']} and {photons['rbm']} s, "
+        f"and as many of `pairwise-ising` {positrons['pairwise-ising']} and "
+        f"{photons['pairwise-ising']} s",
     ]
 
 

@@ -64,6 +64,13 @@ def _summary(results: Results, sample: str, model: str, number: Callable[[Any], 
     return results.where(sample=sample, model=model).summary(number, measurement="compared")
 
 
+def _whole(summary: Summary) -> str:
+    """A number that is the same for all seeds."""
+    if not summary.count:
+        return summary.text()
+    return f"{summary.mean:.0f}"
+
+
 def _measures(results: Results, sample: str) -> Table:
     rows = []
     for model in (grid.TRUTH, *grid.MODELS):
@@ -71,7 +78,7 @@ def _measures(results: Results, sample: str) -> Table:
         if model == grid.TRUTH:
             texts.append(NONE)
         else:
-            texts.append(_summary(results, sample, model, _parameters).text(".0f"))
+            texts.append(_whole(_summary(results, sample, model, _parameters)))
         texts.append(_summary(results, sample, model, _of("cells", "rms")).text(".4f"))
         texts.append(_summary(results, sample, model, _of("cells", "floor")).text(".4f"))
         for kind in KINDS:
@@ -253,7 +260,7 @@ def _costs(results: Results) -> Table:
     for model in grid.MODELS:
         texts = [model]
         for sample in grid.SAMPLES:
-            texts.append(_summary(results, sample, model, _steps).text(".0f"))
+            texts.append(_whole(_summary(results, sample, model, _steps)))
             texts.append(_summary(results, sample, model, _seconds(0)).text(".3g"))
             texts.append(_summary(results, sample, model, _seconds(1)).text(".3g"))
         rows.append(tuple(texts))
