@@ -364,7 +364,7 @@ def test_the_temperature_is_measured_with_the_bits_of_each_energy_clamped(tmp_pa
         "encoder": {"name": "binning", "bits": 1},
         "condition_encoder": {"name": "energy-bits"},
         "sampler": {"name": "gibbs", "sweeps": 1},
-        "generator": {"name": "rbm", "hidden": 2, "chains": 16},
+        "generator": {"name": "rbm", "hidden": 2, "chains": 16, "centred": False},
         "loss": {"name": "mean"},
         "trainer": {"name": "adam", "steps": 6, "batch_size": 32},
     }
