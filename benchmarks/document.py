@@ -116,7 +116,8 @@ SECTIONS = (
         "All one- and two-body angles: 200 words of 1, 2 and 4 wires on average against 500 "
         "events, value and all gradients. `qgen` is exact, the others draw 500 sign vectors; "
         "`two matrix products` (float64) are those of the sign vectors with the matrix of all "
-        "pairs. Phox computes in float32; at 1000 wires it is left out for its memory.",
+        "pairs. Phox computes in float32; at 1000 wires it takes 22 GiB, at 4000 it is left out. "
+        "iqpopt is not on the package index.",
     ),
     (
         "flows/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2]))
 
 from benchmarks import compare, equal, opening, timed_case
+from benchmarks import run as full_run
 from benchmarks.context import Context
 from benchmarks.worker import ROOT
 
@@ -40,6 +42,13 @@ def test_ratios_are_taken_pair_by_pair_without_the_first_pair() -> None:
     assert (row["seconds"]["q25"], row["seconds"]["q75"]) == (0.75, 2.0)
     assert row["processor_seconds"]["here"] == 4.0
     assert order == ["here", "other", "other", "here", "here", "other", "other", "here"]
+
+
+@pytest.mark.parametrize("name", full_run.GROUPS)
+def test_each_group_runs_on_the_threads_that_it_is_given(name: str) -> None:
+    module = importlib.import_module(f"benchmarks.cases.{name}")
+    assert full_run.GROUPS[name] == module.THREADS
+    assert callable(module.run)
 
 
 def test_an_unknown_case_says_which_there_are() -> None:
