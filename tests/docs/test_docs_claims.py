@@ -883,6 +883,11 @@ def the_time_of_hits() -> list[str]:
     ]
 
 
+def the_unfinished_cells_of_models() -> list[str]:
+    cells = list((STUDIES / "models" / "unfinished" / "cells").glob("*.json"))
+    return [f"Of the full one {len(cells)} of 180 cells are finished"]
+
+
 def the_claims_of_an_advantage() -> list[str]:
     angle = {}
     for row in table("claims", "Angle generator under noise"):
@@ -977,6 +982,7 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_positron_hits: "studies/hits.md",
     the_windows_of_hits: "studies/hits.md",
     the_time_of_hits: "studies/hits.md",
+    the_unfinished_cells_of_models: "studies/models.md",
     the_claims_of_an_advantage: "studies/claims.md",
 }
 
