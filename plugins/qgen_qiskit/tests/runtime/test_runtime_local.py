@@ -176,3 +176,16 @@ def test_options_are_checked() -> None:
         backend.run(BELL, ANGLES, Bits(np.array([np.eye(2)] * 2)), Shots(5, rng))
     with pytest.raises(Unsupported, match="states"):
         RuntimeBackend(device="fake_guadalupe").run(BELL, ANGLES, State(), Shots(5, rng))
+
+
+def test_a_simulation_that_fails_is_told_with_what_to_change(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Failed:
+        def result(self) -> None:
+            raise ValueError("could not broadcast input array from shape (0,2) into shape (9,2)")
+
+    monkeypatch.setattr("qgen_qiskit.runtime.backend._submit", lambda *_: Failed())
+    shots = Shots(100_000, np.random.default_rng(1))
+    with pytest.raises(Unsupported, match="fake_guadalupe did not run.*100000 shots.*fewer shots"):
+        RuntimeBackend(device="fake_guadalupe").run(BELL, ANGLES, Bits(), shots)

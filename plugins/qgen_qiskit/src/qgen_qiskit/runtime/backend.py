@@ -281,3 +281,9 @@ def _run_locally(primitive: str, device: Any, pubs: list[Any], shots: int, draw:
         return _submit(primitive, device, pubs, shots, options).result()
     except import_optional("qiskit.exceptions", *QISKIT).QiskitError as error:
         raise Unsupported(f"{device.name} did not run the circuit: {one_line(error)}") from error
+    except ValueError as error:  # Qiskit reads the results of a simulation that has failed
+        raise Unsupported(
+            f"{device.name} did not run the circuit: its simulation failed, most often for memory. "
+            f"With more shots than outcomes, here {shots} shots, Aer keeps a density matrix of "
+            "16 * 4^wires bytes; ask for fewer shots at once, or for fewer wires"
+        ) from error
