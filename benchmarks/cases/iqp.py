@@ -2,8 +2,8 @@
 
 200 words of the default bandwidths (1, 2 and 4 wires on average) against 500 events. The closed
 form is exact; the other rows draw 500 sign vectors. ``two matrix products`` are those of 500 sign
-vectors with the matrix of all pairs, there and back: the least that random signs with all pairs
-need.
+vectors with the matrix of all pairs in the forward and backward passes: the least that random signs
+with all pairs need.
 """
 
 from __future__ import annotations

@@ -89,11 +89,22 @@ def test_a_service_that_does_not_answer_stops_no_evaluation(
     monkeypatch.setattr(Transpiling, "message", "no connection")
     qgen.register("backend", "transpiling", Transpiling)
     changed = recipe.changed(["trainer.steps=3", "backend=transpiling"])
-    assert "device_depth" not in estimate(changed)
+    assert estimate(changed)["no_device_circuit"] == "RemoteError: no connection"
     train(changed, tmp_path / "run")
     found = evaluate(Run(tmp_path / "run"))
     assert found["metrics"]
     assert found["device circuit"] == ("not transpiled for transpiling: RemoteError: no connection")
+
+
+def test_a_device_over_the_network_is_not_asked_by_an_evaluation_of_given_events(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qgen.register("backend", "transpiling", Transpiling)
+    train(recipe.changed(["trainer.steps=3", "backend=transpiling"]), tmp_path / "run")
+    given = next(Run(tmp_path / "run").generate(100))
+    assert "device circuit" in evaluate(Run(tmp_path / "run"), generated=given)
+    monkeypatch.setattr(Transpiling, "capabilities", Capabilities(remote=True))
+    assert "device circuit" not in evaluate(Run(tmp_path / "run"), generated=given)
 
 
 class Timed(Paid):

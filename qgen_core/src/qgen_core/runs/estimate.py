@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qgen_core.circuits.circuit import Circuit
 from qgen_core.circuits.parameter_shift import shifted_rows
 from qgen_core.discovery.hooks import hookimpl
-from qgen_core.errors import RemoteError
+from qgen_core.errors import RemoteError, Unsupported
 from qgen_core.interfaces import Backend, Problem, Sampler
 from qgen_core.ising import Ising
 from qgen_core.runs.assembly import Assembly
@@ -40,7 +40,8 @@ def estimate(recipe: Recipe) -> dict[str, Any]:
     remote backend or sampler, where each step may cost money, nothing is submitted; circuits, shots
     and draws are only counted. ``qpu_seconds`` is the time on the device by the formula of its
     maker, as far as the backend or the sampler knows it; if the service does not answer, it is None
-    and ``no_forecast`` says why.
+    and ``no_forecast`` says why. ``device_depth`` and ``device_two_qubit_gates`` are those of the
+    circuit transpiled for the device; ``no_device_circuit`` says why it cannot be.
 
     Raises the errors of building the recipe's components.
     """
@@ -188,11 +189,11 @@ def _circuit_costs(
 
 
 def _transpiled(backend: Backend, circuit: Circuit) -> dict[str, Any]:
-    """The size of the circuit on the backend's device, where it is known."""
+    """The size of the circuit on the backend's device, or why it is not known there."""
     try:
         found = backend.device_circuit(circuit)
-    except RemoteError:  # the forecast of the time says why
-        return {}
+    except (RemoteError, Unsupported) as error:
+        return {"no_device_circuit": str(error)}
     if found is None:
         return {}
     return {"device_depth": found.depth, "device_two_qubit_gates": found.two_qubit_gates}

@@ -135,6 +135,7 @@ def evaluate(
     reference, reference_dropped = _passing(reference, cuts, which)
     reference, outside_windows = _accepted(reference, assembly, which)
     milliseconds: float | None = None
+    measured = generated is None
     if generated is None and not _can_be_sampled(assembly.generator):
         dropped = {"reference": reference_dropped + outside_windows, "generated": []}
         return _result_of_model(reference, origin, dropped, run)
@@ -154,16 +155,21 @@ def evaluate(
     result["generated"]["run"] = run.path.name
     if milliseconds is not None:
         result["generated"]["processor ms an event"] = milliseconds
-    return result | _drawn(assembly)
+    return result | _drawn(assembly, measured=measured)
 
 
-def _drawn(assembly: Assembly) -> dict[str, str]:
-    """The circuit of a model as text, as a picture if it is small, and its size on a device."""
+def _drawn(assembly: Assembly, *, measured: bool) -> dict[str, str]:
+    """The circuit of a model as text, as a picture if it is small, and its size on a device.
+
+    A device over the network is asked only after it has measured the events that are compared.
+    """
     circuit = getattr(assembly.generator, "circuit", None)
     if circuit is None:
         return {}
     backend = getattr(assembly.generator, "backend", assembly.backend)
     found = _written(circuit)
+    if backend.capabilities.remote and not measured:
+        return found
     try:
         transpiled = backend.device_circuit(circuit)
     except (RemoteError, Unsupported) as error:
@@ -328,7 +334,7 @@ def _result_of_model(
         "circuit": None,
         "settings": run.recipe.flat(),
     }
-    return result | _drawn(assembly)
+    return result | _drawn(assembly, measured=False)
 
 
 def _rows(metrics: Sequence[Metric], found: Sequence[Sequence[Score]]) -> list[dict[str, Any]]:
