@@ -16,7 +16,7 @@ from qgen_core.events import Space
 from qgen_core.studies import Cell, Result, Results, Trial
 from qgen_hep.studies.hits import HitsStudy, grid
 from qgen_hep.studies.hits.figures import FIGURES
-from qgen_hep.studies.hits.measurements import surviving, window_covariances
+from qgen_hep.studies.hits.measurements import _map, surviving, window_covariances
 from qgen_hep.studies.hits.statistics import EventSide, ExpectationSide, Rates, neighbouring_pairs
 from qgen_hep.studies.hits.tables import explained, tables
 
@@ -107,6 +107,25 @@ def test_both_sides_agree_on_exact_events() -> None:
         residuals = 1.0 - 2.0 * bits - rates
         expected = [table[0] @ np.prod(residuals[:, one], axis=1) for one in sets]
         np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_maps_have_the_correlations_of_pairs_and_of_triples_with_the_strongest_cell() -> None:
+    rng = np.random.default_rng(3)
+    common = rng.random((4000, 1))
+    bits = (rng.random((4000, 60)) < 0.1 + 0.8 * common).astype(np.int8)
+    bits[:, 17] = common[:, 0] ** 3 > 0.3
+    side = EventSide(bits, Rates.of(bits, None).at(None, 4000))
+    found = _map(side, side, np.arange(60))
+    first, second = np.triu_indices(60, k=1)
+    z = 1.0 - 2.0 * bits
+    z = (z - z.mean(axis=0)) / z.std(axis=0)
+    expected = 100 * (z[:, first] * z[:, second]).mean(axis=0)
+    np.testing.assert_allclose(found["data"], expected, atol=0.51)
+    assert found["triples"]["third"] == 17
+    others = (first != 17) & (second != 17)
+    of_three = 100 * (z[:, first] * z[:, second] * z[:, [17]]).mean(axis=0)[others]
+    np.testing.assert_allclose(found["triples"]["model"], of_three, atol=0.51)
+    assert np.abs(of_three).mean() > 5
 
 
 def test_events_are_centred_at_their_energy() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,17 +37,23 @@ CHANCE_OF_MMD = 3e-4
 LEAST_SHARE = -1.0
 #: The models whose maps are drawn.
 MAPS = (grid.IQP, grid.NEIGHBOURS, grid.ISING, grid.RBM, grid.TREE)
+#: What the colours of maps of pairs mean.
+PAIRS = "correlation at a given energy"
 RUN_COLOURS = {"exact": BLUE, "device": RED, "mitigated": GREEN}
 
 
-def _maps(results: Results, sample: str) -> Any:
-    """Correlations of cells at a given energy: of held-out events, and of models."""
+#: Of the maps in a figure: their matrix of one model, and what the colours mean.
+Matrix = Callable[[Results, str, str, str], Floats | None]
+
+
+def _maps(results: Results, sample: str, matrix_of: Matrix, label: str) -> Any:
+    """Maps of cells against cells: of held-out events, and of models."""
     made = figure(11.0, 7.4)
     panels = made.subplots(2, 3)
-    data = _map_of(results, sample, grid.TRUTH, "data")
+    data = matrix_of(results, sample, grid.TRUTH, "data")
     matrices = {"held-out events": data}
     for model in MAPS:
-        matrices[model] = _map_of(results, sample, model, "model")
+        matrices[model] = matrix_of(results, sample, model, "model")
     limit = _limit(data)
     shown = None
     for axes, (name, matrix) in zip(panels.ravel(), matrices.items(), strict=True):
@@ -58,7 +64,7 @@ def _maps(results: Results, sample: str) -> Any:
             continue
         shown = axes.imshow(matrix, cmap="RdBu_r", vmin=-limit, vmax=limit)
     if shown is not None:
-        made.colorbar(shown, ax=panels, shrink=0.7, label="correlation at a given energy")
+        made.colorbar(shown, ax=panels, shrink=0.7, label=label)
     return made
 
 
@@ -69,16 +75,38 @@ def _limit(matrix: Floats | None) -> float:
     return float(np.quantile(np.abs(matrix), 0.99))
 
 
-def _map_of(results: Results, sample: str, model: str, which: str) -> Floats | None:
-    """The map (M, M) of seed 1, without the diagonal."""
+def _pairs_of(results: Results, sample: str, model: str, which: str) -> Floats | None:
+    """Correlations (M, M) of seed 1, without the diagonal."""
+    found = _map_of_seed_1(results, sample, model)
+    if found is None:
+        return None
+    size = len(found["cells"])
+    return _symmetric(size, np.triu_indices(size, k=1), found[which])
+
+
+def _triples_of(results: Results, sample: str, model: str, which: str) -> Floats | None:
+    """Correlations (M, M) of seed 1 with the same third cell; 0 for pairs with this cell."""
+    found = _map_of_seed_1(results, sample, model)
+    if found is None:
+        return None
+    size = len(found["cells"])
+    third = found["triples"]["third"]
+    first, second = np.triu_indices(size, k=1)
+    others = (first != third) & (second != third)
+    return _symmetric(size, (first[others], second[others]), found["triples"][which])
+
+
+def _map_of_seed_1(results: Results, sample: str, model: str) -> Any:
     for data in compared_of(results, sample, model):
-        if "map" not in data:
-            continue
-        size = len(data["map"]["cells"])
-        matrix = np.zeros((size, size))
-        matrix[np.triu_indices(size, k=1)] = np.array(data["map"][which]) / 100
-        return matrix + matrix.T
+        if "map" in data:
+            return data["map"]
     return None
+
+
+def _symmetric(size: int, places: tuple[Any, Any], hundredths: Sequence[int]) -> Floats:
+    matrix = np.zeros((size, size))
+    matrix[places] = np.array(hundredths) / 100
+    return matrix + matrix.T
 
 
 def _curves(results: Results) -> Any:
@@ -155,9 +183,10 @@ def _windows(results: Results) -> Any:
 
 
 FIGURES: dict[int, Callable[[Results], Any]] = {
-    1: lambda results: _maps(results, "photons"),
-    2: lambda results: _maps(results, "positrons"),
+    1: lambda results: _maps(results, "photons", _pairs_of, PAIRS),
+    2: lambda results: _maps(results, "positrons", _pairs_of, PAIRS),
     3: _explained,
     4: _curves,
     5: _windows,
+    6: lambda results: _maps(results, "photons", _triples_of, "correlation of three cells"),
 }

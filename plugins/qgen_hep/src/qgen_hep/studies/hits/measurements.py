@@ -19,7 +19,6 @@ from qgen_hep.studies.hits.grid import WORD_SIZES
 from qgen_hep.studies.hits.statistics import (
     EventSide,
     ExpectationSide,
-    Products,
     Rates,
     Side,
     neighbouring_pairs,
@@ -221,22 +220,34 @@ def _curve(
 
 
 def _map(of_model: Side, of_data: Side, inside: Ints) -> dict[str, Any]:
-    """Correlations of some of the cells at a given energy, of the model and of the data."""
+    """Correlations of some of the cells at a given energy, of the model and of the data.
+
+    ``triples`` has those of each pair together with a third cell, the one whose correlations with
+    the others are largest in the data.
+    """
     cells = inside[np.arange(MAP_CELLS) * len(inside) // MAP_CELLS]
-    pairs = cells[np.stack(np.triu_indices(MAP_CELLS, k=1), axis=1)]
-    own = of_data.products(np.stack([pairs[:, 0], pairs[:, 0]], axis=1)).mean
-    other = of_data.products(np.stack([pairs[:, 1], pairs[:, 1]], axis=1)).mean
-    scale = np.sqrt(own * other)
-    return {
-        "cells": cells.tolist(),
-        "model": _hundredths(of_model.products(pairs), scale),
-        "data": _hundredths(of_data.products(pairs), scale),
-    }
+    deviations = np.sqrt(of_data.products(np.stack([cells, cells], axis=1)).mean)
+    first, second = np.triu_indices(MAP_CELLS, k=1)
+    found = _correlations(of_model, of_data, cells, deviations, (first, second))
+    strengths = np.abs(found["data"])
+    of_cells = np.bincount(first, strengths, MAP_CELLS) + np.bincount(second, strengths, MAP_CELLS)
+    third = int(np.argmax(of_cells))
+    others = (first != third) & (second != third)
+    three = (first[others], second[others], np.full(np.count_nonzero(others), third))
+    triples = _correlations(of_model, of_data, cells, deviations, three)
+    return {"cells": cells.tolist(), **found, "triples": {"third": third, **triples}}
 
 
-def _hundredths(found: Products, scale: Floats) -> list[int]:
-    """Correlations in hundredths, as whole numbers."""
-    return [round(float(value)) for value in 100 * found.mean / scale]
+def _correlations(
+    of_model: Side, of_data: Side, cells: Ints, deviations: Floats, places: tuple[Ints, ...]
+) -> dict[str, list[int]]:
+    """Products over deviations in hundredths, as whole numbers, for sets of places in ``cells``."""
+    sets = np.stack([cells[place] for place in places], axis=1)
+    scale = np.prod([deviations[place] for place in places], axis=0)
+    found = {}
+    for name, side in (("model", of_model), ("data", of_data)):
+        found[name] = np.rint(100 * side.products(sets).mean / scale).astype(int).tolist()
+    return found
 
 
 def _parameters(generator: Generator) -> int:
