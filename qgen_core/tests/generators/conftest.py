@@ -1,4 +1,4 @@
-"""The reference simulator, with and without exact values, and an ansatz, for tests of models."""
+"""For tests of models: a reference simulator, an ansatz, and derivatives by differences."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import pytest
 
 from qgen_core.circuits.circuit import Circuit, Gate, Label, given, param
 from qgen_core.circuits.measures import Measure
-from qgen_core.events import Events
-from qgen_core.interfaces import Capabilities
+from qgen_core.events import Batch, Events
+from qgen_core.interfaces import Capabilities, Generator
 from qgen_core.testing.reference import ReferenceBackend
+from qgen_core.typing import Pullback
 
 
 class Counting(ReferenceBackend):
@@ -84,3 +85,29 @@ def device() -> Device:
 @pytest.fixture
 def ansatz() -> Callable[..., Circuit]:
     return layers
+
+
+@pytest.fixture
+def check_slopes() -> Callable[[Generator, str, Batch], None]:
+    """Compares the derivatives of a weighted sum of an output with differences."""
+
+    def check(model: Generator, output: str, batch: Batch) -> None:
+        assert batch.x is not None
+        weights = np.random.default_rng(4).normal(size=len(batch.x))
+
+        def forward() -> tuple[np.ndarray, Pullback]:
+            return model.forward(output, batch, rng=np.random.default_rng(1))
+
+        gradient = forward()[1](weights)
+        assert gradient.keys() == model.parameters().keys()
+        for name, value in model.parameters().items():
+            for place in np.ndindex(value.shape):
+                before = value[place]
+                value[place] = before + 1e-5
+                above = weights @ forward()[0]
+                value[place] = before - 1e-5
+                below = weights @ forward()[0]
+                value[place] = before
+                assert gradient[name][place] == pytest.approx((above - below) / 2e-5, abs=1e-7)
+
+    return check

@@ -133,7 +133,7 @@ def test_centred_couplings_act_on_units_less_their_means(conditional: bool, coup
 @COUPLINGS
 @pytest.mark.parametrize("conditional", [False, True])
 def test_the_gradients_of_a_centred_machine_are_those_of_differences(
-    conditional: bool, couplings: Any
+    conditional: bool, couplings: Any, check_slopes: Any
 ) -> None:
     condition = None
     options: dict[str, Any] = {"couplings": couplings, "chains": 6}
@@ -141,25 +141,8 @@ def test_the_gradients_of_a_centred_machine_are_those_of_differences(
         condition = CONDITIONS
         options["condition"] = Space("bits", 2)
     model = rbm(data=Events(EVENTS, condition), **options)
-    batch = Batch(EVENTS, condition)
-    weights = np.random.default_rng(4).normal(size=8)
     for output in ("log_prob", "objective"):  # the chains stay, as nothing prepares them
-
-        def total(output: str = output) -> float:
-            rng = np.random.default_rng(1)
-            return float(weights @ model.forward(output, batch, rng=rng)[0])
-
-        _, pullback = model.forward(output, batch, rng=np.random.default_rng(1))
-        for name, slopes in pullback(weights).items():
-            value = model.parameters()[name]
-            for place in np.ndindex(value.shape):
-                before = value[place]
-                value[place] = before + 1e-5
-                above = total()
-                value[place] = before - 1e-5
-                below = total()
-                value[place] = before
-                assert slopes[place] == pytest.approx((above - below) / 2e-5, abs=1e-7)
+        check_slopes(model, output, Batch(EVENTS, condition))
 
 
 def test_a_centred_machine_learns_the_same_from_reversed_bits() -> None:
