@@ -29,10 +29,8 @@ class QinnStudy(Study):
 
     Args:
         parts: which parts to run.
-        seeds: trainings of each row; by default 5, and 1 of the GANs at full length; with
-            ``--quick`` 3, and 1 of other circuits and sizes.
-        complete: whether the GANs at full length have 5 seeds and twins as well, and everything
-            else a tenth of the full length, which takes three times as long.
+        seeds: trainings of each row; by default 5; with ``--quick`` 3, and 1 of other circuits and
+            sizes.
         pions: the file ``dataset_1_pions_1.hdf5`` of the CaloChallenge, for the same on pions;
             None leaves that out.
 
@@ -53,20 +51,16 @@ class QinnStudy(Study):
         *,
         parts: tuple[Part, ...] = PARTS,
         seeds: int | None = None,
-        complete: bool = False,
         pions: str | None = None,
     ) -> None:
         if seeds is not None:
             require_positive(seeds=seeds)
         self.parts = parts
         self.seeds = seeds
-        self.complete = complete
         self.pions = pions
 
     def cells(self, *, quick: bool) -> Sequence[Cell]:
         setting = grid.FULL
-        if self.complete:
-            setting = grid.COMPLETE
         if quick:
             setting = grid.QUICK
         return self.cells_of(setting)
@@ -80,9 +74,7 @@ class QinnStudy(Study):
             untrained = iter((grid.TRUTH, grid.GAUSSIAN))
             found += grid.cells("truth", untrained, setting, count)
         if "length" in self.parts:
-            for kind, seed_count in setting.long_seeds.items():
-                rows = grid.at_length(kind, kind in setting.long_twins)
-                found += grid.cells("length", rows, setting, self.seeds or seed_count)
+            found += grid.cells("length", grid.at_length(), setting, count)
         if "controls" in self.parts:
             found += grid.cells("controls", grid.controls(), setting, count)
         if "staged" in self.parts:

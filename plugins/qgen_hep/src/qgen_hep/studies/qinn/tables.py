@@ -59,10 +59,7 @@ def tables(results: Results) -> list[Table]:
 def _measures(results: Results) -> Table:
     """Every row at the document's capacity."""
     rows = [_measured(results, "truth", row) for row in (grid.TRUTH, grid.GAUSSIAN)]
-    for kind in grid.KINDS:
-        for row in grid.at_length(kind):
-            if seeds_of(results, "length", row):
-                rows.append(_measured(results, "length", row))
+    rows += [_measured(results, "length", row) for row in grid.at_length()]
     rows += [_measured(results, "controls", row) for row in grid.controls()]
     columns = (
         "model",
@@ -361,7 +358,7 @@ def _document(results: Results) -> Table:
         ("held-out and generated events", NONE, str(full.held_out), compared),
         ("epochs, rows at full length", "2000", str(full.epochs["full"]), epochs("full")),
         ("epochs, all other rows", NONE, str(full.epochs["short"]), epochs("short")),
-        ("seeds at full length", "1 (A)", "5 of C, 1 of A and B", seeds("length")),
+        ("seeds at full length", "1 (A)", str(full.seeds), seeds("length")),
         ("seeds of controls", NONE, str(full.seeds), seeds("controls")),
         ("seeds of other circuits and sizes", NONE, str(full.other_seeds), seeds("others")),
         ("other numbers of events", NONE, ", ".join(map(str, full.numbers)), numbers),
@@ -373,11 +370,9 @@ def _document(results: Results) -> Table:
         ("what is generated", "energies (not said of what)", "5 layers", "5 layers"),
     ]
     notes = (
-        "Full length: A, B and C with the circuit as run, and the twin of C, in this result also "
-        "those of A and B. The other controls have the short length; other capacities and batches "
-        "are those of B and C, other numbers of events of C alone. With the option `complete` the "
-        f"full setting has 5 seeds of all twins at full length, and "
-        f"{grid.COMPLETE.epochs['short']} epochs of all other rows.",
+        "Full length: A, B and C with the circuit as run, and their twins. The other controls have "
+        "the short length; other capacities and batches are those of B and C, other numbers of "
+        "events of C alone.",
     )
     columns = ("what", "document 003", "full setting", "this result")
     return Table("Against the document", columns, rows, notes)
