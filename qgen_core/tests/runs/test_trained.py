@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import qgen_core as qgen
-from qgen_core.errors import BadOption, BrokenPlugin, DataError, RecipeError
+from qgen_core.errors import BadOption, BrokenPlugin, CheckpointError, DataError, RecipeError
 from qgen_core.runs import run as runs
 from qgen_core.runs.progress import counter
 from qgen_core.runs.recipes import Recipe
@@ -79,6 +79,30 @@ def test_fit_keeps_the_data_and_a_recipe_that_reads_them(tmp_path: Path) -> None
     assert generated.columns == ("x0", "x1")
     assert np.all(generated.x >= x.min(axis=0)), "in the units of the data"
     assert np.all(generated.x <= x.max(axis=0))
+
+
+def test_a_run_with_its_data_may_be_moved(tmp_path: Path) -> None:
+    made = qgen.fit(correlated(), bits=3, steps=3, seed=4, run=tmp_path / "here", **QUIET)
+    expected = made.evaluate().metrics
+    there = tmp_path / "elsewhere" / "there"
+    there.parent.mkdir()
+    made.path.rename(there)
+    moved = qgen.load(there)
+    assert moved.evaluate().metrics == expected
+    longer = moved.recipe.with_values({"trainer.steps": 5})
+    resumed = qgen.train(longer, run=there, resume=True, **QUIET)
+    assert resumed.history.losses.size == 5
+
+
+def test_a_file_of_the_same_name_is_no_substitute(tmp_path: Path) -> None:
+    made = qgen.fit(correlated(), bits=3, steps=3, run=tmp_path / "here", **QUIET)
+    other = qgen.fit(correlated() + 1.0, bits=3, steps=3, run=tmp_path / "other", **QUIET)
+    (other.path / "given.h5").replace(made.path / "given.h5")
+    moved = made.path.rename(tmp_path / "there")
+    with pytest.raises(DataError, match="not those of the training"):
+        qgen.load(moved).evaluate()
+    with pytest.raises(CheckpointError, match="data"):
+        qgen.train(made.recipe, run=moved, resume=True, **QUIET)
 
 
 def test_fit_takes_frames_events_weights_and_conditions(tmp_path: Path) -> None:

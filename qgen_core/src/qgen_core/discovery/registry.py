@@ -88,7 +88,16 @@ CALL_ARGUMENTS: Mapping[str, Sequence[str]] = {
 }
 #: Parameters that a run fills in for every factory that has them; a recipe cannot set them.
 SUPPLIED_BY_RUN = frozenset(
-    {"space", "condition", "data", "seed", "edges", "column_names", "condition_names"}
+    {
+        "space",
+        "condition",
+        "data",
+        "seed",
+        "edges",
+        "column_names",
+        "condition_names",
+        "run_folder",
+    }
 )
 
 

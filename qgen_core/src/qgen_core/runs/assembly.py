@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,8 @@ class Assembly:
 
     With ``saved`` encoder states (arrays by name, for "encoder" and "condition_encoder") the
     encoders are loaded instead of fitted, so the dataset is read only if its events are needed;
-    DataError is raised when these do not have the hash ``events_sha256``.
+    DataError is raised when these do not have the hash ``events_sha256``. ``folder`` is that of the
+    run, which may hold the dataset's file.
 
     >>> from qgen_core.runs.recipes import Recipe
     >>> tables = {"dataset": "none", "encoder": "min-max", "generator": "none", "loss": "none"}
@@ -61,9 +63,11 @@ class Assembly:
         saved: Mapping[str, Mapping[str, Array]] | None = None,
         *,
         events_sha256: str | None = None,
+        folder: Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.saved = saved
+        self.folder = folder
         self.events_sha256 = events_sha256
         self.outside: dict[str, int] = {}
         self.notes: dict[str, tuple[float, str]] = {}
@@ -75,7 +79,8 @@ class Assembly:
     def events(self) -> Events:
         """All events of the dataset."""
         table = self._table("dataset")
-        found = registry.build("dataset", table, {"seed": self.recipe.seed})()
+        supplied = {"seed": self.recipe.seed, "run_folder": self.folder}
+        found = registry.build("dataset", table, supplied)()
         name = table["name"]
         if not isinstance(found, Events):
             raise BrokenPlugin(

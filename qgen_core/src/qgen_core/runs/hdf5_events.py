@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,15 @@ def saved_events(
     condition_columns: tuple[str, ...] = (),
     weight: str | None = None,
     units: dict[str, str] | None = None,
+    run_folder: Path | None = None,
 ) -> Events:
     """The dataset ``saved-events``: events of an HDF5 file whose columns are arrays by name.
 
     :func:`qgen_core.fit` and ``qgen generate`` write such files. ``weight`` names the column of
-    weights, ``units`` gives units by name. Other formats, cuts and the treatment of invalid values
-    are what the dataset ``file`` of qgen-hep is for.
+    weights, ``units`` gives units by name. If there is no such file, a file of the same name in
+    ``run_folder`` is read, because a run folder may have been moved together with its events; a run
+    compares the events with those of its training. Other formats, cuts and the treatment of invalid
+    values are what the dataset ``file`` of qgen-hep is for.
 
     Raises DataError for a file that is damaged or lacks a column.
 
@@ -112,7 +116,13 @@ def saved_events(
     >>> saved, saved.provenance["kind"]
     (Events(2 of pt [GeV]), 'measured')
     """
-    found = read_events(Path(path), columns, condition_columns, weight)
+    place = Path(path)
+    # unlike Path.exists this is False, too, below a folder of another user
+    if run_folder is not None and not os.path.exists(place):  # noqa: PTH110
+        moved = run_folder / place.name
+        if moved.exists():
+            place = moved
+    found = read_events(place, columns, condition_columns, weight)
     by_name = units or {}
     return found.replace(units=tuple(by_name.get(name, "1") for name in columns))
 

@@ -106,7 +106,7 @@ def train(
         raise RecipeError(
             f"{path} already holds a run; continue it with --resume, or choose another folder"
         )
-    assembly = Assembly(recipe, _encoders_to_resume(path, recipe))
+    assembly = Assembly(recipe, _encoders_to_resume(path, recipe), folder=path)
     assembly.check()
     with RunLock(path) if writes else nullcontext():
         earlier: dict[str, Any] = {}
@@ -356,7 +356,9 @@ class Run(ShownInNotebook):
         expected = None
         if self.recipe.tables["dataset"] == self.folder.recipe.tables["dataset"]:
             expected = self.record["data"]["events sha256"]
-        assembly = Assembly(self.recipe, self.folder.encoders, events_sha256=expected)
+        assembly = Assembly(
+            self.recipe, self.folder.encoders, events_sha256=expected, folder=self.path
+        )
         assembly.generator.load(_generator_state(trained))
         sampler = assembly.generator.sampler
         if sampler is not None and not load_sampler(sampler, trained):
