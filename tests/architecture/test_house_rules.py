@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Callable, Iterator
 
 import house
 import pytest
+
+from qgen_core.discovery import registry
 
 #: Modules that run what they read, or that hold a global random state.
 MODULES = {
@@ -214,3 +217,16 @@ def test_continuous_integration_checks_types_and_style_once() -> None:
     for command in ("ruff check .", "ruff format --check .", "bin/mypy", "pytest"):
         assert command.replace("bin/", "(BIN)/") in target or command in target
     assert "make test" in (house.ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_a_message_can_name_the_package_of_every_component() -> None:
+    """The list of names that messages use holds what the packages offer, but for the template."""
+    for kind, group in registry.KINDS.items():
+        offered = {}
+        for source in house.SOURCES:
+            text = (source.parent / "pyproject.toml").read_text(encoding="utf-8")
+            project = tomllib.loads(text)["project"]
+            for name in project.get("entry-points", {}).get(group, {}):
+                offered[name] = project["name"]
+        given = {name: of for name, of in offered.items() if of != "qgen-template"}
+        assert registry.known_providers().get(kind, {}) == given, kind
