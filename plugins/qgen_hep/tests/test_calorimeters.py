@@ -11,6 +11,7 @@ import pytest
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
 from qgen_hep.calorimeters import DS1_PHOTONS, DS1_PIONS, DS2, DS3, Calorimeter, CalorimeterLayer
+from qgen_hep.calorimeters.distances import frechet_distance, normalised
 from qgen_hep.calorimeters.features import LEVELS, high_level_features, network_inputs
 from qgen_hep.calorimeters.grids import CALOGAN
 from qgen_hep.calorimeters.showers import (
@@ -213,6 +214,26 @@ def test_features_are_what_loops_over_voxels_give(calorimeter: Calorimeter) -> N
         assert found["E_tot/E_inc"][event] == pytest.approx(response)
     expected += sum(2 * len(by_direction) for by_direction in places.values())
     assert len(found) == expected
+
+
+def test_one_voxel_has_no_width() -> None:
+    """Not even that of rounding, which a distance would divide by its largest value."""
+    layers = CALORIMETERS["ds1-photons-layers"]
+    draw = np.random.default_rng(4)
+    energies = draw.exponential(1000.0, (2000, layers.voxels))
+    sample = Showers(energies, np.full(2000, 65536.0), layers)
+    features = high_level_features(sample)
+    of_width = [name for name in features if name.startswith("width")]
+    assert len(of_width) >= layers.voxels
+    for name in of_width:
+        assert not features[name].any(), name
+    # the same events in another order of magnitude of rounding errors
+    scaled = Showers(
+        energies * (1 + 1e-15 * draw.normal(size=energies.shape)), sample.incident, layers
+    )
+    both = [network_inputs(one, "high") for one in (sample, scaled)]
+    found = frechet_distance(*normalised(*both))
+    assert found == pytest.approx(0.0, abs=1e-9)
 
 
 def test_features_do_not_depend_on_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:

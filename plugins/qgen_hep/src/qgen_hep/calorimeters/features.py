@@ -15,6 +15,9 @@ from qgen_hep.calorimeters.showers import Showers
 
 #: Added to the energy of a layer before a division, so that an empty layer has its centre at 0.
 TINY = 1e-16
+#: A smaller variance is rounding, in units of the mean square of the coordinate. It would be the
+#: whole width of a layer of one voxel, and a feature that a distance divides by its largest value.
+ROUNDING = 1e-12
 #: Added to an energy in MeV before its logarithm.
 LEAST_ENERGY = 1e-8
 #: Centres and widths are divided by this many mm for networks.
@@ -34,7 +37,8 @@ def high_level_features(showers: Showers) -> dict[str, Floats]:
     ``E_layer_L`` in MeV; ``EC_r_L`` and ``width_r_L`` in mm, the mean of r weighted by energy and
     its standard deviation; ``sparsity_L``, the share of voxels without energy. Of each layer with
     angles (or with cells) also ``EC_eta_L``, ``EC_phi_L``, ``width_eta_L`` and ``width_phi_L``. A
-    layer without energy has centres and widths of 0.
+    layer without energy has centres and widths of 0. Widths below 1e-6 of the distance from the
+    origin are 0, such as those of one voxel.
 
     >>> from qgen_hep.calorimeters import DS1_PHOTONS
     >>> voxels = np.zeros((1, 368))
@@ -93,8 +97,9 @@ class _LayerSums:
 
     def width(self, direction: str) -> Floats:
         """The standard deviation (N,) in a direction."""
-        variance = self._squares[direction] - self.means[direction] ** 2
-        return np.sqrt(np.maximum(variance, 0.0))
+        squares = self._squares[direction]
+        variance = squares - self.means[direction] ** 2
+        return np.sqrt(np.where(variance > ROUNDING * squares, variance, 0.0))
 
 
 def network_inputs(showers: Showers, level: Level) -> Floats:

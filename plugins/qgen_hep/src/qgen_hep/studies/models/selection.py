@@ -22,8 +22,6 @@ SIMULATED = "simulated"
 NO_COST = {"parameters": None, "training": None, "generating": None}
 #: A smaller error is rounding.
 ROUNDING = 1e-12
-#: Differences of more than so many uncertainties are called differences.
-SIGNIFICANT = 2.0
 
 
 def label_of(model: str) -> str:
@@ -78,18 +76,6 @@ class Measured:
         """
         value = with_error(self.value, self.uncertainty)
         return f"{value}{SPACE}({with_error(self.floor, self.floor_spread)})"
-
-    def minus(self, other: Measured) -> tuple[float, float]:
-        """The difference to another model of the same seeds, and its uncertainty.
-
-        It is that of the mean of the paired differences; with one seed, or other seeds, that of
-        two independent numbers.
-        """
-        difference = self.value - other.value
-        if len(self.values) == len(other.values) > 1:
-            pairs = np.subtract(self.values, other.values)
-            return difference, float(np.std(pairs, ddof=1) / np.sqrt(len(pairs)))
-        return difference, float(np.hypot(self.uncertainty, other.uncertainty))
 
 
 def with_error(value: float, error: float) -> str:

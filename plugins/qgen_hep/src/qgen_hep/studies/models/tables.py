@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from qgen_core.studies import MISSING, NONE, Results, Table
 from qgen_hep.studies.models import grid
 from qgen_hep.studies.models.selection import (
-    SIGNIFICANT,
     SIMULATED,
     TASK_LABELS,
     Benchmark,
@@ -17,6 +18,7 @@ from qgen_hep.studies.models.selection import (
     rows_of,
     with_error,
 )
+from qgen_hep.studies.shared.paired import LEVEL, Paired
 from qgen_hep.studies.shared.summary import OVER_SEEDS
 
 #: Costs, by the text of their column, and its format.
@@ -162,9 +164,11 @@ def _twins(results: Results) -> Table:
     notes = (
         "A twin has as many parameters as the quantum model, or as nearly so as its layers allow; "
         "frozen: the same model, of which the circuit keeps its first parameters. Differences have "
-        "the standard error of paired differences over seeds; one that is smaller than "
-        f"{SIGNIFICANT:g} of these is called none. With one seed they have the uncertainty of both "
-        "numbers from the numbers of events, and what another training would change is not known.",
+        "the standard error of paired differences over seeds; one is seen if it is larger than the "
+        f"error times the quantile of Student's t for {LEVEL:.0%} and the number of seeds, which "
+        f"chance alone does in {1 - LEVEL:.0%} of them. With one seed they have the uncertainty of "
+        "both numbers from the numbers of events, and what another training would change is not "
+        "known.",
     )
     return Table("Quantum models, twins and frozen circuits", columns, rows, notes)
 
@@ -198,17 +202,13 @@ def _value(found: Measured | None) -> str:
 
 def _difference(own: Measured | None, other: Measured | None) -> list[str]:
     """The difference with its uncertainty, and in words."""
-    if own is None or other is None:
+    if own is None or other is None or len(own.values) != len(other.values):
         return [MISSING, MISSING]
-    difference, error = own.minus(other)
-    verdict = "no difference"
-    if len(own.values) == 1:
-        verdict = ONE_SEED
-    elif difference < -SIGNIFICANT * error:
-        verdict = "better"
-    elif difference > SIGNIFICANT * error:
-        verdict = "worse"
-    return [with_error(difference, error), verdict]
+    found = Paired.of(own.values, other.values)
+    if found.count == 1:
+        error = float(np.hypot(own.uncertainty, other.uncertainty))
+        return [with_error(found.mean, error), ONE_SEED]
+    return [with_error(found.mean, found.error), found.verdict()]
 
 
 def _simulated(results: Results, task: str) -> Table:

@@ -9,6 +9,7 @@ import numpy as np
 
 from qgen_core.studies import MISSING, NONE, Results, Summary, Table
 from qgen_hep.studies.reversible import grid
+from qgen_hep.studies.shared.paired import LEVEL
 from qgen_hep.studies.shared.summary import OVER_SEEDS
 
 SAMPLE_LABELS = {"energies": "Layer energies", "mass": "Z mass"}
@@ -145,8 +146,9 @@ def _differences(results: Results) -> Table:
     columns = ("sample", "model", "less frozen", "less inn", "less histogram")
     notes = (
         "The difference of normalised NLL, seed by seed on the same held-out events: below 0 the "
-        f"model is better. {OVER_SEEDS}; a difference of less than two standard errors of the "
-        "mean (± / sqrt of the seeds) is none.",
+        f"model is better. {OVER_SEEDS}; a difference is seen if it is larger than the standard "
+        "error of the mean (± / sqrt of the seeds) times the quantile of Student's t for "
+        f"{LEVEL:.0%} and the number of seeds.",
     )
     return Table("Differences of NLL", columns, rows, notes)
 
