@@ -15,7 +15,7 @@ from qgen_core.errors import BadOption, BrokenPlugin, Interrupted
 from qgen_core.interfaces import Model
 from qgen_core.testing import GeneratorKit
 from qgen_core.typing import Array
-from qgen_torch.flows.coupling import Affine, CouplingFlow, Perceptrons, Splines
+from qgen_torch.flows.coupling import ActNorm, Affine, CouplingFlow, Perceptrons, Splines
 from qgen_torch.flows.inn import InvertibleNetwork
 from qgen_torch.flows.spline import RationalQuadraticSpline
 
@@ -169,6 +169,15 @@ def test_a_column_outside_a_spline_leaves_the_others_alone() -> None:
     assert torch.equal(y[[1, 3]], expected[[1, 3]])
     assert torch.equal(log_slope[[1, 3]], of_inside[[1, 3]])
     assert not torch.equal(y[[1, 3]], mixed[[1, 3]])
+
+
+def test_a_column_of_one_value_is_not_divided_by_rounding() -> None:
+    values = torch.linspace(-2.0, 2.0, 7, dtype=torch.float64)
+    x = torch.stack([torch.full_like(values, 91.1876), values], dim=1)
+    norm = ActNorm(2).double()
+    norm.fit(x)
+    _, log_det = norm.to_latent(x)
+    assert float(log_det.detach()) == pytest.approx(-float(values.std(correction=0).log()))
 
 
 def test_steep_splines_are_finite_in_single_precision() -> None:

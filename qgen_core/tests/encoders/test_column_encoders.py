@@ -12,6 +12,7 @@ from qgen_core.encoders.angle import AngleEncoder
 from qgen_core.encoders.binarise import BinariseEncoder
 from qgen_core.encoders.binning import BinningEncoder
 from qgen_core.encoders.chain import ChainEncoder
+from qgen_core.encoders.hit_standard import HitStandardEncoder
 from qgen_core.encoders.log import LogEncoder
 from qgen_core.encoders.logit import LogitEncoder
 from qgen_core.encoders.min_max import MinMaxEncoder
@@ -134,6 +135,17 @@ def test_standard_scaling() -> None:
     constant = np.full((5, 1), 0.1)
     encoder = StandardEncoder().fit(constant)
     assert np.allclose(encoder.encode(constant + 2.0), 2.0) and encoder.log_det(constant)[0] == 0.0  # type: ignore[index]
+
+
+def test_rounding_is_not_scaled_to_the_size_of_the_other_columns() -> None:
+    rounded = np.where(np.arange(50) % 2, 0.3, 0.1 + 0.2)
+    x = np.column_stack([rounded, np.linspace(1.0, 2.0, 50)])
+    for encoder in (StandardEncoder(), MinMaxEncoder(), HitStandardEncoder()):
+        z = encoder.fit(x).encode(x)
+        assert np.ptp(z[:, 0]) < 1e-15, encoder.name
+        assert np.ptp(z[:, 1]) >= 1.0, encoder.name
+    with pytest.raises(DataError, match="column 0 has the one value 0.3"):
+        AngleEncoder().fit(x)
 
 
 def test_power_takes_negative_numbers_of_a_model_as_zero() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qgen_core.discovery.optional_import import import_optional
+from qgen_core.encoders.checks import constant_columns
 from qgen_core.errors import BadOption, DataError
 from qgen_core.metrics.classifier_auc import area
 from qgen_core.support.random_streams import stream
@@ -34,8 +35,6 @@ OVER_ALL = 1.0
 SLOPE = 0.01
 #: The most numbers that a network is evaluated on at once, which limits its memory.
 MOST_NUMBERS = 2**25
-#: A deviation below this is taken as 1, so that a constant column stays finite.
-LEAST_DEVIATION = 1e-12
 
 
 @dataclass(frozen=True)
@@ -324,8 +323,8 @@ class _Scaler:
 
     @classmethod
     def fitted(cls, train: Floats, settings: Settings) -> _Scaler:
-        deviation = train.std(axis=0)
-        deviation = np.where(deviation < LEAST_DEVIATION, 1.0, deviation)
+        constant = constant_columns(train.min(axis=0), train.max(axis=0))
+        deviation = np.where(constant, 1.0, train.std(axis=0))
         return cls(settings.scaling, settings.precision, train.mean(axis=0), deviation)
 
     def __call__(self, events: Floats) -> Array:

@@ -7,6 +7,7 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
+from qgen_core.encoders.checks import constant_columns
 from qgen_core.encoders.columns import ColumnEncoder
 from qgen_core.errors import BadOption, DataError
 from qgen_core.typing import Array, Floats
@@ -84,8 +85,9 @@ class AngleEncoder(ColumnEncoder):
             return {"low": low, "high": high}
         low = x.min(axis=0)
         high = x.max(axis=0)
-        if np.any(low == high):
-            column = int(np.argmax(low == high))
+        constant = constant_columns(low, high)
+        if np.any(constant):
+            column = int(np.argmax(constant))
             raise DataError(
                 f"column {column} has the one value {low[column]:g}; give angle a window, or "
                 "leave the column out"

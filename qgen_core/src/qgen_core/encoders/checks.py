@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from qgen_core.errors import CheckpointError, DataError
 from qgen_core.typing import Array
 
+#: Values of a column that differ by less, in units of the largest of them, are the same.
+ROUNDING = 1e-12
+
 
 def matrix(owner: str, x: Array, width: int | None = None) -> Array:
     """``x`` as floats (N, width), in its own precision if it has one, else float64.
@@ -55,6 +58,19 @@ def training_matrix(owner: str, x: Array) -> Array:
             f"the first in feature {column} of event {row}; drop or correct them"
         )
     return array
+
+
+def constant_columns(low: Array, high: Array) -> NDArray[np.bool_]:
+    """Which columns (F,) hold one value, up to rounding, by their smallest and largest values.
+
+    Divided by their spread, such columns would be rounding as large as any other number.
+
+    >>> constant_columns(np.array([0.3, 0.3, 0.0]), np.array([0.1 + 0.2, 0.4, 0.0])).tolist()
+    [True, False, True]
+    """
+    largest = np.maximum(np.abs(low), np.abs(high))
+    found: NDArray[np.bool_] = high - low <= ROUNDING * largest
+    return found
 
 
 def all_in_row(mask: Array) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qgen_core.encoders.checks import constant_columns
 from qgen_core.encoders.columns import ColumnEncoder
 from qgen_core.errors import BadOption, DataError
 from qgen_core.typing import Array, Floats
@@ -110,4 +111,4 @@ def _of_hits(x: Floats, hit: NDArray[np.bool_]) -> tuple[Floats, Floats]:
     mean = x.sum(axis=0) / counts
     variance = np.where(hit, (x - mean) ** 2, 0.0).sum(axis=0) / counts
     # equal hits have the deviation 0, also where their mean is rounded
-    return least, np.where(largest > least, np.sqrt(variance), 0.0)
+    return least, np.where(constant_columns(least, largest), 0.0, np.sqrt(variance))

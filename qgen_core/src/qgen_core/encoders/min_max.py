@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from qgen_core.encoders.checks import constant_columns
 from qgen_core.encoders.columns import ColumnEncoder
 from qgen_core.errors import BadOption
 from qgen_core.typing import Floats
@@ -70,8 +71,9 @@ class MinMaxEncoder(ColumnEncoder):
         low = np.zeros(x.shape[1])
         if self.start == "min":
             low = x.min(axis=0)
-        length = self.margin * (x.max(axis=0) - low)
-        return {"low": low, "length": np.where(length > 0, length, 1.0)}
+        high = x.max(axis=0)
+        constant = constant_columns(low, high)
+        return {"low": low, "length": np.where(constant, 1.0, self.margin * (high - low))}
 
     @property
     def _slope(self) -> Floats:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from qgen_core.encoders.checks import constant_columns
 from qgen_core.encoders.columns import ColumnEncoder
 from qgen_core.typing import Floats
 
@@ -14,7 +15,7 @@ class StandardEncoder(ColumnEncoder):
     """``(x - mean) / deviation`` of each column, with both taken from the training events.
 
     Events (N, F) in any unit give (N, F) without a unit. The deviation is the root of the mean
-    square (divided by N, not N - 1); for a column with one single value it is 1.
+    square (divided by N, not N - 1); for a column with one single value, up to rounding, it is 1.
 
     Args:
         columns: names or numbers of the columns to map; None: all.
@@ -41,7 +42,7 @@ class StandardEncoder(ColumnEncoder):
         super().__init__(columns, column_names)
 
     def _learn(self, x: Floats) -> dict[str, Floats]:
-        constant = np.all(x == x[0], axis=0)
+        constant = constant_columns(x.min(axis=0), x.max(axis=0))
         return {"mean": x.mean(axis=0), "deviation": np.where(constant, 1.0, x.std(axis=0))}
 
     def _map(self, x: Floats) -> Floats:

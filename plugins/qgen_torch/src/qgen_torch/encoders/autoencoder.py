@@ -22,6 +22,7 @@ from qgen_core.errors import BadOption, CheckpointError, DataError
 from qgen_core.support.random_streams import generator, stream
 from qgen_core.typing import Array, Floats, Rng
 from qgen_torch.conditions import check_condition
+from qgen_torch.networks.columns import deviations
 from qgen_torch.networks.mlp import Activation, mlp
 from qgen_torch.networks.module_arrays import copied_state, load_state, seeded, torch_seed
 
@@ -243,9 +244,8 @@ class _Scale(nn.Module):
 
     def learn(self, x: Tensor) -> None:
         """Take mean and deviation of columns (N, width)."""
-        deviation = x.std(dim=0, correction=0)
         self.get_buffer("mean").copy_(x.mean(dim=0))
-        self.get_buffer("deviation").copy_(torch.where(deviation > 0, deviation, 1.0))
+        self.get_buffer("deviation").copy_(deviations(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """Columns (N, width) in deviations from the mean."""

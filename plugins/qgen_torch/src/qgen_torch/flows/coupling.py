@@ -16,6 +16,7 @@ from qgen_core.discovery.optional_import import import_optional
 from qgen_core.errors import BadOption
 from qgen_core.support.resources import require_memory
 from qgen_torch.flows.spline import RationalQuadraticSpline
+from qgen_torch.networks.columns import deviations
 from qgen_torch.networks.mlp import ACTIVATIONS, COPIES, Activation
 
 Tensor = torch.Tensor
@@ -152,9 +153,8 @@ class ActNorm(nn.Module):
 
     def fit(self, x: Tensor) -> None:
         """Take the centre and the spread from a batch (N, width); a constant has the spread 1."""
-        deviation = x.std(dim=0, correction=0)
         self.get_buffer("centre").copy_(x.mean(dim=0))
-        self.get_buffer("spread").copy_(torch.where(deviation > 0, deviation, 1.0))
+        self.get_buffer("spread").copy_(deviations(x))
 
     def to_latent(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """y, and the logarithm of the determinant, a scalar."""
