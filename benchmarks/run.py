@@ -113,7 +113,9 @@ def main() -> int:
     results: dict[str, Any] = {}
     for name in QUICK if given.quick else GROUPS:
         found, problem = run_group(name, GROUPS[name], given)
-        cases = merge(cases, [{**case, "again": True} for case in found] if given.update else found)
+        if given.update:
+            found = [{**case, "again": True, "machine": machine()} for case in found]
+        cases = merge(cases, found)
         problems += [problem] if problem else []
         results = collected(given, cases, problems, perf_counter() - start)
         save(results)  # after each group, so that a run cut short keeps what it measured
@@ -133,6 +135,15 @@ def before(given: argparse.Namespace) -> tuple[list[dict[str, Any]], float]:
     results = json.loads(latest.read_text())
     cases = [{"versions": results["versions"], **case} for case in results["cases"]]
     return cases, 60 * results["minutes"]
+
+
+def machine_of_the_run(given: argparse.Namespace) -> dict[str, Any]:
+    """Where the full run was measured; cases that are put into it later say their own machine."""
+    latest = RESULTS / "latest.json"
+    if not given.update or not latest.exists():
+        return machine()
+    found: dict[str, Any] = json.loads(latest.read_text())["machine"]
+    return found
 
 
 def merge(cases: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -157,7 +168,7 @@ def collected(
     results = {
         "mode": mode(given),
         "date": datetime.now(UTC).date().isoformat(),
-        "machine": machine(),
+        "machine": machine_of_the_run(given),
         "threads": STATED,
         "versions": merged(cases),
         "minutes": seconds / 60,

@@ -100,9 +100,16 @@ def facts(results: dict[str, Any]) -> str:
             "- peak of one core, fused multiply-adds, measured: "
             + ", ".join(f"{rate / 1e9:.0f} Gflop/s ({p})" for p, rate in peak.items())
         )
-    again = [case["id"] for case in results["cases"] if case.get("again")]
-    if again:
-        lines.append(f"- measured by themselves, after the full run: {', '.join(again)}")
+    again: dict[str, list[str]] = {}
+    for one in results["cases"]:
+        if one.get("again"):
+            used = one.get("machine", m)
+            where = ""
+            if used["processor"] != m["processor"]:
+                where = f", on {used['processor']}, {used['cores']} cores"
+            again.setdefault(where, []).append(one["id"])
+    for where, names in again.items():
+        lines.append(f"- measured by themselves, after the full run{where}: {', '.join(names)}")
     for place, found in results["versions"].items():
         lines.append(
             f"- {place}: " + ", ".join(f"{name} {number}" for name, number in sorted(found.items()))

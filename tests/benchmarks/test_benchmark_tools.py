@@ -12,7 +12,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from benchmarks import compare, equal, opening, timed_case
+from benchmarks import compare, equal, opening, tables, timed_case
 from benchmarks import run as full_run
 from benchmarks.context import Context
 from benchmarks.worker import ROOT
@@ -131,6 +131,20 @@ def test_the_page_opens_with_the_fastest_peer_of_the_same_precision() -> None:
     assert found.peer["label"] == "fast"
     assert found.ratio == 5.0
     assert found.spread == pytest.approx((9 / 2.2, 11 / 1.8))
+
+
+def test_a_case_that_was_measured_elsewhere_says_where() -> None:
+    machines = [{"processor": name, "cores": 2, "python": "3.11"} for name in ("one", "other")]
+    cases = [
+        {"id": "first", "again": True, "machine": machines[0]},
+        {"id": "second", "again": True, "machine": machines[1]},
+        {"id": "third"},
+    ]
+    results = {"machine": machines[0], "date": "2026-11-30", "mode": "full", "minutes": 1}
+    told = tables.facts({**results, "cases": cases, "versions": {}, "threads": {}})
+    assert "- measured by themselves, after the full run: first\n" in told
+    assert "- measured by themselves, after the full run, on other, 2 cores: second" in told
+    assert "third" not in told
 
 
 def test_the_committed_page_opens_with_ten_measured_rows() -> None:
