@@ -156,6 +156,13 @@ def test_energies_are_those_that_samplers_are_given() -> None:
         PriorShape(0, 3, 4, np.array([[3, 0]]))
 
 
+def test_a_saved_coupling_does_not_depend_on_the_order_of_the_pairs() -> None:
+    pairs = np.array([[2, 2], [0, 1], [2, 0]])
+    found = [PriorShape(0, 3, 4, pairs[order]).pairs for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2])]
+    for one in found:
+        assert one is not None and one.tolist() == [[0, 1], [2, 0], [2, 2]]
+
+
 def test_couplings_choose_what_is_trained() -> None:
     pairs = np.array([[0, 0], [1, 2], [2, 1]])
     model = autoencoder(couplings=lambda left, right: pairs, scale=0.5)
@@ -284,6 +291,28 @@ def test_nelbo_is_the_sum_over_all_latents(head: Any, conditioning: Any) -> None
     low = found["nelbo, AIS bound"]
     high = found["nelbo, reverse AIS bound"]
     assert low.value - 0.02 < found["nelbo, exact"].value < high.value + 0.02
+
+
+def test_weights_are_of_latents_drawn_from_the_posterior() -> None:
+    """Each state of 6 latents has a weight of its own, so the weights tell which were drawn."""
+    model = changed(autoencoder())
+    x = np.random.default_rng(1).normal(size=(1, 3))
+    draws = 100_000
+    found = model.log_weights(np.repeat(x, draws, axis=0), draws=1, rng=np.random.default_rng(2))[0]
+    log_posterior, log_joint = exact_terms(model, torch.tensor(x), None)
+    expected = (log_joint - log_posterior)[0] + Enumeration(model.energy()).log_z
+    order = np.argsort(expected)
+    place = np.searchsorted(expected[order], found)
+    candidates = order[np.stack([np.maximum(place - 1, 0), np.minimum(place, 63)])]
+    distances = np.abs(expected[candidates] - found)
+    assert distances.min(axis=0).max() < 1e-9
+    states = candidates[distances.argmin(axis=0), np.arange(draws)]
+    counts = np.bincount(states, minlength=64)
+    means = draws * np.exp(log_posterior[0])
+    frequent = means > 20
+    chi_square = np.sum((counts - means)[frequent] ** 2 / means[frequent])
+    degrees = np.count_nonzero(frequent)
+    assert abs(chi_square - degrees) < 5 * np.sqrt(2 * degrees)
 
 
 def test_the_objective_is_the_bound_but_for_log_z() -> None:
