@@ -266,6 +266,19 @@ def test_persistent_chains_go_on_and_those_of_cd_start_at_the_events() -> None:
     np.testing.assert_array_equal(visible, 2 * EVENTS[np.arange(10) % 8] - 1)
 
 
+@pytest.mark.parametrize("name", ["rbm", "pairwise-ising"])
+def test_samples_start_at_all_chains(name: str) -> None:
+    class Unmoved(qgen.Sampler):
+        def sample(self, ising: Any, n: int, *, rng: Any, initial: Any = None) -> Any:
+            return np.asarray(initial, dtype=np.int8), {"source": "unmoved"}
+
+    options: dict[str, Any] = {"space": Space("bits", 8), "sampler": Unmoved(), "chains": 20}
+    model = qgen.generator(name, seed=3, method="pcd", **options)
+    drawn = model.sample(400, rng=np.random.default_rng(1))
+    chains = np.unique(model.chains[:, :8], axis=0)
+    np.testing.assert_array_equal(np.unique(2 * drawn - 1, axis=0), chains)
+
+
 PROBABILITIES = np.array([0.3, 0.02, 0.02, 0.16, 0.02, 0.16, 0.02, 0.3])
 
 

@@ -14,6 +14,7 @@ from qgen_core.errors import BadOption, DataError, OutputMismatch, Unsupported
 from qgen_core.events import Batch, Events, Space, Words, bits_to_index, index_to_bits
 from qgen_core.generators.iqp import InstantaneousQuantumPolynomial
 from qgen_core.generators.iqp_bodies import Bodies, DiagonalAngles, chosen_bodies
+from qgen_core.generators.iqp_start import Moments, started_couplings
 from qgen_core.generators.iqp_words import exact_expectations, sampled_expectations
 from qgen_core.losses.words import values_of_words
 from qgen_core.simulators.statevector.backend import StatevectorBackend
@@ -264,10 +265,24 @@ def test_start_values_meet_the_covariance_of_two_wires() -> None:
     weight = np.random.default_rng(1).uniform(0.1, 2.0, 4000)
     data = Events(correlated_bits(4000, 2), weight=weight)
     model = model_of(2, start="data", data=data)
-    batch = Batch(words=Words.of([[0, 1]]))
+    batch = Batch(words=Words.of([[0], [1], [0, 1]]))
     found, _ = model.forward("correlators", batch, rng=np.random.default_rng(1))
     spins = 1 - 2 * data.x.astype(float)
-    assert found[0, 0] == pytest.approx(np.average(spins[:, 0] * spins[:, 1], weights=weight))
+    expected = np.average(spins, axis=0, weights=weight)
+    assert found[0, :2] == pytest.approx(expected)
+    assert not np.allclose(expected, spins.mean(axis=0), atol=1e-3)
+    assert found[0, 2] == pytest.approx(np.average(spins[:, 0] * spins[:, 1], weights=weight))
+
+
+def test_covariances_that_may_be_noise_are_not_start_values() -> None:
+    means = np.full(2, 0.5)
+    covariances = np.array([[0.75, 0.15], [0.15, 0.75]])
+    edges = np.array([[0, 1]])
+    rng = np.random.default_rng(1)
+    # the error of this covariance is 0.75 / sqrt(size): 2.9 and 3.1 errors
+    for size, is_signal in ((210.0, False), (240.0, True)):
+        (angle,) = started_couplings(Moments(means, covariances, size), edges, 1e-4, rng)
+        assert (abs(angle) > 0.1) == is_signal
 
 
 def test_frozen_couplings_keep_their_start_values() -> None:
