@@ -9,7 +9,7 @@ import pytest
 
 import qgen_core as qgen
 from qgen_core.errors import BadOption, Unsupported
-from qgen_core.events import Batch, Events, Space, index_to_bits
+from qgen_core.events import Batch, Events, Space, bits_to_index, index_to_bits
 from qgen_core.generators.iqp import InstantaneousQuantumPolynomial
 from qgen_core.interfaces import Model
 from qgen_core.metrics.bit_differences import (
@@ -108,6 +108,68 @@ def test_floor_and_spread_are_those_of_new_samples(name: str) -> None:
         spread = np.mean([one.floor_spread for one in quantity])
         assert abs(values.mean() - floor) < 5 * values.std() / np.sqrt(40) + 0.05 * abs(floor)
         assert 0.6 < values.std() / spread < 1.6
+        if name == "bit-mmd":  # less its noise it is 0 on average
+            assert abs(values.mean()) < 5 * values.std() / np.sqrt(40)
+
+
+def test_covariances_are_those_of_all_pairs() -> None:
+    model = model_of()
+    reference = events_of(model_of(seed=5), 500, 2)
+    (found,) = found_by("covariance", reference, None, model)
+    bits = index_to_bits(np.arange(2**WIDTH), WIDTH)
+    table, _ = model.forward("probabilities", Batch(), rng=np.random.default_rng(1))
+    means = (1.0 - 2.0 * reference.x).mean(axis=0)
+    of_model = 1.0 - 2.0 * bits - means
+    of_data = 1.0 - 2.0 * reference.x - means
+    difference = of_data.T @ of_data / 500 - of_model.T @ (table[0][:, None] * of_model)
+    pairs = difference[np.triu_indices(WIDTH, k=1)]
+    assert found.value == pytest.approx(np.sqrt(np.mean(pairs**2)), rel=1e-9)
+    assert found.note == "15 pairs of bits"
+
+
+@pytest.mark.parametrize("size", [0.5, 1.0, 2.0])
+def test_the_mmd_of_bits_is_that_of_its_kernel(size: float) -> None:
+    """Words of ``size`` bits on average belong to the kernel exp(-d / D), D in the note."""
+    model = model_of()
+    reference = events_of(model_of(seed=5), 20_000, 2)
+    encoded = (reference.x.astype(np.int8), None)
+    options = {"wires": (size,), "words": 50_000, "events": 20_000}
+    offered = {"model": Model(model, Identity()), "rng": np.random.default_rng(1)}
+    found = qgen.metric("bit-mmd", **options)(reference, None, encoded=encoded, **offered)
+    (one,) = found.values()
+    scale = -1.0 / np.log(1.0 - 2.0 * size / WIDTH)
+    assert one.note == f"kernel exp(-d / {scale:.4g})"
+    bits = index_to_bits(np.arange(2**WIDTH), WIDTH)
+    kernel = np.exp(-np.sum(bits[:, None] != bits, axis=2) / scale)
+    table, _ = model.forward("probabilities", Batch(), rng=np.random.default_rng(1))
+    counts = np.bincount(bits_to_index(encoded[0]), minlength=2**WIDTH)
+    difference = counts / 20_000 - table[0]
+    squared = difference @ kernel @ difference
+    noise = (1.0 - counts @ kernel @ counts / 20_000**2) / 20_000
+    assert squared > 50 * noise
+    assert one.value == pytest.approx(squared - noise, rel=0.02)
+
+
+def test_the_usual_words_have_less_than_half_of_the_bits() -> None:
+    assert found_names(Space("bits", WIDTH)) == ["1", "2"]
+    assert found_names(Space("bits", 2)) == ["0.5"]
+    assert found_names(Space("bits", 9)) == ["1", "2", "4"]
+
+
+def found_names(space: Space) -> list[str]:
+    """The numbers of bits of the words that ``bit-mmd`` takes by itself."""
+    model = qgen.generator("iqp", backend="statevector", space=space, start="random", seed=1)
+    x = np.random.default_rng(1).integers(0, 2, (50, space.width))
+    encoder = Identity()
+    encoder.space = space
+    scored = qgen.metric("bit-mmd", words=10)(
+        Events(x.astype(np.float64)),
+        None,
+        encoded=(x.astype(np.int8), None),
+        model=Model(model, encoder),
+        rng=np.random.default_rng(1),
+    )
+    return [name.removeprefix("mmd2, words of ").removesuffix(" bits") for name in scored]
 
 
 @pytest.mark.parametrize("name", NAMES)
