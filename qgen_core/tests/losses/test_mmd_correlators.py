@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
@@ -167,6 +167,30 @@ def test_with_conditions_only_the_right_dependence_has_the_value_zero() -> None:
     error = {name: np.std(values, ddof=1) / np.sqrt(300) for name, values in found.items()}
     assert abs(np.mean(found["true"])) < 4 * error["true"]
     assert np.mean(found["without"]) > 10 * error["without"]
+
+
+@pytest.mark.parametrize("estimator", ["unbiased", "biased"])
+def test_with_conditions_the_value_is_the_mean_over_pairs_of_events(estimator: Any) -> None:
+    rng = np.random.default_rng(4)
+    loss = loss_of(4, words=7, estimator=estimator)  # without events D is 1
+    batch = Batch(
+        rng.integers(2, size=(6, 4), dtype=np.int8),
+        rng.normal(size=(6, 2)),
+        rng.uniform(0.2, 1.0, 6),
+        words=drawn(loss, 3),
+    )
+    output = rng.uniform(-1.0, 1.0, size=(6, 7))
+    residuals = values_of_words(batch.words, batch.x) - output
+    total = weights = 0.0
+    for first, second in product(range(6), repeat=2):
+        if estimator == "unbiased" and first == second:
+            continue
+        weight = batch.weight[first] * batch.weight[second]
+        apart = np.sum((batch.condition[first] - batch.condition[second]) ** 2)
+        kernel = np.exp(-apart)
+        total += weight * kernel * np.mean(residuals[first] * residuals[second])
+        weights += weight
+    assert loss.value(output, batch) == pytest.approx(total / weights, rel=1e-12)
 
 
 def test_gradient_with_conditions_is_that_of_differences() -> None:
