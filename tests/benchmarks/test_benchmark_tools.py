@@ -158,3 +158,19 @@ def test_the_committed_page_of_the_whole_job_is_that_of_its_results() -> None:
     result = json.loads((ROOT / "benchmarks" / "results" / "job.json").read_text())
     assert (ROOT / "docs" / "benchmarks" / "job.md").read_text() == compare.page(result)
     assert [row["case"] for row in result["cases"]] == compare.expanded(["job/"])
+
+
+def test_the_aims_that_were_missed_are_told_with_what_was_reached() -> None:
+    """Each row below the table of the whole job has the ratio that was measured."""
+    result = json.loads((ROOT / "benchmarks" / "results" / "job.json").read_text())
+    ratios = {}
+    for case in result["cases"]:
+        ratios[case["case"].removeprefix("job/")] = case["processor_seconds"]["ratio"]
+    page = (ROOT / "docs" / "benchmark-job.md").read_text(encoding="utf-8")
+    rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| ")]
+    told = {row[0].strip(): row for row in rows if row[0].strip() != "row"}
+    assert len(told) == 19
+    for name, (_, aim, reached, reason) in told.items():
+        assert reached.strip() == f"{ratios[name]:.3g}", name
+        assert float(aim) < ratios[name]
+        assert reason.strip()
