@@ -275,6 +275,7 @@ def test_samples_start_at_all_chains(name: str) -> None:
     options: dict[str, Any] = {"space": Space("bits", 8), "sampler": Unmoved(), "chains": 20}
     model = qgen.generator(name, seed=3, method="pcd", **options)
     drawn = model.sample(400, rng=np.random.default_rng(1))
+    assert set(np.unique(model.chains)) == {-1, 1}
     chains = np.unique(model.chains[:, :8], axis=0)
     np.testing.assert_array_equal(np.unique(2 * drawn - 1, axis=0), chains)
 
