@@ -1,5 +1,7 @@
 """What is compiled: when it is compiled anew, and what its arithmetic may do."""
 
+import itertools
+
 import numba
 import numpy as np
 import pytest
@@ -92,6 +94,23 @@ def test_jensen_shannon_is_the_sum_it_stands_for(size):
     np.testing.assert_allclose(total, expected, rtol=1e-13, atol=1e-15)
     slopes = np.log(np.maximum(p, 1e-30) / np.maximum(mean, 0.5e-30))
     np.testing.assert_allclose(weight, slopes, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("size", [4, 8, 33, 64])
+def test_jensen_shannon_does_not_depend_on_where_the_tables_lie(size):
+    """Compilers make two versions of a loop that writes, one for arrays that lie close together."""
+    rng = np.random.default_rng(size)
+    p, target = rng.dirichlet(np.ones(size), 2)
+    found = set()
+    for gap in range(0, 80, 2):
+        for order in itertools.permutations(range(3)):
+            memory = np.zeros(3 * size + 2 * gap)
+            places = [memory[at * (size + gap) :][:size] for at in order]
+            places[0][:] = p
+            places[1][:] = target
+            total = divergences.jensen_shannon(*places[:2], 1e-30, 1e-300, places[2])
+            found.add((total, places[2].tobytes()))
+    assert len(found) == 1
 
 
 def test_jensen_shannon_of_what_is_no_number():

@@ -66,16 +66,18 @@ def jensen_shannon(
     log(p/M) is written to ``weight``. In it p is clipped at ``floor`` and M at half of that; in
     log(P/M) both are clipped at ``tiny``.
     """
-    total = 0.0
+    # Comparisons are false for nan, so nan is kept.
     for k in range(len(p)):
         mean = 0.5 * (p[k] + target[k])
         least = 0.5 * floor
         mine = p[k]
+        weight[k] = _log((floor if mine < floor else mine) / (least if mean < least else mean))
+    # A loop that writes is compiled twice, and that for arrays that lie close together sums in
+    # another order; so the sum would depend on where they lie.
+    total = 0.0
+    for k in range(len(p)):
+        mean = 0.5 * (p[k] + target[k])
         yours = target[k]
-        # These comparisons are false for nan, so nan is kept.
-        slope = _log((floor if mine < floor else mine) / (least if mean < least else mean))
-        weight[k] = slope
-        total += mine * slope + yours * _log(
-            (tiny if yours < tiny else yours) / (tiny if mean < tiny else mean)
-        )
+        ratio = (tiny if yours < tiny else yours) / (tiny if mean < tiny else mean)
+        total += p[k] * weight[k] + yours * _log(ratio)
     return total

@@ -92,7 +92,11 @@ def jit_fused(function: F, /, **options: Any) -> F:
 
 
 def jit_sums(function: F, /, **options: Any) -> F:
-    """Like :func:`jit_fused`, but sums may be reordered, so that they vectorise."""
+    """Like :func:`jit_fused`, but sums may be reordered, so that they vectorise.
+
+    A loop that sums must not write to an array: LLVM makes a second version of such a loop, for
+    arrays that lie close together, which sums in another order.
+    """
     return _compiled(function, {"reassoc", "contract", "nsz"}, **options)
 
 
