@@ -38,7 +38,13 @@ class Context:
         return 0.0 if self.quick else 15.0
 
     def python(self, environment: str) -> Path:
-        return self.environments / environment / "bin" / "python"
+        """The Python of an environment. Raises FileNotFoundError, which names no path."""
+        found = self.environments / environment / "bin" / "python"
+        if not found.exists():
+            raise FileNotFoundError(
+                f"environment {environment} is not there; make it with benchmarks.environments"
+            )
+        return found
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)

@@ -187,10 +187,6 @@ def _local(peer: Peer, row: Row, task: Task, options: dict[str, Any]) -> tuple[F
 
 def _remote(context: Context, peer: Peer, row: Row, path: Path) -> tuple[Floats, Remote]:
     python = context.python(peer.environment)
-    if not python.exists():
-        raise FileNotFoundError(
-            f"environment {peer.environment} is not there; make it with benchmarks.environments"
-        )
     remote = Remote(python, peer.module, row.precision, path, peer.distributions)
     row.first = remote.hello["first"]
     return np.array(remote.hello["result"][1]), remote

@@ -174,3 +174,15 @@ def test_the_aims_that_were_missed_are_told_with_what_was_reached() -> None:
         assert reached.strip() == f"{ratios[name]:.3g}", name
         assert float(aim) < ratios[name]
         assert reason.strip()
+
+
+def test_an_environment_that_is_not_made_is_named_without_a_path(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="environment torchquantum is not there") as caught:
+        Context(quick=True, environments=tmp_path).python("torchquantum")
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_no_committed_result_holds_a_path() -> None:
+    for file in sorted((ROOT / "benchmarks" / "results").glob("*.json")):
+        if file.name in ("latest.json", "job.json"):
+            assert "/bin/python" not in file.read_text(encoding="utf-8"), file.name
