@@ -905,6 +905,19 @@ def the_time_of_hits() -> list[str]:
     ]
 
 
+def unfinished_cells(study: str, of: int) -> list[str]:
+    cells = list((STUDIES / study / "unfinished" / "cells").glob("*.json"))
+    return [f"Of the full setting {len(cells)} of {of} cells are finished"]
+
+
+def the_unfinished_cells_of_qinn() -> list[str]:
+    return unfinished_cells("qinn", 230)
+
+
+def the_unfinished_cells_of_caloqvae() -> list[str]:
+    return unfinished_cells("caloqvae", 30)
+
+
 def the_claims_of_an_advantage() -> list[str]:
     angle = {}
     for row in table("claims", "Angle generator under noise"):
@@ -999,6 +1012,8 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_positron_hits: "studies/hits.md",
     the_windows_of_hits: "studies/hits.md",
     the_time_of_hits: "studies/hits.md",
+    the_unfinished_cells_of_qinn: "studies/qinn.md",
+    the_unfinished_cells_of_caloqvae: "studies/caloqvae.md",
     the_claims_of_an_advantage: "studies/claims.md",
 }
 
