@@ -81,7 +81,7 @@ def test_fit_keeps_the_data_and_a_recipe_that_reads_them(tmp_path: Path) -> None
     assert np.all(generated.x <= x.max(axis=0))
 
 
-def test_a_run_with_its_data_may_be_moved(tmp_path: Path) -> None:
+def test_a_run_with_its_data_may_be_moved(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     made = qgen.fit(correlated(), bits=3, steps=3, seed=4, run=tmp_path / "here", **QUIET)
     expected = made.evaluate().metrics
     there = tmp_path / "elsewhere" / "there"
@@ -89,6 +89,7 @@ def test_a_run_with_its_data_may_be_moved(tmp_path: Path) -> None:
     made.path.rename(there)
     moved = qgen.load(there)
     assert moved.evaluate().metrics == expected
+    assert f"the events are read from {there / 'given.h5'}" in caplog.text
     longer = moved.recipe.with_values({"trainer.steps": 5})
     resumed = qgen.train(longer, run=there, resume=True, **QUIET)
     assert resumed.history.losses.size == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from qgen_core.support.cuts import Cut
 from qgen_core.support.hdf5 import open_hdf5, require_filters
 from qgen_core.support.numbers import exact_floats
 from qgen_core.typing import Floats
+
+log = logging.getLogger("qgen")
 
 MAX_VALUES = 2**31
 #: Endings of the names of HDF5 files.
@@ -121,6 +124,7 @@ def saved_events(
     if run_folder is not None and not os.path.exists(place):  # noqa: PTH110
         moved = run_folder / place.name
         if moved.exists():
+            log.warning("%s is not there any more; the events are read from %s", place, moved)
             place = moved
     found = read_events(place, columns, condition_columns, weight)
     by_name = units or {}

@@ -72,8 +72,8 @@ def jensen_shannon(
         least = 0.5 * floor
         mine = p[k]
         weight[k] = _log((floor if mine < floor else mine) / (least if mean < least else mean))
-    # A loop that writes is compiled twice, and that for arrays that lie close together sums in
-    # another order; so the sum would depend on where they lie.
+    # The sum has a loop of its own, which writes nothing. LLVM makes two versions of a loop that
+    # writes; the one for arrays that lie close together sums in another order.
     total = 0.0
     for k in range(len(p)):
         mean = 0.5 * (p[k] + target[k])
