@@ -35,7 +35,7 @@ reliability: $(VENV)/.installed-all
 	$(BIN)/python tests/reliability/campaigns.py --write
 
 docs: $(VENV)/.installed-all
-	$(BIN)/sphinx-build -W -q -b html docs docs/_build
+	$(BIN)/sphinx-build -W -q -b html docs docs/_build/html
 
 # Runs all pages of the gallery and stores what they show; CACHE=FOLDER runs those that have changed.
 gallery: $(VENV)/.installed-all

@@ -23,7 +23,7 @@ READMES = [ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("plugins/*/README.md"))]
 #: Pages name modules of the core as ``qgen_core/interfaces.py``, as they are imported.
 CORE = ROOT / "qgen_core" / "src"
 #: What is made by the commands that name it.
-MADE = ("docs/_build", "plugins/*/dist", "qgen_core/dist")
+MADE = ("docs/_build/html", "plugins/*/dist", "qgen_core/dist")
 
 
 def paths_in(text: str) -> set[str]:
