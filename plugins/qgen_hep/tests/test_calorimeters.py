@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from math import cos, pi, sin, sqrt
 
 import numpy as np
@@ -329,20 +328,42 @@ def test_events_that_are_no_showers_are_refused() -> None:
         incident_energies(Events(voxels))
 
 
-def test_times_are_those_of_one_shower() -> None:
+class Clock:
+    """The module `time` of a process that computes for a quarter of the time it waits."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def perf_counter(self) -> float:
+        return self.seconds
+
+    def process_time(self) -> float:
+        return self.seconds / 4
+
+
+def test_times_are_those_of_one_shower(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
     calls = []
 
     def generate(count: int) -> None:
         calls.append(count)
-        time.sleep(0.004 * count)
+        clock.seconds += 0.004 * count + 0.001 * len(calls)
 
+    monkeypatch.setattr("qgen_hep.calorimeters.timing.time", clock)
     found = time_per_shower(generate, (1, 5), repeats=3)
     assert calls == [1] * 4 + [5] * 4  # the first of each size is not timed
+    expected = {1: np.array([6.0, 7.0, 8.0]), 5: np.array([26.0, 27.0, 28.0]) / 5}
     for one, size in zip(found, (1, 5), strict=True):
         assert one.batch_size == size
-        assert 4.0 <= one.milliseconds < 40.0  # sleep may take longer, never less
-        assert one.processor < one.milliseconds  # a sleeping process uses none
-        assert one.deviation >= 0
+        assert one.milliseconds == pytest.approx(expected[size].mean())
+        assert one.deviation == pytest.approx(expected[size].std(ddof=1))
+        assert one.processor == pytest.approx(expected[size].mean() / 4)
+
+
+def test_a_timing_needs_showers_and_repetitions() -> None:
+    def generate(count: int) -> None:
+        raise AssertionError(f"{count} showers are made before the options are checked")
+
     for bad in ({"batch_sizes": (0,)}, {"batch_sizes": ()}, {"repeats": 1}):
         with pytest.raises(BadOption):
             time_per_shower(generate, **bad)

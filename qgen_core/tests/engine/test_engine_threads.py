@@ -204,16 +204,29 @@ def test_after_a_fork():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+def seconds_of_helpers():
+    """Processor time of the helpers alone: threads of other libraries may be computing."""
+    clocks = []
+    for thread in threading.enumerate():
+        if thread.name == "qgen-engine":
+            clocks.append(time.pthread_getcpuclockid(thread.ident))
+    assert clocks
+    return sum(time.clock_gettime(clock) for clock in clocks)
+
+
+@pytest.mark.skipif(
+    not hasattr(time, "pthread_getcpuclockid"), reason="no clocks of threads on this system"
+)
 def test_a_helper_between_calls_takes_no_processor():
     """It looks for work for 50 microseconds; before it slept after 2 to 9 milliseconds."""
     assert covered(4, 2).tolist() == [1] * 4
     time.sleep(0.05)
-    before = time.process_time()
+    before = seconds_of_helpers()
     calls = 40
     for _ in range(calls):
         covered(4, 2)
         time.sleep(0.01)
-    assert (time.process_time() - before) / calls < 0.001
+    assert (seconds_of_helpers() - before) / calls < 0.001
 
 
 @pytest.mark.parametrize(
