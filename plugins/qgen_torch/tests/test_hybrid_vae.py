@@ -45,6 +45,30 @@ class TestCircuitInTheDecoder(GeneratorKit):
         return autoencoder(place="decoder", head="hits-gaussian")
 
 
+class TestFrozenCircuit(GeneratorKit):
+    """Its state holds the parameters of the circuit, which are not trained."""
+
+    def make(self) -> qgen.Generator:
+        return autoencoder(frozen=True)
+
+
+@pytest.mark.parametrize("block", ["quantum", "classical"])
+@pytest.mark.parametrize("place", ["latent", "decoder"])
+def test_a_frozen_block_is_as_it_was_drawn(block: str, place: str) -> None:
+    options = {"block": block, "place": place}
+    drawn = autoencoder(**options)
+    frozen = autoencoder(**options, frozen=True)
+    (name,) = set(drawn.parameters()) - set(frozen.parameters())
+    assert name.endswith("theta")
+    np.testing.assert_array_equal(frozen.state()[name], drawn.parameters()[name])
+    others = {other: np.array(value) for other, value in frozen.parameters().items()}
+    events = qgen.Events(np.random.default_rng(1).normal(size=(50, 2)))
+    qgen.trainer("torch", steps=5, learning_rate=0.1).fit(frozen, events, "mean", seed=1)
+    np.testing.assert_array_equal(frozen.state()[name], drawn.parameters()[name])
+    for other, value in frozen.parameters().items():
+        assert not np.array_equal(value, others[other]), other
+
+
 def test_gradients_of_the_classical_twin() -> None:
     class Kit(GeneratorKit):
         def make(self) -> qgen.Generator:

@@ -42,6 +42,8 @@ class HybridVae(Autoencoder):
         latents: the number of latent numbers.
         block: ``quantum`` or ``classical``.
         place: of the block, ``latent`` or ``decoder``.
+        frozen: whether the circuit, or what stands in its place, keeps the parameters that were
+            drawn, while all else is trained: a control of what its training gives.
         wires: of the circuit.
         ansatz: with inputs; default ``hardware-efficient`` with two layers.
         backend: runs the circuit. None takes the fastest, as in
@@ -76,6 +78,7 @@ class HybridVae(Autoencoder):
         latents: int = 4,
         block: BlockName = "quantum",
         place: Literal["latent", "decoder"] = "latent",
+        frozen: bool = False,
         wires: int = 4,
         ansatz: Ansatz | None = None,
         backend: Backend | None = None,
@@ -99,13 +102,13 @@ class HybridVae(Autoencoder):
             of_encoder = hidden_layers(space.width + given, encoder, activation)
             features = last_width(space.width + given, encoder)
             if place == "latent":
-                of_encoder.append(block_of(block, features, circuit, backend))
+                of_encoder.append(block_of(block, features, circuit, backend, frozen))
                 features = wires
             of_encoder.append(nn.Linear(features, 2 * latents))
             features = latents + given
             of_decoder = nn.Sequential()
             if place == "decoder":
-                of_decoder.append(block_of(block, features, circuit, backend))
+                of_decoder.append(block_of(block, features, circuit, backend, frozen))
                 features = wires
             of_decoder.append(hidden_layers(features, decoder[:-1], activation))
             of_head = head_of(

@@ -46,6 +46,7 @@ MODELS: dict[str, Model] = {
     "style-qgan-frozen": Model("style-qgan, frozen", "frozen", "style-qgan"),
     "hybrid-vae": Model("hybrid-vae", "quantum"),
     "hybrid-vae-twin": Model("hybrid-vae, classical", "twin", "hybrid-vae"),
+    "hybrid-vae-frozen": Model("hybrid-vae, frozen", "frozen", "hybrid-vae"),
     "qinn": Model("qinn", "quantum"),
     "qinn-twin": Model("qinn, network", "twin", "qinn"),
     "qinn-frozen": Model("qinn, frozen", "frozen", "qinn"),
@@ -64,6 +65,7 @@ OF_TASK: dict[str, tuple[str, ...]] = {
     "showers": (
         "hybrid-vae",
         "hybrid-vae-twin",
+        "hybrid-vae-frozen",
         "qinn",
         "qinn-twin",
         "qinn-frozen",
@@ -389,6 +391,8 @@ def _hybrid_autoencoder(model: str, size: Size) -> dict[str, Any]:
     if model == "hybrid-vae-twin":
         block = "classical"
     generator = {"name": "hybrid-vae", "block": block, **size.generator}
+    if model == "hybrid-vae-frozen":
+        generator["frozen"] = True
     return {"generator": generator, "loss": {"name": "mean"}, "trainer": _torch(size)}
 
 

@@ -96,8 +96,8 @@ def _benchmark(results: Results, task: str) -> Table:
         "the training, and milliseconds a shower with decoding, where the largest batch is that of "
         "all generated events. S2 is a separation power; the AUC, which the quick setting leaves "
         "out, is that of a network of energies. The twin of qag has 5 parameters more, those of "
-        "the constant condition, which have no effect. The frozen parameters of qag and qinn are "
-        "not counted, as no training can change them.",
+        "the constant condition, which have no effect. The frozen parameters of qag, "
+        "hybrid-vae and qinn are not counted, as no training can change them.",
         *[f"Warning: {warning}" for warning in found.warnings],
     ]
     return Table(f"Quality and cost: {TASK_LABELS[task]}", columns, rows, notes)
@@ -184,10 +184,6 @@ def _beside(found: Benchmark, quantum: str, number: str) -> tuple[str, ...]:
     texts = [grid.MODELS[quantum].label, number, _value(own)]
     differences: list[str] = []
     for name in (grid.TWINS.get(quantum, f"{quantum}-twin"), f"{quantum}-frozen"):
-        if name not in grid.OF_TASK[found.task]:
-            texts.append(NONE)
-            differences += [NONE, NONE]
-            continue
         other = found.measured(number, name)
         texts.append(_value(other))
         differences += _difference(own, other)
