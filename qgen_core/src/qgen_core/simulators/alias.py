@@ -94,10 +94,11 @@ def tally(
     """Count outcomes, ``shots`` for each row of ``p`` (B, K), in ``counts`` (B, K).
 
     ``numbers`` are those of the samples ``first``, ``first`` + 1, ... of the whole batch.
-    ``working`` keeps the table of the last row and the counts of its parts between the calls:
-    (share, outcomes, order, counts of parts), the last one zero at the first call.
+    ``working`` keeps the table of the last row between the calls, and has room for the outcomes of
+    all numbers: (share, outcomes, order, drawn). They are looked up before any of them is counted:
+    a processor looks up several at once, but waits for a count that it has just changed.
     """
-    share, outcomes, order, parts = working
+    share, outcomes, order, drawn = working
     k = 0
     while k < len(numbers):
         row = (first + k) // shots
@@ -105,12 +106,8 @@ def tally(
         if place == 0:
             fill(p[row], (share, outcomes), order)
         end = min(len(numbers), k + shots - place)
-        complete = end == k + shots - place
-        while k < end:
-            pointer(parts, _part(numbers[k], share))[0] += 1
-            k += 1
-        if complete:
-            for outcome in range(len(share)):
-                counts[row, outcome] += parts[2 * outcome]
-                counts[row, outcomes[2 * outcome + 1]] += parts[2 * outcome + 1]
-            parts[:] = 0
+        look_up(numbers[k:end], (share, outcomes), drawn[k:end])
+        of_row = pointer(counts, row)
+        for number in range(k, end):
+            of_row[drawn[number]] += 1
+        k = end

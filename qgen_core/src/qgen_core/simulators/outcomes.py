@@ -9,6 +9,7 @@ a table.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,9 @@ def sample_indices(probabilities: Floats, shots: int, rng: Rng) -> NDArray[np.in
 
 
 def _normalised(probabilities: Floats) -> Floats:
-    p = np.maximum(probabilities, 0.0, dtype=np.float64, order="C")
+    shape = np.shape(probabilities)
+    p: Floats = contiguous(prod(shape[:-1]), shape[-1], np.dtype(np.float64)).reshape(shape)
+    np.maximum(probabilities, 0.0, out=p)
     totals = p.sum(axis=-1, keepdims=True)
     wrong = totals[~(np.abs(totals - 1) < 1e-3)]
     if wrong.size:
@@ -106,11 +109,12 @@ def _counted_from_tables(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
     from qgen_core.simulators import alias
 
     size = p.shape[1]
-    counts = np.zeros(p.shape, dtype=np.int64)
+    counts: NDArray[np.int64] = contiguous(*p.shape, np.dtype(np.int64))
+    counts[...] = 0
     share = np.empty(size)
     outcomes = np.empty(2 * size, dtype=np.int32)
     order = np.empty(size, dtype=np.int32)
-    working = share, outcomes, order, np.zeros(2 * size, dtype=np.int32)
+    working = share, outcomes, order, np.empty(PIECE, dtype=np.int32)
     for start, numbers in _pieces(len(p) * shots, rng):
         alias.tally(start, shots, p, numbers, working, counts)
     return counts
