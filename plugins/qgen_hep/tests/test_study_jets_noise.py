@@ -382,19 +382,19 @@ def test_tables_show_what_was_found() -> None:
     ]
     # noise adds 0.08, tuning takes 0.01 off, times the seed; the twin has 0.004
     gains = made["What noise costs and tuning regains"]
-    assert row(gains, *head)[:4] == ["0.16 ± 0.08", "0.02 ± 0.01", "3 of 3", "0.12 ± 0.00"]
+    assert row(gains, *head)[:4] == ["0.16 ± 0.08", "0.02 ± 0.01", "3 of 3", "0.12"]
     assert row(gains, *head)[4:] == ["2.5", "20"]
     assert "8 qubits, ansatz 1: 312 angles, twin 280" in gains.notes[-1]
     tuning = row(made["The tuning"], *head)
-    assert tuning[:4] == ["9 ± 0", "7 ± 0", "2072 ± 0", "0 first (3), 12 third (3)"]
-    assert tuning[4:] == ["0.5 ± 0", "0.125 ± 0.2", "3 ± 0"]
+    assert tuning[:4] == ["9", "7", "2072", "0 first (3), 12 third (3)"]
+    assert tuning[4:] == ["0.5", "0.125 ± 0.2", "3"]
     assert any(
         "ibm_cairo is emulated, a snapshot; wires begin on qubits 3, 5" in note
         for note in made["The tuning"].notes
     )
     # the quartiles are 2 steps of 0.01 and 0.001 apart, times the number of the iteration
     assert row(made["Width of the landscape"], *head) == [
-        f"{w:.3g} ± 0" for w in (0.02, 0.002, 0.14, 0.014, 0.08, 0.008, 0.000135)
+        f"{w:.3g}" for w in (0.02, 0.002, 0.14, 0.014, 0.08, 0.008, 0.000135)
     ]
     assert "missing" not in "".join(table.markdown() for table in made.values())
 

@@ -16,12 +16,12 @@ import qgen_core as qgen
 from qgen_core.discovery import registry
 from qgen_core.errors import BadOption
 from qgen_core.runs.compare import compare
-from qgen_core.studies import Cell, Result, Results, Trial
+from qgen_core.studies import Cell, Result, Results, Trial, plus_minus
 from qgen_hep.studies.calo import grid as calo
 from qgen_hep.studies.calo.grid import Size
 from qgen_hep.studies.models import ModelsStudy, grid
 from qgen_hep.studies.models.figures import FIGURES
-from qgen_hep.studies.models.selection import Benchmark, Measured, with_error
+from qgen_hep.studies.models.selection import Benchmark, Measured
 from qgen_hep.studies.models.tables import _difference, tables
 
 #: A setting that takes seconds: what the others have, in miniature.
@@ -225,13 +225,13 @@ def test_differences_are_paired_over_seeds() -> None:
     # the spread over seeds is common to both, so the paired difference knows more
     error = np.std([0.1, 0.2, 0.1], ddof=1) / np.sqrt(3)
     text, verdict = _difference(of(1.0, 2.0, 3.0), of(0.9, 1.8, 2.9))
-    assert text == with_error(0.4 / 3, error)
+    assert text == plus_minus(0.4 / 3, error)
     # four errors from 0: with three seeds that is seen by chance in more than 5 % of the cases
     assert verdict == "no difference seen"
     text, verdict = _difference(of(1.0, 2.0, 3.0, 4.0, 5.0), of(0.9, 1.8, 2.9, 3.9, 4.9))
     assert verdict == "worse"
     text, verdict = _difference(of(1.0), of(0.5))
-    assert text == with_error(0.5, 0.3 * np.sqrt(2))
+    assert text == plus_minus(0.5, 0.3 * np.sqrt(2))
     assert verdict == "one seed: not known"
     assert _difference(of(1.0, 2.0), of(0.5)) == ["missing", "missing"]
 

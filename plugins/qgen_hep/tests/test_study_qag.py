@@ -322,7 +322,7 @@ def test_changes_under_drift_are_those_of_each_seed() -> None:
         found.append(Result(cell, "", {"drifted": data}))
     row = table_of(tables(Results(found)), "Drift").rows[1]
     texts = [text.replace(SPACE, " ") for text in row]
-    assert texts[1:] == ["0.02", "0.5 ± 0.4", "-0.125 ± 0", "0.5 ± 0", "-0.312 ± 0.09", "2"]
+    assert texts[1:] == ["0.02", "0.5 ± 0.4", "-0.125", "0.5", "-0.312 ± 0.09", "2"]
 
 
 def test_nothing_run_is_missing_everywhere(small: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from qgen_core.studies.reproduction import reproduce
 from qgen_core.studies.results import Result, Results
 from qgen_core.studies.scan import Scan, read_scan
 from qgen_core.studies.study import Study, build
-from qgen_core.studies.summary import MISSING, NONE, SPACE, Summary
+from qgen_core.studies.summary import MISSING, NONE, SPACE, Summary, plus_minus
 from qgen_core.studies.tables import Table
 from qgen_core.studies.trial import Trial
 from qgen_core.training.stop_request import stop_trainings
@@ -44,6 +44,7 @@ __all__ = [
     "failure",
     "key_of",
     "package_versions",
+    "plus_minus",
     "read_scan",
     "reproduce",
     "run_share",

@@ -12,6 +12,23 @@ MISSING = "missing"
 NONE = "–"
 #: A no-break space keeps "1 ± 2" on one line.
 SPACE = "\u00a0"
+#: An error of less than this share of its number is rounding.
+ROUNDING = 1e-12
+
+
+def plus_minus(value: float, error: float, form: str = ".3g", of_error: str = ".1g") -> str:
+    """A number ± its error, in these formats; the number alone if the error is 0 or rounding.
+
+    A number that is the same for all seeds, such as a number of parameters, has no spread that
+    would say how well it is known.
+
+    >>> plus_minus(0.12345, 0.0123).replace(SPACE, " "), plus_minus(24.0, 0.0)
+    ('0.123 ± 0.01', '24')
+    """
+    text = f"{value:{form}}"
+    if error <= ROUNDING * abs(value):
+        return text
+    return f"{text}{SPACE}±{SPACE}{error:{of_error}}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +79,7 @@ class Summary:
     def text(self, form: str = ".3g") -> str:
         """Mean ± standard deviation, and how many seeds it is of if some are missing.
 
+        The mean alone, if all seeds have the same number: see :func:`plus_minus`.
         ``form`` is the format of the mean. The deviation has the same, or with the default
         ``.3g`` one significant digit.
 
@@ -73,7 +91,7 @@ class Summary:
         text = f"{self.mean:{form}}"
         if self.count > 1:
             of_deviation = ".1g" if form == ".3g" else form
-            text += f"{SPACE}±{SPACE}{self.deviation:{of_deviation}}"
+            text = plus_minus(self.mean, self.deviation, form, of_deviation)
         if self.missing:
             text += f" ({self.count} of {self.count + self.missing})"
         return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qgen_core.studies import MISSING, NONE, Cell, Results, Table
+from qgen_core.studies import MISSING, NONE, Cell, Results, Table, plus_minus
 from qgen_hep.calorimeters.distances import BATCH, LEAST_DRAWN, MOST_DRAWN
 from qgen_hep.calorimeters.telling_apart import OTHER_SPLIT, PROTOCOL, SPLITS
 from qgen_hep.studies.calo import grid, published
@@ -193,7 +193,7 @@ def _protocol(results: Results) -> Table:
         texts = []
         for name in ("AUC", "JSD"):
             value, error = data[name]
-            texts.append(f"{value:.3f} ± {error:.1g}")
+            texts.append(plus_minus(value, error, ".3f"))
         parts = "/".join(map(str, data["split"]))
         rows.append((label, level, *texts, parts, str(data["batch"])))
     if not rows:

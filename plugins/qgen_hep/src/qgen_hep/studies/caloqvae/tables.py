@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.studies import MISSING, NONE, Cell, Results, Table
+from qgen_core.studies import MISSING, NONE, Cell, Results, Table, plus_minus
 from qgen_hep.studies.caloqvae import grid, published
 from qgen_hep.studies.caloqvae.grid import PAIRS, SPECIES
 from qgen_hep.studies.caloqvae.selection import (
@@ -271,7 +271,7 @@ def _temperatures(results: Results) -> Table:
             texts = []
             for name in names:
                 beta, error = data[name][number]
-                texts.append(f"{beta:.3f} ± {error:.2g}")
+                texts.append(plus_minus(beta, error, ".3f", ".2g"))
             rows.append((f"{energy:g}", *texts))
     else:
         rows.append((MISSING, *[NONE] * len(names)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from qgen_core.studies import MISSING, NONE, SPACE, Results, Table
+from qgen_core.studies import MISSING, NONE, Results, Table, plus_minus
 from qgen_hep.studies.claims import grid
 from qgen_hep.studies.claims.selection import (
     CAPACITY_LABELS,
@@ -252,10 +252,9 @@ def _differences(results: Results) -> Table:
 def _mean_and_error(one: Difference) -> str:
     if not one.paired.count:
         return NONE
-    text = f"{one.paired.mean:.3g}"
-    if one.paired.count > 1:
-        text += f"{SPACE}±{SPACE}{one.paired.error:.2g}"
-    return text
+    if one.paired.count == 1:
+        return f"{one.paired.mean:.3g}"
+    return plus_minus(one.paired.mean, one.paired.error, of_error=".2g")
 
 
 def _probability(one: Difference) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from qgen_core.studies import MISSING, NONE, SPACE, Results, Summary, Table
+from qgen_core.studies import MISSING, NONE, Results, Summary, Table, plus_minus
 from qgen_hep.studies.hits import grid
 from qgen_hep.studies.shared.summary import OVER_SEEDS
 
@@ -205,7 +205,7 @@ def _share(data: Any, name: str) -> str:
     if name not in data:
         return NONE
     share, error = data[name]["share"]
-    return f"{share:.2f}{SPACE}±{SPACE}{error:.2f}"
+    return plus_minus(share, error, ".2f", ".2f")
 
 
 def _cells(results: Results) -> Table:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from qgen_core.studies import MISSING, Results, Table
-from qgen_hep.studies.shared.summary import plus_minus
+from qgen_core.studies import MISSING, Results, Table, plus_minus
 
 
 def floors(results: Results) -> Table:
@@ -54,8 +53,8 @@ def _floors_of(target: Any) -> Iterator[tuple[str, ...]]:
             f"{cells}, {occupied}",
             f"{(cells - 1) / (8 * size):.3g}",
             f"{(occupied - 1) / (8 * size):.3g}",
-            plus_minus(floor["js"]),
-            plus_minus(floor["js_smoothed"]),
-            plus_minus(floor["d"]),
+            plus_minus(*floor["js"]),
+            plus_minus(*floor["js_smoothed"]),
+            plus_minus(*floor["d"]),
             f"{target['independent']['js']:.3g}",
         )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qgen_core.studies import MISSING, Results
+from qgen_core.studies import MISSING, Results, plus_minus
 from qgen_hep.studies.jets.grid import ANSATZE, chosen
-from qgen_hep.studies.shared.summary import plus_minus
 
 Data = Mapping[str, Any]
 
@@ -46,7 +45,7 @@ def floor_text(results: Results, wires: int, shots: int, name: str) -> str:
     target = target_data(results, wires)
     if target is None:
         return MISSING
-    return plus_minus(target["floors"][str(shots)][name])
+    return plus_minus(*target["floors"][str(shots)][name])
 
 
 def binned_correlation(results: Results, wires: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from qgen_core.studies import MISSING, NONE, Results, Table
+from qgen_core.studies import MISSING, NONE, Results, Table, plus_minus
 from qgen_core.typing import Floats
 from qgen_hep.studies.jets.floors import floors
 from qgen_hep.studies.jets.grid import COLUMNS, NUMBER
@@ -25,7 +25,7 @@ from qgen_hep.studies.jets_noise.selection import (
     device_of,
     tunings,
 )
-from qgen_hep.studies.shared.summary import OVER_SEEDS, mean_of_pairs, plus_minus
+from qgen_hep.studies.shared.summary import OVER_SEEDS, mean_of_pairs
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _d_notes(results: Results) -> tuple[str, ...]:
     for wires in COLUMNS:
         target = target_data(results, wires)
         if target is not None:
-            found.append(f"{wires} qubits: {plus_minus(target['floors'][str(SHOTS)]['d'])}")
+            found.append(f"{wires} qubits: {plus_minus(*target['floors'][str(SHOTS)]['d'])}")
     return (f"{SHOTS} shots of the target itself have {'; '.join(found) or MISSING}.",)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qgen_core.runs.compare import side_by_side
-from qgen_core.studies import MISSING, SPACE, Result, Results
+from qgen_core.studies import MISSING, SPACE, Result, Results, plus_minus
 from qgen_hep.studies.models import grid
 
 Cells = list[dict[str, Any]]
@@ -20,8 +20,6 @@ HELD_OUT = "run"
 SIMULATED = "simulated"
 #: True events cost nothing.
 NO_COST = {"parameters": None, "training": None, "generating": None}
-#: A smaller error is rounding.
-ROUNDING = 1e-12
 
 
 def label_of(model: str) -> str:
@@ -74,19 +72,8 @@ class Measured:
         >>> Measured.of([cell]).text.replace(SPACE, " ")
         '0.25 ± 0.01 (0.1 ± 0.02)'
         """
-        value = with_error(self.value, self.uncertainty)
-        return f"{value}{SPACE}({with_error(self.floor, self.floor_spread)})"
-
-
-def with_error(value: float, error: float) -> str:
-    """A number with its error; one that is but rounding is 0.
-
-    >>> with_error(0.12345, 0.0123).replace(SPACE, " "), with_error(1.0, 5e-17).replace(SPACE, " ")
-    ('0.123 ± 0.01', '1 ± 0')
-    """
-    if error < ROUNDING:
-        error = 0.0
-    return f"{value:.3g}{SPACE}±{SPACE}{error:.1g}"
+        value = plus_minus(self.value, self.uncertainty)
+        return f"{value}{SPACE}({plus_minus(self.floor, self.floor_spread)})"
 
 
 @dataclass

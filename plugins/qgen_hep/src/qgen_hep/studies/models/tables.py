@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.studies import MISSING, NONE, Results, Table
+from qgen_core.studies import MISSING, NONE, Results, Table, plus_minus
 from qgen_hep.studies.models import grid
 from qgen_hep.studies.models.selection import (
     SIMULATED,
@@ -16,7 +16,6 @@ from qgen_hep.studies.models.selection import (
     Measured,
     label_of,
     rows_of,
-    with_error,
 )
 from qgen_hep.studies.shared.paired import LEVEL, Paired
 from qgen_hep.studies.shared.summary import OVER_SEEDS
@@ -193,7 +192,7 @@ def _beside(found: Benchmark, quantum: str, number: str) -> tuple[str, ...]:
 def _value(found: Measured | None) -> str:
     if found is None:
         return MISSING
-    return with_error(found.value, found.uncertainty)
+    return plus_minus(found.value, found.uncertainty)
 
 
 def _difference(own: Measured | None, other: Measured | None) -> list[str]:
@@ -203,8 +202,8 @@ def _difference(own: Measured | None, other: Measured | None) -> list[str]:
     found = Paired.of(own.values, other.values)
     if found.count == 1:
         error = float(np.hypot(own.uncertainty, other.uncertainty))
-        return [with_error(found.mean, error), ONE_SEED]
-    return [with_error(found.mean, found.error), found.verdict()]
+        return [plus_minus(found.mean, error), ONE_SEED]
+    return [plus_minus(found.mean, found.error), found.verdict()]
 
 
 def _simulated(results: Results, task: str) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.studies import MISSING, NONE, SPACE, Results, Table
+from qgen_core.studies import MISSING, NONE, SPACE, Results, Table, plus_minus
 from qgen_hep.studies.qag import grid
 from qgen_hep.studies.qag.published import MMD, MMD_ERROR
 from qgen_hep.studies.qag.readings import MEDIAN, NAMES, biased_null, root
@@ -116,12 +116,8 @@ def _null_row(results: Results, encoding: str) -> tuple[str, ...]:
     text = MISSING
     if data is not None:
         mean, deviation = data["sizes"][str(data["test events"])][MEDIAN]
-        text = _pair(mean[0], deviation[0])
+        text = plus_minus(mean[0], deviation[0])
     return ("training against test", NONE, encoding, NONE, NONE, text, *[NONE] * 4)
-
-
-def _pair(mean: float, deviation: float) -> str:
-    return f"{mean:.3g}{SPACE}±{SPACE}{deviation:.1g}"
 
 
 def _parameters(data: Data) -> float:
@@ -184,7 +180,7 @@ def _reading(
     if null is not None:
         count = size or null["test events"]
         mean, deviation = null["sizes"][str(count)][kernel]
-        text = _pair(mean[which], deviation[which])
+        text = plus_minus(mean[which], deviation[which])
         of_null = (mean[which] - deviation[which], mean[which] + deviation[which])
     texts = []
     for name, (model, trainer, layers) in READ.items():
@@ -316,7 +312,7 @@ def _difference(results: Results, scale: float) -> str:
     if len(pairs) < 2:
         return MISSING
     error = np.std(pairs, ddof=1) / np.sqrt(len(pairs))
-    return _pair(float(np.mean(pairs)), float(error))
+    return plus_minus(float(np.mean(pairs)), float(error))
 
 
 def _drift(results: Results) -> Table:

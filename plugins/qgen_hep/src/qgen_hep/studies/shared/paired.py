@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qgen_core.studies import NONE, SPACE
+from qgen_core.studies import NONE, plus_minus
 
 #: The part of the cases without a difference in which none is seen.
 LEVEL = 0.95
@@ -101,6 +101,7 @@ class Paired:
     def text(self) -> str:
         """The mean and its standard error, and the verdict.
 
+        >>> from qgen_core.studies import SPACE
         >>> Paired(-0.1234, 0.0567, 5).text().replace(SPACE, " ")
         '-0.123 ± 0.057: no difference seen'
         """
@@ -108,7 +109,7 @@ class Paired:
             return NONE
         if self.count < 2:
             return f"{self.mean:.3g}"
-        return f"{self.mean:.3g}{SPACE}±{SPACE}{self.error:.2g}: {self.verdict()}"
+        return f"{plus_minus(self.mean, self.error, of_error='.2g')}: {self.verdict()}"
 
 
 def quantile(count: int) -> float:

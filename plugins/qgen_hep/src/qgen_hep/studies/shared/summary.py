@@ -7,19 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from qgen_core.studies import MISSING, NONE, SPACE, Results
+from qgen_core.studies import MISSING, NONE, Results, plus_minus
 
-OVER_SEEDS = "± is the standard deviation over seeds"
-
-
-def plus_minus(pair: Sequence[float]) -> str:
-    """A mean and a standard deviation as text.
-
-    >>> plus_minus([0.12345, 0.00678]).replace(SPACE, " ")
-    '0.123 ± 0.007'
-    """
-    mean, deviation = pair
-    return f"{mean:.3g}{SPACE}±{SPACE}{deviation:.1g}"
+OVER_SEEDS = "± is the standard deviation over seeds, left out where it is 0"
 
 
 def published_text(number: float | None) -> str:
@@ -39,7 +29,7 @@ def mean_of_pairs(results: Results, pair: Callable[[Any], Sequence[float]]) -> s
     ``pair`` takes the data of a measurement. The text is ``missing`` if no seed has been run, and
     a dash without seeds.
 
-    >>> from qgen_core.studies import Cell, Result
+    >>> from qgen_core.studies import SPACE, Cell, Result
     >>> cell = Cell({}, {"trained": {}})
     >>> results = Results(Result(cell, "", {"trained": {"js": [js, 0.1]}}) for js in (1, 2))
     >>> mean_of_pairs(results, lambda data: data["js"]).replace(SPACE, " ")
@@ -47,7 +37,8 @@ def mean_of_pairs(results: Results, pair: Callable[[Any], Sequence[float]]) -> s
     """
     found = [pair(data) for data in results.values()]
     if found:
-        return plus_minus(np.mean(found, axis=0))
+        mean, deviation = np.mean(found, axis=0).tolist()
+        return plus_minus(mean, deviation)
     return absent(results)
 
 
