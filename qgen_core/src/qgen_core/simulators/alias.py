@@ -66,8 +66,8 @@ def fill(p: Numbers, table: Arrays, order: Numbers) -> None:
 def _part(number: float, share: Numbers) -> int:
     """The part of the table that a number takes: 2 k or 2 k + 1.
 
-    It is the place of a count or of an outcome, not a choice between two: a processor cannot
-    foresee that choice, and waits longer for it than the rest takes.
+    It is the place of an outcome, not a choice between two: a processor cannot foresee that choice,
+    and waits longer for it than the rest takes.
     """
     place = number * len(share)
     column = int(place)
