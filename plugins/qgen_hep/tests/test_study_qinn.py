@@ -21,8 +21,9 @@ from qgen_hep.studies.qinn import QinnStudy, grid
 from qgen_hep.studies.qinn.figures import FIGURES
 from qgen_hep.studies.qinn.grid import Row, Staged
 from qgen_hep.studies.qinn.measurements import Clock, distances
-from qgen_hep.studies.qinn.selection import VERDICTS, comparisons, difference, seeds_of
+from qgen_hep.studies.qinn.selection import VERDICTS, comparisons, seeds_of
 from qgen_hep.studies.qinn.tables import tables
+from qgen_hep.studies.shared.paired import difference
 
 #: A setting that takes seconds: what the others have, in miniature.
 TINY = grid.Setting(

@@ -80,17 +80,17 @@ class Summary:
         """Mean ± standard deviation, and how many seeds it is of if some are missing.
 
         The mean alone, if all seeds have the same number: see :func:`plus_minus`.
-        ``form`` is the format of the mean. The deviation has the same, or with the default
-        ``.3g`` one significant digit.
+        ``form`` is the format of the mean. The deviation has the same without the sign, or with the
+        default ``.3g`` one significant digit.
 
-        >>> Summary.of([0.12345, 0.12355]).text(".4f").replace(SPACE, " ")
-        '0.1235 ± 0.0001'
+        >>> Summary.of([0.12345, 0.12355]).text("+.4f").replace(SPACE, " ")
+        '+0.1235 ± 0.0001'
         """
         if not self.count:
             return MISSING if self.missing else NONE
         text = f"{self.mean:{form}}"
         if self.count > 1:
-            of_deviation = ".1g" if form == ".3g" else form
+            of_deviation = ".1g" if form == ".3g" else form.removeprefix("+")
             text = plus_minus(self.mean, self.deviation, form, of_deviation)
         if self.missing:
             text += f" ({self.count} of {self.count + self.missing})"

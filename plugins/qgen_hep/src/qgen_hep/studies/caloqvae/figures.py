@@ -105,13 +105,7 @@ def figure_7(results: Results) -> Any:
             ("cosine of covariances", "covariances", RED),
         ):
             left.plot(epochs, data["epochs"][name], color=colour, marker="o", label=label)
-            left.plot(
-                epochs,
-                data["epochs"][f"{name}, floor"],
-                color=colour,
-                ls=":",
-                label=f"{label}: two sets of chains",
-            )
+            left.plot(epochs, data["epochs"][f"{name}, floor"], color=colour, ls=":")
         beta = data["epochs"]["beta"]
         middle.plot(epochs, beta, color=BLACK, marker="o", label="estimate in training")
     by_energy = temperatures_of(results)
@@ -127,13 +121,16 @@ def figure_7(results: Results) -> Any:
                 label=f"anneals of {microseconds:g} us",
             )
     left.set_ylabel("cosine of negative statistics")
+    left.set_ylim(0.0, 1.15)  # the legend stands above the largest cosine, 1
+    right.margins(y=0.25)
     right.set(xlabel="incident energy [GeV]", xscale="log")
     for axes in (left, middle):
         axes.set_xlabel("epoch")
     for axes in (middle, right):
         axes.set_ylabel("inverse temperature of the annealer")
-    for axes in (left, middle, right):
-        legend(axes)
+    legend(left, loc="upper right", ncols=2)
+    for axes in (middle, right):
+        legend(axes, loc="upper right")
     return made
 
 

@@ -20,7 +20,6 @@ from qgen_hep.studies.qinn.selection import (
     Data,
     Number,
     comparisons,
-    difference,
     distance,
     label,
     measures_of,
@@ -28,6 +27,7 @@ from qgen_hep.studies.qinn.selection import (
     seeds_of,
     shown_of,
 )
+from qgen_hep.studies.shared.paired import difference
 from qgen_hep.studies.shared.style import (
     BLACK,
     BLUE,

@@ -10,7 +10,6 @@ import numpy as np
 from qgen_core.studies import Results
 from qgen_hep.studies.qinn import grid
 from qgen_hep.studies.qinn.grid import Row, StagedRow
-from qgen_hep.studies.shared.paired import Paired
 
 Data = Mapping[str, Any]
 Number = Callable[[Data], float]
@@ -78,18 +77,6 @@ def _with_tags(results: Results, wanted: Mapping[str, Any]) -> Results:
         if all(tags.get(name) == value for name, value in wanted.items()):
             found.append(result)
     return Results(found)
-
-
-def difference(first: Results, second: Results, number: Number) -> Paired:
-    """The difference of a number between two rows, over the seeds that both have."""
-    pairs = []
-    others = {result.cell.tags["seed"]: result.data() for result in second}
-    for result in first:
-        mine = result.data()
-        other = others.get(result.cell.tags["seed"])
-        if mine is not None and other is not None:
-            pairs.append((number(mine), number(other)))
-    return Paired.of([one for one, _ in pairs], [other for _, other in pairs])
 
 
 def distance(name: str, to: str = TO_SAMPLE) -> Number:

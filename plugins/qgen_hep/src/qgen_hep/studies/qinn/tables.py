@@ -16,7 +16,6 @@ from qgen_hep.studies.qinn.selection import (
     VARIANT_LABELS,
     VERDICTS,
     comparisons,
-    difference,
     distance,
     frechet,
     label,
@@ -28,7 +27,7 @@ from qgen_hep.studies.qinn.selection import (
     step_milliseconds,
     training_seconds,
 )
-from qgen_hep.studies.shared.paired import LEVEL, UNSEEN, Paired, quantile
+from qgen_hep.studies.shared.paired import LEVEL, UNSEEN, Paired, difference, quantile
 from qgen_hep.studies.shared.summary import OVER_SEEDS, of_first
 
 DISTANCES = ("S2", "chi2/ndf", "W1", "S2 of layers", "W1 of layers")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from qgen_core.studies import NONE, plus_minus
+from qgen_core.studies import NONE, Results, plus_minus
 
 #: The part of the cases without a difference in which none is seen.
 LEVEL = 0.95
@@ -110,6 +111,37 @@ class Paired:
         if self.count < 2:
             return f"{self.mean:.3g}"
         return f"{plus_minus(self.mean, self.error, of_error='.2g')}: {self.verdict()}"
+
+
+def difference(
+    first: Results,
+    second: Results,
+    number: Callable[[Any], float],
+    of_second: Callable[[Any], float] | None = None,
+) -> Paired:
+    """The difference of a number of a measurement's data, over the seeds that both sides have.
+
+    ``of_second`` takes the number of the second side, if it is found elsewhere in its data.
+
+    >>> from qgen_core.studies import Cell, Result
+    >>> sides = []
+    >>> for shift in (0.0, 0.5):
+    ...     cells = [Cell({}, {"trained": {}}, {"seed": seed}) for seed in (1, 2)]
+    ...     data = [{"trained": {"js": cell.tags["seed"] + shift}} for cell in cells]
+    ...     sides.append(Results(Result(cell, "", value) for cell, value in zip(cells, data)))
+    >>> difference(*sides, lambda data: data["js"])
+    Paired(mean=-0.5, error=0.0, count=2)
+    """
+    mine = []
+    theirs = []
+    others = {result.cell.tags["seed"]: result.data() for result in second}
+    for result in first:
+        data = result.data()
+        other = others.get(result.cell.tags["seed"])
+        if data is not None and other is not None:
+            mine.append(number(data))
+            theirs.append((of_second or number)(other))
+    return Paired.of(mine, theirs)
 
 
 def quantile(count: int) -> float:
