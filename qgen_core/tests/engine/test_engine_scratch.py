@@ -47,6 +47,18 @@ def test_an_array_is_given_out_again_only_when_nobody_holds_it(empty):
     assert scratch.contiguous(5, 3, BYTE).shape == (5, 3)
 
 
+def test_who_holds_many_arrays_does_not_slow_the_next_calls(empty):
+    """Each call looks through those of its shape that are kept."""
+    held = [scratch.contiguous(1, 8, BYTE) for _ in range(3 * scratch.MOST_ALIKE)]
+    assert len({address(array) for array in held}) == len(held)
+    (alike,) = scratch._kept.made.values()
+    assert len(alike) == scratch.MOST_ALIKE
+    assert scratch._kept.total == 8 * scratch.MOST_ALIKE
+    first = address(held[0])
+    del held[0]
+    assert address(scratch.contiguous(1, 8, BYTE)) == first
+
+
 def test_what_is_kept_is_bounded(empty):
     taken = [
         scratch.contiguous(1, scratch.LARGEST, BYTE)

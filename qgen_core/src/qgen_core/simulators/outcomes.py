@@ -109,8 +109,7 @@ def _counted_from_tables(p: Floats, shots: int, rng: Rng) -> NDArray[np.int64]:
     from qgen_core.simulators import alias
 
     size = p.shape[1]
-    counts: NDArray[np.int64] = contiguous(len(p), size, np.dtype(np.int64))
-    counts[...] = 0
+    counts = np.zeros(p.shape, dtype=np.int64)
     share = np.empty(size)
     outcomes = np.empty(2 * size, dtype=np.int32)
     order = np.empty(size, dtype=np.int32)

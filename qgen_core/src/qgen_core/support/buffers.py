@@ -22,6 +22,9 @@ LINE = 64
 LARGEST = 2**24
 #: Bytes kept for each thread.
 KEPT = 2**26
+#: Arrays of a shape that are kept: who keeps more of them, such as a list of results, would make
+#: the search for an unused one longer with every call.
+MOST_ALIKE = 64
 #: Cache lines between padded rows. An odd number, so that rows start at different places of pages.
 PADDING = 17
 
@@ -72,12 +75,13 @@ def contiguous(rows: int, width: int, dtype: np.dtype[Any]) -> Array:
 def _rows(rows: int, width: int, pitch: int, dtype: np.dtype[Any], shift: int) -> Array:
     """Reuse an array that nothing refers to, nor to a part of it, or allocate one."""
     key = (rows, width, pitch, dtype.char, shift)
-    for pair in _kept.made.get(key, ()):
+    alike = _kept.made.get(key, ())
+    for pair in alike:
         if _references(pair) == UNUSED:
             return pair[1]
     pair = _new(rows, width, pitch, dtype, shift)
     size = rows * pitch * dtype.itemsize
-    if size <= LARGEST:
+    if size <= LARGEST and len(alike) < MOST_ALIKE:
         _kept.total += size
         if _kept.total > KEPT:  # mostly of shapes that are no longer asked for
             _kept.made = {}
