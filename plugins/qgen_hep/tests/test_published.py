@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import os
 import socket
+import tarfile
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -374,6 +376,117 @@ def test_lists_of_archives_are_read(server: Server, folder: Path) -> None:
     for bad in (b"", b"{}", b"[]", b'{"files": []}', b'{"files": [{"key": "a"}]}', b"\xff"):
         with pytest.raises(DataError, match="list of files"):
             zenodo_files(bad)
+
+
+def packed(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    """A compressed archive of these files and links."""
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w:gz") as archive:
+        for member, content in members:
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return raw.getvalue()
+
+
+def archive_of(server: Server, *members: tuple[tarfile.TarInfo, bytes]) -> Record:
+    server.content = packed(*members)
+    return Record("test", "", "", (RemoteFile("showers.tgz", f"{server.root}/file"),))
+
+
+def test_an_archive_is_unpacked_once(server: Server, folder: Path) -> None:
+    line = ",".join(["0.5"] * 368)
+    name = "photons/pid22_E256_eta_20_25_voxalisation.csv"
+    found = archive_of(server, (tarfile.TarInfo(name), f"{line}\n{line}\n".encode()))
+    seen: list[tuple[int, str]] = []
+
+    class Counting:
+        def __init__(self, total: int, what: str) -> None:
+            seen.append((total, what))
+
+        def __enter__(self) -> Any:
+            return lambda done, note="": None
+
+        def __exit__(self, *error: object) -> None:
+            pass
+
+    paths = [folder / "showers.tgz", folder / "showers"]
+    assert fetch(found, counter=Counting) == paths
+    assert seen == [(1, "downloading showers.tgz (MB)"), (1, "unpacking showers.tgz")]
+    data = voxels.voxel_csv(path=str(folder / "showers" / name), energy=256.0)
+    assert data.x.shape == (2, 368)
+    (folder / "showers" / name).write_text("mine")
+    assert fetch(found) == paths and len(server.asked) == 1
+    assert (folder / "showers" / name).read_text() == "mine"
+
+
+def test_an_interrupted_unpacking_begins_anew(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = archive_of(server, (tarfile.TarInfo("a"), b"first"), (tarfile.TarInfo("b"), b"second"))
+    extract = tarfile.TarFile.extract
+
+    def interrupted(archive: Any, member: Any, *rest: Any, **options: Any) -> None:
+        if member.name == "b":
+            raise KeyboardInterrupt
+        extract(archive, member, *rest, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "extract", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fetch(found)
+    assert not (folder / "showers").exists()
+    (folder / "showers.part").mkdir()
+    (folder / "showers.part" / "c").write_text("of a process that was killed")
+    fetch(found)
+    assert sorted(path.name for path in (folder / "showers").iterdir()) == ["a", "b"]
+    assert not (folder / "showers.part").exists()
+
+
+@pytest.mark.parametrize("fault", ["a path", "a link", "a device", "cut", "no archive", "changed"])
+def test_archives_that_are_damaged_or_lead_elsewhere_are_refused(
+    fault: str, server: Server, folder: Path
+) -> None:
+    member = tarfile.TarInfo("a")
+    content = CONTENT[:100_000]
+    if fault == "a path":
+        member.name = "../../outside"
+    if fault in ("a link", "a device"):
+        content = b""
+        member.type = tarfile.CHRTYPE
+    if fault == "a link":
+        member.type = tarfile.SYMTYPE
+        member.linkname = "/etc/passwd"
+    found = archive_of(server, (member, content))
+    if fault == "cut":
+        server.content = server.content[:50_000]
+    if fault == "no archive":
+        server.content = CONTENT
+    if fault == "changed":
+        server.content = server.content[:-8] + bytes(8)
+    with pytest.raises(DataError, match=r"showers\.tgz cannot be unpacked.*download it again"):
+        fetch(found)
+    assert not (folder / "showers").exists() and not (folder / "showers.part").exists()
+    assert not (folder.parent.parent / "outside").exists()
+
+
+def test_an_archive_that_has_no_room_is_refused(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = archive_of(server, (tarfile.TarInfo("zeros"), bytes(10**7)))
+    usage = type("Usage", (), {"free": 10**6})
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage)
+    with pytest.raises(ResourceRefused, match=r"the files of showers\.tgz need 9\.54 MiB"):
+        fetch(found)
+    assert not [path for path in folder.glob("showers*") if path.is_dir()]
+
+
+def test_a_python_that_cannot_unpack_safely_says_so(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = archive_of(server, (tarfile.TarInfo("a"), b"first"))
+    monkeypatch.delattr(tarfile, "data_filter")
+    with pytest.raises(DataError, match=r"use version 3\.11\.4 or a later one"):
+        fetch(found)
 
 
 @pytest.mark.parametrize("name", ["../a", "a/b", ".hidden", "", "a\nb", "c:\\d"])

@@ -186,8 +186,8 @@ def voxel_csv(
     r"""Showers of a CSV file: a line an event, a column a voxel, all of one ``energy`` in MeV.
 
     ATLAS made such files public for FastCaloGAN, one for each energy (CERN Open Data 15012;
-    ``--fetch`` downloads archives, which ``tar -xzf`` unpacks). ``calorimeter`` is
-    that of ``calochallenge``, and so are the columns and the condition.
+    ``--fetch`` downloads archives and unpacks them). ``calorimeter`` is that of ``calochallenge``,
+    and so are the columns and the condition.
 
     Raises what ``calochallenge`` raises, and BadOption for an energy that is not above 0.
 

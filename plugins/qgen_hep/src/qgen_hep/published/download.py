@@ -26,6 +26,7 @@ from qgen_core.runs.lock import RunLock
 from qgen_core.support.files import not_written, require_disk, write_durably
 from qgen_core.support.resources import readable_size
 from qgen_hep.generate.cache import cache_folder
+from qgen_hep.published.archives import Advance, Counter, unpacked
 from qgen_hep.published.records import Record, RemoteFile
 from qgen_hep.readers.reading import file_hash
 
@@ -39,10 +40,6 @@ TIMEOUT = 60.0
 PIECE = 2**20
 #: The largest list of files that is read, in bytes.
 LARGEST_LISTING = 2**24
-
-Advance = Callable[..., None]
-#: Gives a context with a function of the number of megabytes so far, for (megabytes, text).
-Counter = Callable[[int, str], AbstractContextManager[Advance]]
 
 
 def data_folder() -> Path:
@@ -66,19 +63,26 @@ def place_of(record: Record) -> Path:
 def fetch(record: Record, counter: Counter | None = None) -> list[Path]:
     """Download the files of a record that are not there yet; the paths of all of them.
 
+    An archive is unpacked into a folder beside it, whose path follows. ``counter`` shows the
+    progress: it gives a context with a function of what is done so far, for (total, text).
+
     Raises RemoteError when the server cannot be reached, has no such file, or the connection
-    breaks; DataError for a wrong checksum or size, which removes the download, and for a file that
-    was changed since it was downloaded; ResourceRefused when it cannot be written; Busy while
-    another process downloads the record.
+    breaks; DataError for a wrong checksum or size, which removes the download, for a file that was
+    changed since it was downloaded, and for an archive that is damaged or would write elsewhere;
+    ResourceRefused when it cannot be written; Busy while another process downloads the record.
     """
     folder = place_of(record)
+    shown = counter or _silent
     paths = []
     with RunLock(folder):
         for file in record.files or _list_of(record, folder):
             path = folder / file.name
             if not _is_complete(path, file):
-                _Download(file, path, counter or _silent).run()
+                _Download(file, path, shown).run()
             paths.append(path)
+            of_archive = unpacked(path, shown)
+            if of_archive is not None:
+                paths.append(of_archive)
     return paths
 
 
