@@ -12,7 +12,7 @@ from qgen_core.discovery import registry
 from qgen_core.errors import RemoteError
 from qgen_core.interfaces import Capabilities
 from qgen_core.runs.estimate import estimate
-from qgen_core.runs.evaluation import evaluate
+from qgen_core.runs.evaluation import EVENTS, LEAST_EVENTS, evaluate
 from qgen_core.runs.recipes import Recipe
 from qgen_core.runs.run import Run, train
 
@@ -105,6 +105,20 @@ def test_a_device_over_the_network_is_not_asked_by_an_evaluation_of_given_events
     assert "device circuit" in evaluate(Run(tmp_path / "run"), generated=given)
     monkeypatch.setattr(Transpiling, "capabilities", Capabilities(remote=True))
     assert "device circuit" not in evaluate(Run(tmp_path / "run"), generated=given)
+
+
+@pytest.mark.parametrize("capabilities", [Capabilities(remote=True), Capabilities(exact=False)])
+def test_an_evaluation_measures_fewer_events_on_a_device(
+    capabilities: Capabilities, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qgen.register("backend", "transpiling", Transpiling)
+    changed = recipe.changed(["trainer.steps=3", "generator.shots=100", "backend=transpiling"])
+    train(changed, tmp_path / "run")
+    assert evaluate(Run(tmp_path / "run"))["generated"]["events"] == EVENTS
+    monkeypatch.setattr(Transpiling, "capabilities", capabilities)
+    assert evaluate(Run(tmp_path / "run"))["generated"]["events"] == LEAST_EVENTS
+    more = evaluate(Run(tmp_path / "run", ["evaluation.events=20000"]))
+    assert more["generated"]["events"] == 20_000
 
 
 class Timed(Paid):

@@ -18,7 +18,7 @@ from qgen_core.circuits.svg import svg
 from qgen_core.discovery import registry
 from qgen_core.errors import DataError, RemoteError, Unsupported
 from qgen_core.events import Events
-from qgen_core.interfaces import Generator, Metric, Model, name_of
+from qgen_core.interfaces import Backend, Generator, Metric, Model, name_of
 from qgen_core.metrics.binning import columns_of
 from qgen_core.metrics.reference_edges import RULE, ReferenceEdges, reference_edges
 from qgen_core.metrics.resample import Source, effective_size
@@ -44,7 +44,8 @@ PAIR_METRICS = ("correlation",)
 #: Events that are generated for an evaluation: so many, or fewer of many columns, but no fewer than
 #: the least number.
 EVENTS = 100_000
-#: The least number of events that are generated for an evaluation.
+#: The least number of events that are generated for an evaluation, and that of a model whose
+#: circuits or samples come from a device, where each measurement takes time and may cost money.
 LEAST_EVENTS = 10_000
 #: About so many values are generated for an evaluation of many columns.
 VALUES = 2**22
@@ -86,17 +87,18 @@ def evaluate(
     """Metrics, marginals, joint histogram and correlations of a run, ready for JSON.
 
     ``generated`` are newly generated events by default: as many as the recipe's table [evaluation]
-    says, otherwise 100,000, fewer of more than 41 columns; the processor time of one of them is in
-    the result. For a model that offers no samples there are none: its metrics are those of
-    expectations, and the result has no marginals. ``reference`` is that of the table, otherwise the
-    test events of the dataset (the training events if there are no test events). The cuts of the
-    dataset and those that either side has passed are applied to both, and so are the windows of the
-    encoders; ``dropped`` in the result says what each side lost. Conditions are drawn from the
-    reference. Without a list of metrics in the recipe those are taken that the number of columns
-    allows; ``left out`` in the result says what is missing for its size. The bins follow from the
-    reference alone, or are those that the recipe gives; ``bins`` in the result holds their edges.
-    Raises DataError when the columns of both differ, BadOption for bins that do not fit the
-    columns, Unsupported for metrics of samples of a model that has none.
+    says, otherwise 100,000, fewer of more than 41 columns and 10,000 from a device, also a fake
+    one; the processor time of one of them is in the result. For a model that offers no samples
+    there are none: its metrics are those of expectations, and the result has no marginals.
+    ``reference`` is that of the table, otherwise the test events of the dataset (the training
+    events if there are no test events). The cuts of the dataset and those that either side has
+    passed are applied to both, and so are the windows of the encoders; ``dropped`` in the result
+    says what each side lost. Conditions are drawn from the reference. Without a list of metrics in
+    the recipe those are taken that the number of columns allows; ``left out`` in the result says
+    what is missing for its size. The bins follow from the reference alone, or are those that the
+    recipe gives; ``bins`` in the result holds their edges. Raises DataError when the columns of
+    both differ, BadOption for bins that do not fit the columns, Unsupported for metrics of samples
+    of a model that has none.
 
     >>> import tempfile
     >>> import qgen_core as qgen
@@ -359,12 +361,26 @@ def _held_back(assembly: Assembly) -> tuple[str, Events]:
 
 def _generated(run: Run, reference: Events) -> Events:
     """Newly generated events, with conditions that are drawn from the reference."""
-    by_default = min(EVENTS, max(LEAST_EVENTS, VALUES // len(reference.columns)))
-    n = (run.recipe.evaluation or {}).get("events", by_default)
+    n = (run.recipe.evaluation or {}).get("events")
+    if n is None and _is_on_device(run.assembly.generator):
+        n = LEAST_EVENTS
+        log.info("%d events are measured on a device; evaluation.events is another number", n)
+    elif n is None:
+        n = min(EVENTS, max(LEAST_EVENTS, VALUES // len(reference.columns)))
     conditions = None
     if reference.condition is not None:
         conditions = drawn_conditions(reference, n, run.recipe.seed)
     return Events.joined(list(run.generate(n, condition=conditions)))
+
+
+def _is_on_device(generator: Generator) -> bool:
+    """Whether events are measured: on a device, or by a program that simulates one."""
+    if generator.sampler is not None and generator.sampler.remote:
+        return True
+    backend: Backend | None = getattr(generator, "backend", None)
+    if backend is None:
+        return False
+    return backend.capabilities.remote or not backend.capabilities.exact
 
 
 def _check_columns(reference: Events, generated: Events) -> None:
