@@ -769,46 +769,114 @@ CORES_OF_CLAIMS = ("circuit", "network (twin)")
 CORES_OF_QINN = ("circuit, ring", "network (twin)")
 
 
+def verdicts_of_qinn() -> dict[tuple[str, str, str, str], tuple[str, str]]:
+    """Difference and verdict by kind, epochs, control and measure."""
+    found = {}
+    for row in table("qinn", "Does the circuit differ"):
+        for measure, text in row.items():
+            if "±" in text:
+                value, verdict = text.split(": ")
+                found[row["model"][0], row["epochs"], row["against"], measure] = (value, verdict)
+    return found
+
+
+def seen_of_qinn(word: str) -> set[tuple[str, str, str, str]]:
+    """Where the circuit is better, or worse."""
+    return {where for where, (_, verdict) in verdicts_of_qinn().items() if verdict == word}
+
+
 def what_a_circuit_changes() -> list[str]:
+    circuit, twin = CORES_OF_QINN
+    verdicts = verdicts_of_qinn()
+    better = seen_of_qinn("better")
+    worse = seen_of_qinn("worse")
+    unseen = seen_of_qinn("no difference seen")
+    assert len(verdicts) == len(better) + len(worse) + len(unseen)
+    bridges = {("A", "2000", twin, name) for name in ("S2", "chi2/ndf", "W1", "W1 of layers")}
+    printed = {("B", "200", "circuit, linear", name) for name in ("S2", "W1")}
+    controls = ("circuit, linear", twin, "tanh", "cosine")
+    layers = {("C", "200", control, "W1 of layers") for control in controls}
+    assert worse == bridges | printed | layers
+    assert better == {("B", "200", "cosine", "W1")}
     energies = {}
     for row in table("qinn", "Layer energies of photons"):
         energies[row["model"], row["epochs"]] = row
-    verdicts = {}
-    for row in table("qinn", "Does the circuit differ"):
-        verdicts[row["model"], row["epochs"], row["against"]] = row
-    said = []
-    for row in verdicts.values():
-        for text in row.values():
-            if ": " in text and "±" in text:
-                said.append(text.split(": ")[1])
-    better = said.count("better")
-    worse = said.count("worse")
-    assert len(said) == better + worse + said.count("no difference seen")
-    assert (better, worse) == (2, 2)
-    c, twin = energies["C: flow, circuit, ring", "8"], energies["C: flow, network (twin)", "8"]
-    a = energies["A: GAN, module frozen, circuit, ring", "8"]
-    b = energies["B: GAN, end to end, circuit, ring", "8"]
+    names = {"A": "A: GAN, module frozen", "B": "B: GAN, end to end", "C": "C: flow"}
+
+    def of(kind: str, core: str, column: str, epochs: str = "2000") -> str:
+        return energies[f"{names[kind]}, {core}", epochs][column]
+
     floor = energies["true events (floor)", "–"]
     gaussian = energies["Gaussian (control)", "–"]
-
-    def nll_against(control: str, epochs: str = "3") -> list[str]:
-        return verdicts["C: flow", epochs, control]["NLL"].split(": ")
-
-    by_twin, verdict = nll_against("network (twin)", "8")
-    assert verdict == "worse"
-    early = {}
-    for control in ("circuit, frozen", "cosine", "tanh", "network (twin)"):
-        early[control], verdict = nll_against(control)
-        assert verdict == "no difference seen"
-    for control in ("tanh", "cosine"):
-        chi_square = verdicts["B: GAN, end to end", "3", control]["chi2/ndf"]
-        assert chi_square.endswith("better")
     gans = [row["S2"] for (model, _), row in energies.items() if model.startswith(("A:", "B:"))]
     gans = sorted(map(text_of, gans), key=float)
+    return [
+        f"Of {len(verdicts)} differences to controls {len(better) + len(worse)} are seen, where "
+        f"chance alone shows {0.05 * len(verdicts):.1f} on average. In {len(better)} of them the "
+        f"circuit is better, in {len(worse)} it is worse",
+        f"an S2 of {of('A', circuit, 'S2')} with the circuit and of {of('A', twin, 'S2')} with "
+        "the twin",
+        f"an S2 of {of('B', circuit, 'S2')} with the circuit, {of('B', twin, 'S2')} with the twin",
+        f"an NLL of {of('C', circuit, 'NLL', '200')} with the circuit and of "
+        f"{of('C', twin, 'NLL', '200')} with the twin",
+        f"the difference of {verdicts['C', '200', twin, 'NLL'][0]} is not seen",
+        f"After 2,000 it is {of('C', circuit, 'NLL')} and {of('C', twin, 'NLL')}, that of the "
+        f"training events {of('C', circuit, 'NLL, training events')} and "
+        f"{of('C', twin, 'NLL, training events')}",
+        f"between {gans[0]} and {gans[-1]}, where the Gaussian has {text_of(gaussian['S2'])} and "
+        f"true events {text_of(floor['S2'])}",
+        f"the flow has an S2 of {text_of(of('C', circuit, 'S2'))} with "
+        f"{of('C', circuit, 'parameters')} parameters, and the GAN of the same circuits "
+        f"{text_of(of('B', circuit, 'S2'))} with {of('B', circuit, 'parameters')}",
+        f"with the twin it is {text_of(of('C', twin, 'S2'))}",
+        f"have an S2 of {text_of(floor['S2 to Geant4'])} to Geant4, generated ones of C "
+        f"{of('C', circuit, 'S2 to Geant4')} with the circuit and {of('C', twin, 'S2 to Geant4')} "
+        "with the twin",
+        f"takes {text_of(of('A', circuit, 'step, ms'))} ms in A, "
+        f"{text_of(of('B', circuit, 'step, ms'))} ms in B and "
+        f"{text_of(of('C', circuit, 'step, ms'))} ms in C, which is "
+        f"{of('A', circuit, 'step / 36 ms')}, {of('B', circuit, 'step / 36 ms')} and "
+        f"{of('C', circuit, 'step / 36 ms')} of the document's 36 ms; those of the twins take "
+        f"{text_of(of('A', twin, 'step, ms'))}, {text_of(of('B', twin, 'step, ms'))} and "
+        f"{text_of(of('C', twin, 'step, ms'))} ms",
+    ]
+
+
+def what_conditioners_buy() -> list[str]:
+    better = seen_of_qinn("better")
+    worse = seen_of_qinn("worse")
+    assert len(better) == 1
+    return [
+        f"Of {len(verdicts_of_qinn())} differences one is in favour of the circuit and "
+        f"{len(worse)} are against it",
+    ]
+
+
+def other_circuits_of_qinn() -> list[str]:
     others = table("qinn", "Other circuits, batches")
-    of_flow = [row for row in others if row["model"].startswith("C: flow")]
-    for mine, other in zip(of_flow[::2], of_flow[1::2], strict=True):
-        assert number(other["NLL"]) < number(mine["NLL"])
+    flows = {}
+    verdicts = []
+    for row in others:
+        size = (row["wires, layers"], row["batch"], row["training events"])
+        if row["model"].startswith("C: flow"):
+            flows[row["model"].removeprefix("C: flow, "), *size] = row
+        if size != ("6, 2", "10", "1000"):  # those are in the table of differences
+            verdicts += [
+                text.split(": ")[1] for name, text in row.items() if "± " in text and ": " in text
+            ]
+    circuit, twin = CORES_OF_QINN
+    for (core, *size), row in flows.items():
+        if core == circuit:
+            assert number(flows[twin, *size]["NLL"]) < number(row["NLL"])
+    assert "better" not in verdicts
+    small = ("4, 1", "10", "1000")
+    by_twin, verdict = flows[circuit, *small]["circuit - twin: NLL"].split(": ")
+    assert verdict == "worse"
+
+    def with_events(core: str) -> str:
+        rows = [flows[core, "6, 2", "10", events] for events in ("10000", "100000")]
+        return f"{rows[0]['NLL']} and {rows[1]['NLL']}"
+
     staged = {row["showers"]: row for row in table("qinn", "Full showers in two stages")}
 
     def pair(stage: str) -> str:
@@ -817,27 +885,14 @@ def what_a_circuit_changes() -> list[str]:
 
     shapes = pair("shapes").replace(" its twin", "")
     return [
-        f"Of {len(said)} differences to controls {better + worse} are seen, where chance alone "
-        f"shows {0.05 * len(said):.1f} on average",
-        f"the NLL of C with the circuit is {c['NLL']}, that of its twin of equal parameters "
-        f"{twin['NLL']}: the circuit is worse by {by_twin} nats an event",
-        f"neither told from a frozen circuit ({early['circuit, frozen']}) nor from the cosine "
-        f"({early['cosine']}), nor from `tanh` and the twin, whose means are lower by "
-        f"{text_of(early['tanh'])} and {text_of(early['network (twin)'])}",
-        f"A and B have S2 between {gans[0]} and {gans[-1]}, where the Gaussian has "
-        f"{text_of(gaussian['S2'])} and true events {text_of(floor['S2'])}",
-        f"the flow has an S2 of {text_of(c['S2'])} with {c['parameters']} parameters, and the GAN "
-        f"of the same circuits {text_of(b['S2'])} with {b['parameters']}",
-        f"with the twin it is {text_of(twin['S2'])}",
-        f"the circuit has an S2 of {pair('energies')}, as the shape stage {shapes}, with one seed; "
-        f"true showers have {staged['true showers (floor)']['S2']}",
-        f"have an S2 of {text_of(floor['S2 to Geant4'])} to Geant4, generated ones of C "
-        f"{text_of(c['S2 to Geant4'])} with the circuit and {text_of(twin['S2 to Geant4'])} with "
-        "the twin",
-        f"takes {text_of(a['step, ms'])} ms in A, {text_of(b['step, ms'])} ms in B and "
-        f"{text_of(c['step, ms'])} ms in C, which is {a['step / 36 ms']}, {b['step / 36 ms']} and "
-        f"{c['step / 36 ms']} of the document's 36 ms; that of C's twin takes "
-        f"{text_of(twin['step, ms'])} ms",
+        f"Of {len(verdicts)} further differences {verdicts.count('worse')} are seen, all against "
+        "the circuit",
+        f"With 4 wires and 1 layer it has an NLL of {flows[circuit, *small]['NLL']}, its twin "
+        f"{flows[twin, *small]['NLL']}, a difference of {by_twin}",
+        f"with 10,000 and 100,000 training events an NLL of {with_events(circuit)}, its twin "
+        f"{with_events(twin)}",
+        f"the circuit has an S2 of {pair('energies')}, as the shape stage {shapes}; true showers "
+        f"have {staged['true showers (floor)']['S2']}",
     ]
 
 
@@ -939,15 +994,6 @@ def the_time_of_hits() -> list[str]:
     ]
 
 
-def unfinished_cells(study: str, of: int) -> list[str]:
-    cells = list((STUDIES / study / "unfinished" / "cells").glob("*.json"))
-    return [f"Of the full setting {len(cells)} of {of} cells are finished"]
-
-
-def the_unfinished_cells_of_qinn() -> list[str]:
-    return unfinished_cells("qinn", 230)
-
-
 def the_claims_of_an_advantage() -> list[str]:
     angle = {}
     for row in table("claims", "Angle generator under noise"):
@@ -1038,11 +1084,12 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_reversible_circuits: "studies/reversible.md",
     all_models: "studies/models.md",
     what_a_circuit_changes: "studies/qinn.md",
+    what_conditioners_buy: "quantum-conditioners.md",
+    other_circuits_of_qinn: "studies/qinn.md",
     the_photon_hits: "studies/hits.md",
     the_positron_hits: "studies/hits.md",
     the_windows_of_hits: "studies/hits.md",
     the_time_of_hits: "studies/hits.md",
-    the_unfinished_cells_of_qinn: "studies/qinn.md",
     the_claims_of_an_advantage: "studies/claims.md",
 }
 

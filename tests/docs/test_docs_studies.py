@@ -36,7 +36,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
 #: Studies with an option that takes a file of events, whose name their results do not know.
 FILES = {"mfc": "spectrum", "reversible": "zmumu"}
 #: Studies whose committed results are those of the quick setting, as their pages say.
-QUICK = ("calo", "qinn")
+QUICK = ("calo",)
 
 
 def study_of(name: str) -> Study:
