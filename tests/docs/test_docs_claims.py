@@ -810,6 +810,11 @@ def what_a_circuit_changes() -> list[str]:
     gaussian = energies["Gaussian (control)", "–"]
     gans = [row["S2"] for (model, _), row in energies.items() if model.startswith(("A:", "B:"))]
     gans = sorted(map(text_of, gans), key=float)
+    assert float(gans[0]) > 5 * number(gaussian["S2"])
+    for core in CORES_OF_QINN:
+        assert number(of("C", core, "NLL", "200")) < number(of("C", core, "NLL"))
+        added = number(of("C", core, "S2 to Geant4")) - number(floor["S2 to Geant4"])
+        assert added < spread(of("C", core, "S2 to Geant4"))
     return [
         f"Of {len(verdicts)} differences to controls {len(better) + len(worse)} are seen, where "
         f"chance alone shows {0.05 * len(verdicts):.1f} on average. In {len(better)} of them the "
@@ -861,9 +866,9 @@ def other_circuits_of_qinn() -> list[str]:
         if row["model"].startswith("C: flow"):
             flows[row["model"].removeprefix("C: flow, "), *size] = row
         if size != ("6, 2", "10", "1000"):  # those are in the table of differences
-            verdicts += [
-                text.split(": ")[1] for name, text in row.items() if "± " in text and ": " in text
-            ]
+            for text in row.values():
+                if ": " in text and "±" in text:
+                    verdicts.append(text.split(": ")[1])
     circuit, twin = CORES_OF_QINN
     for (core, *size), row in flows.items():
         if core == circuit:
@@ -873,11 +878,21 @@ def other_circuits_of_qinn() -> list[str]:
     by_twin, verdict = flows[circuit, *small]["circuit - twin: NLL"].split(": ")
     assert verdict == "worse"
 
+    for core in CORES_OF_QINN:
+        for events in ("10000", "100000"):
+            row = flows[core, "6, 2", "10", events]
+            apart = abs(number(row["NLL"]) - number(row["NLL, training events"]))
+            assert apart < spread(row["NLL"])
+
     def with_events(core: str) -> str:
         rows = [flows[core, "6, 2", "10", events] for events in ("10000", "100000")]
         return f"{rows[0]['NLL']} and {rows[1]['NLL']}"
 
     staged = {row["showers"]: row for row in table("qinn", "Full showers in two stages")}
+
+    for stage in ("energies", "shapes"):
+        verdict = staged[f"{stage} by qinn, {circuit}"]["circuit - twin: S2"]
+        assert verdict.endswith("no difference seen")
 
     def pair(stage: str) -> str:
         found = [staged[f"{stage} by qinn, {core}"]["S2"] for core in CORES_OF_QINN]

@@ -87,9 +87,9 @@ def evaluate(
     """Metrics, marginals, joint histogram and correlations of a run, ready for JSON.
 
     ``generated`` are newly generated events by default: as many as the recipe's table [evaluation]
-    says, otherwise 100,000, fewer of more than 41 columns and 10,000 from a device, also a fake
-    one; the processor time of one of them is in the result. For a model that offers no samples
-    there are none: its metrics are those of expectations, and the result has no marginals.
+    says, otherwise 100,000, fewer of more than 41 columns and 10,000 from a device or a backend of
+    shots alone; the processor time of one of them is in the result. For a model that offers no
+    samples there are none: its metrics are those of expectations, and the result has no marginals.
     ``reference`` is that of the table, otherwise the test events of the dataset (the training
     events if there are no test events). The cuts of the dataset and those that either side has
     passed are applied to both, and so are the windows of the encoders; ``dropped`` in the result
@@ -374,7 +374,7 @@ def _generated(run: Run, reference: Events) -> Events:
 
 
 def _is_on_device(generator: Generator) -> bool:
-    """Whether events are measured: on a device, or by a program that simulates one."""
+    """Whether events come from a device, or from a backend that has shots alone as devices do."""
     if generator.sampler is not None and generator.sampler.remote:
         return True
     backend: Backend | None = getattr(generator, "backend", None)
