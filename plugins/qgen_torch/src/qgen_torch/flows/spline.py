@@ -43,9 +43,9 @@ class RationalQuadraticSpline(Transform):
 
     def __init__(self, widths: Tensor, heights: Tensor, slopes: Tensor, *, bound: float) -> None:
         super().__init__()
-        self.widths = _shares(widths)
-        self.heights = _shares(heights)
-        self.slopes = slopes
+        self.widths = _shares(_bins_first(widths))
+        self.heights = _shares(_bins_first(heights))
+        self.slopes = _bins_first(slopes)
         self.bound = bound
 
     def call_and_ladj(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,14 +88,15 @@ class RationalQuadraticSpline(Transform):
         return torch.where(inside, found.left + found.width * xi, y)
 
     def _knots(self, shares: Tensor) -> Tensor:
-        """The right ends (..., K) of bins that are given as shares of the interval."""
-        return self.bound * (2 * torch.cumsum(shares, dim=-1) - 1)
+        """The right ends (K, ...) of bins that are given as shares of the interval."""
+        return self.bound * (2 * torch.cumsum(shares, dim=0) - 1)
 
     def _bin(self, bins: Tensor, rights: Tensor, tops: Tensor) -> _Bin:
-        """The bins of numbers ``bins`` (..., 1)."""
+        """The bins of numbers ``bins`` (1, ...)."""
         width = 2 * self.bound * _entry(self.widths, bins)
         height = 2 * self.bound * _entry(self.heights, bins)
-        knots = F.pad(self.slopes, (1, 1))
+        ends = (0,) * 2 * (self.slopes.ndim - 1)
+        knots = F.pad(self.slopes, (*ends, 1, 1))
         return _Bin(
             left=_entry(rights, bins) - width,
             width=width,
@@ -120,10 +121,18 @@ class _Bin:
     steepness: Tensor
 
 
+def _bins_first(numbers: Tensor) -> Tensor:
+    """Numbers (..., K) as (K, ...): the bins of many elements are then treated side by side.
+
+    torch takes one row of K numbers at a time otherwise, and a softmax of 8 takes 8 times as long.
+    """
+    return numbers.movedim(-1, 0).contiguous()
+
+
 def _shares(numbers: Tensor) -> Tensor:
-    """Numbers (..., K) as shares that sum to 1, none below LEAST."""
-    least = LEAST * numbers.shape[-1]
-    return LEAST + (1 - least) * torch.softmax(numbers, dim=-1)
+    """Numbers (K, ...) as shares that sum to 1, none below LEAST."""
+    least = LEAST * len(numbers)
+    return LEAST + (1 - least) * torch.softmax(numbers, dim=0)
 
 
 def _slope(number: Tensor) -> Tensor:
@@ -132,12 +141,18 @@ def _slope(number: Tensor) -> Tensor:
 
 
 def _entry(values: Tensor, numbers: Tensor) -> Tensor:
-    """The entry of ``values`` (..., K) of each number (..., 1), with the shape (...)."""
-    values = values.expand(*numbers.shape[:-1], values.shape[-1])
-    return values.gather(-1, numbers)[..., 0]
+    """The entry of ``values`` (K, ...) of each number (1, ...), with the shape (...)."""
+    return _of_each(values, numbers.shape[1:]).gather(0, numbers)[0]
 
 
 def _bin_of(place: Tensor, ends: Tensor) -> Tensor:
-    """The number (..., 1) of the bin that each place is in, given the bins' ends (..., K)."""
-    passed = place[..., None] >= ends[..., :-1]
-    return passed.sum(dim=-1, keepdim=True)
+    """The number (1, ...) of the bin that each place is in, given the bins' ends (K, ...)."""
+    passed = place >= _of_each(ends[:-1], place.shape)
+    return passed.sum(dim=0, keepdim=True)
+
+
+def _of_each(values: Tensor, shape: torch.Size) -> Tensor:
+    """``values`` (K, ...) for elements of a shape, (K, *shape); elements may share them."""
+    missing = len(shape) + 1 - values.ndim
+    spread = values.reshape(len(values), *(1,) * missing, *values.shape[1:])
+    return spread.expand(len(values), *shape)
