@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
+from math import ceil, log, prod, sqrt
 from typing import Literal
 
 import numpy as np
@@ -26,6 +27,8 @@ WHOLE_SIZE = 256
 #: transform for each number and wire, as multiplications of a matrix product in that time.
 FOURIER_WORK = 300
 WALSH_WORK = 20
+#: Values of a kernel below this are not told from 0 in a sum that holds the value at distance 0.
+NEGLIGIBLE = 2.0**-60
 #: Number of kernel values between samples computed at once, so that they stay in the cache.
 AT_ONCE = 2**16
 #: The median is taken over the pairs of at most this number of events.
@@ -154,9 +157,9 @@ class TableKernel:
     ``weights`` (scales,); None: their mean.
 
     Few states have one matrix. Hamming distances are diagonal after a Walsh transform, distances
-    of registers after a Fourier transform of tables filled up with zeros to twice their length: one
-    transform serves all scales. Many short registers are filled up to so much more that a product
-    with a matrix for each register and scale takes less time.
+    of registers after a Fourier transform of tables filled up with zeros as far as the kernel
+    reaches: one transform serves all scales. Many short registers are filled up to so much more
+    that a product with a matrix for each register and scale takes less time.
 
     >>> kernel = TableKernel((1,), "registers", np.array([1.0]))
     >>> kernel.apply(np.array([[1.0, 0.0]])).round(6).tolist()  # exp(-1) between 0 and 1
@@ -180,10 +183,11 @@ class TableKernel:
             self._way = _Walsh(wires, scales, weights)
             self.work = 2.0**wires * WALSH_WORK * wires
         else:
-            fourier_work = FOURIER_WORK * 2.0 ** len(registers)
+            lengths = _padded_lengths(registers, scales)
+            fourier_work = FOURIER_WORK * prod(lengths) / 2.0**wires
             factor_work = len(scales) * sum(2.0**bits for bits in registers)
             if factor_work > fourier_work:
-                self._way = _Fourier(registers, scales, weights)
+                self._way = _Fourier(registers, lengths, scales, weights)
             else:
                 self._way = _Factors(registers, scales, weights)
             self.work = 2.0**wires * min(fourier_work, factor_work)
@@ -241,22 +245,25 @@ def _walsh_matrix(wires: int) -> Floats:
 
 
 class _Fourier:
-    """Distances of registers: the kernel is diagonal in a Fourier transform of twice the length.
+    """Distances of registers: the kernel is diagonal in a Fourier transform of padded tables.
 
     Only the rows that are not zeros are transformed, and only those that are wanted are transformed
     back.
     """
 
-    def __init__(self, registers: Sequence[int], scales: Floats, weights: Floats) -> None:
+    def __init__(
+        self, registers: Sequence[int], lengths: Sequence[int], scales: Floats, weights: Floats
+    ) -> None:
         self._sizes = [2**bits for bits in registers]
-        lengths = [2 * size for size in self._sizes[:-1]] + [self._sizes[-1] + 1]
-        spectrum = np.zeros(lengths)
+        self._lengths = lengths
+        kept = [*lengths[:-1], lengths[-1] // 2 + 1]
+        spectrum = np.zeros(kept)
         for scale, weight in zip(scales, weights, strict=True):
             term = np.array(weight)
-            for number, size in enumerate(self._sizes):
-                around = np.minimum(np.arange(2 * size), 2 * size - np.arange(2 * size))
+            for length, count in zip(lengths, kept, strict=True):
+                around = np.minimum(np.arange(length), length - np.arange(length))
                 periodic = np.exp(around.astype(np.float64) ** 2 / -scale)
-                factor = np.fft.fft(periodic).real[: lengths[number]]
+                factor = np.fft.fft(periodic).real[:count]
                 term = term[..., None] * factor
             spectrum += term
         #: Its axes are in the reverse order of the registers.
@@ -264,18 +271,18 @@ class _Fourier:
 
     def apply(self, tables: Floats) -> Floats:
         last = self._sizes[-1]
-        found = np.fft.rfft(tables.reshape(len(tables), *self._sizes), 2 * last)
+        found = np.fft.rfft(tables.reshape(len(tables), *self._sizes), self._lengths[-1])
         others = range(1, len(self._sizes))
         for axis in reversed(
             others
         ):  # each in turn becomes the last one, whose numbers lie together
             rows = np.ascontiguousarray(np.moveaxis(found, axis, -1))
-            found = np.fft.fft(rows, 2 * self._sizes[axis - 1])
+            found = np.fft.fft(rows, self._lengths[axis - 1])
         found *= self._spectrum
         for axis in others:
             wanted = np.fft.ifft(found)[..., : self._sizes[axis - 1]]
             found = np.ascontiguousarray(np.moveaxis(wanted, -1, axis))
-        whole = np.fft.irfft(found, 2 * last)
+        whole = np.fft.irfft(found, self._lengths[-1])
         return np.ascontiguousarray(whole[..., :last]).reshape(tables.shape)
 
 
@@ -300,6 +307,28 @@ class _Factors:
 def _blocks_of_wires(wires: int) -> list[int]:
     """The numbers of wires that share one factor, as many as allowed in each but the last."""
     return [min(WIRES_AT_ONCE, wires - start) for start in range(0, wires, WIRES_AT_ONCE)]
+
+
+def _padded_lengths(registers: Sequence[int], scales: Floats) -> list[int]:
+    """Of each register, the length of a periodic table whose two ends do not see each other.
+
+    A table of n numbers is filled up by the distance at which the kernel is negligible, at most by
+    n, to a length whose Fourier transform is fast.
+
+    >>> _padded_lengths((4, 8), np.array([1.0]))  # exp(-7^2) is negligible
+    [24, 288]
+    """
+    reach = ceil(sqrt(-float(np.max(scales)) * log(NEGLIGIBLE)))
+    lengths = []
+    for bits in registers:
+        size = 2**bits
+        length = 2 * size
+        for eighths in (15, 14, 12, 10, 9):
+            shorter = eighths * size // 8
+            if shorter >= size + reach:
+                length = shorter
+        lengths.append(length)
+    return lengths
 
 
 def _register_factor(bits: int, scale: float) -> Floats:
