@@ -65,6 +65,12 @@ def test_import_brings_no_framework() -> None:
     assert loaded("import qgen_core; qgen_core.Events") & {"numpy", *LATE} == {"numpy"}
 
 
+def test_a_dataset_brings_no_client_for_downloads() -> None:
+    """Of two datasets that can be downloaded; reading a file takes neither http nor archives."""
+    for dataset in ("jets", "voxels"):
+        assert loaded(f"import qgen_hep.datasets.{dataset}") & {"http", "ssl", "tarfile"} == set()
+
+
 def test_names_that_are_imported_late_are_those_that_type_checkers_see() -> None:
     tree = house.parsed(house.CORE / "qgen_core" / "__init__.py")
     seen: dict[str, str] = {}

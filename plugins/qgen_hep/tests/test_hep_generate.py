@@ -13,7 +13,8 @@ from scipy.stats import ks_2samp
 from qgen_core.errors import BadOption, BrokenPlugin
 from qgen_hep.datasets.jets import jets, shipped
 from qgen_hep.generate import cache
-from qgen_hep.generate.jets import COLUMNS, generate_jets
+from qgen_hep.generate import jets as generator
+from qgen_hep.generate.jets import COLUMNS, cached_jets, generate_jets
 from qgen_hep.readers.reading import file_hash
 
 MISSING = [name for name in ("pythia8mc", "fastjet") if importlib.util.find_spec(name) is None]
@@ -34,7 +35,7 @@ def fake_generate(events, *, seed, path, progress):
 
 
 def test_the_dataset_offers_to_generate():
-    assert jets.generate is cache.cached_jets
+    assert jets.generate is cached_jets
 
 
 def test_without_the_generators_the_pip_line_is_shown(tmp_path, monkeypatch):
@@ -55,19 +56,19 @@ def test_numbers_that_cannot_be(events, seed, tmp_path):
 
 
 def test_the_cache_returns_only_what_it_can_trust(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "versions", lambda: {"pythia8mc": "1", "fastjet": "2"})
-    monkeypatch.setattr(cache, "generate_jets", fake_generate)
-    first = cache.cached_jets(10, seed=1, cache=tmp_path)
+    monkeypatch.setattr(generator, "versions", lambda: {"pythia8mc": "1", "fastjet": "2"})
+    monkeypatch.setattr(generator, "generate_jets", fake_generate)
+    first = cached_jets(10, seed=1, cache=tmp_path)
     content = first.read_bytes()
-    assert cache.cached_jets(10, seed=1, cache=tmp_path) == first and first.read_bytes() == content
+    assert cached_jets(10, seed=1, cache=tmp_path) == first and first.read_bytes() == content
     assert first.with_suffix(".sha256").read_text().strip() == file_hash(first)
-    others = {cache.cached_jets(n, seed=s, cache=tmp_path) for n, s in ((10, 2), (11, 1))}
-    monkeypatch.setattr(cache, "versions", lambda: {"pythia8mc": "1", "fastjet": "3"})
-    others.add(cache.cached_jets(10, seed=1, cache=tmp_path))
+    others = {cached_jets(n, seed=s, cache=tmp_path) for n, s in ((10, 2), (11, 1))}
+    monkeypatch.setattr(generator, "versions", lambda: {"pythia8mc": "1", "fastjet": "3"})
+    others.add(cached_jets(10, seed=1, cache=tmp_path))
     assert len(others | {first}) == 4
-    monkeypatch.setattr(cache, "versions", lambda: {"pythia8mc": "1", "fastjet": "2"})
+    monkeypatch.setattr(generator, "versions", lambda: {"pythia8mc": "1", "fastjet": "2"})
     first.write_bytes(b"damaged")
-    assert cache.cached_jets(10, seed=1, cache=tmp_path) == first
+    assert cached_jets(10, seed=1, cache=tmp_path) == first
     assert first.read_bytes().startswith(b"10 events of seed 1")
 
 

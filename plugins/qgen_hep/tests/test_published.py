@@ -25,7 +25,8 @@ from qgen_core import cli
 from qgen_core.errors import Busy, DataError, RemoteError, ResourceRefused
 from qgen_core.runs.lock import RunLock
 from qgen_hep.datasets import voxels
-from qgen_hep.published import Record, RemoteFile, data_folder, download, fetch
+from qgen_hep.published import Record, RemoteFile, data_folder, download
+from qgen_hep.published.download import fetch
 from qgen_hep.published.records import (
     ATLAS_VOXELS,
     CALOCHALLENGE_1_PHOTONS,

@@ -10,9 +10,8 @@ from qgen_core.events import Events
 from qgen_core.runs.event_formats import written_by
 from qgen_hep.datasets.shower_writers import CaloChallengeWriter
 from qgen_hep.datasets.voxels import calochallenge
-from qgen_hep.generate.cache import cached_photons
 from qgen_hep.generate.offer import generated_by
-from qgen_hep.generate.photons.file import ENERGIES
+from qgen_hep.generate.photons.file import ENERGIES, cached_photons
 
 Source = Literal["gflash", "geant4"]
 

@@ -14,9 +14,8 @@ from qgen_core.runs.event_formats import written_by
 from qgen_core.typing import Floats
 from qgen_hep.calorimeters.grids import LAYERS, SHAPES
 from qgen_hep.datasets.shower_writers import CaloganWriter
-from qgen_hep.generate.cache import cached_calogan
 from qgen_hep.generate.calogan.detector import CELLS, COLUMNS
-from qgen_hep.generate.calogan.file import ENERGIES, GENERATORS, Species
+from qgen_hep.generate.calogan.file import ENERGIES, GENERATORS, Species, cached_calogan
 from qgen_hep.generate.offer import generated_by
 from qgen_hep.published import fetched_from
 from qgen_hep.published.records import CALOGAN

@@ -12,7 +12,7 @@ import numpy as np
 from qgen_core.errors import BadOption, DataError
 from qgen_core.events import Events
 from qgen_core.typing import Floats
-from qgen_hep.generate.cache import cached_jets
+from qgen_hep.generate.jets import cached_jets
 from qgen_hep.generate.offer import generated_by
 from qgen_hep.published import fetched_from
 from qgen_hep.published.records import DIJETGAN

@@ -12,8 +12,8 @@ from qgen_core.events import Events
 from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Floats
-from qgen_hep.generate.cache import cached_mfc
 from qgen_hep.generate.mfc.events import COLUMNS, CONDITION, ENERGIES, UNITS, events_of
+from qgen_hep.generate.mfc.file import cached_mfc
 from qgen_hep.generate.mfc.process import Process, Spin, Target
 from qgen_hep.generate.offer import generated_by
 from qgen_hep.readers import read

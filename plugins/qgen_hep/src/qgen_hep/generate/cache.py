@@ -5,18 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from qgen_core.support.files import write_durably
-from qgen_hep.generate.calogan.file import Species, generate_calogan
-from qgen_hep.generate.calogan.file import settings as settings_of_calogan
-from qgen_hep.generate.jets import SETTINGS, generate_jets, versions
-from qgen_hep.generate.mfc.file import generate_mfc, settings
-from qgen_hep.generate.offer import Progress
-from qgen_hep.generate.photons.file import ENERGIES, generate_photons
-from qgen_hep.generate.photons.file import settings as settings_of_photons
 from qgen_hep.readers.reading import file_hash
 
 
@@ -25,77 +18,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qgen"
 
 
-def cached_jets(
-    events: int, *, seed: int = 0, progress: Progress | None = None, cache: Path | None = None
-) -> Path:
-    """The file of :func:`generate_jets`, generated unless the cache has it undamaged.
-
-    Its name contains a hash of all it depends on (events, seed, settings, versions). A file beside
-    it has its SHA-256, for ``[dataset] sha256``. Raises the errors of generate_jets.
-    """
-    depends_on = {"events": events, "seed": seed, "settings": SETTINGS, "versions": versions()}
-    return _cached(
-        cache or cache_folder() / "jets",
-        f"jets-{events}",
-        depends_on,
-        lambda path: generate_jets(events, seed=seed, path=path, progress=progress),
-    )
-
-
-def cached_mfc(
-    events: int, *, seed: int = 0, progress: Progress | None = None, cache: Path | None = None
-) -> Path:
-    """The file of :func:`generate_mfc`, cached like that of :func:`cached_jets`."""
-    return _cached(
-        cache or cache_folder() / "mfc",
-        f"mfc-{events}",
-        {"events": events, "seed": seed, **settings()},
-        lambda path: generate_mfc(events, seed=seed, path=path, progress=progress),
-    )
-
-
-def cached_calogan(
-    events: int,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-    cache: Path | None = None,
-    species: Species = "e+",
-) -> Path:
-    """The file of :func:`generate_calogan`, cached like that of :func:`cached_jets`."""
-    return _cached(
-        cache or cache_folder() / "calogan",
-        f"calogan-{species.replace('+', 'plus')}-{events}",
-        {"events": events, "seed": seed, **settings_of_calogan(species)},
-        lambda path: generate_calogan(
-            events, species=species, seed=seed, path=path, progress=progress
-        ),
-    )
-
-
-def cached_photons(
-    events: int,
-    *,
-    seed: int = 0,
-    progress: Progress | None = None,
-    cache: Path | None = None,
-    energies: Sequence[float] = ENERGIES,
-) -> Path:
-    """The file of :func:`generate_photons`, cached like that of :func:`cached_jets`."""
-    return _cached(
-        cache or cache_folder() / "calo-photons",
-        f"calo-photons-{events}",
-        {"events": events, "seed": seed, **settings_of_photons(energies)},
-        lambda path: generate_photons(
-            events, energies=energies, seed=seed, path=path, progress=progress
-        ),
-    )
-
-
-def _cached(
+def cached(
     folder: Path, stem: str, depends_on: Mapping[str, Any], make: Callable[[Path], object]
 ) -> Path:
-    """The file that ``make`` writes, with a hash of what it depends on in its name."""
+    """The file in a folder that ``make`` writes, unless it is there undamaged.
+
+    Its name is ``stem`` and a hash of what it depends on. A file beside it has its SHA-256, for
+    ``[dataset] sha256``. Raises the errors of ``make``.
+    """
     text = json.dumps(depends_on, sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = folder / f"{stem}-{key}.h5"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qgen_core.errors import BadOption, BrokenPlugin, DataError
 from qgen_core.support.files import write_durably
 from qgen_core.typing import Floats
+from qgen_hep.generate.cache import cache_folder, cached
 from qgen_hep.generate.hdf5 import hdf5_bytes
 from qgen_hep.generate.offer import Progress
 
@@ -70,6 +71,19 @@ def generate_jets(events: int, *, seed: int, path: Path, progress: Progress | No
     columns = _columns(np.array(rows))
     write_durably(path, hdf5_bytes(columns, UNITS, _attributes(pythia, events, seed)))
     return path
+
+
+def cached_jets(
+    events: int, *, seed: int = 0, progress: Progress | None = None, cache: Path | None = None
+) -> Path:
+    """The file of :func:`generate_jets` in the cache, with a hash of its settings and versions."""
+    depends_on = {"events": events, "seed": seed, "settings": SETTINGS, "versions": versions()}
+    return cached(
+        cache or cache_folder() / "jets",
+        f"jets-{events}",
+        depends_on,
+        lambda path: generate_jets(events, seed=seed, path=path, progress=progress),
+    )
 
 
 def versions() -> dict[str, str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from qgen_hep.published.download import data_folder, fetch
 from qgen_hep.published.offer import fetched_from, require_fetched
+from qgen_hep.published.places import data_folder
 from qgen_hep.published.records import Record, RemoteFile
 
-__all__ = ["Record", "RemoteFile", "data_folder", "fetch", "fetched_from", "require_fetched"]
+__all__ = ["Record", "RemoteFile", "data_folder", "fetched_from", "require_fetched"]

@@ -25,39 +25,19 @@ from qgen_core.errors import DataError, RemoteError
 from qgen_core.runs.lock import RunLock
 from qgen_core.support.files import not_written, require_disk, write_durably
 from qgen_core.support.resources import readable_size
-from qgen_hep.generate.cache import cache_folder
 from qgen_hep.published.archives import Advance, Counter, unpacked
+from qgen_hep.published.places import ENVIRONMENT, place_of
 from qgen_hep.published.records import Record, RemoteFile
 from qgen_hep.readers.reading import file_hash
 
 log = logging.getLogger("qgen")
 
-#: The environment variable with the folder of published data.
-ENVIRONMENT = "QGEN_DATA"
 #: A connection that says nothing for so many seconds is given up.
 TIMEOUT = 60.0
 #: Bytes that are read at once.
 PIECE = 2**20
 #: The largest list of files that is read, in bytes.
 LARGEST_LISTING = 2**24
-
-
-def data_folder() -> Path:
-    """``$QGEN_DATA``, by default ``published`` in the user's cache (``~/.cache/qgen``)."""
-    chosen = os.environ.get(ENVIRONMENT)
-    if chosen:
-        return Path(chosen)
-    return cache_folder() / "published"
-
-
-def place_of(record: Record) -> Path:
-    """The folder of the files of a record.
-
-    >>> from qgen_hep.published.records import CALOCHALLENGE_2
-    >>> place_of(CALOCHALLENGE_2).name
-    'zenodo-6366271'
-    """
-    return data_folder() / record.key
 
 
 def fetch(record: Record, counter: Counter | None = None) -> list[Path]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from qgen_core.errors import DataError
-from qgen_hep.published.download import ENVIRONMENT, fetch, place_of
+from qgen_hep.published.places import ENVIRONMENT, place_of
 from qgen_hep.published.records import Record
+
+if TYPE_CHECKING:
+    from qgen_hep.published.archives import Counter
 
 Factory = TypeVar("Factory", bound=Callable[..., object])
 
@@ -26,10 +29,17 @@ def fetched_from(record: Record) -> Callable[[Factory], Factory]:
     """
 
     def mark(factory: Factory) -> Factory:
-        vars(factory)["fetch"] = partial(fetch, record)
+        vars(factory)["fetch"] = partial(_fetch, record)
         return factory
 
     return mark
+
+
+def _fetch(record: Record, counter: Counter | None = None) -> list[Path]:
+    """Download a record; the client is imported here, since most commands download nothing."""
+    from qgen_hep.published.download import fetch
+
+    return fetch(record, counter)
 
 
 def require_fetched(record: Record, name: str, dataset: str) -> Path:

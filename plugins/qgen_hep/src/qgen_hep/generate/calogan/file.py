@@ -14,6 +14,7 @@ from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Floats, Rng
 from qgen_hep.calorimeters.grids import LAYERS, SHAPES
+from qgen_hep.generate.cache import cache_folder, cached
 from qgen_hep.generate.calogan.detector import BESIDE, CELLS, FIRST, SIZES
 from qgen_hep.generate.calogan.electromagnetic import conversions, electromagnetic
 from qgen_hep.generate.calogan.hadronic import hadronic
@@ -95,6 +96,25 @@ def generate_calogan(
     }
     write_durably(path, hdf5_bytes(columns, UNITS, attributes))
     return path
+
+
+def cached_calogan(
+    events: int,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+    species: Species = "e+",
+) -> Path:
+    """The file of :func:`generate_calogan` in the cache."""
+    return cached(
+        cache or cache_folder() / "calogan",
+        f"calogan-{species.replace('+', 'plus')}-{events}",
+        {"events": events, "seed": seed, **settings(species)},
+        lambda path: generate_calogan(
+            events, species=species, seed=seed, path=path, progress=progress
+        ),
+    )
 
 
 def _positrons(energy: Floats, rng: Rng) -> Spots:

@@ -9,6 +9,7 @@ import numpy as np
 
 from qgen_core.errors import BadOption
 from qgen_core.support.files import write_durably
+from qgen_hep.generate.cache import cache_folder, cached
 from qgen_hep.generate.hdf5 import hdf5_bytes
 from qgen_hep.generate.mfc.events import COLUMNS, CONDITION, ENERGIES, UNITS, events_of
 from qgen_hep.generate.mfc.process import Process
@@ -55,3 +56,15 @@ def generate_mfc(events: int, *, seed: int, path: Path, progress: Progress | Non
     if progress is not None:
         progress(events, "")
     return path
+
+
+def cached_mfc(
+    events: int, *, seed: int = 0, progress: Progress | None = None, cache: Path | None = None
+) -> Path:
+    """The file of :func:`generate_mfc` in the cache."""
+    return cached(
+        cache or cache_folder() / "mfc",
+        f"mfc-{events}",
+        {"events": events, "seed": seed, **settings()},
+        lambda path: generate_mfc(events, seed=seed, path=path, progress=progress),
+    )

@@ -13,6 +13,7 @@ from qgen_core.support.files import write_durably
 from qgen_core.support.random_streams import stream
 from qgen_core.support.resources import require_memory
 from qgen_core.typing import Array, Floats
+from qgen_hep.generate.cache import cache_folder, cached
 from qgen_hep.generate.hdf5 import hdf5_bytes
 from qgen_hep.generate.offer import Progress
 from qgen_hep.generate.photons.detector import VOXELS
@@ -75,6 +76,25 @@ def generate_photons(
     }
     write_durably(path, hdf5_bytes(columns, dict.fromkeys(columns, "MeV"), attributes))
     return path
+
+
+def cached_photons(
+    events: int,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    cache: Path | None = None,
+    energies: Sequence[float] = ENERGIES,
+) -> Path:
+    """The file of :func:`generate_photons` in the cache."""
+    return cached(
+        cache or cache_folder() / "calo-photons",
+        f"calo-photons-{events}",
+        {"events": events, "seed": seed, **settings(energies)},
+        lambda path: generate_photons(
+            events, energies=energies, seed=seed, path=path, progress=progress
+        ),
+    )
 
 
 def _parts(incident: Floats) -> list[slice]:
