@@ -176,14 +176,13 @@ class Setting:
         return [part / self.all_events for part in parts]
 
 
-#: What takes hours: about 19 of one core, 9.5 on two, and 1.4 GB a process. Measured processor time
-#: of a step on one of two busy cores, in ms, and of the training of one seed, in s; showers of
-#: photons and of positrons:
-#: energies: inn 47 (141), affine 27 (80), cfm 5 (52), dit 41 (123), wgan 45 (180);
-#: showers: inn 290, 400 (570, 800), affine 56, 75 (170, 230), cfm 19, 24 (150, 190), dit 220, 280
-#: (690, 880), staged 45, 50 (360, 400) and 245, 305 (770, 960), wgan 250, 360 (750, 1080).
-#: That is 2.5 h a seed, 12.7 in all. Data and encoding take 25 s a cell, the measures 40 s,
-#: sampling at most 150 s, and the two networks of the full protocol an hour each.
+#: What takes hours: about 5.6 of one core, 2.8 on two, and 1.6 GB a process. Measured processor
+#: time of a cell, in s, on one of two busy cores of an AMD EPYC, with the fast matrix products that
+#: the page of the study names; of photons and of positrons:
+#: energies: inn 46, 44, affine 24, 22, cfm 18, 17, dit 48, 33, wgan 59, 53;
+#: showers: inn 213, 315, affine 56, 86, cfm 81, 88, dit 307, 352, staged 186, 189 with cfm and 337,
+#: 400 with dit, wgan 227, 391.
+#: That is an hour a seed; the two networks of the full protocol take 850 each.
 FULL = Setting(
     seeds=5,
     events=20_000,
