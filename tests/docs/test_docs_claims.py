@@ -1085,11 +1085,6 @@ def the_time_of_hits() -> list[str]:
     ]
 
 
-def the_unfinished_cells_of_calo() -> list[str]:
-    cells = list((STUDIES / "calo" / "unfinished" / "cells").glob("*.json"))
-    return [f"Of the full setting {len(cells)} of 162 cells are finished"]
-
-
 def the_claims_of_an_advantage() -> list[str]:
     angle = {}
     for row in table("claims", "Angle generator under noise"):
@@ -1190,7 +1185,6 @@ CLAIMS: dict[Callable[[], list[str]], str] = {
     the_positron_hits: "studies/hits.md",
     the_windows_of_hits: "studies/hits.md",
     the_time_of_hits: "studies/hits.md",
-    the_unfinished_cells_of_calo: "studies/calo.md",
     the_claims_of_an_advantage: "studies/claims.md",
 }
 

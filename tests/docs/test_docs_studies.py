@@ -26,7 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "mfc": {},
     "qag": {},
     "caloqvae": {},
-    "calo": {"seeds": 4},
+    "calo": {},
     "reversible": {},
     "models": {},
     "qinn": {},
