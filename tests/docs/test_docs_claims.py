@@ -577,7 +577,8 @@ def the_full_showers_by_flows() -> list[str]:
         f"{of_calo(photons, 'S2', floor)}; networks of voxels tell them from held-out events with "
         f"an AUC of {both_of_calo(photons, 'AUC, low', transformers)}, networks of high-level "
         f"features with {both_of_calo(photons, 'AUC, high', transformers)}",
-        f"For positrons it has {both_of_calo(positrons, 'S2', transformers)}, true events "
+        "There `dit` alone and after `inn` has "
+        f"{both_of_calo(positrons, 'S2', transformers)}, true events "
         f"{of_calo(positrons, 'S2', floor)}",
         f"a separation power of {of_calo(photons, 'S2', splines)} for photons and "
         f"{of_calo(positrons, 'S2', splines)} for positrons, and AUCs of "

@@ -176,7 +176,7 @@ class Setting:
         return [part / self.all_events for part in parts]
 
 
-#: What takes hours: about 5.6 of one core, 2.8 on two, and 1.6 GB a process. Measured processor
+#: What takes hours: about 5.7 of one core, 2.9 on two, and 1.6 GB a process. Measured processor
 #: time of a cell, in s, on one of two busy cores of an AMD EPYC, with the fast matrix products that
 #: the page of the study names; of photons and of positrons:
 #: energies: inn 46, 44, affine 24, 22, cfm 18, 17, dit 48, 33, wgan 59, 53;
