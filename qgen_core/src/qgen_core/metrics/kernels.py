@@ -13,6 +13,19 @@ from qgen_core.typing import Floats
 
 
 @jit
+def count(drawn: NDArray[np.uint16], counts: NDArray[np.uint16], column: int) -> None:
+    """Count the events ``drawn`` (K,) in a column of ``counts`` (N, S).
+
+    >>> counts = np.zeros((3, 1), dtype=np.uint16)
+    >>> count(np.array([2, 0, 2], dtype=np.uint16), counts, 0)
+    >>> counts[:, 0].tolist()
+    [1, 0, 2]
+    """
+    for place in range(drawn.shape[0]):
+        counts[drawn[place], column] += 1
+
+
+@jit
 def add_to_bins(numbers: NDArray[np.int32], weights: Floats, totals: Floats) -> None:
     """Add the weights (N, S) of events to the totals (B, S) of their bins (C, N), in C columns.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+import zlib
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -10,12 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qgen_core.events import Events
-from qgen_core.typing import Array, Floats
+from qgen_core.typing import Array, Floats, Rng
 
 T = TypeVar("T")
 
 #: Results of a batch of resamples are kept if they are at most so many numbers (64 MiB).
 MOST_KEPT = 2**23
+#: Events of a source that a bootstrap draws from at once. Their numbers have two bytes, which are
+#: the fastest to draw, and what is counted of them stays in the cache.
+BLOCK = 2**16
+#: Where so many draws of an event are expected, 2^16 are 180 standard deviations away.
+MOST_OF_ONE = 2**15
 
 
 class Source(Events):
@@ -52,15 +59,17 @@ class Resample(Events):
     weighted: bool
 
     def __init__(self, source: Source, drawn: NDArray[np.int64], *, weighted: bool = True) -> None:
-        # The class is frozen, and the source has already been validated.
+        self._become(source, drawn=drawn, weighted=weighted)
+
+    def _become(self, source: Source, **fields: Any) -> None:
+        """Set the fields; the class is frozen, and the source has already been validated."""
         self.__dict__.update(
             columns=source.columns,
             units=source.units,
             condition_columns=source.condition_columns,
             provenance=source.provenance,
             source=source,
-            drawn=drawn,
-            weighted=weighted,
+            **fields,
         )
 
     def __len__(self) -> int:
@@ -89,6 +98,94 @@ class Resample(Events):
     def multiplicity(self) -> Floats:
         """How often each event of the source was drawn, (number of source events,)."""
         return np.bincount(self.drawn, minlength=len(self.source)).astype(np.float64)
+
+
+class Bootstrap(Resample):
+    """``size`` events of ``source``, each of them any event with equal probability.
+
+    With ``cumulative`` (N,), the rising sums of probabilities up to 1, they are drawn with these
+    and are not weighted. The events follow from a seed that is taken from ``rng``, and are drawn
+    when they are asked for. Sums over events ask only how often each event was drawn, for which no
+    number of an event is kept.
+
+    >>> source = Source(Events(np.array([[1.0], [2.0], [3.0]])))
+    >>> again = Bootstrap(source, 5, np.random.default_rng(1))
+    >>> sorted(again.x[:, 0].tolist()), again.multiplicity.tolist()
+    ([1.0, 1.0, 1.0, 3.0, 3.0], [3.0, 0.0, 2.0])
+    """
+
+    size: int
+    cumulative: Floats | None
+    seed: tuple[int, ...]
+
+    def __init__(
+        self, source: Source, size: int, rng: Rng, cumulative: Floats | None = None
+    ) -> None:
+        seed = tuple(rng.integers(2**32, size=4).tolist())
+        unweighted = cumulative is not None
+        self._become(source, weighted=not unweighted, size=size, cumulative=cumulative, seed=seed)
+
+    def __len__(self) -> int:
+        return self.size
+
+    @cached_property
+    def drawn(self) -> NDArray[np.int64]:  # type: ignore[override]
+        """The numbers (N,) of the drawn events, in random order."""
+        drawn = np.repeat(np.arange(len(self.source)), self.multiplicity.astype(np.int64))
+        self._rng("order").shuffle(drawn)
+        return drawn
+
+    @cached_property
+    def multiplicity(self) -> Floats:
+        """How often each event of the source was drawn, (number of source events,)."""
+        counts = np.empty(len(self.source))
+        for events, drawn in self.blocks():
+            counts[events] = np.bincount(drawn, minlength=len(counts[events]))
+        return counts
+
+    def blocks(self) -> Iterator[tuple[slice, NDArray[np.uint16]]]:
+        """For each :data:`BLOCK` events of the source which these are, and which are drawn of them.
+
+        Drawn events are counted from the first of their block. How many are of which block is
+        multinomial.
+        """
+        rng = self._rng("events")
+        events = len(self.source)
+        ends = np.append(np.arange(BLOCK, events, BLOCK), events)
+        reached = ends / events
+        if self.cumulative is not None:
+            reached = self.cumulative[ends - 1]
+        draws = rng.multinomial(self.size, np.diff(reached, prepend=0.0))
+        for end, number in zip(ends.tolist(), draws.tolist(), strict=True):
+            block = slice((end - 1) // BLOCK * BLOCK, end)
+            yield block, self._drawn_in(block, number, rng)
+
+    def _drawn_in(self, block: slice, number: int, rng: Rng) -> NDArray[np.uint16]:
+        """Draw so many events of a block."""
+        size = block.stop - block.start
+        drawn: NDArray[np.uint16]
+        if self.cumulative is None:
+            drawn = rng.integers(size, size=number, dtype=np.uint16)
+            return drawn
+        below = 0.0
+        if block.start:
+            below = self.cumulative[block.start - 1]
+        reached = self.cumulative[block]
+        levels = below + (reached[-1] - below) * rng.random(number)
+        found = np.searchsorted(reached, levels, side="right")
+        drawn = np.minimum(found, size - 1).astype(np.uint16)  # a level may be rounded up
+        return drawn
+
+    @property
+    def can_be_counted(self) -> bool:
+        """Whether no event is drawn so often that its count has more than two bytes."""
+        most_probable = 1 / len(self.source)
+        if self.cumulative is not None:
+            most_probable = float(np.diff(self.cumulative, prepend=0.0).max())
+        return self.size * most_probable <= MOST_OF_ONE
+
+    def _rng(self, purpose: str) -> Rng:
+        return np.random.default_rng([*self.seed, zlib.crc32(purpose.encode())])
 
 
 class Batch:
@@ -127,15 +224,21 @@ class Batch:
 
     def _counts(self) -> NDArray[np.uint16] | None:
         """How often each sample has each event; None if that is too often for the type."""
-        counts = np.empty((len(self.source), len(self)), dtype=np.uint16)
+        counts = np.zeros((len(self.source), len(self)), dtype=np.uint16)
+        bootstraps: dict[int, Bootstrap] = {}
         for number, sample in enumerate(self.samples):
-            if not isinstance(sample, Resample):
+            if isinstance(sample, Bootstrap):
+                if not sample.can_be_counted:
+                    return None
+                bootstraps[number] = sample
+            elif isinstance(sample, Resample):
+                of_sample = np.bincount(sample.drawn, minlength=len(self.source))
+                if of_sample.max() > np.iinfo(counts.dtype).max:
+                    return None
+                counts[:, number] = of_sample
+            else:
                 counts[:, number] = 1
-                continue
-            of_sample = np.bincount(sample.drawn, minlength=len(self.source))
-            if of_sample.max() > np.iinfo(counts.dtype).max:
-                return None
-            counts[:, number] = of_sample
+        _count_bootstraps(bootstraps, counts)
         return counts
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
@@ -144,6 +247,16 @@ class Batch:
             self._memo[key] = compute()
         found: T = self._memo[key]
         return found
+
+
+def _count_bootstraps(bootstraps: Mapping[int, Bootstrap], counts: NDArray[np.uint16]) -> None:
+    """Add how often each bootstrap has each event to its column of ``counts`` (events, samples)."""
+    from qgen_core.metrics.kernels import count
+
+    drawing = [bootstrap.blocks() for bootstrap in bootstraps.values()]
+    for blocks in zip(*drawing, strict=True):
+        for number, (events, drawn) in zip(bootstraps, blocks, strict=True):
+            count(drawn, counts[events], number)
 
 
 def _is_unweighted(events: Events) -> bool:
@@ -162,7 +275,7 @@ def drawn_together(resamples: Sequence[Resample]) -> Batch:
     >>> batch_of(both[1]) == (batch, 1)
     True
     """
-    batch = Batch(resamples)
+    batch = Batch([copy(resample) for resample in resamples])  # so that nothing refers to itself
     for number, resample in enumerate(resamples):
         resample.__dict__["batch"] = (batch, number)
     return batch

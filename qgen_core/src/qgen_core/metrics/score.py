@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from qgen_core.interfaces import Estimate, Metric, Model, name_of
 from qgen_core.metrics.binning import Edges, check_pair
 from qgen_core.metrics.resample import (
     MOST_KEPT,
+    Bootstrap,
     Resample,
     Source,
     drawn_together,
@@ -24,6 +24,8 @@ from qgen_core.metrics.resample import (
     once,
 )
 from qgen_core.typing import Array, Floats, Rng
+
+_Pair = tuple[Bootstrap, Bootstrap]
 
 #: The most events that are drawn for one sample of a floor.
 MAX_DRAWN = 2**26
@@ -119,16 +121,24 @@ def scores(
         return _of_model_alone(metrics, reference, edges, rng, model)
     check_pair(reference, generated)
     sides = (_source(reference), _source(generated))
-    drawn = _Drawn(*sides, rng, resamples)
-    found = []
-    for metric in metrics:
-        asked = _Asked(metric, edges, rng, model)
-        estimates = asked.estimates(*sides)
-        names = [name for name, estimate in estimates.items() if not estimate.is_complete]
-        if names:
-            estimates |= _completed(estimates, asked, drawn, names)
-        found.append([Score(name, **asdict(estimate)) for name, estimate in estimates.items()])
-    return found
+    asked = [_Asked(metric, edges, rng, model) for metric in metrics]
+    estimates = [one.estimates(*sides) for one in asked]
+    lacking = [_incomplete(of_metric) for of_metric in estimates]
+    if any(lacking):
+        bootstrap = _tables(asked, lacking, _bootstrapped(*sides, rng, resamples))
+        null = _tables(asked, lacking, _null(*sides, rng, resamples))
+        for of_metric, names, *tables in zip(estimates, lacking, bootstrap, null, strict=True):
+            of_metric |= _completed(of_metric, names, *tables)
+    return [_scores_of(of_metric) for of_metric in estimates]
+
+
+def _scores_of(estimates: Mapping[str, Estimate]) -> list[Score]:
+    return [Score(name, **asdict(estimate)) for name, estimate in estimates.items()]
+
+
+def _incomplete(estimates: Mapping[str, Estimate]) -> list[str]:
+    """The numbers that lack an uncertainty or a floor."""
+    return [name for name, estimate in estimates.items() if not estimate.is_complete]
 
 
 def _of_model_alone(
@@ -141,22 +151,50 @@ def _of_model_alone(
         estimates = {}
         if "model" in asked.given:
             estimates = asked.estimates(_source(reference), None)
-        if not estimates or not all(one.is_complete for one in estimates.values()):
+        if not estimates or _incomplete(estimates):
             raise Unsupported(
                 f"metric {name_of(metric)!r} compares samples, which this model has none of; take "
                 "metrics of the model, such as 'covariance', 'correlators', 'bit-mmd' and "
                 "'bit-marginals'"
             )
-        found.append([Score(name, **asdict(estimate)) for name, estimate in estimates.items()])
+        found.append(_scores_of(estimates))
     return found
 
 
+def _tables(
+    asked: Sequence[_Asked], lacking: Sequence[list[str]], pairs: Sequence[_Pair]
+) -> list[Floats]:
+    """For each metric its lacking numbers for each pair of samples, (resamples, numbers).
+
+    All metrics are asked about some pairs before the next ones are drawn.
+    """
+    tables = [np.empty((len(pairs), len(names))) for names in lacking]
+    at_once = _pairs_at_once(pairs[0])
+    for start in range(0, len(pairs), at_once):
+        chosen = slice(start, start + at_once)
+        # What is drawn is freed with the copies.
+        first, second = zip(*[(copy(a), copy(b)) for a, b in pairs[chosen]], strict=True)
+        drawn_together(first)
+        drawn_together(second)
+        for one, names, table in zip(asked, lacking, tables, strict=True):
+            if names:
+                table[chosen] = one.table(first, second, names)
+    return tables
+
+
+def _pairs_at_once(pair: _Pair) -> int:
+    """How many first, and how many second samples are made a batch, so that memory suffices."""
+    most_events = max(len(sample.source) for sample in pair)
+    most_numbers = MOST_KEPT
+    if all(sample.source.weight is None for sample in pair):
+        most_numbers *= 2  # their weights are whole numbers, which need less memory
+    return max(1, most_numbers // most_events)
+
+
 def _completed(
-    estimates: Mapping[str, Estimate], asked: _Asked, drawn: _Drawn, names: list[str]
+    estimates: Mapping[str, Estimate], names: list[str], bootstrap: Floats, null: Floats
 ) -> dict[str, Estimate]:
-    """Those estimates of a metric that lack uncertainties and floors, with them."""
-    bootstrap = asked.table(drawn.bootstrapped, names)
-    null = asked.table(drawn.null, names)
+    """The estimates of these names with their uncertainties and floors."""
     completed = {}
     for number, name in enumerate(names):
         estimate = estimates[name]
@@ -246,12 +284,12 @@ class _Asked:
             found[name] = value if isinstance(value, Estimate) else Estimate(float(value))
         return found
 
-    def table(self, pairs: Sequence[tuple[Events, Events]], names: list[str]) -> Array:
+    def table(self, first: Sequence[Events], second: Sequence[Events], names: list[str]) -> Floats:
         """The numbers of the metric for each pair, (resamples, len(names))."""
-        rows = np.empty((len(pairs), len(names)))
-        for row, (first, second) in zip(rows, pairs, strict=True):
+        rows = np.empty((len(first), len(names)))
+        for row, reference, generated in zip(rows, first, second, strict=True):
             # What a metric gathers of a resample is freed with the copy.
-            found = self._numbers(copy(first), copy(second))
+            found = self._numbers(copy(reference), copy(generated))
             row[:] = [_value(found[name]) for name in names]
         return rows
 
@@ -285,63 +323,34 @@ def _source(events: Events) -> Source:
     return events if isinstance(events, Source) else Source(events)
 
 
-class _Drawn:
-    """Pairs of resamples: of both samples, and of the reference alone; drawn at first use."""
-
-    def __init__(self, reference: Source, generated: Source, rng: Rng, times: int) -> None:
-        self.reference = reference
-        self.generated = generated
-        self.rng = rng
-        self.times = times
-
-    @cached_property
-    def bootstrapped(self) -> list[tuple[Events, Events]]:
-        """Pairs of resamples, of the reference and of the generated events."""
-        pairs = []
-        for _ in range(self.times):
-            first = _resample(self.reference, self.rng)
-            second = _resample(self.generated, self.rng)
-            pairs.append((first, second))
-        return _in_batches(pairs)
-
-    @cached_property
-    def null(self) -> list[tuple[Events, Events]]:
-        """Pairs of samples that are both drawn from the reference."""
-        size = max(2, round(effective_size(self.generated)))
-        weight = self.reference.weight
-        cumulative: Floats | None = None
-        if weight is not None and np.all(weight >= 0):
-            cumulative = np.cumsum(weight) / weight.sum()
-        elif weight is not None:
-            size = _uniform_size(self.reference, size)
-        pairs = []
-        for _ in range(self.times):
-            first = _resample(self.reference, self.rng)
-            pairs.append((first, self._like_generated(size, cumulative)))
-        return _in_batches(pairs)
-
-    def _like_generated(self, size: int, cumulative: Floats | None) -> Resample:
-        """So many events of the reference, by weight if there are cumulative ones (N,)."""
-        events = len(self.reference)
-        if cumulative is None:
-            return Resample(self.reference, self.rng.integers(events, size=size))
-        found = np.searchsorted(cumulative, self.rng.random(size), side="right")
-        drawn = np.minimum(found, events - 1)  # rounding can leave the sum below 1
-        return Resample(self.reference, drawn, weighted=False)
+def _bootstrapped(reference: Source, generated: Source, rng: Rng, times: int) -> list[_Pair]:
+    """Pairs of resamples, of the reference and of the generated events."""
+    pairs = []
+    for _ in range(times):
+        pairs.append((_again(reference, rng), _again(generated, rng)))
+    return pairs
 
 
-def _in_batches(pairs: list[tuple[Resample, Resample]]) -> list[tuple[Events, Events]]:
-    """The pairs, with as many first and second samples in a batch as memory allows."""
-    most_events = max(len(resample.source) for resample in pairs[0])
-    most_numbers = MOST_KEPT
-    if all(resample.source.weight is None for resample in pairs[0]):
-        most_numbers *= 2  # their weights are whole numbers, which need less memory
-    at_once = max(1, most_numbers // most_events)
-    for start in range(0, len(pairs), at_once):
-        first, second = zip(*pairs[start : start + at_once], strict=True)
-        drawn_together(first)
-        drawn_together(second)
-    return list(pairs)
+def _null(reference: Source, generated: Source, rng: Rng, times: int) -> list[_Pair]:
+    """Pairs of samples that are both drawn from the reference."""
+    size = max(2, round(effective_size(generated)))
+    weight = reference.weight
+    cumulative: Floats | None = None
+    if weight is not None and np.all(weight >= 0):
+        sums = np.cumsum(weight)
+        cumulative = sums / sums[-1]
+    elif weight is not None:
+        size = _uniform_size(reference, size)
+    pairs = []
+    for _ in range(times):
+        like_generated = Bootstrap(reference, size, rng, cumulative)
+        pairs.append((_again(reference, rng), like_generated))
+    return pairs
+
+
+def _again(source: Source, rng: Rng) -> Bootstrap:
+    """As many events of a source as it has."""
+    return Bootstrap(source, len(source), rng)
 
 
 def _uniform_size(events: Events, worth: int) -> int:
@@ -354,7 +363,3 @@ def _uniform_size(events: Events, worth: int) -> int:
             "weights, or fewer generated events"
         )
     return size
-
-
-def _resample(source: Source, rng: Rng) -> Resample:
-    return Resample(source, rng.integers(len(source), size=len(source)))
