@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Sequence
 from copy import copy
+from weakref import WeakSet
 
 import numpy as np
 import pytest
 from scipy.stats import chisquare
 
 from qgen_core.events import Events
-from qgen_core.metrics import resample
+from qgen_core.metrics import resample, score
 from qgen_core.metrics.joint import tv
 from qgen_core.metrics.marginals import marginal_tv
 from qgen_core.metrics.resample import Bootstrap, Resample, Source, drawn_together
-from qgen_core.metrics.score import scores
 from qgen_core.typing import Floats
 
 #: Sizes of blocks: none that ends within the source, some, and one for each event.
@@ -113,21 +114,29 @@ def test_an_event_may_be_drawn_more_often_than_two_bytes_count(weights: Floats |
     assert np.array_equal(batch.weights[:, 0], often.multiplicity)
 
 
-def test_what_is_drawn_is_freed_with_its_batch() -> None:
+def test_what_is_drawn_is_freed_with_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluation with 10^7 events holds the counts of some resamples, never of all."""
-    of = source(2000)
+    alive: WeakSet[resample.Batch] = WeakSet()
+    begin = resample.Batch.__init__
+
+    def watched(self: resample.Batch, samples: Sequence[Events]) -> None:
+        begin(self, samples)
+        alive.add(self)
+
+    monkeypatch.setattr(resample.Batch, "__init__", watched)
+    monkeypatch.setattr(score, "MOST_KEPT", 2**13)  # two pairs a batch
     held = []
 
-    def watched(reference: Events, generated: Events) -> dict[str, float]:
-        counts = [one for one in gc.get_objects() if isinstance(one, resample.Batch)]
-        held.append(len(counts))
+    def mean(reference: Events, generated: Events) -> dict[str, float]:
+        held.append(len(alive))
         return {"mean": float(generated.x.mean())}
 
-    gc.disable()  # whatever refers to itself stays
+    gc.disable()  # so that what refers to itself would stay
     try:
-        most_kept = resample.MOST_KEPT
-        scores([watched, tv, marginal_tv], of, source(1000), rng=np.random.default_rng(1))
+        metrics = [mean, tv, marginal_tv]
+        score.scores(metrics, source(8000), source(5000), rng=np.random.default_rng(1))
     finally:
         gc.enable()
-    assert most_kept > 0
-    assert max(held) <= 2
+    assert len(held) == 1 + 2 * 50
+    assert max(held) == 2  # of the first and of the second samples
+    assert not alive

@@ -205,6 +205,16 @@ class _Columns(NamedTuple):
     numbers: NDArray[np.intp] | slice
     shared: bool
 
+    def summed(self, d_angles: Floats, width: int) -> Floats:
+        """Derivatives (B, width) by the source, from those by all angles (B, A)."""
+        total = np.zeros((len(d_angles), width))
+        if self.shared:
+            assert not isinstance(self.numbers, slice)
+            np.add.at(total.T, self.numbers, d_angles[:, self.at].T)
+        elif width:
+            total[:, self.numbers] = d_angles[:, self.at]
+        return total
+
 
 class _Map(NamedTuple):
     """The affine map of all angles.
@@ -384,19 +394,20 @@ class Circuit(ShownInNotebook):
         array([[1. , 0.1],
                [1. , 0.2]])
         """
-        if inputs is None:
-            inputs = ()
         theta = self._rows("params", params, self.num_params)
-        x = self._rows("inputs", inputs, self.num_inputs)
-        batch = len(x)
-        if len(x) == 1:
-            batch = len(theta)
-        if batch != len(theta) != 1:
-            raise BadCircuit(f"{len(theta)} rows of params do not go with {len(x)} rows of inputs")
         affine = self._map
-        angles = np.zeros((batch, self.num_angles))
+        if inputs is None and self.num_inputs == 0:
+            angles = np.zeros((len(theta), self.num_angles))
+        else:
+            x = self._rows("inputs", () if inputs is None else inputs, self.num_inputs)
+            batch = len(theta) if len(x) == 1 else len(x)
+            if batch != len(theta) != 1:
+                raise BadCircuit(
+                    f"{len(theta)} rows of params do not go with {len(x)} rows of inputs"
+                )
+            angles = np.zeros((batch, self.num_angles))
+            angles[:, affine.input.at] = x[:, affine.input.numbers]
         angles[:, affine.param.at] = theta[:, affine.param.numbers]
-        angles[:, affine.input.at] = x[:, affine.input.numbers]
         if affine.scale is not None:
             angles *= affine.scale
         if affine.offset is not None:
@@ -418,15 +429,7 @@ class Circuit(ShownInNotebook):
         d = self._rows("d_angles", d_angles, self.num_angles)
         if affine.scale is not None:
             d = d * affine.scale
-        d_params = np.zeros((len(d), self.num_params))
-        d_inputs = np.zeros((len(d), self.num_inputs))
-        for columns, total in ((affine.param, d_params), (affine.input, d_inputs)):
-            if columns.shared:
-                assert not isinstance(columns.numbers, slice)
-                np.add.at(total.T, columns.numbers, d[:, columns.at].T)
-            else:
-                total[:, columns.numbers] = d[:, columns.at]
-        return d_params, d_inputs
+        return affine.param.summed(d, self.num_params), affine.input.summed(d, self.num_inputs)
 
     @staticmethod
     def _rows(what: str, values: ArrayLike, width: int) -> Floats:

@@ -261,8 +261,12 @@ class BornMachine(Generator):
     def _gradient(
         self, pull_angles: Callable[[Array], Floats], cotangent: Array, gain: float
     ) -> dict[str, Array]:
-        d_angles = pull_angles(self._of_each(np.asarray(cotangent) * gain))
-        d_params, _ = self.circuit.pullback(d_angles)
+        d_tables = np.asarray(cotangent)
+        if gain != 1:
+            d_tables = d_tables * gain
+        d_params, _ = self.circuit.pullback(pull_angles(self._of_each(d_tables)))
+        if len(d_params) == 1:
+            return {"theta": d_params[0]}
         return {"theta": d_params.sum(axis=0)}
 
     def _smoothed(self, table: Floats, shots: int | None) -> tuple[Floats, float]:

@@ -9,23 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from math import ceil, log, prod, sqrt
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from qgen_core.errors import BadOption, DataError
+from qgen_core.support.buffers import contiguous
 from qgen_core.support.resources import require_memory
-from qgen_core.typing import Floats
+from qgen_core.typing import Array, Floats
 
 Form = Literal["exp(-d2/sigma)", "exp(-d2/(2sigma))", "exp(-d2/(2sigma^2))"]
 
+DOUBLE = np.dtype(np.float64)
+COMPLEX = np.dtype(np.complex128)
 #: Walsh transforms: this number of wires is one matrix factor, though each wire could be one.
 WIRES_AT_ONCE = 4
 #: A kernel between at most so many states is one matrix.
 WHOLE_SIZE = 256
 #: The time of a Fourier transform there and back for each number of a padded table, and of a Walsh
 #: transform for each number and wire, as multiplications of a matrix product in that time.
-FOURIER_WORK = 300
+FOURIER_WORK = 200
 WALSH_WORK = 20
 #: Values of a kernel below this are not told from 0 in a sum that holds the value at distance 0.
 NEGLIGIBLE = 2.0**-60
@@ -273,19 +276,37 @@ class _Fourier:
 
     def apply(self, tables: Floats) -> Floats:
         last = self._sizes[-1]
-        found = np.fft.rfft(tables.reshape(len(tables), *self._sizes), self._lengths[-1])
+        table = tables.reshape(len(tables), *self._sizes)
+        found = _kept((*table.shape[:-1], self._lengths[-1] // 2 + 1), COMPLEX)
+        np.fft.rfft(table, self._lengths[-1], out=found)
         others = range(1, len(self._sizes))
-        for axis in reversed(
-            others
-        ):  # each in turn becomes the last one, whose numbers lie together
-            rows = np.ascontiguousarray(np.moveaxis(found, axis, -1))
-            found = np.fft.fft(rows, self._lengths[axis - 1])
+        # Each axis in turn becomes the last one, whose numbers lie together.
+        for axis in reversed(others):
+            rows = _in_order(np.moveaxis(found, axis, -1))
+            found = _kept((*rows.shape[:-1], self._lengths[axis - 1]), COMPLEX)
+            np.fft.fft(rows, out=found, n=self._lengths[axis - 1])
         found *= self._spectrum
         for axis in others:
-            wanted = np.fft.ifft(found)[..., : self._sizes[axis - 1]]
-            found = np.ascontiguousarray(np.moveaxis(wanted, -1, axis))
-        whole = np.fft.irfft(found, self._lengths[-1])
-        return np.ascontiguousarray(whole[..., :last]).reshape(tables.shape)
+            back = _kept(found.shape, COMPLEX)
+            np.fft.ifft(found, out=back)
+            found = _in_order(np.moveaxis(back[..., : self._sizes[axis - 1]], -1, axis))
+        whole = _kept((*found.shape[:-1], self._lengths[-1]), DOUBLE)
+        np.fft.irfft(found, self._lengths[-1], out=whole)
+        return _in_order(whole[..., :last]).reshape(tables.shape)
+
+
+def _kept(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An uninitialised array; new ones would cost more time than the transforms."""
+    return contiguous(prod(shape[:-1]), shape[-1], dtype).reshape(shape)
+
+
+def _in_order(array: Array) -> Array:
+    """The array without gaps, which is a copy if it has some."""
+    if array.flags.c_contiguous:
+        return array
+    copied = _kept(array.shape, array.dtype)
+    copied[...] = array
+    return copied
 
 
 class _Factors:
@@ -349,8 +370,11 @@ def _on_each_part(matrices: Sequence[Floats], tables: Floats) -> Floats:
         size = len(matrix)
         right //= size
         if right == 1:  # one matrix product instead of many matrix-vector products
-            result = result.reshape(left, size) @ matrix
+            product = _kept((left, size), DOUBLE)
+            np.matmul(result.reshape(left, size), matrix, out=product)
         else:
-            result = matrix @ result.reshape(left, size, right)
+            product = _kept((left, size, right), DOUBLE)
+            np.matmul(matrix, result.reshape(left, size, right), out=product)
+        result = product
         left *= size
     return result.reshape(tables.shape)

@@ -105,12 +105,11 @@ class Adam(Trainer):
         self, live: Array, gradient: Array, first: Array, second: Array, rate: float, scale: float
     ) -> None:
         """Update a parameter and both of its running means, a piece at a time."""
-        arrays = (live, gradient, first, second)
-        in_order = all(array.flags.c_contiguous for array in arrays)
+        in_order = live.flags.c_contiguous and gradient.flags.c_contiguous
         if in_order and live.size >= WORTH_COMPILING and live.dtype == np.float64:
             from qgen_core.trainers.adam_kernel import move
 
-            flat = tuple(array.reshape(-1) for array in arrays)
+            flat = tuple(array.reshape(-1) for array in (live, gradient, first, second))
             numbers = (self.beta1, self.beta2, self.epsilon, rate, scale)
             spread(partial(move, flat, numbers), live.size, usable_threads())
             return
@@ -164,7 +163,7 @@ class Adam(Trainer):
             which, _, rest = name.partition("/")
             if which not in means or array.dtype.kind != "f":
                 raise CheckpointError(f"adam has no state {name!r} of type {array.dtype}")
-            means[which][rest] = np.array(array, dtype=np.float64)
+            means[which][rest] = np.array(array, dtype=np.float64, order="C")
         self._first = means["first"]
         self._second = means["second"]
         self._loaded = True

@@ -195,6 +195,8 @@ class _Loop(TrainingProblem):
 
     def _call_on_step(self, record: Mapping[str, Any]) -> None:
         """Call the hooks; a trainer that owns its loop shows them the point just evaluated."""
+        if not self.calls.on_step.get_hookimpls():
+            return
         if not self.trainer.owns_loop:
             self.calls.on_step(problem=self, record=record)
             return

@@ -203,7 +203,8 @@ class TrainingProblem:
 
     def check_finite(self, what: str, values: Array | float) -> None:
         """Raise Diverged, naming ``what``, if a value is infinite or not a number."""
-        if isinstance(values, float) and math.isfinite(values):
+        number = values if isinstance(values, float) else float(np.vdot(values, values))
+        if math.isfinite(number):  # so is each value, which takes longer to find out
             return
         finite = np.isfinite(values)
         if not finite.all():

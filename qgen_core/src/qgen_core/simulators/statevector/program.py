@@ -52,13 +52,15 @@ def _constants(precision: Precision) -> tuple[int, Array, Floats]:
 class StatevectorRun(NamedTuple):
     """A batch after its forward pass.
 
-    Angles (B, A), their cosines and sines (B, 2, T), states (B, 2N), and the output.
+    Angles (B, A), their cosines and sines (B, 2, T), states (B, 2N), the output, and doubles for
+    each thread to work with.
     """
 
     angles: Floats
     turns: Array
     psi: Array
     output: Array
+    scratch: Floats
 
 
 class StatevectorProgram:
@@ -142,13 +144,13 @@ class StatevectorProgram:
         if not isinstance(measure, State):
             end += 1  # the outputs
         self._share(batch, threads, call, range(-1, end))
-        return StatevectorRun(angles, turns, psi, output)
+        return StatevectorRun(angles, turns, psi, output, scratch)
 
     def _undo(
         self, run: StatevectorRun, threads: int, measure: Measure, cotangent: Floats
     ) -> Floats:
         """Gradients of the angles (B, A); overwrites the states."""
-        angles, turns, psi, _ = run
+        angles, turns, psi, _, scratch = run
         batch = len(angles)
         plan = self.plan
         d_angles = contiguous(batch, angles.shape[1], DTYPES["double"])
@@ -156,7 +158,6 @@ class StatevectorProgram:
         tables_at_once = threads if self._by_rows(batch, threads) else batch
         grads = aligned(tables_at_once * self.chunks, plan.table, DTYPES["double"], padded=True)
         blocks = aligned(3 * threads, self._overlaps, self.dtype, padded=True)
-        scratch = aligned(threads, self._scratch, DTYPES["double"], padded=True)
         tables = self._tables
         rows = (turns, psi, lam, outputs.words_of(measure), grads, d_angles)
         buffers = (blocks, scratch)
