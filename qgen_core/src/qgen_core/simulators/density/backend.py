@@ -11,13 +11,14 @@ from qgen_core.circuits.measures import Expectations, Measure, Probabilities, St
 from qgen_core.errors import BadOption, Unsupported
 from qgen_core.interfaces import Capabilities
 from qgen_core.simulators.base import Simulator, checked_angles
+from qgen_core.simulators.density import outputs
+from qgen_core.simulators.density.plan import Kept, make_plan
 from qgen_core.support.identity_cache import Remembered
-from qgen_core.support.resources import require_qubits
+from qgen_core.support.resources import require_qubits, usable_threads
 from qgen_core.typing import AnglePullback, Array, Floats
 
 if TYPE_CHECKING:
     from qgen_core.simulators.connected_parts import Part
-    from qgen_core.simulators.density.plan import Kept
     from qgen_core.simulators.density.program import DensityProgram
 
 
@@ -115,8 +116,6 @@ class DensityBackend(Simulator):
 
     def _values(self, circuit: Circuit, angles: Floats, measure: Measure) -> Array:
         """The output of a connected circuit."""
-        from qgen_core.simulators.density import outputs
-
         program = self._program(circuit, measure)
         threads = self._threads_for(program, len(angles))
         kept = program.plan.kept
@@ -129,8 +128,6 @@ class DensityBackend(Simulator):
         self, circuit: Circuit, angles: Floats, measure: Measure
     ) -> tuple[Array, AnglePullback]:
         """Output and pullback of a connected circuit."""
-        from qgen_core.simulators.density import outputs
-
         program = self._program(circuit, measure)
         threads = self._threads_for(program, len(angles))
         kept = program.plan.kept
@@ -144,19 +141,15 @@ class DensityBackend(Simulator):
         return output, pullback
 
     def _program(self, circuit: Circuit, measure: Measure) -> DensityProgram:
-        from qgen_core.simulators.density.outputs import kept_digits
-        from qgen_core.simulators.density.plan import make_plan
-        from qgen_core.simulators.density.program import DensityProgram
-
         known = self._programs.get(circuit, dict)
-        kept = kept_digits(measure, circuit.num_wires)
+        kept = outputs.kept_digits(measure, circuit.num_wires)
         if kept not in known:
+            from qgen_core.simulators.density.program import DensityProgram
+
             known[kept] = DensityProgram(make_plan(circuit, kept))
         return known[kept]
 
     def _threads_for(self, program: DensityProgram, batch: int) -> int:
-        from qgen_core.support.resources import usable_threads
-
         if self.threads is not None:
             return self.threads
         if batch > 1 and batch * sum(program.plan.sizes) >= WORTH_THREADS:

@@ -30,51 +30,63 @@ from qgen_core.simulators.density.layout import (
     GROUP_MATRIX,
     GROUP_SIZE,
 )
-from qgen_core.simulators.simd.intrinsics import FLAT, INNER, Numbers, jit, jit_sums, pointer
+from qgen_core.simulators.simd.intrinsics import (
+    FLAT,
+    INNER,
+    Numbers,
+    jit,
+    jit_fused,
+    jit_sums,
+    pointer,
+)
 
 Arrays = Any  # a tuple of them
+#: How many functions of an angle there are.
+WAVES = 5
 
 
 @partial(jit, **INNER)
-def _wave(term: int, t: float) -> float:
-    """The functions of the terms: 1, cos t, sin t, cos t/2, sin t/2."""
-    if term == 0:
-        return 1.0
-    if term == 1:
-        return cos(t)
-    if term == 2:
-        return sin(t)
-    if term == 3:
-        return cos(t / 2)
-    return sin(t / 2)
+def _write_waves(factor: Numbers, angles: Numbers, waves: Numbers) -> None:
+    """Write the functions of a factor's terms at its angle t: 1, cos t, sin t, cos t/2, sin t/2."""
+    t = angles[factor[FACTOR_ANGLE]]
+    at = WAVES * factor[FACTOR_ANGLE]
+    waves[at] = 1.0
+    waves[at + 1] = cos(t)
+    waves[at + 2] = sin(t)
+    if factor[FACTOR_TERMS] > 3:
+        waves[at + 3] = cos(t / 2)
+        waves[at + 4] = sin(t / 2)
 
 
 @partial(jit, **INNER)
-def _slope(term: int, t: float) -> float:
-    """Their derivatives."""
-    if term == 0:
-        return 0.0
+def _slope(term: int, waves: Numbers, at: int) -> float:
+    """The derivative of the function of a term but the first, from the functions from ``at`` on."""
+    slope: float
     if term == 1:
-        return -sin(t)
-    if term == 2:
-        return cos(t)
-    if term == 3:
-        return -sin(t / 2) / 2
-    return cos(t / 2) / 2
+        slope = -waves[at + 2]
+    elif term == 2:
+        slope = waves[at + 1]
+    elif term == 3:
+        slope = -waves[at + 4] / 2
+    else:
+        slope = waves[at + 3] / 2
+    return slope
 
 
 @partial(jit, **INNER)
 def _copy(source: Numbers, first: int, count: int, target: Numbers, to: int) -> None:
     """Copy numbers (number by number, because numba takes long to compile slices of arrays)."""
+    here = pointer(source, first)
+    there = pointer(target, to)
     for k in range(count):
-        target[to + k] = source[first + k]
+        there[k] = here[k]
 
 
 @partial(jit, **INNER)
 def _matrix(
-    factor: Numbers, tables: Arrays, angles: Numbers, mats: Arrays, row: int, out: Numbers
+    factor: Numbers, tables: Arrays, waves: Numbers, mats: Arrays, row: int, out: Numbers
 ) -> None:
-    """The matrix (d, d) of a factor at the row ``angles``, whose number is ``row``."""
+    """The matrix (d, d) of a factor for the row of angles with the number ``row``."""
     groups, _, terms, _ = tables
     values, made_in = mats
     size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
@@ -87,10 +99,48 @@ def _matrix(
         return
     out[:size] = 0.0
     for term in range(factor[FACTOR_TERMS]):
-        value = _wave(term, angles[factor[FACTOR_ANGLE]])
-        at = place + term * size
+        value = waves[WAVES * factor[FACTOR_ANGLE] + term]
+        matrix = pointer(terms, place + term * size)
         for k in range(size):
-            out[k] += value * terms[at + k]
+            out[k] += value * matrix[k]
+
+
+@partial(jit_fused, **INNER)
+def _times_on_a_wire(
+    p: Numbers, stride: int, transposed: bool, cells: int, src: Numbers, dst: Numbers
+) -> None:
+    """What :func:`_times` does for a digit, whose matrix (4, 4) fits into registers."""
+    step = 1
+    across = 4
+    if transposed:
+        step = 4
+        across = 1
+    p00 = p[0]
+    p01 = p[step]
+    p02 = p[2 * step]
+    p03 = p[3 * step]
+    p10 = p[across]
+    p11 = p[across + step]
+    p12 = p[across + 2 * step]
+    p13 = p[across + 3 * step]
+    p20 = p[2 * across]
+    p21 = p[2 * across + step]
+    p22 = p[2 * across + 2 * step]
+    p23 = p[2 * across + 3 * step]
+    p30 = p[3 * across]
+    p31 = p[3 * across + step]
+    p32 = p[3 * across + 2 * step]
+    p33 = p[3 * across + 3 * step]
+    for first in range(0, cells, 4 * stride):
+        for cell in range(first, first + stride):
+            x0 = src[cell]
+            x1 = src[cell + stride]
+            x2 = src[cell + 2 * stride]
+            x3 = src[cell + 3 * stride]
+            dst[cell] = p00 * x0 + p01 * x1 + p02 * x2 + p03 * x3
+            dst[cell + stride] = p10 * x0 + p11 * x1 + p12 * x2 + p13 * x3
+            dst[cell + 2 * stride] = p20 * x0 + p21 * x1 + p22 * x2 + p23 * x3
+            dst[cell + 3 * stride] = p30 * x0 + p31 * x1 + p32 * x2 + p33 * x3
 
 
 @partial(jit_sums, **INNER)
@@ -102,9 +152,12 @@ def _times(
     ``stride`` is that of the digit among the cells. The loops are too short for checked indices.
     """
     whole = pointer(dst, 0)
+    entries = pointer(p, 0)
+    if d == 4:
+        _times_on_a_wire(entries, stride, transposed, cells, pointer(src, 0), whole)
+        return
     for cell in range(cells):
         whole[cell] = 0.0
-    entries = pointer(p, 0)
     for a in range(d):
         for b in range(d):
             factor = entries[b * d + a] if transposed else entries[a * d + b]
@@ -145,6 +198,14 @@ def _unchanged(group: Numbers, columns: Numbers, one: Numbers, other: Numbers) -
 
 
 @partial(jit, **INNER)
+def _is_first_product(group: Numbers, factor: Numbers) -> bool:
+    """Whether the first factor of a group is its product with the unit matrix."""
+    size = group[GROUP_SIZE]
+    is_all: bool = factor[FACTOR_SIZE] == size and group[GROUP_COLUMNS] == size
+    return is_all
+
+
+@partial(jit, **INNER)
 def _begin(group: Numbers, out: Numbers) -> int:
     """Write what the factors of a group are multiplied with; the number of its cells.
 
@@ -165,12 +226,19 @@ def _begin(group: Numbers, out: Numbers) -> int:
 
 @partial(jit, **FLAT)
 def bind(
-    first: int, last: int, angles: Numbers, tables: Arrays, mats: Arrays, scratch: Numbers
+    first: int,
+    last: int,
+    angles: Numbers,
+    waves: Numbers,
+    tables: Arrays,
+    mats: Arrays,
+    scratch: Numbers,
 ) -> None:
     """Write the matrices of all groups for the rows first..last of a batch.
 
-    Those that depend on the same angles as in the row before are not computed again. ``scratch``
-    has rows as long as the largest matrix, at least three.
+    Those that depend on the same angles as in the row before are not computed again, nor are the
+    functions of these angles, ``waves`` (B, WAVES A). ``scratch`` has rows as long as the largest
+    matrix, at least three.
     """
     groups, factors, _, columns = tables
     values, made_in = mats
@@ -184,10 +252,20 @@ def bind(
                 made_in[row, g] = made_in[row - 1, g]
                 continue
             made_in[row, g] = row
-            cells = _begin(group, src)
-            for k in range(group[GROUP_FIRST_FACTOR], group[GROUP_END_FACTOR]):
+            begin = group[GROUP_FIRST_FACTOR]
+            end = group[GROUP_END_FACTOR]
+            for k in range(begin, end):
+                if factors[k, FACTOR_TERMS] > 1:
+                    _write_waves(factors[k], angles[row], waves[row])
+            if begin < end and _is_first_product(group, factors[begin]):
+                cells = group[GROUP_SIZE] * group[GROUP_COLUMNS]
+                _matrix(factors[begin], tables, waves[row], mats, row, src)
+                begin += 1
+            else:
+                cells = _begin(group, src)
+            for k in range(begin, end):
                 factor = factors[k]
-                _matrix(factor, tables, angles[row], mats, row, p)
+                _matrix(factor, tables, waves[row], mats, row, p)
                 stride = factor[FACTOR_STRIDE] * group[GROUP_COLUMNS]
                 _times(p, factor[FACTOR_SIZE], stride, False, cells, src, dst)
                 src, dst = dst, src
@@ -195,15 +273,16 @@ def bind(
 
 
 @partial(jit_sums, **INNER)
-def _slope_of(factor: Numbers, terms: Numbers, angles: Numbers, d_p: Numbers) -> float:
+def _slope_of(factor: Numbers, terms: Numbers, waves: Numbers, d_p: Numbers) -> float:
     """d loss / d angle of a factor, given the gradient of its matrix."""
     size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
     total = 0.0
     for term in range(1, factor[FACTOR_TERMS]):
         part = 0.0
+        matrix = pointer(terms, factor[FACTOR_PLACE] + term * size)
         for k in range(size):
-            part += terms[factor[FACTOR_PLACE] + term * size + k] * d_p[k]
-        total += part * _slope(term, angles[factor[FACTOR_ANGLE]])
+            part += matrix[k] * d_p[k]
+        total += part * _slope(term, waves, WAVES * factor[FACTOR_ANGLE])
     return total
 
 
@@ -217,12 +296,12 @@ def _group_back(
 ) -> None:
     """Add the gradients of the angles of one group, given that of its matrix.
 
-    ``rows`` are the number of a row, its angles, the gradients of its matrices, and those of its
-    angles. The partial products of the group's factors are computed again; then the gradient is
-    propagated backward through them, to the first factor that depends on an angle.
+    ``rows`` are the number of a row, the functions of its angles, the gradients of its matrices,
+    and those of its angles. The partial products of the group's factors are computed again; then
+    the gradient is propagated backward through them, to the first factor that depends on an angle.
     """
     groups, factors, terms, _ = tables
-    row, angles, d_mats, d_angles = rows
+    row, waves, d_mats, d_angles = rows
     columns = group[GROUP_COLUMNS]
     begin = group[GROUP_FIRST_FACTOR]
     end = group[GROUP_END_FACTOR]
@@ -234,12 +313,16 @@ def _group_back(
     now = scratch[2]
     then = scratch[3]
     products = scratch[4:]
+    is_first_product = _is_first_product(group, factors[begin])
     cells = _begin(group, products[0])
     for k in range(begin, end - 1):
         factor = factors[k]
         source = products[k - begin]
         target = products[k - begin + 1]
-        _matrix(factor, tables, angles, mats, row, p)
+        if k == begin and is_first_product:
+            _matrix(factor, tables, waves, mats, row, target)
+            continue
+        _matrix(factor, tables, waves, mats, row, p)
         stride = factor[FACTOR_STRIDE] * columns
         _times(p, factor[FACTOR_SIZE], stride, False, cells, source, target)
     _copy(d_mats, group[GROUP_MATRIX], cells, now, 0)
@@ -250,14 +333,14 @@ def _group_back(
         if factor[FACTOR_ANGLE] >= 0:
             _overlap(now, products[k - begin], d, stride, cells, d_p)
             if factor[FACTOR_TERMS] == 0:
-                place = groups[factor[FACTOR_PLACE], GROUP_MATRIX]
+                d_run = pointer(d_mats, groups[factor[FACTOR_PLACE], GROUP_MATRIX])
                 for cell in range(d * d):
-                    d_mats[place + cell] += d_p[cell]
+                    d_run[cell] += d_p[cell]
             else:
-                d_angles[factor[FACTOR_ANGLE]] += _slope_of(factor, terms, angles, d_p)
+                d_angles[factor[FACTOR_ANGLE]] += _slope_of(factor, terms, waves, d_p)
         if k == first:
             return
-        _matrix(factor, tables, angles, mats, row, p)
+        _matrix(factor, tables, waves, mats, row, p)
         _times(p, d, stride, True, cells, now, then)
         now, then = then, now
 
@@ -266,7 +349,7 @@ def _group_back(
 def bind_back(
     first: int,
     last: int,
-    angles: Numbers,
+    waves: Numbers,
     tables: Arrays,
     mats: Arrays,
     d_mats: Numbers,
@@ -280,9 +363,10 @@ def bind_back(
     rows as long as the largest matrix, four more than the longest group has factors.
     """
     groups, _, _, _ = tables
+    _, made_in = mats
     for row in range(first, last):
         for g in range(len(groups) - 1, -1, -1):
             group = groups[g]
             if group[GROUP_END_ANGLE] > group[GROUP_FIRST_ANGLE]:
-                rows = (row, angles[row], d_mats[row], d_angles[row])
+                rows = (row, waves[made_in[row, g]], d_mats[row], d_angles[row])
                 _group_back(group, tables, rows, mats, scratch)

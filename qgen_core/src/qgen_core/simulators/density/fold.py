@@ -137,18 +137,20 @@ def _unfold(
     size = groups[group, GROUP_SIZE]
     n_in = one[PASS_ROWS_BEFORE]
     n_out = one[PASS_ROWS_AFTER]
-    whole = values[made_in[row, group]]
     weights = scratch[0]
     d_weights = scratch[1]
     _weights(number, tables, mats, row, -1, weights)
     d_weights[:size] = 0.0
+    columns = pointer(folds, one[PASS_FOLD] + n_out)
     for o in range(n_out):
         kept = at + folds[one[PASS_FOLD] + o] * size
+        whole = pointer(pointer(values, made_in[row, group]), kept)
+        d_whole = pointer(d_mats, kept)
+        d_cells = pointer(d_mats, one[PASS_MATRIX] + o * n_in)
         for i in range(size):
-            column = folds[one[PASS_FOLD] + n_out + i]
-            d_cell = d_mats[one[PASS_MATRIX] + o * n_in + column]
-            d_mats[kept + i] += d_cell * weights[i]
-            d_weights[i] += d_cell * whole[kept + i]
+            d_cell = d_cells[columns[i]]
+            d_whole[i] += d_cell * weights[i]
+            d_weights[i] += d_cell * whole[i]
     for fresh in range(one[PASS_FRESH]):
         entry = one[PASS_FOLD] + n_out + size + _WIRE * fresh
         d_start = groups[folds[entry], GROUP_MATRIX]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import ceil, isqrt
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +30,31 @@ WORTH_MEETING = 2**20
 CIRCUITS = 64
 
 
+class Layout(NamedTuple):
+    """Where the states of a row are, if those at the ``cuts`` are kept; see :func:`layout_of`.
+
+    Kept states take ``kept`` coefficients and begin at ``keep_at``, which is -1 for all others.
+    States between two cuts take at most ``between`` coefficients and begin at ``work_at``.
+    """
+
+    cuts: tuple[int, ...]
+    kept: int
+    keep_at: Ints
+    between: int
+    work_at: Ints
+
+
 @dataclass
 class DensityRun:
-    """A batch after its forward pass; ``keep`` holds the states at the ``cuts``."""
+    """A batch after its forward pass; ``keep`` holds the states at the cuts of the layout.
 
-    angles: Floats
+    ``waves`` are the functions of its angles.
+    """
+
+    waves: Floats
     mats: Matrices
     keep: Floats
-    keep_at: Ints
-    cuts: tuple[int, ...]
+    layout: Layout
 
 
 class DensityProgram:
@@ -59,12 +76,12 @@ class DensityProgram:
         """Bytes of states and matrices that a batch takes at once."""
         sizes = self.plan.sizes
         entries = self.plan.matrix_entries
-        if not train:
-            rows = min(batch, self._rows_at_once(sizes[-1]))
-            return 8 * (batch * sizes[-1] + rows * entries + 2 * threads * self.largest)
-        cuts = cuts_for(sizes, batch, threads)
-        kept = sum(sizes[cut] for cut in cuts) + 2 * entries
-        return 8 * (batch * kept + threads * (_between(sizes, cuts) + 2 * self.largest))
+        if train:
+            kept, between = _coefficients(sizes, cuts_for(sizes, batch, threads))
+            in_rows = batch * (kept + 2 * entries)
+            return 8 * (in_rows + threads * (between + 2 * self.largest))
+        rows = min(batch, self._rows_at_once(sizes[-1]))
+        return 8 * (batch * sizes[-1] + rows * entries + 2 * threads * self.largest)
 
     def final(self, angles: Floats, threads: int) -> Floats:
         """The coefficients that are read, (B, product of the digits that each wire keeps)."""
@@ -100,24 +117,19 @@ class DensityProgram:
     def backward(self, run: DensityRun, seed: Floats, threads: int) -> Floats:
         """Gradients of the angles (B, A); ``seed`` is that of the output of :meth:`forward`."""
         tables = self.tables
-        cuts = run.cuts
-        sizes = self.plan.sizes
+        layout = run.layout
+        cuts = layout.cuts
         d_mats = np.zeros_like(run.mats[0])
-        kept_all = len(cuts) == len(sizes)
+        kept_all = len(cuts) == len(self.plan.sizes)
         segments = list(pairwise(cuts))
         if kept_all:  # nothing to compute again, so one segment will do
             segments = [(cuts[0], cuts[-1])]
-        work_at = np.zeros(len(sizes), dtype=np.int64)
-        for first, last in segments:
-            if last > first + 1:
-                work_at[first + 1 : last] = np.cumsum([0, *sizes[first + 1 : last - 1]])
-        between = _between(sizes, cuts)
 
         def work(first_row: int, end_row: int) -> None:
-            states = aligned(1, max(between, 8), DOUBLE)[0]
+            states = aligned(1, max(layout.between, 8), DOUBLE)[0]
             lam = aligned(1, 2 * self.largest, DOUBLE)[0]
             buffers = tables.buffers()
-            stored = (run.keep, run.keep_at, states, work_at)
+            stored = (run.keep, layout.keep_at, states, layout.work_at)
             for row in range(first_row, end_row):
                 half = len(self.plan.passes) % 2 * self.largest
                 lam[half : half + seed.shape[1]] = seed[row]
@@ -138,7 +150,7 @@ class DensityProgram:
                     )
 
         spread(work, len(seed), threads)
-        return tables.back(run.angles, run.mats, d_mats, threads)
+        return tables.back(run.waves, run.mats, d_mats, threads)
 
     def _rows_at_once(self, size: int) -> int:
         """The number of rows to run at once: about 64 MiB, and enough for the threads."""
@@ -208,31 +220,28 @@ class DensityProgram:
     def _run(self, angles: Floats, cuts: tuple[int, ...], threads: int) -> DensityRun:
         """Run rows of angles up to the last of the cuts."""
         tables = self.tables
-        sizes = self.plan.sizes
-        mats = tables.mats(angles, threads)
-        kept = [sizes[cut] for cut in cuts]
-        keep_at = np.full(len(sizes), -1, dtype=np.int64)
-        keep_at[list(cuts)] = np.cumsum([0, *kept[:-1]])
-        keep = contiguous(len(angles), sum(kept), DOUBLE)
+        mats, waves = tables.mats(angles, threads)
+        layout = layout_of(self.plan.sizes, cuts)
+        keep = contiguous(len(angles), layout.kept, DOUBLE)
         keep[:, 0] = 1.0
-        work_at = np.arange(len(sizes)) % 2 * self.largest
 
         def work(first: int, end: int) -> None:
             states = aligned(1, 2 * self.largest, DOUBLE)[0]
             part = (first, end, 0, cuts[-1])
-            stored = (keep, keep_at, states, work_at)
+            stored = (keep, layout.keep_at, states, tables.alternating)
             kernels.forward(part, tables.of_passes(), mats, stored, tables.buffers())
 
         spread(work, len(angles), threads)
-        return DensityRun(angles, mats, keep, keep_at, cuts)
+        return DensityRun(waves, mats, keep, layout)
 
     def _last_state(self, run: DensityRun) -> Floats:
         """The state at the last cut, (B, size)."""
-        last = run.cuts[-1]
-        at = run.keep_at[last]
+        last = run.layout.cuts[-1]
+        at = run.layout.keep_at[last]
         return run.keep[:, at : at + self.plan.sizes[last]]
 
 
+@lru_cache(CIRCUITS)
 def cuts_for(sizes: tuple[int, ...], batch: int, threads: int) -> tuple[int, ...]:
     """The states that a batch keeps for its backward pass: all if they are small, else every k-th.
 
@@ -247,6 +256,26 @@ def cuts_for(sizes: tuple[int, ...], batch: int, threads: int) -> tuple[int, ...
 
 
 @lru_cache(CIRCUITS)
-def _between(sizes: tuple[int, ...], cuts: tuple[int, ...]) -> int:
-    """The most coefficients between two states that are kept."""
-    return max(sum(sizes[first + 1 : last]) for first, last in pairwise(cuts))
+def _coefficients(sizes: tuple[int, ...], cuts: tuple[int, ...]) -> tuple[int, int]:
+    """How many coefficients the states at the cuts have, and at most those between two of them."""
+    kept = sum(sizes[cut] for cut in cuts)
+    between = max((sum(sizes[first + 1 : last]) for first, last in pairwise(cuts)), default=0)
+    return kept, between
+
+
+@lru_cache(CIRCUITS)
+def layout_of(sizes: tuple[int, ...], cuts: tuple[int, ...]) -> Layout:
+    """Where states of these sizes are, if those at the cuts are kept; each follows another.
+
+    >>> layout = layout_of((1, 4, 16, 16), (0, 3))
+    >>> layout.keep_at.tolist(), layout.work_at.tolist(), layout.between
+    ([0, -1, -1, 1], [0, 0, 4, 0], 20)
+    """
+    kept, between = _coefficients(sizes, cuts)
+    keep_at = np.full(len(sizes), -1, dtype=np.int64)
+    keep_at[list(cuts)] = np.cumsum([0, *(sizes[cut] for cut in cuts[:-1])])
+    work_at = np.zeros(len(sizes), dtype=np.int64)
+    for first, last in pairwise(cuts):
+        if last > first + 1:
+            work_at[first + 1 : last] = np.cumsum([0, *sizes[first + 1 : last - 1]])
+    return Layout(cuts, kept, keep_at, between, work_at)

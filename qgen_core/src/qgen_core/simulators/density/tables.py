@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from qgen_core.simulators.density.bind import bind, bind_back
+from qgen_core.simulators.density.bind import WAVES, bind, bind_back
 from qgen_core.simulators.density.fold import fold, fold_back
 from qgen_core.simulators.density.layout import (
     FACTOR_COLUMNS,
@@ -56,6 +56,8 @@ class Tables:
         self.last_passes = np.full(plan.num_angles, -1)
         for number, columns in enumerate(self.columns):
             self.last_passes[columns] = number
+        #: Where states begin of which each takes the place of the one before the last.
+        self.alternating = np.arange(len(plan.sizes)) % 2 * max(plan.sizes)
         #: Entries of all matrices for one row of angles.
         self.total = int(places[-1])
         rows: list[list[int]] = []
@@ -111,31 +113,35 @@ class Tables:
         places = contiguous(3, max(len(self.loops) + WALK_COUNTERS, TILE), INTEGER)
         return tiles, places, aligned(1, self._sums_size, DOUBLE)[0]
 
-    def mats(self, angles: Floats, threads: int) -> Matrices:
-        """The matrices of all groups and passes for rows of angles (B, A)."""
+    def mats(self, angles: Floats, threads: int) -> tuple[Matrices, Floats]:
+        """The matrices of all groups and passes for rows of angles (B, A).
+
+        Also the functions of the angles (B, 5 A) that they are made of, as :meth:`back` needs them.
+        """
         batch = len(angles)
+        waves = contiguous(batch, WAVES * self.plan.num_angles, DOUBLE)
         made_in = np.empty((batch, len(self.plan.all_groups)), dtype=np.int64)
         passes_made_in = np.empty((batch, len(self.plan.passes)), dtype=np.int64)
         mats = (contiguous(batch, self.total, DOUBLE), made_in, passes_made_in)
 
         def work(first: int, last: int) -> None:
             scratch = contiguous(*self._scratch, DOUBLE)
-            bind(first, last, angles, self.bound, mats[:2], scratch)
+            bind(first, last, angles, waves, self.bound, mats[:2], scratch)
             fold(first, last, self._of_folds, mats, scratch)
 
         spread(work, batch, threads)
-        return mats
+        return mats, waves
 
-    def back(self, angles: Floats, mats: Matrices, d_mats: Floats, threads: int) -> Floats:
+    def back(self, waves: Floats, mats: Matrices, d_mats: Floats, threads: int) -> Floats:
         """Gradients of angles (B, A), given those of the passes' matrices in ``d_mats`` (B, n)."""
-        d_angles = np.zeros_like(angles)
+        d_angles = np.zeros((len(waves), self.plan.num_angles))
 
         def work(first: int, last: int) -> None:
             scratch = contiguous(*self._scratch, DOUBLE)
             fold_back(first, last, self._of_folds, mats, d_mats, scratch)
-            bind_back(first, last, angles, self.bound, mats[:2], d_mats, d_angles, scratch)
+            bind_back(first, last, waves, self.bound, mats[:2], d_mats, d_angles, scratch)
 
-        spread(work, len(angles), threads)
+        spread(work, len(waves), threads)
         return d_angles
 
 
