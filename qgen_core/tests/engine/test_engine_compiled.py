@@ -1,6 +1,9 @@
 """What is compiled: when it is compiled anew, and what its arithmetic may do."""
 
 import itertools
+import os
+import subprocess
+import sys
 
 import numba
 import numpy as np
@@ -59,11 +62,12 @@ def test_no_function_takes_over_the_arithmetic_of_its_caller():
     }
 
 
-def test_batches_of_all_sizes_run_the_same_compiled_code():
-    circuit, engine = brick(5, 1), StatevectorBackend()
+def test_all_batches_and_numbers_of_threads_run_the_same_compiled_code():
+    circuit = brick(5, 1)
     rng = np.random.default_rng(0)
     counts = []
-    for batch in (1, 2, 3, 4, 50):
+    for batch, threads in itertools.product((1, 2, 3, 4, 50), (1, 2)):
+        engine = StatevectorBackend(threads=threads)
         angles = rng.uniform(-3, 3, (batch, circuit.num_angles))
         for measure in (Probabilities(), pauli_z(5)):
             output, back = engine.exact_forward(circuit, angles, measure)
@@ -71,6 +75,38 @@ def test_batches_of_all_sizes_run_the_same_compiled_code():
         counts.append([len(function.signatures) for function in (sweep.forward, sweep.backward)])
     assert min(counts[0]) >= 2  # probabilities and expectations
     assert all(count == counts[0] for count in counts)
+
+
+def test_no_function_of_the_density_engine_is_compiled_for_a_literal_argument(tmp_path):
+    """Each such one would be compiled twice, which nobody sees but who waits for the first step."""
+    code = """
+import numpy as np
+from qgen_core.circuits.measures import Probabilities
+from qgen_core.simulators.density import bind, fold, kernels
+from qgen_core.simulators.density.backend import DensityBackend
+from qgen_core.ansatze.brick import brick
+circuit = brick(2, layers=1)
+output, back = DensityBackend(threads=1).exact_forward(
+    circuit, np.ones((1, circuit.num_angles)), Probabilities()
+)
+back(np.ones_like(output))
+for module in (bind, fold, kernels):
+    for function in vars(module).values():
+        if hasattr(function, "targetoptions") and function.__module__ == module.__name__:
+            print(function.__name__, len(function.signatures), *function.signatures)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = dict(line.split(" ", 1) for line in found.stdout.splitlines())
+    assert {"_times", "_weights", "_multiply"} <= told.keys()
+    for name, signatures in told.items():
+        if name != "_copy":  # two lines, for which nobody waits
+            assert "Literal" not in signatures, name
 
 
 @pytest.mark.parametrize("low", [-700.0, -1e-9])

@@ -103,8 +103,9 @@ def scores(
     """The :func:`score` of several metrics, which see the same resamples.
 
     So events are binned and sorted once for all of them. What is computed of a sample that is a
-    :class:`~qgen_core.metrics.resample.Source` stays with it. Resamples are drawn before the first
-    metric is called, and only if a metric needs them. ``generated`` is None for a model that
+    :class:`~qgen_core.metrics.resample.Source` stays with it. Resamples are drawn if a metric needs
+    them, after the values of all metrics, and only so many at a time that they take little memory,
+    for all metrics in turn. ``generated`` is None for a model that
     cannot be sampled; its metrics are those of the model, which give all numbers by themselves.
     Raises what :func:`score` raises, and Unsupported for a metric that needs samples where there
     are none.

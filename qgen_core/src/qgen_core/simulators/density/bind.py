@@ -37,6 +37,7 @@ from qgen_core.simulators.simd.intrinsics import (
     jit,
     jit_fused,
     jit_sums,
+    plain,
     pointer,
 )
 
@@ -267,7 +268,7 @@ def bind(
                 factor = factors[k]
                 _matrix(factor, tables, waves[row], mats, row, p)
                 stride = factor[FACTOR_STRIDE] * group[GROUP_COLUMNS]
-                _times(p, factor[FACTOR_SIZE], stride, False, cells, src, dst)
+                _times(p, factor[FACTOR_SIZE], stride, plain(False), cells, src, dst)
                 src, dst = dst, src
             _copy(src, 0, cells, values[row], group[GROUP_MATRIX])
 
@@ -324,7 +325,7 @@ def _group_back(
             continue
         _matrix(factor, tables, waves, mats, row, p)
         stride = factor[FACTOR_STRIDE] * columns
-        _times(p, factor[FACTOR_SIZE], stride, False, cells, source, target)
+        _times(p, factor[FACTOR_SIZE], stride, plain(False), cells, source, target)
     _copy(d_mats, group[GROUP_MATRIX], cells, now, 0)
     for k in range(end - 1, first - 1, -1):
         factor = factors[k]
@@ -341,7 +342,7 @@ def _group_back(
         if k == first:
             return
         _matrix(factor, tables, waves, mats, row, p)
-        _times(p, d, stride, True, cells, now, then)
+        _times(p, d, stride, plain(True), cells, now, then)
         now, then = then, now
 
 

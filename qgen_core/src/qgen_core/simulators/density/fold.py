@@ -25,7 +25,15 @@ from qgen_core.simulators.density.layout import (
     PASS_ROWS_AFTER,
     PASS_ROWS_BEFORE,
 )
-from qgen_core.simulators.simd.intrinsics import FLAT, INNER, Numbers, jit, jit_inline, pointer
+from qgen_core.simulators.simd.intrinsics import (
+    FLAT,
+    INNER,
+    Numbers,
+    jit,
+    jit_inline,
+    plain,
+    pointer,
+)
 
 Arrays = Any  # a tuple of them
 #: Entries of a fold for each wire that enters: its number and its stride.
@@ -114,7 +122,7 @@ def fold(first: int, last: int, tables: Arrays, mats: Arrays, scratch: Numbers) 
                 passes_made_in[row, number] = passes_made_in[row - 1, number]
                 continue
             passes_made_in[row, number] = row
-            _weights(number, tables, mats, row, -1, weights)
+            _weights(number, tables, mats, row, plain(-1), weights)
             of = pointer(pointer(values, made_in[row, group]), at)
             to = pointer(pointer(values, row), one[PASS_MATRIX])
             size = groups[group, GROUP_SIZE]
@@ -139,7 +147,7 @@ def _unfold(
     n_out = one[PASS_ROWS_AFTER]
     weights = scratch[0]
     d_weights = scratch[1]
-    _weights(number, tables, mats, row, -1, weights)
+    _weights(number, tables, mats, row, plain(-1), weights)
     d_weights[:size] = 0.0
     columns = pointer(folds, one[PASS_FOLD] + n_out)
     for o in range(n_out):

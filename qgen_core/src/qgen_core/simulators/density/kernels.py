@@ -52,6 +52,7 @@ from qgen_core.simulators.simd.intrinsics import (
     lane_sum,
     load,
     multiply_add,
+    plain,
     pointer,
     splat,
     store,
@@ -324,7 +325,7 @@ def _run_pass(
     for _ in range(row[PASS_TILES]):
         piece = _next_tile(row, loops, walk, xs, ys)
         _gather(before, offsets_before, n_in, xs, piece, used, x)
-        _multiply(matrix, n_in, 1, n_in, n_out, pairs, x, y)
+        _multiply(matrix, n_in, plain(1), n_in, n_out, pairs, x, y)
         _scatter(y, after, offsets_after, n_out, ys, piece, used)
 
 
@@ -378,7 +379,7 @@ def _undo_pass(
     for _ in range(row[PASS_TILES]):
         piece = _next_tile(row, loops, walk, xs, ys)
         _gather(adjoint_after, offsets_after, n_out, ys, piece, used, lam)
-        _multiply(matrix, 1, n_in, n_out, n_in, pairs, lam, product)
+        _multiply(matrix, plain(1), n_in, n_out, n_in, pairs, lam, product)
         _scatter(product, adjoint_before, offsets_before, n_in, xs, piece, used)
         if row[PASS_HAS_GRADIENT] > 0:
             _gather(before, offsets_before, n_in, xs, piece, used, x)

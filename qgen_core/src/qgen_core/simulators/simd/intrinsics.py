@@ -219,6 +219,16 @@ def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 @intrinsic
+def plain(typingctx: Any, value: Any) -> Any:
+    """A literal as a number: for a literal argument numba compiles a function by itself."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return args[0]
+
+    return types.unliteral(value)(value), emit
+
+
+@intrinsic
 def lane_bits(typingctx: Any, array: Any) -> Any:
     """log2 of the number of lanes, a constant."""
     bits = lane_bits_of(Vec(array.dtype))

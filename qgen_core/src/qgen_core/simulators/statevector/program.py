@@ -132,7 +132,7 @@ class StatevectorProgram:
         blocks = psi  # not used where there is one block, which stays where it is
         if plan.blocks > 1:
             blocks = aligned(threads, self._block, self.dtype)
-        scratch = aligned(threads, self._scratch, DTYPES["double"], padded=True)
+        scratch = _padded(threads, self._scratch, DTYPES["double"])
         tables = self._tables
         rows = (angles, turns, psi, outputs.words_of(measure))
         buffers = (blocks, scratch)
@@ -156,8 +156,8 @@ class StatevectorProgram:
         d_angles = contiguous(batch, angles.shape[1], DTYPES["double"])
         lam = aligned(batch, 2 << plan.bits, self.dtype, ADJOINT_SHIFT)
         tables_at_once = threads if self._by_rows(batch, threads) else batch
-        grads = aligned(tables_at_once * self.chunks, plan.table, DTYPES["double"], padded=True)
-        blocks = aligned(3 * threads, self._overlaps, self.dtype, padded=True)
+        grads = _padded(tables_at_once * self.chunks, plan.table, DTYPES["double"])
+        blocks = _padded(3 * threads, self._overlaps, self.dtype)
         tables = self._tables
         rows = (turns, psi, lam, outputs.words_of(measure), grads, d_angles)
         buffers = (blocks, scratch)
@@ -194,3 +194,8 @@ class StatevectorProgram:
                 pieces = 1
             work = np.array((0, 0, batch, stage, stage + 1, self.chunks, grain))
             together(partial(call, work), pieces, threads)
+
+
+def _padded(rows: int, width: int, dtype: np.dtype[Any]) -> Array:
+    """Padded rows, at least two: numba takes one alone for contiguous and compiles for it anew."""
+    return aligned(max(rows, 2), width, dtype, padded=True)
