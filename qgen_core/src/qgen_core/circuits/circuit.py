@@ -396,7 +396,7 @@ class Circuit(ShownInNotebook):
         """
         theta = self._rows("params", params, self.num_params)
         affine = self._map
-        if inputs is None and self.num_inputs == 0:
+        if inputs is None and self.num_inputs == 0:  # most models, whose every step binds
             angles = np.zeros((len(theta), self.num_angles))
         else:
             x = self._rows("inputs", () if inputs is None else inputs, self.num_inputs)

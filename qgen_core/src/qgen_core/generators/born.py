@@ -261,6 +261,8 @@ class BornMachine(Generator):
     def _gradient(
         self, pull_angles: Callable[[Array], Floats], cotangent: Array, gain: float
     ) -> dict[str, Array]:
+        # Without shots the gain is 1, and without conditions there is one row: the usual step of a
+        # small circuit, of which both would be a twentieth.
         d_tables = np.asarray(cotangent)
         if gain != 1:
             d_tables = d_tables * gain

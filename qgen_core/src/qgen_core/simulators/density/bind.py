@@ -8,6 +8,9 @@ columns of the angles that groups depend on.
 ``mats`` are (values, groups). ``values`` (B, n) holds the matrices, each written row by row. One
 that is that of the row of angles before is not written again: the matrix of a group stands in the
 row ``groups[b, g]`` of ``values``.
+
+``waves`` (B, WAVES A) holds the functions of each angle that terms are multiplied with. ``bind``
+writes them, for the rows of angles whose matrices it writes; ``bind_back`` reads them again.
 """
 
 from __future__ import annotations
@@ -93,10 +96,10 @@ def _matrix(
     size = factor[FACTOR_SIZE] * factor[FACTOR_SIZE]
     place = factor[FACTOR_PLACE]
     if factor[FACTOR_TERMS] == 0:
-        _copy(values[made_in[row, place]], groups[place, GROUP_MATRIX], size, out, 0)
+        _copy(values[made_in[row, place]], groups[place, GROUP_MATRIX], size, out, plain(0))
         return
     if factor[FACTOR_ANGLE] < 0:
-        _copy(terms, place, size, out, 0)
+        _copy(terms, place, size, out, plain(0))
         return
     out[:size] = 0.0
     for term in range(factor[FACTOR_TERMS]):
@@ -237,9 +240,8 @@ def bind(
 ) -> None:
     """Write the matrices of all groups for the rows first..last of a batch.
 
-    Those that depend on the same angles as in the row before are not computed again, nor are the
-    functions of these angles, ``waves`` (B, WAVES A). ``scratch`` has rows as long as the largest
-    matrix, at least three.
+    Those that depend on the same angles as in the row before are not computed again. ``scratch``
+    has rows as long as the largest matrix, at least three.
     """
     groups, factors, _, columns = tables
     values, made_in = mats
@@ -270,7 +272,7 @@ def bind(
                 stride = factor[FACTOR_STRIDE] * group[GROUP_COLUMNS]
                 _times(p, factor[FACTOR_SIZE], stride, plain(False), cells, src, dst)
                 src, dst = dst, src
-            _copy(src, 0, cells, values[row], group[GROUP_MATRIX])
+            _copy(src, plain(0), cells, values[row], group[GROUP_MATRIX])
 
 
 @partial(jit_sums, **INNER)
@@ -326,7 +328,7 @@ def _group_back(
         _matrix(factor, tables, waves, mats, row, p)
         stride = factor[FACTOR_STRIDE] * columns
         _times(p, factor[FACTOR_SIZE], stride, plain(False), cells, source, target)
-    _copy(d_mats, group[GROUP_MATRIX], cells, now, 0)
+    _copy(d_mats, group[GROUP_MATRIX], cells, now, plain(0))
     for k in range(end - 1, first - 1, -1):
         factor = factors[k]
         d = factor[FACTOR_SIZE]

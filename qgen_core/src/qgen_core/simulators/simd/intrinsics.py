@@ -220,7 +220,7 @@ def fma(builder: Any, a: Any, b: Any, c: Any) -> Any:
 
 @intrinsic
 def plain(typingctx: Any, value: Any) -> Any:
-    """A literal as a number: for a literal argument numba compiles a function by itself."""
+    """A literal as an ordinary number; numba compiles a function anew for each literal argument."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return args[0]
